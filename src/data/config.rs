@@ -1,0 +1,196 @@
+//! The settings of a data stage.
+
+use std::path::{Path, PathBuf};
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+/// A file or folder outside the store. In a recipe it is relative to the file that states it.
+///
+/// In the JSON schema it is a string of format `path`: the recipe loader resolves exactly
+/// the values at those places.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct InputPath(pub PathBuf);
+
+impl AsRef<Path> for InputPath {
+    fn as_ref(&self) -> &Path {
+        &self.0
+    }
+}
+
+impl JsonSchema for InputPath {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "InputPath".into()
+    }
+
+    fn inline_schema() -> bool {
+        true
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({ "type": "string", "format": "path", "minLength": 1 })
+    }
+}
+
+/// What a data stage reads and how it turns it into tables.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// Seed of this stage; left out: the recipe's.
+    #[serde(default)]
+    pub seed: Option<u64>,
+    /// Where the events and labels come from.
+    pub source: Source,
+    /// Which stay belongs to which split.
+    pub split: SplitRule,
+    /// Mean and standard deviation of every variable; left out: computed on the training split.
+    #[serde(default)]
+    pub statistics: Option<StatisticsFile>,
+    /// The embedding of every variable.
+    pub embeddings: Embeddings,
+    /// Only events in the first `hours` of a stay are read; left out: all of them.
+    #[serde(default)]
+    #[schemars(range(min = 0.0))]
+    pub hours: Option<f64>,
+    /// What to do where one stay has several values of a variable at one time.
+    #[serde(default)]
+    pub duplicates: Duplicates,
+    /// Z-scores are clipped to ±`clip`; left out: not at all. Clipped values are counted.
+    #[serde(default)]
+    #[schemars(range(min = 0.0))]
+    pub clip: Option<f64>,
+    /// What to do with a stay that has no event (in the window).
+    #[serde(default)]
+    pub without_events: StayPolicy,
+    /// What to do with a stay that has no label.
+    #[serde(default)]
+    pub without_label: StayPolicy,
+}
+
+/// Where the events and labels come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "format", rename_all = "kebab-case")]
+pub enum Source {
+    /// An ICU-like cohort from a seeded generator.
+    Synthetic(SyntheticSource),
+    /// The text files of the PhysioNet/CinC Challenge 2012.
+    #[serde(rename = "physionet-2012")]
+    Physionet2012(Physionet2012Source),
+    /// One Parquet file a stay, in one folder a split: the reference's layout.
+    PatientParquet(PatientParquetSource),
+}
+
+/// An ICU-like cohort from a seeded generator, whose label depends on the trajectories.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SyntheticSource {
+    /// Number of stays.
+    #[schemars(range(min = 1))]
+    pub stays: usize,
+}
+
+/// The text files of the PhysioNet/CinC Challenge 2012.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Physionet2012Source {
+    /// Folders of `ID.txt` files (set-a, set-b).
+    #[schemars(length(min = 1))]
+    pub records: Vec<InputPath>,
+    /// The outcome files of those folders.
+    #[schemars(length(min = 1))]
+    pub outcomes: Vec<InputPath>,
+    /// The outcome that is the label.
+    #[serde(default = "in_hospital_death")]
+    pub label: String,
+}
+
+fn in_hospital_death() -> String {
+    "In-hospital_death".into()
+}
+
+/// One Parquet file a stay: `PATH/{train,valid,test}/ID.parquet` with columns variable, value, minute and optionally set_index.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PatientParquetSource {
+    /// The folder that holds one folder a split.
+    pub path: InputPath,
+    /// The label table.
+    pub labels: LabelTable,
+}
+
+/// A CSV file with one label a stay.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LabelTable {
+    /// The CSV file.
+    pub path: InputPath,
+    /// The column of stay ids. Ids are compared as integers: `200001.0` is 200001.
+    pub id: String,
+    /// The column of labels: 0, 1, ….
+    pub column: String,
+}
+
+/// Which stay belongs to which split.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum SplitRule {
+    /// A CSV file: stay id, split name (train; validation, valid, val or tuning; test or held_out).
+    File(InputPath),
+    /// The source's own folders by split.
+    Folders(SplitFolders),
+    /// Shares of train, validation and test that sum to 1; drawn from the seed and the stay's id.
+    Ratio([f64; 3]),
+}
+
+/// The source's own folders by split.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SplitFolders {
+    /// The training folder's name.
+    pub train: String,
+    /// The validation folder's name.
+    pub validation: String,
+    /// The test folder's name.
+    pub test: String,
+}
+
+/// A CSV file with the columns variable, mean, std.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StatisticsFile {
+    /// The CSV file.
+    pub path: InputPath,
+}
+
+/// The embedding of every variable.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum Embeddings {
+    /// A CSV file: the column `Key` holds the variable's name, the other columns its numbers.
+    Table(InputPath),
+    /// Seeded orthonormal rows of this many numbers (as far as there are no more variables than numbers).
+    Orthonormal(usize),
+}
+
+/// What to do where one stay has several values of a variable at one time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Duplicates {
+    /// One event with their mean.
+    #[default]
+    Mean,
+    /// Every one stays an event.
+    Keep,
+}
+
+/// What to do with a stay that lacks something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StayPolicy {
+    /// Stop and name the stay.
+    #[default]
+    Error,
+    /// Leave it out and count it.
+    Drop,
+}

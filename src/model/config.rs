@@ -1,0 +1,159 @@
+//! The `[model]` table: one architecture for pretraining and finetuning.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Sizes and switches of SeqSetVAE. One architecture serves pretraining and finetuning.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ModelConfig {
+    /// The model family.
+    pub kind: ModelKind,
+    /// Numbers in the embedding of a variable.
+    #[schemars(range(min = 1))]
+    pub input_dim: usize,
+    /// Numbers an embedding is reduced to before it meets its value.
+    #[schemars(range(min = 1))]
+    pub reduced_dim: usize,
+    /// Numbers in the latent of a set, and the width of the transformer.
+    #[schemars(range(min = 4))]
+    pub latent_dim: usize,
+    /// Attention blocks in the set encoder and in the decoder.
+    #[schemars(range(min = 1))]
+    pub levels: usize,
+    /// Heads of the set attention; must divide `latent_dim`.
+    #[schemars(range(min = 1))]
+    pub heads: usize,
+    /// Inducing points of an induced set attention block.
+    #[schemars(range(min = 1))]
+    pub inducing_points: usize,
+    /// Width of the transformer's feed-forward layer.
+    #[schemars(range(min = 1))]
+    pub ff_dim: usize,
+    /// Heads of the causal transformer; must divide `latent_dim`.
+    #[schemars(range(min = 1))]
+    pub transformer_heads: usize,
+    /// Layers of the causal transformer.
+    #[schemars(range(min = 1))]
+    pub transformer_layers: usize,
+    /// How a value enters its event's vector.
+    pub value_encoding: ValueEncoding,
+    /// The classifier on the backbone; no part of a pretrain stage's fingerprint.
+    pub classifier: ClassifierConfig,
+}
+
+impl Default for ModelConfig {
+    fn default() -> Self {
+        Self {
+            kind: ModelKind::Seqsetvae,
+            input_dim: 768,
+            reduced_dim: 256,
+            latent_dim: 256,
+            levels: 2,
+            heads: 2,
+            inducing_points: 16,
+            ff_dim: 512,
+            transformer_heads: 8,
+            transformer_layers: 4,
+            value_encoding: ValueEncoding::Scale,
+            classifier: ClassifierConfig::default(),
+        }
+    }
+}
+
+/// The model family.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModelKind {
+    /// Set VAE per time point and a causal transformer over them.
+    Seqsetvae,
+}
+
+/// How a value enters its event's vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ValueEncoding {
+    /// `unit · value`, as the reference does: a value of exactly 0 loses its variable.
+    Scale,
+    /// `embed.0(unit · value)` plus a learned linear map of `unit`: a value of 0 keeps its variable.
+    Affine,
+}
+
+/// The classifier on the backbone.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, default)]
+pub struct ClassifierConfig {
+    /// How the posterior's mean and variance become the transformer's input.
+    pub fusion: Fusion,
+    /// How the transformer's outputs become one vector.
+    pub pooling: Pooling,
+    /// Classes of the label.
+    #[schemars(range(min = 2))]
+    pub num_classes: usize,
+}
+
+impl Default for ClassifierConfig {
+    fn default() -> Self {
+        Self {
+            fusion: Fusion::Uncertainty,
+            pooling: Pooling::Recency,
+            num_classes: 2,
+        }
+    }
+}
+
+/// How the posterior's mean and variance become the transformer's input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Fusion {
+    /// The mean alone.
+    None,
+    /// The mean, weighted by the posterior's uncertainty; no parameters.
+    Uncertainty,
+}
+
+/// How the transformer's outputs become one vector.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Pooling {
+    /// The last output and an attention over all outputs with the last as its query; no parameters.
+    Recency,
+}
+
+/// What a set of weights is for. Stored with every model artifact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ModelMode {
+    /// Encoder, sequence part and decoder.
+    Pretrain,
+    /// Encoder, sequence part, fusion, pooling and head.
+    Classifier,
+}
+
+impl ModelConfig {
+    /// Rules that join several fields: (field, what is wrong).
+    pub fn conflicts(&self) -> Vec<(&'static str, String)> {
+        let mut conflicts = Vec::new();
+        for (field, heads) in [
+            ("heads", self.heads),
+            ("transformer_heads", self.transformer_heads),
+        ] {
+            if heads == 0 || !self.latent_dim.is_multiple_of(heads) {
+                conflicts.push((
+                    field,
+                    format!("{heads} heads do not divide latent_dim {}", self.latent_dim),
+                ));
+            }
+        }
+        if !self.latent_dim.is_multiple_of(4) {
+            conflicts.push((
+                "latent_dim",
+                format!(
+                    "the head halves latent_dim twice, and {} is no multiple of 4",
+                    self.latent_dim
+                ),
+            ));
+        }
+        conflicts
+    }
+}

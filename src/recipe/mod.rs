@@ -1,0 +1,3 @@
+//! Recipes: raw TOML → resolved values → validated stages, with source spans kept throughout.
+
+pub mod stage_config;

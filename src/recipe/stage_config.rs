@@ -1,0 +1,331 @@
+//! The tables under `[stages.*]`, one struct a kind.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{MapAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use crate::data::config::{DataConfig, InputPath};
+use crate::data::dataset::Split;
+use crate::model::config::ModelMode;
+use crate::train::config::{AdamW, EarlyStopping, Loss, SelectionMetric};
+
+/// One stage of a recipe.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "kind", rename_all = "kebab-case")]
+pub enum StageConfig {
+    /// Reads clinical time series into `events`, `stays` and `variables`.
+    Data(DataConfig),
+    /// Trains the backbone by reconstruction.
+    Pretrain(PretrainStage),
+    /// Loads weights under a strict audit.
+    Import(ImportStage),
+    /// Separates trainable from frozen parameters.
+    Freeze(FreezeStage),
+    /// Trains what is not frozen on the labels.
+    Finetune(FinetuneStage),
+    /// Scores a model on a split.
+    Evaluate(EvaluateStage),
+}
+
+impl StageConfig {
+    /// The stage's kind, as written in recipes.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            StageConfig::Data(_) => "data",
+            StageConfig::Pretrain(_) => "pretrain",
+            StageConfig::Import(_) => "import",
+            StageConfig::Freeze(_) => "freeze",
+            StageConfig::Finetune(_) => "finetune",
+            StageConfig::Evaluate(_) => "evaluate",
+        }
+    }
+
+    /// Stages this one names: (field, stage, kinds that fit there).
+    pub fn references(&self) -> Vec<(&'static str, &str, &'static [&'static str])> {
+        const WEIGHTS: &[&str] = &["import", "freeze", "finetune"];
+        match self {
+            StageConfig::Data(_) => vec![],
+            StageConfig::Pretrain(stage) => {
+                let mut references = vec![("data", stage.data.as_str(), &["data"][..])];
+                if let Some(init) = &stage.init {
+                    references.push(("init", init, &["import"]));
+                }
+                references
+            }
+            StageConfig::Import(stage) => match &stage.from {
+                ImportFrom::Stage(name) => vec![("from", name, &["pretrain", "finetune"])],
+                ImportFrom::File(_) => vec![],
+            },
+            StageConfig::Freeze(stage) => vec![("model", &stage.model, &["import"])],
+            StageConfig::Finetune(stage) => {
+                vec![
+                    ("model", &stage.model, &["freeze"]),
+                    ("data", &stage.data, &["data"]),
+                ]
+            }
+            StageConfig::Evaluate(stage) => {
+                vec![
+                    ("model", &stage.model, WEIGHTS),
+                    ("data", &stage.data, &["data"]),
+                ]
+            }
+        }
+    }
+}
+
+/// Trains the backbone by reconstruction.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PretrainStage {
+    /// Seed of this stage; left out: the recipe's.
+    #[serde(default)]
+    pub seed: Option<u64>,
+    /// The data stage to train on.
+    pub data: String,
+    /// An import stage (`into = "pretrain"`) to start from; left out: a fresh initialisation.
+    #[serde(default)]
+    pub init: Option<String>,
+    /// Passes over the training split.
+    #[schemars(range(min = 1))]
+    pub epochs: usize,
+    /// Stays in an optimizer step.
+    #[serde(default = "PretrainStage::default_batch_size")]
+    #[schemars(range(min = 1))]
+    pub batch_size: usize,
+    /// The optimizer.
+    #[serde(default = "PretrainStage::default_optimizer")]
+    pub optimizer: AdamW,
+    /// Gradients are scaled down to this global L2 norm.
+    #[serde(default = "PretrainStage::default_clip_norm")]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub clip_norm: f64,
+    /// KL below this many nats a latent dimension costs nothing more.
+    #[serde(default = "PretrainStage::default_free_bits")]
+    #[schemars(range(min = 0.0))]
+    pub free_bits: f64,
+    /// Weight of the KL term after its warm-up.
+    #[serde(default = "PretrainStage::default_max_beta")]
+    #[schemars(range(min = 0.0))]
+    pub max_beta: f64,
+    /// Optimizer steps over which beta rises linearly from 0.
+    #[serde(default = "PretrainStage::default_beta_warmup_steps")]
+    pub beta_warmup_steps: u64,
+    /// Dropout of the transformer.
+    #[serde(default = "PretrainStage::default_dropout")]
+    #[schemars(range(min = 0.0, max = 0.9))]
+    pub dropout: f64,
+}
+
+impl PretrainStage {
+    fn default_batch_size() -> usize {
+        8
+    }
+    fn default_optimizer() -> AdamW {
+        AdamW {
+            lr: 5e-5,
+            betas: [0.9, 0.999],
+            eps: 1e-8,
+            weight_decay: 0.02,
+        }
+    }
+    fn default_clip_norm() -> f64 {
+        0.2
+    }
+    fn default_free_bits() -> f64 {
+        0.03
+    }
+    fn default_max_beta() -> f64 {
+        0.05
+    }
+    fn default_beta_warmup_steps() -> u64 {
+        8000
+    }
+    fn default_dropout() -> f64 {
+        0.15
+    }
+}
+
+/// Loads weights under a strict audit.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ImportStage {
+    /// A pretrain or finetune stage, or `{ path, sha256 }` of a checkpoint file.
+    pub from: ImportFrom,
+    /// The model the weights go into.
+    pub into: ModelMode,
+    /// Exactly the parameters that may be missing, by pattern.
+    #[serde(default)]
+    pub new: Vec<String>,
+    /// Exactly the tensors that may be left over, by pattern.
+    #[serde(default)]
+    pub ignore: Vec<String>,
+}
+
+/// Where weights come from.
+#[derive(Clone, Debug, PartialEq)]
+pub enum ImportFrom {
+    /// A stage of this recipe.
+    Stage(String),
+    /// A checkpoint file.
+    File(CheckpointFile),
+}
+
+/// A checkpoint file outside the store.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CheckpointFile {
+    /// The file: .safetensors, .ckpt, .pt, .pth or .bin.
+    pub path: InputPath,
+    /// The file's SHA-256, if it is to be pinned.
+    #[serde(default)]
+    #[schemars(regex(pattern = r"^[0-9a-f]{64}$"))]
+    pub sha256: Option<String>,
+}
+
+impl Serialize for ImportFrom {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self {
+            ImportFrom::Stage(name) => serializer.serialize_str(name),
+            ImportFrom::File(file) => file.serialize(serializer),
+        }
+    }
+}
+
+// Written by hand: `untagged` would reduce every mistake inside the table to "matched no variant".
+impl<'de> Deserialize<'de> for ImportFrom {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct StageOrFile;
+        impl<'de> Visitor<'de> for StageOrFile {
+            type Value = ImportFrom;
+            fn expecting(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
+                formatter.write_str("the name of a stage, or { path = \"…\" }")
+            }
+            fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<ImportFrom, E> {
+                Ok(ImportFrom::Stage(name.into()))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<ImportFrom, A::Error> {
+                CheckpointFile::deserialize(MapAccessDeserializer::new(map)).map(ImportFrom::File)
+            }
+        }
+        deserializer.deserialize_any(StageOrFile)
+    }
+}
+
+impl JsonSchema for ImportFrom {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "ImportFrom".into()
+    }
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let file = generator.subschema_for::<CheckpointFile>();
+        json_schema!({
+            "description": "A stage of this recipe, or a checkpoint file.",
+            "anyOf": [{ "type": "string", "minLength": 1 }, file]
+        })
+    }
+}
+
+/// Separates trainable from frozen parameters.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FreezeStage {
+    /// The import stage whose weights are frozen.
+    pub model: String,
+    /// Patterns of the parameters that stay trainable; everything else is frozen.
+    #[serde(default = "FreezeStage::default_trainable")]
+    pub trainable: Vec<String>,
+    /// A larger trainable share of all numbers is an error.
+    #[serde(default = "FreezeStage::default_max_trainable_fraction")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub max_trainable_fraction: f64,
+}
+
+impl FreezeStage {
+    fn default_trainable() -> Vec<String> {
+        vec!["cls_head.*".into()]
+    }
+    fn default_max_trainable_fraction() -> f64 {
+        0.05
+    }
+}
+
+/// Trains what is not frozen on the labels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FinetuneStage {
+    /// Seed of this stage; left out: the recipe's.
+    #[serde(default)]
+    pub seed: Option<u64>,
+    /// The freeze stage to start from.
+    pub model: String,
+    /// The data stage to train on.
+    pub data: String,
+    /// Passes over the training split, at most.
+    #[schemars(range(min = 1))]
+    pub epochs: usize,
+    /// Stays in an optimizer step.
+    #[serde(default = "FinetuneStage::default_batch_size")]
+    #[schemars(range(min = 1))]
+    pub batch_size: usize,
+    /// The loss of a stay's logits.
+    #[serde(default)]
+    pub loss: Loss,
+    /// The optimizer.
+    #[serde(default = "FinetuneStage::default_optimizer")]
+    pub optimizer: AdamW,
+    /// Gradients are scaled down to this global L2 norm.
+    #[serde(default = "FinetuneStage::default_clip_norm")]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub clip_norm: f64,
+    /// Dropout after each of the head's three hidden layers.
+    #[serde(default = "FinetuneStage::default_dropout")]
+    pub dropout: [f64; 3],
+    /// The validation metric by which the best epoch is chosen.
+    #[serde(default)]
+    pub select: SelectionMetric,
+    /// Stop before `epochs` when `select` no longer improves; left out: never.
+    #[serde(default)]
+    pub early_stopping: Option<EarlyStopping>,
+}
+
+impl FinetuneStage {
+    fn default_batch_size() -> usize {
+        32
+    }
+    fn default_optimizer() -> AdamW {
+        AdamW {
+            lr: 1e-4,
+            betas: [0.9, 0.98],
+            eps: 1e-8,
+            weight_decay: 0.01,
+        }
+    }
+    fn default_clip_norm() -> f64 {
+        0.5
+    }
+    fn default_dropout() -> [f64; 3] {
+        [0.2, 0.2, 0.1]
+    }
+}
+
+/// Scores a model on a split.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluateStage {
+    /// An import, freeze or finetune stage with no parameter left new.
+    pub model: String,
+    /// The data stage to score on.
+    pub data: String,
+    /// The split to score on.
+    pub split: Split,
+    /// Probability from which a stay is predicted positive.
+    #[serde(default = "EvaluateStage::default_threshold")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub threshold: f64,
+}
+
+impl EvaluateStage {
+    fn default_threshold() -> f64 {
+        0.5
+    }
+}

@@ -1,0 +1,121 @@
+//! What every stage kind is to the scheduler.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use serde_json::Value;
+
+use crate::error::Error;
+
+/// One executable node of a run. It knows its own settings, not the store and not the recipe.
+pub trait Stage: Send + Sync {
+    /// The kind's name (`data`, `pretrain`, …), part of the fingerprint.
+    fn kind(&self) -> &'static str;
+
+    /// Raised whenever the same settings and inputs would give other bytes than before.
+    fn code_version(&self) -> u32;
+
+    /// Every setting that can change the result, defaults included. No stage names, no
+    /// seed and no external paths: those enter the fingerprint as digests or by themselves.
+    fn fields(&self) -> Value;
+
+    /// The seed, for stages that draw random numbers.
+    fn seed(&self) -> Option<u64> {
+        None
+    }
+
+    /// Artifacts of other stages that this one reads.
+    fn inputs(&self) -> Vec<StageInput>;
+
+    /// Files and folders outside the store that this stage reads.
+    fn external_inputs(&self) -> Vec<ExternalInput> {
+        Vec::new()
+    }
+
+    /// Does the work: writes its artifacts into `context.work` and names them.
+    fn run(&self, context: &StageContext) -> Result<StageOutput, Error>;
+}
+
+/// Artifacts of one stage that another reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StageInput {
+    /// The role it plays here (`data`, `model`): part of the fingerprint.
+    pub role: &'static str,
+    /// The node that makes it: no part of the fingerprint.
+    pub stage: String,
+    /// Names of the artifacts that are read.
+    pub artifacts: &'static [&'static str],
+}
+
+/// A file or folder outside the store; its contents are part of the fingerprint, its path is not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ExternalInput {
+    /// The setting that names it (`source.records.0`).
+    pub field: String,
+    /// Where it is.
+    pub path: PathBuf,
+}
+
+/// What a running stage may use.
+pub struct StageContext<'a> {
+    /// Artifacts read, by (role, artifact name).
+    pub inputs: BTreeMap<(&'static str, String), PathBuf>,
+    /// A folder of the stage's own. It survives a crash, so checkpoints to resume from live here.
+    pub work: &'a Path,
+    /// Threads this stage may use; no result may depend on it.
+    pub threads: usize,
+    /// Set when the user asks to stop: write a checkpoint and return [`Error::Interrupted`].
+    pub interrupted: &'a AtomicBool,
+    /// Where progress and notes go.
+    pub reporter: &'a dyn Reporter,
+}
+
+impl StageContext<'_> {
+    /// The path of an input artifact that the stage declared.
+    pub fn input(&self, role: &'static str, artifact: &str) -> Result<&Path, Error> {
+        self.inputs
+            .get(&(role, artifact.to_string()))
+            .map(PathBuf::as_path)
+            .ok_or_else(|| {
+                Error::stage(format!(
+                    "the input {role}.{artifact} was not declared by this stage"
+                ))
+            })
+    }
+
+    /// Whether the user asked to stop.
+    pub fn is_interrupted(&self) -> bool {
+        self.interrupted.load(Ordering::Relaxed)
+    }
+}
+
+/// What a stage made.
+#[derive(Clone, Debug, Default)]
+pub struct StageOutput {
+    /// Artifacts: name → file below `work`.
+    pub artifacts: BTreeMap<String, PathBuf>,
+    /// Numbers worth showing, finite only, by name. Undefined ones are null.
+    pub metrics: BTreeMap<String, Value>,
+}
+
+/// Receives what a running stage has to tell.
+pub trait Reporter: Send + Sync {
+    /// How far the stage is.
+    fn progress(&self, progress: Progress);
+    /// One line worth reading now (a warning, a count of dropped stays).
+    fn note(&self, line: &str);
+}
+
+/// How far a stage is.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Progress {
+    /// Units done.
+    pub done: u64,
+    /// Units in all.
+    pub total: u64,
+    /// What is counted (`stays`).
+    pub unit: &'static str,
+    /// Where it is and how it goes (`epoch 2/3 · reconstruction 12.3 · KL 0.9`).
+    pub message: String,
+}

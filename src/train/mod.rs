@@ -1,0 +1,3 @@
+//! Training: optimizer, losses' schedules, the loop over batches, and its records.
+
+pub mod config;
