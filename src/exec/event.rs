@@ -1,0 +1,68 @@
+//! What happens during a run. The scheduler only emits these; display, JSON and the run record consume them.
+
+use serde::Serialize;
+
+use super::record::{RunStatus, StageRecord};
+
+/// One thing that happened.
+#[derive(Clone, Debug, Serialize)]
+#[serde(tag = "event", rename_all = "kebab-case")]
+pub enum Event {
+    /// The run has an id and its nodes are known, in topological order.
+    RunStarted {
+        /// The run's id.
+        run: String,
+        /// The recipe's name.
+        recipe: String,
+        /// Names of the nodes that will be visited.
+        stages: Vec<String>,
+    },
+    /// A stage is about to execute.
+    StageStarted {
+        /// The node's name.
+        name: String,
+        /// Its kind.
+        kind: String,
+        /// Its key.
+        key: String,
+    },
+    /// Another process holds the stage's key; this one waits for it.
+    StageWaiting {
+        /// The node's name.
+        name: String,
+        /// Who holds it, for display only (`pid 4711 on host`).
+        holder: String,
+    },
+    /// A running stage is this far.
+    StageProgress {
+        /// The node's name.
+        name: String,
+        /// Units done.
+        done: u64,
+        /// Units in all.
+        total: u64,
+        /// What is counted.
+        unit: String,
+        /// Where it is and how it goes.
+        message: String,
+    },
+    /// A running stage has something to say.
+    StageNote {
+        /// The node's name.
+        name: String,
+        /// One line.
+        line: String,
+    },
+    /// A stage was executed, found in the store, skipped, or failed.
+    StageFinished {
+        /// How it ended.
+        record: StageRecord,
+    },
+    /// The run is over.
+    RunFinished {
+        /// How it ended.
+        status: RunStatus,
+        /// Wall time.
+        seconds: f64,
+    },
+}
