@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use candle_core::{Device, Tensor, Var};
+use pipeline::checkpoint::FloatTensor;
 use pipeline::data::dataset::{Dataset, Split, Stay};
 use pipeline::model::batch::Batch;
 use pipeline::model::config::{ClassifierConfig, ModelConfig, ModelMode};
@@ -371,7 +372,10 @@ fn twenty_head_steps_give_the_references_losses_and_weights() -> TestResult {
     let parameters: HostParameters = weights
         .iter()
         .filter(|(name, _)| name.starts_with("cls_head."))
-        .map(|(name, tensor)| (name.clone(), (tensor.dims().to_vec(), numbers(tensor))))
+        .map(|(name, tensor)| {
+            let shape = tensor.dims().to_vec();
+            (name.clone(), FloatTensor { shape, values: numbers(tensor) })
+        })
         .collect();
     let trainable: Vec<String> = parameters.keys().cloned().collect();
     let mut trainer = HeadTrainer::new(&config(), &parameters, &trainable, &settings, 0)?;
@@ -394,7 +398,7 @@ fn twenty_head_steps_give_the_references_losses_and_weights() -> TestResult {
             "step {step}: {ours} is not {loss}"
         );
     }
-    for (name, (shape, values)) in trainer.parameters()? {
+    for (name, FloatTensor { shape, values }) in trainer.parameters()? {
         let ours = Tensor::from_vec(values, shape, &Device::Cpu)?;
         let name = format!("train.final.{name}");
         assert_within(&name, &ours, &golden[&name], 1e-4);

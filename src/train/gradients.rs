@@ -6,10 +6,16 @@ use candle_core::backprop::GradStore;
 use candle_core::{Tensor, Var};
 use rayon::prelude::*;
 
+use super::{HostParameters, to_host};
 use crate::error::Error;
 
 /// Parameters that are trained, by name.
 pub type Variables = BTreeMap<String, Var>;
+
+/// Copies variables to the host.
+pub fn variables_to_host(variables: &Variables) -> Result<HostParameters, Error> {
+    to_host(variables.iter().map(|(name, variable)| (name, variable.as_tensor())))
+}
 
 /// The gradient of every variable that has one, by name.
 #[derive(Clone, Debug, Default)]

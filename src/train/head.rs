@@ -4,11 +4,11 @@ use candle_core::{Device, Tensor, Var};
 
 use super::adamw::AdamWState;
 use super::config::{HeadSettings, SelectionMetric};
-use super::gradients::{Gradients, Variables};
+use super::gradients::{Gradients, Variables, variables_to_host};
 use super::history::History;
 use super::loss::{classification_loss, log_softmax};
 use super::watch::Watch;
-use super::{HostParameters, to_device, to_host};
+use super::{HostParameters, to_device};
 use crate::error::Error;
 use crate::metrics;
 use crate::model::classifier::Head;
@@ -153,7 +153,7 @@ impl<'a> HeadTrainer<'a> {
 
     /// The trainable parameters as they are now.
     pub fn parameters(&self) -> Result<HostParameters, Error> {
-        to_host(&self.variables)
+        variables_to_host(&self.variables)
     }
 }
 

@@ -12,13 +12,14 @@ pub mod watch;
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Tensor, Var};
+use candle_core::{Device, Tensor};
 
+use crate::checkpoint::FloatTensor;
 use crate::error::Error;
 use crate::model::parameter::{ParameterSpec, Parameters};
 
-/// Parameters on the host: shape and numbers by name.
-pub type HostParameters = BTreeMap<String, (Vec<usize>, Vec<f32>)>;
+/// Parameters on the host, by name.
+pub type HostParameters = BTreeMap<String, FloatTensor>;
 
 /// A pool of `threads` for one stage. Work is cut into shards that do not depend on `threads`.
 pub fn thread_pool(threads: usize) -> Result<rayon::ThreadPool, Error> {
@@ -34,33 +35,37 @@ pub fn thread_pool(threads: usize) -> Result<rayon::ThreadPool, Error> {
 /// Tensors on `device` from parameters on the host.
 pub fn to_device(host: &HostParameters, device: &Device) -> Result<Parameters, Error> {
     host.iter()
-        .map(|(name, (shape, values))| {
+        .map(|(name, FloatTensor { shape, values })| {
             let tensor = Tensor::from_slice(values, shape.as_slice(), device)?;
             Ok((name.clone(), tensor))
         })
         .collect()
 }
 
-/// Copies variables to the host.
-pub fn to_host(variables: &BTreeMap<String, Var>) -> Result<HostParameters, Error> {
-    variables
-        .iter()
-        .map(|(name, variable)| {
-            let values = variable.flatten_all()?.to_vec1::<f32>()?;
-            Ok((name.clone(), (variable.dims().to_vec(), values)))
+/// Copies tensors to the host.
+pub fn to_host<'a>(
+    tensors: impl IntoIterator<Item = (&'a String, &'a Tensor)>,
+) -> Result<HostParameters, Error> {
+    tensors
+        .into_iter()
+        .map(|(name, tensor)| {
+            let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+            let shape = tensor.dims().to_vec();
+            Ok((name.clone(), FloatTensor { shape, values }))
         })
         .collect()
 }
 
-/// Fresh parameters of a model, drawn from `seed`.
-pub fn initial_parameters(specs: &[ParameterSpec], seed: u64) -> HostParameters {
+/// Fresh values of parameters, drawn from `seed`.
+pub fn initial_parameters<'a>(
+    specs: impl IntoIterator<Item = &'a ParameterSpec>,
+    seed: u64,
+) -> HostParameters {
     specs
-        .iter()
+        .into_iter()
         .map(|spec| {
-            (
-                spec.name.clone(),
-                (spec.shape.clone(), spec.initial_values(seed)),
-            )
+            let values = spec.initial_values(seed);
+            (spec.name.clone(), FloatTensor { shape: spec.shape.clone(), values })
         })
         .collect()
 }

@@ -8,11 +8,11 @@ use rayon::prelude::*;
 
 use super::adamw::AdamWState;
 use super::config::PretrainSettings;
-use super::gradients::{Gradients, Variables, find_not_finite};
+use super::gradients::{Gradients, Variables, find_not_finite, variables_to_host};
 use super::history::History;
 use super::validation::{Validation, validate};
 use super::watch::Watch;
-use super::{HostParameters, thread_pool, to_device, to_host};
+use super::{HostParameters, thread_pool, to_device};
 use crate::data::dataset::{Dataset, Split};
 use crate::error::Error;
 use crate::model::batch::Batch;
@@ -109,7 +109,7 @@ impl Pretraining<'_> {
                 .as_ref()
                 .is_none_or(|(_, before, _)| loss < before.monitored(self.settings.max_beta));
             if improved {
-                best = Some((epoch, validation, to_host(&state.variables)?));
+                best = Some((epoch, validation, variables_to_host(&state.variables)?));
             }
         }
         let Some((best_epoch, best, parameters)) = best else {
