@@ -1,1 +1,53 @@
+//! The command line: raw arguments → validated arguments → one file a command → rendering.
 
+mod arguments;
+mod check;
+mod device;
+mod diagnostic;
+mod display;
+mod experiment;
+mod interrupt;
+mod outputs;
+mod plan;
+mod run;
+mod stdout;
+mod style;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+use arguments::{Arguments, Command};
+use style::Style;
+
+use crate::error::Error;
+
+/// Parses the command line, does what it says, and returns the process's exit code.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
+    let result = match arguments.command {
+        Command::Run(raw) => raw.validate().and_then(run::execute),
+        Command::Plan(raw) => raw.validate().and_then(plan::execute),
+        Command::Check(raw) => check::execute(&raw),
+        Command::Outputs(raw) => raw.validate().and_then(outputs::execute),
+    };
+    result.unwrap_or_else(|error| fail(&error))
+}
+
+/// Prints clap's own message: help and version are results, everything else is exit code 2.
+fn refuse(error: &clap::Error) -> ExitCode {
+    // A reader that closed the pipe has seen enough.
+    let _ = error.print();
+    match error.use_stderr() {
+        true => ExitCode::from(2),
+        false => ExitCode::SUCCESS,
+    }
+}
+
+fn fail(error: &Error) -> ExitCode {
+    diagnostic::eprint(error, Style::stderr());
+    ExitCode::from(error.exit_code())
+}

@@ -1,0 +1,146 @@
+//! The command line as typed; what several commands share is validated here.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+use super::check::CheckArguments;
+use super::device;
+use super::outputs::OutputsArguments;
+use super::plan::PlanArguments;
+use super::run::RunArguments;
+use crate::error::Error;
+use crate::recipe::Override;
+
+/// The closed list of exit codes: part of the contract.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  2    the command line or a recipe is wrong; nothing ran
+  3    a stage failed
+  4    a weight import failed its audit
+  5    out of date: something would have to run
+  6    the store is damaged
+  130  interrupted; the same command resumes";
+
+/// Runs pretrain → finetune experiments that a TOML recipe declares, and stops where others
+/// would go on in silence: weights not loaded, parameters not frozen, gradients that never came.
+#[derive(Debug, Parser)]
+#[command(name = "pipeline", version, after_help = EXIT_CODES)]
+pub struct Arguments {
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs what is out of date, with everything it needs
+    #[command(after_help = EXIT_CODES)]
+    Run(RunArguments),
+    /// Shows what would run and why; executes nothing
+    #[command(after_help = EXIT_CODES)]
+    Plan(PlanArguments),
+    /// Reads recipes and shows every error in them
+    #[command(after_help = EXIT_CODES)]
+    Check(CheckArguments),
+    /// Prints where up-to-date artifacts lie
+    #[command(after_help = EXIT_CODES)]
+    Outputs(OutputsArguments),
+}
+
+/// How results are written to standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Text for people
+    Human,
+    /// Exactly one JSON document
+    Json,
+}
+
+/// Which recipe, changed how, against which store, on which device.
+#[derive(Debug, Args)]
+pub struct ExperimentArguments {
+    /// The recipe, a TOML file
+    pub recipe: PathBuf,
+
+    /// Set a value of the recipe, e.g. stages.classifier.optimizer.lr=3e-4; repeatable
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<Override>,
+
+    /// Where results are kept
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "PIPELINE_STORE",
+        default_value = ".pipeline"
+    )]
+    pub store: PathBuf,
+
+    /// cpu, or cuda:N for an NVIDIA GPU
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+}
+
+impl ExperimentArguments {
+    /// Checks what can be checked without reading a file.
+    pub fn validate(self) -> Result<Selection, Error> {
+        Ok(Selection {
+            recipe: self.recipe,
+            overrides: self.set,
+            store: self.store,
+            device: device::validate(self.device)?,
+        })
+    }
+}
+
+/// [`ExperimentArguments`], validated.
+#[derive(Debug)]
+pub struct Selection {
+    /// The recipe's file.
+    pub recipe: PathBuf,
+    /// Changes to it, in order.
+    pub overrides: Vec<Override>,
+    /// The store's root.
+    pub store: PathBuf,
+    /// Where tensors live: `cpu` or `cuda:N`.
+    pub device: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_exit_code_is_documented() {
+        let errors = [
+            Error::Usage {
+                message: String::new(),
+                hint: None,
+            },
+            Error::stage(""),
+            Error::Audit {
+                message: String::new(),
+                hint: None,
+            },
+            Error::OutOfDate {
+                message: String::new(),
+            },
+            Error::Store {
+                message: String::new(),
+                hint: None,
+            },
+            Error::Interrupted,
+        ];
+        for error in errors {
+            let line = format!("\n  {:<5}", error.exit_code());
+            assert!(EXIT_CODES.contains(&line), "{}", error.exit_code());
+        }
+    }
+}

@@ -1,0 +1,104 @@
+//! `pipeline check`: every error of every recipe, nothing executed.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use super::arguments::Format;
+use super::diagnostic::{self, ErrorRecord};
+use super::experiment::Experiment;
+use super::stdout;
+use super::style::{Style, Tone};
+use crate::error::Error;
+
+#[derive(Debug, Args)]
+pub struct CheckArguments {
+    /// The recipes, TOML files
+    #[arg(required = true)]
+    recipes: Vec<PathBuf>,
+
+    /// How the result is written to standard output
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+/// The document of `check --format json`.
+#[derive(Debug, Serialize)]
+struct CheckRecord {
+    recipes: Vec<RecipeRecord>,
+}
+
+/// What was found in one recipe.
+#[derive(Debug, Serialize)]
+struct RecipeRecord {
+    path: PathBuf,
+    ok: bool,
+    /// The recipe's name, if it could be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipe: Option<String>,
+    /// Names of its nodes, if it could be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    stages: Option<Vec<String>>,
+    errors: Vec<ErrorRecord>,
+}
+
+/// Exit code 0 if all recipes are good, else that of the first bad one.
+pub fn execute(arguments: &CheckArguments) -> Result<ExitCode, Error> {
+    let mut record = CheckRecord { recipes: vec![] };
+    let mut code = ExitCode::SUCCESS;
+    let mut is_good = true;
+    for path in &arguments.recipes {
+        let (recipe, error) = check(path);
+        if let Some(error) = error {
+            diagnostic::eprint(&error, Style::stderr());
+            if is_good {
+                code = ExitCode::from(error.exit_code());
+            }
+            is_good = false;
+        } else if arguments.format == Format::Human {
+            stdout::print(&line(&recipe, Style::stdout()))?;
+        }
+        record.recipes.push(recipe);
+    }
+    if arguments.format == Format::Json {
+        stdout::print_json(&record)?;
+    }
+    Ok(code)
+}
+
+fn check(path: &Path) -> (RecipeRecord, Option<Error>) {
+    let mut record = RecipeRecord {
+        path: path.to_path_buf(),
+        ok: false,
+        recipe: None,
+        stages: None,
+        errors: vec![],
+    };
+    match Experiment::load(path, &[]) {
+        Ok(experiment) => {
+            let names = experiment.nodes.into_iter().map(|node| node.name);
+            record.ok = true;
+            record.recipe = Some(experiment.recipe.name);
+            record.stages = Some(names.collect());
+            (record, None)
+        }
+        Err(error) => {
+            record.errors = diagnostic::records(&error);
+            (record, Some(error))
+        }
+    }
+}
+
+fn line(record: &RecipeRecord, style: Style) -> String {
+    let stages = record.stages.as_deref().unwrap_or_default();
+    format!(
+        "{} {}: {}, {} stages: {}\n",
+        style.paint(Tone::Good, "ok"),
+        record.path.display(),
+        record.recipe.as_deref().unwrap_or_default(),
+        stages.len(),
+        stages.join(", "),
+    )
+}

@@ -1,0 +1,11 @@
+//! What people see: progress on standard error, tables on standard output.
+
+pub mod artifact_table;
+mod bars;
+mod lines;
+mod number;
+mod pace;
+pub mod plan_table;
+pub mod progress;
+pub mod run_summary;
+pub mod table;

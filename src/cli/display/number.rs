@@ -1,0 +1,68 @@
+//! Numbers as people read them.
+
+use serde_json::Value;
+
+/// Four decimals where that shows the number, else scientific notation.
+pub fn float(number: f64) -> String {
+    match number.abs() {
+        0.0 => "0".to_string(),
+        size if (1e-3..1e4).contains(&size) => format!("{number:.4}"),
+        _ => format!("{number:.3e}"),
+    }
+}
+
+/// A metric; an undefined one says so. Lists and tables are no metrics: none.
+pub fn metric(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => Some("undefined".to_string()),
+        Value::Bool(flag) => Some(flag.to_string()),
+        Value::String(text) => Some(text.clone()),
+        Value::Number(number) if number.is_f64() => number.as_f64().map(float),
+        Value::Number(number) => Some(number.to_string()),
+        Value::Array(_) | Value::Object(_) => None,
+    }
+}
+
+/// A wall time.
+pub fn duration(seconds: f64) -> String {
+    // Rounded first, so that 59.96 s is a minute and not "60.0 s".
+    if seconds < 9.995 {
+        return format!("{seconds:.2} s");
+    }
+    if seconds < 59.95 {
+        return format!("{seconds:.1} s");
+    }
+    let whole = seconds.round() as u64;
+    match whole / 3600 {
+        0 => format!("{} min {:02} s", whole / 60, whole % 60),
+        hours => format!("{hours} h {:02} min", whole % 3600 / 60),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_float_keeps_four_digits_whatever_its_size() {
+        let texts = [0.81234, 0.0, -3.0, 5e-5, 1.5e6].map(float);
+        assert_eq!(texts, ["0.8123", "0", "-3.0000", "5.000e-5", "1.500e6"]);
+    }
+
+    #[test]
+    fn a_metric_is_a_scalar() {
+        assert_eq!(metric(&json!(12)).as_deref(), Some("12"));
+        assert_eq!(metric(&json!(0.5)).as_deref(), Some("0.5000"));
+        assert_eq!(metric(&json!(null)).as_deref(), Some("undefined"));
+        assert_eq!(metric(&json!([1])), None);
+    }
+
+    #[test]
+    fn a_duration_has_the_unit_that_fits() {
+        let texts = [0.0, 9.996, 59.96, 192.0, 7500.0].map(duration);
+        let expected = ["0.00 s", "10.0 s", "1 min 00 s", "3 min 12 s", "2 h 05 min"];
+        assert_eq!(texts, expected);
+    }
+}

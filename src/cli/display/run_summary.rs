@@ -1,0 +1,238 @@
+//! How a run ended, for people.
+
+use serde_json::Value;
+
+use super::super::style::{Style, Tone};
+use super::artifact_table;
+use super::number;
+use super::table::{Align, Cell, Table};
+use crate::error::Error;
+use crate::exec::record::{RunRecord, StageRecord, StageStatus};
+
+/// Metrics that every evaluation has: (name in the record, heading).
+const EVALUATION: [(&str, &str); 5] = [
+    ("auroc", "AUROC"),
+    ("average_precision", "average precision"),
+    ("brier", "Brier"),
+    ("n", "n"),
+    ("positives", "positives"),
+];
+
+/// Metrics shown in a stage's row; the record has them all.
+const METRICS_IN_A_ROW: usize = 4;
+
+/// The stages, then the evaluations, then where everything lies.
+pub fn render(run: &RunRecord, style: Style) -> String {
+    let blocks = [
+        stages(run, style),
+        evaluations(run, style),
+        artifacts(run, style),
+    ];
+    let blocks: Vec<String> = blocks.into_iter().flatten().collect();
+    blocks.join("\n")
+}
+
+/// Failures that `error`, which ends the run, does not tell of: `--keep-going` can have several.
+pub fn other_failures(run: &RunRecord, error: &Error) -> Vec<Error> {
+    let told = error.to_string();
+    run.stages
+        .iter()
+        .filter(|stage| stage.status == StageStatus::Failed && !was_interrupted(stage))
+        .filter_map(|stage| Some((stage, stage.error.as_deref()?)))
+        .filter(|(stage, _)| !told.starts_with(&in_stage(stage, "")))
+        .map(|(stage, message)| match message.split_once("\nhint: ") {
+            Some((message, hint)) => Error::stage(in_stage(stage, message)).with_hint(hint),
+            None => Error::stage(in_stage(stage, message)),
+        })
+        .collect()
+}
+
+/// Whether the stage was asked to stop, which is no fault of its own.
+pub fn was_interrupted(stage: &StageRecord) -> bool {
+    stage.error.as_deref() == Some(Error::Interrupted.to_string().as_str())
+}
+
+fn in_stage(stage: &StageRecord, message: &str) -> String {
+    format!("stage `{}`: {message}", stage.name)
+}
+
+fn stages(run: &RunRecord, style: Style) -> Option<String> {
+    let mut table = Table::new(&[
+        ("stage", Align::Left),
+        ("kind", Align::Left),
+        ("status", Align::Left),
+        ("seconds", Align::Right),
+        ("metrics", Align::Left),
+    ]);
+    for stage in &run.stages {
+        let seconds = match stage.status {
+            StageStatus::Skipped => String::new(),
+            _ => format!("{:.2}", stage.seconds),
+        };
+        table.push(vec![
+            stage.name.as_str().into(),
+            stage.kind.as_str().into(),
+            status(stage),
+            seconds.into(),
+            Cell::new(metrics(stage), Tone::Faint),
+        ]);
+    }
+    Some(table.render(style))
+}
+
+fn status(stage: &StageRecord) -> Cell {
+    match stage.status {
+        StageStatus::Executed => Cell::new("executed", Tone::Good),
+        StageStatus::Cached => Cell::new("cached", Tone::Faint),
+        StageStatus::Failed if was_interrupted(stage) => Cell::new("interrupted", Tone::Notice),
+        StageStatus::Failed => Cell::new("failed", Tone::Bad),
+        StageStatus::Skipped => Cell::new("skipped", Tone::Notice),
+    }
+}
+
+fn metrics(stage: &StageRecord) -> String {
+    let is_shown_below =
+        |name: &str| stage.kind == "evaluate" && EVALUATION.iter().any(|(n, _)| *n == name);
+    let texts: Vec<String> = stage
+        .metrics
+        .iter()
+        .filter(|(name, _)| !is_shown_below(name))
+        .filter_map(|(name, value)| Some(format!("{name} {}", number::metric(value)?)))
+        .take(METRICS_IN_A_ROW)
+        .collect();
+    texts.join(" · ")
+}
+
+fn evaluations(run: &RunRecord, style: Style) -> Option<String> {
+    let mut heading = vec![("evaluation", Align::Left)];
+    heading.extend(EVALUATION.map(|(_, title)| (title, Align::Right)));
+    let mut table = Table::new(&heading);
+    let has_result = |stage: &&StageRecord| {
+        stage.kind == "evaluate"
+            && matches!(stage.status, StageStatus::Executed | StageStatus::Cached)
+    };
+    for stage in run.stages.iter().filter(has_result) {
+        let mut row = vec![Cell::from(stage.name.as_str())];
+        row.extend(EVALUATION.map(|(name, _)| {
+            let value = stage.metrics.get(name).unwrap_or(&Value::Null);
+            Cell::new(number::metric(value).unwrap_or_default(), Tone::Strong)
+        }));
+        table.push(row);
+    }
+    (!table.is_empty()).then(|| table.render(style))
+}
+
+fn artifacts(run: &RunRecord, style: Style) -> Option<String> {
+    let artifacts = run.stages.iter().flat_map(|stage| {
+        let outputs = stage.outputs.iter();
+        outputs.map(|(name, output)| (stage.name.as_str(), name.as_str(), output))
+    });
+    artifact_table::render(artifacts, style)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::super::super::diagnostic;
+    use super::*;
+    use crate::exec::record::{OutputRecord, RunStatus};
+
+    fn stage(
+        name: &str,
+        kind: &str,
+        status: StageStatus,
+        metrics: &[(&str, Value)],
+    ) -> StageRecord {
+        let metrics = metrics.iter().map(|(n, v)| (n.to_string(), v.clone()));
+        StageRecord {
+            name: name.into(),
+            kind: kind.into(),
+            status,
+            key: None,
+            seconds: 1.234,
+            outputs: BTreeMap::new(),
+            metrics: metrics.collect(),
+            error: None,
+        }
+    }
+
+    fn run(stages: Vec<StageRecord>) -> RunRecord {
+        RunRecord {
+            run: "1".into(),
+            recipe: "demo".into(),
+            status: RunStatus::Done,
+            stages,
+        }
+    }
+
+    #[test]
+    fn a_run_shows_stages_evaluations_and_paths() {
+        let mut events = stage(
+            "events",
+            "data",
+            StageStatus::Cached,
+            &[("stays", json!(40))],
+        );
+        events.outputs.insert(
+            "stays".into(),
+            OutputRecord {
+                digest: "ab12".into(),
+                bytes: 3,
+                path: ".pipeline/blobs/v1/ab/ab12".into(),
+            },
+        );
+        let metrics = [
+            ("auroc", json!(0.81234)),
+            ("average_precision", json!(null)),
+            ("brier", json!(0.1)),
+            ("n", json!(20)),
+            ("positives", json!(3)),
+            ("recall", json!(0.5)),
+        ];
+        let test = stage("test", "evaluate", StageStatus::Executed, &metrics);
+        let expected = "\
+stage   kind      status    seconds  metrics
+events  data      cached       1.23  stays 40
+test    evaluate  executed     1.23  recall 0.5000
+
+evaluation   AUROC  average precision   Brier   n  positives
+test        0.8123          undefined  0.1000  20          3
+
+artifact      path
+events stays  .pipeline/blobs/v1/ab/ab12
+";
+        assert_eq!(render(&run(vec![events, test]), Style::PLAIN), expected);
+    }
+
+    #[test]
+    fn a_failed_run_shows_no_evaluation_that_never_was() {
+        let failed = stage("pretrain", "pretrain", StageStatus::Failed, &[]);
+        let skipped = stage("test", "evaluate", StageStatus::Skipped, &[]);
+        let expected = "\
+stage     kind      status   seconds  metrics
+pretrain  pretrain  failed      1.23
+test      evaluate  skipped
+";
+        assert_eq!(render(&run(vec![failed, skipped]), Style::PLAIN), expected);
+    }
+
+    #[test]
+    fn failures_beside_the_one_that_ends_the_run_are_told_too() {
+        let mut first = stage("a", "data", StageStatus::Failed, &[]);
+        first.error = Some("no such file".into());
+        let mut second = stage("b", "data", StageStatus::Failed, &[]);
+        second.error = Some("bad row\nhint: mend it".into());
+        let mut third = stage("c", "data", StageStatus::Failed, &[]);
+        third.error = Some("interrupted".into());
+        let error = Error::stage("stage `a`: no such file");
+        let others = other_failures(&run(vec![first, second, third]), &error);
+        let texts: Vec<String> = others
+            .iter()
+            .map(|e| diagnostic::render(e, Style::PLAIN))
+            .collect();
+        assert_eq!(texts, ["error: stage `b`: bad row\nhint: mend it\n"]);
+    }
+}

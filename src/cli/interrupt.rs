@@ -1,0 +1,67 @@
+//! Ctrl-C: the first asks the run to stop at the next checkpoint, the second ends the process.
+
+use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
+
+static INTERRUPTED: AtomicBool = AtomicBool::new(false);
+
+/// When the first signal came, in milliseconds of the monotonic clock; 0: none came.
+static FIRST: AtomicI64 = AtomicI64::new(0);
+
+/// A signal this soon after the first is the same one: `timeout` and job schedulers send theirs
+/// to the process and to its group.
+const ECHO_MILLISECONDS: i64 = 300;
+
+const NOTICE: &[u8] =
+    b"\ninterrupting: a running stage writes its checkpoint first; once more stops at once\n";
+
+/// Listens for SIGINT and SIGTERM from now on; the flag is set by the first of them.
+pub fn listen() -> &'static AtomicBool {
+    let handler = on_signal as extern "C" fn(libc::c_int);
+    for signal in [libc::SIGINT, libc::SIGTERM] {
+        // SAFETY: `on_signal` calls nothing but async-signal-safe functions and lock-free
+        // atomics. `signal` restarts interrupted system calls, so files never see EINTR.
+        unsafe { libc::signal(signal, handler as libc::sighandler_t) };
+    }
+    &INTERRUPTED
+}
+
+extern "C" fn on_signal(_signal: libc::c_int) {
+    let now = milliseconds().max(1);
+    if let Err(first) = FIRST.compare_exchange(0, now, Ordering::SeqCst, Ordering::SeqCst) {
+        if now - first >= ECHO_MILLISECONDS {
+            // SAFETY: `_exit` is async-signal-safe. Artifacts are published by rename, so
+            // nothing is left half done.
+            unsafe { libc::_exit(130) };
+        }
+        return;
+    }
+    INTERRUPTED.store(true, Ordering::SeqCst);
+    // SAFETY: `write` is async-signal-safe; the buffer is static. Its result is of no use here.
+    unsafe { libc::write(libc::STDERR_FILENO, NOTICE.as_ptr().cast(), NOTICE.len()) };
+}
+
+fn milliseconds() -> i64 {
+    let mut time = libc::timespec {
+        tv_sec: 0,
+        tv_nsec: 0,
+    };
+    // SAFETY: `clock_gettime` is async-signal-safe and writes to `time` only.
+    unsafe { libc::clock_gettime(libc::CLOCK_MONOTONIC, &mut time) };
+    time.tv_sec * 1000 + time.tv_nsec / 1_000_000
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_signal_and_its_echo_only_set_the_flag() {
+        let interrupted = listen();
+        assert!(!interrupted.load(Ordering::SeqCst));
+        for _ in 0..2 {
+            // SAFETY: the handler is installed, so the signal does not end the test.
+            unsafe { libc::raise(libc::SIGINT) };
+        }
+        assert!(interrupted.load(Ordering::SeqCst));
+    }
+}

@@ -1,0 +1,103 @@
+//! `pipeline run`.
+
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::arguments::{ExperimentArguments, Format, Selection};
+use super::display::progress::Progress;
+use super::display::run_summary;
+use super::style::Style;
+use super::{diagnostic, interrupt, stdout};
+use crate::error::Error;
+use crate::exec::{self, RunOptions};
+
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    #[command(flatten)]
+    experiment: ExperimentArguments,
+
+    /// Stages to run, with what they need; left out: all
+    #[arg(value_name = "STAGE")]
+    stages: Vec<String>,
+
+    /// Stages that may run at the same time
+    #[arg(long, value_name = "N", default_value = "1")]
+    jobs: NonZeroUsize,
+
+    /// Threads of the whole run; no result depends on it [default: the cores of this machine]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+
+    /// After a failure, go on with what does not need the failed stage
+    #[arg(long)]
+    keep_going: bool,
+
+    /// Run this stage again even if its result is in the store; repeatable
+    #[arg(long, value_name = "STAGE")]
+    refresh: Vec<String>,
+
+    /// How the result is written to standard output
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+impl RunArguments {
+    /// Checks what can be checked without reading a file.
+    pub fn validate(self) -> Result<Run, Error> {
+        let selection = self.experiment.validate()?;
+        let options = RunOptions {
+            jobs: self.jobs.get(),
+            threads: self
+                .threads
+                .map_or(RunOptions::default().threads, NonZeroUsize::get),
+            keep_going: self.keep_going,
+            refresh: self.refresh,
+            device: selection.device.clone(),
+            targets: self.stages,
+        };
+        Ok(Run {
+            selection,
+            options,
+            format: self.format,
+        })
+    }
+}
+
+/// [`RunArguments`], validated.
+pub struct Run {
+    selection: Selection,
+    options: RunOptions,
+    format: Format,
+}
+
+/// Runs; the record goes to standard output also when a stage failed.
+pub fn execute(run: Run) -> Result<ExitCode, Error> {
+    let (experiment, store) = run.selection.open()?;
+    let interrupted = interrupt::listen();
+
+    let progress = Progress::stderr();
+    let outcome = exec::run(
+        &experiment.recipe.name,
+        &experiment.nodes,
+        &run.options,
+        &store,
+        interrupted,
+        &|event| progress.show(event),
+    )?;
+    drop(progress);
+
+    match run.format {
+        Format::Json => stdout::print_json(&outcome.record)?,
+        Format::Human => stdout::print(&run_summary::render(&outcome.record, Style::stdout()))?,
+    }
+    let Some(error) = outcome.error else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    let style = Style::stderr();
+    for other in run_summary::other_failures(&outcome.record, &error) {
+        diagnostic::eprint(&other, style);
+    }
+    Err(error)
+}

@@ -1,0 +1,191 @@
+//! Runs `pipeline` in a fresh folder with a fresh store.
+//!
+//! ```ignore
+//! Test::new().recipe(TEXT).args(["check", "recipe.toml"]).run().success().stdout_has("ok");
+//! ```
+
+use std::ffi::OsString;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// A test that takes longer hangs.
+const PATIENCE: Duration = Duration::from_secs(300);
+
+/// A folder, a command line and an environment.
+pub struct Test {
+    folder: TempDir,
+    args: Vec<OsString>,
+    env: Vec<(String, String)>,
+}
+
+impl Test {
+    /// An empty folder that goes away with the test; the store is `.pipeline` inside it.
+    pub fn new() -> Self {
+        Test {
+            folder: TempDir::new().expect("a temporary folder"),
+            args: vec![],
+            env: vec![],
+        }
+    }
+
+    /// The test's folder, the current one of the program.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file, and the folders it is in.
+    pub fn file(self, path: &str, contents: impl AsRef<[u8]>) -> Self {
+        let path = self.folder().join(path);
+        std::fs::create_dir_all(path.parent().expect("a file is in a folder"))
+            .expect("a folder can be made");
+        std::fs::write(path, contents).expect("a file can be written");
+        self
+    }
+
+    /// Writes `recipe.toml`.
+    pub fn recipe(self, text: &str) -> Self {
+        self.file("recipe.toml", text)
+    }
+
+    /// What [`Test::run`] says after `pipeline`.
+    pub fn args<A: Into<OsString>>(mut self, args: impl IntoIterator<Item = A>) -> Self {
+        self.args = args.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// Sets a variable of the program's environment.
+    pub fn env(mut self, name: &str, value: &str) -> Self {
+        self.env.push((name.into(), value.into()));
+        self
+    }
+
+    /// The command that [`Test::run`] runs, for tests that need its handle.
+    pub fn command(&self) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_pipeline"));
+        command
+            .args(&self.args)
+            .current_dir(self.folder())
+            .env_remove("PIPELINE_STORE")
+            .env_remove("NO_COLOR")
+            .envs(self.env.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null());
+        command
+    }
+
+    /// Runs the program to its end.
+    pub fn run(&self) -> Outcome {
+        let output = assert_cmd::Command::from_std(self.command())
+            .timeout(PATIENCE)
+            .output()
+            .expect("the program starts and ends in time");
+        let text = |bytes| String::from_utf8(bytes).expect("the program writes UTF-8");
+        Outcome {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
+    /// Runs the program in the same folder with another command line.
+    pub fn run_with<A: Into<OsString>>(&mut self, args: impl IntoIterator<Item = A>) -> Outcome {
+        self.args = args.into_iter().map(Into::into).collect();
+        self.run()
+    }
+}
+
+/// How the program ended and what it wrote.
+#[derive(Debug)]
+pub struct Outcome {
+    /// None if a signal killed it.
+    pub code: Option<i32>,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Outcome {
+    /// It ended well.
+    #[track_caller]
+    pub fn success(self) -> Self {
+        self.failure(0)
+    }
+
+    /// It ended with this code.
+    #[track_caller]
+    pub fn failure(self, code: i32) -> Self {
+        assert_eq!(self.code, Some(code), "{self}");
+        self
+    }
+
+    /// Standard output contains this.
+    #[track_caller]
+    pub fn stdout_has(self, fragment: &str) -> Self {
+        assert!(
+            self.stdout.contains(fragment),
+            "no {fragment:?} on stdout{self}"
+        );
+        self
+    }
+
+    /// Standard output is exactly this.
+    #[track_caller]
+    pub fn stdout_is(self, text: &str) -> Self {
+        assert_eq!(self.stdout, text, "{self}");
+        self
+    }
+
+    /// Standard error contains this.
+    #[track_caller]
+    pub fn stderr_has(self, fragment: &str) -> Self {
+        assert!(
+            self.stderr.contains(fragment),
+            "no {fragment:?} on stderr{self}"
+        );
+        self
+    }
+
+    /// Standard error is exactly this.
+    #[track_caller]
+    pub fn stderr_is(self, text: &str) -> Self {
+        assert_eq!(self.stderr, text, "{self}");
+        self
+    }
+
+    /// Standard output as its one JSON document.
+    #[track_caller]
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.stdout)
+            .unwrap_or_else(|error| panic!("stdout is no JSON document: {error}{self}"))
+    }
+}
+
+impl std::fmt::Display for Outcome {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
+        let Outcome {
+            code,
+            stdout,
+            stderr,
+        } = self;
+        write!(
+            formatter,
+            "\n--- exit code {code:?}\n--- stdout\n{stdout}--- stderr\n{stderr}---"
+        )
+    }
+}
+
+#[test]
+fn every_test_has_a_folder_of_its_own() {
+    let (one, other) = (Test::new().recipe("a"), Test::new().file("x/y.txt", "b"));
+    assert_ne!(one.folder(), other.folder());
+    assert!(one.folder().join("recipe.toml").is_file());
+    assert!(other.folder().join("x/y.txt").is_file());
+}
+
+#[test]
+#[should_panic(expected = "exit code Some(0)")]
+fn an_unexpected_exit_code_is_shown_with_the_output() {
+    Test::new().args(["--version"]).run().failure(2);
+}

@@ -1,0 +1,42 @@
+//! `pipeline run`: what the command adds to the scheduler.
+
+use crate::harness::Test;
+use crate::recipes::PRETRAIN;
+
+#[test]
+fn a_run_is_told_on_stderr_and_its_summary_is_on_stdout() {
+    let mut test = Test::new().recipe(PRETRAIN);
+    let outcome = test.run_with(["run", "recipe.toml", "events"]).success();
+    outcome
+        .stdout_has("events  data  executed")
+        .stdout_has("events stays")
+        .stderr_has("events: started\n")
+        .stderr_has("events: executed in ")
+        .stderr_has("done in ");
+    let outcome = test.run_with(["run", "recipe.toml", "events"]).success();
+    outcome
+        .stdout_has("events  data  cached")
+        .stderr_has("events: cached\n");
+}
+
+#[test]
+fn the_json_of_a_run_is_one_document_with_a_path_for_every_artifact() {
+    let mut test = Test::new().recipe(PRETRAIN);
+    let json = ["run", "recipe.toml", "events", "--format", "json"];
+    let record = test.run_with(json).success().json();
+    assert_eq!(record["recipe"], "demo");
+    assert_eq!(record["status"], "done");
+    let stage = &record["stages"][0];
+    assert_eq!(stage["name"], "events");
+    assert_eq!(stage["status"], "executed");
+    let path = stage["outputs"]["stays"]["path"].as_str();
+    assert!(test.folder().join(path.expect("a path")).is_file());
+
+    let again = test.run_with(json).success().json();
+    assert_eq!(again["stages"][0]["status"], "cached");
+    assert_eq!(again["stages"][0]["outputs"], stage["outputs"]);
+
+    let refresh = ["--refresh", "events"];
+    let refreshed = test.run_with(json.into_iter().chain(refresh)).success();
+    assert_eq!(refreshed.json()["stages"][0]["status"], "executed");
+}
