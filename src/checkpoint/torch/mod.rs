@@ -8,3 +8,6 @@ mod zip_file;
 
 pub(super) use legacy_file::{is_legacy, read as read_legacy};
 pub(super) use zip_file::read as read_zip;
+
+#[cfg(test)]
+mod tests;
