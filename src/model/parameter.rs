@@ -75,6 +75,7 @@ pub struct ParameterSource<'a> {
 #[derive(Clone)]
 enum Origin<'a> {
     Given(&'a Parameters),
+    Witnessed(&'a Parameters, Rc<RefCell<Parameters>>),
     Recorded(Rc<RefCell<Vec<ParameterSpec>>>),
 }
 
@@ -101,6 +102,17 @@ impl<'a> ParameterSource<'a> {
         Ok(specs)
     }
 
+    /// Lets `build` make a model of `parameters`, and returns the tensors that its layers took, by name.
+    pub fn witness<T>(
+        parameters: &Parameters,
+        build: impl FnOnce(&ParameterSource) -> Result<T>,
+    ) -> Result<Parameters> {
+        let taken = Rc::new(RefCell::new(Parameters::new()));
+        let origin = Origin::Witnessed(parameters, taken.clone());
+        build(&ParameterSource { prefix: String::new(), origin })?;
+        Ok(taken.take())
+    }
+
     /// The source for a part called `name`.
     #[must_use]
     pub fn part(&self, name: impl std::fmt::Display) -> Self {
@@ -119,14 +131,12 @@ impl<'a> ParameterSource<'a> {
     pub fn get(&self, name: &str, shape: &[usize], init: Init) -> Result<Tensor> {
         let name = self.part(name).prefix;
         match &self.origin {
-            Origin::Given(parameters) => match parameters.get(&name) {
-                Some(tensor) if tensor.dims() == shape => Ok(tensor.clone()),
-                Some(tensor) => bail!(
-                    "{name} has shape {:?}, the model wants {shape:?}",
-                    tensor.dims()
-                ),
-                None => bail!("the model wants {name}, and it was not loaded"),
-            },
+            Origin::Given(parameters) => find(parameters, &name, shape),
+            Origin::Witnessed(parameters, taken) => {
+                let tensor = find(parameters, &name, shape)?;
+                taken.borrow_mut().insert(name, tensor.clone());
+                Ok(tensor)
+            }
             Origin::Recorded(specs) => {
                 specs.borrow_mut().push(ParameterSpec {
                     name,
@@ -136,6 +146,14 @@ impl<'a> ParameterSource<'a> {
                 Tensor::zeros((), DType::F32, &Device::Cpu)?.broadcast_as(shape)
             }
         }
+    }
+}
+
+fn find(parameters: &Parameters, name: &str, shape: &[usize]) -> Result<Tensor> {
+    match parameters.get(name) {
+        Some(tensor) if tensor.dims() == shape => Ok(tensor.clone()),
+        Some(tensor) => bail!("{name} has shape {:?}, the model wants {shape:?}", tensor.dims()),
+        None => bail!("the model wants {name}, and it was not loaded"),
     }
 }
 

@@ -46,26 +46,23 @@ impl ImportStage {
         }
     }
 
-    fn check_pin(&self) -> Result<(), Error> {
-        let WeightSource::File(CheckpointFile { path, sha256: Some(pin) }) = &self.from else {
-            return Ok(());
-        };
-        let path = path.as_ref();
+    /// The SHA-256 of the file; an error if the recipe pins another.
+    fn sha256(&self, path: &Path) -> Result<String, Error> {
         let mut hasher = Sha256::new();
         let mut file = File::open(path).map_err(|error| Error::file(path, error))?;
         std::io::copy(&mut file, &mut hasher).map_err(|error| Error::file(path, error))?;
         let found: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
-        if found == *pin {
-            return Ok(());
+        match &self.from {
+            WeightSource::File(CheckpointFile { sha256: Some(pin), .. }) if *pin != found => Err(Error::Audit {
+                message: format!("{}: the SHA-256 is {found}, the recipe pins {pin}", path.display()),
+                hint: Some("the file is not the one the recipe was written for".into()),
+            }),
+            _ => Ok(found),
         }
-        Err(Error::Audit {
-            message: format!("{}: the SHA-256 is {found}, the recipe pins {pin}", path.display()),
-            hint: Some("the file is not the one the recipe was written for".into()),
-        })
     }
 
-    /// Reads the written weights back, builds the model from them, and digests every parameter
-    /// of the built model: (name, digest).
+    /// Reads the written weights back, builds the model from them, and digests every parameter that the
+    /// built model's layers hold.
     fn digests_of_built_model(&self, weights: &Path) -> Result<BTreeMap<String, String>, Error> {
         let artifact = ModelArtifact::read(weights)?;
         let specs = artifact.specs()?;
@@ -73,12 +70,11 @@ impl ImportStage {
         let mut host: HostParameters = initial_parameters(new, 0);
         host.extend(artifact.parameters);
         let parameters = to_device(&host, &candle_core::Device::Cpu)?;
-        let source = ParameterSource::given(&parameters);
-        match self.into {
-            ModelMode::Pretrain => PretrainModel::new(&source, &self.model, 0.0).map(|_| ())?,
-            ModelMode::Classifier => ClassifierModel::new(&source, &self.model).map(|_| ())?,
-        }
-        let built = to_host(&parameters)?;
+        let taken = ParameterSource::witness(&parameters, |source| match self.into {
+            ModelMode::Pretrain => PretrainModel::new(source, &self.model, 0.0).map(|_| ()),
+            ModelMode::Classifier => ClassifierModel::new(source, &self.model).map(|_| ()),
+        })?;
+        let built = to_host(&taken)?;
         Ok(built.into_iter().map(|(name, tensor)| (name, tensor.digest())).collect())
     }
 
@@ -138,14 +134,18 @@ impl Stage for ImportStage {
     }
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
-        self.check_pin()?;
-        let checkpoint = checkpoint::read(self.path(context)?)?;
+        let path = self.path(context)?;
+        let sha256 = self.sha256(path)?;
+        let checkpoint = checkpoint::read(path)?;
         let targets: Vec<TargetTensor> = parameter_specs(&self.model, self.into)?
             .into_iter()
             .map(|spec| TargetTensor { name: spec.name, shape: spec.shape })
             .collect();
         let imported = checkpoint::import(&checkpoint, &targets, &self.rules)?;
-        let audit = imported.audit;
+        let mut audit = imported.audit;
+        audit.render().lines().for_each(|line| context.reporter.note(line));
+        // Content, not place: the same weights give the same audit wherever they lie.
+        audit.file = format!("sha256:{sha256}");
         let weights = context.work.join("weights.safetensors");
         let artifact = ModelArtifact {
             config: self.config(),
@@ -157,7 +157,6 @@ impl Stage for ImportStage {
         artifact.write(&weights)?;
         audit.verify(&self.digests_of_built_model(&weights)?)?;
         write_json(&context.work.join("audit.json"), &audit)?;
-        audit.render().lines().for_each(|line| context.reporter.note(line));
         let counts = &audit.counts;
         Ok(StageOutput {
             artifacts: BTreeMap::from([

@@ -9,7 +9,7 @@ use crate::error::Error;
 /// same wherever the file lies.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Audit {
-    /// The checkpoint's file name.
+    /// Which file: its name, or its digest where the record must not depend on a place.
     pub file: String,
     /// Its format.
     pub container: Container,
