@@ -374,7 +374,13 @@ fn twenty_head_steps_give_the_references_losses_and_weights() -> TestResult {
         .filter(|(name, _)| name.starts_with("cls_head."))
         .map(|(name, tensor)| {
             let shape = tensor.dims().to_vec();
-            (name.clone(), FloatTensor { shape, values: numbers(tensor) })
+            (
+                name.clone(),
+                FloatTensor {
+                    shape,
+                    values: numbers(tensor),
+                },
+            )
         })
         .collect();
     let trainable: Vec<String> = parameters.keys().cloned().collect();

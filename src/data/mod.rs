@@ -27,6 +27,7 @@ pub mod config;
 mod csv_table;
 pub mod dataset;
 mod embedding;
+pub mod feature_table;
 mod folder;
 mod labels;
 mod load;

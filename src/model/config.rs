@@ -134,7 +134,10 @@ impl ModelConfig {
     /// The architecture below the classifier: what pretraining depends on.
     #[must_use]
     pub fn without_classifier(&self) -> Self {
-        Self { classifier: ClassifierConfig::default(), ..self.clone() }
+        Self {
+            classifier: ClassifierConfig::default(),
+            ..self.clone()
+        }
     }
 
     /// Rules that join several fields: (field, what is wrong).

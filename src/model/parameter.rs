@@ -109,7 +109,10 @@ impl<'a> ParameterSource<'a> {
     ) -> Result<Parameters> {
         let taken = Rc::new(RefCell::new(Parameters::new()));
         let origin = Origin::Witnessed(parameters, taken.clone());
-        build(&ParameterSource { prefix: String::new(), origin })?;
+        build(&ParameterSource {
+            prefix: String::new(),
+            origin,
+        })?;
         Ok(taken.take())
     }
 
@@ -152,7 +155,10 @@ impl<'a> ParameterSource<'a> {
 fn find(parameters: &Parameters, name: &str, shape: &[usize]) -> Result<Tensor> {
     match parameters.get(name) {
         Some(tensor) if tensor.dims() == shape => Ok(tensor.clone()),
-        Some(tensor) => bail!("{name} has shape {:?}, the model wants {shape:?}", tensor.dims()),
+        Some(tensor) => bail!(
+            "{name} has shape {:?}, the model wants {shape:?}",
+            tensor.dims()
+        ),
         None => bail!("the model wants {name}, and it was not loaded"),
     }
 }

@@ -53,7 +53,10 @@ impl Stage for DataStage {
     fn external_inputs(&self) -> Vec<ExternalInput> {
         let mut inputs = Vec::new();
         let mut add = |field: String, path: &InputPath| {
-            inputs.push(ExternalInput { field, path: path.0.clone() });
+            inputs.push(ExternalInput {
+                field,
+                path: path.0.clone(),
+            });
         };
         match &self.config.source {
             Source::Synthetic(_) => {}
@@ -84,12 +87,21 @@ impl Stage for DataStage {
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         let mut notes = |line: String| context.reporter.note(&line);
-        let report = data::build(&self.config, self.seed, context.threads, context.work, &mut notes)?;
+        let report = data::build(
+            &self.config,
+            self.seed,
+            context.threads,
+            context.work,
+            &mut notes,
+        )?;
         let artifacts = ["events", "stays", "variables"]
             .into_iter()
             .map(|name| (name.to_string(), format!("{name}.parquet").into()))
             .collect::<BTreeMap<_, _>>();
-        Ok(StageOutput { artifacts, metrics: report.metrics() })
+        Ok(StageOutput {
+            artifacts,
+            metrics: report.metrics(),
+        })
     }
 }
 

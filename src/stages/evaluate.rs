@@ -56,7 +56,11 @@ struct Predictions {
 }
 
 impl EvaluateStage {
-    fn features(&self, artifact: &ModelArtifact, context: &StageContext) -> Result<FeatureTable, Error> {
+    fn features(
+        &self,
+        artifact: &ModelArtifact,
+        context: &StageContext,
+    ) -> Result<FeatureTable, Error> {
         match &self.features {
             FeatureOrigin::Node(_) => FeatureTable::read(context.input("features", "features")?),
             FeatureOrigin::Data(_) => {
@@ -66,10 +70,17 @@ impl EvaluateStage {
         }
     }
 
-    fn predict(&self, artifact: &ModelArtifact, table: &FeatureTable) -> Result<Predictions, Error> {
+    fn predict(
+        &self,
+        artifact: &ModelArtifact,
+        table: &FeatureTable,
+    ) -> Result<Predictions, Error> {
         let (labels, values) = table.of_split(self.split);
         if labels.is_empty() {
-            return Err(Error::stage(format!("the split {} has no stays", self.split.name())));
+            return Err(Error::stage(format!(
+                "the split {} has no stays",
+                self.split.name()
+            )));
         }
         let head = artifact
             .parameters
@@ -77,7 +88,10 @@ impl EvaluateStage {
             .filter(|(name, _)| is_head_parameter(name))
             .map(|(name, tensor)| (name.clone(), tensor.clone()))
             .collect();
-        let head = Head::new(&ParameterSource::given(&to_device(&head, &Device::Cpu)?), &artifact.config)?;
+        let head = Head::new(
+            &ParameterSource::given(&to_device(&head, &Device::Cpu)?),
+            &artifact.config,
+        )?;
         let features = Tensor::from_vec(values, (labels.len(), table.width), &Device::Cpu)?;
         let logits = head.forward(&features, [0.0; 3], &Noise::Off)?;
         Ok(Predictions {
@@ -107,31 +121,49 @@ impl EvaluateStage {
             ("positives".into(), json!(positives)),
             ("prevalence".into(), json!(positives as f64 / n as f64)),
             ("auroc".into(), json!(metrics::auroc(&labels, scores)?)),
-            ("average_precision".into(), json!(metrics::average_precision(&labels, scores)?)),
+            (
+                "average_precision".into(),
+                json!(metrics::average_precision(&labels, scores)?),
+            ),
             ("brier".into(), json!(metrics::brier(&labels, scores)?)),
-            ("log_loss".into(), json!(metrics::log_loss(&labels, scores)?)),
-            ("accuracy".into(), json!(metrics::accuracy(&labels, scores, self.threshold)?)),
+            (
+                "log_loss".into(),
+                json!(metrics::log_loss(&labels, scores)?),
+            ),
+            (
+                "accuracy".into(),
+                json!(metrics::accuracy(&labels, scores, self.threshold)?),
+            ),
         ]))
     }
 }
 
 impl Predictions {
     fn write(&self, path: &Path) -> Result<(), Error> {
-        let failed = |error: &dyn std::fmt::Display| Error::file(path, format!("cannot be written: {error}"));
+        let failed = |error: &dyn std::fmt::Display| {
+            Error::file(path, format!("cannot be written: {error}"))
+        };
         let logits = |class: usize| -> ArrayRef {
             let column = self.logits.iter().skip(class).step_by(2).copied();
             Arc::new(Float32Array::from_iter_values(column))
         };
         let batch = RecordBatch::try_from_iter([
-            ("stay_id", Arc::new(StringArray::from(self.ids.clone())) as ArrayRef),
+            (
+                "stay_id",
+                Arc::new(StringArray::from(self.ids.clone())) as ArrayRef,
+            ),
             ("label", Arc::new(UInt32Array::from(self.labels.clone()))),
-            ("probability", Arc::new(Float64Array::from(self.probabilities.clone()))),
+            (
+                "probability",
+                Arc::new(Float64Array::from(self.probabilities.clone())),
+            ),
             ("logit_0", logits(0)),
             ("logit_1", logits(1)),
         ])
         .map_err(|e| failed(&e))?;
         let file = File::create(path).map_err(|e| failed(&e))?;
-        let mut writer = ArrowWriter::try_new(file, batch.schema(), None).map_err(|e| failed(&e))?;
+        let mut writer =
+            ArrowWriter::try_new(file, batch.schema(), None).map_err(|e| failed(&e))?;
         writer.write(&batch).map_err(|e| failed(&e))?;
         writer.close().map_err(|e| failed(&e))?;
         Ok(())
@@ -141,7 +173,9 @@ impl Predictions {
 fn check_model(artifact: &ModelArtifact) -> Result<(), Error> {
     artifact.require_complete("be evaluated")?;
     if artifact.mode != ModelMode::Classifier {
-        return Err(Error::stage("a pretraining model has no classifier to evaluate"));
+        return Err(Error::stage(
+            "a pretraining model has no classifier to evaluate",
+        ));
     }
     let classes = artifact.config.classifier.num_classes;
     if classes != 2 {
@@ -166,14 +200,22 @@ impl Stage for EvaluateStage {
     }
 
     fn inputs(&self) -> Vec<StageInput> {
-        let model = StageInput { role: "model", stage: self.model.clone(), artifacts: &["weights"] };
+        let model = StageInput {
+            role: "model",
+            stage: self.model.clone(),
+            artifacts: &["weights"],
+        };
         let features = match &self.features {
-            FeatureOrigin::Node(node) => {
-                StageInput { role: "features", stage: node.clone(), artifacts: &["features"] }
-            }
-            FeatureOrigin::Data(stage) => {
-                StageInput { role: "data", stage: stage.clone(), artifacts: DATASET_ARTIFACTS }
-            }
+            FeatureOrigin::Node(node) => StageInput {
+                role: "features",
+                stage: node.clone(),
+                artifacts: &["features"],
+            },
+            FeatureOrigin::Data(stage) => StageInput {
+                role: "data",
+                stage: stage.clone(),
+                artifacts: DATASET_ARTIFACTS,
+            },
         };
         vec![model, features]
     }

@@ -52,10 +52,18 @@ pub fn compute(
         let count = shard.len() as u64;
         let done = done.fetch_add(count, std::sync::atomic::Ordering::Relaxed) + count;
         let total = stays.len() as u64;
-        context.reporter.progress(Progress { done, total, unit: "stays", message: String::new() });
+        context.reporter.progress(Progress {
+            done,
+            total,
+            unit: "stays",
+            message: String::new(),
+        });
         Ok(values)
     };
-    let values: Vec<Vec<f32>> = stays.par_chunks(SHARD_STAYS).map(shard).collect::<Result<_, Error>>()?;
+    let values: Vec<Vec<f32>> = stays
+        .par_chunks(SHARD_STAYS)
+        .map(shard)
+        .collect::<Result<_, Error>>()?;
     let of = |stay: &usize| &dataset.stays[*stay];
     Ok(FeatureTable {
         ids: stays.iter().map(|stay| of(stay).id.clone()).collect(),
@@ -75,20 +83,31 @@ fn backbone(artifact: &ModelArtifact, device: &Device) -> Result<Backbone, Error
         .collect();
     if !missing.is_empty() {
         return Err(Error::Audit {
-            message: format!("the backbone was never loaded whole: {}", missing.join(", ")),
+            message: format!(
+                "the backbone was never loaded whole: {}",
+                missing.join(", ")
+            ),
             hint: Some("import weights that hold these parameters".into()),
         });
     }
     let parameters = to_device(&artifact.parameters, device)?;
-    Ok(Backbone::new(&ParameterSource::given(&parameters), &artifact.config)?)
+    Ok(Backbone::new(
+        &ParameterSource::given(&parameters),
+        &artifact.config,
+    )?)
 }
 
 /// Whether a parameter belongs to the head.
 pub fn is_head_parameter(name: &str) -> bool {
-    name.strip_prefix(Head::PREFIX).is_some_and(|rest| rest.starts_with('.'))
+    name.strip_prefix(Head::PREFIX)
+        .is_some_and(|rest| rest.starts_with('.'))
 }
 
-fn embeddings(artifact: &ModelArtifact, dataset: &Dataset, device: &Device) -> Result<Tensor, Error> {
+fn embeddings(
+    artifact: &ModelArtifact,
+    dataset: &Dataset,
+    device: &Device,
+) -> Result<Tensor, Error> {
     let (dim, wanted) = (dataset.embedding_dim, artifact.config.input_dim);
     if dim != wanted {
         return Err(Error::stage(format!(
@@ -99,7 +118,12 @@ fn embeddings(artifact: &ModelArtifact, dataset: &Dataset, device: &Device) -> R
     Ok(Tensor::from_slice(&dataset.embeddings, shape, device)?)
 }
 
-fn check_finite(values: &[f32], width: usize, dataset: &Dataset, stays: &[usize]) -> Result<(), Error> {
+fn check_finite(
+    values: &[f32],
+    width: usize,
+    dataset: &Dataset,
+    stays: &[usize],
+) -> Result<(), Error> {
     let bad = values
         .chunks_exact(width)
         .position(|row| row.iter().any(|value| !value.is_finite()));
@@ -109,7 +133,9 @@ fn check_finite(values: &[f32], width: usize, dataset: &Dataset, stays: &[usize]
             "the features of stay {} are not finite",
             dataset.stays[stays[row]].id
         ))
-        .with_hint("look for extreme values in this stay; `clip` in the data stage bounds z-scores")),
+        .with_hint(
+            "look for extreme values in this stay; `clip` in the data stage bounds z-scores",
+        )),
     }
 }
 
@@ -128,8 +154,16 @@ impl Stage for FeaturesStage {
 
     fn inputs(&self) -> Vec<StageInput> {
         vec![
-            StageInput { role: "model", stage: self.model.clone(), artifacts: &["weights"] },
-            StageInput { role: "data", stage: self.data.clone(), artifacts: DATASET_ARTIFACTS },
+            StageInput {
+                role: "model",
+                stage: self.model.clone(),
+                artifacts: &["weights"],
+            },
+            StageInput {
+                role: "data",
+                stage: self.data.clone(),
+                artifacts: DATASET_ARTIFACTS,
+            },
         ]
     }
 

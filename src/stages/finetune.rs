@@ -33,9 +33,14 @@ impl FinetuneStage {
     /// The head's parameters: loaded, or drawn from the seed where they are new.
     fn initial_head(&self, artifact: &ModelArtifact) -> Result<HostParameters, Error> {
         let specs = artifact.specs()?;
-        let new = specs.iter().filter(|spec| artifact.new.contains(&spec.name));
+        let new = specs
+            .iter()
+            .filter(|spec| artifact.new.contains(&spec.name));
         let mut head = initial_parameters(new, self.seed);
-        let loaded = artifact.parameters.iter().filter(|(name, _)| is_head_parameter(name));
+        let loaded = artifact
+            .parameters
+            .iter()
+            .filter(|(name, _)| is_head_parameter(name));
         head.extend(loaded.map(|(name, tensor)| (name.clone(), tensor.clone())));
         Ok(head)
     }
@@ -44,7 +49,10 @@ impl FinetuneStage {
 fn rows_of(table: &FeatureTable, split: Split, classes: usize) -> Result<LabelledFeatures, Error> {
     let (labels, values) = table.of_split(split);
     if labels.is_empty() {
-        return Err(Error::stage(format!("the split {} has no stays", split.name())));
+        return Err(Error::stage(format!(
+            "the split {} has no stays",
+            split.name()
+        )));
     }
     let outside = (0..table.ids.len()).find(|&row| table.labels[row] as usize >= classes);
     if let Some(row) = outside {
@@ -57,7 +65,10 @@ fn rows_of(table: &FeatureTable, split: Split, classes: usize) -> Result<Labelle
         .with_hint("set model.classifier.num_classes to the number of classes"));
     }
     let shape = (labels.len(), table.width);
-    Ok(LabelledFeatures { features: Tensor::from_vec(values, shape, &Device::Cpu)?, labels })
+    Ok(LabelledFeatures {
+        features: Tensor::from_vec(values, shape, &Device::Cpu)?,
+        labels,
+    })
 }
 
 fn require_every_class(train: &LabelledFeatures, classes: usize) -> Result<(), Error> {
@@ -81,7 +92,10 @@ fn prove_frozen(audit: &FreezeAudit, written: &ModelArtifact) -> Result<usize, E
     let changed: Vec<&str> = frozen
         .iter()
         .filter(|(name, digest)| {
-            written.parameters.get(**name).is_none_or(|tensor| tensor.digest() != **digest)
+            written
+                .parameters
+                .get(**name)
+                .is_none_or(|tensor| tensor.digest() != **digest)
         })
         .map(|(name, _)| *name)
         .collect();
@@ -89,7 +103,10 @@ fn prove_frozen(audit: &FreezeAudit, written: &ModelArtifact) -> Result<usize, E
         return Ok(frozen.len());
     }
     Err(Error::Audit {
-        message: format!("frozen parameters changed while finetuning:\n  {}", changed.join("\n  ")),
+        message: format!(
+            "frozen parameters changed while finetuning:\n  {}",
+            changed.join("\n  ")
+        ),
         hint: None,
     })
 }
@@ -113,8 +130,16 @@ impl Stage for FinetuneStage {
 
     fn inputs(&self) -> Vec<StageInput> {
         vec![
-            StageInput { role: "model", stage: self.model.clone(), artifacts: &["weights", "audit"] },
-            StageInput { role: "features", stage: self.features.clone(), artifacts: &["features"] },
+            StageInput {
+                role: "model",
+                stage: self.model.clone(),
+                artifacts: &["weights", "audit"],
+            },
+            StageInput {
+                role: "features",
+                stage: self.features.clone(),
+                artifacts: &["features"],
+            },
         ]
     }
 
@@ -129,16 +154,26 @@ impl Stage for FinetuneStage {
 
         let mut head = self.initial_head(&artifact)?;
         let trainable: Vec<String> = artifact.trainable.iter().flatten().cloned().collect();
-        let trainer = HeadTrainer::new(&artifact.config, &head, &trainable, &self.settings, self.seed)?;
+        let trainer = HeadTrainer::new(
+            &artifact.config,
+            &head,
+            &trainable,
+            &self.settings,
+            self.seed,
+        )?;
         let trained = train_head(trainer, &train, &validation, self.seed, context)?;
-        trained.history.write_parquet(&context.work.join("history.parquet"))?;
+        trained
+            .history
+            .write_parquet(&context.work.join("history.parquet"))?;
         head.extend(trained.parameters);
         artifact.parameters.extend(head);
         artifact.new = BTreeSet::new();
         let weights = context.work.join("weights.safetensors");
         artifact.write(&weights)?;
         let proved = prove_frozen(&audit, &ModelArtifact::read(&weights)?)?;
-        context.reporter.note(&format!("{proved} frozen parameters are unchanged, bit for bit"));
+        context.reporter.note(&format!(
+            "{proved} frozen parameters are unchanged, bit for bit"
+        ));
         Ok(StageOutput {
             artifacts: BTreeMap::from([
                 ("weights".into(), "weights.safetensors".into()),
@@ -148,7 +183,10 @@ impl Stage for FinetuneStage {
                 ("best_epoch".into(), json!(trained.best_epoch)),
                 ("validation_loss".into(), json!(trained.best.loss)),
                 ("validation_auroc".into(), json!(trained.best.auroc)),
-                ("validation_average_precision".into(), json!(trained.best.average_precision)),
+                (
+                    "validation_average_precision".into(),
+                    json!(trained.best.average_precision),
+                ),
                 ("frozen_parameters_verified".into(), json!(proved)),
             ]),
         })

@@ -71,11 +71,16 @@ pub fn matching_parameters(
         let matcher: GlobMatcher = Glob::new(pattern)
             .map_err(|error| Error::stage(format!("{pattern} is no pattern: {error}")))?
             .compile_matcher();
-        let names: Vec<&String> =
-            specs.iter().map(|spec| &spec.name).filter(|name| matcher.is_match(name)).collect();
+        let names: Vec<&String> = specs
+            .iter()
+            .map(|spec| &spec.name)
+            .filter(|name| matcher.is_match(name))
+            .collect();
         if names.is_empty() {
-            return Err(Error::stage(format!("trainable = \"{pattern}\" matches no parameter of the model"))
-                .with_hint("the audit of the import stage lists the parameters' names"));
+            return Err(Error::stage(format!(
+                "trainable = \"{pattern}\" matches no parameter of the model"
+            ))
+            .with_hint("the audit of the import stage lists the parameters' names"));
         }
         matched.extend(names.into_iter().cloned());
     }
@@ -83,27 +88,39 @@ pub fn matching_parameters(
 }
 
 impl FreezeStage {
-    fn audit(&self, artifact: &ModelArtifact, trainable: &BTreeSet<String>) -> Result<FreezeAudit, Error> {
+    fn audit(
+        &self,
+        artifact: &ModelArtifact,
+        trainable: &BTreeSet<String>,
+    ) -> Result<FreezeAudit, Error> {
         let parameters: Vec<FreezeEntry> = artifact
             .specs()?
             .into_iter()
             .map(|spec| FreezeEntry {
                 trainable: trainable.contains(&spec.name),
                 new: artifact.new.contains(&spec.name),
-                digest: artifact.parameters.get(&spec.name).map(|tensor| tensor.digest()),
+                digest: artifact
+                    .parameters
+                    .get(&spec.name)
+                    .map(|tensor| tensor.digest()),
                 name: spec.name,
                 shape: spec.shape,
             })
             .collect();
         let numbers = |trainable: bool| -> usize {
-            let chosen = parameters.iter().filter(|entry| entry.trainable == trainable);
-            chosen.map(|entry| entry.shape.iter().product::<usize>()).sum()
+            let chosen = parameters
+                .iter()
+                .filter(|entry| entry.trainable == trainable);
+            chosen
+                .map(|entry| entry.shape.iter().product::<usize>())
+                .sum()
         };
         let (trainable_numbers, frozen_numbers) = (numbers(true), numbers(false));
         Ok(FreezeAudit {
             trainable_numbers,
             frozen_numbers,
-            trainable_fraction: trainable_numbers as f64 / (trainable_numbers + frozen_numbers) as f64,
+            trainable_fraction: trainable_numbers as f64
+                / (trainable_numbers + frozen_numbers) as f64,
             parameters,
         })
     }
@@ -148,11 +165,16 @@ fn render(audit: &FreezeAudit) -> Vec<String> {
         *parameters += 1;
         *numbers += entry.shape.iter().product::<usize>();
     }
-    let rows = groups.into_iter().map(|((group, trainable), (parameters, numbers))| {
-        let state = if trainable { "trainable" } else { "frozen" };
-        format!("{state:<9}  {group:<24} {parameters:>4} parameters {numbers:>11} numbers")
-    });
-    let total = format!("{:.2} % of all numbers are trainable", 100.0 * audit.trainable_fraction);
+    let rows = groups
+        .into_iter()
+        .map(|((group, trainable), (parameters, numbers))| {
+            let state = if trainable { "trainable" } else { "frozen" };
+            format!("{state:<9}  {group:<24} {parameters:>4} parameters {numbers:>11} numbers")
+        });
+    let total = format!(
+        "{:.2} % of all numbers are trainable",
+        100.0 * audit.trainable_fraction
+    );
     rows.chain([total]).collect()
 }
 
@@ -173,7 +195,11 @@ impl Stage for FreezeStage {
     }
 
     fn inputs(&self) -> Vec<StageInput> {
-        vec![StageInput { role: "model", stage: self.model.clone(), artifacts: &["weights"] }]
+        vec![StageInput {
+            role: "model",
+            stage: self.model.clone(),
+            artifacts: &["weights"],
+        }]
     }
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
@@ -181,7 +207,9 @@ impl Stage for FreezeStage {
         let trainable = matching_parameters(&artifact.specs()?, &self.trainable)?;
         let audit = self.audit(&artifact, &trainable)?;
         self.check(&audit)?;
-        render(&audit).iter().for_each(|line| context.reporter.note(line));
+        render(&audit)
+            .iter()
+            .for_each(|line| context.reporter.note(line));
         artifact.trainable = Some(trainable);
         artifact.write(&context.work.join("weights.safetensors"))?;
         write_json(&context.work.join("audit.json"), &audit)?;

@@ -51,10 +51,19 @@ impl ImportStage {
         let mut hasher = Sha256::new();
         let mut file = File::open(path).map_err(|error| Error::file(path, error))?;
         std::io::copy(&mut file, &mut hasher).map_err(|error| Error::file(path, error))?;
-        let found: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let found: String = hasher
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
         match &self.from {
-            WeightSource::File(CheckpointFile { sha256: Some(pin), .. }) if *pin != found => Err(Error::Audit {
-                message: format!("{}: the SHA-256 is {found}, the recipe pins {pin}", path.display()),
+            WeightSource::File(CheckpointFile {
+                sha256: Some(pin), ..
+            }) if *pin != found => Err(Error::Audit {
+                message: format!(
+                    "{}: the SHA-256 is {found}, the recipe pins {pin}",
+                    path.display()
+                ),
                 hint: Some("the file is not the one the recipe was written for".into()),
             }),
             _ => Ok(found),
@@ -66,7 +75,9 @@ impl ImportStage {
     fn digests_of_built_model(&self, weights: &Path) -> Result<BTreeMap<String, String>, Error> {
         let artifact = ModelArtifact::read(weights)?;
         let specs = artifact.specs()?;
-        let new = specs.iter().filter(|spec| artifact.new.contains(&spec.name));
+        let new = specs
+            .iter()
+            .filter(|spec| artifact.new.contains(&spec.name));
         let mut host: HostParameters = initial_parameters(new, 0);
         host.extend(artifact.parameters);
         let parameters = to_device(&host, &candle_core::Device::Cpu)?;
@@ -75,7 +86,10 @@ impl ImportStage {
             ModelMode::Classifier => ClassifierModel::new(source, &self.model).map(|_| ()),
         })?;
         let built = to_host(&taken)?;
-        Ok(built.into_iter().map(|(name, tensor)| (name, tensor.digest())).collect())
+        Ok(built
+            .into_iter()
+            .map(|(name, tensor)| (name, tensor.digest()))
+            .collect())
     }
 
     fn config(&self) -> ModelConfig {
@@ -118,7 +132,11 @@ impl Stage for ImportStage {
             WeightSource::Stage(stage, artifact) => vec![StageInput {
                 role: "from",
                 stage: stage.clone(),
-                artifacts: if *artifact == "checkpoint" { &["checkpoint"] } else { &["weights"] },
+                artifacts: if *artifact == "checkpoint" {
+                    &["checkpoint"]
+                } else {
+                    &["weights"]
+                },
             }],
             WeightSource::File(_) => Vec::new(),
         }
@@ -127,7 +145,10 @@ impl Stage for ImportStage {
     fn external_inputs(&self) -> Vec<ExternalInput> {
         match &self.from {
             WeightSource::File(file) => {
-                vec![ExternalInput { field: "from.path".into(), path: file.path.0.clone() }]
+                vec![ExternalInput {
+                    field: "from.path".into(),
+                    path: file.path.0.clone(),
+                }]
             }
             WeightSource::Stage(..) => Vec::new(),
         }
@@ -139,11 +160,17 @@ impl Stage for ImportStage {
         let checkpoint = checkpoint::read(path)?;
         let targets: Vec<TargetTensor> = parameter_specs(&self.model, self.into)?
             .into_iter()
-            .map(|spec| TargetTensor { name: spec.name, shape: spec.shape })
+            .map(|spec| TargetTensor {
+                name: spec.name,
+                shape: spec.shape,
+            })
             .collect();
         let imported = checkpoint::import(&checkpoint, &targets, &self.rules)?;
         let mut audit = imported.audit;
-        audit.render().lines().for_each(|line| context.reporter.note(line));
+        audit
+            .render()
+            .lines()
+            .for_each(|line| context.reporter.note(line));
         // Content, not place: the same weights give the same audit wherever they lie.
         audit.file = format!("sha256:{sha256}");
         let weights = context.work.join("weights.safetensors");

@@ -24,7 +24,8 @@ pub fn backbone_fields(model: &ModelConfig) -> Value {
 
 /// Writes a report, indented, with a newline at its end.
 pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
-    let failed = |error: &dyn std::fmt::Display| Error::file(path, format!("cannot be written: {error}"));
+    let failed =
+        |error: &dyn std::fmt::Display| Error::file(path, format!("cannot be written: {error}"));
     let mut text = serde_json::to_string_pretty(value).map_err(|error| failed(&error))?;
     text.push('\n');
     std::fs::write(path, text).map_err(|error| failed(&error))
@@ -33,5 +34,6 @@ pub fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), Error> {
 /// Reads a report.
 pub fn read_json<T: serde::de::DeserializeOwned>(path: &Path) -> Result<T, Error> {
     let text = std::fs::read(path).map_err(|error| Error::file(path, error))?;
-    serde_json::from_slice(&text).map_err(|error| Error::file(path, format!("cannot be read: {error}")))
+    serde_json::from_slice(&text)
+        .map_err(|error| Error::file(path, format!("cannot be read: {error}")))
 }

@@ -67,10 +67,18 @@ impl ModelArtifact {
 
     fn check_names(&self, path: &Path) -> Result<(), Error> {
         let wanted: BTreeSet<String> = self.specs()?.into_iter().map(|spec| spec.name).collect();
-        let held = self.parameters.keys().chain(&self.new).cloned().collect::<BTreeSet<_>>();
+        let held = self
+            .parameters
+            .keys()
+            .chain(&self.new)
+            .cloned()
+            .collect::<BTreeSet<_>>();
         if let Some(name) = wanted.symmetric_difference(&held).next() {
             return Err(Error::Audit {
-                message: format!("{}: {name} is not in both the model and its weights", path.display()),
+                message: format!(
+                    "{}: {name} is not in both the model and its weights",
+                    path.display()
+                ),
                 hint: None,
             });
         }
@@ -122,7 +130,13 @@ fn read_parameters(path: &Path) -> Result<HostParameters, Error> {
             let (values, _) = tensor
                 .to_f32(false)
                 .map_err(|reason| Error::file(path, format!("{name}: {reason}")))?;
-            Ok((name, FloatTensor { shape: tensor.shape().to_vec(), values }))
+            Ok((
+                name,
+                FloatTensor {
+                    shape: tensor.shape().to_vec(),
+                    values,
+                },
+            ))
         })
         .collect()
 }

@@ -47,7 +47,10 @@ pub fn nodes_of(recipe: &Recipe) -> Result<Vec<Node>, Error> {
             }
             StageConfig::Evaluate(stage) => Box::new(evaluate(recipe, stage)),
         };
-        nodes.push(Node { name: name.clone(), stage });
+        nodes.push(Node {
+            name: name.clone(),
+            stage,
+        });
     }
     Ok(nodes)
 }
@@ -144,10 +147,16 @@ fn require_frozen_backbone(
     };
     let specs = parameter_specs(&recipe.model, ModelMode::Classifier)?;
     let place = format!("stages.{}", stage.model);
-    let trainable = matching_parameters(&specs, &freeze.trainable)
-        .map_err(|error| Error::Usage { message: format!("{place}: {error}"), hint: None })?;
-    let open: Vec<&str> =
-        trainable.iter().map(String::as_str).filter(|name| !is_head_parameter(name)).collect();
+    let trainable =
+        matching_parameters(&specs, &freeze.trainable).map_err(|error| Error::Usage {
+            message: format!("{place}: {error}"),
+            hint: None,
+        })?;
+    let open: Vec<&str> = trainable
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !is_head_parameter(name))
+        .collect();
     if open.is_empty() {
         return Ok(());
     }

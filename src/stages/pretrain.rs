@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::{Value, json};
 
-use super::json::{as_json, backbone_fields};
 use super::data::{DATASET_ARTIFACTS, load_dataset};
+use super::json::{as_json, backbone_fields};
 use super::model_artifact::ModelArtifact;
 use super::stage::{Stage, StageContext, StageInput, StageOutput};
 use crate::error::Error;
@@ -59,7 +59,11 @@ impl Stage for PretrainStage {
     }
 
     fn inputs(&self) -> Vec<StageInput> {
-        let data = StageInput { role: "data", stage: self.data.clone(), artifacts: DATASET_ARTIFACTS };
+        let data = StageInput {
+            role: "data",
+            stage: self.data.clone(),
+            artifacts: DATASET_ARTIFACTS,
+        };
         let init = self.init.iter().map(|stage| StageInput {
             role: "init",
             stage: stage.clone(),
@@ -79,7 +83,9 @@ impl Stage for PretrainStage {
             watch: context,
         };
         let trained = training.run(self.initial(context)?)?;
-        trained.history.write_parquet(&context.work.join("history.parquet"))?;
+        trained
+            .history
+            .write_parquet(&context.work.join("history.parquet"))?;
         let artifact = ModelArtifact {
             config: self.model.without_classifier(),
             mode: ModelMode::Pretrain,
@@ -95,11 +101,23 @@ impl Stage for PretrainStage {
             ]),
             metrics: BTreeMap::from([
                 ("best_epoch".into(), json!(trained.best_epoch)),
-                ("validation_loss".into(), json!(trained.best.monitored(self.settings.max_beta))),
-                ("validation_reconstruction".into(), json!(trained.best.reconstruction)),
+                (
+                    "validation_loss".into(),
+                    json!(trained.best.monitored(self.settings.max_beta)),
+                ),
+                (
+                    "validation_reconstruction".into(),
+                    json!(trained.best.reconstruction),
+                ),
                 ("validation_kl".into(), json!(trained.best.kl)),
-                ("posterior_mu_variance".into(), json!(trained.best.mu_variance)),
-                ("posterior_logvar_variance".into(), json!(trained.best.logvar_variance)),
+                (
+                    "posterior_mu_variance".into(),
+                    json!(trained.best.mu_variance),
+                ),
+                (
+                    "posterior_logvar_variance".into(),
+                    json!(trained.best.logvar_variance),
+                ),
             ]),
         })
     }

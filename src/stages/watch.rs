@@ -5,7 +5,12 @@ use crate::train::watch::Watch;
 
 impl Watch for StageContext<'_> {
     fn progress(&self, done: u64, total: u64, message: String) {
-        self.reporter.progress(Progress { done, total, unit: "stays", message });
+        self.reporter.progress(Progress {
+            done,
+            total,
+            unit: "stays",
+            message,
+        });
     }
 
     fn note(&self, line: &str) {

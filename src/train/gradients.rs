@@ -14,7 +14,11 @@ pub type Variables = BTreeMap<String, Var>;
 
 /// Copies variables to the host.
 pub fn variables_to_host(variables: &Variables) -> Result<HostParameters, Error> {
-    to_host(variables.iter().map(|(name, variable)| (name, variable.as_tensor())))
+    to_host(
+        variables
+            .iter()
+            .map(|(name, variable)| (name, variable.as_tensor())),
+    )
 }
 
 /// The gradient of every variable that has one, by name.

@@ -54,7 +54,13 @@ pub fn initial_parameters<'a>(
         .into_iter()
         .map(|spec| {
             let values = spec.initial_values(seed);
-            (spec.name.clone(), FloatTensor { shape: spec.shape.clone(), values })
+            (
+                spec.name.clone(),
+                FloatTensor {
+                    shape: spec.shape.clone(),
+                    values,
+                },
+            )
         })
         .collect()
 }
