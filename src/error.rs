@@ -19,6 +19,11 @@ pub enum Error {
         hint: Option<String>,
     },
 
+    /// A recipe has mistakes, all of them listed; nothing ran. Exit code 2.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Recipe(Box<crate::recipe::RecipeErrors>),
+
     /// A stage could not do its work. Exit code 3.
     #[error("{message}")]
     Stage {
@@ -91,7 +96,7 @@ impl Error {
     /// The process's exit code.
     pub fn exit_code(&self) -> u8 {
         match self {
-            Error::Usage { .. } => 2,
+            Error::Usage { .. } | Error::Recipe(_) => 2,
             Error::Stage { .. } => 3,
             Error::Audit { .. } => 4,
             Error::OutOfDate { .. } => 5,

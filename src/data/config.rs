@@ -47,7 +47,8 @@ pub struct DataConfig {
     /// Mean and standard deviation of every variable; left out: computed on the training split.
     #[serde(default)]
     pub statistics: Option<StatisticsFile>,
-    /// The embedding of every variable.
+    /// The embedding of every variable; a recipe that leaves it out gets orthonormal ones of the model's `input_dim`.
+    #[schemars(with = "Option<Embeddings>")]
     pub embeddings: Embeddings,
     /// Only events in the first `hours` of a stay are read; left out: all of them.
     #[serde(default)]

@@ -1,1 +1,5 @@
+//! The order of things that need each other.
 
+mod dag;
+
+pub use dag::{Dag, GraphError, cycles};

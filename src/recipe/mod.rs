@@ -1,3 +1,32 @@
 //! Recipes: raw TOML → resolved values → validated stages, with source spans kept throughout.
+//!
+//! Files are parsed to trees of values that know their places (`parse`, `tree`), laid over
+//! each other (`layers`, `overrides`), their references replaced (`interpolate`), and checked
+//! against the JSON schema that the Rust types generate (`document`, `validate`). Only then
+//! are they given types, and the rules that join several values checked (`checks`, `references`).
 
+mod checks;
+mod document;
+mod interpolate;
+mod layers;
+mod load;
+mod mistake;
+mod overrides;
+mod parse;
+mod references;
+mod shape;
+mod source;
 pub mod stage_config;
+mod stated_optimizer;
+mod suggest;
+mod tree;
+mod validate;
+
+#[cfg(test)]
+mod tests;
+
+pub use document::schema;
+pub use load::{Recipe, load};
+pub use mistake::RecipeErrors;
+pub use overrides::Override;
+pub use suggest::nearest;

@@ -5,6 +5,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::stated_optimizer::StatedAdamW;
 use crate::data::config::{DataConfig, InputPath};
 use crate::data::dataset::Split;
 use crate::model::config::ModelMode;
@@ -93,8 +94,12 @@ pub struct PretrainStage {
     #[serde(default = "PretrainStage::default_batch_size")]
     #[schemars(range(min = 1))]
     pub batch_size: usize,
-    /// The optimizer.
-    #[serde(default = "PretrainStage::default_optimizer")]
+    /// The optimizer; keys left out are this kind's defaults.
+    #[serde(
+        default = "PretrainStage::default_optimizer",
+        deserialize_with = "PretrainStage::optimizer"
+    )]
+    #[schemars(with = "StatedAdamW")]
     pub optimizer: AdamW,
     /// Gradients are scaled down to this global L2 norm.
     #[serde(default = "PretrainStage::default_clip_norm")]
@@ -128,6 +133,10 @@ impl PretrainStage {
             eps: 1e-8,
             weight_decay: 0.02,
         }
+    }
+    fn optimizer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AdamW, D::Error> {
+        let stated = StatedAdamW::deserialize(deserializer)?;
+        Ok(stated.over(Self::default_optimizer()))
     }
     fn default_clip_norm() -> f64 {
         0.2
@@ -261,6 +270,7 @@ pub struct FinetuneStage {
     /// The data stage to train on.
     pub data: String,
     /// Passes over the training split, at most.
+    #[serde(default = "FinetuneStage::default_epochs")]
     #[schemars(range(min = 1))]
     pub epochs: usize,
     /// Stays in an optimizer step.
@@ -270,8 +280,12 @@ pub struct FinetuneStage {
     /// The loss of a stay's logits.
     #[serde(default)]
     pub loss: Loss,
-    /// The optimizer.
-    #[serde(default = "FinetuneStage::default_optimizer")]
+    /// The optimizer; keys left out are this kind's defaults.
+    #[serde(
+        default = "FinetuneStage::default_optimizer",
+        deserialize_with = "FinetuneStage::optimizer"
+    )]
+    #[schemars(with = "StatedAdamW")]
     pub optimizer: AdamW,
     /// Gradients are scaled down to this global L2 norm.
     #[serde(default = "FinetuneStage::default_clip_norm")]
@@ -289,6 +303,9 @@ pub struct FinetuneStage {
 }
 
 impl FinetuneStage {
+    fn default_epochs() -> usize {
+        20
+    }
     fn default_batch_size() -> usize {
         32
     }
@@ -299,6 +316,10 @@ impl FinetuneStage {
             eps: 1e-8,
             weight_decay: 0.01,
         }
+    }
+    fn optimizer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AdamW, D::Error> {
+        let stated = StatedAdamW::deserialize(deserializer)?;
+        Ok(stated.over(Self::default_optimizer()))
     }
     fn default_clip_norm() -> f64 {
         0.5
@@ -317,11 +338,26 @@ pub struct EvaluateStage {
     /// The data stage to score on.
     pub data: String,
     /// The split to score on.
+    #[schemars(schema_with = "split_names")]
     pub split: Split,
     /// Probability from which a stay is predicted positive.
     #[serde(default = "EvaluateStage::default_threshold")]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub threshold: f64,
+}
+
+/// The splits' names and aliases: schemars leaves aliases of enum variants out.
+fn split_names(_: &mut SchemaGenerator) -> Schema {
+    let names = [
+        "train",
+        "validation",
+        "test",
+        "valid",
+        "val",
+        "tuning",
+        "held_out",
+    ];
+    json_schema!({ "type": "string", "enum": names })
 }
 
 impl EvaluateStage {

@@ -1,0 +1,175 @@
+//! Rules that join several values, or that a schema cannot say.
+
+use globset::GlobBuilder;
+
+use super::mistake::Mistake;
+use super::stage_config::StageConfig;
+use super::tree::Node;
+use crate::data::config::{DataConfig, Embeddings, Source, SplitRule};
+use crate::model::config::ModelConfig;
+
+/// How far the shares of a split may be from a sum of 1.
+const RATIO_TOLERANCE: f64 = 1e-9;
+/// The largest dropout that leaves something to train on.
+const MAX_DROPOUT: f64 = 0.9;
+
+/// Notes what is wrong with the model and with every stage by itself.
+pub fn check(
+    tree: &Node,
+    model: Option<&ModelConfig>,
+    stages: &[(String, StageConfig)],
+    mistakes: &mut Vec<Mistake>,
+) {
+    for (field, problem) in model.map(ModelConfig::conflicts).unwrap_or_default() {
+        let place = tree.place(&["model", field]);
+        let label = match tree.at(&["model", field]) {
+            Some(_) => "stated here".to_string(),
+            None => format!("`{field}` is not stated, so its default holds"),
+        };
+        mistakes.push(Mistake::new(
+            format!("model.{field}: {problem}"),
+            place,
+            label,
+        ));
+    }
+    for (name, stage) in stages {
+        let mut check = StageCheck {
+            tree,
+            name,
+            mistakes,
+        };
+        match stage {
+            StageConfig::Data(data) => {
+                check.split(data);
+                check.embeddings(data, model);
+            }
+            StageConfig::Pretrain(stage) => check.betas(stage.optimizer.betas),
+            StageConfig::Finetune(stage) => {
+                check.betas(stage.optimizer.betas);
+                check.dropout(stage.dropout);
+            }
+            StageConfig::Import(stage) => {
+                check.patterns("new", &stage.new);
+                check.patterns("ignore", &stage.ignore);
+            }
+            StageConfig::Freeze(stage) => check.patterns("trainable", &stage.trainable),
+            StageConfig::Evaluate(_) => {}
+        }
+    }
+}
+
+struct StageCheck<'a> {
+    tree: &'a Node,
+    name: &'a str,
+    mistakes: &'a mut Vec<Mistake>,
+}
+
+impl StageCheck<'_> {
+    /// A mistake at a place below the stage.
+    fn mistake(&self, path: &[&str], problem: &str, label: &str) -> Mistake {
+        let mut whole = vec!["stages", self.name];
+        whole.extend(path);
+        let place = self.tree.place(&whole);
+        Mistake::new(format!("{} {problem}", whole.join(".")), place, label)
+    }
+
+    fn split(&mut self, data: &DataConfig) {
+        match &data.split {
+            SplitRule::Ratio(shares) => {
+                let path = ["split", "ratio"];
+                let sum: f64 = shares.iter().sum();
+                if shares.iter().any(|share| *share < 0.0) {
+                    let mistake = self.mistake(&path, "has a negative share", "negative");
+                    self.mistakes.push(mistake);
+                } else if (sum - 1.0).abs() > RATIO_TOLERANCE {
+                    let problem = format!("sums to {sum}, not to 1");
+                    let mistake = self.mistake(&path, &problem, &format!("sums to {sum}"));
+                    self.mistakes
+                        .push(mistake.help("shares of train, validation and test"));
+                }
+            }
+            SplitRule::Folders(_) if !matches!(data.source, Source::PatientParquet(_)) => {
+                let mistake = self
+                    .mistake(
+                        &["split", "folders"],
+                        "needs a source that has one folder a split",
+                        "folders of splits",
+                    )
+                    .and(
+                        self.tree.place(&["stages", self.name, "source", "format"]),
+                        "has none",
+                    )
+                    .help("only `patient-parquet` has them; use { file = … } or { ratio = […] }");
+                self.mistakes.push(mistake);
+            }
+            SplitRule::Folders(_) | SplitRule::File(_) => {}
+        }
+    }
+
+    fn embeddings(&mut self, data: &DataConfig, model: Option<&ModelConfig>) {
+        if let (Embeddings::Orthonormal(numbers), Some(model)) = (&data.embeddings, model)
+            && *numbers != model.input_dim
+        {
+            let problem = format!("is {numbers}, but model.input_dim is {}", model.input_dim);
+            let stated = self.tree.at(&["model", "input_dim"]).is_some();
+            let mistake = self.mistake(
+                &["embeddings", "orthonormal"],
+                &problem,
+                "numbers in an embedding",
+            );
+            self.mistakes.push(if stated {
+                let place = self.tree.place(&["model", "input_dim"]);
+                mistake.and(place, "numbers the model takes")
+            } else {
+                mistake.help(format!(
+                    "model.input_dim is not stated, and {} without that",
+                    model.input_dim
+                ))
+            });
+        }
+    }
+
+    fn betas(&mut self, betas: [f64; 2]) {
+        for (index, beta) in betas.into_iter().enumerate() {
+            if !(0.0..1.0).contains(&beta) {
+                let index = index.to_string();
+                let mistake = self.mistake(
+                    &["optimizer", "betas", &index],
+                    &format!("must be at least 0 and less than 1, not {beta}"),
+                    "not in [0, 1)",
+                );
+                self.mistakes.push(mistake);
+            }
+        }
+    }
+
+    fn dropout(&mut self, rates: [f64; 3]) {
+        for (index, rate) in rates.into_iter().enumerate() {
+            if !(0.0..=MAX_DROPOUT).contains(&rate) {
+                let index = index.to_string();
+                let mistake = self.mistake(
+                    &["dropout", &index],
+                    &format!("must be between 0 and {MAX_DROPOUT}, not {rate}"),
+                    "not in [0, 0.9]",
+                );
+                self.mistakes.push(mistake);
+            }
+        }
+    }
+
+    fn patterns(&mut self, field: &str, patterns: &[String]) {
+        for (index, pattern) in patterns.iter().enumerate() {
+            if let Err(error) = GlobBuilder::new(pattern).build() {
+                let index = index.to_string();
+                let mistake = self
+                    .mistake(
+                        &[field, &index],
+                        &format!("is no pattern: {}", error.kind()),
+                        "this pattern",
+                    )
+                    .help("`*` stands for any text, dots included; `{a,b}` for either");
+                self.mistakes.push(mistake);
+            }
+        }
+    }
+}

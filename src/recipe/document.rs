@@ -1,0 +1,108 @@
+//! The recipe as a document: its top-level keys, and the JSON schema of them all.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde_json::{Value, json};
+
+use super::stage_config::StageConfig;
+use crate::model::config::ModelConfig;
+
+/// A recipe of pipeline: what to train, on what, in which stages.
+///
+/// Editors find this schema by a first line `#:schema PATH/recipe.schema.json` in the recipe.
+#[derive(JsonSchema)]
+#[schemars(rename = "recipe", deny_unknown_fields)]
+#[allow(
+    dead_code,
+    reason = "only its schema is used: the loader reads the keys one by one, each with its place"
+)]
+struct RecipeDocument {
+    /// Version of the recipe format: 1.
+    #[schemars(schema_with = "format_version")]
+    format: u64,
+    /// The recipe's name; left out: the file's name without its ending.
+    #[schemars(length(min = 1))]
+    name: Option<String>,
+    /// Recipes this one extends, relative to this file: merged in order, tables deep, arrays replaced, this file last.
+    #[serde(default)]
+    extends: Vec<String>,
+    /// Every stage derives its own stream of random numbers from it; a stage may set its own seed.
+    #[serde(default)]
+    seed: u64,
+    /// Values for `${vars.NAME}`; they may use `${env:NAME}`, `${env:NAME:-default}` and each other.
+    #[serde(default)]
+    vars: BTreeMap<String, Value>,
+    /// The architecture, one for pretraining and finetuning.
+    #[serde(default)]
+    model: ModelConfig,
+    /// The stages by name. A field that names a stage is an edge of the graph.
+    #[schemars(extend("propertyNames" = json!({ "pattern": "^[A-Za-z0-9_-]+$" })), extend("minProperties" = 1))]
+    stages: BTreeMap<String, StageConfig>,
+}
+
+fn format_version(_: &mut SchemaGenerator) -> Schema {
+    json_schema!({ "type": "integer", "minimum": 1, "maximum": 1 })
+}
+
+/// The JSON schema of recipes, generated from the Rust types.
+pub fn schema() -> Value {
+    let generator = schemars::generate::SchemaSettings::draft2020_12().into_generator();
+    generator.into_root_schema_for::<RecipeDocument>().into()
+}
+
+/// [`schema`], generated once.
+pub(super) static SCHEMA: LazyLock<Value> = LazyLock::new(schema);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const COMMITTED: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/schemas/recipe.schema.json");
+
+    #[test]
+    fn the_committed_schema_is_the_one_the_types_generate() {
+        let generated = serde_json::to_string_pretty(&schema()).unwrap() + "\n";
+        if std::env::var_os("UPDATE_SCHEMAS").is_some_and(|value| value == "1") {
+            std::fs::create_dir_all(concat!(env!("CARGO_MANIFEST_DIR"), "/schemas")).unwrap();
+            std::fs::write(COMMITTED, &generated).unwrap();
+        }
+        let committed = std::fs::read_to_string(COMMITTED).unwrap_or_default();
+        assert!(
+            generated == committed,
+            "schemas/recipe.schema.json is not what the types generate; write it anew with\n\
+             UPDATE_SCHEMAS=1 cargo test --release --lib the_committed_schema"
+        );
+    }
+
+    fn every_object(schema: &Value, path: &str, visit: &mut dyn FnMut(&str, &Value)) {
+        match schema {
+            Value::Object(map) => {
+                if map.get("type") == Some(&json!("object")) {
+                    visit(path, schema);
+                }
+                for (key, value) in map {
+                    every_object(value, &format!("{path}/{key}"), visit);
+                }
+            }
+            Value::Array(list) => {
+                for (index, value) in list.iter().enumerate() {
+                    every_object(value, &format!("{path}/{index}"), visit);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    #[test]
+    fn no_table_but_vars_and_stages_takes_keys_it_does_not_know() {
+        let mut open = Vec::new();
+        every_object(&schema(), "", &mut |path, object| {
+            if object.get("additionalProperties") != Some(&json!(false)) {
+                open.push(path.to_string());
+            }
+        });
+        assert_eq!(open, ["/properties/stages", "/properties/vars"]);
+    }
+}
