@@ -32,6 +32,7 @@ impl Stream {
         Draws {
             rng: ChaCha8Rng::from_seed(*hasher.finalize().as_bytes()),
             spare_normal: None,
+            spare_normal_f32: None,
         }
     }
 }
@@ -41,6 +42,7 @@ impl Stream {
 pub struct Draws {
     rng: ChaCha8Rng,
     spare_normal: Option<f64>,
+    spare_normal_f32: Option<f32>,
 }
 
 impl Draws {
@@ -67,6 +69,21 @@ impl Draws {
         let radius = (-2.0 * (1.0 - self.uniform()).ln()).sqrt();
         let (sin, cos) = (std::f64::consts::TAU * self.uniform()).sin_cos();
         self.spare_normal = Some(radius * sin);
+        radius * cos
+    }
+
+    /// Standard normal in single precision: a quarter of `normal`'s work, one 64-bit draw a pair.
+    pub fn normal_f32(&mut self) -> f32 {
+        if let Some(spare) = self.spare_normal_f32.take() {
+            return spare;
+        }
+        const UNIT: f32 = 1.0 / (1u64 << 32) as f32;
+        let bits = self.bits();
+        let radius = (-2.0 * (((bits >> 32) as f32 + 0.5) * UNIT).ln())
+            .max(0.0)
+            .sqrt();
+        let (sin, cos) = (std::f32::consts::TAU * (bits as u32 as f32) * UNIT).sin_cos();
+        self.spare_normal_f32 = Some(radius * sin);
         radius * cos
     }
 
@@ -119,6 +136,17 @@ mod tests {
         let mean = numbers.iter().sum::<f64>() / 1e5;
         let variance = numbers.iter().map(|x| (x - mean).powi(2)).sum::<f64>() / 1e5;
         assert!(mean.abs() < 0.02 && (variance - 1.0).abs() < 0.02);
+    }
+
+    #[test]
+    fn single_precision_normals_are_normal_too() {
+        let mut draws = Stream::new(1, "normal").at(&[]);
+        let numbers: Vec<f64> = (0..100_000)
+            .map(|_| f64::from(draws.normal_f32()))
+            .collect();
+        let moment = |power: i32| numbers.iter().map(|x| x.powi(power)).sum::<f64>() / 1e5;
+        assert!(moment(1).abs() < 0.02 && (moment(2) - 1.0).abs() < 0.02);
+        assert!(moment(3).abs() < 0.05 && (moment(4) - 3.0).abs() < 0.1);
     }
 
     #[test]

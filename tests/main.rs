@@ -2,6 +2,7 @@
 
 mod check;
 mod command_line;
+mod golden;
 mod harness;
 mod outputs;
 mod plan;

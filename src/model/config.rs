@@ -131,6 +131,12 @@ pub enum ModelMode {
 }
 
 impl ModelConfig {
+    /// The architecture below the classifier: what pretraining depends on.
+    #[must_use]
+    pub fn without_classifier(&self) -> Self {
+        Self { classifier: ClassifierConfig::default(), ..self.clone() }
+    }
+
     /// Rules that join several fields: (field, what is wrong).
     pub fn conflicts(&self) -> Vec<(&'static str, String)> {
         let mut conflicts = Vec::new();

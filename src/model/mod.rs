@@ -1,3 +1,13 @@
 //! SeqSetVAE: a set VAE per time point, a causal transformer over the sets, a classifier on top.
 
+pub mod batch;
+pub mod classifier;
 pub mod config;
+pub mod decoder;
+pub mod layers;
+pub mod noise;
+pub mod ops;
+pub mod parameter;
+pub mod seqsetvae;
+pub mod sequence;
+pub mod set_encoder;

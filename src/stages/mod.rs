@@ -1,4 +1,17 @@
 //! Stage kinds: one file each, a small struct behind the trait [`stage::Stage`].
 
+mod data;
+mod evaluate;
+mod features;
+mod finetune;
+mod freeze;
+mod import;
+mod json;
+mod model_artifact;
 pub mod node;
+pub mod nodes;
+mod pretrain;
 pub mod stage;
+mod watch;
+
+pub use nodes::nodes_of;

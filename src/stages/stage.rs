@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use candle_core::Device;
 use serde_json::Value;
 
 use crate::error::Error;
@@ -65,6 +66,8 @@ pub struct StageContext<'a> {
     pub work: &'a Path,
     /// Threads this stage may use; no result may depend on it.
     pub threads: usize,
+    /// Where tensors are computed (`cpu`, `cuda:0`).
+    pub device: &'a str,
     /// Set when the user asks to stop: write a checkpoint and return [`Error::Interrupted`].
     pub interrupted: &'a AtomicBool,
     /// Where progress and notes go.
@@ -82,6 +85,16 @@ impl StageContext<'_> {
                     "the input {role}.{artifact} was not declared by this stage"
                 ))
             })
+    }
+
+    /// The device that tensors are computed on.
+    pub fn tensor_device(&self) -> Result<Device, Error> {
+        let unknown = || Error::stage(format!("{} is no device: cpu or cuda:N", self.device));
+        match self.device.split_once(':') {
+            None if self.device == "cpu" => Ok(Device::Cpu),
+            Some(("cuda", index)) => Ok(Device::new_cuda(index.parse().map_err(|_| unknown())?)?),
+            _ => Err(unknown()),
+        }
     }
 
     /// Whether the user asked to stop.

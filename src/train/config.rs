@@ -83,3 +83,56 @@ pub enum SelectionMetric {
     /// The training loss, on validation: less is better.
     Loss,
 }
+
+/// How pretraining runs: all that can change its result beside model, data and seed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PretrainSettings {
+    /// Passes over the training split.
+    pub epochs: usize,
+    /// Stays in an optimizer step.
+    pub batch_size: usize,
+    /// The optimizer.
+    pub optimizer: AdamW,
+    /// Largest global L2 norm of the gradients.
+    pub clip_norm: f64,
+    /// Nats a latent dimension below which KL costs nothing more.
+    pub free_bits: f64,
+    /// Weight of the KL term after its warm-up.
+    pub max_beta: f64,
+    /// Optimizer steps over which beta rises linearly from 0.
+    pub beta_warmup_steps: u64,
+    /// Dropout of the transformer.
+    pub dropout: f64,
+}
+
+impl PretrainSettings {
+    /// Weight of the KL term in optimizer step `step`, counted from 0.
+    pub fn beta(&self, step: u64) -> f64 {
+        if step >= self.beta_warmup_steps {
+            self.max_beta
+        } else {
+            self.max_beta * step as f64 / self.beta_warmup_steps as f64
+        }
+    }
+}
+
+/// How the head is trained: all that can change its result beside model, features and seed.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct HeadSettings {
+    /// Passes over the training split, at most.
+    pub epochs: usize,
+    /// Stays in an optimizer step.
+    pub batch_size: usize,
+    /// The loss of a stay's logits.
+    pub loss: Loss,
+    /// The optimizer.
+    pub optimizer: AdamW,
+    /// Largest global L2 norm of the gradients.
+    pub clip_norm: f64,
+    /// Dropout after each of the head's three hidden layers.
+    pub dropout: [f64; 3],
+    /// The validation metric by which the best epoch is chosen.
+    pub select: SelectionMetric,
+    /// Stop when `select` no longer improves.
+    pub early_stopping: Option<EarlyStopping>,
+}

@@ -1,3 +1,71 @@
-//! Training: optimizer, losses' schedules, the loop over batches, and its records.
+//! Training: losses, optimizer, the loops over batches, and their records.
 
+pub mod adamw;
 pub mod config;
+pub mod gradients;
+pub mod head;
+pub mod history;
+pub mod loss;
+pub mod pretrain;
+pub mod validation;
+pub mod watch;
+
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Tensor};
+
+use crate::checkpoint::FloatTensor;
+use crate::error::Error;
+use crate::model::parameter::{ParameterSpec, Parameters};
+
+/// Parameters on the host, by name.
+pub type HostParameters = BTreeMap<String, FloatTensor>;
+
+/// A pool of `threads` for one stage. Work is cut into shards that do not depend on `threads`.
+pub fn thread_pool(threads: usize) -> Result<rayon::ThreadPool, Error> {
+    // Walking a graph of operations backwards recurses as deep as the model.
+    const STACK_BYTES: usize = 16 << 20;
+    rayon::ThreadPoolBuilder::new()
+        .num_threads(threads.max(1))
+        .stack_size(STACK_BYTES)
+        .build()
+        .map_err(|error| Error::stage(format!("cannot start {threads} threads: {error}")))
+}
+
+/// Tensors on `device` from parameters on the host.
+pub fn to_device(host: &HostParameters, device: &Device) -> Result<Parameters, Error> {
+    host.iter()
+        .map(|(name, FloatTensor { shape, values })| {
+            let tensor = Tensor::from_slice(values, shape.as_slice(), device)?;
+            Ok((name.clone(), tensor))
+        })
+        .collect()
+}
+
+/// Copies tensors to the host.
+pub fn to_host<'a>(
+    tensors: impl IntoIterator<Item = (&'a String, &'a Tensor)>,
+) -> Result<HostParameters, Error> {
+    tensors
+        .into_iter()
+        .map(|(name, tensor)| {
+            let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+            let shape = tensor.dims().to_vec();
+            Ok((name.clone(), FloatTensor { shape, values }))
+        })
+        .collect()
+}
+
+/// Fresh values of parameters, drawn from `seed`.
+pub fn initial_parameters<'a>(
+    specs: impl IntoIterator<Item = &'a ParameterSpec>,
+    seed: u64,
+) -> HostParameters {
+    specs
+        .into_iter()
+        .map(|spec| {
+            let values = spec.initial_values(seed);
+            (spec.name.clone(), FloatTensor { shape: spec.shape.clone(), values })
+        })
+        .collect()
+}

@@ -1,0 +1,137 @@
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::{self, Display};
+use std::fs::File;
+use std::io::{Read, Seek};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use super::refusal::Refusal;
+use super::source_tensor::SourceTensor;
+use super::{safetensors_file, torch};
+use crate::error::Error;
+
+/// What a checkpoint file holds.
+#[derive(Clone, Debug)]
+pub struct Checkpoint {
+    /// The file it was read from.
+    pub path: PathBuf,
+    /// Its format.
+    pub container: Container,
+    /// The tensors of its state dict, by the names they have there.
+    pub tensors: BTreeMap<String, SourceTensor>,
+    /// What a reader should know: where the tensors were found, what was passed over.
+    pub notes: Vec<String>,
+    /// The tensors that the source's optimizer has a state for, where the file tells.
+    pub trained: Option<BTreeSet<String>>,
+}
+
+impl Checkpoint {
+    /// The file's name without its folder: what results may depend on.
+    pub fn file_name(&self) -> String {
+        let name = self.path.file_name().unwrap_or(self.path.as_os_str());
+        name.to_string_lossy().into_owned()
+    }
+}
+
+/// The format of a checkpoint file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Container {
+    /// safetensors.
+    #[serde(rename = "safetensors")]
+    Safetensors,
+    /// A zip with a pickle in it: torch.save since 1.6, Lightning.
+    #[serde(rename = "pytorch-zip")]
+    TorchZip,
+    /// Pickles one after the other: torch.save before 1.6.
+    #[serde(rename = "pytorch-legacy")]
+    TorchLegacy,
+}
+
+impl Display for Container {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        formatter.write_str(match self {
+            Container::Safetensors => "safetensors",
+            Container::TorchZip => "PyTorch zip",
+            Container::TorchLegacy => "PyTorch, the format before 1.6",
+        })
+    }
+}
+
+/// Tensors and remarks, before they are a [`Checkpoint`].
+#[derive(Debug)]
+pub(super) struct Contents {
+    pub(super) tensors: BTreeMap<String, SourceTensor>,
+    pub(super) notes: Vec<String>,
+    pub(super) trained: Option<BTreeSet<String>>,
+}
+
+/// Reads a checkpoint: safetensors or PyTorch, told apart by their first bytes, not by the
+/// file's name. Runs nothing that is in it. A file that is damaged, asks for something
+/// forbidden or leaves open which tensors are meant is refused ([`Error::Audit`]).
+pub fn read(path: &Path) -> Result<Checkpoint, Error> {
+    let mut file = File::open(path).map_err(|error| Error::file(path, error))?;
+    let metadata = file.metadata().map_err(|error| Error::file(path, error))?;
+    if !metadata.is_file() {
+        return Err(Error::file(path, "is no file"));
+    }
+    let (container, contents) =
+        contents(&mut file, metadata.len()).map_err(|refusal| refusal.into_error(path))?;
+    Ok(Checkpoint {
+        path: path.to_path_buf(),
+        container,
+        tensors: contents.tensors,
+        notes: contents.notes,
+        trained: contents.trained,
+    })
+}
+
+/// Reads what is in a file of `length` bytes.
+pub(super) fn contents(
+    file: &mut (impl Read + Seek),
+    length: u64,
+) -> Result<(Container, Contents), Refusal> {
+    if length == 0 {
+        return Err(Refusal::new("the file is empty"));
+    }
+    let unreadable = |error: std::io::Error| Refusal::new(format!("cannot be read: {error}"));
+    let mut start = Vec::new();
+    file.by_ref()
+        .take(16)
+        .read_to_end(&mut start)
+        .map_err(unreadable)?;
+    file.rewind().map_err(unreadable)?;
+    if start.starts_with(b"PK\x03\x04") {
+        return Ok((Container::TorchZip, torch::read_zip(file, length)?));
+    }
+    let header = start.first_chunk().map(|word| u64::from_le_bytes(*word));
+    if header.is_some_and(|n| n <= length) && start.get(8) == Some(&b'{') {
+        let bytes = read_all(file, length).map_err(unreadable)?;
+        return Ok((Container::Safetensors, safetensors_file::read(bytes)?));
+    }
+    if torch::is_legacy(&start) {
+        let bytes = read_all(file, length).map_err(unreadable)?;
+        return Ok((Container::TorchLegacy, torch::read_legacy(bytes)?));
+    }
+    Err(unknown(&start, length))
+}
+
+fn read_all(file: &mut impl Read, length: u64) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+fn unknown(start: &[u8], length: u64) -> Refusal {
+    let what = if start.first() == Some(&0x80) {
+        "a bare pickle, not what torch.save writes"
+    } else if start.get(8) == Some(&b'{') {
+        "like safetensors, but its header is longer than the file: cut off"
+    } else if start.is_ascii() {
+        "text"
+    } else {
+        "neither safetensors nor what torch.save writes"
+    };
+    Refusal::new(format!("no checkpoint: the file ({length} bytes) is {what}"))
+        .with_hint("checkpoints are .safetensors files, or .ckpt, .pt, .pth or .bin files written by torch.save")
+}

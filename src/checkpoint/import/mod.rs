@@ -1,0 +1,357 @@
+//! The strict import: a checkpoint's tensors into a model's parameters, or every reason why not.
+
+mod audit;
+mod naming;
+mod nearest;
+mod offences;
+mod render;
+mod rules;
+mod suggestion;
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use rayon::prelude::*;
+
+pub use audit::{Audit, Counts, Flag, Ignored, Loaded, New, Renamed};
+pub use rules::ImportRules;
+
+use super::file::Checkpoint;
+use super::float_tensor::{FloatTensor, tensor_digest};
+use super::source_tensor::{Conversion, SourceTensor};
+use super::{Statistics, inspect};
+use crate::error::Error;
+use naming::Naming;
+use offences::{Kind, Offences};
+use rules::Patterns;
+
+/// A parameter that the model wants.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TargetTensor {
+    /// Its name in the model.
+    pub name: String,
+    /// Lengths of its axes; empty for a scalar.
+    pub shape: Vec<usize>,
+}
+
+/// A successful import.
+#[derive(Clone, Debug)]
+pub struct Import {
+    /// The loaded parameters by target name; those declared new are not among them.
+    pub tensors: BTreeMap<String, FloatTensor>,
+    /// What was done, tensor by tensor.
+    pub audit: Audit,
+}
+
+/// Matches a checkpoint with a model. It succeeds only if the parameters without a source are
+/// exactly those that `rules.new` matches, the tensors without a target exactly those that
+/// `rules.ignore` matches, no pattern matches nothing, and every loaded tensor has its target's
+/// shape, a floating type and finite numbers. Otherwise one [`Error::Audit`] lists every offence.
+pub fn import(
+    checkpoint: &Checkpoint,
+    target: &[TargetTensor],
+    rules: &ImportRules,
+) -> Result<Import, Error> {
+    let patterns = rules.compile()?;
+    let shapes = target_shapes(target)?;
+    let naming = Naming::of(checkpoint.tensors.keys(), &shapes);
+    let matching = Matching::of(checkpoint, &shapes, naming);
+    let converted: Vec<_> = matching
+        .pairs
+        .par_iter()
+        .map(|pair| convert(pair, checkpoint, rules))
+        .collect();
+
+    let mut offences = matching.offences(checkpoint, &patterns);
+    let mut tensors = BTreeMap::new();
+    let mut loaded = Vec::with_capacity(converted.len());
+    for result in converted {
+        match result {
+            Ok((entry, tensor)) => {
+                tensors.insert(entry.target.clone(), tensor);
+                loaded.push(entry);
+            }
+            Err((kind, line)) => offences.add(kind, line),
+        }
+    }
+    if !offences.is_empty() {
+        return Err(offences.into_error(checkpoint, &matching, rules, &patterns));
+    }
+    let audit = matching.audit(checkpoint, &patterns, loaded);
+    Ok(Import { tensors, audit })
+}
+
+fn target_shapes(target: &[TargetTensor]) -> Result<BTreeMap<&str, &[usize]>, Error> {
+    let mut shapes = BTreeMap::new();
+    for tensor in target {
+        if shapes.insert(&*tensor.name, &*tensor.shape).is_some() {
+            return Err(Error::stage(format!(
+                "the model has two parameters called {}",
+                tensor.name
+            )));
+        }
+    }
+    Ok(shapes)
+}
+
+/// A parameter and its source.
+struct Pair<'a> {
+    target: &'a str,
+    shape: &'a [usize],
+    source: &'a str,
+    tensor: &'a SourceTensor,
+}
+
+/// Who belongs to whom, before any number is looked at.
+struct Matching<'a> {
+    naming: Naming<'a>,
+    pairs: Vec<Pair<'a>>,
+    /// Parameters without a source.
+    missing: Vec<(&'a str, &'a [usize])>,
+    /// Sources without a parameter: their name, and the name they were looked up by.
+    unused: Vec<(&'a str, String)>,
+    /// Targets that several sources claim.
+    claimed: BTreeMap<String, Vec<&'a str>>,
+}
+
+impl<'a> Matching<'a> {
+    fn of(
+        checkpoint: &'a Checkpoint,
+        shapes: &BTreeMap<&'a str, &'a [usize]>,
+        naming: Naming<'a>,
+    ) -> Self {
+        let mut sources: BTreeMap<String, Vec<&str>> = BTreeMap::new();
+        for name in checkpoint.tensors.keys() {
+            sources.entry(naming.target(name)).or_default().push(name);
+        }
+        let (mut pairs, mut unused) = (Vec::new(), Vec::new());
+        for (target, names) in &sources {
+            match (shapes.get_key_value(&**target), &names[..]) {
+                (Some((target, shape)), [source]) => pairs.push(Pair {
+                    target,
+                    shape,
+                    source,
+                    tensor: &checkpoint.tensors[*source],
+                }),
+                (Some(_), _) => {}
+                (None, names) => unused.extend(names.iter().map(|name| (*name, target.clone()))),
+            }
+        }
+        let without = shapes
+            .iter()
+            .filter(|(name, _)| !sources.contains_key(**name));
+        let missing = without.map(|(name, shape)| (*name, *shape)).collect();
+        sources.retain(|target, names| names.len() > 1 && shapes.contains_key(&**target));
+        Matching {
+            naming,
+            pairs,
+            missing,
+            unused,
+            claimed: sources,
+        }
+    }
+}
+
+type Converted = Result<(Loaded, FloatTensor), (Kind, String)>;
+
+fn convert(pair: &Pair, checkpoint: &Checkpoint, rules: &ImportRules) -> Converted {
+    let name = match pair.source == pair.target {
+        true => pair.target.to_string(),
+        false => format!("{} (there {})", pair.target, pair.source),
+    };
+    let found = pair.tensor.shape();
+    if found != pair.shape {
+        let line = format!(
+            "{name}: {found:?} in the checkpoint, {:?} in the model",
+            pair.shape
+        );
+        return Err((Kind::Shape, line));
+    }
+    let converted = pair.tensor.to_f32(rules.allow_narrowing);
+    let (values, conversion) =
+        converted.map_err(|why| (Kind::Type, format!("{name} {found:?}: {why}")))?;
+    let wrong = values.iter().filter(|value| !value.is_finite()).count();
+    if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+        let line = format!(
+            "{name} {found:?}: {wrong} of {} numbers, the first is {} at {at}",
+            values.len(),
+            values[at]
+        );
+        return Err((Kind::NotFinite, line));
+    }
+    let statistics = Statistics::of(|| values.iter().map(|value| f64::from(*value)));
+    let entry = Loaded {
+        source: pair.source.to_string(),
+        target: pair.target.to_string(),
+        shape: pair.shape.to_vec(),
+        dtype: pair.tensor.dtype(),
+        digest: tensor_digest(pair.shape, &values),
+        flags: flags(pair, conversion, &statistics, checkpoint.trained.as_ref()),
+        statistics,
+    };
+    let tensor = FloatTensor {
+        shape: pair.shape.to_vec(),
+        values,
+    };
+    Ok((entry, tensor))
+}
+
+fn flags(
+    pair: &Pair,
+    conversion: Conversion,
+    statistics: &Statistics,
+    trained: Option<&BTreeSet<String>>,
+) -> Vec<Flag> {
+    let numbers: usize = pair.shape.iter().product();
+    let all = [
+        (conversion == Conversion::Widened, Flag::Widened),
+        (conversion == Conversion::Narrowed, Flag::Narrowed),
+        (statistics.is_zero(), Flag::AllZero),
+        (
+            statistics.is_constant() && !statistics.is_zero() && numbers > 1,
+            Flag::Constant,
+        ),
+        (
+            trained.is_some_and(|names| !names.contains(pair.source)),
+            Flag::NeverTrained,
+        ),
+    ];
+    let raised = all.into_iter().filter(|(raised, _)| *raised);
+    raised.map(|(_, flag)| flag).collect()
+}
+
+impl Matching<'_> {
+    fn offences(&self, checkpoint: &Checkpoint, patterns: &Patterns) -> Offences {
+        let mut offences = Offences::default();
+        for (target, sources) in &self.claimed {
+            offences.add(Kind::Claimed, format!("{target}: {}", sources.join(", ")));
+        }
+        self.missing_offences(checkpoint, patterns, &mut offences);
+        self.unused_offences(checkpoint, patterns, &mut offences);
+        for pair in &self.pairs {
+            if let Some(pattern) = patterns.new.first_match(&[pair.target]) {
+                let line = format!("{} {:?}, by `{pattern}`", pair.target, pair.shape);
+                offences.add(Kind::NewButPresent, line);
+            }
+            if let Some(pattern) = patterns.ignore.first_match(&[pair.source, pair.target]) {
+                let line = format!("{} {:?}, by `{pattern}`", pair.source, pair.shape);
+                offences.add(Kind::IgnoredButUsed, line);
+            }
+        }
+        self.idle_patterns(patterns, &mut offences);
+        offences
+    }
+
+    fn missing_offences(&self, checkpoint: &Checkpoint, patterns: &Patterns, to: &mut Offences) {
+        let free = |(source, _): &(&str, String)| {
+            let tensor = &checkpoint.tensors[*source];
+            (source.to_string(), tensor.shape().to_vec())
+        };
+        let free: Vec<_> = self
+            .unused
+            .iter()
+            .take(nearest::MAX_POOL)
+            .map(free)
+            .collect();
+        for (name, shape) in &self.missing {
+            if patterns.new.first_match(&[name]).is_none() {
+                let room = to.count(Kind::Missing) < nearest::MAX_SUGGESTIONS;
+                let near = nearest::describe(name, shape, &free, room);
+                to.add(Kind::Missing, format!("{name} {shape:?}{near}"));
+            }
+        }
+    }
+
+    fn unused_offences(&self, checkpoint: &Checkpoint, patterns: &Patterns, to: &mut Offences) {
+        let free = |(name, shape): &(&str, &[usize])| (name.to_string(), shape.to_vec());
+        let free: Vec<_> = self
+            .missing
+            .iter()
+            .take(nearest::MAX_POOL)
+            .map(free)
+            .collect();
+        for (source, name) in &self.unused {
+            if patterns.ignore.first_match(&[source, name]).is_none() {
+                let tensor = &checkpoint.tensors[*source];
+                let room = to.count(Kind::Unused) < nearest::MAX_SUGGESTIONS;
+                let near = nearest::describe(source, tensor.shape(), &free, room);
+                let line = format!("{source} {:?} {}{near}", tensor.shape(), tensor.dtype());
+                to.add(Kind::Unused, line);
+            }
+        }
+    }
+
+    fn idle_patterns(&self, patterns: &Patterns, to: &mut Offences) {
+        let targets = self.missing.iter().map(|(name, _)| *name);
+        let present = self.pairs.iter().map(|pair| pair.target);
+        let all: Vec<[&str; 1]> = targets.chain(present).map(|name| [name]).collect();
+        for pattern in patterns.new.idle(all.iter().map(|names| &names[..])) {
+            to.add(
+                Kind::IdlePattern,
+                format!("new: `{pattern}` matches no parameter"),
+            );
+        }
+        let left = self.unused.iter().map(|(source, name)| [*source, name]);
+        let used = self.pairs.iter().map(|pair| [pair.source, pair.target]);
+        let all: Vec<[&str; 2]> = left.chain(used).collect();
+        for pattern in patterns.ignore.idle(all.iter().map(|names| &names[..])) {
+            to.add(
+                Kind::IdlePattern,
+                format!("ignore: `{pattern}` matches no tensor"),
+            );
+        }
+    }
+
+    fn audit(&self, checkpoint: &Checkpoint, patterns: &Patterns, loaded: Vec<Loaded>) -> Audit {
+        let new: Vec<New> = self
+            .missing
+            .iter()
+            .map(|(name, shape)| New {
+                target: name.to_string(),
+                shape: shape.to_vec(),
+                pattern: patterns.new.first_match(&[name]).unwrap_or_default().into(),
+            })
+            .collect();
+        let ignored: Vec<Ignored> = self
+            .unused
+            .par_iter()
+            .map(|(source, name)| Ignored {
+                pattern: patterns
+                    .ignore
+                    .first_match(&[source, name])
+                    .unwrap_or_default()
+                    .into(),
+                tensor: inspect::one(source, &checkpoint.tensors[*source]),
+            })
+            .collect();
+        let renamed = loaded.iter().filter(|entry| entry.source != entry.target);
+        let renamed: Vec<Renamed> = renamed
+            .map(|entry| Renamed {
+                source: entry.source.clone(),
+                target: entry.target.clone(),
+            })
+            .collect();
+        let numbers = |entry: &Loaded| entry.shape.iter().product::<usize>();
+        Audit {
+            file: checkpoint.file_name(),
+            container: checkpoint.container,
+            counts: Counts {
+                source_tensors: checkpoint.tensors.len(),
+                target_parameters: loaded.len() + new.len(),
+                loaded: loaded.len(),
+                loaded_numbers: loaded.iter().map(numbers).sum(),
+                renamed: renamed.len(),
+                new: new.len(),
+                ignored: ignored.len(),
+            },
+            renamings: self.naming.renamings(),
+            loaded,
+            renamed,
+            new,
+            ignored,
+            notes: checkpoint.notes.clone(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

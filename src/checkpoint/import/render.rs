@@ -1,0 +1,74 @@
+use std::collections::BTreeMap;
+use std::fmt::Write;
+
+use super::audit::{Audit, Flag};
+
+/// Names shown of a list.
+const SHOWN: usize = 4;
+
+impl Audit {
+    /// A short account for a terminal.
+    pub fn render(&self) -> String {
+        let counts = &self.counts;
+        let mut text = format!("from     {} ({})\n", self.file, self.container);
+        let _ = writeln!(
+            text,
+            "loaded   {} of {} parameters, {} numbers",
+            counts.loaded, counts.target_parameters, counts.loaded_numbers
+        );
+        if counts.renamed > 0 {
+            let how = self.renamings.join(", ");
+            let _ = writeln!(text, "renamed  {}: {how}", counts.renamed);
+        }
+        let new = self.new.iter().map(|entry| entry.pattern.as_str());
+        let _ = writeln!(text, "new      {}{}", counts.new, by_pattern(new));
+        let ignored = self.ignored.iter().map(|entry| entry.pattern.as_str());
+        let _ = writeln!(text, "ignored  {}{}", counts.ignored, by_pattern(ignored));
+        for (flag, names) in self.flagged() {
+            let _ = writeln!(
+                text,
+                "note     {} {}: {}",
+                names.len(),
+                flag.words(),
+                some(&names)
+            );
+        }
+        for note in &self.notes {
+            let _ = writeln!(text, "note     {note}");
+        }
+        text
+    }
+
+    fn flagged(&self) -> BTreeMap<Flag, Vec<&str>> {
+        let mut flagged: BTreeMap<Flag, Vec<&str>> = BTreeMap::new();
+        for entry in &self.loaded {
+            for flag in &entry.flags {
+                flagged.entry(*flag).or_default().push(&entry.target);
+            }
+        }
+        flagged
+    }
+}
+
+fn by_pattern<'a>(patterns: impl Iterator<Item = &'a str>) -> String {
+    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    for pattern in patterns {
+        *counts.entry(pattern).or_default() += 1;
+    }
+    let parts: Vec<String> = counts
+        .iter()
+        .map(|(p, n)| format!("{n} by `{p}`"))
+        .collect();
+    match parts.is_empty() {
+        true => String::new(),
+        false => format!(": {}", parts.join(", ")),
+    }
+}
+
+fn some(names: &[&str]) -> String {
+    let shown = names[..names.len().min(SHOWN)].join(", ");
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown,
+        more => format!("{shown} and {more} more"),
+    }
+}

@@ -1,0 +1,13 @@
+//! What `torch.save` writes: the zip since 1.6 and the stream of pickles before.
+
+mod legacy_file;
+mod state_dict;
+mod storages;
+mod trained;
+mod zip_file;
+
+pub(super) use legacy_file::{is_legacy, read as read_legacy};
+pub(super) use zip_file::read as read_zip;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,69 @@
+use std::collections::BTreeSet;
+
+use super::state_dict::StateDict;
+use crate::checkpoint::pickle::{Heap, Pickle, Value};
+
+/// An optimizer keeps a handful of settings a group and of moments a parameter. Larger dicts are not
+/// searched: shared ones could be searched once for every parameter.
+const MAX_SETTINGS: usize = 64;
+
+/// The tensors that the source's optimizer has a state for: those that ever had a gradient.
+///
+/// The optimizer knows parameters by their number. That number is the place in the state dict if
+/// the optimizer was given every parameter and the model has no buffers: taken to be so only when
+/// there are as many parameters as tensors and every moment has the shape of its tensor.
+pub(super) fn trained(pickle: &Pickle, state_dict: &StateDict) -> Option<BTreeSet<String>> {
+    let heap = &pickle.heap;
+    let optimizer = optimizer(heap, pickle.root)?;
+    let tensors = &state_dict.tensors;
+
+    let mut parameters = Vec::new();
+    for group in heap.list(heap.entry(optimizer, "param_groups")?)? {
+        parameters.extend_from_slice(heap.list(small_entry(heap, *group, "params")?)?);
+        if parameters.len() > tensors.len() {
+            return None;
+        }
+    }
+    let numbers = parameters.iter().filter_map(|number| index(*number));
+    if numbers.collect::<BTreeSet<_>>() != (0..tensors.len()).collect() {
+        return None;
+    }
+
+    let mut names = BTreeSet::new();
+    for (number, state) in heap.dict(heap.entry(optimizer, "state")?)? {
+        let (name, view) = tensors.get(index(*number)?)?;
+        for moment in ["exp_avg", "exp_avg_sq", "momentum_buffer"] {
+            let moment = small_entry(heap, *state, moment).and_then(|value| heap.tensor(value));
+            if moment.is_some_and(|moment| moment.shape != view.shape) {
+                return None;
+            }
+        }
+        names.insert((*name).to_string());
+    }
+    (!names.is_empty()).then_some(names)
+}
+
+/// The only optimizer: Lightning's `optimizer_states` is a list, the others are one.
+fn optimizer(heap: &Heap, root: Value) -> Option<Value> {
+    if let Some(states) = heap.entry(root, "optimizer_states") {
+        return match heap.list(states)? {
+            [state] => Some(*state),
+            _ => None,
+        };
+    }
+    heap.entry(root, "optimizer")
+        .or_else(|| heap.entry(root, "optimizer_state_dict"))
+}
+
+fn small_entry(heap: &Heap, dict: Value, key: &str) -> Option<Value> {
+    (heap.dict(dict)?.len() <= MAX_SETTINGS)
+        .then(|| heap.entry(dict, key))
+        .flatten()
+}
+
+fn index(value: Value) -> Option<usize> {
+    match value {
+        Value::Int(number) => usize::try_from(number).ok(),
+        _ => None,
+    }
+}

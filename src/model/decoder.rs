@@ -1,0 +1,128 @@
+//! The decoder: a set's hidden vector → its events, one row an event, grown from random seeds.
+
+use candle_core::{Result, Tensor};
+
+use super::batch::Batch;
+use super::config::ModelConfig;
+use super::layers::{Isab, LayerNorm, Linear, LinearInit, Mab};
+use super::noise::Noise;
+use super::ops::{self, Attention};
+use super::parameter::ParameterSource;
+
+const DROPOUT: f64 = 0.1;
+
+/// Reconstructs every event of a batch from the hidden vector of its set.
+#[derive(Clone, Debug)]
+pub struct Decoder {
+    layers: Vec<DecoderLayer>,
+    out: Linear,
+    latent_dim: usize,
+}
+
+impl Decoder {
+    /// The decoder's layers from their parameters.
+    pub fn new(source: &ParameterSource, config: &ModelConfig) -> Result<Self> {
+        let layers = (0..config.levels)
+            .map(|level| DecoderLayer::new(&source.part("decoder_layers").part(level), config))
+            .collect::<Result<_>>()?;
+        let (latent, reduced) = (config.latent_dim, config.reduced_dim);
+        Ok(Self {
+            layers,
+            out: Linear::new(&source.part("out"), latent, reduced, LinearInit::Torch)?,
+            latent_dim: latent,
+        })
+    }
+
+    /// Seeds of every level, [events, latent_dim] each.
+    pub fn seeds(&self, batch: &Batch, noise: &Noise) -> Result<Vec<Tensor>> {
+        let events = batch.values.dim(0)?;
+        (0..self.layers.len())
+            .map(|level| {
+                let mut seeds = Vec::with_capacity(events * self.latent_dim);
+                for (stay, count) in batch.stays.iter().zip(batch.events_by_stay()) {
+                    noise.decoder_seeds(
+                        *stay as u64,
+                        level as u64,
+                        count * self.latent_dim,
+                        &mut seeds,
+                    )?;
+                }
+                Tensor::from_vec(seeds, (events, self.latent_dim), batch.values.device())
+            })
+            .collect()
+    }
+
+    /// `hidden` [sets, latent_dim], `seeds` by level → [events, reduced_dim].
+    ///
+    /// The highest level starts from one row a set, where attention over a single key does not
+    /// depend on the query: that level is a small network on one row, whatever the seeds.
+    pub fn forward(
+        &self,
+        hidden: &Tensor,
+        seeds: &[Tensor],
+        batch: &Batch,
+        noise: &Noise,
+    ) -> Result<Tensor> {
+        let mut current: Option<Tensor> = None;
+        for (layer, seeds) in self.layers.iter().zip(seeds).rev() {
+            let (attended, residual) = match &current {
+                None => {
+                    let row = layer.forward_single_row(hidden)?;
+                    let spread = |rows: &Tensor| rows.index_select(&batch.set_of_event, 0);
+                    (spread(&row)?, spread(hidden)?)
+                }
+                Some(rows) => (layer.forward(rows, seeds, &batch.set_starts)?, rows.clone()),
+            };
+            let out = noise.dropout(&(attended + seeds)?, DROPOUT)?;
+            current = Some((out + residual)?);
+        }
+        match current {
+            Some(rows) => self.out.forward(&rows),
+            None => candle_core::bail!("a decoder has at least one level"),
+        }
+    }
+}
+
+/// ISAB, then pooling by attention from random seeds (Lee et al. 2019, PMA).
+#[derive(Clone, Debug)]
+struct DecoderLayer {
+    isab: Isab,
+    pma_ff: Linear,
+    pma_norm: LayerNorm,
+    pma_mab: Mab,
+}
+
+impl DecoderLayer {
+    fn new(source: &ParameterSource, config: &ModelConfig) -> Result<Self> {
+        let (width, heads, init) = (config.latent_dim, config.heads, LinearInit::Torch);
+        let pma = source.part("pma");
+        Ok(Self {
+            isab: Isab::new(
+                &source.part("isab"),
+                width,
+                heads,
+                config.inducing_points,
+                init,
+            )?,
+            pma_ff: Linear::new(&pma.part("ff"), width, width, init)?,
+            pma_norm: LayerNorm::new(&pma.part("ln"), width, LayerNorm::EPS)?,
+            pma_mab: Mab::new(&pma.part("mab"), width, heads, init)?,
+        })
+    }
+
+    fn keys(&self, z: &Tensor) -> Result<Tensor> {
+        self.pma_norm.forward(&ops::gelu(&self.pma_ff.forward(z)?)?)
+    }
+
+    fn forward_single_row(&self, rows: &Tensor) -> Result<Tensor> {
+        self.pma_mab
+            .forward_single_key(&self.keys(&self.isab.forward_single_key(rows)?)?)
+    }
+
+    fn forward(&self, rows: &Tensor, seeds: &Tensor, set_starts: &[usize]) -> Result<Tensor> {
+        let keys = self.keys(&self.isab.forward(rows, set_starts)?)?;
+        self.pma_mab.forward(seeds, &keys, |heads, scale| {
+            Attention::within(set_starts, heads, scale, false)
+        })
+    }
+}

@@ -1,0 +1,410 @@
+//! Multi-head attention within segments of packed rows: no padding, no masks but the causal one.
+//!
+//! A segment is a set with its events, or a stay with its sets. Sets are small (1 to some tens
+//! of events), so a kernel that walks them beats padded batched products, and nothing is wasted.
+
+use std::sync::Arc;
+
+use candle_core::{CpuStorage, CustomOp2, D, DType, Layout, Result, Shape, Tensor};
+
+use super::cpu::{add_scaled, contiguous, dot, read};
+
+/// Which query rows attend to which key rows.
+#[derive(Clone, Debug)]
+pub struct Attention {
+    /// Per segment: first query row, query rows, first key row, key rows.
+    pub segments: Arc<[Segment]>,
+    /// Heads; divides the width.
+    pub heads: usize,
+    /// Factor of the scores.
+    pub scale: f32,
+    /// Query i sees only the keys 0..=i of its segment.
+    pub causal: bool,
+    /// Dropout of the softmax weights.
+    pub dropout: Option<AttentionDropout>,
+}
+
+/// Dropout whose mask is a hash of (seed, output row, head, key), so that the backward pass can draw it again.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct AttentionDropout {
+    /// Addresses the mask.
+    pub seed: u64,
+    /// Share of weights that become 0.
+    pub rate: f32,
+}
+
+impl AttentionDropout {
+    /// 0, or 1/(1 − rate).
+    #[inline(always)]
+    fn factor(self, row: usize, head: usize, key: usize) -> f32 {
+        let place = (row as u64) << 32 | (head as u64) << 24 | key as u64;
+        let mut hash = self.seed ^ place.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        // The finaliser of SplitMix64 (Steele et al. 2014).
+        hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        let uniform = ((hash ^ (hash >> 31)) >> 40) as f32 / (1u32 << 24) as f32;
+        if uniform < self.rate {
+            0.0
+        } else {
+            1.0 / (1.0 - self.rate)
+        }
+    }
+}
+
+/// One segment of packed rows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Segment {
+    /// First query row.
+    pub query_start: usize,
+    /// Query rows.
+    pub queries: usize,
+    /// First key row.
+    pub key_start: usize,
+    /// Key rows, at least one.
+    pub keys: usize,
+}
+
+impl Attention {
+    /// Every row of a segment attends to the rows of the same segment (`starts` has one more entry than there are segments).
+    pub fn within(starts: &[usize], heads: usize, scale: f32, causal: bool) -> Self {
+        let segments = starts
+            .windows(2)
+            .map(|pair| Segment {
+                query_start: pair[0],
+                queries: pair[1] - pair[0],
+                key_start: pair[0],
+                keys: pair[1] - pair[0],
+            })
+            .collect();
+        Self {
+            segments,
+            heads,
+            scale,
+            causal,
+            dropout: None,
+        }
+    }
+
+    /// The same `queries` rows attend to the rows of each segment in turn.
+    pub fn shared_queries(starts: &[usize], queries: usize, heads: usize, scale: f32) -> Self {
+        let segments = starts
+            .windows(2)
+            .map(|pair| Segment {
+                query_start: 0,
+                queries,
+                key_start: pair[0],
+                keys: pair[1] - pair[0],
+            })
+            .collect();
+        Self {
+            segments,
+            heads,
+            scale,
+            causal: false,
+            dropout: None,
+        }
+    }
+
+    /// The rows of segment s attend to `keys` rows of their own, s·keys..(s+1)·keys.
+    pub fn to_own_keys(starts: &[usize], keys: usize, heads: usize, scale: f32) -> Self {
+        let segments = starts
+            .windows(2)
+            .enumerate()
+            .map(|(index, pair)| Segment {
+                query_start: pair[0],
+                queries: pair[1] - pair[0],
+                key_start: index * keys,
+                keys,
+            })
+            .collect();
+        Self {
+            segments,
+            heads,
+            scale,
+            causal: false,
+            dropout: None,
+        }
+    }
+
+    /// Query i of segment i attends to the rows of that segment.
+    pub fn one_query_each(starts: &[usize], heads: usize, scale: f32) -> Self {
+        let segments = starts
+            .windows(2)
+            .enumerate()
+            .map(|(index, pair)| Segment {
+                query_start: index,
+                queries: 1,
+                key_start: pair[0],
+                keys: pair[1] - pair[0],
+            })
+            .collect();
+        Self {
+            segments,
+            heads,
+            scale,
+            causal: false,
+            dropout: None,
+        }
+    }
+
+    fn output_rows(&self) -> usize {
+        self.segments.iter().map(|segment| segment.queries).sum()
+    }
+
+    #[inline(always)]
+    fn dropout_factor(&self, row: usize, head: usize, key: usize) -> f32 {
+        self.dropout
+            .map_or(1.0, |dropout| dropout.factor(row, head, key))
+    }
+
+    fn visible_keys(&self, segment: &Segment, query: usize) -> usize {
+        if self.causal {
+            (query + 1).min(segment.keys)
+        } else {
+            segment.keys
+        }
+    }
+}
+
+/// softmax(`scale` · q kᵀ) v per segment and head.
+///
+/// `q` [query rows, width], `kv` [key rows, 2·width] (keys, then values) → [Σ queries, width],
+/// segment after segment.
+pub fn attend(q: &Tensor, kv: &Tensor, attention: &Attention) -> Result<Tensor> {
+    if q.device().is_cpu() {
+        q.contiguous()?
+            .apply_op2(&kv.contiguous()?, attention.clone())
+    } else {
+        composed(q, kv, attention)
+    }
+}
+
+fn composed(q: &Tensor, kv: &Tensor, attention: &Attention) -> Result<Tensor> {
+    let width = q.dim(1)?;
+    let size = width / attention.heads;
+    let split = |rows: &Tensor, count: usize| {
+        rows.reshape((count, attention.heads, size))?
+            .transpose(0, 1)?
+            .contiguous()
+    };
+    let mut outputs = Vec::with_capacity(attention.segments.len());
+    let mut first_row = 0;
+    for segment in attention.segments.iter() {
+        let q = split(
+            &q.narrow(0, segment.query_start, segment.queries)?,
+            segment.queries,
+        )?;
+        let kv = kv.narrow(0, segment.key_start, segment.keys)?;
+        let k = split(&kv.narrow(1, 0, width)?.contiguous()?, segment.keys)?;
+        let v = split(&kv.narrow(1, width, width)?.contiguous()?, segment.keys)?;
+        let mut scores = (q.matmul(&k.t()?)? * f64::from(attention.scale))?;
+        if attention.causal {
+            let hidden: Vec<f32> = (0..segment.queries)
+                .flat_map(|i| {
+                    (0..segment.keys).map(move |j| if j > i { f32::NEG_INFINITY } else { 0.0 })
+                })
+                .collect();
+            let hidden = Tensor::from_vec(hidden, (1, segment.queries, segment.keys), q.device())?;
+            scores = scores.broadcast_add(&hidden.to_dtype(DType::F32)?)?;
+        }
+        let scores = scores
+            .broadcast_sub(&scores.max_keepdim(D::Minus1)?.detach())?
+            .exp()?;
+        let mut weights = scores.broadcast_div(&scores.sum_keepdim(D::Minus1)?)?;
+        if attention.dropout.is_some() {
+            let shape = (attention.heads, segment.queries, segment.keys);
+            let mut mask = Vec::with_capacity(shape.0 * shape.1 * shape.2);
+            for head in 0..attention.heads {
+                for row in first_row..first_row + segment.queries {
+                    mask.extend(
+                        (0..segment.keys).map(|key| attention.dropout_factor(row, head, key)),
+                    );
+                }
+            }
+            weights = (weights * Tensor::from_vec(mask, shape, q.device())?)?;
+        }
+        first_row += segment.queries;
+        outputs.push(
+            weights
+                .matmul(&v)?
+                .transpose(0, 1)?
+                .reshape((segment.queries, width))?,
+        );
+    }
+    Tensor::cat(&outputs, 0)
+}
+
+/// Softmax weights of one query and head over the keys it sees.
+#[inline(always)]
+fn softmax_weights(weights: &mut [f32], query: &[f32], kv: &[f32], row: usize, scale: f32) {
+    let mut largest = f32::NEG_INFINITY;
+    for (key, weight) in weights.iter_mut().enumerate() {
+        *weight = dot(query, &kv[key * row..key * row + query.len()]) * scale;
+        largest = largest.max(*weight);
+    }
+    let mut total = 0f32;
+    for weight in weights.iter_mut() {
+        *weight = (*weight - largest).exp();
+        total += *weight;
+    }
+    let inverse = 1.0 / total;
+    weights.iter_mut().for_each(|weight| *weight *= inverse);
+}
+
+impl CustomOp2 for Attention {
+    fn name(&self) -> &'static str {
+        "segment-attention"
+    }
+
+    fn cpu_fwd(
+        &self,
+        q: &CpuStorage,
+        q_layout: &Layout,
+        kv: &CpuStorage,
+        kv_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (_, width) = q_layout.shape().dims2()?;
+        let (q, kv) = (contiguous(q, q_layout)?, contiguous(kv, kv_layout)?);
+        let size = width / self.heads;
+        let rows = self.output_rows();
+        let mut output = vec![0f32; rows * width];
+        let mut weights = Vec::new();
+        let mut out_rows = output.chunks_exact_mut(width).enumerate();
+        for segment in self.segments.iter() {
+            let keys = &kv[segment.key_start * 2 * width..];
+            for query in 0..segment.queries {
+                let Some((row, out)) = out_rows.next() else {
+                    break;
+                };
+                let q_row = &q[(segment.query_start + query) * width..][..width];
+                weights.resize(self.visible_keys(segment, query), 0.0);
+                for head in 0..self.heads {
+                    let part = head * size..(head + 1) * size;
+                    softmax_weights(
+                        &mut weights,
+                        &q_row[part.clone()],
+                        &keys[part.start..],
+                        2 * width,
+                        self.scale,
+                    );
+                    for (key, weight) in weights.iter().enumerate() {
+                        let value = &keys[key * 2 * width + width + part.start..][..size];
+                        let weight = weight * self.dropout_factor(row, head, key);
+                        add_scaled(&mut out[part.clone()], weight, value);
+                    }
+                }
+            }
+        }
+        Ok((CpuStorage::F32(output), (rows, width).into()))
+    }
+
+    fn bwd(
+        &self,
+        q: &Tensor,
+        kv: &Tensor,
+        _output: &Tensor,
+        grad_output: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let grad_output = grad_output.contiguous()?;
+        let (_, width) = q.dims2()?;
+        let (queries, keys, grads) = (read(q)?, read(kv)?, read(&grad_output)?);
+        let size = width / self.heads;
+        let mut grad_q = vec![0f32; queries.len()];
+        let mut grad_kv = vec![0f32; keys.len()];
+        let (mut weights, mut grad_scores) = (Vec::new(), Vec::new());
+        let mut grad_rows = grads.chunks_exact(width).enumerate();
+        for segment in self.segments.iter() {
+            let first_key = segment.key_start * 2 * width;
+            for query in 0..segment.queries {
+                let Some((row, grad_row)) = grad_rows.next() else {
+                    break;
+                };
+                let q_start = (segment.query_start + query) * width;
+                let seen = self.visible_keys(segment, query);
+                weights.resize(seen, 0.0);
+                grad_scores.resize(seen, 0.0);
+                for head in 0..self.heads {
+                    let part = head * size..(head + 1) * size;
+                    let q_head = &queries[q_start + part.start..][..size];
+                    let grad = &grad_row[part.clone()];
+                    softmax_weights(
+                        &mut weights,
+                        q_head,
+                        &keys[first_key + part.start..],
+                        2 * width,
+                        self.scale,
+                    );
+                    let mut expected = 0f32;
+                    for key in 0..seen {
+                        let value = first_key + key * 2 * width + width + part.start;
+                        let factor = self.dropout_factor(row, head, key);
+                        grad_scores[key] = factor * dot(grad, &keys[value..][..size]);
+                        expected += weights[key] * grad_scores[key];
+                        add_scaled(&mut grad_kv[value..][..size], factor * weights[key], grad);
+                    }
+                    for key in 0..seen {
+                        let grad_score = weights[key] * (grad_scores[key] - expected) * self.scale;
+                        let start = first_key + key * 2 * width + part.start;
+                        add_scaled(
+                            &mut grad_q[q_start + part.start..][..size],
+                            grad_score,
+                            &keys[start..][..size],
+                        );
+                        add_scaled(&mut grad_kv[start..][..size], grad_score, q_head);
+                    }
+                }
+            }
+        }
+        let device = q.device();
+        Ok((
+            Some(Tensor::from_vec(grad_q, q.shape(), device)?),
+            Some(Tensor::from_vec(grad_kv, kv.shape(), device)?),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::gradient_check::{assert_close, assert_gradients, numbers};
+    use super::*;
+
+    fn cases() -> Vec<(Attention, usize, usize)> {
+        let starts = [0, 1, 4, 6];
+        vec![
+            (Attention::within(&starts, 2, 0.5, true), 6, 6),
+            (Attention::shared_queries(&starts, 3, 2, 0.7), 3, 6),
+            (Attention::to_own_keys(&starts, 2, 4, 0.5), 6, 6),
+            (Attention::one_query_each(&starts, 1, 1.0), 3, 6),
+            (
+                Attention {
+                    dropout: Some(AttentionDropout { seed: 5, rate: 0.3 }),
+                    ..Attention::within(&starts, 2, 0.5, true)
+                },
+                6,
+                6,
+            ),
+        ]
+    }
+
+    #[test]
+    fn equals_the_composed_form() -> Result<()> {
+        for (attention, queries, keys) in cases() {
+            let (q, kv) = (numbers(1, (queries, 8))?, numbers(2, (keys, 16))?);
+            assert_close(
+                &attend(&q, &kv, &attention)?,
+                &composed(&q, &kv, &attention)?,
+                1e-5,
+            );
+        }
+        Ok(())
+    }
+
+    #[test]
+    fn gradients_equal_finite_differences() -> Result<()> {
+        for (attention, queries, keys) in cases() {
+            let arguments = [numbers(1, (queries, 8))?, numbers(2, (keys, 16))?];
+            assert_gradients(&arguments, |t| attend(&t[0], &t[1], &attention))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,22 @@
+//! Tensor operations with a backward pass that candle lacks or does slowly on a CPU.
+//!
+//! Each has a CPU kernel and, for any other device, a form composed of candle's own
+//! operations; tests hold the two against each other.
+
+mod attention;
+mod chamfer;
+mod cpu;
+mod gelu;
+mod layer_norm;
+mod linear;
+mod segment_mean;
+
+#[cfg(test)]
+pub(crate) mod gradient_check;
+
+pub use attention::{Attention, AttentionDropout, attend};
+pub use chamfer::set_reconstruction_loss;
+pub use gelu::gelu;
+pub use layer_norm::layer_norm;
+pub use linear::linear;
+pub use segment_mean::segment_mean;

@@ -1,0 +1,199 @@
+//! The stage `evaluate`: scores a model on one split.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float32Array, Float64Array, RecordBatch, StringArray, UInt32Array};
+use candle_core::{Device, Tensor};
+use parquet::arrow::ArrowWriter;
+use serde_json::{Value, json};
+
+use super::data::{DATASET_ARTIFACTS, load_dataset};
+use super::features::{compute, is_head_parameter};
+use super::json::{as_json, write_json};
+use super::model_artifact::ModelArtifact;
+use super::stage::{Stage, StageContext, StageInput, StageOutput};
+use crate::data::dataset::Split;
+use crate::data::feature_table::FeatureTable;
+use crate::error::Error;
+use crate::metrics;
+use crate::model::classifier::Head;
+use crate::model::config::ModelMode;
+use crate::model::noise::Noise;
+use crate::model::parameter::ParameterSource;
+use crate::train::head::positive_scores;
+use crate::train::to_device;
+
+/// Where the features of the stays come from.
+pub enum FeatureOrigin {
+    /// The features node of the finetune stage that made the model.
+    Node(String),
+    /// Computed here, from a data stage.
+    Data(String),
+}
+
+/// Scores a model.
+pub struct EvaluateStage {
+    /// The stage that holds the model.
+    pub model: String,
+    /// Where the features come from.
+    pub features: FeatureOrigin,
+    /// The split to score on.
+    pub split: Split,
+    /// Probability from which a stay is predicted positive.
+    pub threshold: f64,
+}
+
+/// What a model says of the stays of a split.
+struct Predictions {
+    ids: Vec<String>,
+    labels: Vec<u32>,
+    probabilities: Vec<f64>,
+    /// Row-major [stays, 2].
+    logits: Vec<f32>,
+}
+
+impl EvaluateStage {
+    fn features(&self, artifact: &ModelArtifact, context: &StageContext) -> Result<FeatureTable, Error> {
+        match &self.features {
+            FeatureOrigin::Node(_) => FeatureTable::read(context.input("features", "features")?),
+            FeatureOrigin::Data(_) => {
+                let dataset = load_dataset(context)?;
+                compute(artifact, &dataset, &dataset.stays_of(self.split), context)
+            }
+        }
+    }
+
+    fn predict(&self, artifact: &ModelArtifact, table: &FeatureTable) -> Result<Predictions, Error> {
+        let (labels, values) = table.of_split(self.split);
+        if labels.is_empty() {
+            return Err(Error::stage(format!("the split {} has no stays", self.split.name())));
+        }
+        let head = artifact
+            .parameters
+            .iter()
+            .filter(|(name, _)| is_head_parameter(name))
+            .map(|(name, tensor)| (name.clone(), tensor.clone()))
+            .collect();
+        let head = Head::new(&ParameterSource::given(&to_device(&head, &Device::Cpu)?), &artifact.config)?;
+        let features = Tensor::from_vec(values, (labels.len(), table.width), &Device::Cpu)?;
+        let logits = head.forward(&features, [0.0; 3], &Noise::Off)?;
+        Ok(Predictions {
+            ids: (0..table.ids.len())
+                .filter(|&row| table.splits[row] == self.split)
+                .map(|row| table.ids[row].clone())
+                .collect(),
+            labels,
+            probabilities: positive_scores(&logits)?,
+            logits: logits.flatten_all()?.to_vec1()?,
+        })
+    }
+
+    fn metrics(&self, predictions: &Predictions) -> Result<BTreeMap<String, Value>, Error> {
+        if let Some(row) = predictions.labels.iter().position(|label| *label > 1) {
+            return Err(Error::stage(format!(
+                "stay {} has label {}, and evaluate knows the labels 0 and 1",
+                predictions.ids[row], predictions.labels[row]
+            )));
+        }
+        let labels: Vec<bool> = predictions.labels.iter().map(|label| *label == 1).collect();
+        let scores = &predictions.probabilities;
+        let positives = labels.iter().filter(|label| **label).count();
+        let n = labels.len();
+        Ok(BTreeMap::from([
+            ("n".into(), json!(n)),
+            ("positives".into(), json!(positives)),
+            ("prevalence".into(), json!(positives as f64 / n as f64)),
+            ("auroc".into(), json!(metrics::auroc(&labels, scores)?)),
+            ("average_precision".into(), json!(metrics::average_precision(&labels, scores)?)),
+            ("brier".into(), json!(metrics::brier(&labels, scores)?)),
+            ("log_loss".into(), json!(metrics::log_loss(&labels, scores)?)),
+            ("accuracy".into(), json!(metrics::accuracy(&labels, scores, self.threshold)?)),
+        ]))
+    }
+}
+
+impl Predictions {
+    fn write(&self, path: &Path) -> Result<(), Error> {
+        let failed = |error: &dyn std::fmt::Display| Error::file(path, format!("cannot be written: {error}"));
+        let logits = |class: usize| -> ArrayRef {
+            let column = self.logits.iter().skip(class).step_by(2).copied();
+            Arc::new(Float32Array::from_iter_values(column))
+        };
+        let batch = RecordBatch::try_from_iter([
+            ("stay_id", Arc::new(StringArray::from(self.ids.clone())) as ArrayRef),
+            ("label", Arc::new(UInt32Array::from(self.labels.clone()))),
+            ("probability", Arc::new(Float64Array::from(self.probabilities.clone()))),
+            ("logit_0", logits(0)),
+            ("logit_1", logits(1)),
+        ])
+        .map_err(|e| failed(&e))?;
+        let file = File::create(path).map_err(|e| failed(&e))?;
+        let mut writer = ArrowWriter::try_new(file, batch.schema(), None).map_err(|e| failed(&e))?;
+        writer.write(&batch).map_err(|e| failed(&e))?;
+        writer.close().map_err(|e| failed(&e))?;
+        Ok(())
+    }
+}
+
+fn check_model(artifact: &ModelArtifact) -> Result<(), Error> {
+    artifact.require_complete("be evaluated")?;
+    if artifact.mode != ModelMode::Classifier {
+        return Err(Error::stage("a pretraining model has no classifier to evaluate"));
+    }
+    let classes = artifact.config.classifier.num_classes;
+    if classes != 2 {
+        return Err(Error::stage(format!(
+            "the model has {classes} classes, and evaluate scores two-class models only"
+        )));
+    }
+    Ok(())
+}
+
+impl Stage for EvaluateStage {
+    fn kind(&self) -> &'static str {
+        "evaluate"
+    }
+
+    fn code_version(&self) -> u32 {
+        1
+    }
+
+    fn fields(&self) -> Value {
+        json!({ "split": as_json(&self.split), "threshold": self.threshold })
+    }
+
+    fn inputs(&self) -> Vec<StageInput> {
+        let model = StageInput { role: "model", stage: self.model.clone(), artifacts: &["weights"] };
+        let features = match &self.features {
+            FeatureOrigin::Node(node) => {
+                StageInput { role: "features", stage: node.clone(), artifacts: &["features"] }
+            }
+            FeatureOrigin::Data(stage) => {
+                StageInput { role: "data", stage: stage.clone(), artifacts: DATASET_ARTIFACTS }
+            }
+        };
+        vec![model, features]
+    }
+
+    fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
+        let artifact = ModelArtifact::read(context.input("model", "weights")?)?;
+        check_model(&artifact)?;
+        let predictions = self.predict(&artifact, &self.features(&artifact, context)?)?;
+        let metrics = self.metrics(&predictions)?;
+        predictions.write(&context.work.join("predictions.parquet"))?;
+        let mut report = metrics.clone();
+        report.insert("split".into(), as_json(&self.split));
+        report.insert("threshold".into(), json!(self.threshold));
+        write_json(&context.work.join("metrics.json"), &report)?;
+        Ok(StageOutput {
+            artifacts: BTreeMap::from([
+                ("metrics".into(), "metrics.json".into()),
+                ("predictions".into(), "predictions.parquet".into()),
+            ]),
+            metrics,
+        })
+    }
+}

@@ -1,0 +1,174 @@
+//! The stage `import`: a checkpoint → a model's weights, under a strict audit.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use super::json::{as_json, backbone_fields, write_json};
+use super::model_artifact::ModelArtifact;
+use super::stage::{ExternalInput, Stage, StageContext, StageInput, StageOutput};
+use crate::checkpoint::{self, ImportRules, TargetTensor};
+use crate::error::Error;
+use crate::model::config::{ModelConfig, ModelMode};
+use crate::model::parameter::ParameterSource;
+use crate::model::seqsetvae::{ClassifierModel, PretrainModel, parameter_specs};
+use crate::recipe::stage_config::CheckpointFile;
+use crate::train::{HostParameters, initial_parameters, to_device, to_host};
+
+/// Where the weights come from.
+pub enum WeightSource {
+    /// An artifact of another stage: (stage, artifact).
+    Stage(String, &'static str),
+    /// A file.
+    File(CheckpointFile),
+}
+
+/// Loads weights under a strict audit.
+pub struct ImportStage {
+    /// The architecture.
+    pub model: ModelConfig,
+    /// Where the weights come from.
+    pub from: WeightSource,
+    /// What the weights are for.
+    pub into: ModelMode,
+    /// What may be missing, and what may be left over.
+    pub rules: ImportRules,
+}
+
+impl ImportStage {
+    fn path<'a>(&'a self, context: &'a StageContext) -> Result<&'a Path, Error> {
+        match &self.from {
+            WeightSource::Stage(_, artifact) => context.input("from", artifact),
+            WeightSource::File(file) => Ok(file.path.as_ref()),
+        }
+    }
+
+    /// The SHA-256 of the file; an error if the recipe pins another.
+    fn sha256(&self, path: &Path) -> Result<String, Error> {
+        let mut hasher = Sha256::new();
+        let mut file = File::open(path).map_err(|error| Error::file(path, error))?;
+        std::io::copy(&mut file, &mut hasher).map_err(|error| Error::file(path, error))?;
+        let found: String = hasher.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        match &self.from {
+            WeightSource::File(CheckpointFile { sha256: Some(pin), .. }) if *pin != found => Err(Error::Audit {
+                message: format!("{}: the SHA-256 is {found}, the recipe pins {pin}", path.display()),
+                hint: Some("the file is not the one the recipe was written for".into()),
+            }),
+            _ => Ok(found),
+        }
+    }
+
+    /// Reads the written weights back, builds the model from them, and digests every parameter that the
+    /// built model's layers hold.
+    fn digests_of_built_model(&self, weights: &Path) -> Result<BTreeMap<String, String>, Error> {
+        let artifact = ModelArtifact::read(weights)?;
+        let specs = artifact.specs()?;
+        let new = specs.iter().filter(|spec| artifact.new.contains(&spec.name));
+        let mut host: HostParameters = initial_parameters(new, 0);
+        host.extend(artifact.parameters);
+        let parameters = to_device(&host, &candle_core::Device::Cpu)?;
+        let taken = ParameterSource::witness(&parameters, |source| match self.into {
+            ModelMode::Pretrain => PretrainModel::new(source, &self.model, 0.0).map(|_| ()),
+            ModelMode::Classifier => ClassifierModel::new(source, &self.model).map(|_| ()),
+        })?;
+        let built = to_host(&taken)?;
+        Ok(built.into_iter().map(|(name, tensor)| (name, tensor.digest())).collect())
+    }
+
+    fn config(&self) -> ModelConfig {
+        match self.into {
+            ModelMode::Pretrain => self.model.without_classifier(),
+            ModelMode::Classifier => self.model.clone(),
+        }
+    }
+}
+
+impl Stage for ImportStage {
+    fn kind(&self) -> &'static str {
+        "import"
+    }
+
+    fn code_version(&self) -> u32 {
+        1
+    }
+
+    fn fields(&self) -> Value {
+        let model = match self.into {
+            ModelMode::Pretrain => backbone_fields(&self.model),
+            ModelMode::Classifier => as_json(&self.model),
+        };
+        let sha256 = match &self.from {
+            WeightSource::File(file) => file.sha256.clone(),
+            WeightSource::Stage(..) => None,
+        };
+        json!({
+            "model": model,
+            "into": as_json(&self.into),
+            "new": self.rules.new,
+            "ignore": self.rules.ignore,
+            "from": { "path": Value::Null, "sha256": sha256 },
+        })
+    }
+
+    fn inputs(&self) -> Vec<StageInput> {
+        match &self.from {
+            WeightSource::Stage(stage, artifact) => vec![StageInput {
+                role: "from",
+                stage: stage.clone(),
+                artifacts: if *artifact == "checkpoint" { &["checkpoint"] } else { &["weights"] },
+            }],
+            WeightSource::File(_) => Vec::new(),
+        }
+    }
+
+    fn external_inputs(&self) -> Vec<ExternalInput> {
+        match &self.from {
+            WeightSource::File(file) => {
+                vec![ExternalInput { field: "from.path".into(), path: file.path.0.clone() }]
+            }
+            WeightSource::Stage(..) => Vec::new(),
+        }
+    }
+
+    fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
+        let path = self.path(context)?;
+        let sha256 = self.sha256(path)?;
+        let checkpoint = checkpoint::read(path)?;
+        let targets: Vec<TargetTensor> = parameter_specs(&self.model, self.into)?
+            .into_iter()
+            .map(|spec| TargetTensor { name: spec.name, shape: spec.shape })
+            .collect();
+        let imported = checkpoint::import(&checkpoint, &targets, &self.rules)?;
+        let mut audit = imported.audit;
+        audit.render().lines().for_each(|line| context.reporter.note(line));
+        // Content, not place: the same weights give the same audit wherever they lie.
+        audit.file = format!("sha256:{sha256}");
+        let weights = context.work.join("weights.safetensors");
+        let artifact = ModelArtifact {
+            config: self.config(),
+            mode: self.into,
+            new: audit.new.iter().map(|new| new.target.clone()).collect(),
+            trainable: None,
+            parameters: imported.tensors,
+        };
+        artifact.write(&weights)?;
+        audit.verify(&self.digests_of_built_model(&weights)?)?;
+        write_json(&context.work.join("audit.json"), &audit)?;
+        let counts = &audit.counts;
+        Ok(StageOutput {
+            artifacts: BTreeMap::from([
+                ("weights".into(), "weights.safetensors".into()),
+                ("audit".into(), "audit.json".into()),
+            ]),
+            metrics: BTreeMap::from([
+                ("loaded".into(), json!(counts.loaded)),
+                ("renamed".into(), json!(counts.renamed)),
+                ("new".into(), json!(counts.new)),
+                ("ignored".into(), json!(counts.ignored)),
+            ]),
+        })
+    }
+}

@@ -1,0 +1,162 @@
+//! From a recipe to executable nodes, derived ones included.
+
+use super::data::DataStage;
+use super::evaluate::{EvaluateStage, FeatureOrigin};
+use super::features::{FeaturesStage, is_head_parameter};
+use super::finetune::FinetuneStage;
+use super::freeze::{FreezeStage, matching_parameters};
+use super::import::{ImportStage, WeightSource};
+use super::node::Node;
+use super::pretrain::PretrainStage;
+use super::stage::Stage;
+use crate::checkpoint::ImportRules;
+use crate::error::Error;
+use crate::model::config::ModelMode;
+use crate::model::seqsetvae::parameter_specs;
+use crate::recipe::Recipe;
+use crate::recipe::stage_config::{self as config, ImportFrom, StageConfig};
+use crate::train::config::{HeadSettings, PretrainSettings};
+
+/// The nodes of a recipe, in its order; a finetune stage is preceded by the node that computes its features.
+pub fn nodes_of(recipe: &Recipe) -> Result<Vec<Node>, Error> {
+    let mut nodes = Vec::with_capacity(recipe.stages.len() + 1);
+    for (name, stage) in &recipe.stages {
+        let stage: Box<dyn Stage> = match stage {
+            StageConfig::Data(data) => Box::new(DataStage {
+                config: data.clone(),
+                seed: data.seed.unwrap_or(recipe.seed),
+            }),
+            StageConfig::Pretrain(stage) => Box::new(pretrain(recipe, stage)),
+            StageConfig::Import(stage) => Box::new(import(recipe, stage)),
+            StageConfig::Freeze(stage) => Box::new(FreezeStage {
+                model: stage.model.clone(),
+                trainable: stage.trainable.clone(),
+                max_trainable_fraction: stage.max_trainable_fraction,
+            }),
+            StageConfig::Finetune(stage) => {
+                require_frozen_backbone(recipe, name, stage)?;
+                let features = features_node(name);
+                nodes.push(Node {
+                    name: features.clone(),
+                    stage: Box::new(FeaturesStage {
+                        model: stage.model.clone(),
+                        data: stage.data.clone(),
+                    }),
+                });
+                Box::new(finetune(recipe, stage, features))
+            }
+            StageConfig::Evaluate(stage) => Box::new(evaluate(recipe, stage)),
+        };
+        nodes.push(Node { name: name.clone(), stage });
+    }
+    Ok(nodes)
+}
+
+/// The name of the node that computes a finetune stage's features.
+fn features_node(finetune: &str) -> String {
+    format!("{finetune}:features")
+}
+
+fn pretrain(recipe: &Recipe, stage: &config::PretrainStage) -> PretrainStage {
+    PretrainStage {
+        model: recipe.model.clone(),
+        settings: PretrainSettings {
+            epochs: stage.epochs,
+            batch_size: stage.batch_size,
+            optimizer: stage.optimizer.clone(),
+            clip_norm: stage.clip_norm,
+            free_bits: stage.free_bits,
+            max_beta: stage.max_beta,
+            beta_warmup_steps: stage.beta_warmup_steps,
+            dropout: stage.dropout,
+        },
+        seed: stage.seed.unwrap_or(recipe.seed),
+        data: stage.data.clone(),
+        init: stage.init.clone(),
+    }
+}
+
+fn import(recipe: &Recipe, stage: &config::ImportStage) -> ImportStage {
+    let from = match &stage.from {
+        ImportFrom::File(file) => WeightSource::File(file.clone()),
+        ImportFrom::Stage(name) => {
+            let artifact = match recipe.stage(name) {
+                Some(StageConfig::Pretrain(_)) => "checkpoint",
+                _ => "weights",
+            };
+            WeightSource::Stage(name.clone(), artifact)
+        }
+    };
+    ImportStage {
+        model: recipe.model.clone(),
+        from,
+        into: stage.into,
+        rules: ImportRules {
+            new: stage.new.clone(),
+            ignore: stage.ignore.clone(),
+            allow_narrowing: false,
+        },
+    }
+}
+
+fn finetune(recipe: &Recipe, stage: &config::FinetuneStage, features: String) -> FinetuneStage {
+    FinetuneStage {
+        settings: HeadSettings {
+            epochs: stage.epochs,
+            batch_size: stage.batch_size,
+            loss: stage.loss,
+            optimizer: stage.optimizer.clone(),
+            clip_norm: stage.clip_norm,
+            dropout: stage.dropout,
+            select: stage.select,
+            early_stopping: stage.early_stopping.clone(),
+        },
+        seed: stage.seed.unwrap_or(recipe.seed),
+        model: stage.model.clone(),
+        features,
+    }
+}
+
+/// A finetuned model is scored on the features it was trained on, where the data are the same.
+fn evaluate(recipe: &Recipe, stage: &config::EvaluateStage) -> EvaluateStage {
+    let features = match recipe.stage(&stage.model) {
+        Some(StageConfig::Finetune(finetune)) if finetune.data == stage.data => {
+            FeatureOrigin::Node(features_node(&stage.model))
+        }
+        _ => FeatureOrigin::Data(stage.data.clone()),
+    };
+    EvaluateStage {
+        model: stage.model.clone(),
+        features,
+        split: stage.split,
+        threshold: stage.threshold,
+    }
+}
+
+/// Features can be stored only where no part of the backbone is trained.
+fn require_frozen_backbone(
+    recipe: &Recipe,
+    name: &str,
+    stage: &config::FinetuneStage,
+) -> Result<(), Error> {
+    let Some(StageConfig::Freeze(freeze)) = recipe.stage(&stage.model) else {
+        return Ok(());
+    };
+    let specs = parameter_specs(&recipe.model, ModelMode::Classifier)?;
+    let place = format!("stages.{}", stage.model);
+    let trainable = matching_parameters(&specs, &freeze.trainable)
+        .map_err(|error| Error::Usage { message: format!("{place}: {error}"), hint: None })?;
+    let open: Vec<&str> =
+        trainable.iter().map(String::as_str).filter(|name| !is_head_parameter(name)).collect();
+    if open.is_empty() {
+        return Ok(());
+    }
+    Err(Error::Usage {
+        message: format!(
+            "{place}.trainable opens {} parameters of the backbone, and stages.{name} trains the head alone: {}",
+            open.len(),
+            open.join(", ")
+        ),
+        hint: Some("keep `trainable` within cls_head.*".into()),
+    })
+}

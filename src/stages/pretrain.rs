@@ -1,0 +1,107 @@
+//! The stage `pretrain`: data → checkpoint of the best epoch, history.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Value, json};
+
+use super::json::{as_json, backbone_fields};
+use super::data::{DATASET_ARTIFACTS, load_dataset};
+use super::model_artifact::ModelArtifact;
+use super::stage::{Stage, StageContext, StageInput, StageOutput};
+use crate::error::Error;
+use crate::model::config::{ModelConfig, ModelMode};
+use crate::model::seqsetvae::parameter_specs;
+use crate::train::config::PretrainSettings;
+use crate::train::pretrain::Pretraining;
+use crate::train::{HostParameters, initial_parameters};
+
+/// Trains the backbone by reconstruction.
+pub struct PretrainStage {
+    /// The architecture.
+    pub model: ModelConfig,
+    /// How training runs.
+    pub settings: PretrainSettings,
+    /// The stage's own seed, or the recipe's.
+    pub seed: u64,
+    /// The data stage.
+    pub data: String,
+    /// The import stage to start from.
+    pub init: Option<String>,
+}
+
+impl PretrainStage {
+    fn initial(&self, context: &StageContext) -> Result<HostParameters, Error> {
+        if self.init.is_none() {
+            let specs = parameter_specs(&self.model, ModelMode::Pretrain)?;
+            return Ok(initial_parameters(&specs, self.seed));
+        }
+        let start = ModelArtifact::read(context.input("init", "weights")?)?;
+        start.require_complete("go on pretraining")?;
+        Ok(start.parameters)
+    }
+}
+
+impl Stage for PretrainStage {
+    fn kind(&self) -> &'static str {
+        "pretrain"
+    }
+
+    fn code_version(&self) -> u32 {
+        1
+    }
+
+    fn fields(&self) -> Value {
+        json!({ "model": backbone_fields(&self.model), "settings": as_json(&self.settings) })
+    }
+
+    fn seed(&self) -> Option<u64> {
+        Some(self.seed)
+    }
+
+    fn inputs(&self) -> Vec<StageInput> {
+        let data = StageInput { role: "data", stage: self.data.clone(), artifacts: DATASET_ARTIFACTS };
+        let init = self.init.iter().map(|stage| StageInput {
+            role: "init",
+            stage: stage.clone(),
+            artifacts: &["weights"],
+        });
+        [data].into_iter().chain(init).collect()
+    }
+
+    fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
+        let dataset = load_dataset(context)?;
+        let training = Pretraining {
+            dataset: &dataset,
+            model: &self.model,
+            settings: &self.settings,
+            seed: self.seed,
+            device: &context.tensor_device()?,
+            threads: context.threads,
+            watch: context,
+        };
+        let trained = training.run(self.initial(context)?)?;
+        trained.history.write_parquet(&context.work.join("history.parquet"))?;
+        let artifact = ModelArtifact {
+            config: self.model.without_classifier(),
+            mode: ModelMode::Pretrain,
+            new: BTreeSet::new(),
+            trainable: None,
+            parameters: trained.parameters,
+        };
+        artifact.write(&context.work.join("checkpoint.safetensors"))?;
+        Ok(StageOutput {
+            artifacts: BTreeMap::from([
+                ("checkpoint".into(), "checkpoint.safetensors".into()),
+                ("history".into(), "history.parquet".into()),
+            ]),
+            metrics: BTreeMap::from([
+                ("best_epoch".into(), json!(trained.best_epoch)),
+                ("validation_loss".into(), json!(trained.best.monitored(self.settings.max_beta))),
+                ("validation_reconstruction".into(), json!(trained.best.reconstruction)),
+                ("validation_kl".into(), json!(trained.best.kl)),
+                ("posterior_mu_variance".into(), json!(trained.best.mu_variance)),
+                ("posterior_logvar_variance".into(), json!(trained.best.logvar_variance)),
+            ]),
+        })
+    }
+}
