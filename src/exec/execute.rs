@@ -1,0 +1,140 @@
+//! One stage, from taking its key to its commit.
+
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use super::event::Event;
+use super::fingerprints::Fingerprinter;
+use super::journal::{Journal, StageReporter};
+use super::selection::Selected;
+use crate::error::Error;
+use crate::stages::stage::{StageContext, StageOutput};
+use crate::store::Store;
+use crate::store::action::{Action, Artifact, Lookup};
+use crate::store::digest::Digest;
+use crate::store::fingerprint::{Fingerprint, Key};
+
+/// Stack of the threads a stage runs on: that of a main thread, not the smaller default.
+const STACK_BYTES: usize = 8 << 20;
+
+/// A stage that is to be executed.
+pub(super) struct Job {
+    /// Its position in the selection.
+    pub position: usize,
+    pub fingerprint: Fingerprint,
+    pub key: Key,
+    /// Artifacts it reads, by role and name.
+    pub inputs: BTreeMap<(&'static str, String), Artifact>,
+    pub threads: usize,
+}
+
+/// How a job ended.
+pub(super) enum Ended {
+    Executed(Action),
+    /// Somebody else made the result meanwhile.
+    Cached(Action),
+    Failed(Error),
+}
+
+/// What all jobs of a run share.
+pub(super) struct Workshop<'a> {
+    pub store: &'a Store,
+    pub fingerprinter: &'a Fingerprinter,
+    pub journal: &'a Journal<'a>,
+    pub interrupted: &'a AtomicBool,
+    /// Inputs whose bytes were checked in this run.
+    pub verified: Mutex<BTreeSet<Digest>>,
+}
+
+impl Workshop<'_> {
+    /// Executes a job. A panic is a failure like any other.
+    pub(super) fn execute(&self, selected: &Selected, job: &Job) -> Ended {
+        let attempt = catch_unwind(AssertUnwindSafe(|| self.try_execute(selected, job)));
+        match attempt {
+            Ok(Ok(ended)) => ended,
+            Ok(Err(error)) => Ended::Failed(error),
+            Err(panic) => Ended::Failed(
+                Error::stage(format!("panicked: {}", panic_message(&*panic)))
+                    .with_hint("this is a fault of the program, not of the recipe: report it"),
+            ),
+        }
+    }
+
+    fn try_execute(&self, selected: &Selected, job: &Job) -> Result<Ended, Error> {
+        let work = self.store.claim(&job.key, self.interrupted, |holder| {
+            self.journal.emit(&Event::StageWaiting {
+                name: selected.name().into(),
+                holder,
+            });
+        })?;
+        if selected.refresh {
+            work.clear()?;
+        } else if let Lookup::Complete(action) = self.store.lookup(&job.key)? {
+            work.remove();
+            return Ok(Ended::Cached(*action));
+        }
+        self.journal.emit(&Event::StageStarted {
+            name: selected.name().into(),
+            kind: selected.kind().into(),
+            key: job.key.to_string(),
+        });
+        let start = Instant::now();
+        let inputs = self.input_paths(job)?;
+        let reporter = StageReporter::new(selected.name(), self.journal);
+        let context = StageContext {
+            inputs,
+            work: work.path(),
+            threads: job.threads,
+            interrupted: self.interrupted,
+            reporter: &reporter,
+        };
+        let output = run_on_own_threads(selected, &context)?;
+        self.fingerprinter.check_unchanged(selected)?;
+        let seconds = start.elapsed().as_secs_f64();
+        let fingerprint = job.fingerprint.clone();
+        let action = work.commit(fingerprint, &output.artifacts, output.metrics, seconds)?;
+        work.remove();
+        Ok(Ended::Executed(action))
+    }
+
+    /// Where the inputs lie. Their bytes are checked once a run: a flipped bit must not be
+    /// trained on, and reading an input twice is little beside any stage's work on it.
+    fn input_paths(&self, job: &Job) -> Result<BTreeMap<(&'static str, String), PathBuf>, Error> {
+        let verified = || self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut paths = BTreeMap::new();
+        for (name, artifact) in &job.inputs {
+            if !verified().contains(&artifact.digest) {
+                self.store.verify(artifact)?;
+                verified().insert(artifact.digest);
+            }
+            paths.insert(name.clone(), self.store.artifact_path(artifact)?);
+        }
+        Ok(paths)
+    }
+}
+
+/// Runs the stage inside a rayon pool of the size it was given, so that parallel iterators
+/// in the stage and in its libraries keep to its share of the threads.
+fn run_on_own_threads(selected: &Selected, context: &StageContext) -> Result<StageOutput, Error> {
+    let name = selected.name().to_string();
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(context.threads)
+        .stack_size(STACK_BYTES)
+        .thread_name(move |index| format!("{name} {index}"))
+        .build()
+        .map_err(|error| Error::stage(format!("cannot start threads: {error}")))?;
+    pool.install(|| selected.node.stage.run(context))
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
+}

@@ -1,0 +1,143 @@
+//! From a node and the results it reads to the fingerprint of its own.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use super::options::RunOptions;
+use super::selection::Selected;
+use crate::error::Error;
+use crate::stages::stage::StageInput;
+use crate::store::Store;
+use crate::store::action::{Action, Artifact};
+use crate::store::digest::Digest;
+use crate::store::external::ExternalDigests;
+use crate::store::fingerprint::Fingerprint;
+
+/// Knows the contents of all external inputs of a selection.
+pub(super) struct Fingerprinter {
+    digests: ExternalDigests,
+    /// What the run started from. A path is digested once, however many stages read it.
+    external: BTreeMap<std::path::PathBuf, Digest>,
+    device: String,
+}
+
+impl Fingerprinter {
+    /// Digests every external input, so that a missing file is known before anything runs.
+    pub(super) fn new(
+        selection: &[Selected],
+        options: &RunOptions,
+        store: &Store,
+    ) -> Result<Self, Error> {
+        let digests = store.external_digests();
+        let mut external = BTreeMap::new();
+        for selected in selection {
+            for input in &selected.external {
+                if !external.contains_key(&input.path) {
+                    let digest = digests.digest(&input.path).map_err(|error| {
+                        in_stage(selected.name(), prefixed(&input.field, error))
+                    })?;
+                    external.insert(input.path.clone(), digest);
+                }
+            }
+        }
+        digests.save();
+        Ok(Self {
+            digests,
+            external,
+            device: options.device_class().into(),
+        })
+    }
+
+    /// The node's fingerprint, given the results of its producers in their order.
+    pub(super) fn fingerprint(
+        &self,
+        selected: &Selected,
+        produced: &[&Action],
+    ) -> Result<Fingerprint, Error> {
+        let stage = &selected.node.stage;
+        let mut inputs = BTreeMap::new();
+        for (input, action) in selected.inputs.iter().zip(produced) {
+            for (name, artifact) in artifacts_read(input, action)? {
+                if inputs
+                    .insert(format!("{}.{name}", input.role), artifact.digest)
+                    .is_some()
+                {
+                    return Err(Error::stage(format!(
+                        "the input {}.{name} is declared twice",
+                        input.role
+                    )));
+                }
+            }
+        }
+        for input in &selected.external {
+            let digest = self.external.get(&input.path);
+            let digest = digest.ok_or_else(|| Error::file(&input.path, "was not digested"))?;
+            if inputs
+                .insert(format!("external:{}", input.field), *digest)
+                .is_some()
+            {
+                return Err(Error::stage(format!(
+                    "the external input {} is declared twice",
+                    input.field
+                )));
+            }
+        }
+        Ok(Fingerprint {
+            format: Fingerprint::FORMAT,
+            kind: stage.kind().into(),
+            code_version: stage.code_version(),
+            fields: stage.fields(),
+            inputs,
+            seed: stage.seed(),
+            device: self.device.clone(),
+        })
+    }
+
+    /// Fails if an external input is no longer what the fingerprint says.
+    pub(super) fn check_unchanged(&self, selected: &Selected) -> Result<(), Error> {
+        for input in &selected.external {
+            let unchanged = self
+                .digests
+                .digest(&input.path)
+                .is_ok_and(|digest| self.external.get(Path::new(&input.path)) == Some(&digest));
+            if !unchanged {
+                let what = format!("({}) changed while the run was going on", input.field);
+                return Err(Error::file(&input.path, what)
+                    .with_hint("the result was discarded; run again when the input is complete"));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The artifacts that an input reads of its producer's result.
+pub(super) fn artifacts_read<'a>(
+    input: &'a StageInput,
+    action: &Action,
+) -> Result<Vec<(&'a str, Artifact)>, Error> {
+    let find = |name: &&'a str| match action.outputs.get(*name) {
+        Some(artifact) => Ok((*name, *artifact)),
+        None => Err(Error::stage(format!(
+            "`{}` has no artifact `{name}`, which is read here as {}.{name}",
+            input.stage, input.role
+        ))),
+    };
+    input.artifacts.iter().map(find).collect()
+}
+
+/// The same failure, its message naming the stage.
+pub(super) fn in_stage(name: &str, error: Error) -> Error {
+    prefixed(&format!("stage `{name}`"), error)
+}
+
+fn prefixed(prefix: &str, mut error: Error) -> Error {
+    if let Error::Usage { message, .. }
+    | Error::Stage { message, .. }
+    | Error::Audit { message, .. }
+    | Error::OutOfDate { message }
+    | Error::Store { message, .. } = &mut error
+    {
+        *message = format!("{prefix}: {message}");
+    }
+    error
+}

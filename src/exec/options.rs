@@ -1,0 +1,38 @@
+//! What a run is asked to do.
+
+/// How to run, and what of it.
+#[derive(Clone, Debug)]
+pub struct RunOptions {
+    /// Stages that may execute at the same time; never more than `threads`.
+    pub jobs: usize,
+    /// Threads that all executing stages share.
+    pub threads: usize,
+    /// After a failure, go on with what does not depend on it.
+    pub keep_going: bool,
+    /// Stages to execute although their result is in the store.
+    pub refresh: Vec<String>,
+    /// The device stages compute on: `cpu`, `cuda:0`.
+    pub device: String,
+    /// Stages wanted, with what they need; none: all.
+    pub targets: Vec<String>,
+}
+
+impl Default for RunOptions {
+    fn default() -> Self {
+        Self {
+            jobs: 1,
+            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            keep_going: false,
+            refresh: Vec::new(),
+            device: "cpu".into(),
+            targets: Vec::new(),
+        }
+    }
+}
+
+impl RunOptions {
+    /// The device's class: what it is, not which one of them.
+    pub(super) fn device_class(&self) -> &str {
+        self.device.split(':').next().unwrap_or_default()
+    }
+}

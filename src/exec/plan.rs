@@ -1,0 +1,123 @@
+//! What a run would do, without doing it.
+
+use super::fingerprints::{Fingerprinter, in_stage};
+use super::options::RunOptions;
+use super::reasons::Reasons;
+use super::record::{PlanRecord, PlannedStage, PlannedStatus};
+use super::selection::{Selected, select};
+use crate::error::Error;
+use crate::stages::node::Node;
+use crate::store::Store;
+use crate::store::action::{Action, Lookup};
+use crate::store::fingerprint::Fingerprint;
+
+/// One stage, its place in the plan and what is known of it.
+#[derive(Clone, Debug)]
+pub struct Surveyed {
+    /// What would happen, and why.
+    pub planned: PlannedStage,
+    /// Its fingerprint; none while a result it depends on is unknown.
+    pub fingerprint: Option<Fingerprint>,
+    /// Its result in the store; none unless it is cached.
+    pub action: Option<Action>,
+}
+
+/// What a run would do, stage by stage in topological order. Nothing is executed.
+pub fn plan(
+    recipe_name: &str,
+    nodes: &[Node],
+    options: &RunOptions,
+    store: &Store,
+) -> Result<PlanRecord, Error> {
+    let surveyed = survey(nodes, options, store)?;
+    Ok(record(recipe_name, surveyed))
+}
+
+/// [`plan`] with the fingerprints and results behind it, for those who look artifacts up.
+pub fn survey(nodes: &[Node], options: &RunOptions, store: &Store) -> Result<Vec<Surveyed>, Error> {
+    let selection = select(nodes, options)?;
+    let fingerprinter = Fingerprinter::new(&selection, options, store)?;
+    survey_selection(&selection, &fingerprinter, store)
+}
+
+pub(super) fn record(recipe_name: &str, surveyed: Vec<Surveyed>) -> PlanRecord {
+    PlanRecord {
+        recipe: recipe_name.into(),
+        stages: surveyed.into_iter().map(|stage| stage.planned).collect(),
+    }
+}
+
+pub(super) fn survey_selection(
+    selection: &[Selected],
+    fingerprinter: &Fingerprinter,
+    store: &Store,
+) -> Result<Vec<Surveyed>, Error> {
+    let reasons = Reasons::new(store);
+    let mut surveyed: Vec<Surveyed> = Vec::with_capacity(selection.len());
+    for selected in selection {
+        let stage = survey_one(selected, &surveyed, fingerprinter, store, &reasons)
+            .map_err(|error| in_stage(selected.name(), error))?;
+        surveyed.push(stage);
+    }
+    Ok(surveyed)
+}
+
+fn survey_one(
+    selected: &Selected,
+    before: &[Surveyed],
+    fingerprinter: &Fingerprinter,
+    store: &Store,
+    reasons: &Reasons,
+) -> Result<Surveyed, Error> {
+    let with = |status, reasons, fingerprint, action| Surveyed {
+        planned: PlannedStage {
+            name: selected.name().into(),
+            kind: selected.kind().into(),
+            status,
+            reasons,
+        },
+        fingerprint,
+        action,
+    };
+    let mut why: Vec<String> = Vec::new();
+    if selected.refresh {
+        why.push("refreshed".into());
+    }
+    for position in selected.dependencies() {
+        if before[position].action.is_none() {
+            let name = &before[position].planned.name;
+            why.push(format!("depends on the output of {name}"));
+        }
+    }
+    let produced: Option<Vec<&Action>> = selected
+        .producers
+        .iter()
+        .map(|&position| before[position].action.as_ref())
+        .collect();
+    let Some(produced) = produced else {
+        let status = if selected.refresh {
+            PlannedStatus::Run
+        } else {
+            PlannedStatus::MayRun
+        };
+        return Ok(with(status, why, None, None));
+    };
+    let fingerprint = fingerprinter.fingerprint(selected, &produced)?;
+    // What is there is of no interest then: so a refresh also mends damage.
+    if selected.refresh {
+        return Ok(with(PlannedStatus::Run, why, Some(fingerprint), None));
+    }
+    Ok(match store.lookup(&fingerprint.key())? {
+        Lookup::Complete(action) => {
+            with(PlannedStatus::Cached, why, Some(fingerprint), Some(*action))
+        }
+        Lookup::Incomplete(artifact) => {
+            why.push(format!("its artifact `{artifact}` is gone from the store"));
+            with(PlannedStatus::Run, why, Some(fingerprint), None)
+        }
+        Lookup::Absent => {
+            why.extend(reasons.for_absent(&fingerprint));
+            with(PlannedStatus::Run, why, Some(fingerprint), None)
+        }
+    })
+}

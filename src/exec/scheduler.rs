@@ -1,0 +1,304 @@
+//! Which stage comes when.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Instant;
+
+use super::event::Event;
+use super::execute::{Ended, Job, Workshop};
+use super::fingerprints::{artifacts_read, in_stage};
+use super::options::RunOptions;
+use super::record::{OutputRecord, StageRecord, StageStatus};
+use super::selection::Selected;
+use crate::error::Error;
+use crate::store::Store;
+use crate::store::action::{Action, Lookup};
+
+/// The state of a run. It lives on one thread; jobs run on others and report back.
+pub(super) struct Scheduler<'a> {
+    selection: &'a [Selected<'a>],
+    workshop: &'a Workshop<'a>,
+    options: &'a RunOptions,
+    /// By position: the nodes that read from it.
+    dependants: Vec<Vec<usize>>,
+    /// By position: dependencies that have not ended.
+    unfinished: Vec<usize>,
+    /// By position: the result, once there is one.
+    actions: Vec<Option<Action>>,
+    /// By position: how it ended.
+    records: Vec<Option<StageRecord>>,
+    /// All dependencies have ended; not looked at yet.
+    ready: BTreeSet<usize>,
+    /// Known to be out of date; waiting for threads.
+    waiting: BTreeMap<usize, Job>,
+    /// Threads of each running job, and when it started.
+    running: BTreeMap<usize, (usize, Instant)>,
+    /// The first failure, and whose it was.
+    failure: Option<(String, Error)>,
+}
+
+impl<'a> Scheduler<'a> {
+    pub(super) fn new(
+        selection: &'a [Selected<'a>],
+        workshop: &'a Workshop<'a>,
+        options: &'a RunOptions,
+    ) -> Self {
+        let mut dependants = vec![Vec::new(); selection.len()];
+        let mut unfinished = Vec::with_capacity(selection.len());
+        for (position, selected) in selection.iter().enumerate() {
+            let dependencies = selected.dependencies();
+            unfinished.push(dependencies.len());
+            for dependency in dependencies {
+                dependants[dependency].push(position);
+            }
+        }
+        let ready = (0..selection.len()).filter(|&position| unfinished[position] == 0);
+        Self {
+            selection,
+            workshop,
+            options,
+            dependants,
+            ready: ready.collect(),
+            unfinished,
+            actions: vec![None; selection.len()],
+            records: vec![None; selection.len()],
+            waiting: BTreeMap::new(),
+            running: BTreeMap::new(),
+            failure: None,
+        }
+    }
+
+    /// Visits every node; returns how each ended, and the first failure.
+    pub(super) fn run(mut self) -> (Vec<StageRecord>, Option<Error>) {
+        thread::scope(|scope| {
+            let (report, reports) = mpsc::channel();
+            loop {
+                self.look_at_ready();
+                while let Some(job) = self.next_job() {
+                    let (report, workshop) = (report.clone(), self.workshop);
+                    let selected = &self.selection[job.position];
+                    scope.spawn(move || {
+                        let ended = workshop.execute(selected, &job);
+                        // The receiver outlives every job: it is in this scope.
+                        let _ = report.send((job, ended));
+                    });
+                }
+                // Skipping what waited may have made others ready.
+                if !self.ready.is_empty() {
+                    continue;
+                }
+                if self.running.is_empty() {
+                    break;
+                }
+                let Ok((job, ended)) = reports.recv() else {
+                    break;
+                };
+                self.conclude(&job, ended);
+            }
+        });
+        let failure = self.failure.map(|(name, error)| in_stage(&name, error));
+        (self.records.into_iter().flatten().collect(), failure)
+    }
+
+    /// Finds out what is cached and what must run, as far as that can be known now.
+    fn look_at_ready(&mut self) {
+        while let Some(position) = self.ready.pop_first() {
+            let blocker = self.blocked_by(position).or_else(|| self.stopped());
+            if let Some(why) = blocker {
+                self.skip(position, why);
+                continue;
+            }
+            match self.examine(position) {
+                Ok(Examined::Cached(action)) => {
+                    self.succeed(position, StageStatus::Cached, *action);
+                }
+                Ok(Examined::OutOfDate(job)) => {
+                    self.waiting.insert(position, *job);
+                }
+                Err(error) => self.fail(position, None, 0.0, error),
+            }
+        }
+    }
+
+    fn examine(&self, position: usize) -> Result<Examined, Error> {
+        let selected = &self.selection[position];
+        let produced: Vec<&Action> = selected
+            .producers
+            .iter()
+            .filter_map(|&producer| self.actions[producer].as_ref())
+            .collect();
+        let fingerprint = self
+            .workshop
+            .fingerprinter
+            .fingerprint(selected, &produced)?;
+        let key = fingerprint.key();
+        if !selected.refresh
+            && let Lookup::Complete(action) = self.workshop.store.lookup(&key)?
+        {
+            return Ok(Examined::Cached(action));
+        }
+        let mut inputs = BTreeMap::new();
+        for (input, action) in selected.inputs.iter().zip(produced) {
+            for (name, artifact) in artifacts_read(input, action)? {
+                inputs.insert((input.role, name.to_string()), artifact);
+            }
+        }
+        Ok(Examined::OutOfDate(Box::new(Job {
+            position,
+            fingerprint,
+            key,
+            inputs,
+            threads: 1,
+        })))
+    }
+
+    /// The next job that may start, with its share of the threads that are free.
+    fn next_job(&mut self) -> Option<Job> {
+        if let Some(why) = self.stopped() {
+            for position in std::mem::take(&mut self.waiting).into_keys() {
+                self.skip(position, why.clone());
+            }
+            return None;
+        }
+        let slots = self.options.jobs.max(1).saturating_sub(self.running.len());
+        let starting = slots.min(self.waiting.len());
+        let taken: usize = self.running.values().map(|(threads, _)| threads).sum();
+        let free = self.options.threads.max(1).saturating_sub(taken);
+        if starting == 0 || free == 0 {
+            return None;
+        }
+        let (position, mut job) = self.waiting.pop_first()?;
+        job.threads = (free / starting).max(1);
+        self.running.insert(position, (job.threads, Instant::now()));
+        Some(job)
+    }
+
+    fn conclude(&mut self, job: &Job, ended: Ended) {
+        let started = self.running.remove(&job.position);
+        let seconds = started.map_or(0.0, |(_, start)| start.elapsed().as_secs_f64());
+        match ended {
+            Ended::Executed(action) => self.succeed(job.position, StageStatus::Executed, action),
+            Ended::Cached(action) => self.succeed(job.position, StageStatus::Cached, action),
+            Ended::Failed(error) => {
+                self.fail(job.position, Some(job.key.to_string()), seconds, error);
+            }
+        }
+    }
+
+    /// Why a node cannot run because of what it depends on.
+    fn blocked_by(&self, position: usize) -> Option<String> {
+        let dependencies = self.selection[position].dependencies();
+        let record = dependencies
+            .into_iter()
+            .filter_map(|dependency| self.records[dependency].as_ref())
+            .find(|record| matches!(record.status, StageStatus::Failed | StageStatus::Skipped))?;
+        let how = match record.status {
+            StageStatus::Failed => "failed",
+            _ => "was skipped",
+        };
+        Some(format!("it needs `{}`, which {how}", record.name))
+    }
+
+    /// Why nothing new starts.
+    fn stopped(&self) -> Option<String> {
+        if is_set(self.workshop.interrupted) {
+            return Some("the run was interrupted".into());
+        }
+        match &self.failure {
+            Some((_, Error::Interrupted)) => Some("the run was interrupted".into()),
+            Some((name, _)) if !self.options.keep_going => {
+                Some(format!("the run stopped when `{name}` failed"))
+            }
+            _ => None,
+        }
+    }
+
+    fn succeed(&mut self, position: usize, status: StageStatus, action: Action) {
+        let mut record = self.blank(position, status);
+        record.key = Some(action.key.to_string());
+        record.seconds = action.seconds;
+        record.outputs = output_records(self.workshop.store, &action);
+        record.metrics = action.metrics.clone();
+        self.actions[position] = Some(action);
+        self.finish(position, record);
+    }
+
+    fn fail(&mut self, position: usize, key: Option<String>, seconds: f64, error: Error) {
+        let mut record = self.blank(position, StageStatus::Failed);
+        record.key = key;
+        record.seconds = seconds;
+        record.error = Some(with_hint(&error));
+        let name = record.name.clone();
+        self.failure.get_or_insert((name, error));
+        self.finish(position, record);
+    }
+
+    fn skip(&mut self, position: usize, why: String) {
+        let mut record = self.blank(position, StageStatus::Skipped);
+        record.error = Some(why);
+        self.finish(position, record);
+    }
+
+    fn blank(&self, position: usize, status: StageStatus) -> StageRecord {
+        StageRecord {
+            name: self.selection[position].name().into(),
+            kind: self.selection[position].kind().into(),
+            status,
+            key: None,
+            seconds: 0.0,
+            outputs: BTreeMap::new(),
+            metrics: BTreeMap::new(),
+            error: None,
+        }
+    }
+
+    fn finish(&mut self, position: usize, record: StageRecord) {
+        self.workshop.journal.emit(&Event::StageFinished {
+            record: record.clone(),
+        });
+        self.records[position] = Some(record);
+        for &dependant in &self.dependants[position] {
+            self.unfinished[dependant] -= 1;
+            if self.unfinished[dependant] == 0 {
+                self.ready.insert(dependant);
+            }
+        }
+    }
+}
+
+enum Examined {
+    Cached(Box<Action>),
+    OutOfDate(Box<Job>),
+}
+
+fn is_set(flag: &AtomicBool) -> bool {
+    flag.load(Ordering::Relaxed)
+}
+
+fn output_records(store: &Store, action: &Action) -> BTreeMap<String, OutputRecord> {
+    let outputs = action.outputs.iter().map(|(name, artifact)| {
+        let record = OutputRecord {
+            digest: artifact.digest.to_string(),
+            bytes: artifact.bytes,
+            path: store.blob_path(&artifact.digest),
+        };
+        (name.clone(), record)
+    });
+    outputs.collect()
+}
+
+/// A failure in words, with what to do about it where that is known.
+fn with_hint(error: &Error) -> String {
+    match error {
+        Error::Usage { hint, .. }
+        | Error::Stage { hint, .. }
+        | Error::Audit { hint, .. }
+        | Error::Store { hint, .. } => match hint {
+            Some(hint) => format!("{error}\nhint: {hint}"),
+            None => error.to_string(),
+        },
+        Error::OutOfDate { .. } | Error::Interrupted => error.to_string(),
+    }
+}

@@ -1,0 +1,113 @@
+//! What a plan says.
+
+use super::*;
+use crate::exec::plan;
+use crate::exec::record::PlannedStatus::{self, Cached, MayRun, Run};
+
+fn planned(lab: &Lab, nodes: &[Node], options: &RunOptions) -> Vec<(PlannedStatus, Vec<String>)> {
+    let plan = plan("test", nodes, options, &lab.store).unwrap();
+    let stages = plan.stages.into_iter();
+    stages.map(|stage| (stage.status, stage.reasons)).collect()
+}
+
+fn why(reasons: &[&str]) -> Vec<String> {
+    reasons.iter().map(ToString::to_string).collect()
+}
+
+#[test]
+fn a_plan_tells_what_is_known_and_executes_nothing() {
+    let lab = Lab::new();
+    let nodes = |setting: f64| [lab.node("a", setting, &[]), lab.node("b", 2, &["a"])];
+    let options = RunOptions::default();
+    assert_eq!(
+        planned(&lab, &nodes(0.1), &options),
+        [
+            (Run, why(&["never run"])),
+            (MayRun, why(&["depends on the output of a"]))
+        ]
+    );
+    assert!(!lab.store.root().exists(), "a plan makes no store");
+    lab.run(&nodes(0.1));
+    lab.executed();
+    assert_eq!(
+        planned(&lab, &nodes(0.1), &options),
+        [(Cached, why(&[])), (Cached, why(&[]))]
+    );
+    assert_eq!(
+        planned(&lab, &nodes(0.2), &options),
+        [
+            (Run, why(&["`setting` changed: 0.1 → 0.2"])),
+            (MayRun, why(&["depends on the output of a"]))
+        ]
+    );
+    assert!(lab.executed().is_empty());
+}
+
+#[test]
+fn changed_contents_a_refresh_and_a_lost_artifact_are_reasons() {
+    let lab = Lab::new();
+    let path = lab.file("in.csv", "1");
+    let nodes = [
+        lab.reading("a", 1, &[], &[&path], |_, text| Ok(text)),
+        lab.node("b", json!({"two": 2}), &["a"]),
+    ];
+    let record = lab.run(&nodes);
+    let refresh = RunOptions {
+        refresh: vec!["b".into()],
+        ..RunOptions::default()
+    };
+    assert_eq!(
+        planned(&lab, &nodes, &refresh),
+        [(Cached, why(&[])), (Run, why(&["refreshed"]))]
+    );
+    fs::remove_file(&record.stages[0].outputs["out"].path).unwrap();
+    let now = planned(&lab, &nodes, &RunOptions::default());
+    assert_eq!(
+        now[0].1,
+        why(&["its artifact `out` is gone from the store"])
+    );
+    lab.file("in.csv", "2");
+    let now = planned(&lab, &nodes, &RunOptions::default());
+    assert_eq!(now[0].1, why(&["the contents of `source.0` changed"]));
+}
+
+#[test]
+fn wrong_names_and_missing_inputs_are_usage_errors() {
+    let lab = Lab::new();
+    let missing = lab.folder.path().join("missing.csv");
+    let nodes = [lab.node("pretrain", 1, &[])];
+    let refuse = |nodes: &[Node], options: &RunOptions| {
+        let error = lab.try_run(nodes, options).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        let hint = miette::Diagnostic::help(&error).map(|hint| hint.to_string());
+        format!("{error}; {}", hint.unwrap_or_default())
+    };
+    let target = RunOptions {
+        targets: vec!["pretrian".into()],
+        ..RunOptions::default()
+    };
+    assert_eq!(
+        refuse(&nodes, &target),
+        "there is no stage `pretrian`; did you mean `pretrain`?"
+    );
+    let two = [lab.node("a", 1, &[]), lab.node("b", 2, &[])];
+    let useless = RunOptions {
+        targets: vec!["a".into()],
+        refresh: vec!["b".into()],
+        ..RunOptions::default()
+    };
+    assert!(refuse(&two, &useless).starts_with("`b` is to be refreshed"));
+    let dangling = [lab.node("b", 2, &["a"])];
+    assert!(refuse(&dangling, &RunOptions::default()).contains("b needs a, which does not exist"));
+    let absent = [
+        lab.node("a", 1, &[]),
+        lab.reading("b", 2, &[], &[&missing], |_, text| Ok(text)),
+    ];
+    let text = refuse(&absent, &RunOptions::default());
+    let expected = format!(
+        "stage `b`: source.0: {}: does not exist;",
+        missing.display()
+    );
+    assert!(text.starts_with(&expected), "{text}");
+    assert!(lab.executed().is_empty(), "nothing ran");
+}

@@ -1,0 +1,123 @@
+//! What a key gave.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::digest::Digest;
+use super::fingerprint::{Difference, Fingerprint, Key};
+use super::{Store, damaged};
+use crate::error::Error;
+
+/// The result of one execution: the document at `actions/v1/KEY.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Action {
+    /// The digest of `fingerprint`.
+    pub key: Key,
+    /// What the result depends on.
+    pub fingerprint: Fingerprint,
+    /// Artifacts by name.
+    pub outputs: BTreeMap<String, Artifact>,
+    /// Numbers or null, by name.
+    pub metrics: BTreeMap<String, Value>,
+    /// Wall time of the execution.
+    pub seconds: f64,
+}
+
+/// One artifact: which blob it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// The digest of its bytes.
+    pub digest: Digest,
+    /// How many they are.
+    pub bytes: u64,
+}
+
+/// What the store holds under a key.
+#[derive(Clone, Debug)]
+pub enum Lookup {
+    /// Nothing.
+    Absent,
+    /// A result of which this artifact is gone: it has to be made again.
+    Incomplete(String),
+    /// A result, every artifact in place and of the right size.
+    Complete(Box<Action>),
+}
+
+/// An earlier result that resembles a fingerprint.
+#[derive(Clone, Debug)]
+pub struct Nearest {
+    /// The result.
+    pub action: Action,
+    /// In what the fingerprint differs from its own.
+    pub differences: Vec<Difference>,
+}
+
+impl Store {
+    /// What is known of `key`. An artifact of the wrong size, or an action that cannot be
+    /// read, is damage.
+    pub fn lookup(&self, key: &Key) -> Result<Lookup, Error> {
+        let path = self.action_path(key);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Lookup::Absent),
+            Err(error) => return Err(damaged(&path, error)),
+        };
+        let action: Action = serde_json::from_slice(&bytes)
+            .map_err(|error| damaged(&path, format!("is no action: {error}")))?;
+        if action.key != *key {
+            return Err(damaged(&path, format!("is the action of {}", action.key)));
+        }
+        for (name, artifact) in &action.outputs {
+            if !self.holds(artifact)? {
+                return Ok(Lookup::Incomplete(name.clone()));
+            }
+        }
+        Ok(Lookup::Complete(Box::new(action)))
+    }
+
+    /// All readable actions with the time of their commit, by key. Unreadable files are passed
+    /// over: whoever needs one of them by key is told.
+    pub fn actions(&self) -> Vec<(SystemTime, Action)> {
+        let Ok(entries) = fs::read_dir(self.actions_folder()) else {
+            return Vec::new();
+        };
+        let entries: Vec<_> = entries.flatten().collect();
+        let mut actions: Vec<(SystemTime, Action)> = entries
+            .par_iter()
+            .filter_map(|entry| {
+                let action = serde_json::from_slice(&fs::read(entry.path()).ok()?).ok()?;
+                Some((entry.metadata().ok()?.modified().ok()?, action))
+            })
+            .collect();
+        actions.sort_by_key(|(_, action)| action.key);
+        actions
+    }
+
+    pub(super) fn actions_folder(&self) -> PathBuf {
+        self.root().join("actions/v1")
+    }
+
+    pub(super) fn action_path(&self, key: &Key) -> PathBuf {
+        self.actions_folder().join(format!("{key}.json"))
+    }
+}
+
+/// The action of the same kind that differs least from `fingerprint`; of several, the latest.
+pub fn nearest(fingerprint: &Fingerprint, actions: &[(SystemTime, Action)]) -> Option<Nearest> {
+    let (differences, _, action) = actions
+        .iter()
+        .filter(|(_, action)| action.fingerprint.kind == fingerprint.kind)
+        .map(|(time, action)| (fingerprint.differences(&action.fingerprint), time, action))
+        .min_by(|a, b| a.0.len().cmp(&b.0.len()).then(b.1.cmp(a.1)))?;
+    Some(Nearest {
+        action: action.clone(),
+        differences,
+    })
+}

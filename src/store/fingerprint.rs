@@ -1,0 +1,214 @@
+//! What a result depends on, and the key that stands for it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::digest::Digest;
+
+/// The digest of a [`Fingerprint`]: the name under which its result is kept.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Key(Digest);
+
+impl fmt::Display for Key {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        self.0.fmt(formatter)
+    }
+}
+
+/// Everything that can change a stage's result. This struct *is* the key: its fields as JSON
+/// without spaces, the keys of every object sorted by their bytes, digested. A field that is
+/// added, removed, renamed or encoded differently changes every key, so it raises `format`.
+///
+/// History of `format`:
+/// 1. kind, code version, fields, inputs, seed, device class.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// Version of this struct: [`Fingerprint::FORMAT`].
+    pub format: u32,
+    /// The stage's kind.
+    pub kind: String,
+    /// Version of that kind's code.
+    pub code_version: u32,
+    /// Its settings, defaults included; no stage names, no paths.
+    pub fields: Value,
+    /// Digests of the contents it reads: `data.events` (role and artifact), or
+    /// `external:source.records.0` (the setting that names the file or folder).
+    pub inputs: BTreeMap<String, Digest>,
+    /// Its seed, if it draws random numbers.
+    pub seed: Option<u64>,
+    /// The class of the device it computes on (`cpu`, `cuda`), not which one of them.
+    pub device: String,
+}
+
+impl Fingerprint {
+    /// The version of the encoding that this build writes.
+    pub const FORMAT: u32 = 1;
+
+    /// The key under which the result is kept.
+    pub fn key(&self) -> Key {
+        Key(Digest::of_bytes(self.canonical().to_string().as_bytes()))
+    }
+
+    /// Leaf by leaf, what changed since `earlier`, sorted by path.
+    pub fn differences(&self, earlier: &Fingerprint) -> Vec<Difference> {
+        let mut before = earlier.leaves();
+        let mut after = self.leaves();
+        let paths: BTreeSet<String> = before.keys().chain(after.keys()).cloned().collect();
+        paths
+            .into_iter()
+            .filter_map(|path| {
+                let (earlier, now) = (before.remove(&path), after.remove(&path));
+                (!same(earlier.as_ref(), now.as_ref())).then_some(Difference { path, earlier, now })
+            })
+            .collect()
+    }
+
+    fn canonical(&self) -> Value {
+        let mut value =
+            serde_json::to_value(self).expect("all keys of a fingerprint's maps are strings");
+        // A no-op unless some dependency turns serde_json's `preserve_order` on.
+        value.sort_all_objects();
+        value
+    }
+
+    fn leaves(&self) -> BTreeMap<String, Value> {
+        let mut leaves = BTreeMap::new();
+        collect_leaves("", self.canonical(), &mut leaves);
+        leaves
+    }
+}
+
+/// Descends into objects only: a list is compared as a whole.
+fn collect_leaves(path: &str, value: Value, leaves: &mut BTreeMap<String, Value>) {
+    match value {
+        Value::Object(map) => {
+            for (name, value) in map {
+                let path = if path.is_empty() {
+                    name
+                } else {
+                    format!("{path}.{name}")
+                };
+                collect_leaves(&path, value, leaves);
+            }
+        }
+        leaf => {
+            leaves.insert(path.to_string(), leaf);
+        }
+    }
+}
+
+/// Whether two leaves are equal, but for the last bits that a float may lose by being read
+/// back from an action: only descriptions depend on this, never a key.
+fn same(earlier: Option<&Value>, now: Option<&Value>) -> bool {
+    match (earlier, now) {
+        (Some(Value::Array(earlier)), Some(Value::Array(now))) => {
+            let mut pairs = earlier.iter().zip(now);
+            earlier.len() == now.len() && pairs.all(|(a, b)| same(Some(a), Some(b)))
+        }
+        (Some(Value::Number(earlier)), Some(Value::Number(now))) if earlier.is_f64() => {
+            let near = |a: f64, b: f64| (a - b).abs() <= 4.0 * f64::EPSILON * a.abs();
+            earlier == now
+                || earlier
+                    .as_f64()
+                    .zip(now.as_f64())
+                    .is_some_and(|(a, b)| near(a, b))
+        }
+        _ => earlier == now,
+    }
+}
+
+/// One leaf in which two fingerprints differ.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Difference {
+    /// Where: `fields.optimizer.lr`, `inputs.data.events`, `seed`.
+    pub path: String,
+    /// What it was; none where it is new.
+    pub earlier: Option<Value>,
+    /// What it is; none where it is gone.
+    pub now: Option<Value>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn fingerprint() -> Fingerprint {
+        Fingerprint {
+            format: Fingerprint::FORMAT,
+            kind: "pretrain".into(),
+            code_version: 3,
+            fields: json!({"epochs": 20, "optimizer": {"lr": 1e-4, "betas": [0.9, 0.999]}}),
+            inputs: BTreeMap::from([("data.events".into(), Digest::of_bytes(b"events"))]),
+            seed: Some(2012),
+            device: "cpu".into(),
+        }
+    }
+
+    /// If this fails, every result in every user's store is out of date: raise `FORMAT`.
+    #[test]
+    fn the_encoding_of_a_fingerprint_is_pinned() {
+        assert_eq!(
+            fingerprint().canonical().to_string(),
+            r#"{"code_version":3,"device":"cpu","fields":{"epochs":20,"optimizer":{"betas":[0.9,0.999],"lr":0.0001}},"format":1,"inputs":{"data.events":"75f9afdce0e724d60cb81d40e41f77fe55e58bcac29067a7c3595b9ef8e00e41"},"kind":"pretrain","seed":2012}"#
+        );
+        assert_eq!(
+            fingerprint().key().to_string(),
+            "0b8393fe08b98c0775f3da28e6eac1fc2c4a50c94c3ca0bbfe657de9461ffb23"
+        );
+    }
+
+    #[test]
+    fn the_order_in_which_fields_are_given_is_no_part_of_the_key() {
+        let mut other = fingerprint();
+        other.fields =
+            serde_json::from_str(r#"{"optimizer":{"betas":[0.9,0.999],"lr":1e-4},"epochs":20}"#)
+                .unwrap();
+        assert_eq!(other.key(), fingerprint().key());
+    }
+
+    #[test]
+    fn every_member_is_part_of_the_key() {
+        let changes: [fn(&mut Fingerprint); 7] = [
+            |f| f.format += 1,
+            |f| f.kind.push('x'),
+            |f| f.code_version += 1,
+            |f| f.fields["optimizer"]["lr"] = json!(2e-4),
+            |f| {
+                f.inputs.insert("data.stays".into(), Digest::of_bytes(b""));
+            },
+            |f| f.seed = None,
+            |f| f.device = "cuda".into(),
+        ];
+        for change in changes {
+            let mut changed = fingerprint();
+            change(&mut changed);
+            assert_ne!(changed.key(), fingerprint().key());
+            assert_eq!(changed.differences(&fingerprint()).len(), 1);
+        }
+    }
+
+    #[test]
+    fn differences_name_leaves() {
+        let mut now = fingerprint();
+        now.fields =
+            json!({"epochs": 20, "optimizer": {"lr": 0.1, "betas": [0.9, 0.98], "eps": 1}});
+        let paths: Vec<_> = now
+            .differences(&fingerprint())
+            .into_iter()
+            .map(|difference| difference.path)
+            .collect();
+        assert_eq!(
+            paths,
+            [
+                "fields.optimizer.betas",
+                "fields.optimizer.eps",
+                "fields.optimizer.lr"
+            ]
+        );
+    }
+}

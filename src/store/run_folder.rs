@@ -1,0 +1,123 @@
+//! The record of one run, appended while it goes on.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::Serialize;
+
+use super::Store;
+use crate::error::Error;
+
+/// `runs/ID/`: `events.jsonl`, and documents such as `plan.json` and `summary.json`.
+#[derive(Debug)]
+pub struct RunFolder {
+    id: String,
+    path: PathBuf,
+    started: Timestamp,
+    events: File,
+}
+
+impl Store {
+    /// A new run, with an id that sorts by time.
+    pub fn start_run(&self) -> Result<RunFolder, Error> {
+        self.prepare()?;
+        let runs = self.runs_folder();
+        let (id, started) = new_folder(&runs).map_err(|error| Error::file(&runs, error))?;
+        let path = runs.join(&id);
+        let events = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path.join("events.jsonl"))
+            .map_err(|error| Error::file(&path, error))?;
+        Ok(RunFolder {
+            id,
+            path,
+            started,
+            events,
+        })
+    }
+
+    /// The folder of all runs.
+    pub fn runs_folder(&self) -> PathBuf {
+        self.root().join("runs")
+    }
+}
+
+impl RunFolder {
+    /// The run's id: start in UTC, then the fraction of the second in 1/65536.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// When the run started.
+    pub fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    /// Appends one line to `events.jsonl`.
+    pub fn append(&mut self, event: &impl Serialize) -> Result<(), Error> {
+        let mut write = || {
+            let mut line = serde_json::to_vec(event)?;
+            line.push(b'\n');
+            // One call, so that a crash cannot leave two events interleaved.
+            self.events.write_all(&line)
+        };
+        write().map_err(|error| Error::file(&self.path.join("events.jsonl"), error))
+    }
+
+    /// Writes a document, whole or not at all.
+    pub fn write(&self, name: &str, document: &impl Serialize) -> Result<(), Error> {
+        let target = self.path.join(name);
+        let draft = self.path.join(format!("{name}.draft"));
+        let write = || {
+            fs::write(&draft, serde_json::to_vec_pretty(document)?)?;
+            fs::rename(&draft, &target)
+        };
+        write().map_err(|error: io::Error| Error::file(&target, error))
+    }
+}
+
+fn new_folder(runs: &Path) -> io::Result<(String, Timestamp)> {
+    fs::create_dir_all(runs)?;
+    loop {
+        let now = Timestamp::now();
+        let fraction = i64::from(now.subsec_nanosecond()) * 65_536 / 1_000_000_000;
+        let id = format!("{}-{fraction:04x}", now.strftime("%Y%m%dT%H%M%SZ"));
+        match fs::create_dir(runs.join(&id)) {
+            Ok(()) => return Ok((id, now)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                std::thread::sleep(Duration::from_micros(20));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_time_and_events_are_one_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let mut runs: Vec<RunFolder> = (0..50).map(|_| store.start_run().unwrap()).collect();
+        assert!(runs.windows(2).all(|pair| pair[0].id() < pair[1].id()));
+        let run = &mut runs[0];
+        assert_eq!(run.id().len(), "20261123T091500Z-xxxx".len());
+        run.append(&"one").unwrap();
+        run.append(&"two\nlines").unwrap();
+        run.write("plan.json", &[1]).unwrap();
+        let events = fs::read_to_string(run.path().join("events.jsonl")).unwrap();
+        assert_eq!(events, "\"one\"\n\"two\\nlines\"\n");
+        assert_eq!(fs::read_dir(run.path()).unwrap().count(), 2);
+    }
+}
