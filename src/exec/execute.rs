@@ -47,6 +47,8 @@ pub(super) struct Workshop<'a> {
     pub fingerprinter: &'a Fingerprinter,
     pub journal: &'a Journal<'a>,
     pub interrupted: &'a AtomicBool,
+    /// Where tensors are computed.
+    pub device: &'a str,
     /// Inputs whose bytes were checked in this run.
     pub verified: Mutex<BTreeSet<Digest>>,
 }
@@ -90,6 +92,7 @@ impl Workshop<'_> {
             inputs,
             work: work.path(),
             threads: job.threads,
+            device: self.device,
             interrupted: self.interrupted,
             reporter: &reporter,
         };

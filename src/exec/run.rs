@@ -72,6 +72,7 @@ pub fn run(
         fingerprinter: &fingerprinter,
         journal: &journal,
         interrupted,
+        device: &options.device,
         verified: Mutex::new(BTreeSet::new()),
     };
     let (stages, failure) = Scheduler::new(&selection, &workshop, options).run();

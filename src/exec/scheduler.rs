@@ -299,6 +299,6 @@ fn with_hint(error: &Error) -> String {
             Some(hint) => format!("{error}\nhint: {hint}"),
             None => error.to_string(),
         },
-        Error::OutOfDate { .. } | Error::Interrupted => error.to_string(),
+        Error::Recipe(_) | Error::OutOfDate { .. } | Error::Interrupted => error.to_string(),
     }
 }

@@ -16,7 +16,7 @@ use crate::model::batch::Batch;
 use crate::model::classifier::Head;
 use crate::model::parameter::ParameterSource;
 use crate::model::seqsetvae::Backbone;
-use crate::train::{initial_parameters, thread_pool, to_device};
+use crate::train::to_device;
 
 /// Stays in one pass; a constant, so that no result depends on the number of threads.
 const SHARD_STAYS: usize = 8;
@@ -55,8 +55,7 @@ pub fn compute(
         context.reporter.progress(Progress { done, total, unit: "stays", message: String::new() });
         Ok(values)
     };
-    let values: Vec<Vec<f32>> = thread_pool(context.threads)?
-        .install(|| stays.par_chunks(SHARD_STAYS).map(shard).collect::<Result<_, Error>>())?;
+    let values: Vec<Vec<f32>> = stays.par_chunks(SHARD_STAYS).map(shard).collect::<Result<_, Error>>()?;
     let of = |stay: &usize| &dataset.stays[*stay];
     Ok(FeatureTable {
         ids: stays.iter().map(|stay| of(stay).id.clone()).collect(),

@@ -76,7 +76,6 @@ impl Stage for PretrainStage {
             settings: &self.settings,
             seed: self.seed,
             device: &context.tensor_device()?,
-            threads: context.threads,
             watch: context,
         };
         let trained = training.run(self.initial(context)?)?;

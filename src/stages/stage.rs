@@ -34,7 +34,7 @@ pub trait Stage: Send + Sync {
         Vec::new()
     }
 
-    /// Does the work: writes its artifacts into `context.work` and names them.
+    /// Does the work, inside a rayon pool of `context.threads`: writes its artifacts into `context.work` and names them.
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error>;
 }
 

@@ -21,17 +21,6 @@ use crate::model::parameter::{ParameterSpec, Parameters};
 /// Parameters on the host, by name.
 pub type HostParameters = BTreeMap<String, FloatTensor>;
 
-/// A pool of `threads` for one stage. Work is cut into shards that do not depend on `threads`.
-pub fn thread_pool(threads: usize) -> Result<rayon::ThreadPool, Error> {
-    // Walking a graph of operations backwards recurses as deep as the model.
-    const STACK_BYTES: usize = 16 << 20;
-    rayon::ThreadPoolBuilder::new()
-        .num_threads(threads.max(1))
-        .stack_size(STACK_BYTES)
-        .build()
-        .map_err(|error| Error::stage(format!("cannot start {threads} threads: {error}")))
-}
-
 /// Tensors on `device` from parameters on the host.
 pub fn to_device(host: &HostParameters, device: &Device) -> Result<Parameters, Error> {
     host.iter()

@@ -12,7 +12,7 @@ use super::gradients::{Gradients, Variables, find_not_finite, variables_to_host}
 use super::history::History;
 use super::validation::{Validation, validate};
 use super::watch::Watch;
-use super::{HostParameters, thread_pool, to_device};
+use super::{HostParameters, to_device};
 use crate::data::dataset::{Dataset, Split};
 use crate::error::Error;
 use crate::model::batch::Batch;
@@ -41,7 +41,7 @@ pub struct Pretrained {
     pub best: Validation,
 }
 
-/// One pretraining run.
+/// One pretraining run, on the threads of the rayon pool it is started in.
 pub struct Pretraining<'a> {
     /// The data; trains on `train`, chooses the best epoch on `validation`.
     pub dataset: &'a Dataset,
@@ -53,8 +53,6 @@ pub struct Pretraining<'a> {
     pub seed: u64,
     /// Where tensors live.
     pub device: &'a Device,
-    /// Threads; no result depends on it.
-    pub threads: usize,
     /// Progress and interruption.
     pub watch: &'a dyn Watch,
 }
@@ -87,10 +85,6 @@ impl Pretraining<'_> {
     /// Fails on an empty split, on parameters without a gradient after the first step, and on a
     /// loss or gradient that is not finite (naming step, stays and parameter).
     pub fn run(&self, initial: HostParameters) -> Result<Pretrained, Error> {
-        thread_pool(self.threads)?.install(|| self.run_in_pool(initial))
-    }
-
-    fn run_in_pool(&self, initial: HostParameters) -> Result<Pretrained, Error> {
         let train = self.stays_of(Split::Train)?;
         let validation_stays = self.stays_of(Split::Validation)?;
         let embeddings = self.embeddings()?;
