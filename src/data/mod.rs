@@ -1,4 +1,46 @@
-//! Clinical time series: formats in, three Arrow tables out (`events`, `stays`, `variables`).
+//! Clinical time series: formats in, three Parquet tables out.
+//!
+//! [`build()`] reads a source and writes, sorted by stay id (numeric ids by number, before all
+//! others), so that the bytes depend on the contents of the source, the settings and the seed only:
+//!
+//! | table | a row | columns |
+//! |---|---|---|
+//! | `stays` | a stay | `stay_id` utf8 · `split` utf8 (train, validation, test) · `label` i64 · `sets` u32 · `events` u32 |
+//! | `events` | an event, by stay, set, variable | `stay` u32 (row of `stays`) · `set` u32 (0, 1, … in its stay) · `minute` f32 since the stay began · `variable` u32 (row of `variables`) · `raw` f64, in the source's unit · `value` f32, z-score |
+//! | `variables` | a variable, by name | `name` utf8 · `mean` f64 · `std` f64 · `constant` bool · `train_events` u64 · `embedding` fixed-size list of f32 |
+//!
+//! [`dataset::Dataset::load`] reads them back.
+//!
+//! What is done to the events, in this order: only those inside the window (`hours`) are kept;
+//! they are sorted by time and grouped into sets, one for each minute (or each `set_index`);
+//! several values of a variable in one set become their mean (`duplicates`); stays without a
+//! label or without an event are refused or dropped; stays get their split; statistics are taken
+//! from the training split (or from a file); values become z-scores and are clipped. A variable
+//! that never varies in the training split counts as presence: each of its z-scores is 1. A
+//! variable that the training split never shows has no statistics: its events are dropped,
+//! counted and named.
 
+mod address;
+mod build;
+mod cohort;
 pub mod config;
+mod csv_table;
 pub mod dataset;
+mod embedding;
+mod folder;
+mod labels;
+mod load;
+mod patient_parquet;
+mod physionet2012;
+mod report;
+mod split;
+mod statistics;
+mod stay_id;
+mod synthetic;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod timeline;
+
+pub use build::build;
+pub use report::{DataReport, SplitCounts};

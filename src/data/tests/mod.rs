@@ -1,0 +1,70 @@
+//! The data stage as a whole: fixtures, refusals, reproduction.
+
+mod patient_layout;
+mod physionet;
+mod stage;
+
+use std::path::PathBuf;
+
+use tempfile::TempDir;
+
+use super::config::*;
+use super::dataset::Dataset;
+use super::{DataReport, build};
+use crate::error::Error;
+
+fn synthetic(stays: usize) -> DataConfig {
+    DataConfig {
+        seed: None,
+        source: Source::Synthetic(SyntheticSource { stays }),
+        split: SplitRule::Ratio([0.7, 0.15, 0.15]),
+        statistics: None,
+        embeddings: Embeddings::Orthonormal(16),
+        hours: None,
+        duplicates: Duplicates::Mean,
+        clip: None,
+        without_events: StayPolicy::Error,
+        without_label: StayPolicy::Error,
+    }
+}
+
+struct Built {
+    report: DataReport,
+    notes: Vec<String>,
+    folder: TempDir,
+}
+
+impl Built {
+    fn of(config: &DataConfig, threads: usize) -> Result<Self, Error> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut notes = Vec::new();
+        let report = build(config, 7, threads, folder.path(), &mut |note| {
+            notes.push(note)
+        })?;
+        Ok(Self {
+            report,
+            notes,
+            folder,
+        })
+    }
+
+    fn path(&self, table: &str) -> PathBuf {
+        self.folder.path().join(format!("{table}.parquet"))
+    }
+
+    fn load(&self) -> Dataset {
+        let paths = ["events", "stays", "variables"].map(|table| self.path(table));
+        Dataset::load(&paths[0], &paths[1], &paths[2]).unwrap()
+    }
+
+    fn digests(&self) -> [blake3::Hash; 3] {
+        ["events", "stays", "variables"]
+            .map(|table| blake3::hash(&std::fs::read(self.path(table)).unwrap()))
+    }
+}
+
+fn refusal(config: &DataConfig) -> String {
+    let error = Built::of(config, 2).err().expect("a refusal");
+    assert_eq!(error.exit_code(), 3);
+    error.to_string()
+}
