@@ -18,6 +18,16 @@ const EVALUATION: [(&str, &str); 5] = [
     ("positives", "positives"),
 ];
 
+/// Metrics that come first in a stage's row.
+const MAIN: [&str; 6] = [
+    "best_epoch",
+    "validation_loss",
+    "validation_auroc",
+    "validation_average_precision",
+    "validation_reconstruction",
+    "validation_kl",
+];
+
 /// Metrics shown in a stage's row; the record has them all.
 const METRICS_IN_A_ROW: usize = 4;
 
@@ -93,10 +103,15 @@ fn status(stage: &StageRecord) -> Cell {
 fn metrics(stage: &StageRecord) -> String {
     let is_shown_below =
         |name: &str| stage.kind == "evaluate" && EVALUATION.iter().any(|(n, _)| *n == name);
-    let texts: Vec<String> = stage
+    let mut metrics: Vec<(&String, &Value)> = stage
         .metrics
         .iter()
         .filter(|(name, _)| !is_shown_below(name))
+        .collect();
+    let rank = |name: &str| MAIN.iter().position(|main| *main == name);
+    metrics.sort_by_key(|(name, _)| rank(name).unwrap_or(MAIN.len()));
+    let texts: Vec<String> = metrics
+        .into_iter()
         .filter_map(|(name, value)| Some(format!("{name} {}", number::metric(value)?)))
         .take(METRICS_IN_A_ROW)
         .collect();
@@ -205,6 +220,21 @@ artifact      path
 events stays  .pipeline/blobs/v1/ab/ab12
 ";
         assert_eq!(render(&run(vec![events, test]), Style::PLAIN), expected);
+    }
+
+    #[test]
+    fn a_row_shows_the_main_metrics_first_and_not_all_of_them() {
+        let metrics = [
+            ("a", json!(1)),
+            ("b", json!([1, 2])),
+            ("best_epoch", json!(2)),
+            ("c", json!(3)),
+            ("d", json!(4)),
+            ("validation_loss", json!(0.25)),
+        ];
+        let stage = stage("pretrain", "pretrain", StageStatus::Executed, &metrics);
+        let text = super::metrics(&stage);
+        assert_eq!(text, "best_epoch 2 · validation_loss 0.2500 · a 1 · c 3");
     }
 
     #[test]
