@@ -8,7 +8,7 @@ seed = 1
 
 [model]
 kind = "seqsetvae"
-input_dim = 8
+input_dim = 16
 reduced_dim = 8
 latent_dim = 8
 levels = 1
@@ -22,7 +22,7 @@ transformer_layers = 1
 kind = "data"
 source = { format = "synthetic", stays = 40 }
 split = { ratio = [0.6, 0.2, 0.2] }
-embeddings = { orthonormal = 8 }
+embeddings = { orthonormal = 16 }
 
 [stages.pretrain]
 kind = "pretrain"
