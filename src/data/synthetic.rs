@@ -54,6 +54,8 @@ const PANEL: [Signal; 4] = [
 #[rustfmt::skip]
 const AGE: Signal = Signal { name: "Age", mean: 62.0, spread: 15.0, loading: 0.30, rate: 1.0, absence: 0.0, range: (18.0, 90.0), decimals: 0 };
 
+/// Factor of all loadings: how far severity stands out from patients' offsets and noise.
+const CONTRAST: f64 = 1.25;
 const SPREAD_AT_START: f64 = 0.8;
 const SPREAD_OF_DRIFT: f64 = 0.8;
 const SPREAD_OF_LABEL_NOISE: f64 = 0.5;
@@ -103,14 +105,14 @@ impl Course {
         Self {
             signal,
             variable: batch.names.number(signal.name),
-            offset: 0.5 * draws.normal(),
+            offset: 0.4 * draws.normal(),
             present: draws.uniform() >= signal.absence,
         }
     }
 
     fn measure(&self, minute: f64, severity: f64, draws: &mut Draws) -> RawEvent {
         let signal = self.signal;
-        let deviation = signal.loading * severity + self.offset + 0.6 * draws.normal();
+        let deviation = CONTRAST * signal.loading * severity + self.offset + 0.45 * draws.normal();
         let scale = 10f64.powi(signal.decimals);
         let value = (signal.mean + signal.spread * deviation).clamp(signal.range.0, signal.range.1);
         RawEvent {

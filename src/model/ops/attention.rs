@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp2, D, DType, Layout, Result, Shape, Tensor};
 
-use super::cpu::{add_scaled, contiguous, dot, read};
+use super::attention_kernel;
+use super::cpu::{contiguous, read};
 
 /// Which query rows attend to which key rows.
 #[derive(Clone, Debug)]
@@ -147,17 +148,17 @@ impl Attention {
         }
     }
 
-    fn output_rows(&self) -> usize {
+    pub(super) fn output_rows(&self) -> usize {
         self.segments.iter().map(|segment| segment.queries).sum()
     }
 
     #[inline(always)]
-    fn dropout_factor(&self, row: usize, head: usize, key: usize) -> f32 {
+    pub(super) fn dropout_factor(&self, row: usize, head: usize, key: usize) -> f32 {
         self.dropout
             .map_or(1.0, |dropout| dropout.factor(row, head, key))
     }
 
-    fn visible_keys(&self, segment: &Segment, query: usize) -> usize {
+    pub(super) fn visible_keys(&self, segment: &Segment, query: usize) -> usize {
         if self.causal {
             (query + 1).min(segment.keys)
         } else {
@@ -234,23 +235,6 @@ fn composed(q: &Tensor, kv: &Tensor, attention: &Attention) -> Result<Tensor> {
     Tensor::cat(&outputs, 0)
 }
 
-/// Softmax weights of one query and head over the keys it sees.
-#[inline(always)]
-fn softmax_weights(weights: &mut [f32], query: &[f32], kv: &[f32], row: usize, scale: f32) {
-    let mut largest = f32::NEG_INFINITY;
-    for (key, weight) in weights.iter_mut().enumerate() {
-        *weight = dot(query, &kv[key * row..key * row + query.len()]) * scale;
-        largest = largest.max(*weight);
-    }
-    let mut total = 0f32;
-    for weight in weights.iter_mut() {
-        *weight = (*weight - largest).exp();
-        total += *weight;
-    }
-    let inverse = 1.0 / total;
-    weights.iter_mut().for_each(|weight| *weight *= inverse);
-}
-
 impl CustomOp2 for Attention {
     fn name(&self) -> &'static str {
         "segment-attention"
@@ -265,37 +249,8 @@ impl CustomOp2 for Attention {
     ) -> Result<(CpuStorage, Shape)> {
         let (_, width) = q_layout.shape().dims2()?;
         let (q, kv) = (contiguous(q, q_layout)?, contiguous(kv, kv_layout)?);
-        let size = width / self.heads;
-        let rows = self.output_rows();
-        let mut output = vec![0f32; rows * width];
-        let mut weights = Vec::new();
-        let mut out_rows = output.chunks_exact_mut(width).enumerate();
-        for segment in self.segments.iter() {
-            let keys = &kv[segment.key_start * 2 * width..];
-            for query in 0..segment.queries {
-                let Some((row, out)) = out_rows.next() else {
-                    break;
-                };
-                let q_row = &q[(segment.query_start + query) * width..][..width];
-                weights.resize(self.visible_keys(segment, query), 0.0);
-                for head in 0..self.heads {
-                    let part = head * size..(head + 1) * size;
-                    softmax_weights(
-                        &mut weights,
-                        &q_row[part.clone()],
-                        &keys[part.start..],
-                        2 * width,
-                        self.scale,
-                    );
-                    for (key, weight) in weights.iter().enumerate() {
-                        let value = &keys[key * 2 * width + width + part.start..][..size];
-                        let weight = weight * self.dropout_factor(row, head, key);
-                        add_scaled(&mut out[part.clone()], weight, value);
-                    }
-                }
-            }
-        }
-        Ok((CpuStorage::F32(output), (rows, width).into()))
+        let output = attention_kernel::forward(self, width, q, kv);
+        Ok((CpuStorage::F32(output), (self.output_rows(), width).into()))
     }
 
     fn bwd(
@@ -308,53 +263,7 @@ impl CustomOp2 for Attention {
         let grad_output = grad_output.contiguous()?;
         let (_, width) = q.dims2()?;
         let (queries, keys, grads) = (read(q)?, read(kv)?, read(&grad_output)?);
-        let size = width / self.heads;
-        let mut grad_q = vec![0f32; queries.len()];
-        let mut grad_kv = vec![0f32; keys.len()];
-        let (mut weights, mut grad_scores) = (Vec::new(), Vec::new());
-        let mut grad_rows = grads.chunks_exact(width).enumerate();
-        for segment in self.segments.iter() {
-            let first_key = segment.key_start * 2 * width;
-            for query in 0..segment.queries {
-                let Some((row, grad_row)) = grad_rows.next() else {
-                    break;
-                };
-                let q_start = (segment.query_start + query) * width;
-                let seen = self.visible_keys(segment, query);
-                weights.resize(seen, 0.0);
-                grad_scores.resize(seen, 0.0);
-                for head in 0..self.heads {
-                    let part = head * size..(head + 1) * size;
-                    let q_head = &queries[q_start + part.start..][..size];
-                    let grad = &grad_row[part.clone()];
-                    softmax_weights(
-                        &mut weights,
-                        q_head,
-                        &keys[first_key + part.start..],
-                        2 * width,
-                        self.scale,
-                    );
-                    let mut expected = 0f32;
-                    for key in 0..seen {
-                        let value = first_key + key * 2 * width + width + part.start;
-                        let factor = self.dropout_factor(row, head, key);
-                        grad_scores[key] = factor * dot(grad, &keys[value..][..size]);
-                        expected += weights[key] * grad_scores[key];
-                        add_scaled(&mut grad_kv[value..][..size], factor * weights[key], grad);
-                    }
-                    for key in 0..seen {
-                        let grad_score = weights[key] * (grad_scores[key] - expected) * self.scale;
-                        let start = first_key + key * 2 * width + part.start;
-                        add_scaled(
-                            &mut grad_q[q_start + part.start..][..size],
-                            grad_score,
-                            &keys[start..][..size],
-                        );
-                        add_scaled(&mut grad_kv[start..][..size], grad_score, q_head);
-                    }
-                }
-            }
-        }
+        let (grad_q, grad_kv) = attention_kernel::backward(self, width, &queries, &keys, &grads);
         let device = q.device();
         Ok((
             Some(Tensor::from_vec(grad_q, q.shape(), device)?),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 
-use super::cpu::{add_scaled, contiguous, dot, read, squared_distance};
+use super::cpu::{add_scaled, contiguous, dot, read, squared_distance, vectorized};
 
 /// Added to a norm before a division by it.
 const NORM_EPS: f32 = 1e-8;
@@ -129,6 +129,7 @@ struct SetTerms<'a> {
 }
 
 impl<'a> SetTerms<'a> {
+    #[inline(always)]
     fn new(r: &'a [f32], t: &'a [f32], width: usize) -> Self {
         let norms = |x: &[f32]| {
             x.chunks_exact(width)
@@ -170,6 +171,7 @@ impl<'a> SetTerms<'a> {
         means
     }
 
+    #[inline(always)]
     fn loss(&self) -> f32 {
         let means = self.column_means();
         let squares: f32 = self
@@ -184,6 +186,7 @@ impl<'a> SetTerms<'a> {
     }
 
     /// Adds `scale` times the loss's gradient to `grad_r` and `grad_t`.
+    #[inline(always)]
     fn add_gradient(&self, scale: f32, grad_r: &mut [f32], grad_t: &mut [f32]) {
         let width = self.width;
         let n = self.r.len() / width;
@@ -263,6 +266,31 @@ fn add_norm_gradient(slope: f32, norm: f32, x: &[f32], grad: &mut [f32]) {
     }
 }
 
+vectorized! {
+    fn forward(starts: &[usize], width: usize, r: &[f32], t: &[f32]) -> Vec<f32> {
+        let sets = starts.windows(2).map(|pair| pair[0] * width..pair[1] * width);
+        sets.map(|rows| SetTerms::new(&r[rows.clone()], &t[rows], width).loss()).collect()
+    }
+}
+
+vectorized! {
+    fn backward(
+        starts: &[usize],
+        width: usize,
+        r: &[f32],
+        t: &[f32],
+        grad_loss: &[f32],
+    ) -> (Vec<f32>, Vec<f32>) {
+        let (mut grad_r, mut grad_t) = (vec![0f32; r.len()], vec![0f32; t.len()]);
+        for (pair, scale) in starts.windows(2).zip(grad_loss) {
+            let rows = pair[0] * width..pair[1] * width;
+            let terms = SetTerms::new(&r[rows.clone()], &t[rows.clone()], width);
+            terms.add_gradient(*scale, &mut grad_r[rows.clone()], &mut grad_t[rows]);
+        }
+        (grad_r, grad_t)
+    }
+}
+
 impl CustomOp2 for Chamfer {
     fn name(&self) -> &'static str {
         "set-reconstruction-loss"
@@ -277,14 +305,7 @@ impl CustomOp2 for Chamfer {
     ) -> Result<(CpuStorage, Shape)> {
         let (_, width) = r_layout.shape().dims2()?;
         let (r, t) = (contiguous(r, r_layout)?, contiguous(t, t_layout)?);
-        let losses: Vec<f32> = self
-            .starts
-            .windows(2)
-            .map(|pair| {
-                let rows = pair[0] * width..pair[1] * width;
-                SetTerms::new(&r[rows.clone()], &t[rows], width).loss()
-            })
-            .collect();
+        let losses = forward(&self.starts, width, r, t);
         let sets = losses.len();
         Ok((CpuStorage::F32(losses), sets.into()))
     }
@@ -298,14 +319,13 @@ impl CustomOp2 for Chamfer {
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
         let grad_loss = grad_loss.contiguous()?;
         let (_, width) = r.dims2()?;
-        let (r_values, t_values, scales) = (read(r)?, read(t)?, read(&grad_loss)?);
-        let mut grad_r = vec![0f32; r_values.len()];
-        let mut grad_t = vec![0f32; t_values.len()];
-        for (pair, scale) in self.starts.windows(2).zip(scales.iter()) {
-            let rows = pair[0] * width..pair[1] * width;
-            let terms = SetTerms::new(&r_values[rows.clone()], &t_values[rows.clone()], width);
-            terms.add_gradient(*scale, &mut grad_r[rows.clone()], &mut grad_t[rows]);
-        }
+        let (grad_r, grad_t) = backward(
+            &self.starts,
+            width,
+            &read(r)?,
+            &read(t)?,
+            &read(&grad_loss)?,
+        );
         Ok((
             Some(Tensor::from_vec(grad_r, r.shape(), r.device())?),
             Some(Tensor::from_vec(grad_t, t.shape(), t.device())?),

@@ -2,7 +2,7 @@
 
 use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Tensor};
 
-use super::cpu::{contiguous, read, sum};
+use super::cpu::{add_scaled, contiguous, dot, read, squares_about, sum, vectorized};
 
 /// (x − mean) / √(variance + `eps`) · `weight` + `bias`, per row of `x` [rows, width]; population variance.
 pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) -> Result<Tensor> {
@@ -28,25 +28,58 @@ struct LayerNorm {
     eps: f32,
 }
 
-impl LayerNorm {
-    /// Mean and 1/√(variance + eps) of a row.
-    #[inline(always)]
-    fn moments(&self, row: &[f32]) -> (f32, f32) {
-        let width = row.len() as f32;
-        let mean = sum(row) / width;
-        let mut squares = [0f32; 16];
-        let chunks = row.chunks_exact(16);
-        let mut rest = 0f32;
-        for value in chunks.remainder() {
-            rest += (value - mean) * (value - mean);
-        }
-        for chunk in chunks {
-            for (square, value) in squares.iter_mut().zip(chunk) {
-                *square += (value - mean) * (value - mean);
+/// Mean and 1/√(variance + eps) of a row.
+#[inline(always)]
+fn moments(row: &[f32], eps: f32) -> (f32, f32) {
+    let width = row.len() as f32;
+    let mean = sum(row) / width;
+    let variance = squares_about(row, mean) / width;
+    (mean, 1.0 / (variance + eps).sqrt())
+}
+
+vectorized! {
+    fn forward(x: &[f32], weight: &[f32], bias: &[f32], eps: f32) -> Vec<f32> {
+        let width = weight.len();
+        let mut y = vec![0f32; x.len()];
+        for (row, out) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
+            let (mean, scale) = moments(row, eps);
+            for (((o, v), w), b) in out.iter_mut().zip(row).zip(weight).zip(bias) {
+                *o = (v - mean) * scale * w + b;
             }
         }
-        let variance = (sum(&squares) + rest) / width;
-        (mean, 1.0 / (variance + self.eps).sqrt())
+        y
+    }
+}
+
+/// Gradients of x, weight and bias.
+type Gradients = (Vec<f32>, Vec<f32>, Vec<f32>);
+
+vectorized! {
+    fn backward(x: &[f32], weight: &[f32], grad_y: &[f32], eps: f32) -> Gradients {
+        let width = weight.len();
+        let mut grad_x = vec![0f32; x.len()];
+        let (mut grad_weight, mut grad_bias) = (vec![0f32; width], vec![0f32; width]);
+        let (mut normal, mut scaled) = (vec![0f32; width], vec![0f32; width]);
+        let rows = x.chunks_exact(width).zip(grad_y.chunks_exact(width));
+        for ((row, grad), out) in rows.zip(grad_x.chunks_exact_mut(width)) {
+            let (mean, scale) = moments(row, eps);
+            for (n, v) in normal.iter_mut().zip(row) {
+                *n = (v - mean) * scale;
+            }
+            for ((s, g), w) in scaled.iter_mut().zip(grad).zip(weight) {
+                *s = g * w;
+            }
+            for ((total, g), n) in grad_weight.iter_mut().zip(grad).zip(&normal) {
+                *total += g * n;
+            }
+            add_scaled(&mut grad_bias, 1.0, grad);
+            let mean_scaled = sum(&scaled) / width as f32;
+            let mean_projected = dot(&scaled, &normal) / width as f32;
+            for ((o, s), n) in out.iter_mut().zip(&scaled).zip(&normal) {
+                *o = scale * (s - mean_scaled - n * mean_projected);
+            }
+        }
+        (grad_x, grad_weight, grad_bias)
     }
 }
 
@@ -67,14 +100,7 @@ impl CustomOp3 for LayerNorm {
         let x = contiguous(x, x_layout)?;
         let weight = contiguous(weight, weight_layout)?;
         let bias = contiguous(bias, bias_layout)?;
-        let width = weight.len();
-        let mut y = vec![0f32; x.len()];
-        for (row, out) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
-            let (mean, scale) = self.moments(row);
-            for (((o, v), w), b) in out.iter_mut().zip(row).zip(weight).zip(bias) {
-                *o = (v - mean) * scale * w + b;
-            }
-        }
+        let y = forward(x, weight, bias, self.eps);
         Ok((CpuStorage::F32(y), x_layout.shape().clone()))
     }
 
@@ -87,28 +113,9 @@ impl CustomOp3 for LayerNorm {
         grad_y: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
         let grad_y = grad_y.contiguous()?;
-        let (values, scales, grads) = (read(x)?, read(weight)?, read(&grad_y)?);
-        let width = scales.len();
-        let mut grad_x = vec![0f32; values.len()];
-        let mut grad_weight = vec![0f32; width];
-        let mut grad_bias = vec![0f32; width];
-        let mut normal = vec![0f32; width];
-        let mut scaled = vec![0f32; width];
-        let rows = values.chunks_exact(width).zip(grads.chunks_exact(width));
-        for ((row, grad), out) in rows.zip(grad_x.chunks_exact_mut(width)) {
-            let (mean, scale) = self.moments(row);
-            for i in 0..width {
-                normal[i] = (row[i] - mean) * scale;
-                scaled[i] = grad[i] * scales[i];
-                grad_weight[i] += grad[i] * normal[i];
-                grad_bias[i] += grad[i];
-            }
-            let mean_scaled = sum(&scaled) / width as f32;
-            let mean_projected = super::cpu::dot(&scaled, &normal) / width as f32;
-            for i in 0..width {
-                out[i] = scale * (scaled[i] - mean_scaled - normal[i] * mean_projected);
-            }
-        }
+        let (grad_x, grad_weight, grad_bias) =
+            backward(&read(x)?, &read(weight)?, &read(&grad_y)?, self.eps);
+        let width = grad_weight.len();
         let device = x.device();
         Ok((
             Some(Tensor::from_vec(grad_x, x.shape(), device)?),

@@ -4,6 +4,7 @@
 //! operations; tests hold the two against each other.
 
 mod attention;
+mod attention_kernel;
 mod chamfer;
 mod cpu;
 mod gelu;
