@@ -3,6 +3,8 @@
 //! Modules import downwards only:
 //! `cli` → `exec` → `stages` → {`data`, `model`, `checkpoint`, `train`, `metrics`} → `store`.
 
+#![warn(missing_docs)]
+
 pub mod checkpoint;
 pub mod cli;
 pub mod data;

@@ -12,6 +12,7 @@ mod file;
 mod float_tensor;
 mod import;
 mod inspect;
+mod pattern;
 mod pickle;
 mod refusal;
 mod safetensors_file;
@@ -27,6 +28,7 @@ pub use import::{
     Audit, Counts, Flag, Ignored, Import, ImportRules, Loaded, New, Renamed, TargetTensor, import,
 };
 pub use inspect::{Summary, TensorSummary, summarise};
+pub use pattern::Pattern;
 pub use source_tensor::{Conversion, SourceTensor};
 pub use statistics::Statistics;
 pub use writer::{read_metadata, write_safetensors};

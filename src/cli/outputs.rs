@@ -108,18 +108,10 @@ pub fn execute(outputs: Outputs) -> Result<ExitCode, Error> {
 
 fn found(stage: &Surveyed, store: &Store) -> Option<StageOutputs> {
     let action = stage.action.as_ref()?;
-    let outputs = action.outputs.iter().map(|(name, artifact)| {
-        let record = OutputRecord {
-            digest: artifact.digest.to_string(),
-            bytes: artifact.bytes,
-            path: store.blob_path(&artifact.digest),
-        };
-        (name.clone(), record)
-    });
     Some(StageOutputs {
         name: stage.planned.name.clone(),
         kind: stage.planned.kind.clone(),
-        outputs: outputs.collect(),
+        outputs: OutputRecord::all_of(action, store),
     })
 }
 

@@ -1,11 +1,11 @@
 //! The data stage: from a source to the three tables.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
-use rayon::ThreadPoolBuilder;
 use rayon::prelude::*;
 
-use super::cohort::{Cohort, RawEvent, RawStay};
+use super::cohort::{Cohort, RawEvent, RawStay, go_on};
 use super::config::{DataConfig, Source, StayPolicy};
 use super::csv_table::quoted;
 use super::dataset::Split;
@@ -21,20 +21,17 @@ use crate::error::Error;
 /// Reads the source and writes `events.parquet`, `stays.parquet` and `variables.parquet` into
 /// `work`. `seed` is the stage's resolved seed; `notes` receives what is worth reading.
 ///
-/// No thread count changes a byte. Errors name the file, line or row, stay and variable.
+/// It works in the current rayon pool; no thread count changes a byte. Errors name the file,
+/// line or row, stay and variable. [`Error::Interrupted`] soon after `interrupted` is set.
 pub fn build(
     config: &DataConfig,
     seed: u64,
-    threads: usize,
     work: &Path,
+    interrupted: &AtomicBool,
     notes: &mut dyn FnMut(String),
 ) -> Result<DataReport, Error> {
     check_settings(config)?;
-    let pool = ThreadPoolBuilder::new()
-        .num_threads(threads.max(1))
-        .build()
-        .map_err(|e| Error::stage(format!("{threads} threads cannot be started: {e}")))?;
-    let (report, lines) = pool.install(|| Building::new(config, seed).finish(work))?;
+    let (report, lines) = Building::new(config, seed, interrupted).finish(work)?;
     lines.into_iter().for_each(notes);
     Ok(report)
 }
@@ -56,15 +53,17 @@ fn check_settings(config: &DataConfig) -> Result<(), Error> {
 struct Building<'a> {
     config: &'a DataConfig,
     seed: u64,
+    interrupted: &'a AtomicBool,
     report: DataReport,
     notes: Vec<String>,
 }
 
 impl<'a> Building<'a> {
-    fn new(config: &'a DataConfig, seed: u64) -> Self {
+    fn new(config: &'a DataConfig, seed: u64, interrupted: &'a AtomicBool) -> Self {
         Self {
             config,
             seed,
+            interrupted,
             report: DataReport::default(),
             notes: Vec::new(),
         }
@@ -72,6 +71,7 @@ impl<'a> Building<'a> {
 
     fn finish(mut self, work: &Path) -> Result<(DataReport, Vec<String>), Error> {
         let mut cohort = self.read_source()?;
+        go_on(self.interrupted)?;
         self.arrange(&mut cohort)?;
         self.drop_without_label(&mut cohort)?;
         let lack = match self.config.hours {
@@ -83,10 +83,12 @@ impl<'a> Building<'a> {
         let variables = self.score_variables(&mut cohort, &mut splits)?;
         check_no_split_is_empty(&splits)?;
 
+        go_on(self.interrupted)?;
         let names: Vec<&str> = variables.iter().map(|v| v.name.as_str()).collect();
         let embeddings = of_variables(&self.config.embeddings, &names, self.seed)?;
         let rows = self.score_events(&cohort.stays, &variables)?;
         self.count(&cohort.stays, &splits, &variables);
+        go_on(self.interrupted)?;
         tables::write_variables(&work.join("variables.parquet"), &variables, &embeddings)?;
         tables::write_stays(&work.join("stays.parquet"), &cohort.stays, &splits)?;
         tables::write_events(&work.join("events.parquet"), rows)?;
@@ -96,8 +98,10 @@ impl<'a> Building<'a> {
     fn read_source(&mut self) -> Result<Cohort, Error> {
         let cohort = match &self.config.source {
             Source::Synthetic(source) => synthetic::generate(source.stays, self.seed)?,
-            Source::Physionet2012(source) => physionet2012::read(source)?,
-            Source::PatientParquet(source) => patient_parquet::read(source, &self.config.split)?,
+            Source::Physionet2012(source) => physionet2012::read(source, self.interrupted)?,
+            Source::PatientParquet(source) => {
+                patient_parquet::read(source, &self.config.split, self.interrupted)?
+            }
         };
         self.report.source_rows = cohort.rows;
         self.report.source_stays = cohort.stays.len() as u64;

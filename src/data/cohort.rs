@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use rayon::prelude::*;
 
@@ -107,6 +108,14 @@ pub(super) struct Cohort {
     pub(super) unused_labels: u64,
 }
 
+/// [`Error::Interrupted`] once the user has asked to stop.
+pub(super) fn go_on(interrupted: &AtomicBool) -> Result<(), Error> {
+    match interrupted.load(Ordering::Relaxed) {
+        true => Err(Error::Interrupted),
+        false => Ok(()),
+    }
+}
+
 /// Files one thread reads before it looks for more work.
 const FILES_IN_BATCH: usize = 16;
 
@@ -115,11 +124,13 @@ impl Cohort {
     /// the first is the one complained about.
     pub(super) fn from_files(
         files: &[PathBuf],
+        interrupted: &AtomicBool,
         read: impl Fn(&Path, &mut Batch) -> Result<RawStay, Error> + Sync,
     ) -> Result<Self, Error> {
         let batches: Vec<Result<Batch, Error>> = files
             .par_chunks(FILES_IN_BATCH)
             .map(|chunk| {
+                go_on(interrupted)?;
                 let mut batch = Batch::default();
                 for file in chunk {
                     let stay = read(file, &mut batch)?;

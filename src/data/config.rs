@@ -59,7 +59,7 @@ pub struct DataConfig {
     pub duplicates: Duplicates,
     /// Z-scores are clipped to ±`clip`; left out: not at all. Clipped values are counted.
     #[serde(default)]
-    #[schemars(range(min = 0.0))]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub clip: Option<f64>,
     /// What to do with a stay that has no event (in the window).
     #[serde(default)]
@@ -87,7 +87,7 @@ pub enum Source {
 #[serde(deny_unknown_fields)]
 pub struct SyntheticSource {
     /// Number of stays.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 10_000_000))]
     pub stays: usize,
 }
 

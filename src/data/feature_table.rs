@@ -2,18 +2,13 @@
 //!
 //! Columns: `stay_id` (utf8), `split` (utf8), `label` (u32), `features` (fixed-size list of f32).
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{
-    Array, ArrayRef, FixedSizeListArray, Float32Array, RecordBatch, StringArray, UInt32Array,
-};
-use arrow::datatypes::{DataType, Field};
-use parquet::arrow::ArrowWriter;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt32Array};
 
 use super::dataset::Split;
+use super::parquet_file::{self, Compression, column, vector_column};
 use crate::error::Error;
 
 /// One vector a stay.
@@ -34,90 +29,41 @@ pub struct FeatureTable {
 impl FeatureTable {
     /// Writes the table.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        let failed = |error: &dyn std::fmt::Display| {
-            Error::file(path, format!("cannot be written: {error}"))
-        };
-        let item = Arc::new(Field::new("item", DataType::Float32, false));
-        let values = Arc::new(Float32Array::from(self.values.clone()));
-        let features = FixedSizeListArray::try_new(item, self.width as i32, values, None)
-            .map_err(|e| failed(&e))?;
         let splits: StringArray = self.splits.iter().map(|split| Some(split.name())).collect();
-        let batch = RecordBatch::try_from_iter([
-            (
-                "stay_id",
-                Arc::new(StringArray::from(self.ids.clone())) as ArrayRef,
-            ),
+        let features = parquet_file::vectors(path, self.width, self.values.clone())?;
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("stay_id", Arc::new(StringArray::from(self.ids.clone()))),
             ("split", Arc::new(splits)),
             ("label", Arc::new(UInt32Array::from(self.labels.clone()))),
-            ("features", Arc::new(features)),
-        ])
-        .map_err(|e| failed(&e))?;
-        let file = File::create(path).map_err(|e| failed(&e))?;
-        let mut writer =
-            ArrowWriter::try_new(file, batch.schema(), None).map_err(|e| failed(&e))?;
-        writer.write(&batch).map_err(|e| failed(&e))?;
-        writer.close().map_err(|e| failed(&e))?;
-        Ok(())
+            ("features", features),
+        ];
+        parquet_file::write(path, columns, Compression::UNCOMPRESSED)
     }
 
     /// Reads a table.
     pub fn read(path: &Path) -> Result<Self, Error> {
-        let failed = |error: &dyn std::fmt::Display| {
-            Error::file(path, format!("is no feature table: {error}"))
-        };
-        let file = File::open(path).map_err(|e| failed(&e))?;
-        let reader = ParquetRecordBatchReaderBuilder::try_new(file)
-            .and_then(|builder| builder.build())
-            .map_err(|e| failed(&e))?;
         let mut table = Self::default();
-        for batch in reader {
-            table
-                .append(&batch.map_err(|e| failed(&e))?)
-                .map_err(|e| failed(&e))?;
+        for batch in parquet_file::read(path, &["stay_id", "split", "label", "features"])? {
+            table.append(path, &batch)?;
         }
         Ok(table)
     }
 
-    fn append(&mut self, batch: &RecordBatch) -> Result<(), String> {
-        let column = |name: &str| {
-            batch
-                .column_by_name(name)
-                .ok_or(format!("no column {name}"))
-        };
-        let wrong = |name: &str| format!("the column {name} has another type");
-        let ids = column("stay_id")?;
-        let ids = ids
-            .as_any()
-            .downcast_ref::<StringArray>()
-            .ok_or_else(|| wrong("stay_id"))?;
+    fn append(&mut self, path: &Path, batch: &RecordBatch) -> Result<(), Error> {
+        let ids: &StringArray = column(path, batch, "stay_id")?;
         self.ids.extend(ids.iter().flatten().map(str::to_string));
-        let splits = column("split")?;
-        let splits = splits
-            .as_any()
-            .downcast_ref::<StringArray>()
-            .ok_or_else(|| wrong("split"))?;
+        let splits: &StringArray = column(path, batch, "split")?;
         for name in splits.iter().flatten() {
-            self.splits
-                .push(Split::from_name(name).ok_or_else(|| format!("no split {name}"))?);
+            let split = Split::from_name(name);
+            let unknown = || Error::file(path, format!("there is no split `{name}`"));
+            self.splits.push(split.ok_or_else(unknown)?);
         }
-        let labels = column("label")?;
-        let labels = labels
-            .as_any()
-            .downcast_ref::<UInt32Array>()
-            .ok_or_else(|| wrong("label"))?;
+        let labels: &UInt32Array = column(path, batch, "label")?;
         self.labels.extend(labels.values());
-        let lists = column("features")?;
-        let lists = lists.as_any().downcast_ref::<FixedSizeListArray>();
-        let lists = lists.ok_or_else(|| wrong("features"))?;
-        self.width = lists.value_length() as usize;
-        let values = lists.values().as_any().downcast_ref::<Float32Array>();
-        self.values
-            .extend(values.ok_or_else(|| wrong("features"))?.values());
-        if self.ids.len() * self.width == self.values.len() && self.ids.len() == self.labels.len() {
-            Ok(())
-        } else {
-            Err("a column has missing values".into())
-        }
+        let (width, values) = vector_column(path, batch, "features")?;
+        self.width = width;
+        self.values.extend(values);
+        Ok(())
     }
 
     /// The rows of one split: labels, and vectors row-major.

@@ -1,19 +1,12 @@
 //! Reads the three tables back.
 
-use std::fs::File;
 use std::path::Path;
 
-use arrow::array::{
-    Array, ArrayRef, AsArray, FixedSizeListArray, Float32Array, Int64Array, RecordBatch,
-    StringArray, UInt32Array,
-};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use arrow::array::{Float32Array, Int64Array, StringArray, UInt32Array};
 
 use super::dataset::{Dataset, Split, Stay};
+use super::parquet_file::{column, read, vector_column};
 use crate::error::Error;
-
-const ROWS_IN_BATCH: usize = 1 << 16;
 
 impl Dataset {
     /// Reads the artifacts of a data stage. Their columns are described in [`crate::data`].
@@ -34,16 +27,12 @@ impl Dataset {
 fn read_variables(path: &Path, dataset: &mut Dataset) -> Result<(), Error> {
     for batch in read(path, &["name", "embedding"])? {
         let names: &StringArray = column(path, &batch, "name")?;
-        let rows: &FixedSizeListArray = column(path, &batch, "embedding")?;
+        let (width, numbers) = vector_column(path, &batch, "embedding")?;
         dataset
             .variables
             .extend(names.iter().flatten().map(str::to_string));
-        dataset.embedding_dim = rows.value_length() as usize;
-        let numbers = (rows
-            .values()
-            .as_primitive_opt::<arrow::datatypes::Float32Type>())
-        .ok_or_else(|| Error::file(path, "the embeddings are not f32"))?;
-        dataset.embeddings.extend_from_slice(numbers.values());
+        dataset.embedding_dim = width;
+        dataset.embeddings.extend_from_slice(numbers);
     }
     if dataset.embeddings.len() != dataset.variables.len() * dataset.embedding_dim {
         return Err(Error::file(
@@ -155,35 +144,4 @@ fn group_into_sets(
         return Err(format!("{} events of no stay", columns.set.len() - event));
     }
     Ok(())
-}
-
-fn read(path: &Path, columns: &[&str]) -> Result<Vec<RecordBatch>, Error> {
-    let unreadable = |e: &dyn std::fmt::Display| Error::file(path, format!("cannot be read: {e}"));
-    let file = File::open(path).map_err(|e| unreadable(&e))?;
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| unreadable(&e))?;
-    let mut roots = Vec::new();
-    for name in columns {
-        let index = builder.schema().index_of(name);
-        roots.push(index.map_err(|_| Error::file(path, format!("no column `{name}`")))?);
-    }
-    let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-    let reader = (builder.with_projection(mask).with_batch_size(ROWS_IN_BATCH))
-        .build()
-        .map_err(|e| unreadable(&e))?;
-    reader
-        .map(|batch| batch.map_err(|e| unreadable(&e)))
-        .collect()
-}
-
-/// The column `name` as an array of type `T`, without nulls.
-fn column<'a, T: Array + 'static>(
-    path: &Path,
-    batch: &'a RecordBatch,
-    name: &str,
-) -> Result<&'a T, Error> {
-    let found: Option<&ArrayRef> = batch.column_by_name(name);
-    found
-        .filter(|array| array.null_count() == 0)
-        .and_then(|array| array.as_any().downcast_ref())
-        .ok_or_else(|| Error::file(path, format!("column `{name}` has nulls or another type")))
 }

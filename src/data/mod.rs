@@ -31,6 +31,7 @@ pub mod feature_table;
 mod folder;
 mod labels;
 mod load;
+pub mod parquet_file;
 mod patient_parquet;
 mod physionet2012;
 mod report;

@@ -4,28 +4,34 @@
 //! numbers); others are ignored. Where the split is by folders, exactly those are read; else
 //! every file in the folder and in the folders directly below it.
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Schema};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
 use super::cohort::{Batch, Cohort, RawEvent, RawStay};
 use super::config::{PatientParquetSource, SplitRule};
 use super::csv_table::quoted;
 use super::folder::{files_with_extension, subfolders};
 use super::labels::Labels;
+use super::parquet_file;
 use crate::error::Error;
 
 /// Reads every stay and its label.
-pub(super) fn read(source: &PatientParquetSource, split: &SplitRule) -> Result<Cohort, Error> {
+pub(super) fn read(
+    source: &PatientParquetSource,
+    split: &SplitRule,
+    interrupted: &AtomicBool,
+) -> Result<Cohort, Error> {
     let mut labels = Labels::default();
     let table = &source.labels;
     labels.read(table.path.as_ref(), &table.id, &table.column)?;
-    let mut cohort = Cohort::from_files(&list_files(source.path.as_ref(), split)?, read_stay)?;
+    let files = list_files(source.path.as_ref(), split)?;
+    let mut cohort = Cohort::from_files(&files, interrupted, read_stay)?;
     labels.label(&mut cohort);
     Ok(cohort)
 }
@@ -69,12 +75,7 @@ fn read_stay(path: &Path, batch: &mut Batch) -> Result<RawStay, Error> {
 }
 
 fn open(path: &Path) -> Result<(ParquetRecordBatchReader, bool), Error> {
-    let unreadable = |e: &dyn std::fmt::Display| Error::file(path, format!("cannot be read: {e}"));
-    let file = File::open(path).map_err(|e| unreadable(&e))?;
-    if file.metadata().map_err(|e| unreadable(&e))?.len() == 0 {
-        return Err(Error::file(path, "is empty: a Parquet file is expected"));
-    }
-    let builder = ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| unreadable(&e))?;
+    let builder = parquet_file::open(path)?;
     let schema = builder.schema();
     let mut columns = Vec::new();
     for name in ["variable", "value", "minute"] {
@@ -85,7 +86,8 @@ fn open(path: &Path) -> Result<(ParquetRecordBatchReader, bool), Error> {
         columns.push(check_column(path, schema, "set_index")?);
     }
     let mask = ProjectionMask::roots(builder.parquet_schema(), columns);
-    let reader = (builder.with_projection(mask).build()).map_err(|e| unreadable(&e))?;
+    let reader = (builder.with_projection(mask).build())
+        .map_err(|e| Error::file(path, format!("cannot be read: {e}")))?;
     Ok((reader, has_set_index))
 }
 

@@ -7,6 +7,7 @@
 //! events: it stays in the cohort, and is counted and named.
 
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 
 use super::cohort::{Batch, Cohort, RawEvent, RawStay};
 use super::config::{InputPath, Physionet2012Source};
@@ -20,18 +21,21 @@ const MINUS_ONE_IS_MISSING: [&str; 3] = ["Height", "Weight", "Gender"];
 const DESCRIPTORS: [&str; 5] = ["Age", "Gender", "Height", "ICUType", "Weight"];
 
 /// Reads every record and its label.
-pub(super) fn read(source: &Physionet2012Source) -> Result<Cohort, Error> {
+pub(super) fn read(
+    source: &Physionet2012Source,
+    interrupted: &AtomicBool,
+) -> Result<Cohort, Error> {
     let mut labels = Labels::default();
     for outcomes in &source.outcomes {
         labels.read(outcomes.as_ref(), "RecordID", &source.label)?;
     }
-    let mut cohort = read_records(&source.records)?;
+    let mut cohort = read_records(&source.records, interrupted)?;
     labels.label(&mut cohort);
     Ok(cohort)
 }
 
 /// Reads every record of the folders, without labels.
-fn read_records(folders: &[InputPath]) -> Result<Cohort, Error> {
+fn read_records(folders: &[InputPath], interrupted: &AtomicBool) -> Result<Cohort, Error> {
     let mut files: Vec<PathBuf> = Vec::new();
     for folder in folders {
         let found = files_with_extension(folder.as_ref(), "txt")?;
@@ -40,7 +44,7 @@ fn read_records(folders: &[InputPath]) -> Result<Cohort, Error> {
         }
         files.extend(found);
     }
-    Cohort::from_files(&files, read_record)
+    Cohort::from_files(&files, interrupted, read_record)
 }
 
 fn read_record(path: &Path, batch: &mut Batch) -> Result<RawStay, Error> {
@@ -171,10 +175,12 @@ fn parse_value(text: &str) -> Result<f64, String> {
 mod tests {
     use super::*;
 
+    static RUNNING: AtomicBool = AtomicBool::new(false);
+
     fn record(bytes: &[u8]) -> Result<Cohort, Error> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("12.txt"), bytes).unwrap();
-        read_records(&[InputPath(folder.path().to_path_buf())])
+        read_records(&[InputPath(folder.path().to_path_buf())], &RUNNING)
     }
 
     #[test]
@@ -237,10 +243,10 @@ mod tests {
             std::fs::create_dir(path.as_ref()).unwrap();
             std::fs::write(path.as_ref().join("12.txt"), "Time,Parameter,Value\n").unwrap();
         }
-        let error = read_records(&folders).err().unwrap().to_string();
+        let error = read_records(&folders, &RUNNING).err().unwrap().to_string();
         assert!(error.contains("stay 12 is there twice"), "{error}");
         let empty = InputPath(folder.path().to_path_buf());
-        let error = read_records(&[empty]).err().unwrap().to_string();
+        let error = read_records(&[empty], &RUNNING).err().unwrap().to_string();
         assert!(error.contains("holds no record"), "{error}");
     }
 }

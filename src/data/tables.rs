@@ -1,21 +1,17 @@
 //! Writes the three tables. Their columns are described in [`crate::data`].
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, FixedSizeListArray, Float32Array, Float64Array, Int64Array,
-    RecordBatch, StringArray, UInt32Array, UInt64Array,
+    ArrayRef, BooleanArray, Float32Array, Float64Array, Int64Array, StringArray, UInt32Array,
+    UInt64Array,
 };
-use arrow::datatypes::{DataType, Field};
-use parquet::arrow::ArrowWriter;
-use parquet::basic::Compression;
-use parquet::file::properties::WriterProperties;
 
 use super::cohort::{RawEvent, RawStay};
 use super::dataset::Split;
 use super::embedding::EmbeddingRows;
+use super::parquet_file::{self, Compression};
 use super::statistics::Variable;
 use crate::error::Error;
 
@@ -69,7 +65,7 @@ pub(super) fn write_events(path: &Path, rows: EventRows) -> Result<(), Error> {
         ("raw", Arc::new(Float64Array::from(rows.raw))),
         ("value", Arc::new(Float32Array::from(rows.value))),
     ];
-    write(path, columns)
+    parquet_file::write(path, columns, Compression::SNAPPY)
 }
 
 /// Writes the table of stays. Every stay has a label by now.
@@ -88,7 +84,7 @@ pub(super) fn write_stays(path: &Path, stays: &[RawStay], splits: &[Split]) -> R
         ),
         ("events", Arc::new(UInt32Array::from_iter_values(events))),
     ];
-    write(path, columns)
+    parquet_file::write(path, columns, Compression::SNAPPY)
 }
 
 /// Writes the table of variables.
@@ -102,12 +98,8 @@ pub(super) fn write_variables(
     let number =
         |of: fn(&Variable) -> f64| Float64Array::from_iter_values(variables.iter().map(of));
     let train_events = variables.iter().map(|v| v.train_events);
-    let embedding = FixedSizeListArray::try_new(
-        Arc::new(Field::new("item", DataType::Float32, false)),
-        i32::try_from(embeddings.dimension).map_err(|e| Error::file(path, e))?,
-        Arc::new(Float32Array::from(embeddings.numbers.clone())),
-        None,
-    );
+    let numbers = embeddings.numbers.clone();
+    let embedding = parquet_file::vectors(path, embeddings.dimension, numbers)?;
     let columns: Vec<(&str, ArrayRef)> = vec![
         ("name", Arc::new(StringArray::from(names))),
         ("mean", Arc::new(number(|v| v.mean))),
@@ -117,29 +109,7 @@ pub(super) fn write_variables(
             "train_events",
             Arc::new(UInt64Array::from_iter_values(train_events)),
         ),
-        (
-            "embedding",
-            Arc::new(embedding.map_err(|e| Error::file(path, e))?),
-        ),
+        ("embedding", embedding),
     ];
-    write(path, columns)
-}
-
-/// Writes columns without nulls. The file's metadata holds no time, path or machine.
-fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) -> Result<(), Error> {
-    let unwritable =
-        |e: &dyn std::fmt::Display| Error::file(path, format!("cannot be written: {e}"));
-    let columns = columns
-        .into_iter()
-        .map(|(name, column)| (name, column, false));
-    let batch = RecordBatch::try_from_iter_with_nullable(columns).map_err(|e| unwritable(&e))?;
-    let properties = WriterProperties::builder()
-        .set_compression(Compression::SNAPPY)
-        .build();
-    let file = File::create(path).map_err(|e| unwritable(&e))?;
-    let mut writer =
-        ArrowWriter::try_new(file, batch.schema(), Some(properties)).map_err(|e| unwritable(&e))?;
-    writer.write(&batch).map_err(|e| unwritable(&e))?;
-    writer.close().map_err(|e| unwritable(&e))?;
-    Ok(())
+    parquet_file::write(path, columns, Compression::SNAPPY)
 }

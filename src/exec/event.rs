@@ -6,7 +6,7 @@ use super::record::{RunStatus, StageRecord};
 
 /// One thing that happened.
 #[derive(Clone, Debug, Serialize)]
-#[serde(tag = "event", rename_all = "kebab-case")]
+#[serde(rename_all = "kebab-case")]
 pub enum Event {
     /// The run has an id and its nodes are known, in topological order.
     RunStarted {

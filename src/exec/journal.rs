@@ -32,7 +32,6 @@ struct Record {
 #[derive(Serialize)]
 struct Line<'a> {
     time: Timestamp,
-    #[serde(flatten)]
     event: &'a Event,
 }
 

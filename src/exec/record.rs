@@ -7,6 +7,9 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use crate::store::Store;
+use crate::store::action::Action;
+
 /// How a run ended, stage by stage.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 pub struct RunRecord {
@@ -77,6 +80,21 @@ pub struct OutputRecord {
     pub bytes: u64,
     /// Where it lies.
     pub path: PathBuf,
+}
+
+impl OutputRecord {
+    /// The artifacts of a result, by name.
+    pub fn all_of(action: &Action, store: &Store) -> BTreeMap<String, Self> {
+        let outputs = action.outputs.iter().map(|(name, artifact)| {
+            let record = Self {
+                digest: artifact.digest.to_string(),
+                bytes: artifact.bytes,
+                path: store.blob_path(&artifact.digest),
+            };
+            (name.clone(), record)
+        });
+        outputs.collect()
+    }
 }
 
 /// What a run would do.

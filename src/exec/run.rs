@@ -39,8 +39,7 @@ pub struct RunSummary {
     pub seconds: f64,
     /// The exit code it led to.
     pub exit_code: u8,
-    /// Stage by stage.
-    #[serde(flatten)]
+    /// The document that `run --format json` prints.
     pub record: RunRecord,
 }
 

@@ -6,6 +6,8 @@ use std::sync::mpsc;
 use std::thread;
 use std::time::Instant;
 
+use miette::Diagnostic as _;
+
 use super::event::Event;
 use super::execute::{Ended, Job, Workshop};
 use super::fingerprints::{artifacts_read, in_stage};
@@ -13,7 +15,6 @@ use super::options::RunOptions;
 use super::record::{OutputRecord, StageRecord, StageStatus};
 use super::selection::Selected;
 use crate::error::Error;
-use crate::store::Store;
 use crate::store::action::{Action, Lookup};
 
 /// The state of a run. It lives on one thread; jobs run on others and report back.
@@ -219,7 +220,7 @@ impl<'a> Scheduler<'a> {
         let mut record = self.blank(position, status);
         record.key = Some(action.key.to_string());
         record.seconds = action.seconds;
-        record.outputs = output_records(self.workshop.store, &action);
+        record.outputs = OutputRecord::all_of(&action, self.workshop.store);
         record.metrics = action.metrics.clone();
         self.actions[position] = Some(action);
         self.finish(position, record);
@@ -277,28 +278,10 @@ fn is_set(flag: &AtomicBool) -> bool {
     flag.load(Ordering::Relaxed)
 }
 
-fn output_records(store: &Store, action: &Action) -> BTreeMap<String, OutputRecord> {
-    let outputs = action.outputs.iter().map(|(name, artifact)| {
-        let record = OutputRecord {
-            digest: artifact.digest.to_string(),
-            bytes: artifact.bytes,
-            path: store.blob_path(&artifact.digest),
-        };
-        (name.clone(), record)
-    });
-    outputs.collect()
-}
-
 /// A failure in words, with what to do about it where that is known.
 fn with_hint(error: &Error) -> String {
-    match error {
-        Error::Usage { hint, .. }
-        | Error::Stage { hint, .. }
-        | Error::Audit { hint, .. }
-        | Error::Store { hint, .. } => match hint {
-            Some(hint) => format!("{error}\nhint: {hint}"),
-            None => error.to_string(),
-        },
-        Error::Recipe(_) | Error::OutOfDate { .. } | Error::Interrupted => error.to_string(),
+    match error.help() {
+        Some(hint) => format!("{error}\nhint: {hint}"),
+        None => error.to_string(),
     }
 }

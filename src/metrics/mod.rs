@@ -9,3 +9,12 @@ mod ranking;
 
 pub use probability::{accuracy, brier, log_loss};
 pub use ranking::{auroc, average_precision};
+
+#[cfg(test)]
+fn assert_close(found: Option<f64>, expected: f64) {
+    let found = found.expect("the metric is defined");
+    assert!(
+        (found - expected).abs() < 1e-12,
+        "{found} is not {expected}"
+    );
+}

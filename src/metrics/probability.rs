@@ -48,43 +48,36 @@ pub fn log_loss(labels: &[bool], probabilities: &[f64]) -> Result<Option<f64>, E
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::metrics::assert_close;
 
     const LABELS: [bool; 4] = [false, true, true, false];
     const PROBABILITIES: [f64; 4] = [0.1, 0.9, 0.8, 0.3];
 
-    fn close(found: Option<f64>, expected: f64) {
-        let found = found.expect("the metric is defined");
-        assert!(
-            (found - expected).abs() < 1e-12,
-            "{found} is not {expected}"
-        );
-    }
-
     #[test]
     fn brier_has_the_value_of_the_scikit_learn_example() {
         // (0.01 + 0.01 + 0.04 + 0.09) / 4
-        close(brier(&LABELS, &PROBABILITIES).unwrap(), 0.0375);
+        assert_close(brier(&LABELS, &PROBABILITIES).unwrap(), 0.0375);
     }
 
     #[test]
     fn log_loss_is_the_mean_of_the_logarithms_and_stays_finite() {
         // scikit-learn's example: spam/ham with [.1 .9] [.9 .1] [.8 .2] [.35 .65] = 0.21616…
         let y = [true, false, false, true];
-        close(
+        assert_close(
             log_loss(&y, &[0.9, 0.1, 0.2, 0.65]).unwrap(),
             -(0.9_f64.ln() + 0.9_f64.ln() + 0.8_f64.ln() + 0.65_f64.ln()) / 4.0,
         );
         let rounded = log_loss(&y, &[0.9, 0.1, 0.2, 0.65]).unwrap().unwrap();
         assert!((rounded - 0.21616).abs() < 5e-6);
-        close(log_loss(&[true], &[0.0]).unwrap(), -f64::EPSILON.ln());
+        assert_close(log_loss(&[true], &[0.0]).unwrap(), -f64::EPSILON.ln());
     }
 
     #[test]
     fn accuracy_predicts_positive_from_the_threshold_on() {
-        close(accuracy(&LABELS, &PROBABILITIES, 0.5).unwrap(), 1.0);
-        close(accuracy(&LABELS, &PROBABILITIES, 0.8).unwrap(), 1.0);
-        close(accuracy(&LABELS, &PROBABILITIES, 0.85).unwrap(), 0.75);
-        close(accuracy(&LABELS, &PROBABILITIES, 0.3).unwrap(), 0.75);
+        assert_close(accuracy(&LABELS, &PROBABILITIES, 0.5).unwrap(), 1.0);
+        assert_close(accuracy(&LABELS, &PROBABILITIES, 0.8).unwrap(), 1.0);
+        assert_close(accuracy(&LABELS, &PROBABILITIES, 0.85).unwrap(), 0.75);
+        assert_close(accuracy(&LABELS, &PROBABILITIES, 0.3).unwrap(), 0.75);
         assert!(accuracy(&LABELS, &PROBABILITIES, f64::NAN).is_err());
     }
 

@@ -61,17 +61,10 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::metrics::assert_close;
 
     fn labels(bits: &[u8]) -> Vec<bool> {
         bits.iter().map(|bit| *bit == 1).collect()
-    }
-
-    fn close(found: Option<f64>, expected: f64) {
-        let found = found.expect("the metric is defined");
-        assert!(
-            (found - expected).abs() < 1e-12,
-            "{found} is not {expected}"
-        );
     }
 
     #[test]
@@ -80,8 +73,8 @@ mod tests {
         // Descending: 0.8+ 0.4- 0.35+ 0.1-. Pairs won: 2 + 1 of 4. AP: 1/2 · 1/1 + 1/2 · 2/3 = 5/6.
         let y = labels(&[0, 0, 1, 1]);
         let s = [0.1, 0.4, 0.35, 0.8];
-        close(auroc(&y, &s).unwrap(), 0.75);
-        close(average_precision(&y, &s).unwrap(), 5.0 / 6.0);
+        assert_close(auroc(&y, &s).unwrap(), 0.75);
+        assert_close(average_precision(&y, &s).unwrap(), 5.0 / 6.0);
     }
 
     #[test]
@@ -91,16 +84,16 @@ mod tests {
         // AP: 1/4 · 1/1 + 2/4 · 3/4 + 1/4 · 4/6 = 1/4 + 3/8 + 1/6 = 19/24.
         let y = labels(&[1, 0, 1, 0, 1, 1]);
         let s = [0.5, 0.5, 0.9, 0.2, 0.2, 0.5];
-        close(auroc(&y, &s).unwrap(), 5.5 / 8.0);
-        close(average_precision(&y, &s).unwrap(), 19.0 / 24.0);
+        assert_close(auroc(&y, &s).unwrap(), 5.5 / 8.0);
+        assert_close(average_precision(&y, &s).unwrap(), 19.0 / 24.0);
     }
 
     #[test]
     fn a_constant_score_is_worth_a_half_and_the_prevalence() {
         let y = labels(&[1, 0, 0, 0]);
-        close(auroc(&y, &[0.3; 4]).unwrap(), 0.5);
-        close(average_precision(&y, &[0.3; 4]).unwrap(), 0.25);
-        close(auroc(&labels(&[1, 0]), &[0.0, -0.0]).unwrap(), 0.5);
+        assert_close(auroc(&y, &[0.3; 4]).unwrap(), 0.5);
+        assert_close(average_precision(&y, &[0.3; 4]).unwrap(), 0.25);
+        assert_close(auroc(&labels(&[1, 0]), &[0.0, -0.0]).unwrap(), 0.5);
     }
 
     #[test]

@@ -1,10 +1,9 @@
 //! Rules that join several values, or that a schema cannot say.
 
-use globset::GlobBuilder;
-
 use super::mistake::Mistake;
 use super::stage_config::StageConfig;
 use super::tree::Node;
+use crate::checkpoint::Pattern;
 use crate::data::config::{DataConfig, Embeddings, Source, SplitRule};
 use crate::model::config::ModelConfig;
 
@@ -159,15 +158,15 @@ impl StageCheck<'_> {
 
     fn patterns(&mut self, field: &str, patterns: &[String]) {
         for (index, pattern) in patterns.iter().enumerate() {
-            if let Err(error) = GlobBuilder::new(pattern).build() {
+            if let Err(reason) = Pattern::new(pattern) {
                 let index = index.to_string();
                 let mistake = self
                     .mistake(
                         &[field, &index],
-                        &format!("is no pattern: {}", error.kind()),
+                        &format!("is no pattern: {reason}"),
                         "this pattern",
                     )
-                    .help("`*` stands for any text, dots included; `{a,b}` for either");
+                    .help(Pattern::SYNTAX);
                 self.mistakes.push(mistake);
             }
         }

@@ -90,8 +90,8 @@ impl Stage for DataStage {
         let report = data::build(
             &self.config,
             self.seed,
-            context.threads,
             context.work,
+            context.interrupted,
             &mut notes,
         )?;
         let artifacts = ["events", "stays", "variables"]

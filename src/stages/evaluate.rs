@@ -1,13 +1,11 @@
 //! The stage `evaluate`: scores a model on one split.
 
 use std::collections::BTreeMap;
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float32Array, Float64Array, RecordBatch, StringArray, UInt32Array};
+use arrow::array::{ArrayRef, Float32Array, Float64Array, StringArray, UInt32Array};
 use candle_core::{Device, Tensor};
-use parquet::arrow::ArrowWriter;
 use serde_json::{Value, json};
 
 use super::data::{DATASET_ARTIFACTS, load_dataset};
@@ -17,6 +15,7 @@ use super::model_artifact::ModelArtifact;
 use super::stage::{Stage, StageContext, StageInput, StageOutput};
 use crate::data::dataset::Split;
 use crate::data::feature_table::FeatureTable;
+use crate::data::parquet_file::{self, Compression};
 use crate::error::Error;
 use crate::metrics;
 use crate::model::classifier::Head;
@@ -140,33 +139,19 @@ impl EvaluateStage {
 
 impl Predictions {
     fn write(&self, path: &Path) -> Result<(), Error> {
-        let failed = |error: &dyn std::fmt::Display| {
-            Error::file(path, format!("cannot be written: {error}"))
-        };
         let logits = |class: usize| -> ArrayRef {
             let column = self.logits.iter().skip(class).step_by(2).copied();
             Arc::new(Float32Array::from_iter_values(column))
         };
-        let batch = RecordBatch::try_from_iter([
-            (
-                "stay_id",
-                Arc::new(StringArray::from(self.ids.clone())) as ArrayRef,
-            ),
+        let probabilities = self.probabilities.clone();
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("stay_id", Arc::new(StringArray::from(self.ids.clone()))),
             ("label", Arc::new(UInt32Array::from(self.labels.clone()))),
-            (
-                "probability",
-                Arc::new(Float64Array::from(self.probabilities.clone())),
-            ),
+            ("probability", Arc::new(Float64Array::from(probabilities))),
             ("logit_0", logits(0)),
             ("logit_1", logits(1)),
-        ])
-        .map_err(|e| failed(&e))?;
-        let file = File::create(path).map_err(|e| failed(&e))?;
-        let mut writer =
-            ArrowWriter::try_new(file, batch.schema(), None).map_err(|e| failed(&e))?;
-        writer.write(&batch).map_err(|e| failed(&e))?;
-        writer.close().map_err(|e| failed(&e))?;
-        Ok(())
+        ];
+        parquet_file::write(path, columns, Compression::UNCOMPRESSED)
     }
 }
 

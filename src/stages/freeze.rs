@@ -2,13 +2,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use globset::{Glob, GlobMatcher};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::json::write_json;
 use super::model_artifact::ModelArtifact;
 use super::stage::{Stage, StageContext, StageInput, StageOutput};
+use crate::checkpoint::Pattern;
 use crate::error::Error;
 use crate::model::parameter::ParameterSpec;
 
@@ -67,18 +67,19 @@ pub fn matching_parameters(
     patterns: &[String],
 ) -> Result<BTreeSet<String>, Error> {
     let mut matched = BTreeSet::new();
-    for pattern in patterns {
-        let matcher: GlobMatcher = Glob::new(pattern)
-            .map_err(|error| Error::stage(format!("{pattern} is no pattern: {error}")))?
-            .compile_matcher();
+    for text in patterns {
+        let pattern = Pattern::new(text).map_err(|reason| {
+            Error::stage(format!("trainable: `{text}` is no pattern: {reason}"))
+                .with_hint(Pattern::SYNTAX)
+        })?;
         let names: Vec<&String> = specs
             .iter()
             .map(|spec| &spec.name)
-            .filter(|name| matcher.is_match(name))
+            .filter(|name| pattern.matches(name))
             .collect();
         if names.is_empty() {
             return Err(Error::stage(format!(
-                "trainable = \"{pattern}\" matches no parameter of the model"
+                "trainable = \"{text}\" matches no parameter of the model"
             ))
             .with_hint("the audit of the import stage lists the parameters' names"));
         }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -15,15 +15,19 @@ use crate::error::Error;
 use crate::model::config::{ModelConfig, ModelMode};
 use crate::model::parameter::ParameterSource;
 use crate::model::seqsetvae::{ClassifierModel, PretrainModel, parameter_specs};
-use crate::recipe::stage_config::CheckpointFile;
 use crate::train::{HostParameters, initial_parameters, to_device, to_host};
 
 /// Where the weights come from.
 pub enum WeightSource {
     /// An artifact of another stage: (stage, artifact).
     Stage(String, &'static str),
-    /// A file.
-    File(CheckpointFile),
+    /// A file outside the store.
+    File {
+        /// Where it is.
+        path: PathBuf,
+        /// The SHA-256 it must have, in hexadecimal.
+        sha256: Option<String>,
+    },
 }
 
 /// Loads weights under a strict audit.
@@ -42,7 +46,7 @@ impl ImportStage {
     fn path<'a>(&'a self, context: &'a StageContext) -> Result<&'a Path, Error> {
         match &self.from {
             WeightSource::Stage(_, artifact) => context.input("from", artifact),
-            WeightSource::File(file) => Ok(file.path.as_ref()),
+            WeightSource::File { path, .. } => Ok(path),
         }
     }
 
@@ -57,9 +61,9 @@ impl ImportStage {
             .map(|byte| format!("{byte:02x}"))
             .collect();
         match &self.from {
-            WeightSource::File(CheckpointFile {
+            WeightSource::File {
                 sha256: Some(pin), ..
-            }) if *pin != found => Err(Error::Audit {
+            } if *pin != found => Err(Error::Audit {
                 message: format!(
                     "{}: the SHA-256 is {found}, the recipe pins {pin}",
                     path.display()
@@ -115,7 +119,7 @@ impl Stage for ImportStage {
             ModelMode::Classifier => as_json(&self.model),
         };
         let sha256 = match &self.from {
-            WeightSource::File(file) => file.sha256.clone(),
+            WeightSource::File { sha256, .. } => sha256.clone(),
             WeightSource::Stage(..) => None,
         };
         json!({
@@ -138,16 +142,16 @@ impl Stage for ImportStage {
                     &["weights"]
                 },
             }],
-            WeightSource::File(_) => Vec::new(),
+            WeightSource::File { .. } => Vec::new(),
         }
     }
 
     fn external_inputs(&self) -> Vec<ExternalInput> {
         match &self.from {
-            WeightSource::File(file) => {
+            WeightSource::File { path, .. } => {
                 vec![ExternalInput {
                     field: "from.path".into(),
-                    path: file.path.0.clone(),
+                    path: path.clone(),
                 }]
             }
             WeightSource::Stage(..) => Vec::new(),

@@ -81,7 +81,10 @@ fn pretrain(recipe: &Recipe, stage: &config::PretrainStage) -> PretrainStage {
 
 fn import(recipe: &Recipe, stage: &config::ImportStage) -> ImportStage {
     let from = match &stage.from {
-        ImportFrom::File(file) => WeightSource::File(file.clone()),
+        ImportFrom::File(file) => WeightSource::File {
+            path: file.path.0.clone(),
+            sha256: file.sha256.clone(),
+        },
         ImportFrom::Stage(name) => {
             let artifact = match recipe.stage(name) {
                 Some(StageConfig::Pretrain(_)) => "checkpoint",

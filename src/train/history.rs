@@ -1,12 +1,11 @@
 //! What training writes down: one row an epoch, any numeric columns, as Parquet.
 
-use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, RecordBatch};
-use parquet::arrow::ArrowWriter;
+use arrow::array::{ArrayRef, Float64Array};
 
+use crate::data::parquet_file::{self, Compression};
 use crate::error::Error;
 
 /// Rows of named numbers; every row has the same columns in the same order.
@@ -35,24 +34,11 @@ impl History {
 
     /// Writes all rows.
     pub fn write_parquet(&self, path: &Path) -> Result<(), Error> {
-        let failed = |error: &dyn std::fmt::Display| {
-            Error::file(path, format!("cannot be written: {error}"))
-        };
-        let names: Vec<&'static str> = self
-            .rows
-            .first()
-            .map(|row| row.iter().map(|(name, _)| *name).collect())
-            .unwrap_or_default();
-        let columns = names.iter().map(|name| {
+        let names = self.rows.first().into_iter().flatten();
+        let columns = names.map(|(name, _)| {
             let values = Float64Array::from(self.column(name));
-            (*name, Arc::new(values) as ArrayRef, true)
+            (*name, Arc::new(values) as ArrayRef)
         });
-        let batch = RecordBatch::try_from_iter_with_nullable(columns).map_err(|e| failed(&e))?;
-        let file = File::create(path).map_err(|e| failed(&e))?;
-        let mut writer =
-            ArrowWriter::try_new(file, batch.schema(), None).map_err(|e| failed(&e))?;
-        writer.write(&batch).map_err(|e| failed(&e))?;
-        writer.close().map_err(|e| failed(&e))?;
-        Ok(())
+        parquet_file::write_nullable(path, columns.collect(), Compression::UNCOMPRESSED)
     }
 }

@@ -1,5 +1,4 @@
-use globset::{GlobBuilder, GlobMatcher};
-
+use crate::checkpoint::pattern::Pattern;
 use crate::error::Error;
 
 /// What an import may leave open, declared beforehand.
@@ -33,53 +32,43 @@ pub(super) struct Patterns {
     pub(super) ignore: PatternSet,
 }
 
-pub(super) struct PatternSet {
-    matchers: Vec<GlobMatcher>,
-}
+pub(super) struct PatternSet(Vec<Pattern>);
 
 impl PatternSet {
     fn of(field: &str, patterns: &[String]) -> Result<Self, Error> {
-        let compile = |pattern: &String| {
-            let glob = GlobBuilder::new(pattern).literal_separator(false).build();
-            let glob = glob.map_err(|error| Error::Usage {
-                message: format!("{field}: `{pattern}` is no pattern: {}", error.kind()),
-                hint: Some("`*` stands for any characters, `?` for one, `{a,b}` for either".into()),
-            })?;
-            Ok(glob.compile_matcher())
+        let compile = |text: &String| {
+            Pattern::new(text).map_err(|reason| Error::Usage {
+                message: format!("{field}: `{text}` is no pattern: {reason}"),
+                hint: Some(Pattern::SYNTAX.into()),
+            })
         };
-        let matchers = patterns.iter().map(compile).collect::<Result<_, Error>>()?;
-        Ok(PatternSet { matchers })
+        Ok(Self(
+            patterns.iter().map(compile).collect::<Result<_, _>>()?,
+        ))
     }
 
     /// The first pattern that matches one of the names.
     pub(super) fn first_match(&self, names: &[&str]) -> Option<&str> {
-        let matches = |matcher: &&GlobMatcher| names.iter().any(|name| matcher.is_match(name));
-        let first = self.matchers.iter().find(matches);
-        first.map(|matcher| matcher.glob().glob())
+        let first = self.0.iter().find(|pattern| pattern.matches_any(names));
+        first.map(Pattern::text)
     }
 
     /// The patterns that match none of the items, each with its names.
     pub(super) fn idle<'a>(&self, items: impl Iterator<Item = &'a [&'a str]> + Clone) -> Vec<&str> {
-        let matches = |matcher: &GlobMatcher| {
-            let mut names = items.clone().flatten();
-            names.any(|name| matcher.is_match(name))
-        };
-        let idle = self.matchers.iter().filter(|matcher| !matches(matcher));
-        idle.map(|matcher| matcher.glob().glob()).collect()
+        let is_idle = |pattern: &&Pattern| !items.clone().any(|names| pattern.matches_any(names));
+        self.0.iter().filter(is_idle).map(Pattern::text).collect()
     }
 
     /// Whether one of `patterns`, which are of this set, matches one of the names.
     pub(super) fn matches_one_of(&self, patterns: &[&str], names: &[&str]) -> bool {
-        let chosen = self.matchers.iter();
-        let mut chosen = chosen.filter(|matcher| patterns.contains(&matcher.glob().glob()));
-        chosen.any(|matcher| names.iter().any(|name| matcher.is_match(name)))
+        let mut chosen = (self.0.iter()).filter(|pattern| patterns.contains(&pattern.text()));
+        chosen.any(|pattern| pattern.matches_any(names))
     }
 
     /// The patterns that match something of `wanted` and nothing of `unwanted`.
     pub(super) fn exact(&self, wanted: &[&str], unwanted: &[&str]) -> Vec<&str> {
-        let any = |matcher: &GlobMatcher, names: &[&str]| names.iter().any(|n| matcher.is_match(n));
-        let exact = self.matchers.iter();
-        let exact = exact.filter(|matcher| any(matcher, wanted) && !any(matcher, unwanted));
-        exact.map(|matcher| matcher.glob().glob()).collect()
+        let is_exact =
+            |pattern: &&Pattern| pattern.matches_any(wanted) && !pattern.matches_any(unwanted);
+        self.0.iter().filter(is_exact).map(Pattern::text).collect()
     }
 }

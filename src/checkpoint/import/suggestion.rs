@@ -1,5 +1,7 @@
 use std::collections::BTreeMap;
 
+use crate::checkpoint::pattern::Pattern;
+
 /// The fewest plain patterns that match all of `names` and none of `others`: `a.*` where all that
 /// starts with `a.` is meant, else the names. Both sorted. At most so many patterns are given as
 /// there are names.
@@ -15,9 +17,9 @@ pub(super) fn patterns(names: &[&str], others: &[&str]) -> Vec<String> {
     for (prefix, members) in groups {
         match &members[..] {
             [_, _, ..] if prefix.ends_with('.') => {
-                found.push(format!("{}*", globset::escape(prefix)));
+                found.push(Pattern::of_prefix(prefix));
             }
-            members => found.extend(members.iter().map(|name| globset::escape(name))),
+            members => found.extend(members.iter().map(|name| Pattern::of_name(name))),
         }
     }
     found

@@ -4,10 +4,8 @@ use super::global::Global;
 use super::heap::{Heap, Object, Value};
 use super::input::Input;
 use super::rebuild;
+use super::stack::Stack;
 use crate::checkpoint::refusal::Refusal;
-
-/// More values than this on the stack are no checkpoint.
-const MAX_STACK: usize = 4_000_000;
 
 /// A finished pickle.
 #[derive(Debug)]
@@ -24,8 +22,7 @@ pub(in crate::checkpoint) fn load(bytes: &[u8]) -> Result<Pickle, Refusal> {
     let mut machine = Machine {
         input: Input::new(bytes),
         heap: Heap::default(),
-        stack: Vec::new(),
-        marks: Vec::new(),
+        stack: Stack::default(),
         memo: HashMap::new(),
     };
     loop {
@@ -44,9 +41,7 @@ pub(in crate::checkpoint) fn load(bytes: &[u8]) -> Result<Pickle, Refusal> {
 struct Machine<'a> {
     input: Input<'a>,
     heap: Heap,
-    stack: Vec<Value>,
-    /// Heights of the stack at the open MARKs.
-    marks: Vec<usize>,
+    stack: Stack,
     memo: HashMap<u32, Value>,
 }
 
@@ -57,28 +52,19 @@ impl Machine<'_> {
         match opcode {
             0x80 => self.protocol()?,
             0x95 => drop(self.input.length(8)?), // FRAME
-            b'.' => return self.stop().map(Some),
-            b'(' => self.mark()?,
-            b'0' => self.discard()?,
-            b'1' => drop(self.pop_to_mark()?),
-            b'2' => self.top().and_then(|value| self.push(value))?,
-            b'N' => self.push(Value::None)?,
-            0x88 | 0x89 => self.push(Value::Bool)?,
-            b'K' => self
-                .input
-                .u8()
-                .and_then(|n| self.push(Value::Int(n.into())))?,
-            b'M' => self
-                .input
-                .u16()
-                .and_then(|n| self.push(Value::Int(n.into())))?,
-            b'J' => self
-                .input
-                .i32()
-                .and_then(|n| self.push(Value::Int(n.into())))?,
+            b'.' => return self.stack.only().map(Some),
+            b'(' => self.stack.mark()?,
+            b'0' => self.stack.discard()?,
+            b'1' => drop(self.stack.pop_to_mark()?),
+            b'2' => self.stack.push(self.stack.top()?)?,
+            b'N' => self.stack.push(Value::None)?,
+            0x88 | 0x89 => self.stack.push(Value::Bool)?,
+            b'K' => self.stack.push(Value::Int(self.input.u8()?.into()))?,
+            b'M' => self.stack.push(Value::Int(self.input.u16()?.into()))?,
+            b'J' => self.stack.push(Value::Int(self.input.i32()?.into()))?,
             0x8a => self.long(1)?,
             0x8b => self.long(4)?,
-            b'G' => self.input.take(8).and_then(|_| self.push(Value::Float))?,
+            b'G' => self.float()?,
             0x8c => self.text(1)?,
             b'X' => self.text(4)?,
             0x8d => self.text(8)?,
@@ -89,30 +75,16 @@ impl Machine<'_> {
             b']' => self.build(Object::List(Vec::new()))?,
             b'}' => self.build(Object::Dict(Vec::new()))?,
             0x8f => self.build(Object::Opaque("builtins.set"))?,
-            b't' => self
-                .pop_to_mark()
-                .and_then(|all| self.build(Object::Tuple(all)))?,
-            b'l' => self
-                .pop_to_mark()
-                .and_then(|all| self.build(Object::List(all)))?,
-            b'd' => self
-                .pop_to_mark()
-                .and_then(pairs)
-                .and_then(|all| self.build(Object::Dict(all)))?,
-            0x91 => self
-                .pop_to_mark()
-                .and_then(|_| self.build(Object::Opaque("builtins.frozenset")))?,
+            b't' => self.gather(|all| Ok(Object::Tuple(all)))?,
+            b'l' => self.gather(|all| Ok(Object::List(all)))?,
+            b'd' => self.gather(|all| Ok(Object::Dict(pairs(all)?)))?,
+            0x91 => self.gather(|_| Ok(Object::Opaque("builtins.frozenset")))?,
             0x85..=0x87 => self.short_tuple(usize::from(opcode - 0x84))?,
-            b'a' => self.pop().and_then(|item| self.append(vec![item]))?,
-            b'e' => self.pop_to_mark().and_then(|all| self.append(all))?,
-            0x90 => self
-                .pop_to_mark()
-                .and_then(|_| self.expect_opaque("ADDITEMS"))?,
+            b'a' => self.stack.pop().and_then(|item| self.append(vec![item]))?,
+            b'e' => self.stack.pop_to_mark().and_then(|all| self.append(all))?,
+            0x90 => self.add_items()?,
             b's' => self.set_item()?,
-            b'u' => self
-                .pop_to_mark()
-                .and_then(pairs)
-                .and_then(|all| self.set_items(all))?,
+            b'u' => self.set_marked_items()?,
             b'q' => self
                 .input
                 .u8()
@@ -125,7 +97,7 @@ impl Machine<'_> {
             0x93 => self.global_of_stack()?,
             b'Q' => self.persistent()?,
             b'R' | 0x81 => self.reduce()?,
-            0x92 => self.pop().and_then(|_| self.reduce())?, // NEWOBJ_EX: without the keywords
+            0x92 => self.stack.pop().and_then(|_| self.reduce())?, // NEWOBJ_EX: without the keywords
             b'b' => self.set_state()?,
             other => {
                 return Err(Refusal::new(format!(
@@ -145,66 +117,25 @@ impl Machine<'_> {
         }
     }
 
-    fn stop(&mut self) -> Result<Value, Refusal> {
-        match (self.stack.as_slice(), self.marks.as_slice()) {
-            ([root], []) => Ok(*root),
-            _ => Err(Refusal::new(
-                "the pickle ends with more or less than one object",
-            )),
-        }
-    }
-
-    fn push(&mut self, value: Value) -> Result<(), Refusal> {
-        if self.stack.len() >= MAX_STACK {
-            return Err(Refusal::new("the pickle's stack grows without end"));
-        }
-        self.stack.push(value);
-        Ok(())
-    }
-
     fn build(&mut self, object: Object) -> Result<(), Refusal> {
         let value = self.heap.add(object)?;
-        self.push(value)
+        self.stack.push(value)
     }
 
-    fn top(&self) -> Result<Value, Refusal> {
-        let floor = self.marks.last().copied().unwrap_or(0);
-        let value = self.stack[floor..].last().copied();
-        value.ok_or_else(|| Refusal::new("the pickle takes more from its stack than is there"))
+    /// Builds an object of all that lies above the last MARK.
+    fn gather(&mut self, of: fn(Vec<Value>) -> Result<Object, Refusal>) -> Result<(), Refusal> {
+        let object = of(self.stack.pop_to_mark()?)?;
+        self.build(object)
     }
 
-    fn pop(&mut self) -> Result<Value, Refusal> {
-        let value = self.top()?;
-        self.stack.pop();
-        Ok(value)
-    }
-
-    fn mark(&mut self) -> Result<(), Refusal> {
-        if self.marks.len() >= MAX_STACK {
-            return Err(Refusal::new("the pickle's stack grows without end"));
-        }
-        self.marks.push(self.stack.len());
-        Ok(())
-    }
-
-    fn pop_to_mark(&mut self) -> Result<Vec<Value>, Refusal> {
-        let floor = self.marks.pop();
-        let floor = floor.ok_or_else(|| Refusal::new("the pickle lacks a MARK"))?;
-        Ok(self.stack.split_off(floor))
-    }
-
-    /// POP takes a value, or a MARK that nothing stands on.
-    fn discard(&mut self) -> Result<(), Refusal> {
-        if self.marks.last() == Some(&self.stack.len()) {
-            self.marks.pop();
-            return Ok(());
-        }
-        self.pop().map(|_| ())
+    fn float(&mut self) -> Result<(), Refusal> {
+        self.input.take(8)?;
+        self.stack.push(Value::Float)
     }
 
     fn long(&mut self, width: usize) -> Result<(), Refusal> {
         match self.input.long(width)? {
-            Some(number) => self.push(Value::Int(number)),
+            Some(number) => self.stack.push(Value::Int(number)),
             None => self.build(Object::Opaque("a large int")),
         }
     }
@@ -222,14 +153,14 @@ impl Machine<'_> {
     fn short_tuple(&mut self, length: usize) -> Result<(), Refusal> {
         let mut items = Vec::with_capacity(length);
         for _ in 0..length {
-            items.push(self.pop()?);
+            items.push(self.stack.pop()?);
         }
         items.reverse();
         self.build(Object::Tuple(items))
     }
 
     fn append(&mut self, items: Vec<Value>) -> Result<(), Refusal> {
-        let list = self.top()?;
+        let list = self.stack.top()?;
         match self.heap.object_mut(list) {
             Some(Object::List(all)) => all.extend(items),
             Some(Object::Opaque(_)) => {}
@@ -239,13 +170,13 @@ impl Machine<'_> {
     }
 
     fn set_item(&mut self) -> Result<(), Refusal> {
-        let value = self.pop()?;
-        let key = self.pop()?;
+        let value = self.stack.pop()?;
+        let key = self.stack.pop()?;
         self.set_items(vec![(key, value)])
     }
 
     fn set_items(&mut self, items: Vec<(Value, Value)>) -> Result<(), Refusal> {
-        let dict = self.top()?;
+        let dict = self.stack.top()?;
         match self.heap.object_mut(dict) {
             Some(Object::Dict(all)) => all.extend(items),
             Some(Object::Opaque(_)) => {}
@@ -259,26 +190,33 @@ impl Machine<'_> {
         Ok(())
     }
 
-    fn expect_opaque(&self, opcode: &str) -> Result<(), Refusal> {
-        let value = self.top()?;
+    fn set_marked_items(&mut self) -> Result<(), Refusal> {
+        let items = pairs(self.stack.pop_to_mark()?)?;
+        self.set_items(items)
+    }
+
+    /// ADDITEMS: only sets take any, and what is in them is of no interest.
+    fn add_items(&mut self) -> Result<(), Refusal> {
+        self.stack.pop_to_mark()?;
+        let value = self.stack.top()?;
         match self.heap.object(value) {
             Some(Object::Opaque(_)) => Ok(()),
             _ => Err(Refusal::new(format!(
-                "{opcode} on {}",
+                "ADDITEMS on {}",
                 self.heap.kind(value)
             ))),
         }
     }
 
     fn remember(&mut self, slot: u32) -> Result<(), Refusal> {
-        let value = self.top()?;
+        let value = self.stack.top()?;
         self.memo.insert(slot, value);
         Ok(())
     }
 
     fn recall(&mut self, slot: u32) -> Result<(), Refusal> {
         match self.memo.get(&slot) {
-            Some(value) => self.push(*value),
+            Some(value) => self.stack.push(*value),
             None => Err(Refusal::new(format!("memo {slot} is empty"))),
         }
     }
@@ -290,7 +228,7 @@ impl Machine<'_> {
     }
 
     fn global_of_stack(&mut self) -> Result<(), Refusal> {
-        let (name, module) = (self.pop()?, self.pop()?);
+        let (name, module) = (self.stack.pop()?, self.stack.pop()?);
         let text = |value| self.heap.text(value).map(str::to_string);
         match (text(module), text(name)) {
             (Some(module), Some(name)) => self.global(&module, &name),
@@ -301,22 +239,22 @@ impl Machine<'_> {
     fn global(&mut self, module: &str, name: &str) -> Result<(), Refusal> {
         let full = format!("{module}.{name}");
         match Global::named(&full) {
-            Some(global) => self.push(Value::Global(global)),
+            Some(global) => self.stack.push(Value::Global(global)),
             None => Err(Refusal::new(format!("asks for the forbidden global {full}; nothing of it was run"))
                 .with_hint("the file may be malicious. If you trust it, load it where it comes from and save its state_dict alone, best as safetensors")),
         }
     }
 
     fn persistent(&mut self) -> Result<(), Refusal> {
-        let id = self.pop()?;
+        let id = self.stack.pop()?;
         let storage = rebuild::storage(&self.heap, id)?;
         self.build(Object::Storage(storage))
     }
 
     /// REDUCE and NEWOBJ: the value that a call of an allowed global would give.
     fn reduce(&mut self) -> Result<(), Refusal> {
-        let arguments = self.pop()?;
-        let called = self.pop()?;
+        let arguments = self.stack.pop()?;
+        let called = self.stack.pop()?;
         let arguments = self.heap.tuple(arguments);
         let arguments = arguments.ok_or_else(|| Refusal::new("a call without arguments"))?;
         let object = match called {
@@ -327,7 +265,9 @@ impl Machine<'_> {
                 Object::Tensor(rebuild::tensor(&self.heap, arguments)?)
             }
             Value::Global(Global::RebuildParameter) => match arguments {
-                [tensor, ..] if self.heap.tensor(*tensor).is_some() => return self.push(*tensor),
+                [tensor, ..] if self.heap.tensor(*tensor).is_some() => {
+                    return self.stack.push(*tensor);
+                }
                 _ => return Err(Refusal::new("a parameter that is no tensor")),
             },
             Value::Global(Global::Inert(name)) => Object::Opaque(name),
@@ -338,8 +278,8 @@ impl Machine<'_> {
 
     /// BUILD sets attributes, like an OrderedDict's `_metadata`: nothing here has any.
     fn set_state(&mut self) -> Result<(), Refusal> {
-        self.pop()?;
-        let value = self.top()?;
+        self.stack.pop()?;
+        let value = self.stack.top()?;
         match self.heap.object(value) {
             Some(Object::Dict(_) | Object::Opaque(_)) => Ok(()),
             _ => Err(Refusal::new(format!(

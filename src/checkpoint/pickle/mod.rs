@@ -8,6 +8,7 @@ mod heap;
 mod input;
 mod machine;
 mod rebuild;
+mod stack;
 
 pub(super) use heap::{Heap, TensorView, Value};
 pub(super) use machine::{Pickle, load};

@@ -5,7 +5,9 @@ mod physionet;
 mod stage;
 
 use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
 
+use rayon::ThreadPoolBuilder;
 use tempfile::TempDir;
 
 use super::config::*;
@@ -38,8 +40,11 @@ impl Built {
     fn of(config: &DataConfig, threads: usize) -> Result<Self, Error> {
         let folder = tempfile::tempdir().unwrap();
         let mut notes = Vec::new();
-        let report = build(config, 7, threads, folder.path(), &mut |note| {
-            notes.push(note)
+        let pool = ThreadPoolBuilder::new().num_threads(threads).build();
+        let report = pool.unwrap().install(|| {
+            let interrupted = AtomicBool::new(false);
+            let mut keep = |note| notes.push(note);
+            build(config, 7, folder.path(), &interrupted, &mut keep)
         })?;
         Ok(Self {
             report,

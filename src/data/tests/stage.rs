@@ -1,6 +1,8 @@
 //! Settings, reproduction, and the way back from the tables.
 
-use super::{Built, refusal, synthetic};
+use std::sync::atomic::AtomicBool;
+
+use super::{Built, build, refusal, synthetic};
 use crate::data::config::*;
 use crate::data::dataset::{Dataset, Split};
 
@@ -14,6 +16,15 @@ fn the_synthetic_cohort_is_the_same_every_time_with_any_number_of_threads() {
     assert_eq!(first.digests(), Built::of(&config, 1).unwrap().digests());
     let positives = first.report.train.positives as f64 / first.report.train.stays as f64;
     assert!((0.2..0.3).contains(&positives), "prevalence {positives}");
+}
+
+#[test]
+fn a_build_that_is_interrupted_stops_and_writes_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let interrupted = AtomicBool::new(true);
+    let outcome = build(&synthetic(50), 7, folder.path(), &interrupted, &mut |_| {});
+    assert_eq!(outcome.unwrap_err().exit_code(), 130);
+    assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
 }
 
 #[test]

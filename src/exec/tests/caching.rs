@@ -179,7 +179,8 @@ fn a_run_leaves_its_plan_its_events_and_its_summary() {
     let names: Vec<String> = events
         .lines()
         .map(|line| serde_json::from_str::<Value>(line).unwrap())
-        .map(|line| line["event"].as_str().unwrap().to_string())
+        .flat_map(|line| line["event"].as_object().unwrap().clone())
+        .map(|(name, _)| name)
         .collect();
     assert_eq!(
         names,

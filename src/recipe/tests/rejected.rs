@@ -59,6 +59,16 @@ fn ranges_of_numbers_are_kept() {
     );
     one("format = 1", "format = 2", "`format` must be 1, not 2");
     one(
+        "stays = 100",
+        "stays = 20_000_000",
+        "`stages.events.source.stays` must be at most 10000000, not 20000000",
+    );
+    one(
+        "kind = \"data\"",
+        "kind = \"data\"\nclip = 0",
+        "`stages.events.clip` must be greater than 0, not 0",
+    );
+    one(
         "format = 1",
         "format = 1\nseed = -1",
         "`seed` must be at least 0, not -1",

@@ -1,0 +1,160 @@
+//! How every table of the house is written to and read from a Parquet file.
+
+use std::fs::File;
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, FixedSizeListArray, Float32Array, RecordBatch};
+use arrow::datatypes::{DataType, Field};
+use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::{ArrowWriter, ProjectionMask};
+use parquet::file::properties::WriterProperties;
+
+use crate::error::Error;
+
+pub use parquet::basic::Compression;
+
+const ROWS_IN_BATCH: usize = 1 << 16;
+
+/// Writes columns without nulls.
+pub fn write(
+    path: &Path,
+    columns: Vec<(&str, ArrayRef)>,
+    compression: Compression,
+) -> Result<(), Error> {
+    write_columns(path, columns, false, compression)
+}
+
+/// Writes columns that may hold nulls; the schema says so whether there are any or not.
+pub fn write_nullable(
+    path: &Path,
+    columns: Vec<(&str, ArrayRef)>,
+    compression: Compression,
+) -> Result<(), Error> {
+    write_columns(path, columns, true, compression)
+}
+
+/// The file's metadata hold no time, path or machine.
+fn write_columns(
+    path: &Path,
+    columns: Vec<(&str, ArrayRef)>,
+    nullable: bool,
+    compression: Compression,
+) -> Result<(), Error> {
+    let failed = |e: &dyn std::fmt::Display| Error::file(path, format!("cannot be written: {e}"));
+    let columns = columns
+        .into_iter()
+        .map(|(name, column)| (name, column, nullable));
+    let batch = RecordBatch::try_from_iter_with_nullable(columns).map_err(|e| failed(&e))?;
+    let properties = WriterProperties::builder()
+        .set_compression(compression)
+        .build();
+    let file = File::create(path).map_err(|e| failed(&e))?;
+    let mut writer =
+        ArrowWriter::try_new(file, batch.schema(), Some(properties)).map_err(|e| failed(&e))?;
+    writer.write(&batch).map_err(|e| failed(&e))?;
+    writer.close().map_err(|e| failed(&e))?;
+    Ok(())
+}
+
+/// A column of vectors, `numbers` row-major [rows, width].
+pub fn vectors(path: &Path, width: usize, numbers: Vec<f32>) -> Result<ArrayRef, Error> {
+    let failed = |e: &dyn std::fmt::Display| Error::file(path, format!("cannot be written: {e}"));
+    let width = i32::try_from(width).map_err(|e| failed(&e))?;
+    let item = Arc::new(Field::new("item", DataType::Float32, false));
+    let numbers = Arc::new(Float32Array::from(numbers));
+    let vectors = FixedSizeListArray::try_new(item, width, numbers, None);
+    Ok(Arc::new(vectors.map_err(|e| failed(&e))?))
+}
+
+/// Opens a file to read from.
+pub fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, Error> {
+    let unreadable = |e: &dyn std::fmt::Display| Error::file(path, format!("cannot be read: {e}"));
+    let file = File::open(path).map_err(|e| unreadable(&e))?;
+    if file.metadata().map_err(|e| unreadable(&e))?.len() == 0 {
+        return Err(Error::file(path, "is empty: a Parquet file is expected"));
+    }
+    ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| unreadable(&e))
+}
+
+/// Reads the columns of these names; one that is not there is an error.
+pub fn read(path: &Path, columns: &[&str]) -> Result<Vec<RecordBatch>, Error> {
+    let unreadable = |e: &dyn std::fmt::Display| Error::file(path, format!("cannot be read: {e}"));
+    let builder = open(path)?;
+    let mut roots = Vec::new();
+    for name in columns {
+        let index = builder.schema().index_of(name);
+        roots.push(index.map_err(|_| Error::file(path, format!("no column `{name}`")))?);
+    }
+    let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
+    let reader = (builder.with_projection(mask).with_batch_size(ROWS_IN_BATCH))
+        .build()
+        .map_err(|e| unreadable(&e))?;
+    reader
+        .map(|batch| batch.map_err(|e| unreadable(&e)))
+        .collect()
+}
+
+/// The column `name` as an array of type `T`, without nulls.
+pub fn column<'a, T: Array + 'static>(
+    path: &Path,
+    batch: &'a RecordBatch,
+    name: &str,
+) -> Result<&'a T, Error> {
+    let found: Option<&ArrayRef> = batch.column_by_name(name);
+    found
+        .filter(|array| array.null_count() == 0)
+        .and_then(|array| array.as_any().downcast_ref())
+        .ok_or_else(|| Error::file(path, format!("column `{name}` has nulls or another type")))
+}
+
+/// A column of vectors: their width, and their numbers row-major.
+pub fn vector_column<'a>(
+    path: &Path,
+    batch: &'a RecordBatch,
+    name: &str,
+) -> Result<(usize, &'a [f32]), Error> {
+    let rows: &FixedSizeListArray = column(path, batch, name)?;
+    let numbers = rows.values().as_any().downcast_ref::<Float32Array>();
+    let numbers = numbers
+        .filter(|numbers| numbers.null_count() == 0)
+        .ok_or_else(|| Error::file(path, format!("the vectors of `{name}` are not f32")))?;
+    Ok((rows.value_length() as usize, numbers.values()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file_of(columns: Vec<(&str, ArrayRef)>) -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.parquet");
+        write_nullable(&path, columns, Compression::SNAPPY).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn vectors_read_back_as_they_were_written() {
+        let numbers = vec![1.0, 2.0, 3.0, 4.0];
+        let unwritten = Path::new("table.parquet");
+        let column = vectors(unwritten, 2, numbers.clone()).unwrap();
+        let (_folder, path) = file_of(vec![("vector", column)]);
+        let batches = read(&path, &["vector"]).unwrap();
+        let (width, found) = vector_column(&path, &batches[0], "vector").unwrap();
+        assert_eq!((width, found), (2, &numbers[..]));
+        assert!(vectors(unwritten, 3, numbers).is_err());
+    }
+
+    #[test]
+    fn nulls_other_types_and_absent_columns_are_named() {
+        let holes: ArrayRef = Arc::new(Float32Array::from(vec![Some(1.0), None]));
+        let (_folder, path) = file_of(vec![("holes", holes)]);
+        let absent = read(&path, &["other"]).unwrap_err().to_string();
+        assert!(absent.ends_with("table.parquet: no column `other`"));
+        let batches = read(&path, &["holes"]).unwrap();
+        let refused = column::<Float32Array>(&path, &batches[0], "holes").unwrap_err();
+        assert!(refused.to_string().contains("`holes` has nulls"));
+        std::fs::write(&path, "").unwrap();
+        assert!(open(&path).unwrap_err().to_string().contains("is empty"));
+    }
+}

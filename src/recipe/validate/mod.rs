@@ -1,0 +1,178 @@
+//! The tree against the schema: every mistake, each at its place.
+
+mod tables;
+mod values;
+
+use std::collections::BTreeSet;
+
+use super::mistake::Mistake;
+use super::shape::{Shape, Variants};
+use super::source::Origin;
+use super::suggest::either;
+use super::tree::{Node, Value};
+
+/// What validation found out besides mistakes.
+#[derive(Debug, Default)]
+pub struct Verdict {
+    /// Parts that must not be read any further: `model`, `stages.NAME`.
+    pub broken: BTreeSet<String>,
+}
+
+/// Checks a recipe's tree, and makes its paths start from the folders of their files.
+pub fn validate(tree: &mut Node, shape: Shape, mistakes: &mut Vec<Mistake>) -> Verdict {
+    let mut validator = Validator {
+        mistakes,
+        path: Vec::new(),
+        verdict: Verdict::default(),
+    };
+    validator.node(tree, shape);
+    validator.verdict
+}
+
+struct Validator<'a> {
+    mistakes: &'a mut Vec<Mistake>,
+    path: Vec<String>,
+    verdict: Verdict,
+}
+
+impl Validator<'_> {
+    fn broken(&mut self) {
+        let part = match self.path.as_slice() {
+            [stages, name, ..] if stages == "stages" => format!("stages.{name}"),
+            [first, ..] => first.clone(),
+            [] => String::new(),
+        };
+        self.verdict.broken.insert(part);
+    }
+
+    fn report(&mut self, mistake: Mistake) {
+        self.broken();
+        self.mistakes.push(mistake);
+    }
+
+    /// What to call the place in messages.
+    fn name(&self) -> String {
+        if self.path.is_empty() {
+            "the recipe".into()
+        } else {
+            format!("`{}`", self.path.join("."))
+        }
+    }
+
+    fn at(&mut self, key: &str, node: &mut Node, shape: Shape) {
+        self.path.push(key.into());
+        self.node(node, shape);
+        self.path.pop();
+    }
+
+    fn node(&mut self, node: &mut Node, shape: Shape) {
+        if matches!(node.value, Value::Broken) {
+            return self.broken();
+        }
+        if let Some(variants) = shape.variants() {
+            return self.variants(node, &variants);
+        }
+        let alternatives = shape.alternatives();
+        if !alternatives.is_empty() {
+            return self.alternatives(node, &alternatives);
+        }
+        match shape.type_name() {
+            Some(wanted) if !has_type(&node.value, wanted) => {
+                self.wrong_type(node, article(wanted))
+            }
+            _ => self.value(node, shape),
+        }
+    }
+
+    fn value(&mut self, node: &mut Node, shape: Shape) {
+        let origin = node.origin;
+        let taken_from = node.taken_from;
+        match &mut node.value {
+            Value::Integer(number) => self.range(*number as f64, origin, taken_from, shape),
+            Value::Float(number) => self.range(*number, origin, taken_from, shape),
+            Value::String(..) => self.string(node, shape),
+            Value::Array(items) => self.array(items, origin, shape),
+            Value::Table(table) => self.table(table, origin, shape, None),
+            Value::Boolean(_) | Value::Datetime(_) | Value::Broken => {}
+        }
+    }
+
+    fn wrong_type(&mut self, node: &Node, wanted: &str) {
+        let found = node.type_name();
+        let mistake = Mistake::new(
+            format!("{} must be {wanted}, not {found}", self.name()),
+            node.origin,
+            found,
+        );
+        self.report(traced(mistake, node.taken_from));
+    }
+
+    fn alternatives(&mut self, node: &mut Node, shapes: &[Shape]) {
+        let fitting = shapes.iter().find(|shape| {
+            shape
+                .type_name()
+                .is_some_and(|name| has_type(&node.value, name))
+        });
+        match fitting {
+            Some(shape) => self.node(node, *shape),
+            None => {
+                let wanted: Vec<&str> = shapes
+                    .iter()
+                    .filter_map(|shape| Some(article(shape.type_name()?)))
+                    .collect();
+                self.wrong_type(node, &wanted.join(" or "));
+            }
+        }
+    }
+
+    fn variants(&mut self, node: &mut Node, variants: &Variants) {
+        let origin = node.origin;
+        match (variants, &mut node.value) {
+            (Variants::Names(names), Value::String(..)) => self.one_of(node, names),
+            (Variants::Names(_), _) => self.wrong_type(node, "a string"),
+            (Variants::Tagged(tag, members), Value::Table(table)) => {
+                self.tagged(table, origin, tag, members);
+            }
+            (Variants::Keyed(members), Value::Table(table)) => self.keyed(table, origin, members),
+            (Variants::Keyed(members), _) => {
+                let keys: Vec<&str> = members.iter().map(|(key, _)| *key).collect();
+                self.wrong_type(node, &format!("a table with one of {}", either(&keys)));
+            }
+            (Variants::Tagged(tag, _), _) => {
+                self.wrong_type(node, &format!("a table with a `{tag}`"));
+            }
+        }
+    }
+}
+
+fn traced(mistake: Mistake, taken_from: Option<Origin>) -> Mistake {
+    match taken_from {
+        Some(origin) => mistake.and(origin, "the value comes from here"),
+        None => mistake,
+    }
+}
+
+/// Integers are numbers; everything else is what it is.
+fn has_type(value: &Value, wanted: &str) -> bool {
+    match value {
+        Value::String(..) => wanted == "string",
+        Value::Integer(_) => wanted == "integer" || wanted == "number",
+        Value::Float(_) => wanted == "number",
+        Value::Boolean(_) => wanted == "boolean",
+        Value::Array(_) => wanted == "array",
+        Value::Table(_) => wanted == "object",
+        Value::Datetime(_) | Value::Broken => false,
+    }
+}
+
+fn article(type_name: &str) -> &'static str {
+    match type_name {
+        "string" => "a string",
+        "integer" => "an integer",
+        "number" => "a number",
+        "boolean" => "true or false",
+        "array" => "an array",
+        "object" => "a table",
+        _ => "something else",
+    }
+}
