@@ -1,4 +1,4 @@
-//! The keys of the main job's stages, pinned.
+//! What keys depend on: those of the main job's stages are pinned, and places are no part of any.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -8,7 +8,9 @@ use pipeline::store::digest::Digest;
 use pipeline::store::fingerprint::Fingerprint;
 use pipeline::{recipe, stages};
 
-use crate::document::repository;
+use crate::document::{repository, stage};
+use crate::harness::Test;
+use crate::physionet_layout::{self, FOLDER};
 
 /// A key changes only on purpose. If one of these does though the recipe did not, every result of
 /// that kind in every user's store is out of date: raise the kind's `code_version` if its results
@@ -79,4 +81,25 @@ fn the_keys_of_the_main_job_are_pinned() {
         .collect();
     let pinned = KEYS.map(|(name, key)| (name.to_string(), key.to_string()));
     assert_eq!(keys, pinned);
+}
+
+/// The small cohort in this folder.
+fn cohort_at(folder: &str) -> (Test, String) {
+    let test = physionet_layout::write(Test::new());
+    let to = test.folder().join(folder);
+    std::fs::rename(test.folder().join(FOLDER), &to).expect("a folder can be renamed");
+    (test, to.to_string_lossy().into_owned())
+}
+
+#[test]
+fn neither_the_place_nor_the_name_of_a_cohort_is_part_of_its_key() {
+    let recipe = repository("recipes/physionet2012.toml");
+    let key = |folder: &str| {
+        let (test, root) = cohort_at(folder);
+        let root = format!("vars.root={root}");
+        let arguments = ["run", &recipe, "events", "--format", "json", "--set", &root];
+        let document = test.args(arguments).run().success().json();
+        stage(&document, "events")["key"].clone()
+    };
+    assert_eq!(key("here"), key("elsewhere"));
 }
