@@ -1,5 +1,8 @@
 //! `pipeline run`: what the command adds to the scheduler.
 
+use std::io::{BufRead, BufReader, Read};
+use std::process::Stdio;
+
 use crate::harness::Test;
 use crate::recipes::PRETRAIN;
 
@@ -39,4 +42,35 @@ fn the_json_of_a_run_is_one_document_with_a_path_for_every_artifact() {
     let refresh = ["--refresh", "events"];
     let refreshed = test.run_with(json.into_iter().chain(refresh)).success();
     assert_eq!(refreshed.json()["stages"][0]["status"], "executed");
+}
+
+#[test]
+fn ctrl_c_stops_a_run_at_a_checkpoint_and_exits_130() {
+    let forever = PRETRAIN.replace("epochs = 1", "epochs = 1000000");
+    let test = Test::new().recipe(&forever).args(["run", "recipe.toml"]);
+    let mut child = test
+        .command()
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("the program starts");
+    let mut stderr = BufReader::new(child.stderr.take().expect("stderr is piped"));
+    let mut told = String::new();
+    while !told.contains("pretrain: started\n") {
+        let read = stderr.read_line(&mut told).expect("stderr is text");
+        assert_ne!(read, 0, "the run ended by itself: {told}");
+    }
+    let process = libc::pid_t::try_from(child.id()).expect("a process id");
+    // SAFETY: the child has not been waited for, so the id is still its own.
+    unsafe { libc::kill(process, libc::SIGINT) };
+    stderr.read_to_string(&mut told).expect("stderr is text");
+    let output = child.wait_with_output().expect("the program ends");
+    assert_eq!(output.status.code(), Some(130), "{told}");
+    assert!(told.contains("pretrain: interrupted after "), "{told}");
+    assert!(told.ends_with("error: interrupted\n"), "{told}");
+    let summary = String::from_utf8_lossy(&output.stdout);
+    assert!(
+        summary.contains("pretrain  pretrain  interrupted"),
+        "{summary}"
+    );
 }

@@ -3,8 +3,9 @@
 //! A hidden severity starts at s₀, drifts by d over the stay and wanders a little (an AR(1)
 //! process). Every variable sees it through a loading of its own, under an offset of the patient
 //! and noise; vital signs are charted at many of the irregular times, laboratory values come in
-//! panels, and some variables are never measured in a stay. The class is 1 where s₀ + d plus noise
-//! exceeds a threshold that a quarter of the stays exceed. So the answer is in the trajectories,
+//! panels, and some variables are never measured in a stay. The sicker a patient, the more often
+//! the chart is filled in, as on a ward. The class is 1 where s₀ + d plus noise exceeds a threshold
+//! that a quarter of the stays exceed. So the answer is in the trajectories, values and times,
 //! seen best at their end, and never wholly.
 //!
 //! Stay i draws from its own address of the stream, so stays do not depend on each other.
@@ -56,6 +57,11 @@ const AGE: Signal = Signal { name: "Age", mean: 62.0, spread: 15.0, loading: 0.3
 const SPREAD_AT_START: f64 = 0.8;
 const SPREAD_OF_DRIFT: f64 = 0.8;
 const SPREAD_OF_LABEL_NOISE: f64 = 0.5;
+/// A unit of severity shortens the time to the next set by e to this power.
+const URGENCY: f64 = 0.35;
+/// Sets of a stay whose severity is 0 throughout.
+const TYPICAL_SETS: f64 = 24.0;
+const MOST_SETS: usize = 60;
 /// The standard normal's upper quartile.
 const UPPER_QUARTILE: f64 = 0.674_489_750_196_081_7;
 const MOST_EVENTS_IN_SET: usize = 8;
@@ -131,11 +137,14 @@ fn generate_stay(index: usize, mut draws: Draws, batch: &mut Batch) -> RawStay {
     let mut panel = PANEL
         .each_ref()
         .map(|signal| Course::new(signal, draws, batch));
-    let minutes = set_minutes(draws);
-    let length = minutes.last().copied().unwrap_or(1.0);
+    let hours = 24.0 + 23.0 * draws.uniform();
+    let length = 60.0 * hours;
     let mut events = vec![age.measure(0.0, start, draws)];
-    let mut wander = 0.0;
-    for (set, &minute) in minutes.iter().enumerate() {
+    let (mut wander, mut minute) = (0.0, 0.0);
+    for set in 0..MOST_SETS {
+        if minute >= length {
+            break;
+        }
         wander = 0.8 * wander + 0.15 * draws.normal();
         let severity = start + drift * minute / length + wander;
         let first = events.len() - usize::from(set == 0);
@@ -147,6 +156,8 @@ fn generate_stay(index: usize, mut draws: Draws, batch: &mut Batch) -> RawStay {
             let heart_rate = vitals.iter().find(|course| course.signal.name == "HR");
             events.extend(heart_rate.map(|course| course.measure(minute, severity, draws)));
         }
+        let gap = length / TYPICAL_SETS * (0.4 + 1.2 * draws.uniform());
+        minute += (gap * (-URGENCY * severity).exp()).round().max(1.0);
     }
     RawStay {
         id: StayId::Name(format!("S{:06}", index + 1)),
@@ -174,20 +185,6 @@ fn chart(
     }
 }
 
-/// The times of 20 to 30 sets over 24 to 48 hours: whole minutes, irregular, the first at 0.
-fn set_minutes(draws: &mut Draws) -> Vec<f64> {
-    let sets = 20 + draws.below(11);
-    let gap = (24.0 + 23.0 * draws.uniform()) * 60.0 / sets as f64;
-    let mut minute = 0.0;
-    (0..sets)
-        .map(|_| {
-            let now = minute;
-            minute += (gap * (0.4 + 1.2 * draws.uniform())).round().max(1.0);
-            now
-        })
-        .collect()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -200,7 +197,11 @@ mod tests {
         for stay in &cohort.stays {
             let sets = stay.events.chunk_by(|a, b| a.minute == b.minute);
             let sizes: Vec<usize> = sets.map(<[RawEvent]>::len).collect();
-            assert!((20..=30).contains(&sizes.len()), "{} sets", sizes.len());
+            assert!(
+                (4..=MOST_SETS).contains(&sizes.len()),
+                "{} sets",
+                sizes.len()
+            );
             assert!(sizes.iter().all(|size| (1..=8).contains(size)), "{sizes:?}");
         }
     }

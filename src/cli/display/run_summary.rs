@@ -19,7 +19,14 @@ const EVALUATION: [(&str, &str); 5] = [
 ];
 
 /// Metrics that come first in a stage's row.
-const MAIN: [&str; 6] = [
+const MAIN: [&str; 13] = [
+    "source_stays",
+    "train.stays",
+    "train.positives",
+    "validation.stays",
+    "test.stays",
+    "loaded",
+    "new",
     "best_epoch",
     "validation_loss",
     "validation_auroc",
