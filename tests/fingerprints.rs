@@ -18,7 +18,7 @@ use crate::physionet_layout::{self, FOLDER};
 const KEYS: [(&str, &str); 7] = [
     (
         "events",
-        "47f6d9ebea77df02dbe33d7915a021f9ae017c2986bf1e1b19bc8f7053004a78",
+        "347a86d2db444ecb0f5a48142454d9aa30248650aa5203972de82cfab6a28e4e",
     ),
     (
         "pretrain",

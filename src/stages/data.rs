@@ -33,7 +33,7 @@ impl Stage for DataStage {
     }
 
     fn code_version(&self) -> u32 {
-        1
+        2
     }
 
     fn fields(&self) -> Value {
