@@ -2,9 +2,20 @@
 
 mod check;
 mod command_line;
+mod data_errors;
+mod document;
+mod fingerprints;
 mod golden;
 mod harness;
+mod import_audit;
+mod main_job;
 mod outputs;
+mod physionet2012;
+mod physionet_layout;
 mod plan;
+mod recipe_errors;
 mod recipes;
+mod reference_layout;
 mod run;
+mod running;
+mod shipped_recipes;

@@ -33,13 +33,21 @@ impl Stage for DataStage {
     }
 
     fn code_version(&self) -> u32 {
-        1
+        2
     }
 
     fn fields(&self) -> Value {
         let mut config = self.config.clone();
         config.seed = None;
-        as_json(&config)
+        let mut fields = as_json(&config);
+        // Contents, not places: a path is an input, and a cohort that was moved is the same one.
+        for input in self.external_inputs() {
+            let pointer = format!("/{}", input.field.replace('.', "/"));
+            if let Some(path) = fields.pointer_mut(&pointer) {
+                *path = Value::Null;
+            }
+        }
+        fields
     }
 
     fn seed(&self) -> Option<u64> {

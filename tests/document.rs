@@ -1,0 +1,69 @@
+//! What the JSON document of a run says, and what lies in the store.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::harness::Test;
+
+/// A file of this repository.
+pub fn repository(path: &str) -> String {
+    let root = env!("CARGO_MANIFEST_DIR");
+    format!("{root}/{path}")
+}
+
+/// The entry of a stage.
+#[track_caller]
+pub fn stage<'a>(document: &'a Value, name: &str) -> &'a Value {
+    let stages = document["stages"].as_array();
+    let found = stages.and_then(|stages| stages.iter().find(|stage| stage["name"] == name));
+    found.unwrap_or_else(|| panic!("no stage {name} in {document:#}"))
+}
+
+/// (stage, status), in the document's order.
+pub fn statuses<'a>(document: &'a Value) -> Vec<(&'a str, &'a str)> {
+    let stages = document["stages"].as_array().into_iter().flatten();
+    let text = |value: &'a Value| value.as_str().unwrap_or_default();
+    stages
+        .map(|stage| (text(&stage["name"]), text(&stage["status"])))
+        .collect()
+}
+
+/// The digest of every artifact, by stage and name.
+pub fn digests(document: &Value) -> BTreeMap<(String, String), String> {
+    let mut digests = BTreeMap::new();
+    for stage in document["stages"].as_array().into_iter().flatten() {
+        let name = stage["name"].as_str().expect("a stage has a name");
+        let outputs = stage["outputs"].as_object().expect("outputs are a table");
+        for (artifact, output) in outputs {
+            let digest = output["digest"].as_str().expect("an artifact has a digest");
+            digests.insert((name.into(), artifact.clone()), digest.into());
+        }
+    }
+    digests
+}
+
+/// Where an artifact lies.
+#[track_caller]
+pub fn artifact(document: &Value, stage_name: &str, name: &str) -> PathBuf {
+    let path = stage(document, stage_name)["outputs"][name]["path"].as_str();
+    PathBuf::from(path.unwrap_or_else(|| panic!("no {stage_name} {name} in {document:#}")))
+}
+
+/// The kinds of all results that the test's store holds, sorted.
+pub fn kinds_in_store(test: &Test) -> Vec<String> {
+    let actions = std::fs::read_dir(test.folder().join(".pipeline/actions/v1"));
+    let mut kinds: Vec<String> = actions
+        .into_iter()
+        .flatten()
+        .map(|entry| {
+            let bytes = std::fs::read(entry.expect("an entry").path()).expect("an action");
+            let action: Value = serde_json::from_slice(&bytes).expect("an action is JSON");
+            let kind = action["fingerprint"]["kind"].as_str();
+            kind.expect("a fingerprint has a kind").to_string()
+        })
+        .collect();
+    kinds.sort();
+    kinds
+}

@@ -1,0 +1,216 @@
+//! The main job, end to end, on a small cohort: `recipes/finetune.toml`.
+
+use std::collections::BTreeMap;
+use std::sync::LazyLock;
+
+use serde_json::Value;
+
+use crate::document::{digests, kinds_in_store, repository, stage, statuses};
+use crate::harness::{Outcome, Test};
+use crate::running::{Running, wait_until_under_way};
+
+const STAGES: [(&str, &str, &[&str]); 7] = [
+    ("events", "data", &["events", "stays", "variables"]),
+    ("pretrain", "pretrain", &["checkpoint", "history"]),
+    ("weights", "import", &["audit", "weights"]),
+    ("frozen", "freeze", &["audit", "weights"]),
+    ("classifier:features", "features", &["features"]),
+    ("classifier", "finetune", &["history", "weights"]),
+    ("test", "evaluate", &["metrics", "predictions"]),
+];
+
+/// The main job on 160 stays: two epochs, so that pretraining can be disturbed.
+fn arguments<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    static RECIPE: LazyLock<String> = LazyLock::new(|| repository("recipes/finetune.toml"));
+    let mut arguments = vec!["run", RECIPE.as_str(), "--format", "json"];
+    arguments.extend([
+        "--set",
+        "vars.stays=160",
+        "--set",
+        "stages.pretrain.epochs=2",
+    ]);
+    arguments.extend(more);
+    arguments
+}
+
+fn main_job(test: &mut Test, more: &[&str]) -> Outcome {
+    test.run_with(arguments(more))
+}
+
+/// Artifacts of a run that nobody disturbed, on one thread.
+static UNDISTURBED: LazyLock<BTreeMap<(String, String), String>> = LazyLock::new(|| {
+    let outcome = main_job(&mut Test::new(), &["--threads", "1"]).success();
+    digests(&outcome.json())
+});
+
+fn all(status: &'static str) -> Vec<(&'static str, &'static str)> {
+    STAGES.iter().map(|(name, ..)| (*name, status)).collect()
+}
+
+#[track_caller]
+fn assert_undisturbed(document: &Value) {
+    assert_eq!(document["status"], "done", "{document:#}");
+    assert_eq!(digests(document), *UNDISTURBED);
+}
+
+#[test]
+fn the_main_job_runs_to_its_end_and_says_what_it_made() {
+    let mut test = Test::new();
+    let document = main_job(&mut test, &[]).success().json();
+    assert_eq!(document["recipe"], "finetune");
+    assert_eq!(document["status"], "done");
+    assert!(document["run"].is_string());
+    assert_eq!(statuses(&document), all("executed"));
+    for (name, kind, artifacts) in STAGES {
+        let stage = stage(&document, name);
+        assert_eq!(stage["kind"], kind);
+        assert_eq!(stage["key"].as_str().map(str::len), Some(64), "{name}");
+        assert!(stage["seconds"].is_f64(), "{name}");
+        let outputs = stage["outputs"].as_object().expect("a table");
+        assert_eq!(outputs.keys().collect::<Vec<_>>(), artifacts, "{name}");
+        for (artifact, output) in outputs {
+            let path = output["path"].as_str().expect("a path");
+            let bytes = std::fs::read(path).expect("the artifact is there");
+            assert_eq!(output["bytes"], bytes.len(), "{name} {artifact}");
+            let digest = blake3::hash(&bytes).to_hex().to_string();
+            assert_eq!(output["digest"], digest, "{name} {artifact}");
+        }
+    }
+
+    let metrics = &stage(&document, "test")["metrics"];
+    for name in ["auroc", "average_precision", "brier"] {
+        let value = metrics[name].as_f64().expect(name);
+        assert!((0.0..=1.0).contains(&value), "{name} {value}");
+    }
+    let counted = &stage(&document, "events")["metrics"];
+    assert_eq!(metrics["n"], counted["test.stays"]);
+    assert_eq!(metrics["positives"], counted["test.positives"]);
+    assert!(metrics["positives"].as_u64() > Some(0));
+    let imported = &stage(&document, "weights")["metrics"];
+    assert!(imported["loaded"].as_u64() > Some(0));
+    let proved = &stage(&document, "classifier")["metrics"]["frozen_parameters_verified"];
+    assert_eq!(*proved, imported["loaded"]);
+}
+
+#[test]
+fn the_second_run_executes_nothing() {
+    let mut test = Test::new();
+    let first = main_job(&mut test, &[]).success().json();
+    let second = main_job(&mut test, &[]).success();
+    let (second, stderr) = (second.json(), second.stderr);
+    assert_eq!(statuses(&second), all("cached"));
+    assert_eq!(digests(&second), digests(&first));
+    for (name, ..) in STAGES {
+        assert!(stderr.contains(&format!("{name}: cached\n")), "{stderr}");
+    }
+    assert!(!stderr.contains("started"), "{stderr}");
+}
+
+#[test]
+fn neither_threads_nor_jobs_nor_the_place_of_the_store_change_a_byte() {
+    for more in [
+        ["--threads", "2", "--jobs", "1"],
+        ["--threads", "2", "--jobs", "2"],
+    ] {
+        let document = main_job(&mut Test::new(), &more).success().json();
+        assert_eq!(statuses(&document), all("executed"));
+        assert_undisturbed(&document);
+    }
+}
+
+#[test]
+fn a_changed_setting_runs_only_what_depends_on_it() {
+    let mut test = Test::new();
+    let before = main_job(&mut test, &[]).success().json();
+    let lr = ["--set", "stages.classifier.optimizer.lr=3e-4"];
+    let after = main_job(&mut test, &lr).success().json();
+    let executed: Vec<&str> = statuses(&after)
+        .into_iter()
+        .filter(|(_, status)| *status == "executed")
+        .map(|(name, _)| name)
+        .collect();
+    assert_eq!(executed, ["classifier", "test"]);
+    let of = |document: &Value| digests(document)[&("classifier".into(), "weights".into())].clone();
+    assert_ne!(of(&before), of(&after), "the setting has an effect");
+    let back = main_job(&mut test, &[]).success().json();
+    assert_eq!(statuses(&back), all("cached"));
+}
+
+/// Starts the main job and returns while it is pretraining.
+fn pretraining(test: &Test) -> Running {
+    let running = Running::start(test);
+    wait_until_under_way(test, "pretrain");
+    running
+}
+
+#[track_caller]
+fn assert_goes_on_to_the_same_end(test: &mut Test) {
+    assert_eq!(kinds_in_store(test), ["data"], "nothing by halves");
+    let document = main_job(test, &[]).success().json();
+    assert_eq!(
+        statuses(&document)[..2],
+        [("events", "cached"), ("pretrain", "executed")]
+    );
+    assert_undisturbed(&document);
+}
+
+#[test]
+fn a_run_that_was_killed_is_taken_up_without_any_clean_up() {
+    let mut test = Test::new().args(arguments(&[]));
+    let running = pretraining(&test);
+    running.signal(libc::SIGKILL);
+    assert_eq!(running.finish().code, None, "a signal ended it");
+    assert_goes_on_to_the_same_end(&mut test);
+}
+
+#[test]
+fn ctrl_c_exits_130_and_the_same_command_goes_on() {
+    let mut test = Test::new().args(arguments(&[]));
+    let running = pretraining(&test);
+    running.signal(libc::SIGINT);
+    let outcome = running.finish().failure(130);
+    let document = outcome.json();
+    assert_eq!(document["status"], "interrupted");
+    assert_eq!(stage(&document, "events")["status"], "executed");
+    assert_eq!(
+        stage(&document, "pretrain")["outputs"],
+        serde_json::json!({})
+    );
+    assert_eq!(stage(&document, "test")["status"], "skipped");
+    assert_goes_on_to_the_same_end(&mut test);
+}
+
+/// Every stage was executed by exactly one of two runs, and both have the same artifacts.
+#[track_caller]
+fn assert_shared(one: &Value, other: &Value) {
+    for (one, other) in statuses(one).into_iter().zip(statuses(other)) {
+        let mut both = [one.1, other.1];
+        both.sort_unstable();
+        assert_eq!(both, ["cached", "executed"], "{}", one.0);
+    }
+    assert_undisturbed(one);
+    assert_undisturbed(other);
+}
+
+#[test]
+fn of_two_processes_at_once_each_stage_is_executed_by_one() {
+    let test = Test::new().args(arguments(&[]));
+    let (one, other) = (Running::start(&test), Running::start(&test));
+    let (one, other) = (one.finish().success(), other.finish().success());
+    assert_shared(&one.json(), &other.json());
+}
+
+#[test]
+fn who_needs_what_another_process_is_making_waits_for_it() {
+    let test = Test::new().args(arguments(&[]));
+    let one = pretraining(&test);
+    one.signal(libc::SIGSTOP);
+    let mut other = Running::start(&test);
+    other.until_stderr_has("pretrain: waiting");
+    one.signal(libc::SIGCONT);
+    let (one, other) = (one.finish().success(), other.finish().success());
+    let (one, other) = (one.json(), other.json());
+    assert_eq!(stage(&one, "pretrain")["status"], "executed");
+    assert_eq!(stage(&other, "pretrain")["status"], "cached");
+    assert_shared(&one, &other);
+}

@@ -1,0 +1,198 @@
+//! Recipes that are wrong: exit 2 with file, line and excerpt, all mistakes at once, and nothing runs.
+
+use crate::document::repository;
+use crate::harness::{Outcome, Test};
+
+/// The main job's recipe with pieces replaced.
+fn recipe(changes: &[(&str, &str)]) -> String {
+    let path = repository("recipes/finetune.toml");
+    let mut text = std::fs::read_to_string(path).expect("the recipe is shipped");
+    for (from, to) in changes {
+        assert_eq!(text.matches(from).count(), 1, "{from}");
+        text = text.replace(from, to);
+    }
+    text
+}
+
+/// The line on which this stands.
+fn line_of(text: &str, fragment: &str) -> usize {
+    let before = text.find(fragment).expect("it is in the recipe");
+    1 + text[..before].matches('\n').count()
+}
+
+/// Every command that would use the recipe refuses it.
+#[track_caller]
+fn refused(text: &str) -> Outcome {
+    let mut test = Test::new().recipe(text);
+    for command in ["check", "plan", "outputs"] {
+        test.run_with([command, "recipe.toml"])
+            .failure(2)
+            .stdout_is("");
+    }
+    let outcome = test
+        .run_with(["run", "recipe.toml"])
+        .failure(2)
+        .stdout_is("");
+    assert!(!test.folder().join(".pipeline").exists(), "nothing ran");
+    outcome
+}
+
+/// Replaces `from` by `to`; the message says `what`, with the place of `to` and its line.
+#[track_caller]
+fn assert_shown(changes: &[(&str, &str)], place: &str, what: &[&str]) {
+    let text = recipe(changes);
+    let mut outcome = refused(&text);
+    let line = line_of(&text, place);
+    outcome = outcome.stderr_has(&format!("recipe.toml:{line}:"));
+    let excerpt = text.lines().nth(line - 1).expect("the line is there");
+    outcome = outcome.stderr_has(excerpt);
+    for what in what {
+        outcome = outcome.stderr_has(what);
+    }
+}
+
+#[test]
+fn an_unknown_key_is_shown_with_the_right_one() {
+    let change = (
+        "early_stopping = { patience = 15 }",
+        "early_stoping = { patience = 15 }",
+    );
+    let what = [
+        "unknown key `early_stoping`",
+        "did you mean `early_stopping`?",
+    ];
+    assert_shown(&[change], change.1, &what);
+}
+
+#[test]
+fn a_wrong_type_is_shown() {
+    let change = ("epochs = 60", "epochs = \"many\"");
+    assert_shown(
+        &[change],
+        change.1,
+        &["stages.classifier.epochs", "an integer"],
+    );
+}
+
+#[test]
+fn a_value_out_of_range_is_shown() {
+    let change = ("epochs = 4", "epochs = 0");
+    assert_shown(
+        &[change],
+        change.1,
+        &["`stages.pretrain.epochs` must be at least 1, not 0"],
+    );
+}
+
+#[test]
+fn a_stage_that_is_not_there_is_shown_with_the_nearest() {
+    let change = ("from = \"pretrain\"", "from = \"pretrian\"");
+    let what = [
+        "stages.weights.from",
+        "no such stage",
+        "did you mean `pretrain`?",
+    ];
+    assert_shown(&[change], change.1, &what);
+}
+
+#[test]
+fn a_stage_of_the_wrong_kind_is_shown_with_those_that_fit() {
+    let change = ("model = \"frozen\"", "model = \"pretrain\"");
+    let what = [
+        "stages.classifier.model",
+        "of kind `pretrain`",
+        "`frozen` would fit",
+    ];
+    assert_shown(&[change], change.1, &what);
+}
+
+#[test]
+fn a_ring_is_shown_with_every_stage_in_it() {
+    let changes = [
+        ("from = \"pretrain\"", "from = \"classifier\""),
+        ("ignore = [\"decoder.*\"]", "ignore = []"),
+    ];
+    let turned: Vec<String> = (0..3)
+        .map(|start| {
+            let stages = ["weights", "classifier", "frozen"];
+            let way: Vec<&str> = (0..4).map(|step| stages[(start + step) % 3]).collect();
+            way.join(" → ")
+        })
+        .collect();
+    let text = recipe(&changes);
+    let outcome = refused(&text).stderr_has("stages that need each other: ");
+    assert!(
+        turned.iter().any(|way| outcome.stderr.contains(way)),
+        "{outcome}"
+    );
+    for place in [
+        "from = \"classifier\"",
+        "model = \"weights\"",
+        "model = \"frozen\"",
+    ] {
+        let line = line_of(&text, place);
+        let number = format!("{line} │ {place}");
+        assert!(outcome.stderr.contains(&number), "no {number}{outcome}");
+    }
+}
+
+#[test]
+fn a_variable_that_is_not_there_is_shown() {
+    let change = ("${vars.stays}", "${vars.stay}");
+    assert_shown(&[change], change.1, &["vars.stay", "did you mean"]);
+}
+
+#[test]
+fn a_recipe_that_is_no_toml_is_shown_where_it_breaks() {
+    let change = ("epochs = 4", "epochs = = 4");
+    assert_shown(&[change], change.1, &[]);
+}
+
+#[test]
+fn a_finetuning_of_backbone_parameters_is_refused_and_they_are_named() {
+    let freeze = "trainable = [\"cls_head.*\"]";
+    let text = recipe(&[(
+        freeze,
+        "trainable = [\"cls_head.*\", \"post_transformer_norm.*\"]",
+    )]);
+    refused(&text)
+        .stderr_has("stages.frozen.trainable opens 2 parameters of the backbone")
+        .stderr_has("stages.classifier trains the head alone")
+        .stderr_has("post_transformer_norm.bias, post_transformer_norm.weight")
+        .stderr_has("keep `trainable` within cls_head.*");
+}
+
+#[test]
+fn an_override_that_fits_nothing_is_refused() {
+    let recipe = repository("recipes/finetune.toml");
+    let test = Test::new().args(["run", &recipe, "--set", "stages.pretrain.epoch=2"]);
+    let outcome = test.run().failure(2).stdout_is("");
+    outcome
+        .stderr_has("epoch")
+        .stderr_has("did you mean `epochs`?");
+    assert!(!test.folder().join(".pipeline").exists());
+}
+
+#[test]
+fn all_mistakes_are_shown_at_once() {
+    let changes = [
+        ("heads = 2\ninducing", "head = 2\ninducing"),
+        (
+            "split = { ratio = [0.7, 0.1, 0.2] }",
+            "split = { ratio = [0.7, 0.1, 0.3] }",
+        ),
+        ("epochs = 4", "epochs = 4.5"),
+        ("from = \"pretrain\"", "from = \"pretraining\""),
+        ("model = \"frozen\"", "model = \"events\""),
+        ("split = \"test\"", "split = \"tset\""),
+    ];
+    let text = recipe(&changes);
+    let mut outcome = refused(&text);
+    let shown = outcome.stderr.matches("error: ").count();
+    assert_eq!(shown, changes.len(), "{outcome}");
+    for (_, place) in changes {
+        let place = place.lines().next().expect("a line");
+        let number = format!("recipe.toml:{}:", line_of(&text, place));
+        outcome = outcome.stderr_has(&number).stderr_has(place);
+    }
+}

@@ -1,0 +1,121 @@
+//! Every recipe that is shipped.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::document::{repository, stage};
+use crate::harness::Test;
+use crate::physionet_layout;
+
+/// The shipped recipes: file name and text.
+fn recipes() -> BTreeMap<String, String> {
+    let folder = std::fs::read_dir(repository("recipes")).expect("recipes are shipped");
+    let paths = folder.map(|entry| entry.expect("an entry").path());
+    let is_recipe = |path: &PathBuf| {
+        path.extension()
+            .is_some_and(|extension| extension == "toml")
+    };
+    let recipes: BTreeMap<_, _> = paths
+        .filter(is_recipe)
+        .map(|path| {
+            let name = path
+                .file_name()
+                .expect("a name")
+                .to_string_lossy()
+                .into_owned();
+            (
+                name,
+                std::fs::read_to_string(path).expect("a recipe is text"),
+            )
+        })
+        .collect();
+    assert!(recipes.contains_key("finetune.toml"), "{recipes:?}");
+    recipes
+}
+
+/// A folder whose PhysioNet data are the made-up ones.
+fn test() -> Test {
+    physionet_layout::point_at(physionet_layout::write(Test::new()))
+}
+
+#[test]
+fn every_shipped_recipe_is_sound() {
+    let mut test = test();
+    for name in recipes().into_keys() {
+        let path = repository(&format!("recipes/{name}"));
+        let outcome = test.run_with(["check", &path]).success();
+        outcome.stdout_has(&format!("ok {path}: ")).stderr_is("");
+    }
+}
+
+#[test]
+fn every_shipped_recipe_can_be_planned() {
+    let mut test = test();
+    for name in recipes().into_keys() {
+        let path = repository(&format!("recipes/{name}"));
+        let plan = test.run_with(["plan", &path, "--format", "json"]);
+        let plan = plan.success().json();
+        assert_eq!(plan["recipe"], name.trim_end_matches(".toml"));
+        let stages = plan["stages"].as_array().expect("stages");
+        assert!(!stages.is_empty(), "{name}");
+        for stage in stages {
+            let status = stage["status"].as_str();
+            assert!(matches!(status, Some("run" | "may-run")), "{name}: {stage}");
+        }
+    }
+}
+
+#[test]
+fn every_shipped_recipe_is_in_the_readme_or_the_base_of_one_that_is() {
+    let readme = std::fs::read_to_string(repository("README.md")).expect("a README");
+    let in_table = |name: &str| {
+        let entry = format!("| [`{name}`](recipes/{name}) |");
+        readme.lines().any(|line| line.starts_with(&entry))
+    };
+    let recipes = recipes();
+    for name in recipes.keys() {
+        let extends = |text: &String| {
+            let mut lines = text.lines();
+            lines.any(|line| line.starts_with("extends") && line.contains(&format!("\"{name}\"")))
+        };
+        let mut extending = recipes.iter().filter(|(_, text)| extends(text));
+        let is_known = in_table(name) || extending.any(|(other, _)| in_table(other));
+        assert!(is_known, "recipes/{name} is not in the README");
+    }
+}
+
+#[test]
+fn the_physionet_recipe_reads_a_small_cohort_and_counts_what_it_left_out() {
+    let mut test = test();
+    let recipe = repository("recipes/physionet2012.toml");
+    let document = test.run_with(["run", &recipe, "events", "--format", "json"]);
+    let document = document.success().json();
+    let metrics = &stage(&document, "events")["metrics"];
+    let counts = [
+        ("source_stays", 12),
+        ("source_rows", 12 * 12),
+        ("train.stays", 6),
+        ("validation.stays", 2),
+        ("test.stays", 4),
+        ("train.positives", 2),
+        ("validation.positives", 1),
+        ("test.positives", 1),
+        ("missing_markers", 6),
+        ("events_outside_window", 12),
+        ("variables", 8),
+        // Ten events a stay, less the missing heights.
+        ("train.events", 57),
+        ("validation.events", 19),
+        ("test.events", 38),
+        // The minutes 0, 7, 90, 1215 and 2879.
+        ("train.sets", 30),
+        ("stays_without_label", 0),
+        ("unused_splits", 0),
+        ("unused_labels", 0),
+    ];
+    for (name, count) in counts {
+        assert_eq!(metrics[name], Value::from(count), "{name}");
+    }
+}
