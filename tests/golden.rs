@@ -4,33 +4,29 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use candle_core::{Device, Tensor, Var};
-use pipeline::checkpoint::FloatTensor;
 use pipeline::data::dataset::{Dataset, Split, Stay};
 use pipeline::model::batch::Batch;
-use pipeline::model::config::{ClassifierConfig, ModelConfig, ModelMode};
+use pipeline::model::config::{ClassifierConfig, ModelConfig, ModelMode, ValueEncoding};
 use pipeline::model::noise::Noise;
 use pipeline::model::parameter::{ParameterSource, Parameters};
 use pipeline::model::seqsetvae::{
     ClassifierModel, PretrainModel, gradient_free_parameters, parameter_specs,
 };
 
-use pipeline::train::HostParameters;
-use pipeline::train::config::{AdamW, HeadSettings, Loss, SelectionMetric};
-use pipeline::train::head::{HeadTrainer, LabelledFeatures};
-use pipeline::train::loss::classification_loss;
+use pipeline::train::{initial_parameters, to_device};
 
-type TestResult = Result<(), Box<dyn std::error::Error>>;
+pub type TestResult = Result<(), Box<dyn std::error::Error>>;
 
-const STAYS: usize = 3;
+pub const STAYS: usize = 3;
 
-fn tensors(name: &str) -> HashMap<String, Tensor> {
+pub fn tensors(name: &str) -> HashMap<String, Tensor> {
     let path = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures/seqsetvae-small")
         .join(name);
     candle_core::safetensors::load(path, &Device::Cpu).expect("a fixture that loads")
 }
 
-fn config() -> ModelConfig {
+pub fn config() -> ModelConfig {
     ModelConfig {
         input_dim: 12,
         reduced_dim: 8,
@@ -46,14 +42,14 @@ fn config() -> ModelConfig {
     }
 }
 
-fn numbers(tensor: &Tensor) -> Vec<f32> {
+pub fn numbers(tensor: &Tensor) -> Vec<f32> {
     tensor
         .flatten_all()
         .and_then(|flat| flat.to_vec1::<f32>())
         .expect("f32 numbers")
 }
 
-fn assert_within(name: &str, ours: &Tensor, golden: &Tensor, tolerance: f32) {
+pub fn assert_within(name: &str, ours: &Tensor, golden: &Tensor, tolerance: f32) {
     let (ours, golden) = (numbers(ours), numbers(golden));
     assert_eq!(ours.len(), golden.len(), "{name}");
     let worst = ours
@@ -318,96 +314,37 @@ fn a_batch_gives_what_its_stays_give_alone() -> TestResult {
     Ok(())
 }
 
+/// The reference's encoding loses a variable whose value is 0; the affine one keeps it.
 #[test]
-fn losses_give_the_references_numbers() -> TestResult {
-    let golden = tensors("finetune.golden.safetensors");
-    let labels: Vec<u32> = golden["focal.targets"]
-        .to_vec1::<i64>()?
-        .into_iter()
-        .map(|label| label as u32)
-        .collect();
-    for (loss, name) in [
-        (
-            Loss::Focal {
-                alpha: 0.25,
-                gamma: 2.0,
-            },
-            "focal.loss",
-        ),
-        (
-            Loss::CrossEntropy {
-                label_smoothing: 0.1,
-            },
-            "ce_smooth0.1.loss",
-        ),
-    ] {
-        let ours = classification_loss(&golden["focal.logits"], &labels, &loss)?;
-        assert_within(name, &ours, &golden[name], 1e-5);
-    }
-    Ok(())
-}
-
-#[test]
-fn twenty_head_steps_give_the_references_losses_and_weights() -> TestResult {
-    let golden = tensors("finetune.golden.safetensors");
-    let weights = tensors("finetune.weights.safetensors");
-    let settings = HeadSettings {
-        epochs: 20,
-        batch_size: 3,
-        loss: Loss::Focal {
-            alpha: 0.25,
-            gamma: 2.0,
-        },
-        optimizer: AdamW {
-            lr: 1e-3,
-            betas: [0.9, 0.98],
-            eps: 1e-8,
-            weight_decay: 0.01,
-        },
-        clip_norm: 0.5,
-        dropout: [0.0; 3],
-        select: SelectionMetric::Loss,
-        early_stopping: None,
-    };
-    let parameters: HostParameters = weights
-        .iter()
-        .filter(|(name, _)| name.starts_with("cls_head."))
-        .map(|(name, tensor)| {
-            let shape = tensor.dims().to_vec();
-            (
-                name.clone(),
-                FloatTensor {
-                    shape,
-                    values: numbers(tensor),
-                },
-            )
-        })
-        .collect();
-    let trainable: Vec<String> = parameters.keys().cloned().collect();
-    let mut trainer = HeadTrainer::new(&config(), &parameters, &trainable, &settings, 0)?;
-    let rows: Vec<Tensor> = (0..STAYS)
-        .map(|stay| golden[&format!("classification_only.{stay}.features")].unsqueeze(0))
-        .collect::<candle_core::Result<_>>()?;
-    let labels = golden["train.labels"].to_vec1::<i64>()?;
-    let batch = LabelledFeatures {
-        features: Tensor::cat(&rows, 0)?,
-        labels: labels.into_iter().map(|label| label as u32).collect(),
-    };
-    for (step, loss) in golden["train.losses"]
-        .to_vec1::<f64>()?
-        .into_iter()
-        .enumerate()
-    {
-        let ours = trainer.step(&batch)?;
-        assert!(
-            (ours - loss).abs() < 1e-5,
-            "step {step}: {ours} is not {loss}"
-        );
-    }
-    for (name, FloatTensor { shape, values }) in trainer.parameters()? {
-        let ours = Tensor::from_vec(values, shape, &Device::Cpu)?;
-        let name = format!("train.final.{name}");
-        assert_within(&name, &ours, &golden[&name], 1e-4);
-    }
+fn the_affine_encoding_keeps_a_variable_of_value_zero() -> TestResult {
+    let mut dataset = dataset(&tensors("pretrain.golden.safetensors"));
+    dataset.event_value.fill(0.0);
+    let features =
+        |value_encoding, variable: u32| -> Result<Vec<f32>, Box<dyn std::error::Error>> {
+            let mut dataset = dataset.clone();
+            dataset.event_variable.fill(variable);
+            let config = ModelConfig {
+                value_encoding,
+                ..config()
+            };
+            let specs = parameter_specs(&config, ModelMode::Classifier)?;
+            let parameters = to_device(&initial_parameters(&specs, 1), &Device::Cpu)?;
+            let model = ClassifierModel::new(&ParameterSource::given(&parameters), &config)?;
+            let batch = Batch::new(&dataset, &[1], &Device::Cpu)?;
+            Ok(numbers(
+                &model
+                    .backbone
+                    .forward(&batch, &embeddings(&dataset)?)?
+                    .features,
+            ))
+        };
+    assert_eq!(
+        features(ValueEncoding::Scale, 0)?,
+        features(ValueEncoding::Scale, 5)?
+    );
+    assert_ne!(
+        features(ValueEncoding::Affine, 0)?,
+        features(ValueEncoding::Affine, 5)?
+    );
     Ok(())
 }

@@ -6,6 +6,7 @@ mod data_errors;
 mod document;
 mod fingerprints;
 mod golden;
+mod golden_head;
 mod harness;
 mod import_audit;
 mod main_job;

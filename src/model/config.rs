@@ -10,31 +10,31 @@ pub struct ModelConfig {
     /// The model family.
     pub kind: ModelKind,
     /// Numbers in the embedding of a variable.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 16384))]
     pub input_dim: usize,
     /// Numbers an embedding is reduced to before it meets its value.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 16384))]
     pub reduced_dim: usize,
     /// Numbers in the latent of a set, and the width of the transformer.
-    #[schemars(range(min = 4))]
+    #[schemars(range(min = 4, max = 16384))]
     pub latent_dim: usize,
     /// Attention blocks in the set encoder and in the decoder.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 16))]
     pub levels: usize,
     /// Heads of the set attention; must divide `latent_dim`.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 256))]
     pub heads: usize,
     /// Inducing points of an induced set attention block.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 4096))]
     pub inducing_points: usize,
     /// Width of the transformer's feed-forward layer.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 65536))]
     pub ff_dim: usize,
     /// Heads of the causal transformer; must divide `latent_dim`.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 256))]
     pub transformer_heads: usize,
     /// Layers of the causal transformer.
-    #[schemars(range(min = 1))]
+    #[schemars(range(min = 1, max = 128))]
     pub transformer_layers: usize,
     /// How a value enters its event's vector.
     pub value_encoding: ValueEncoding,
@@ -88,7 +88,7 @@ pub struct ClassifierConfig {
     /// How the transformer's outputs become one vector.
     pub pooling: Pooling,
     /// Classes of the label.
-    #[schemars(range(min = 2))]
+    #[schemars(range(min = 2, max = 1000))]
     pub num_classes: usize,
 }
 

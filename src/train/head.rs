@@ -4,6 +4,7 @@ use candle_core::{Device, Tensor, Var};
 
 use super::adamw::AdamWState;
 use super::config::{HeadSettings, SelectionMetric};
+use super::early_stopping::Patience;
 use super::gradients::{Gradients, Variables, variables_to_host};
 use super::history::History;
 use super::loss::{classification_loss, log_softmax};
@@ -164,7 +165,32 @@ pub fn positive_scores(logits: &Tensor) -> Result<Vec<f64>, Error> {
     Ok(probabilities.into_iter().map(f64::from).collect())
 }
 
+impl std::fmt::Display for HeadValidation {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self.auroc {
+            Some(auroc) => write!(formatter, " · AUROC {auroc:.4}"),
+            None => write!(formatter, " · validation loss {:.4}", self.loss),
+        }
+    }
+}
+
 impl HeadValidation {
+    fn history_row(
+        &self,
+        epoch: usize,
+        step: u64,
+        train_loss: f64,
+    ) -> Vec<(&'static str, Option<f64>)> {
+        vec![
+            ("epoch", Some(epoch as f64)),
+            ("step", Some(step as f64)),
+            ("train_loss", Some(train_loss)),
+            ("validation_loss", Some(self.loss)),
+            ("validation_auroc", self.auroc),
+            ("validation_average_precision", self.average_precision),
+        ]
+    }
+
     /// The metric to select by, turned so that more is better.
     fn score(&self, select: SelectionMetric) -> Result<f64, Error> {
         let (name, score) = match select {
@@ -190,10 +216,9 @@ pub fn train_head(
     let settings = trainer.settings;
     let rows = train.labels.len();
     let order = Stream::new(seed, "order of stays");
-    let total = (settings.epochs * rows) as u64;
+    let mut patience = Patience::new(settings.early_stopping.as_ref());
     let mut history = History::default();
     let mut best: Option<(f64, TrainedHead)> = None;
-    let mut since_improvement = 0;
     for epoch in 1..=settings.epochs {
         if watch.is_interrupted() {
             return Err(Error::Interrupted);
@@ -202,54 +227,28 @@ pub fn train_head(
         order.at(&[epoch as u64]).shuffle(&mut stays);
         let loss = train_epoch(&mut trainer, train, &stays)?;
         let now = trainer.validate(validation)?;
-        history.push(vec![
-            ("epoch", Some(epoch as f64)),
-            ("step", Some(trainer.step as f64)),
-            ("train_loss", Some(loss)),
-            ("validation_loss", Some(now.loss)),
-            ("validation_auroc", now.auroc),
-            ("validation_average_precision", now.average_precision),
-        ]);
-        let shown = now
-            .auroc
-            .map_or_else(String::new, |auroc| format!(" · AUROC {auroc:.4}"));
-        let message = format!("epoch {epoch}/{} · loss {loss:.4}{shown}", settings.epochs);
-        watch.progress((epoch * rows) as u64, total, message);
+        history.push(now.history_row(epoch, trainer.step, loss));
+        let message = format!("epoch {epoch}/{} · loss {loss:.4}{now}", settings.epochs);
+        let total = settings.epochs * rows;
+        watch.progress((epoch * rows) as u64, total as u64, message);
         let score = now.score(settings.select)?;
-        let min_delta = settings
-            .early_stopping
-            .as_ref()
-            .map_or(0.0, |stop| stop.min_delta);
-        let significant = best
-            .as_ref()
-            .is_none_or(|(before, _)| score > before + min_delta);
         if best.as_ref().is_none_or(|(before, _)| score > *before) {
-            let parameters = trainer.parameters()?;
             let head = TrainedHead {
-                parameters,
+                parameters: trainer.parameters()?,
                 history: History::default(),
                 best_epoch: epoch,
                 best: now,
             };
             best = Some((score, head));
         }
-        since_improvement = if significant {
-            0
-        } else {
-            since_improvement + 1
-        };
-        if settings
-            .early_stopping
-            .as_ref()
-            .is_some_and(|stop| since_improvement >= stop.patience)
-        {
+        if patience.runs_out(score) {
             break;
         }
     }
-    let Some((_, head)) = best else {
-        return Err(Error::stage("finetuning needs at least one epoch"));
-    };
-    Ok(TrainedHead { history, ..head })
+    match best {
+        Some((_, head)) => Ok(TrainedHead { history, ..head }),
+        None => Err(Error::stage("finetuning needs at least one epoch")),
+    }
 }
 
 /// One pass over the rows in the order of `stays`; returns the mean loss.

@@ -2,6 +2,7 @@
 
 pub mod adamw;
 pub mod config;
+pub mod early_stopping;
 pub mod gradients;
 pub mod head;
 pub mod history;

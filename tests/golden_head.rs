@@ -1,0 +1,104 @@
+//! Losses and the training of the head against golden numbers of the PyTorch reference.
+
+use candle_core::{Device, Tensor};
+use pipeline::checkpoint::FloatTensor;
+use pipeline::train::HostParameters;
+use pipeline::train::config::{AdamW, HeadSettings, Loss, SelectionMetric};
+use pipeline::train::head::{HeadTrainer, LabelledFeatures};
+use pipeline::train::loss::classification_loss;
+
+use crate::golden::{STAYS, TestResult, assert_within, config, numbers, tensors};
+
+#[test]
+fn losses_give_the_references_numbers() -> TestResult {
+    let golden = tensors("finetune.golden.safetensors");
+    let labels: Vec<u32> = golden["focal.targets"]
+        .to_vec1::<i64>()?
+        .into_iter()
+        .map(|label| label as u32)
+        .collect();
+    for (loss, name) in [
+        (
+            Loss::Focal {
+                alpha: 0.25,
+                gamma: 2.0,
+            },
+            "focal.loss",
+        ),
+        (
+            Loss::CrossEntropy {
+                label_smoothing: 0.1,
+            },
+            "ce_smooth0.1.loss",
+        ),
+    ] {
+        let ours = classification_loss(&golden["focal.logits"], &labels, &loss)?;
+        assert_within(name, &ours, &golden[name], 1e-5);
+    }
+    Ok(())
+}
+
+#[test]
+fn twenty_head_steps_give_the_references_losses_and_weights() -> TestResult {
+    let golden = tensors("finetune.golden.safetensors");
+    let weights = tensors("finetune.weights.safetensors");
+    let settings = HeadSettings {
+        epochs: 20,
+        batch_size: 3,
+        loss: Loss::Focal {
+            alpha: 0.25,
+            gamma: 2.0,
+        },
+        optimizer: AdamW {
+            lr: 1e-3,
+            betas: [0.9, 0.98],
+            eps: 1e-8,
+            weight_decay: 0.01,
+        },
+        clip_norm: 0.5,
+        dropout: [0.0; 3],
+        select: SelectionMetric::Loss,
+        early_stopping: None,
+    };
+    let parameters: HostParameters = weights
+        .iter()
+        .filter(|(name, _)| name.starts_with("cls_head."))
+        .map(|(name, tensor)| {
+            let shape = tensor.dims().to_vec();
+            (
+                name.clone(),
+                FloatTensor {
+                    shape,
+                    values: numbers(tensor),
+                },
+            )
+        })
+        .collect();
+    let trainable: Vec<String> = parameters.keys().cloned().collect();
+    let mut trainer = HeadTrainer::new(&config(), &parameters, &trainable, &settings, 0)?;
+    let rows: Vec<Tensor> = (0..STAYS)
+        .map(|stay| golden[&format!("classification_only.{stay}.features")].unsqueeze(0))
+        .collect::<candle_core::Result<_>>()?;
+    let labels = golden["train.labels"].to_vec1::<i64>()?;
+    let batch = LabelledFeatures {
+        features: Tensor::cat(&rows, 0)?,
+        labels: labels.into_iter().map(|label| label as u32).collect(),
+    };
+    for (step, loss) in golden["train.losses"]
+        .to_vec1::<f64>()?
+        .into_iter()
+        .enumerate()
+    {
+        let ours = trainer.step(&batch)?;
+        assert!(
+            (ours - loss).abs() < 1e-5,
+            "step {step}: {ours} is not {loss}"
+        );
+    }
+    for (name, FloatTensor { shape, values }) in trainer.parameters()? {
+        let ours = Tensor::from_vec(values, shape, &Device::Cpu)?;
+        let name = format!("train.final.{name}");
+        assert_within(&name, &ours, &golden[&name], 1e-4);
+    }
+    Ok(())
+}
