@@ -156,10 +156,10 @@ fn a_finetuning_of_backbone_parameters_is_refused_and_they_are_named() {
         "trainable = [\"cls_head.*\", \"post_transformer_norm.*\"]",
     )]);
     refused(&text)
-        .stderr_has("stages.frozen.trainable opens 2 parameters of the backbone")
-        .stderr_has("stages.classifier trains the head alone")
+        .stderr_has("stages.frozen.trainable.1 opens 2 of the backbone's parameters")
         .stderr_has("post_transformer_norm.bias, post_transformer_norm.weight")
-        .stderr_has("keep `trainable` within cls_head.*");
+        .stderr_has("recipe.toml:")
+        .stderr_has("finetuning trains the head alone: keep `trainable` within cls_head.*");
 }
 
 #[test]

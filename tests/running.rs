@@ -86,8 +86,7 @@ impl Drop for Running {
 pub fn wait_until_under_way(test: &Test, stage: &str) {
     let runs = test.folder().join(".pipeline/runs");
     let name = format!("\"name\":\"{stage}\"");
-    let is_progress =
-        |line: &str| line.contains("\"event\":\"stage-progress\"") && line.contains(&name);
+    let is_progress = |line: &str| line.contains("\"stage-progress\":{") && line.contains(&name);
     let start = Instant::now();
     while start.elapsed() < PATIENCE {
         let folders = std::fs::read_dir(&runs).into_iter().flatten().flatten();

@@ -22,7 +22,7 @@ impl Experiment {
     /// Reads the recipe at `path`, changed by `overrides`.
     pub fn load(path: &Path, overrides: &[Override]) -> Result<Self, Error> {
         let recipe = recipe::load(path, overrides)?;
-        let nodes = stages::nodes_of(&recipe)?;
+        let nodes = stages::nodes_of(&recipe);
         Ok(Experiment { recipe, nodes })
     }
 }

@@ -1,4 +1,4 @@
-//! Ctrl-C: the first asks the run to stop at the next checkpoint, the second ends the process.
+//! Ctrl-C: the first asks running stages to stop at their next step, the second ends the process.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -12,7 +12,7 @@ static FIRST: AtomicI64 = AtomicI64::new(0);
 const ECHO_MILLISECONDS: i64 = 300;
 
 const NOTICE: &[u8] =
-    b"\ninterrupting: a running stage writes its checkpoint first; once more stops at once\n";
+    b"\ninterrupting: running stages stop at their next step; once more ends at once\n";
 
 /// Listens for SIGINT and SIGTERM from now on; the flag is set by the first of them.
 pub fn listen() -> &'static AtomicBool {

@@ -61,6 +61,12 @@ impl Head {
     /// The prefix of its parameters' names.
     pub const PREFIX: &str = "cls_head";
 
+    /// Whether a parameter of this name belongs to the head.
+    pub fn owns(parameter: &str) -> bool {
+        let rest = parameter.strip_prefix(Self::PREFIX);
+        rest.is_some_and(|rest| rest.starts_with('.'))
+    }
+
     /// The head's layers from their parameters.
     pub fn new(source: &ParameterSource, config: &ModelConfig) -> Result<Self> {
         let width = config.latent_dim;

@@ -5,7 +5,9 @@ use super::stage_config::StageConfig;
 use super::tree::Node;
 use crate::checkpoint::Pattern;
 use crate::data::config::{DataConfig, Embeddings, Source, SplitRule};
-use crate::model::config::ModelConfig;
+use crate::model::classifier::Head;
+use crate::model::config::{ModelConfig, ModelMode};
+use crate::model::seqsetvae::parameter_specs;
 
 /// How far the shares of a split may be from a sum of 1.
 const RATIO_TOLERANCE: f64 = 1e-9;
@@ -51,7 +53,13 @@ pub fn check(
                 check.patterns("new", &stage.new);
                 check.patterns("ignore", &stage.ignore);
             }
-            StageConfig::Freeze(stage) => check.patterns("trainable", &stage.trainable),
+            StageConfig::Freeze(stage) => {
+                check.patterns("trainable", &stage.trainable);
+                let finetuned = stages.iter().any(|(_, other)| {
+                    matches!(other, StageConfig::Finetune(finetune) if finetune.model == *name)
+                });
+                check.trainable(&stage.trainable, model, finetuned);
+            }
             StageConfig::Evaluate(_) => {}
         }
     }
@@ -167,6 +175,49 @@ impl StageCheck<'_> {
                         "this pattern",
                     )
                     .help(Pattern::SYNTAX);
+                self.mistakes.push(mistake);
+            }
+        }
+    }
+
+    /// Finetuning trains the head on stored features, so only the head can be trainable there.
+    fn trainable(&mut self, patterns: &[String], model: Option<&ModelConfig>, finetuned: bool) {
+        let specs = model.and_then(|model| parameter_specs(model, ModelMode::Classifier).ok());
+        let specs = specs.unwrap_or_default();
+        let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
+        if names.is_empty() {
+            return;
+        }
+        let readable = |(index, text): (usize, &String)| Some((index, Pattern::new(text).ok()?));
+        for (index, pattern) in patterns.iter().enumerate().filter_map(readable) {
+            let matched = names.iter().filter(|name| pattern.matches(name));
+            let open: Vec<&str> = matched
+                .clone()
+                .filter(|name| !Head::owns(name))
+                .copied()
+                .collect();
+            let path = ["trainable", &index.to_string()];
+            if matched.count() == 0 {
+                let mistake = self
+                    .mistake(
+                        &path,
+                        "matches no parameter of the model",
+                        "matches nothing",
+                    )
+                    .help(format!("the head's parameters are {}.*", Head::PREFIX));
+                self.mistakes.push(mistake);
+            } else if finetuned && !open.is_empty() {
+                let problem = format!(
+                    "opens {} of the backbone's parameters: {}",
+                    open.len(),
+                    open.join(", ")
+                );
+                let mistake = self
+                    .mistake(&path, &problem, "not the head's")
+                    .help(format!(
+                        "finetuning trains the head alone: keep `trainable` within {}.*",
+                        Head::PREFIX
+                    ));
                 self.mistakes.push(mistake);
             }
         }

@@ -9,7 +9,7 @@ use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
 
 use super::data::{DATASET_ARTIFACTS, load_dataset};
-use super::features::{compute, is_head_parameter};
+use super::features::compute;
 use super::json::{as_json, write_json};
 use super::model_artifact::ModelArtifact;
 use super::stage::{Stage, StageContext, StageInput, StageOutput};
@@ -84,7 +84,7 @@ impl EvaluateStage {
         let head = artifact
             .parameters
             .iter()
-            .filter(|(name, _)| is_head_parameter(name))
+            .filter(|(name, _)| Head::owns(name))
             .map(|(name, tensor)| (name.clone(), tensor.clone()))
             .collect();
         let head = Head::new(

@@ -79,7 +79,7 @@ fn backbone(artifact: &ModelArtifact, device: &Device) -> Result<Backbone, Error
         .new
         .iter()
         .map(String::as_str)
-        .filter(|name| !is_head_parameter(name))
+        .filter(|name| !Head::owns(name))
         .collect();
     if !missing.is_empty() {
         return Err(Error::Audit {
@@ -95,12 +95,6 @@ fn backbone(artifact: &ModelArtifact, device: &Device) -> Result<Backbone, Error
         &ParameterSource::given(&parameters),
         &artifact.config,
     )?)
-}
-
-/// Whether a parameter belongs to the head.
-pub fn is_head_parameter(name: &str) -> bool {
-    name.strip_prefix(Head::PREFIX)
-        .is_some_and(|rest| rest.starts_with('.'))
 }
 
 fn embeddings(

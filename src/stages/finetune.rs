@@ -5,7 +5,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
 
-use super::features::is_head_parameter;
 use super::freeze::FreezeAudit;
 use super::json::{as_json, read_json};
 use super::model_artifact::ModelArtifact;
@@ -13,6 +12,7 @@ use super::stage::{Stage, StageContext, StageInput, StageOutput};
 use crate::data::dataset::Split;
 use crate::data::feature_table::FeatureTable;
 use crate::error::Error;
+use crate::model::classifier::Head;
 use crate::train::config::HeadSettings;
 use crate::train::head::{HeadTrainer, LabelledFeatures, train_head};
 use crate::train::{HostParameters, initial_parameters};
@@ -40,7 +40,7 @@ impl FinetuneStage {
         let loaded = artifact
             .parameters
             .iter()
-            .filter(|(name, _)| is_head_parameter(name));
+            .filter(|(name, _)| Head::owns(name));
         head.extend(loaded.map(|(name, tensor)| (name.clone(), tensor.clone())));
         Ok(head)
     }

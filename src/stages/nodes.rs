@@ -2,23 +2,20 @@
 
 use super::data::DataStage;
 use super::evaluate::{EvaluateStage, FeatureOrigin};
-use super::features::{FeaturesStage, is_head_parameter};
+use super::features::FeaturesStage;
 use super::finetune::FinetuneStage;
-use super::freeze::{FreezeStage, matching_parameters};
+use super::freeze::FreezeStage;
 use super::import::{ImportStage, WeightSource};
 use super::node::Node;
 use super::pretrain::PretrainStage;
 use super::stage::Stage;
 use crate::checkpoint::ImportRules;
-use crate::error::Error;
-use crate::model::config::ModelMode;
-use crate::model::seqsetvae::parameter_specs;
 use crate::recipe::Recipe;
 use crate::recipe::stage_config::{self as config, ImportFrom, StageConfig};
 use crate::train::config::{HeadSettings, PretrainSettings};
 
 /// The nodes of a recipe, in its order; a finetune stage is preceded by the node that computes its features.
-pub fn nodes_of(recipe: &Recipe) -> Result<Vec<Node>, Error> {
+pub fn nodes_of(recipe: &Recipe) -> Vec<Node> {
     let mut nodes = Vec::with_capacity(recipe.stages.len() + 1);
     for (name, stage) in &recipe.stages {
         let stage: Box<dyn Stage> = match stage {
@@ -34,7 +31,6 @@ pub fn nodes_of(recipe: &Recipe) -> Result<Vec<Node>, Error> {
                 max_trainable_fraction: stage.max_trainable_fraction,
             }),
             StageConfig::Finetune(stage) => {
-                require_frozen_backbone(recipe, name, stage)?;
                 let features = features_node(name);
                 nodes.push(Node {
                     name: features.clone(),
@@ -52,7 +48,7 @@ pub fn nodes_of(recipe: &Recipe) -> Result<Vec<Node>, Error> {
             stage,
         });
     }
-    Ok(nodes)
+    nodes
 }
 
 /// The name of the node that computes a finetune stage's features.
@@ -137,38 +133,4 @@ fn evaluate(recipe: &Recipe, stage: &config::EvaluateStage) -> EvaluateStage {
         split: stage.split,
         threshold: stage.threshold,
     }
-}
-
-/// Features can be stored only where no part of the backbone is trained.
-fn require_frozen_backbone(
-    recipe: &Recipe,
-    name: &str,
-    stage: &config::FinetuneStage,
-) -> Result<(), Error> {
-    let Some(StageConfig::Freeze(freeze)) = recipe.stage(&stage.model) else {
-        return Ok(());
-    };
-    let specs = parameter_specs(&recipe.model, ModelMode::Classifier)?;
-    let place = format!("stages.{}", stage.model);
-    let trainable =
-        matching_parameters(&specs, &freeze.trainable).map_err(|error| Error::Usage {
-            message: format!("{place}: {error}"),
-            hint: None,
-        })?;
-    let open: Vec<&str> = trainable
-        .iter()
-        .map(String::as_str)
-        .filter(|name| !is_head_parameter(name))
-        .collect();
-    if open.is_empty() {
-        return Ok(());
-    }
-    Err(Error::Usage {
-        message: format!(
-            "{place}.trainable opens {} parameters of the backbone, and stages.{name} trains the head alone: {}",
-            open.len(),
-            open.join(", ")
-        ),
-        hint: Some("keep `trainable` within cls_head.*".into()),
-    })
 }
