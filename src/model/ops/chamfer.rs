@@ -77,6 +77,7 @@ struct Nearest {
 }
 
 impl Nearest {
+    #[inline(always)]
     fn find(&mut self, n: usize, distance: impl Fn(usize, usize) -> f32) {
         self.of_row.clear();
         self.of_row.resize(n, (f32::INFINITY, 0));
