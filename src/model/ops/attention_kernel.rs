@@ -3,7 +3,7 @@
 //! The weights are computed again in the backward pass rather than stored: for sets of a few
 //! events that is cheaper than the memory.
 
-use super::attention::{Attention, Segment};
+use super::attention_pattern::{Attention, Segment};
 use super::cpu::{add_scaled, dot, exp_of_negative, vectorized};
 
 /// One query row of one segment.

@@ -5,6 +5,7 @@
 
 mod attention;
 mod attention_kernel;
+mod attention_pattern;
 mod chamfer;
 mod cpu;
 mod gelu;
@@ -15,7 +16,8 @@ mod segment_mean;
 #[cfg(test)]
 pub(crate) mod gradient_check;
 
-pub use attention::{Attention, AttentionDropout, attend};
+pub use attention::attend;
+pub use attention_pattern::{Attention, AttentionDropout, Segment};
 pub use chamfer::set_reconstruction_loss;
 pub use gelu::gelu;
 pub use layer_norm::layer_norm;
