@@ -18,7 +18,7 @@ use crate::physionet_layout::{self, FOLDER};
 const KEYS: [(&str, &str); 7] = [
     (
         "events",
-        "347a86d2db444ecb0f5a48142454d9aa30248650aa5203972de82cfab6a28e4e",
+        "7114666e1cde264b8d1ac646096c66db111c3907467e5786f3fdbe79b7d1e6e5",
     ),
     (
         "pretrain",
