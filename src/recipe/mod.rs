@@ -14,6 +14,7 @@ mod mistake;
 mod overrides;
 mod parse;
 mod references;
+mod resolved;
 mod shape;
 mod source;
 pub mod stage_config;
@@ -26,7 +27,8 @@ mod validate;
 mod tests;
 
 pub use document::schema;
-pub use load::{Recipe, load};
+pub use load::{Recipe, load, resolve};
 pub use mistake::RecipeErrors;
 pub use overrides::Override;
+pub use resolved::{Resolved, ResolvedValue};
 pub use suggest::nearest;
