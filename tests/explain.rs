@@ -90,7 +90,7 @@ fields.source.stays  40       41
         "--set",
         set[1],
     ]);
-    let lines = "field `source.stays` changed: 40 → 41\n                      seed 1 → 2\n";
+    let lines = "field `source.stays` changed: 40 → 41\n                    seed 1 → 2\n";
     human.success().stdout_has(lines);
 }
 
@@ -126,7 +126,7 @@ fn an_input_that_is_not_known_yet_is_said_and_all_else_is_compared() {
         reasons(&mut test, "recipe.toml", "pretrain", &set),
         json!([
             "depends on the output of events",
-            "field `epochs` changed: 1 → 2"
+            "field `settings.epochs` changed: 1 → 2"
         ])
     );
     let explanation = explained(&mut test, "recipe.toml", "pretrain", &set);
@@ -134,7 +134,7 @@ fn an_input_that_is_not_known_yet_is_said_and_all_else_is_compared() {
     assert_eq!(explanation["key"], Value::Null);
     assert_eq!(
         explanation["differences"],
-        json!([{"path": "fields.epochs", "earlier": 1, "now": 2}])
+        json!([{"path": "fields.settings.epochs", "earlier": 1, "now": 2}])
     );
     let unknown = explanation["unknown"].as_array().expect("a list");
     assert!(unknown.iter().all(|input| input["stage"] == "events"));
