@@ -80,7 +80,8 @@ fn describe(difference: &Difference, selected: &Selected) -> String {
         "code_version" => "code version",
         other => other,
     };
-    format!("{what} {earlier} → {now}")
+    let bare = |value: &str| value.trim_matches('"').to_string();
+    format!("{what} {} → {}", bare(&earlier), bare(&now))
 }
 
 /// Where an input comes from: ` (artifact `events` of stage `cohort`)`, or the path.

@@ -102,6 +102,27 @@ fn a_refresh_does_not_hide_what_changed_and_neither_does_an_unknown_input() {
 }
 
 #[test]
+fn another_version_of_the_code_another_seed_and_another_device_are_reasons() {
+    let lab = Lab::new();
+    let nodes = [lab.node("a", 1, &[])];
+    lab.run(&nodes);
+    let mut actions = fs::read_dir(lab.store.root().join("actions/v1")).unwrap();
+    let path = actions.next().unwrap().unwrap().path();
+    let mut action: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let fingerprint = &mut action["fingerprint"];
+    fingerprint["code_version"] = json!(0);
+    fingerprint["seed"] = json!(7);
+    fingerprint["device"] = json!("cuda");
+    fs::remove_file(&path).unwrap();
+    fs::write(path.with_file_name("earlier.json"), action.to_string()).unwrap();
+    let now = planned(&lab, &nodes, &RunOptions::default());
+    assert_eq!(
+        now[0].1,
+        why(&["code version 0 → 1", "device cuda → cpu", "seed 7 → none"])
+    );
+}
+
+#[test]
 fn an_input_with_other_contents_names_who_made_it() {
     let lab = Lab::new();
     let nodes = |a: i32| [lab.node("a", a, &[]), lab.node("b", json!("b"), &["a"])];
