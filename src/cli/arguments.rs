@@ -6,6 +6,8 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::check::CheckArguments;
 use super::device;
+use super::explain::ExplainArguments;
+use super::graph::GraphArguments;
 use super::outputs::OutputsArguments;
 use super::plan::PlanArguments;
 use super::run::RunArguments;
@@ -40,6 +42,12 @@ pub enum Command {
     /// Shows what would run and why; executes nothing
     #[command(after_help = EXIT_CODES)]
     Plan(PlanArguments),
+    /// Shows in what a stage differs from the nearest earlier result of its kind
+    #[command(after_help = EXIT_CODES)]
+    Explain(ExplainArguments),
+    /// Draws the stages and what they read of each other
+    #[command(after_help = EXIT_CODES)]
+    Graph(GraphArguments),
     /// Reads recipes and shows every error in them
     #[command(after_help = EXIT_CODES)]
     Check(CheckArguments),

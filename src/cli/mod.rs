@@ -6,6 +6,8 @@ mod device;
 mod diagnostic;
 mod display;
 mod experiment;
+mod explain;
+mod graph;
 mod interrupt;
 mod outputs;
 mod plan;
@@ -31,6 +33,8 @@ pub fn main() -> ExitCode {
     let result = match arguments.command {
         Command::Run(raw) => raw.validate().and_then(run::execute),
         Command::Plan(raw) => raw.validate().and_then(plan::execute),
+        Command::Explain(raw) => raw.validate().and_then(explain::execute),
+        Command::Graph(raw) => graph::execute(&raw),
         Command::Check(raw) => check::execute(&raw),
         Command::Outputs(raw) => raw.validate().and_then(outputs::execute),
     };

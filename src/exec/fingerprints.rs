@@ -13,6 +13,22 @@ use crate::store::digest::Digest;
 use crate::store::external::ExternalDigests;
 use crate::store::fingerprint::Fingerprint;
 
+/// What is known of a fingerprint before everything it depends on has run.
+#[derive(Clone, Debug)]
+pub struct KnownPart {
+    /// The fingerprint, without the inputs that are not known.
+    pub fingerprint: Fingerprint,
+    /// Paths of those inputs (`inputs.data.events`), and the node that has to run first.
+    pub unknown: BTreeMap<String, String>,
+}
+
+impl KnownPart {
+    /// The whole fingerprint, if nothing is missing.
+    pub fn whole(&self) -> Option<&Fingerprint> {
+        self.unknown.is_empty().then_some(&self.fingerprint)
+    }
+}
+
 /// Knows the contents of all external inputs of a selection.
 pub(super) struct Fingerprinter {
     digests: ExternalDigests,
@@ -54,9 +70,27 @@ impl Fingerprinter {
         selected: &Selected,
         produced: &[&Action],
     ) -> Result<Fingerprint, Error> {
+        let produced: Vec<Option<&Action>> = produced.iter().map(|&action| Some(action)).collect();
+        Ok(self.known_part(selected, &produced)?.fingerprint)
+    }
+
+    /// As much of the node's fingerprint as follows from those results that there are.
+    pub(super) fn known_part(
+        &self,
+        selected: &Selected,
+        produced: &[Option<&Action>],
+    ) -> Result<KnownPart, Error> {
         let stage = &selected.node.stage;
         let mut inputs = BTreeMap::new();
+        let mut unknown = BTreeMap::new();
         for (input, action) in selected.inputs.iter().zip(produced) {
+            let Some(action) = action else {
+                for name in input.artifacts {
+                    let path = format!("inputs.{}.{name}", input.role);
+                    unknown.insert(path, input.stage.clone());
+                }
+                continue;
+            };
             for (name, artifact) in artifacts_read(input, action)? {
                 if inputs
                     .insert(format!("{}.{name}", input.role), artifact.digest)
@@ -82,7 +116,7 @@ impl Fingerprinter {
                 )));
             }
         }
-        Ok(Fingerprint {
+        let fingerprint = Fingerprint {
             format: Fingerprint::FORMAT,
             kind: stage.kind().into(),
             code_version: stage.code_version(),
@@ -90,6 +124,10 @@ impl Fingerprinter {
             inputs,
             seed: stage.seed(),
             device: self.device.clone(),
+        };
+        Ok(KnownPart {
+            fingerprint,
+            unknown,
         })
     }
 

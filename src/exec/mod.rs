@@ -2,6 +2,7 @@
 
 pub mod event;
 mod execute;
+pub mod explain;
 mod fingerprints;
 mod journal;
 pub mod options;
@@ -14,6 +15,7 @@ mod selection;
 #[cfg(test)]
 mod tests;
 
+pub use explain::explain;
 pub use options::RunOptions;
 pub use plan::{Surveyed, plan, survey};
 pub use run::{RunOutcome, RunSummary, run};

@@ -1,6 +1,6 @@
 //! What a run would do, without doing it.
 
-use super::fingerprints::{Fingerprinter, in_stage};
+use super::fingerprints::{Fingerprinter, KnownPart, in_stage};
 use super::options::RunOptions;
 use super::reasons::Reasons;
 use super::record::{PlanRecord, PlannedStage, PlannedStatus};
@@ -69,14 +69,15 @@ fn survey_one(
     store: &Store,
     reasons: &Reasons,
 ) -> Result<Surveyed, Error> {
-    let with = |status, reasons, fingerprint, action| Surveyed {
+    let part = known_part(selected, before, fingerprinter)?;
+    let with = |status, reasons, action| Surveyed {
         planned: PlannedStage {
             name: selected.name().into(),
             kind: selected.kind().into(),
             status,
             reasons,
         },
-        fingerprint,
+        fingerprint: part.whole().cloned(),
         action,
     };
     let mut why: Vec<String> = Vec::new();
@@ -89,35 +90,43 @@ fn survey_one(
             why.push(format!("depends on the output of {name}"));
         }
     }
-    let produced: Option<Vec<&Action>> = selected
-        .producers
-        .iter()
-        .map(|&position| before[position].action.as_ref())
-        .collect();
-    let Some(produced) = produced else {
+    let Some(fingerprint) = part.whole() else {
+        why.extend(reasons.for_part(selected, &part));
         let status = if selected.refresh {
             PlannedStatus::Run
         } else {
             PlannedStatus::MayRun
         };
-        return Ok(with(status, why, None, None));
+        return Ok(with(status, why, None));
     };
-    let fingerprint = fingerprinter.fingerprint(selected, &produced)?;
     // What is there is of no interest then: so a refresh also mends damage.
     if selected.refresh {
-        return Ok(with(PlannedStatus::Run, why, Some(fingerprint), None));
+        why.extend(reasons.for_part(selected, &part));
+        return Ok(with(PlannedStatus::Run, why, None));
     }
     Ok(match store.lookup(&fingerprint.key())? {
-        Lookup::Complete(action) => {
-            with(PlannedStatus::Cached, why, Some(fingerprint), Some(*action))
-        }
+        Lookup::Complete(action) => with(PlannedStatus::Cached, why, Some(*action)),
         Lookup::Incomplete(artifact) => {
             why.push(format!("its artifact `{artifact}` is gone from the store"));
-            with(PlannedStatus::Run, why, Some(fingerprint), None)
+            with(PlannedStatus::Run, why, None)
         }
         Lookup::Absent => {
-            why.extend(reasons.for_absent(&fingerprint));
-            with(PlannedStatus::Run, why, Some(fingerprint), None)
+            why.extend(reasons.for_absent(selected, &part));
+            with(PlannedStatus::Run, why, None)
         }
     })
+}
+
+/// What is known of a node's fingerprint, given what is known of all that stand before it.
+pub(super) fn known_part(
+    selected: &Selected,
+    before: &[Surveyed],
+    fingerprinter: &Fingerprinter,
+) -> Result<KnownPart, Error> {
+    let produced: Vec<Option<&Action>> = selected
+        .producers
+        .iter()
+        .map(|&position| before[position].action.as_ref())
+        .collect();
+    fingerprinter.known_part(selected, &produced)
 }

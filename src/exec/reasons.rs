@@ -1,13 +1,16 @@
 //! Why a stage would run, in words.
 
+use std::collections::BTreeSet;
 use std::sync::OnceLock;
 use std::time::SystemTime;
 
 use serde_json::Value;
 
+use super::fingerprints::KnownPart;
+use super::selection::Selected;
 use crate::store::Store;
-use crate::store::action::{Action, nearest};
-use crate::store::fingerprint::{Difference, Fingerprint};
+use crate::store::action::{Action, Nearest, nearest};
+use crate::store::fingerprint::Difference;
 
 /// A value longer than this says nothing in a line.
 const LONGEST_VALUE: usize = 60;
@@ -26,52 +29,81 @@ impl<'a> Reasons<'a> {
         }
     }
 
-    /// How a fingerprint without a result differs from the nearest that has one.
-    pub(super) fn for_absent(&self, fingerprint: &Fingerprint) -> Vec<String> {
+    /// The earlier result that differs least in what is known.
+    pub(super) fn nearest(&self, part: &KnownPart) -> Option<Nearest> {
         let actions = self.actions.get_or_init(|| self.store.actions());
-        let differences = nearest(fingerprint, actions).map(|nearest| nearest.differences);
-        match differences.as_deref() {
-            None | Some([]) => vec!["never run".into()],
-            Some(differences) => differences.iter().map(describe).collect(),
+        let unknown: BTreeSet<String> = part.unknown.keys().cloned().collect();
+        nearest(&part.fingerprint, &unknown, actions)
+    }
+
+    /// How a fingerprint without a result differs from the nearest that has one.
+    pub(super) fn for_absent(&self, selected: &Selected, part: &KnownPart) -> Vec<String> {
+        let reasons = self.for_part(selected, part);
+        match reasons.is_empty() {
+            true => vec!["never run".into()],
+            false => reasons,
         }
+    }
+
+    /// The same for a stage that has other reasons to run: nothing, where there is nothing to
+    /// compare with and where nothing known differs.
+    pub(super) fn for_part(&self, selected: &Selected, part: &KnownPart) -> Vec<String> {
+        let differences = self.nearest(part).map(|nearest| nearest.differences);
+        let differences = differences.iter().flatten();
+        differences
+            .map(|difference| describe(difference, selected))
+            .collect()
     }
 }
 
-fn describe(difference: &Difference) -> String {
+fn describe(difference: &Difference, selected: &Selected) -> String {
     let path = difference.path.as_str();
-    if let Some(field) = path.strip_prefix("inputs.external:") {
+    if let Some(input) = path.strip_prefix("inputs.") {
+        let name = input.strip_prefix("external:").unwrap_or(input);
+        let origin = origin(input, selected);
         return match (&difference.earlier, &difference.now) {
-            (None, _) => format!("the external input `{field}` is new"),
-            (_, None) => format!("the external input `{field}` is gone"),
-            _ => format!("the contents of `{field}` changed"),
+            (None, _) => format!("input `{name}` is new{origin}"),
+            (_, None) => format!("input `{name}` is gone"),
+            _ => format!("content of input `{name}` changed{origin}"),
         };
     }
-    if let Some(input) = path.strip_prefix("inputs.") {
+    let (earlier, now) = (shown(&difference.earlier), shown(&difference.now));
+    if let Some(field) = path.strip_prefix("fields.") {
         return match (&difference.earlier, &difference.now) {
-            (None, _) => format!("the input `{input}` is new"),
-            (_, None) => format!("the input `{input}` is gone"),
-            _ => format!("the input `{input}` changed"),
+            (None, _) => format!("field `{field}` is new: {now}"),
+            (_, None) => format!("field `{field}` is gone, was {earlier}"),
+            _ => format!("field `{field}` changed: {earlier} → {now}"),
         };
     }
     let what = match path {
-        "format" => "the format of fingerprints".into(),
-        "code_version" => "the version of this kind's code".into(),
-        "device" => "the device".into(),
-        "seed" => "the seed".into(),
-        _ => format!("`{}`", path.strip_prefix("fields.").unwrap_or(path)),
+        "format" => "format of fingerprints",
+        "code_version" => "code version",
+        other => other,
     };
-    match (&difference.earlier, &difference.now) {
-        (None, Some(now)) => format!("{what} is new: {}", shown(now)),
-        (Some(earlier), None) => format!("{what} is gone, was {}", shown(earlier)),
-        (Some(earlier), Some(now)) => {
-            format!("{what} changed: {} → {}", shown(earlier), shown(now))
-        }
-        (None, None) => format!("{what} changed"),
-    }
+    let bare = |value: &str| value.trim_matches('"').to_string();
+    format!("{what} {} → {}", bare(&earlier), bare(&now))
 }
 
-fn shown(value: &Value) -> String {
-    let text = value.to_string();
+/// Where an input comes from: ` (artifact `events` of stage `cohort`)`, or the path.
+fn origin(input: &str, selected: &Selected) -> String {
+    if let Some(field) = input.strip_prefix("external:") {
+        let external = selected.external.iter().find(|e| e.field == field);
+        return external.map_or(String::new(), |e| format!(" ({})", e.path.display()));
+    }
+    let Some((role, artifact)) = input.split_once('.') else {
+        return String::new();
+    };
+    let producer = selected.inputs.iter().find(|input| input.role == role);
+    producer.map_or(String::new(), |producer| {
+        format!(" (artifact `{artifact}` of stage `{}`)", producer.stage)
+    })
+}
+
+fn shown(value: &Option<Value>) -> String {
+    let text = match value {
+        None | Some(Value::Null) => return "none".into(),
+        Some(value) => value.to_string(),
+    };
     if text.chars().count() <= LONGEST_VALUE {
         return text;
     }

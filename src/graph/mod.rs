@@ -1,5 +1,15 @@
-//! The order of things that need each other.
+//! The order of things that need each other, and drawings of it.
 
+mod ascii;
 mod dag;
+mod dot;
+mod drawing;
+mod mermaid;
+mod svg;
 
+pub use ascii::ascii;
 pub use dag::{Dag, GraphError, cycles};
+pub use dot::dot;
+pub use drawing::{Drawing, DrawnEdge, DrawnNode, Given};
+pub use mermaid::mermaid;
+pub use svg::svg;

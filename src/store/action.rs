@@ -1,6 +1,6 @@
 //! What a key gave.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::io::ErrorKind;
 use std::path::PathBuf;
@@ -55,6 +55,8 @@ pub enum Lookup {
 pub struct Nearest {
     /// The result.
     pub action: Action,
+    /// When it was committed.
+    pub committed: SystemTime,
     /// In what the fingerprint differs from its own.
     pub differences: Vec<Difference>,
 }
@@ -110,14 +112,25 @@ impl Store {
 }
 
 /// The action of the same kind that differs least from `fingerprint`; of several, the latest.
-pub fn nearest(fingerprint: &Fingerprint, actions: &[(SystemTime, Action)]) -> Option<Nearest> {
-    let (differences, _, action) = actions
+/// The paths in `unknown` are not compared.
+pub fn nearest(
+    fingerprint: &Fingerprint,
+    unknown: &BTreeSet<String>,
+    actions: &[(SystemTime, Action)],
+) -> Option<Nearest> {
+    let compared = |action: &Action| {
+        let mut differences = fingerprint.differences(&action.fingerprint);
+        differences.retain(|difference| !unknown.contains(&difference.path));
+        differences
+    };
+    let (differences, committed, action) = actions
         .iter()
         .filter(|(_, action)| action.fingerprint.kind == fingerprint.kind)
-        .map(|(time, action)| (fingerprint.differences(&action.fingerprint), time, action))
+        .map(|(time, action)| (compared(action), time, action))
         .min_by(|a, b| a.0.len().cmp(&b.0.len()).then(b.1.cmp(a.1)))?;
     Some(Nearest {
         action: action.clone(),
+        committed: *committed,
         differences,
     })
 }

@@ -2,6 +2,7 @@
 
 pub mod artifact_table;
 mod bars;
+pub mod explanation;
 mod lines;
 mod number;
 mod pace;

@@ -36,7 +36,7 @@ fn a_plan_tells_what_is_known_and_executes_nothing() {
     assert_eq!(
         planned(&lab, &nodes(0.2), &options),
         [
-            (Run, why(&["`setting` changed: 0.1 → 0.2"])),
+            (Run, why(&["field `setting` changed: 0.1 → 0.2"])),
             (MayRun, why(&["depends on the output of a"]))
         ]
     );
@@ -68,7 +68,69 @@ fn changed_contents_a_refresh_and_a_lost_artifact_are_reasons() {
     );
     lab.file("in.csv", "2");
     let now = planned(&lab, &nodes, &RunOptions::default());
-    assert_eq!(now[0].1, why(&["the contents of `source.0` changed"]));
+    let changed = format!("content of input `source.0` changed ({})", path.display());
+    assert_eq!(now[0].1, why(&[&changed]));
+}
+
+#[test]
+fn a_refresh_does_not_hide_what_changed_and_neither_does_an_unknown_input() {
+    let lab = Lab::new();
+    let nodes = |a: i32, b: i32| {
+        [
+            lab.node("a", a, &[]),
+            lab.node("b", json!({"n": b}), &["a"]),
+        ]
+    };
+    lab.run(&nodes(1, 2));
+    let refresh = RunOptions {
+        refresh: vec!["a".into()],
+        ..RunOptions::default()
+    };
+    assert_eq!(
+        planned(&lab, &nodes(10, 20), &refresh),
+        [
+            (Run, why(&["refreshed", "field `setting` changed: 1 → 10"])),
+            (
+                MayRun,
+                why(&[
+                    "depends on the output of a",
+                    "field `setting.n` changed: 2 → 20"
+                ])
+            )
+        ]
+    );
+}
+
+#[test]
+fn another_version_of_the_code_another_seed_and_another_device_are_reasons() {
+    let lab = Lab::new();
+    let nodes = [lab.node("a", 1, &[])];
+    lab.run(&nodes);
+    let mut actions = fs::read_dir(lab.store.root().join("actions/v1")).unwrap();
+    let path = actions.next().unwrap().unwrap().path();
+    let mut action: Value = serde_json::from_slice(&fs::read(&path).unwrap()).unwrap();
+    let fingerprint = &mut action["fingerprint"];
+    fingerprint["code_version"] = json!(0);
+    fingerprint["seed"] = json!(7);
+    fingerprint["device"] = json!("cuda");
+    fs::remove_file(&path).unwrap();
+    fs::write(path.with_file_name("earlier.json"), action.to_string()).unwrap();
+    let now = planned(&lab, &nodes, &RunOptions::default());
+    assert_eq!(
+        now[0].1,
+        why(&["code version 0 → 1", "device cuda → cpu", "seed 7 → none"])
+    );
+}
+
+#[test]
+fn an_input_with_other_contents_names_who_made_it() {
+    let lab = Lab::new();
+    let nodes = |a: i32| [lab.node("a", a, &[]), lab.node("b", json!("b"), &["a"])];
+    lab.run(&nodes(1));
+    lab.run(&nodes(2)[..1]);
+    let now = planned(&lab, &nodes(2), &RunOptions::default());
+    let changed = "content of input `a.out` changed (artifact `out` of stage `a`)";
+    assert_eq!(now[1], (Run, why(&[changed])));
 }
 
 #[test]

@@ -1,0 +1,73 @@
+//! `pipeline graph`: the stages of a recipe and what they read of each other.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+
+use super::experiment::Experiment;
+use super::stdout;
+use crate::error::Error;
+use crate::graph::{self, Drawing, DrawnNode, Given};
+use crate::recipe::Override;
+
+#[derive(Debug, Args)]
+pub struct GraphArguments {
+    /// The recipe, a TOML file
+    recipe: PathBuf,
+
+    /// Set a value of the recipe, e.g. stages.weights.from=other; repeatable
+    #[arg(long, value_name = "PATH=VALUE")]
+    set: Vec<Override>,
+
+    /// How the graph is written to standard output
+    #[arg(long, value_enum, default_value_t = GraphFormat::Ascii)]
+    format: GraphFormat,
+}
+
+/// How a graph is drawn.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum GraphFormat {
+    /// A tree, for terminals
+    Ascii,
+    /// The language of Graphviz
+    Dot,
+    /// A Mermaid flowchart, for Markdown
+    Mermaid,
+    /// A picture
+    Svg,
+}
+
+/// Draws; nothing is executed, no store is opened.
+pub fn execute(arguments: &GraphArguments) -> Result<ExitCode, Error> {
+    let experiment = Experiment::load(&arguments.recipe, &arguments.set)?;
+    let drawing = drawing(&experiment)?;
+    let render = match arguments.format {
+        GraphFormat::Ascii => graph::ascii,
+        GraphFormat::Dot => graph::dot,
+        GraphFormat::Mermaid => graph::mermaid,
+        GraphFormat::Svg => graph::svg,
+    };
+    stdout::print(&render(&drawing))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn drawing(experiment: &Experiment) -> Result<Drawing, Error> {
+    let given = experiment.nodes.iter().map(|node| {
+        let inputs = node.stage.inputs().into_iter();
+        Given {
+            node: DrawnNode {
+                name: node.name.clone(),
+                kind: node.stage.kind().into(),
+                derived: experiment.recipe.stage(&node.name).is_none(),
+            },
+            inputs: inputs
+                .map(|input| (input.role.into(), input.stage))
+                .collect(),
+        }
+    });
+    Drawing::new(&experiment.recipe.name, given.collect()).map_err(|error| Error::Usage {
+        message: format!("the stages cannot be put in order: {error}"),
+        hint: None,
+    })
+}

@@ -1,0 +1,307 @@
+//! A picture that needs nothing beside it.
+
+use std::fmt::Write;
+
+use super::drawing::Drawing;
+
+/// Height of a box, pixels.
+const BOX_HEIGHT: f64 = 44.0;
+/// Between two things of a rank, pixels.
+const GAP: f64 = 28.0;
+/// Between two ranks, pixels: room for an edge's label.
+const RANK_GAP: f64 = 64.0;
+/// Around the whole, pixels.
+const MARGIN: f64 = 16.0;
+/// The room of an edge that passes a rank, pixels.
+const PASSAGE: f64 = 24.0;
+/// The width of a letter of 14 pixels, about.
+const LETTER: f64 = 8.0;
+
+const STYLE: &str = "\
+.pipeline-graph { color-scheme: light dark; color: #1b1f24; font: 14px sans-serif }
+@media (prefers-color-scheme: dark) { .pipeline-graph { color: #e6e9ee } }
+.pipeline-graph text { fill: currentColor }
+.pipeline-graph .box text { text-anchor: middle }
+.pipeline-graph .kind, .pipeline-graph .role { font-size: 11px; opacity: 0.75 }
+.pipeline-graph rect, .pipeline-graph path { fill: none; stroke: currentColor }
+.pipeline-graph .derived rect { stroke-dasharray: 4 }
+.pipeline-graph .arrow { fill: currentColor; stroke: none }
+";
+
+/// Ranks from top to bottom, arrows from what is read to what reads it. Light on dark or dark on
+/// light as the reader prefers.
+pub fn svg(drawing: &Drawing) -> String {
+    let layout = Layout::of(drawing);
+    let (width, height) = (layout.width, layout.height);
+    let mut text = format!(
+        "<svg xmlns=\"http://www.w3.org/2000/svg\" class=\"pipeline-graph\" role=\"img\" \
+         aria-labelledby=\"graph-title graph-desc\" width=\"{width}\" height=\"{height}\" \
+         viewBox=\"0 0 {width} {height}\">\n<title id=\"graph-title\">{}</title>\n\
+         <desc id=\"graph-desc\">{}</desc>\n<style>\n{STYLE}</style>\n\
+         <defs><marker id=\"graph-arrow\" viewBox=\"0 0 8 8\" refX=\"8\" refY=\"4\" \
+         markerWidth=\"8\" markerHeight=\"8\" orient=\"auto\">\
+         <path class=\"arrow\" d=\"M0 0 L8 4 L0 8 z\"/></marker></defs>\n",
+        escaped(&drawing.title),
+        escaped(&description(drawing)),
+    );
+    for (edge, points) in drawing.edges.iter().zip(&layout.edges) {
+        text += &path(points, &escaped(&edge.role));
+    }
+    for (node, &Place { x, y, width }) in drawing.nodes.iter().zip(&layout.nodes) {
+        let class = if node.derived { "box derived" } else { "box" };
+        let left = x - width / 2.0;
+        let _ = writeln!(
+            text,
+            "<g class=\"{class}\"><rect x=\"{left}\" y=\"{y}\" width=\"{width}\" \
+             height=\"{BOX_HEIGHT}\" rx=\"6\"/><text x=\"{x}\" y=\"{}\">{}</text>\
+             <text class=\"kind\" x=\"{x}\" y=\"{}\">{}</text></g>",
+            y + 19.0,
+            escaped(&node.name),
+            y + 35.0,
+            escaped(&node.kind),
+        );
+    }
+    text + "</svg>\n"
+}
+
+/// The graph in words, for those who do not see it.
+fn description(drawing: &Drawing) -> String {
+    let name = |node: usize| drawing.nodes[node].name.as_str();
+    let lines = drawing.edges.iter().map(|edge| {
+        let (to, from) = (name(edge.to), name(edge.from));
+        format!("{to} reads {from} as {}.", edge.role)
+    });
+    let count = format!("{} stages.", drawing.nodes.len());
+    let lines: Vec<String> = std::iter::once(count).chain(lines).collect();
+    lines.join(" ")
+}
+
+/// A smooth line through points, its label beside the middle of the last piece.
+fn path(points: &[(f64, f64)], role: &str) -> String {
+    let mut line = String::new();
+    let mut at = None;
+    let mut label = (0.0, 0.0);
+    for &(x, y) in points {
+        match at {
+            None => line += &format!("M{x} {y}"),
+            Some((from_x, from_y)) => {
+                let middle: f64 = (from_y + y) / 2.0;
+                line += &format!(" C{from_x} {middle} {x} {middle} {x} {y}");
+                label = ((from_x + x) / 2.0 + 6.0, middle + 4.0);
+            }
+        }
+        at = Some((x, y));
+    }
+    let (x, y) = label;
+    format!(
+        "<path d=\"{line}\" marker-end=\"url(#graph-arrow)\"/>\
+         <text class=\"role\" x=\"{x}\" y=\"{y}\">{role}</text>\n"
+    )
+}
+
+/// Where a box is: the middle of its upper side, and how wide it is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Place {
+    x: f64,
+    y: f64,
+    width: f64,
+}
+
+/// Where everything is.
+struct Layout {
+    nodes: Vec<Place>,
+    /// Points of every edge, from top to bottom.
+    edges: Vec<Vec<(f64, f64)>>,
+    width: f64,
+    height: f64,
+}
+
+/// What takes room in a rank.
+#[derive(Clone, Copy)]
+enum Slot {
+    Node(usize),
+    /// An edge that leads further down.
+    Passing(usize),
+}
+
+impl Layout {
+    /// Rank by rank: everything stands below the mean of what leads to it, as far as there is room.
+    fn of(drawing: &Drawing) -> Self {
+        let ranks = slots(drawing);
+        let mut incoming = vec![Vec::new(); drawing.nodes.len()];
+        for (index, edge) in drawing.edges.iter().enumerate() {
+            incoming[edge.to].push(index);
+        }
+        let mut nodes = vec![Place::default(); drawing.nodes.len()];
+        let mut edges: Vec<Vec<(f64, f64)>> = vec![Vec::new(); drawing.edges.len()];
+        let outgoing = drawing.outgoing();
+        let mut y = MARGIN;
+        for slots in &ranks {
+            let last_x = |edge: usize| edges[edge].last().map_or(0.0, |point: &(f64, f64)| point.0);
+            let wish = |slot: &Slot| match *slot {
+                Slot::Passing(edge) => last_x(edge),
+                Slot::Node(node) => {
+                    let sum: f64 = incoming[node].iter().map(|&edge| last_x(edge)).sum();
+                    sum / incoming[node].len().max(1) as f64
+                }
+            };
+            let mut sorted: Vec<(f64, Slot)> = slots.iter().map(|s| (wish(s), *s)).collect();
+            sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+            let centres = spread(&sorted, drawing);
+            for (&(_, slot), x) in sorted.iter().zip(centres) {
+                match slot {
+                    Slot::Passing(edge) => edges[edge].extend([(x, y), (x, y + BOX_HEIGHT)]),
+                    Slot::Node(node) => {
+                        let width = width(slot, drawing);
+                        nodes[node] = Place { x, y, width };
+                        enter(&mut edges, &incoming[node], nodes[node]);
+                        for &edge in &outgoing[node] {
+                            edges[edge].push((x, y + BOX_HEIGHT));
+                        }
+                    }
+                }
+            }
+            y += BOX_HEIGHT + RANK_GAP;
+        }
+        let mut layout = Layout {
+            nodes,
+            edges,
+            width: 0.0,
+            height: (y - RANK_GAP).max(MARGIN) + MARGIN,
+        };
+        layout.shift(drawing);
+        layout
+    }
+
+    /// Moves everything so that it begins at the margin; labels count.
+    fn shift(&mut self, drawing: &Drawing) {
+        let (mut left, mut right) = (f64::INFINITY, f64::NEG_INFINITY);
+        for place in &self.nodes {
+            left = left.min(place.x - place.width / 2.0);
+            right = right.max(place.x + place.width / 2.0);
+        }
+        for (points, edge) in self.edges.iter().zip(&drawing.edges) {
+            for point in points {
+                left = left.min(point.0);
+                right = right.max(point.0 + LETTER * edge.role.chars().count() as f64);
+            }
+        }
+        if self.nodes.is_empty() {
+            (left, right) = (0.0, 0.0);
+        }
+        let by = (MARGIN - left).ceil();
+        self.nodes.iter_mut().for_each(|place| place.x += by);
+        let points = self.edges.iter_mut().flatten();
+        points.for_each(|point| point.0 += by);
+        self.width = (right + by + MARGIN).ceil();
+    }
+}
+
+/// What stands in every rank, in the drawing's order.
+fn slots(drawing: &Drawing) -> Vec<Vec<Slot>> {
+    let rank_of = drawing.ranks();
+    let count = rank_of.iter().max().map_or(0, |last| last + 1);
+    let mut ranks = vec![Vec::new(); count];
+    for (node, &rank) in rank_of.iter().enumerate() {
+        ranks[rank].push(Slot::Node(node));
+    }
+    for (index, edge) in drawing.edges.iter().enumerate() {
+        for rank in &mut ranks[rank_of[edge.from] + 1..rank_of[edge.to]] {
+            rank.push(Slot::Passing(index));
+        }
+    }
+    ranks
+}
+
+fn width(slot: Slot, drawing: &Drawing) -> f64 {
+    match slot {
+        Slot::Passing(_) => PASSAGE,
+        Slot::Node(node) => {
+            let node = &drawing.nodes[node];
+            let letters = node.name.chars().count().max(node.kind.chars().count());
+            (letters as f64 * LETTER + 24.0).max(72.0)
+        }
+    }
+}
+
+/// Centres of a rank's things in their order: pushed apart to the right until none overlap, then
+/// all moved back by the mean of the pushing.
+fn spread(sorted: &[(f64, Slot)], drawing: &Drawing) -> Vec<f64> {
+    let mut centres = Vec::with_capacity(sorted.len());
+    let (mut free, mut pushed) = (f64::NEG_INFINITY, 0.0);
+    for &(wish, slot) in sorted {
+        let half = width(slot, drawing) / 2.0;
+        let centre = wish.max(free + half);
+        pushed += centre - wish;
+        free = centre + half + GAP;
+        centres.push(centre);
+    }
+    let back = (pushed / sorted.len().max(1) as f64).round();
+    centres.into_iter().map(|centre| centre - back).collect()
+}
+
+/// Leads edges to a box: side by side on its upper side, in the order in which they come.
+fn enter(edges: &mut [Vec<(f64, f64)>], incoming: &[usize], place: Place) {
+    let from = |edge: usize| edges[edge].last().map_or(0.0, |point| point.0);
+    let mut sorted: Vec<(f64, usize)> = incoming.iter().map(|&edge| (from(edge), edge)).collect();
+    sorted.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let step = (place.width / (sorted.len() + 1) as f64).floor();
+    let first = place.x - step * (sorted.len() as f64 - 1.0) / 2.0;
+    for (count, (_, edge)) in sorted.into_iter().enumerate() {
+        edges[edge].push((first + step * count as f64, place.y));
+    }
+}
+
+fn escaped(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::drawing::diamond;
+
+    #[test]
+    fn a_diamond_has_a_box_a_node_an_arrow_an_edge_and_a_description() {
+        let text = svg(&diamond());
+        assert_eq!(text.matches("<rect ").count(), 4);
+        assert_eq!(text.matches("marker-end=").count(), 5);
+        assert_eq!(text.matches("class=\"box derived\"").count(), 1);
+        assert!(text.contains("<title id=\"graph-title\">demo</title>"));
+        let description = "4 stages. b reads a as data, init. c:derived reads a as data. \
+                           d reads b as model. d reads c:derived as features. d reads a as data.";
+        assert!(text.contains(&format!(">{description}</desc>")), "{text}");
+    }
+
+    #[test]
+    fn boxes_stand_in_ranks_inside_the_picture_and_never_overlap() {
+        let layout = Layout::of(&diamond());
+        let rows: Vec<f64> = layout.nodes.iter().map(|place| place.y).collect();
+        let second = MARGIN + BOX_HEIGHT + RANK_GAP;
+        let third = second + BOX_HEIGHT + RANK_GAP;
+        assert_eq!(rows, [MARGIN, second, second, third]);
+        for place in &layout.nodes {
+            assert!(place.x - place.width / 2.0 >= MARGIN);
+            assert!(place.x + place.width / 2.0 <= layout.width - MARGIN);
+        }
+        let (b, c) = (layout.nodes[1], layout.nodes[2]);
+        assert!((b.x - c.x).abs() >= (b.width + c.width) / 2.0 + GAP);
+    }
+
+    #[test]
+    fn an_edge_over_several_ranks_passes_beside_the_boxes_between() {
+        let layout = Layout::of(&diamond());
+        let through = layout.edges[4][1];
+        assert_eq!(through.1, layout.nodes[1].y);
+        for place in &layout.nodes[1..3] {
+            assert!((through.0 - place.x).abs() > place.width / 2.0);
+        }
+    }
+
+    #[test]
+    fn markup_in_names_is_text() {
+        assert_eq!(escaped("a<b>&c"), "a&lt;b&gt;&amp;c");
+    }
+}
