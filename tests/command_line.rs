@@ -8,7 +8,7 @@ use crate::recipes::PRETRAIN;
 #[test]
 fn help_lists_commands_and_every_exit_code() {
     let mut help = Test::new().args(["--help"]).run().success();
-    for command in ["run", "plan", "check", "outputs"] {
+    for command in ["run", "plan", "check", "outputs", "export", "runs"] {
         help = help.stdout_has(&format!("\n  {command} "));
     }
     help.stdout_has(
@@ -28,7 +28,7 @@ Exit codes:
 
 #[test]
 fn a_command_s_help_lists_the_exit_codes_too() {
-    for command in ["run", "plan", "check", "outputs"] {
+    for command in ["run", "plan", "check", "outputs", "export", "runs"] {
         let help = Test::new().args([command, "--help"]).run().success();
         help.stdout_has("Exit codes:").stdout_has("--format");
     }

@@ -6,9 +6,11 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::check::CheckArguments;
 use super::device;
+use super::export::ExportArguments;
 use super::outputs::OutputsArguments;
 use super::plan::PlanArguments;
 use super::run::RunArguments;
+use super::runs::RunsArguments;
 use crate::error::Error;
 use crate::recipe::Override;
 
@@ -46,6 +48,12 @@ pub enum Command {
     /// Prints where up-to-date artifacts lie
     #[command(after_help = EXIT_CODES)]
     Outputs(OutputsArguments),
+    /// Copies an up-to-date artifact out of the store
+    #[command(after_help = EXIT_CODES)]
+    Export(ExportArguments),
+    /// Lists the runs of the past, or shows one
+    #[command(after_help = EXIT_CODES)]
+    Runs(RunsArguments),
 }
 
 /// How results are written to standard output.

@@ -6,10 +6,12 @@ mod device;
 mod diagnostic;
 mod display;
 mod experiment;
+mod export;
 mod interrupt;
 mod outputs;
 mod plan;
 mod run;
+mod runs;
 mod stdout;
 mod style;
 
@@ -33,6 +35,8 @@ pub fn main() -> ExitCode {
         Command::Plan(raw) => raw.validate().and_then(plan::execute),
         Command::Check(raw) => check::execute(&raw),
         Command::Outputs(raw) => raw.validate().and_then(outputs::execute),
+        Command::Export(raw) => raw.validate().and_then(export::execute),
+        Command::Runs(raw) => runs::execute(&raw),
     };
     result.unwrap_or_else(|error| fail(&error))
 }

@@ -1,8 +1,10 @@
 //! The scheduler: decides what is out of date, runs it, and tells what happens as events.
 
+pub mod environment;
 pub mod event;
 mod execute;
 mod fingerprints;
+pub mod history;
 mod journal;
 pub mod options;
 pub mod plan;

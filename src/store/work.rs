@@ -140,7 +140,8 @@ fn holder(folder: &Path) -> String {
     }
 }
 
-fn host() -> String {
+/// The name of this machine.
+pub fn host() -> String {
     fs::read_to_string("/proc/sys/kernel/hostname")
         .or_else(|_| fs::read_to_string("/etc/hostname"))
         .map_or_else(|_| "this host".into(), |name| name.trim().to_string())

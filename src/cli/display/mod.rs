@@ -3,9 +3,10 @@
 pub mod artifact_table;
 mod bars;
 mod lines;
-mod number;
+pub mod number;
 mod pace;
 pub mod plan_table;
 pub mod progress;
 pub mod run_summary;
+pub mod run_table;
 pub mod table;
