@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::cache::CacheArguments;
 use super::check::CheckArguments;
 use super::device;
 use super::export::ExportArguments;
@@ -54,6 +55,9 @@ pub enum Command {
     /// Lists the runs of the past, or shows one
     #[command(after_help = EXIT_CODES)]
     Runs(RunsArguments),
+    /// Lists, verifies and cleans the store
+    #[command(after_help = EXIT_CODES)]
+    Cache(CacheArguments),
 }
 
 /// How results are written to standard output.

@@ -1,6 +1,7 @@
 //! The command line: raw arguments → validated arguments → one file a command → rendering.
 
 mod arguments;
+mod cache;
 mod check;
 mod device;
 mod diagnostic;
@@ -37,6 +38,7 @@ pub fn main() -> ExitCode {
         Command::Outputs(raw) => raw.validate().and_then(outputs::execute),
         Command::Export(raw) => raw.validate().and_then(export::execute),
         Command::Runs(raw) => runs::execute(&raw),
+        Command::Cache(raw) => cache::execute(&raw),
     };
     result.unwrap_or_else(|error| fail(&error))
 }

@@ -18,7 +18,9 @@
 //! under its final name was complete before it got that name.
 
 pub mod action;
+pub mod audit;
 mod blob;
+pub mod collect;
 pub mod digest;
 mod durable;
 mod export;
@@ -26,6 +28,7 @@ pub mod external;
 pub mod fingerprint;
 mod format;
 mod hold;
+pub mod inventory;
 mod publish;
 pub mod run_folder;
 mod stat_cache;
