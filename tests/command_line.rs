@@ -8,7 +8,9 @@ use crate::recipes::PRETRAIN;
 #[test]
 fn help_lists_commands_and_every_exit_code() {
     let mut help = Test::new().args(["--help"]).run().success();
-    for command in ["run", "plan", "explain", "graph", "check", "outputs"] {
+    for command in [
+        "run", "plan", "explain", "graph", "check", "outputs", "export", "runs", "cache",
+    ] {
         help = help.stdout_has(&format!("\n  {command} "));
     }
     help.stdout_has(
@@ -28,7 +30,9 @@ Exit codes:
 
 #[test]
 fn a_command_s_help_lists_the_exit_codes_too() {
-    for command in ["run", "plan", "explain", "graph", "check", "outputs"] {
+    for command in [
+        "run", "plan", "explain", "graph", "check", "outputs", "export", "runs",
+    ] {
         let help = Test::new().args([command, "--help"]).run().success();
         help.stdout_has("Exit codes:").stdout_has("--format");
     }

@@ -1,15 +1,18 @@
 //! The whole program, from the outside: one binary, so that it links once.
 
+mod cache;
 mod check;
 mod command_line;
 mod data_errors;
 mod document;
 mod explain;
+mod export;
 mod fingerprints;
 mod golden;
 mod golden_head;
 mod graph;
 mod harness;
+mod history;
 mod import_audit;
 mod main_job;
 mod outputs;

@@ -4,13 +4,16 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::cache::CacheArguments;
 use super::check::CheckArguments;
 use super::device;
 use super::explain::ExplainArguments;
+use super::export::ExportArguments;
 use super::graph::GraphArguments;
 use super::outputs::OutputsArguments;
 use super::plan::PlanArguments;
 use super::run::RunArguments;
+use super::runs::RunsArguments;
 use crate::error::Error;
 use crate::recipe::Override;
 
@@ -54,6 +57,15 @@ pub enum Command {
     /// Prints where up-to-date artifacts lie
     #[command(after_help = EXIT_CODES)]
     Outputs(OutputsArguments),
+    /// Copies an up-to-date artifact out of the store
+    #[command(after_help = EXIT_CODES)]
+    Export(ExportArguments),
+    /// Lists the runs of the past, or shows one
+    #[command(after_help = EXIT_CODES)]
+    Runs(RunsArguments),
+    /// Lists, verifies and cleans the store
+    #[command(after_help = EXIT_CODES)]
+    Cache(CacheArguments),
 }
 
 /// How results are written to standard output.

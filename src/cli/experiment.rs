@@ -1,10 +1,15 @@
 //! A recipe and the nodes it expands to.
 
+use std::fs;
 use std::path::Path;
+
+use serde::Serialize;
 
 use super::arguments::Selection;
 use crate::error::Error;
 use crate::exec::RunOptions;
+use crate::model::config::ModelConfig;
+use crate::recipe::stage_config::StageConfig;
 use crate::recipe::{self, Override, Recipe};
 use crate::stages;
 use crate::stages::node::Node;
@@ -25,6 +30,45 @@ impl Experiment {
         let nodes = stages::nodes_of(&recipe);
         Ok(Experiment { recipe, nodes })
     }
+
+    /// What a run keeps of the recipe: `recipe.toml`, the file as it was given, and
+    /// `resolved.json`, what it came to with everything it extends, `--set` and the defaults.
+    pub fn documents(&self, selection: &Selection) -> Result<Vec<(&'static str, String)>, Error> {
+        let given = fs::read_to_string(&selection.recipe)
+            .map_err(|error| Error::file(&selection.recipe, error))?;
+        let stages = self.recipe.stages.iter();
+        let resolved = ResolvedRecipe {
+            path: &self.recipe.path,
+            set: selection.overrides.iter().map(Override::text).collect(),
+            name: &self.recipe.name,
+            seed: self.recipe.seed,
+            model: &self.recipe.model,
+            stages: stages
+                .map(|(name, stage)| NamedStage { name, stage })
+                .collect(),
+        };
+        let resolved = serde_json::to_string_pretty(&resolved)
+            .map_err(|error| Error::stage(format!("the recipe cannot be recorded: {error}")))?;
+        Ok(vec![("recipe.toml", given), ("resolved.json", resolved)])
+    }
+}
+
+/// The document `runs/ID/resolved.json`.
+#[derive(Serialize)]
+struct ResolvedRecipe<'a> {
+    path: &'a Path,
+    set: Vec<&'a str>,
+    name: &'a str,
+    seed: u64,
+    model: &'a ModelConfig,
+    stages: Vec<NamedStage<'a>>,
+}
+
+#[derive(Serialize)]
+struct NamedStage<'a> {
+    name: &'a str,
+    #[serde(flatten)]
+    stage: &'a StageConfig,
 }
 
 impl Selection {

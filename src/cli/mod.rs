@@ -1,17 +1,20 @@
 //! The command line: raw arguments → validated arguments → one file a command → rendering.
 
 mod arguments;
+mod cache;
 mod check;
 mod device;
 mod diagnostic;
 mod display;
 mod experiment;
 mod explain;
+mod export;
 mod graph;
 mod interrupt;
 mod outputs;
 mod plan;
 mod run;
+mod runs;
 mod stdout;
 mod style;
 
@@ -37,6 +40,9 @@ pub fn main() -> ExitCode {
         Command::Graph(raw) => graph::execute(&raw),
         Command::Check(raw) => check::execute(&raw),
         Command::Outputs(raw) => raw.validate().and_then(outputs::execute),
+        Command::Export(raw) => raw.validate().and_then(export::execute),
+        Command::Runs(raw) => runs::execute(&raw),
+        Command::Cache(raw) => cache::execute(&raw),
     };
     result.unwrap_or_else(|error| fail(&error))
 }

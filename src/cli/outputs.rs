@@ -102,7 +102,10 @@ pub fn execute(outputs: Outputs) -> Result<ExitCode, Error> {
     }
     match missing.is_empty() {
         true => Ok(ExitCode::SUCCESS),
-        false => Err(out_of_date(&missing, &outputs)),
+        false => {
+            let stage = outputs.stage.as_deref();
+            Err(out_of_date(&missing, &outputs.selection, stage))
+        }
     }
 }
 
@@ -121,15 +124,20 @@ fn keep(stage: &mut StageOutputs, artifact: &str) -> Result<(), Error> {
         stage.outputs.retain(|name, _| name == artifact);
         return Ok(());
     }
-    let names: Vec<&str> = stage.outputs.keys().map(String::as_str).collect();
+    let names = stage.outputs.keys().map(String::as_str);
+    Err(no_artifact(&stage.name, artifact, names.collect()))
+}
+
+/// What to say where a stage has no artifact of this name, only those in `names`.
+pub(super) fn no_artifact(stage: &str, artifact: &str, names: Vec<&str>) -> Error {
     let hint = match nearest(artifact, names.iter().copied()) {
         Some(name) => format!("did you mean `{name}`?"),
         None => format!("its artifacts are {}", names.join(", ")),
     };
-    Err(Error::Usage {
-        message: format!("stage `{}` has no artifact `{artifact}`", stage.name),
+    Error::Usage {
+        message: format!("stage `{stage}` has no artifact `{artifact}`"),
         hint: Some(hint),
-    })
+    }
 }
 
 fn show(record: &OutputsRecord, outputs: &Outputs) -> Result<(), Error> {
@@ -150,10 +158,15 @@ fn show(record: &OutputsRecord, outputs: &Outputs) -> Result<(), Error> {
     }
 }
 
-fn out_of_date(missing: &[PlannedStage], outputs: &Outputs) -> Error {
+/// What to say where `missing` would have to run before their artifacts can be had.
+pub(super) fn out_of_date(
+    missing: &[PlannedStage],
+    selection: &Selection,
+    stage: Option<&str>,
+) -> Error {
     let names: Vec<&str> = missing.iter().map(|stage| stage.name.as_str()).collect();
-    let command = command(&outputs.selection.recipe, outputs.stage.as_deref());
-    let same = match outputs.selection.overrides.is_empty() {
+    let command = command(&selection.recipe, stage);
+    let same = match selection.overrides.is_empty() {
         true => "",
         false => " with the same --set",
     };

@@ -56,6 +56,7 @@ impl RunArguments {
             refresh: self.refresh,
             device: selection.device.clone(),
             targets: self.stages,
+            documents: Vec::new(),
         };
         Ok(Run {
             selection,
@@ -73,8 +74,9 @@ pub struct Run {
 }
 
 /// Runs; the record goes to standard output also when a stage failed.
-pub fn execute(run: Run) -> Result<ExitCode, Error> {
+pub fn execute(mut run: Run) -> Result<ExitCode, Error> {
     let (experiment, store) = run.selection.open()?;
+    run.options.documents = experiment.documents(&run.selection)?;
     let interrupted = interrupt::listen();
 
     let progress = Progress::stderr();

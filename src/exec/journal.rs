@@ -56,6 +56,13 @@ impl<'a> Journal<'a> {
         record.remember(outcome);
     }
 
+    /// Writes a text beside the events.
+    pub(super) fn write_text(&self, name: &str, text: &str) {
+        let mut record = self.record();
+        let outcome = record.folder.write_text(name, text.as_bytes());
+        record.remember(outcome);
+    }
+
     /// What kept the record from being complete, if anything did.
     pub(super) fn into_failure(self) -> Option<Error> {
         let record = self.record.into_inner();

@@ -1,9 +1,11 @@
 //! The scheduler: decides what is out of date, runs it, and tells what happens as events.
 
+pub mod environment;
 pub mod event;
 mod execute;
 pub mod explain;
 mod fingerprints;
+pub mod history;
 mod journal;
 pub mod options;
 pub mod plan;

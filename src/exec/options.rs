@@ -15,6 +15,8 @@ pub struct RunOptions {
     pub device: String,
     /// Stages wanted, with what they need; none: all.
     pub targets: Vec<String>,
+    /// What is kept beside the run's record (`recipe.toml`), by file name.
+    pub documents: Vec<(&'static str, String)>,
 }
 
 impl Default for RunOptions {
@@ -26,6 +28,7 @@ impl Default for RunOptions {
             refresh: Vec::new(),
             device: "cpu".into(),
             targets: Vec::new(),
+            documents: Vec::new(),
         }
     }
 }

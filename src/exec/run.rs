@@ -8,6 +8,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::environment::Environment;
 use super::event::Event;
 use super::execute::Workshop;
 use super::fingerprints::Fingerprinter;
@@ -60,6 +61,10 @@ pub fn run(
     let folder = store.start_run()?;
     let (run, started) = (folder.id().to_string(), folder.started());
     let journal = Journal::new(folder, listener);
+    for (name, text) in &options.documents {
+        journal.write_text(name, text);
+    }
+    journal.write("environment.json", &Environment::here(&options.device));
     journal.write("plan.json", &plan::record(recipe_name, surveyed));
     journal.emit(&Event::RunStarted {
         run: run.clone(),

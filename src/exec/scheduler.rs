@@ -113,6 +113,7 @@ impl<'a> Scheduler<'a> {
             }
             match self.examine(position) {
                 Ok(Examined::Cached(action)) => {
+                    self.workshop.store.mark_used(&action.key);
                     self.succeed(position, StageStatus::Cached, *action);
                 }
                 Ok(Examined::OutOfDate(job)) => {

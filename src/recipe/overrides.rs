@@ -20,6 +20,11 @@ impl Override {
     pub fn new(text: impl Into<String>) -> Self {
         Self(text.into())
     }
+
+    /// The override as it is written.
+    pub fn text(&self) -> &str {
+        &self.0
+    }
 }
 
 impl FromStr for Override {

@@ -84,7 +84,7 @@ impl Store {
         Ok(Lookup::Complete(Box::new(action)))
     }
 
-    /// All readable actions with the time of their commit, by key. Unreadable files are passed
+    /// All readable actions with the time of their commit or last use, by key. Unreadable files are passed
     /// over: whoever needs one of them by key is told.
     pub fn actions(&self) -> Vec<(SystemTime, Action)> {
         let Ok(entries) = fs::read_dir(self.actions_folder()) else {
@@ -100,6 +100,13 @@ impl Store {
             .collect();
         actions.sort_by_key(|(_, action)| action.key);
         actions
+    }
+
+    /// Notes that a result was of use now, for `cache gc`: its file's time says so.
+    pub fn mark_used(&self, key: &Key) {
+        // Of a store that only others can write it is the owner's to say.
+        let _ = fs::File::open(self.action_path(key))
+            .and_then(|file| file.set_modified(SystemTime::now()));
     }
 
     pub(super) fn actions_folder(&self) -> PathBuf {

@@ -7,6 +7,9 @@
 //!   work/KEY/             in progress, locked by the kernel
 //!   runs/ID/              one folder a run, appended live
 //!   stat-cache            digests of external files by path, size, times and inode
+//!   damaged/              what `cache verify` moved aside
+//!   format                the layout's version; a later one is refused
+//!   lock                  shared by runs, held alone by whoever cleans
 //!   CACHEDIR.TAG
 //! ```
 //!
@@ -15,15 +18,24 @@
 //! under its final name was complete before it got that name.
 
 pub mod action;
+pub mod audit;
 mod blob;
+pub mod collect;
 pub mod digest;
 mod durable;
+mod export;
 pub mod external;
 pub mod fingerprint;
+mod format;
+mod hold;
+pub mod inventory;
 mod publish;
 pub mod run_folder;
 mod stat_cache;
 pub mod work;
+
+pub use format::FORMAT;
+pub use hold::Hold;
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -52,6 +64,7 @@ impl Store {
         if absolute.exists() && !absolute.is_dir() {
             return Err(unusable("it is not a folder".into()));
         }
+        format::check(&absolute)?;
         Ok(Self { root: absolute })
     }
 
@@ -63,11 +76,16 @@ impl Store {
     /// Makes the store's own folder and tag, where they are missing.
     fn prepare(&self) -> Result<(), Error> {
         let tag = self.root.join("CACHEDIR.TAG");
-        if fs::read(&tag).is_ok_and(|found| found == CACHEDIR_TAG.as_bytes()) {
+        let marker = self.root.join(format::FILE);
+        if marker.is_file() && fs::read(&tag).is_ok_and(|found| found == CACHEDIR_TAG.as_bytes()) {
             return Ok(());
         }
         fs::create_dir_all(&self.root)
             .and_then(|()| fs::write(&tag, CACHEDIR_TAG))
+            .and_then(|()| match marker.is_file() {
+                true => Ok(()),
+                false => format::write(&marker),
+            })
             .map_err(|error| Error::Usage {
                 message: format!("{}: cannot make the store: {error}", self.root.display()),
                 hint: Some("name a folder that can be written with --store".into()),

@@ -142,7 +142,7 @@ fn check_metrics(metrics: &BTreeMap<String, Value>) -> Result<(), Error> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::store::Store;
     use crate::store::action::Lookup;
@@ -161,7 +161,7 @@ mod tests {
         }
     }
 
-    fn commit(
+    pub fn commit(
         store: &Store,
         contents: &[(&str, &str)],
         metrics: BTreeMap<String, Value>,

@@ -6,9 +6,11 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::Store;
+use super::{Hold, Store};
 use crate::error::Error;
 
 /// `runs/ID/`: `events.jsonl`, and documents such as `plan.json` and `summary.json`.
@@ -18,12 +20,15 @@ pub struct RunFolder {
     path: PathBuf,
     started: Timestamp,
     events: File,
+    // While a run goes on nothing that it may need is collected.
+    _hold: Hold,
 }
 
 impl Store {
     /// A new run, with an id that sorts by time.
     pub fn start_run(&self) -> Result<RunFolder, Error> {
         self.prepare()?;
+        let hold = self.share()?;
         let runs = self.runs_folder();
         let (id, started) = new_folder(&runs).map_err(|error| Error::file(&runs, error))?;
         let path = runs.join(&id);
@@ -37,7 +42,25 @@ impl Store {
             path,
             started,
             events,
+            _hold: hold,
         })
+    }
+
+    /// Ids of all runs, the latest first.
+    pub fn run_ids(&self) -> Result<Vec<String>, Error> {
+        let runs = self.runs_folder();
+        let entries = match fs::read_dir(&runs) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::file(&runs, error)),
+        };
+        let mut ids: Vec<String> = entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|id| started(id).is_some())
+            .collect();
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(ids)
     }
 
     /// The folder of all runs.
@@ -75,14 +98,29 @@ impl RunFolder {
 
     /// Writes a document, whole or not at all.
     pub fn write(&self, name: &str, document: &impl Serialize) -> Result<(), Error> {
+        let bytes = serde_json::to_vec_pretty(document)
+            .map_err(|error| Error::file(&self.path.join(name), error))?;
+        self.write_text(name, &bytes)
+    }
+
+    /// Writes a file, whole or not at all.
+    pub fn write_text(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         let target = self.path.join(name);
         let draft = self.path.join(format!("{name}.draft"));
-        let write = || {
-            fs::write(&draft, serde_json::to_vec_pretty(document)?)?;
-            fs::rename(&draft, &target)
-        };
-        write().map_err(|error: io::Error| Error::file(&target, error))
+        fs::write(&draft, bytes)
+            .and_then(|()| fs::rename(&draft, &target))
+            .map_err(|error| Error::file(&target, error))
     }
+}
+
+/// When the run of this id started, to 1/65536 of a second; none if this is no run's id.
+pub fn started(id: &str) -> Option<Timestamp> {
+    let (seconds, fraction) = id.split_once('-')?;
+    let seconds = DateTime::strptime("%Y%m%dT%H%M%SZ", seconds).ok()?;
+    let seconds = TimeZone::UTC.to_timestamp(seconds).ok()?;
+    let fraction = i64::from(u16::from_str_radix(fraction, 16).ok()?);
+    let nanoseconds = fraction * 1_000_000_000 / 65_536;
+    Timestamp::new(seconds.as_second(), i32::try_from(nanoseconds).ok()?).ok()
 }
 
 fn new_folder(runs: &Path) -> io::Result<(String, Timestamp)> {
@@ -111,7 +149,12 @@ mod tests {
         let store = Store::open(folder.path()).unwrap();
         let mut runs: Vec<RunFolder> = (0..50).map(|_| store.start_run().unwrap()).collect();
         assert!(runs.windows(2).all(|pair| pair[0].id() < pair[1].id()));
+        let latest_first = store.run_ids().unwrap();
+        assert!(latest_first.iter().rev().eq(runs.iter().map(RunFolder::id)));
         let run = &mut runs[0];
+        let rounding = run.started().as_nanosecond() - started(run.id()).unwrap().as_nanosecond();
+        assert!((0..20_000).contains(&rounding), "{rounding}");
+        assert_eq!(started("draft"), None);
         assert_eq!(run.id().len(), "20261123T091500Z-xxxx".len());
         run.append(&"one").unwrap();
         run.append(&"two\nlines").unwrap();

@@ -37,7 +37,7 @@ impl Store {
         mut waiting: impl FnMut(String),
     ) -> Result<WorkFolder<'_>, Error> {
         self.prepare()?;
-        let path = self.root().join("work").join(key.to_string());
+        let path = self.work_folder().join(key.to_string());
         let mut told = false;
         loop {
             if let Some(lock) = try_claim(&path).map_err(|error| Error::file(&path, error))? {
@@ -56,6 +56,12 @@ impl Store {
             }
             std::thread::sleep(RETRY);
         }
+    }
+}
+
+impl Store {
+    pub(super) fn work_folder(&self) -> PathBuf {
+        self.root().join("work")
     }
 }
 
@@ -81,19 +87,42 @@ impl WorkFolder<'_> {
     }
 
     fn remove_contents(&self) -> io::Result<()> {
-        for entry in fs::read_dir(&self.path)? {
-            let entry = entry?;
-            if entry.file_name() == LOCK {
-                continue;
-            }
-            if entry.file_type()?.is_dir() {
-                fs::remove_dir_all(entry.path())?;
-            } else {
-                fs::remove_file(entry.path())?;
-            }
-        }
-        Ok(())
+        remove_contents(&self.path)
     }
+}
+
+/// Removes a work folder unless somebody holds it: false.
+pub(super) fn discard(folder: &Path) -> io::Result<bool> {
+    let Some(lock) = try_claim(folder)? else {
+        return Ok(false);
+    };
+    remove_contents(folder)?;
+    fs::remove_file(folder.join(LOCK))?;
+    // Not empty if somebody has taken it since.
+    let _ = fs::remove_dir(folder);
+    drop(lock);
+    Ok(true)
+}
+
+/// Whether a process works in this folder.
+pub(super) fn is_held(folder: &Path) -> bool {
+    File::open(folder.join(LOCK))
+        .is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+}
+
+fn remove_contents(folder: &Path) -> io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if entry.file_name() == LOCK {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            fs::remove_dir_all(entry.path())?;
+        } else {
+            fs::remove_file(entry.path())?;
+        }
+    }
+    Ok(())
 }
 
 /// The lock, if nobody has it and it is still the one that others will find.
@@ -140,7 +169,8 @@ fn holder(folder: &Path) -> String {
     }
 }
 
-fn host() -> String {
+/// The name of this machine.
+pub fn host() -> String {
     fs::read_to_string("/proc/sys/kernel/hostname")
         .or_else(|_| fs::read_to_string("/etc/hostname"))
         .map_or_else(|_| "this host".into(), |name| name.trim().to_string())

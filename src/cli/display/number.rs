@@ -39,6 +39,16 @@ pub fn duration(seconds: f64) -> String {
     }
 }
 
+/// A size in decimal units.
+pub fn bytes(bytes: u64) -> String {
+    let units = [("TB", 1e12), ("GB", 1e9), ("MB", 1e6), ("kB", 1e3)];
+    let size = bytes as f64;
+    match units.iter().find(|(_, unit)| size >= *unit) {
+        Some((name, unit)) => format!("{:.1} {name}", size / unit),
+        None => format!("{bytes} B"),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use serde_json::json;

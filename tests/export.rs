@@ -1,0 +1,55 @@
+//! `pipeline export`.
+
+use crate::document::artifact;
+use crate::harness::Test;
+use crate::recipes::PRETRAIN;
+
+#[test]
+fn an_artifact_is_copied_byte_by_byte_into_a_folder_or_a_file() {
+    let mut test = Test::new().recipe(PRETRAIN);
+    let run = ["run", "recipe.toml", "--format", "json"];
+    let record = test.run_with(run).success().json();
+    let export = ["export", "recipe.toml", "events", "stays"];
+    let outcome = test.run_with(export.into_iter().chain(["."])).success();
+    outcome.stdout_is("./stays.parquet\n").stderr_is("");
+    test.run_with(["export", "recipe.toml", "pretrain", "checkpoint", "."])
+        .success()
+        .stdout_is("./checkpoint.safetensors\n");
+    let stored = std::fs::read(artifact(&record, "events", "stays")).expect("a blob");
+    let copy = test.folder().join("stays.parquet");
+    assert!(stored == std::fs::read(&copy).expect("a copy"));
+    assert!(std::fs::symlink_metadata(&copy).expect("a copy").is_file());
+
+    let again = test.run_with(export.into_iter().chain(["stays.parquet"]));
+    again.failure(2).stdout_is("").stderr_has("--force");
+    let forced = export.into_iter().chain(["stays.parquet", "--force"]);
+    test.run_with(forced).success();
+}
+
+#[test]
+fn what_is_out_of_date_exits_5_and_names_what_to_run() {
+    let mut test = Test::new().recipe(PRETRAIN);
+    let export = ["export", "recipe.toml", "events", "stays", "out.parquet"];
+    test.run_with(export)
+        .failure(5)
+        .stdout_is("")
+        .stderr_has("`pipeline run recipe.toml events`");
+    assert!(!test.folder().join("out.parquet").exists());
+}
+
+#[test]
+fn an_unknown_artifact_or_folder_exits_2() {
+    let mut test = Test::new().recipe(PRETRAIN);
+    test.run_with(["run", "recipe.toml", "events"]).success();
+    test.run_with(["export", "recipe.toml", "events", "stay", "."])
+        .failure(2)
+        .stderr_has("did you mean `stays`?");
+    test.run_with(["export", "recipe.toml", "events", "stays", "none/x"])
+        .failure(2)
+        .stderr_has("none/x");
+    let store = test.folder().join(".pipeline/format");
+    std::fs::write(store, "2\n").expect("the format can be written");
+    test.run_with(["run", "recipe.toml"])
+        .failure(6)
+        .stderr_has("a newer pipeline wrote it");
+}
