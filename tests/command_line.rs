@@ -18,7 +18,7 @@ Exit codes:
   2    the command line or a recipe is wrong; nothing ran
   3    a stage failed
   4    a weight import failed its audit
-  5    out of date: something would have to run
+  5    out of date: something would have to run, or is not what the lock says
   6    the store is damaged
   130  interrupted; the same command resumes
 ",

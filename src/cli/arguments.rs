@@ -5,10 +5,13 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::check::CheckArguments;
+use super::completions::CompletionsArguments;
 use super::device;
+use super::lock::LockArguments;
 use super::outputs::OutputsArguments;
 use super::plan::PlanArguments;
 use super::run::RunArguments;
+use super::schema::SchemaArguments;
 use crate::error::Error;
 use crate::recipe::Override;
 
@@ -19,7 +22,7 @@ Exit codes:
   2    the command line or a recipe is wrong; nothing ran
   3    a stage failed
   4    a weight import failed its audit
-  5    out of date: something would have to run
+  5    out of date: something would have to run, or is not what the lock says
   6    the store is damaged
   130  interrupted; the same command resumes";
 
@@ -46,6 +49,15 @@ pub enum Command {
     /// Prints where up-to-date artifacts lie
     #[command(after_help = EXIT_CODES)]
     Outputs(OutputsArguments),
+    /// Writes down what an up-to-date recipe gave, for `run --locked`
+    #[command(after_help = EXIT_CODES)]
+    Lock(LockArguments),
+    /// Prints the JSON schema of a document
+    #[command(after_help = EXIT_CODES)]
+    Schema(SchemaArguments),
+    /// Prints a script that completes this command line in a shell
+    #[command(after_help = EXIT_CODES)]
+    Completions(CompletionsArguments),
 }
 
 /// How results are written to standard output.

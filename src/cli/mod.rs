@@ -2,14 +2,18 @@
 
 mod arguments;
 mod check;
+mod completions;
 mod device;
 mod diagnostic;
 mod display;
 mod experiment;
 mod interrupt;
+mod lock;
+mod lock_file;
 mod outputs;
 mod plan;
 mod run;
+mod schema;
 mod stdout;
 mod style;
 
@@ -33,6 +37,9 @@ pub fn main() -> ExitCode {
         Command::Plan(raw) => raw.validate().and_then(plan::execute),
         Command::Check(raw) => check::execute(&raw),
         Command::Outputs(raw) => raw.validate().and_then(outputs::execute),
+        Command::Lock(raw) => raw.validate().and_then(lock::execute),
+        Command::Schema(raw) => schema::execute(&raw),
+        Command::Completions(raw) => completions::execute(&raw),
     };
     result.unwrap_or_else(|error| fail(&error))
 }

@@ -4,6 +4,7 @@ pub mod event;
 mod execute;
 mod fingerprints;
 mod journal;
+pub mod lock;
 pub mod options;
 pub mod plan;
 mod reasons;
@@ -14,6 +15,7 @@ mod selection;
 #[cfg(test)]
 mod tests;
 
+pub use lock::Lock;
 pub use options::RunOptions;
 pub use plan::{Surveyed, plan, survey};
 pub use run::{RunOutcome, RunSummary, run};

@@ -1,5 +1,7 @@
 //! What a run is asked to do.
 
+use super::lock::Lock;
+
 /// How to run, and what of it.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
@@ -15,6 +17,8 @@ pub struct RunOptions {
     pub device: String,
     /// Stages wanted, with what they need; none: all.
     pub targets: Vec<String>,
+    /// What the run must not differ from.
+    pub lock: Option<Lock>,
 }
 
 impl Default for RunOptions {
@@ -26,6 +30,7 @@ impl Default for RunOptions {
             refresh: Vec::new(),
             device: "cpu".into(),
             targets: Vec::new(),
+            lock: None,
         }
     }
 }
