@@ -8,7 +8,16 @@ use crate::recipes::PRETRAIN;
 #[test]
 fn help_lists_commands_and_every_exit_code() {
     let mut help = Test::new().args(["--help"]).run().success();
-    for command in ["run", "plan", "check", "outputs"] {
+    let commands = [
+        "run",
+        "plan",
+        "check",
+        "outputs",
+        "lock",
+        "schema",
+        "completions",
+    ];
+    for command in commands {
         help = help.stdout_has(&format!("\n  {command} "));
     }
     help.stdout_has(

@@ -68,7 +68,7 @@ const OTHER: &str = "\"000000000000000000000000000000000000000000000000000000000
 fn a_locked_run_of_what_was_locked_executes_nothing_and_is_done() {
     let mut test = locked();
     let run = ["run", "recipe.toml", "--locked", "--format", "json"];
-    let document = test.run_with(run).success().stderr_has("").json();
+    let document = test.run_with(run).success().json();
     assert_eq!(
         statuses(&document),
         [("events", "cached"), ("pretrain", "cached")]
@@ -169,8 +169,7 @@ fn another_artifact_with_metrics_within_their_tolerance_is_a_note() {
     let test = tamper(locked(), "stages.events.outputs", "stays", OTHER);
     let test = tamper(test, "stages.pretrain", "key", OTHER);
     let test = tamper(test, "stages.events.metrics", "source_rows", "7");
-    let refused = append(test, "\n[stages.events.tolerances]\nsource_rows = 1\n");
-    let mut test = refused;
+    let mut test = append(test, "\n[stages.events.tolerances]\nsource_rows = 1\n");
     let outcome = test.run_with(LOCKED).failure(5);
     outcome.stderr_has("outside its tolerance 1");
 
@@ -186,6 +185,32 @@ fn another_artifact_with_metrics_within_their_tolerance_is_a_note() {
         "1000000000.0"
     );
     assert!(!text(&test).contains(OTHER));
+}
+
+#[test]
+fn a_tolerance_covers_what_reads_the_stage_as_long_as_metrics_there_are_equal() {
+    let test = tamper(locked(), "stages.events.outputs", "stays", OTHER);
+    let test = tamper(test, "stages.pretrain", "key", OTHER);
+    let mut test = tamper(test, "stages.pretrain.outputs", "checkpoint", OTHER);
+    let outcome = test.run_with(LOCKED).failure(5);
+    outcome
+        .stderr_has("stage `events` gave another stays")
+        .stderr_has("stage `pretrain` gave another checkpoint");
+
+    let mut test = append(test, "\n[stages.events.tolerances]\nsource_rows = 0\n");
+    let outcome = test.run_with(LOCKED).success();
+    outcome
+        .stderr_has("note: stage `events` gave another stays")
+        .stderr_has("note: stage `pretrain` gave another checkpoint");
+
+    let seed = ["run", "recipe.toml", "--locked", "--set", "seed=2"];
+    let outcome = test.run_with(seed).failure(5);
+    outcome.stderr_has("stage `pretrain` has other settings");
+
+    let mut test = tamper(test, "stages.pretrain.metrics", "validation_loss", "1.0");
+    let outcome = test.run_with(LOCKED).failure(5);
+    let outcome = outcome.stderr_has("validation_loss: 1 in the lock");
+    assert!(!outcome.stderr.contains("stage `events`"), "{outcome}");
 }
 
 #[test]

@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::document::repository;
+use crate::document::{artifact, repository};
 use crate::harness::Test;
 use crate::recipes::PRETRAIN;
 
@@ -89,6 +89,20 @@ fn what_is_written_is_valid_for_an_independent_validator() {
         ("lock", "recipe.lock"),
     ] {
         let path = test.folder().join(file).display().to_string();
+        assert_eq!(validate(schema, &[path]), "");
+    }
+}
+
+#[test]
+fn an_audit_and_an_evaluation_are_valid_for_an_independent_validator() {
+    let recipe = repository("recipes/reference-evaluate.toml");
+    let mut test = Test::new();
+    let run = test.run_with(["run", &recipe, "--format", "json"]);
+    let run = run.success().json();
+    for (schema, stage) in [("audit", "weights"), ("metrics", "test")] {
+        let document = std::fs::read(artifact(&run, stage, schema)).expect("an artifact");
+        test = test.file("document.json", document);
+        let path = test.folder().join("document.json").display().to_string();
         assert_eq!(validate(schema, &[path]), "");
     }
 }
