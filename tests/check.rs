@@ -60,3 +60,58 @@ fn all_recipes_are_checked_though_one_is_bad() {
         })
     );
 }
+
+#[test]
+fn resolved_shows_every_value_with_its_origin() {
+    let base = "[model]\nlatent_dim = 12\n";
+    let recipe = r#"
+format = 1
+extends = ["base.toml"]
+
+[vars]
+stays = 40
+
+[stages.events]
+kind = "data"
+source = { format = "synthetic", stays = "${vars.stays}" }
+split = { ratio = [0.6, 0.2, 0.2] }
+embeddings = { orthonormal = 16 }
+"#;
+    let test = Test::new().file("base.toml", base).recipe(recipe);
+    let set = ["--set", "model.input_dim=16", "--set", "model.heads=3"];
+    let set = set
+        .into_iter()
+        .chain(["--set", "model.transformer_heads=4"]);
+    let args = ["check", "recipe.toml", "--resolved"];
+    let outcome = test.args(args.into_iter().chain(set)).run().success();
+    outcome
+        .stdout_has("latent_dim = 12                    # base.toml:2\n")
+        .stdout_has("input_dim = 16                     # --set model.input_dim=16\n")
+        .stdout_has("ff_dim = 512                       # default\n")
+        .stdout_has("[stages.events]\nkind = \"data\"                      # recipe.toml:9\n")
+        .stdout_has("source.stays = 40                  # recipe.toml:10, from recipe.toml:6\n")
+        .stdout_has("split.ratio = [0.6,0.2,0.2]        # recipe.toml:11\n");
+}
+
+/// What `--resolved` prints is a recipe, and it resolves to itself.
+#[test]
+fn a_resolved_recipe_runs_as_the_one_it_was_made_of() {
+    let mut test = Test::new().recipe(PRETRAIN);
+    let resolved = |test: &mut Test, file: &str| {
+        let json = ["check", file, "--resolved", "--format", "json"];
+        let record = test.run_with(json).success().json();
+        let values = record["recipes"][0]["resolved"]
+            .as_array()
+            .expect("values")
+            .clone();
+        let value = |v: &serde_json::Value| json!([v["table"], v["key"], v["value"]]);
+        values.iter().map(value).collect::<Vec<_>>()
+    };
+    let before = resolved(&mut test, "recipe.toml");
+    let text = test
+        .run_with(["check", "recipe.toml", "--resolved"])
+        .success()
+        .stdout;
+    let mut test = test.file("again.toml", text);
+    assert_eq!(resolved(&mut test, "again.toml"), before);
+}

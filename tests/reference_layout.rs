@@ -147,3 +147,35 @@ fn a_pretraining_checkpoint_lends_exactly_its_backbone_and_is_finetuned() {
         "{new:?}"
     );
 }
+
+/// Going on from the checkpoint's weights is not the same as starting afresh.
+#[test]
+fn a_pretraining_checkpoint_is_pretrained_further() {
+    let loss = |document: &Value| {
+        let loss = stage(document, "pretrain")["metrics"]["validation_loss"].as_f64();
+        loss.expect("a validation loss")
+    };
+    let mut test = Test::new();
+    let document = run(&mut test, "recipes/reference-pretrain.toml");
+    assert_eq!(document["status"], "done");
+    let metrics = &stage(&document, "weights")["metrics"];
+    assert_eq!(
+        (metrics["loaded"].as_u64(), metrics["new"].as_u64()),
+        (Some(173), Some(0))
+    );
+
+    let recipe = std::fs::read_to_string(repository("recipes/reference-pretrain.toml"));
+    let fresh = recipe
+        .expect("the recipe")
+        .replace("init = \"weights\"", "");
+    let base = repository("recipes/reference-base.toml");
+    let fresh = fresh.replace("reference-base.toml", &base);
+    let root = format!(
+        "vars.root={}",
+        repository("tests/fixtures/reference-layout")
+    );
+    let mut test = Test::new().recipe(&fresh);
+    let arguments = ["run", "recipe.toml", "--set", &root, "--format", "json"];
+    let fresh = test.run_with(arguments).success().json();
+    assert_ne!(loss(&document), loss(&fresh));
+}

@@ -8,16 +8,25 @@ use serde::Serialize;
 
 use super::arguments::Format;
 use super::diagnostic::{self, ErrorRecord};
-use super::experiment::Experiment;
 use super::stdout;
 use super::style::{Style, Tone};
 use crate::error::Error;
+use crate::recipe::{self, Override, Resolved, ResolvedValue};
+use crate::stages;
 
 #[derive(Debug, Args)]
 pub struct CheckArguments {
     /// The recipes, TOML files
     #[arg(required = true)]
     recipes: Vec<PathBuf>,
+
+    /// Print every value as it will run, defaults included, and where it comes from
+    #[arg(long)]
+    resolved: bool,
+
+    /// Set a value of the recipes, e.g. stages.classifier.optimizer.lr=3e-4; repeatable
+    #[arg(long, value_name = "PATH=VALUE")]
+    set: Vec<Override>,
 
     /// How the result is written to standard output
     #[arg(long, value_enum, default_value_t = Format::Human)]
@@ -41,6 +50,9 @@ struct RecipeRecord {
     /// Names of its nodes, if it could be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     stages: Option<Vec<String>>,
+    /// Every value, if it was asked for and could be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    resolved: Option<Vec<ResolvedValue>>,
     errors: Vec<ErrorRecord>,
 }
 
@@ -50,7 +62,7 @@ pub fn execute(arguments: &CheckArguments) -> Result<ExitCode, Error> {
     let mut code = ExitCode::SUCCESS;
     let mut is_good = true;
     for path in &arguments.recipes {
-        let (recipe, error) = check(path);
+        let (recipe, resolved, error) = check(path, arguments);
         if let Some(error) = error {
             diagnostic::eprint(&error, Style::stderr());
             if is_good {
@@ -58,7 +70,10 @@ pub fn execute(arguments: &CheckArguments) -> Result<ExitCode, Error> {
             }
             is_good = false;
         } else if arguments.format == Format::Human {
-            stdout::print(&line(&recipe, Style::stdout()))?;
+            stdout::print(&match resolved {
+                Some(resolved) => resolved.to_string(),
+                None => line(&recipe, Style::stdout()),
+            })?;
         }
         record.recipes.push(recipe);
     }
@@ -68,25 +83,31 @@ pub fn execute(arguments: &CheckArguments) -> Result<ExitCode, Error> {
     Ok(code)
 }
 
-fn check(path: &Path) -> (RecipeRecord, Option<Error>) {
+fn check(
+    path: &Path,
+    arguments: &CheckArguments,
+) -> (RecipeRecord, Option<Resolved>, Option<Error>) {
     let mut record = RecipeRecord {
         path: path.to_path_buf(),
         ok: false,
         recipe: None,
         stages: None,
+        resolved: None,
         errors: vec![],
     };
-    match Experiment::load(path, &[]) {
-        Ok(experiment) => {
-            let names = experiment.nodes.into_iter().map(|node| node.name);
+    match recipe::resolve(path, &arguments.set) {
+        Ok((recipe, resolved)) => {
+            let names = stages::nodes_of(&recipe).into_iter().map(|node| node.name);
             record.ok = true;
-            record.recipe = Some(experiment.recipe.name);
             record.stages = Some(names.collect());
-            (record, None)
+            record.recipe = Some(recipe.name);
+            let resolved = arguments.resolved.then_some(resolved);
+            record.resolved = resolved.as_ref().map(|resolved| resolved.values.clone());
+            (record, resolved, None)
         }
         Err(error) => {
             record.errors = diagnostic::records(&error);
-            (record, Some(error))
+            (record, None, Some(error))
         }
     }
 }

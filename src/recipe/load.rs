@@ -9,6 +9,7 @@ use super::interpolate::{self, Environment};
 use super::layers::Layers;
 use super::mistake::{Mistake, RecipeErrors};
 use super::overrides::{self, Override};
+use super::resolved::Resolved;
 use super::shape::Shape;
 use super::source::Sources;
 use super::stage_config::StageConfig;
@@ -44,15 +45,29 @@ impl Recipe {
 /// Reads a recipe and what it extends, applies `overrides`, and validates the result. The error
 /// is an [`Error::Recipe`] with all mistakes, or an [`Error::Usage`] if `path` cannot be read.
 pub fn load(path: &Path, overrides: &[Override]) -> Result<Recipe, Error> {
-    load_in(path, overrides, &|name| std::env::var(name).ok())
+    resolve(path, overrides).map(|(recipe, _)| recipe)
+}
+
+/// As [`load`]; also every value of the recipe, with its origin.
+pub fn resolve(path: &Path, overrides: &[Override]) -> Result<(Recipe, Resolved), Error> {
+    read_whole(path, overrides, &|name| std::env::var(name).ok())
 }
 
 /// [`load`] in an environment of one's own.
+#[cfg(test)]
 pub(super) fn load_in(
     path: &Path,
     overrides: &[Override],
     env: Environment,
 ) -> Result<Recipe, Error> {
+    read_whole(path, overrides, env).map(|(recipe, _)| recipe)
+}
+
+fn read_whole(
+    path: &Path,
+    overrides: &[Override],
+    env: Environment,
+) -> Result<(Recipe, Resolved), Error> {
     let mut sources = Sources::default();
     let mut mistakes = Vec::new();
     let shape = Shape::new(&SCHEMA);
@@ -66,7 +81,9 @@ pub(super) fn load_in(
         interpolate::interpolate(&mut tree, &sources, env, &mut mistakes);
         embeddings_of_the_model(&mut tree);
         let verdict = validate(&mut tree, shape, &mut mistakes);
-        typed(path, &tree, &verdict, &mut mistakes)
+        let recipe = typed(path, &tree, &verdict, &mut mistakes)?;
+        let resolved = Resolved::new(&recipe, &tree, &sources);
+        Some((recipe, resolved))
     });
     match recipe {
         Some(recipe) if mistakes.is_empty() => Ok(recipe),

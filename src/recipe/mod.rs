@@ -15,6 +15,7 @@ mod overrides;
 mod parse;
 mod published;
 mod references;
+mod resolved;
 mod shape;
 mod source;
 pub mod stage_config;
@@ -27,8 +28,9 @@ mod validate;
 mod tests;
 
 pub use document::schema;
-pub use load::{Recipe, load};
+pub use load::{Recipe, load, resolve};
 pub use mistake::RecipeErrors;
 pub use overrides::Override;
 pub use published::published_schema;
+pub use resolved::{Resolved, ResolvedValue};
 pub use suggest::nearest;

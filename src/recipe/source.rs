@@ -37,6 +37,9 @@ pub struct Source {
     pub text: Arc<str>,
 }
 
+/// What a text is called that was no file.
+const OVERRIDE: &str = "--set";
+
 /// All texts, in the order in which they were read.
 #[derive(Debug, Default)]
 pub struct Sources {
@@ -52,7 +55,12 @@ impl Sources {
 
     /// Takes the argument of one `--set` in.
     pub fn add_override(&mut self, text: &str) -> usize {
-        self.add("--set".into(), PathBuf::new(), text)
+        self.add(OVERRIDE.into(), PathBuf::new(), text)
+    }
+
+    /// Whether the text with this index is the argument of a `--set`.
+    pub fn is_override(&self, source: usize) -> bool {
+        self.list[source].name == OVERRIDE
     }
 
     fn add(&mut self, name: String, folder: PathBuf, text: &str) -> usize {

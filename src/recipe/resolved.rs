@@ -1,0 +1,147 @@
+//! A recipe as it will run: every value, and where it comes from.
+
+use std::fmt;
+
+use serde::Serialize;
+use serde_json::{Map, Value as Json};
+
+use super::load::Recipe;
+use super::source::{Origin, Sources};
+use super::tree::Node;
+
+/// Every value of a recipe, defaults included.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resolved {
+    /// The values, top level first, then `model`, then the stages in the recipe's order.
+    pub values: Vec<ResolvedValue>,
+}
+
+/// One value and where it comes from.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct ResolvedValue {
+    /// The table it stands in: empty at the top, else `model`, `stages.events`, ….
+    pub table: String,
+    /// Its key there, dotted.
+    pub key: String,
+    /// The value: a string, a number, a boolean, or an array.
+    pub value: Json,
+    /// Where it comes from.
+    pub origin: String,
+}
+
+impl Resolved {
+    /// The values of a recipe that was read from `tree`.
+    pub(super) fn new(recipe: &Recipe, tree: &Node, sources: &Sources) -> Self {
+        let mut collector = Collector {
+            tree,
+            sources,
+            values: Vec::new(),
+        };
+        let top = [
+            ("format", Json::from(1)),
+            ("name", recipe.name.clone().into()),
+            ("seed", recipe.seed.into()),
+        ];
+        for (key, value) in top {
+            collector.value(&[], &[key], value);
+        }
+        collector.table(&["model"], &recipe.model);
+        for (name, stage) in &recipe.stages {
+            collector.table(&["stages", name], stage);
+        }
+        Self {
+            values: collector.values,
+        }
+    }
+}
+
+/// The recipe as TOML that runs as it stands; each value's origin is a comment.
+impl fmt::Display for Resolved {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        let statement = |value: &ResolvedValue| format!("{} = {}", value.key, toml(&value.value));
+        let widths = self
+            .values
+            .iter()
+            .map(|value| statement(value).chars().count());
+        let width = widths.filter(|width| *width <= 60).max().unwrap_or(0);
+        let mut table = "";
+        for value in &self.values {
+            if value.table != table {
+                table = &value.table;
+                writeln!(formatter, "\n[{table}]")?;
+            }
+            writeln!(
+                formatter,
+                "{:<width$}  # {}",
+                statement(value),
+                value.origin
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// A value as TOML. JSON strings, numbers and arrays are TOML but for their escapes of control
+/// characters, which TOML knows too.
+fn toml(value: &Json) -> String {
+    value.to_string()
+}
+
+struct Collector<'a> {
+    tree: &'a Node,
+    sources: &'a Sources,
+    values: Vec<ResolvedValue>,
+}
+
+impl Collector<'_> {
+    fn table(&mut self, table: &[&str], typed: &impl Serialize) {
+        if let Ok(Json::Object(fields)) = serde_json::to_value(typed) {
+            self.fields(table, &[], fields);
+        }
+    }
+
+    /// A table's own tags first, as people write them.
+    fn fields(&mut self, table: &[&str], path: &[&str], mut fields: Map<String, Json>) {
+        let tags = ["kind", "format"].into_iter();
+        let tagged: Vec<_> = tags
+            .filter_map(|tag| Some((tag.to_string(), fields.remove(tag)?)))
+            .collect();
+        for (key, value) in tagged.into_iter().chain(fields) {
+            let mut path = path.to_vec();
+            path.push(&key);
+            match value {
+                Json::Null => {}
+                Json::Object(fields) => self.fields(table, &path, fields),
+                value => self.value(table, &path, value),
+            }
+        }
+    }
+
+    fn value(&mut self, table: &[&str], path: &[&str], value: Json) {
+        let whole: Vec<&str> = table.iter().chain(path).copied().collect();
+        let origin = match self.tree.at(&whole) {
+            None => "default".to_string(),
+            Some(node) => match node.taken_from {
+                Some(variable) => {
+                    format!("{}, from {}", self.place(node.origin), self.place(variable))
+                }
+                None => self.place(node.origin),
+            },
+        };
+        self.values.push(ResolvedValue {
+            table: table.join("."),
+            key: path.join("."),
+            value,
+            origin,
+        });
+    }
+
+    fn place(&self, origin: Origin) -> String {
+        let source = self.sources.get(origin.source);
+        if self.sources.is_override(origin.source) {
+            return format!("--set {}", source.text);
+        }
+        let before = source.text.get(..origin.start).unwrap_or_default();
+        format!("{}:{}", source.name, before.matches('\n').count() + 1)
+    }
+}
