@@ -8,9 +8,21 @@ use crate::recipes::PRETRAIN;
 #[test]
 fn help_lists_commands_and_every_exit_code() {
     let mut help = Test::new().args(["--help"]).run().success();
-    for command in [
-        "run", "plan", "explain", "graph", "check", "outputs", "export", "runs", "cache",
-    ] {
+    let commands = [
+        "run",
+        "plan",
+        "explain",
+        "graph",
+        "check",
+        "outputs",
+        "export",
+        "runs",
+        "cache",
+        "lock",
+        "schema",
+        "completions",
+    ];
+    for command in commands {
         help = help.stdout_has(&format!("\n  {command} "));
     }
     help.stdout_has(
@@ -20,7 +32,7 @@ Exit codes:
   2    the command line or a recipe is wrong; nothing ran
   3    a stage failed
   4    a weight import failed its audit
-  5    out of date: something would have to run
+  5    out of date: something would have to run, or is not what the lock says
   6    the store is damaged
   130  interrupted; the same command resumes
 ",

@@ -1,4 +1,5 @@
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::file::{Checkpoint, Container};
@@ -20,7 +21,7 @@ pub struct Summary {
 }
 
 /// One tensor.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct TensorSummary {
     /// Its name in the file.
     pub name: String,

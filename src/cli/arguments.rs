@@ -6,14 +6,17 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::cache::CacheArguments;
 use super::check::CheckArguments;
+use super::completions::CompletionsArguments;
 use super::device;
 use super::explain::ExplainArguments;
 use super::export::ExportArguments;
 use super::graph::GraphArguments;
+use super::lock::LockArguments;
 use super::outputs::OutputsArguments;
 use super::plan::PlanArguments;
 use super::run::RunArguments;
 use super::runs::RunsArguments;
+use super::schema::SchemaArguments;
 use crate::error::Error;
 use crate::recipe::Override;
 
@@ -24,7 +27,7 @@ Exit codes:
   2    the command line or a recipe is wrong; nothing ran
   3    a stage failed
   4    a weight import failed its audit
-  5    out of date: something would have to run
+  5    out of date: something would have to run, or is not what the lock says
   6    the store is damaged
   130  interrupted; the same command resumes";
 
@@ -66,6 +69,15 @@ pub enum Command {
     /// Lists, verifies and cleans the store
     #[command(after_help = EXIT_CODES)]
     Cache(CacheArguments),
+    /// Writes down what an up-to-date recipe gave, for `run --locked`
+    #[command(after_help = EXIT_CODES)]
+    Lock(LockArguments),
+    /// Prints the JSON schema of a document
+    #[command(after_help = EXIT_CODES)]
+    Schema(SchemaArguments),
+    /// Prints a script that completes this command line in a shell
+    #[command(after_help = EXIT_CODES)]
+    Completions(CompletionsArguments),
 }
 
 /// How results are written to standard output.

@@ -3,6 +3,7 @@
 mod arguments;
 mod cache;
 mod check;
+mod completions;
 mod device;
 mod diagnostic;
 mod display;
@@ -11,10 +12,13 @@ mod explain;
 mod export;
 mod graph;
 mod interrupt;
+mod lock;
+mod lock_file;
 mod outputs;
 mod plan;
 mod run;
 mod runs;
+mod schema;
 mod stdout;
 mod style;
 
@@ -43,6 +47,9 @@ pub fn main() -> ExitCode {
         Command::Export(raw) => raw.validate().and_then(export::execute),
         Command::Runs(raw) => runs::execute(&raw),
         Command::Cache(raw) => cache::execute(&raw),
+        Command::Lock(raw) => raw.validate().and_then(lock::execute),
+        Command::Schema(raw) => schema::execute(&raw),
+        Command::Completions(raw) => completions::execute(&raw),
     };
     result.unwrap_or_else(|error| fail(&error))
 }

@@ -8,8 +8,8 @@ use clap::Args;
 use super::arguments::{ExperimentArguments, Format, Selection};
 use super::display::progress::Progress;
 use super::display::run_summary;
-use super::style::Style;
-use super::{diagnostic, interrupt, stdout};
+use super::style::{Style, Tone};
+use super::{diagnostic, interrupt, lock, stdout};
 use crate::error::Error;
 use crate::exec::{self, RunOptions};
 
@@ -38,6 +38,10 @@ pub struct RunArguments {
     #[arg(long, value_name = "STAGE")]
     refresh: Vec<String>,
 
+    /// Exit with 5 if the run is not what the lock beside the recipe says
+    #[arg(long)]
+    locked: bool,
+
     /// How the result is written to standard output
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -57,10 +61,12 @@ impl RunArguments {
             device: selection.device.clone(),
             targets: self.stages,
             documents: Vec::new(),
+            lock: None,
         };
         Ok(Run {
             selection,
             options,
+            locked: self.locked,
             format: self.format,
         })
     }
@@ -70,6 +76,7 @@ impl RunArguments {
 pub struct Run {
     selection: Selection,
     options: RunOptions,
+    locked: bool,
     format: Format,
 }
 
@@ -77,6 +84,9 @@ pub struct Run {
 pub fn execute(mut run: Run) -> Result<ExitCode, Error> {
     let (experiment, store) = run.selection.open()?;
     run.options.documents = experiment.documents(&run.selection)?;
+    if run.locked {
+        run.options.lock = Some(lock::require(&run.selection.recipe)?);
+    }
     let interrupted = interrupt::listen();
 
     let progress = Progress::stderr();
@@ -93,6 +103,10 @@ pub fn execute(mut run: Run) -> Result<ExitCode, Error> {
     match run.format {
         Format::Json => stdout::print_json(&outcome.record)?,
         Format::Human => stdout::print(&run_summary::render(&outcome.record, Style::stdout()))?,
+    }
+    for note in outcome.record.lock.iter().flat_map(|lock| &lock.notes) {
+        let word = Style::stderr().paint(Tone::Strong, "note:");
+        eprintln!("{word} stage `{}` {}", note.stage, note.message);
     }
     let Some(error) = outcome.error else {
         return Ok(ExitCode::SUCCESS);

@@ -11,7 +11,7 @@ use crate::store::Store;
 use crate::store::action::{Action, Artifact};
 use crate::store::digest::Digest;
 use crate::store::external::ExternalDigests;
-use crate::store::fingerprint::Fingerprint;
+use crate::store::fingerprint::{Fingerprint, Key};
 
 /// What is known of a fingerprint before everything it depends on has run.
 #[derive(Clone, Debug)]
@@ -129,6 +129,20 @@ impl Fingerprinter {
             fingerprint,
             unknown,
         })
+    }
+
+    /// The key of the node's fingerprint with names of producers in place of what they gave:
+    /// known before anything ran.
+    pub(super) fn settings(&self, selected: &Selected) -> Result<Key, Error> {
+        let mut fingerprint = self.fingerprint(selected, &[])?;
+        for input in &selected.inputs {
+            for name in input.artifacts {
+                let digest = Digest::of_bytes(input.stage.as_bytes());
+                let role = format!("{}.{name}", input.role);
+                fingerprint.inputs.insert(role, digest);
+            }
+        }
+        Ok(fingerprint.key())
     }
 
     /// Fails if an external input is no longer what the fingerprint says.

@@ -7,6 +7,7 @@ pub mod explain;
 mod fingerprints;
 pub mod history;
 mod journal;
+pub mod lock;
 pub mod options;
 pub mod plan;
 mod reasons;
@@ -18,6 +19,7 @@ mod selection;
 mod tests;
 
 pub use explain::explain;
+pub use lock::Lock;
 pub use options::RunOptions;
 pub use plan::{Surveyed, plan, survey};
 pub use run::{RunOutcome, RunSummary, run};

@@ -1,5 +1,7 @@
 //! What a run is asked to do.
 
+use super::lock::Lock;
+
 /// How to run, and what of it.
 #[derive(Clone, Debug)]
 pub struct RunOptions {
@@ -17,6 +19,8 @@ pub struct RunOptions {
     pub targets: Vec<String>,
     /// What is kept beside the run's record (`recipe.toml`), by file name.
     pub documents: Vec<(&'static str, String)>,
+    /// What the run must not differ from.
+    pub lock: Option<Lock>,
 }
 
 impl Default for RunOptions {
@@ -29,6 +33,7 @@ impl Default for RunOptions {
             device: "cpu".into(),
             targets: Vec::new(),
             documents: Vec::new(),
+            lock: None,
         }
     }
 }

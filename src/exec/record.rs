@@ -21,6 +21,29 @@ pub struct RunRecord {
     pub status: RunStatus,
     /// The stages, in topological order.
     pub stages: Vec<StageRecord>,
+    /// How the run compares with the lock; none without `--locked`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lock: Option<LockRecord>,
+}
+
+/// How a run compares with the recipe's lock.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LockRecord {
+    /// What must not differ, and does.
+    pub drift: Vec<LockDifference>,
+    /// Artifacts that differ while every metric lies within its tolerance.
+    pub notes: Vec<LockDifference>,
+}
+
+/// In what one stage differs from the lock.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+pub struct LockDifference {
+    /// The node's name.
+    pub stage: String,
+    /// Artifacts whose digests differ.
+    pub artifacts: Vec<String>,
+    /// What differs, what the lock says and what is now; several lines.
+    pub message: String,
 }
 
 /// How a run ended.

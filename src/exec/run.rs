@@ -13,6 +13,7 @@ use super::event::Event;
 use super::execute::Workshop;
 use super::fingerprints::Fingerprinter;
 use super::journal::Journal;
+use super::lock::{self, State};
 use super::options::RunOptions;
 use super::plan;
 use super::record::{RunRecord, RunStatus, StageStatus};
@@ -58,6 +59,13 @@ pub fn run(
     let selection = select(nodes, options)?;
     let fingerprinter = Fingerprinter::new(&selection, options, store)?;
     let surveyed = plan::survey_selection(&selection, &fingerprinter, store)?;
+    let states: Vec<State> = surveyed.iter().map(State::of).collect();
+    let names: BTreeSet<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
+    if let Some(lock) = &options.lock
+        && let Some(drift) = lock::refuse(&lock.compare(&names, &states))
+    {
+        return Err(drift);
+    }
     let folder = store.start_run()?;
     let (run, started) = (folder.id().to_string(), folder.started());
     let journal = Journal::new(folder, listener);
@@ -85,6 +93,11 @@ pub fn run(
         .any(|stage| stage.status == StageStatus::Skipped);
     let error = failure
         .or_else(|| (skipped && interrupted.load(Ordering::Relaxed)).then_some(Error::Interrupted));
+    let compared = options.lock.as_ref().map(|lock| {
+        let states = states.into_iter().map(|state| state.after(&stages));
+        lock.compare(&names, &states.collect::<Vec<_>>())
+    });
+    let drift = compared.as_ref().and_then(lock::refuse);
     let record = RunRecord {
         run,
         recipe: recipe_name.into(),
@@ -94,7 +107,10 @@ pub fn run(
             Some(_) => RunStatus::Failed,
         },
         stages,
+        lock: compared,
     };
+    // Drift is no failure of a stage: the run is done, but not what was asked for.
+    let error = error.or(drift);
     let seconds = start.elapsed().as_secs_f64();
     let summary = RunSummary {
         started,

@@ -9,6 +9,7 @@ use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
 
 use super::data::{DATASET_ARTIFACTS, load_dataset};
+use super::evaluation::Evaluation;
 use super::features::compute;
 use super::json::{as_json, write_json};
 use super::model_artifact::ModelArtifact;
@@ -104,7 +105,7 @@ impl EvaluateStage {
         })
     }
 
-    fn metrics(&self, predictions: &Predictions) -> Result<BTreeMap<String, Value>, Error> {
+    fn measure(&self, predictions: &Predictions) -> Result<Evaluation, Error> {
         if let Some(row) = predictions.labels.iter().position(|label| *label > 1) {
             return Err(Error::stage(format!(
                 "stay {} has label {}, and evaluate knows the labels 0 and 1",
@@ -115,25 +116,18 @@ impl EvaluateStage {
         let scores = &predictions.probabilities;
         let positives = labels.iter().filter(|label| **label).count();
         let n = labels.len();
-        Ok(BTreeMap::from([
-            ("n".into(), json!(n)),
-            ("positives".into(), json!(positives)),
-            ("prevalence".into(), json!(positives as f64 / n as f64)),
-            ("auroc".into(), json!(metrics::auroc(&labels, scores)?)),
-            (
-                "average_precision".into(),
-                json!(metrics::average_precision(&labels, scores)?),
-            ),
-            ("brier".into(), json!(metrics::brier(&labels, scores)?)),
-            (
-                "log_loss".into(),
-                json!(metrics::log_loss(&labels, scores)?),
-            ),
-            (
-                "accuracy".into(),
-                json!(metrics::accuracy(&labels, scores, self.threshold)?),
-            ),
-        ]))
+        Ok(Evaluation {
+            accuracy: metrics::accuracy(&labels, scores, self.threshold)?,
+            auroc: metrics::auroc(&labels, scores)?,
+            average_precision: metrics::average_precision(&labels, scores)?,
+            brier: metrics::brier(&labels, scores)?,
+            log_loss: metrics::log_loss(&labels, scores)?,
+            n,
+            positives,
+            prevalence: positives as f64 / n as f64,
+            split: self.split,
+            threshold: self.threshold,
+        })
     }
 }
 
@@ -209,18 +203,15 @@ impl Stage for EvaluateStage {
         let artifact = ModelArtifact::read(context.input("model", "weights")?)?;
         check_model(&artifact)?;
         let predictions = self.predict(&artifact, &self.features(&artifact, context)?)?;
-        let metrics = self.metrics(&predictions)?;
+        let evaluation = self.measure(&predictions)?;
         predictions.write(&context.work.join("predictions.parquet"))?;
-        let mut report = metrics.clone();
-        report.insert("split".into(), as_json(&self.split));
-        report.insert("threshold".into(), json!(self.threshold));
-        write_json(&context.work.join("metrics.json"), &report)?;
+        write_json(&context.work.join("metrics.json"), &evaluation)?;
         Ok(StageOutput {
             artifacts: BTreeMap::from([
                 ("metrics".into(), "metrics.json".into()),
                 ("predictions".into(), "predictions.parquet".into()),
             ]),
-            metrics,
+            metrics: evaluation.metrics(),
         })
     }
 }

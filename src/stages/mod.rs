@@ -2,6 +2,7 @@
 
 mod data;
 mod evaluate;
+pub mod evaluation;
 mod features;
 mod finetune;
 mod freeze;

@@ -1,5 +1,6 @@
 use std::collections::BTreeMap;
 
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::checkpoint::{Container, Dtype, Statistics, TensorSummary};
@@ -7,7 +8,8 @@ use crate::error::Error;
 
 /// The record of a successful import. It names the file without its folder, so that it is the
 /// same wherever the file lies.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[schemars(rename = "audit")]
 pub struct Audit {
     /// Which file: its name, or its digest where the record must not depend on a place.
     pub file: String,
@@ -30,7 +32,7 @@ pub struct Audit {
 }
 
 /// Sums of an [`Audit`].
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Counts {
     /// Tensors of the checkpoint's state dict.
     pub source_tensors: usize,
@@ -49,7 +51,7 @@ pub struct Counts {
 }
 
 /// A parameter and what it was loaded from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Loaded {
     /// Name in the file.
     pub source: String,
@@ -69,7 +71,9 @@ pub struct Loaded {
 }
 
 /// What deserves a look without being wrong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(
+    Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Flag {
     /// Stored in half precision; the values are kept exactly.
@@ -97,7 +101,7 @@ impl Flag {
 }
 
 /// A parameter called differently in the file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct Renamed {
     /// Name in the file.
     pub source: String,
@@ -106,7 +110,7 @@ pub struct Renamed {
 }
 
 /// A parameter left new.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 pub struct New {
     /// Name in the model.
     pub target: String,
@@ -117,7 +121,7 @@ pub struct New {
 }
 
 /// A tensor left in the file.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Ignored {
     /// The pattern that declares it.
     pub pattern: String,

@@ -187,6 +187,7 @@ mod tests {
             recipe: "demo".into(),
             status: RunStatus::Done,
             stages,
+            lock: None,
         }
     }
 

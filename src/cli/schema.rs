@@ -1,0 +1,97 @@
+//! `pipeline schema`: the documents of pipeline, described for programs.
+
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+use schemars::generate::SchemaSettings;
+use schemars::{JsonSchema, Schema};
+use serde_json::Value;
+
+use super::stdout;
+use crate::checkpoint::Audit;
+use crate::error::Error;
+use crate::exec::Lock;
+use crate::exec::record::{PlanRecord, RunRecord};
+use crate::recipe;
+use crate::stages::evaluation::Evaluation;
+
+#[derive(Debug, Args)]
+pub struct SchemaArguments {
+    /// The document
+    #[arg(value_enum, default_value_t = Document::Recipe)]
+    name: Document,
+}
+
+/// A document that has a schema.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Document {
+    /// A recipe, as written
+    Recipe,
+    /// A recipe's lock
+    Lock,
+    /// What `run --format json` prints
+    Run,
+    /// What `plan --format json` prints
+    Plan,
+    /// The artifact `audit` of an import stage
+    Audit,
+    /// The artifact `metrics` of an evaluate stage
+    Metrics,
+}
+
+impl Document {
+    fn schema(self) -> Value {
+        match self {
+            Document::Recipe => recipe::published_schema(),
+            Document::Lock => generate::<Lock>(),
+            Document::Run => output::<RunRecord>(),
+            Document::Plan => output::<PlanRecord>(),
+            Document::Audit => output::<Audit>(),
+            Document::Metrics => output::<Evaluation>(),
+        }
+    }
+}
+
+/// Prints the schema.
+pub fn execute(arguments: &SchemaArguments) -> Result<ExitCode, Error> {
+    stdout::print_json(&arguments.name.schema())?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The schema of what is read.
+fn generate<T: JsonSchema>() -> Value {
+    let generator = SchemaSettings::draft2020_12().into_generator();
+    Schema::into(generator.into_root_schema_for::<T>())
+}
+
+/// The schema of what is written: fields with a default are there all the same.
+fn output<T: JsonSchema>() -> Value {
+    let generator = SchemaSettings::draft2020_12()
+        .for_serialize()
+        .into_generator();
+    Schema::into(generator.into_root_schema_for::<T>())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_committed_schemas_are_those_the_types_generate() {
+        for document in Document::value_variants() {
+            let name = document.to_possible_value().unwrap();
+            let name = format!("schemas/{}.schema.json", name.get_name());
+            let path = format!("{}/{name}", env!("CARGO_MANIFEST_DIR"));
+            let generated = serde_json::to_string_pretty(&document.schema()).unwrap() + "\n";
+            if std::env::var_os("UPDATE_SCHEMAS").is_some_and(|value| value == "1") {
+                std::fs::write(&path, &generated).unwrap();
+            }
+            let committed = std::fs::read_to_string(&path).unwrap_or_default();
+            assert!(
+                generated == committed,
+                "{name} is not what the types generate; write it anew with\n\
+                 UPDATE_SCHEMAS=1 cargo test --release --lib the_committed_schema"
+            );
+        }
+    }
+}

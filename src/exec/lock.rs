@@ -1,0 +1,370 @@
+//! What a recipe gave once, written down beside it, and what it gives now.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::plan::Surveyed;
+use super::record::{LockDifference, LockRecord, StageRecord, StageStatus};
+use crate::error::Error;
+
+/// The lock of a recipe: what every stage gave. TOML, written by `pipeline lock`; only
+/// `tolerances` are written by hand, and kept when the rest is written anew.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+#[schemars(rename = "lock")]
+pub struct Lock {
+    /// Version of the lock's format: 1.
+    #[schemars(range(min = 1, max = 1))]
+    pub format: u32,
+    /// The stages by name, derived ones included.
+    pub stages: BTreeMap<String, LockedStage>,
+}
+
+/// What one stage gave.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LockedStage {
+    /// Its key.
+    pub key: String,
+    /// Digest of what is known of its key before anything ran: settings, seed, contents of
+    /// external inputs, and which stages it reads.
+    pub settings: String,
+    /// Digests of its artifacts, by name.
+    #[serde(default)]
+    pub outputs: BTreeMap<String, String>,
+    /// Its metrics, by name.
+    #[serde(default)]
+    pub metrics: BTreeMap<String, Metric>,
+    /// How far a metric may lie from its locked value, by name. With any, artifacts may
+    /// differ as long as every metric lies within its tolerance; one without must be equal.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    #[schemars(extend("additionalProperties" = serde_json::json!({ "type": "number", "minimum": 0.0 })))]
+    pub tolerances: BTreeMap<String, f64>,
+}
+
+/// The value of a metric.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub enum Metric {
+    /// A whole number.
+    Count(i64),
+    /// Any other number.
+    Number(f64),
+    /// None: what is measured has no value here.
+    Undefined(Undefined),
+}
+
+/// The word for a metric without a value: TOML has no null.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Undefined {
+    /// The word.
+    Undefined,
+}
+
+impl Metric {
+    fn of(value: &Value) -> Self {
+        match (value.as_i64(), value.as_f64()) {
+            (Some(count), _) => Metric::Count(count),
+            (None, Some(number)) => Metric::Number(number),
+            (None, None) => Metric::Undefined(Undefined::Undefined),
+        }
+    }
+
+    fn number(self) -> Option<f64> {
+        match self {
+            Metric::Count(count) => Some(count as f64),
+            Metric::Number(number) => Some(number),
+            Metric::Undefined(_) => None,
+        }
+    }
+
+    /// Whether the two differ by at most `tolerance`, but for the last bits that a number may
+    /// lose by being read back from the store.
+    fn is_within(self, tolerance: f64, other: Self) -> bool {
+        match (self.number(), other.number()) {
+            (Some(a), Some(b)) => (a - b).abs() <= tolerance + 4.0 * f64::EPSILON * a.abs(),
+            (None, None) => true,
+            _ => false,
+        }
+    }
+}
+
+impl std::fmt::Display for Metric {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
+        match self {
+            Metric::Count(count) => write!(formatter, "{count}"),
+            Metric::Number(number) => write!(formatter, "{number}"),
+            Metric::Undefined(_) => formatter.write_str("undefined"),
+        }
+    }
+}
+
+impl Lock {
+    /// The version of the format that this build writes.
+    pub const FORMAT: u32 = 1;
+
+    /// The lock of results that are all in the store; else the names of those that are not.
+    pub fn of(surveyed: &[Surveyed]) -> Result<Self, Vec<&str>> {
+        let mut stages = BTreeMap::new();
+        let mut missing = Vec::new();
+        for stage in surveyed {
+            let name = stage.planned.name.as_str();
+            let state = State::of(stage);
+            match (state.key, state.result) {
+                (Some(key), Some(result)) => {
+                    let locked = LockedStage {
+                        key,
+                        settings: state.settings,
+                        outputs: result.outputs,
+                        metrics: result.metrics,
+                        tolerances: BTreeMap::new(),
+                    };
+                    stages.insert(name.to_string(), locked);
+                }
+                _ => missing.push(name),
+            }
+        }
+        match missing.is_empty() {
+            true => Ok(Lock {
+                format: Self::FORMAT,
+                stages,
+            }),
+            false => Err(missing),
+        }
+    }
+
+    /// Takes over what was written by hand in an `earlier` lock; returns (stage, metric) of
+    /// the tolerances for which there is no metric any more.
+    pub fn keep_tolerances(&mut self, earlier: &Lock) -> Vec<(String, String)> {
+        let mut lost = Vec::new();
+        for (name, locked) in &earlier.stages {
+            for (metric, tolerance) in &locked.tolerances {
+                match self.stages.get_mut(name) {
+                    Some(stage) if stage.metrics.contains_key(metric) => {
+                        stage.tolerances.insert(metric.clone(), *tolerance);
+                    }
+                    _ => lost.push((name.clone(), metric.clone())),
+                }
+            }
+        }
+        lost
+    }
+
+    /// Compares `states`, in topological order, and the recipe's stages in all.
+    pub(super) fn compare(&self, names: &BTreeSet<&str>, states: &[State]) -> LockRecord {
+        let mut comparison = Comparison::default();
+        for name in self.stages.keys().filter(|name| !names.contains(&***name)) {
+            comparison.drift(name, vec![], "is in the lock, but not in the recipe".into());
+        }
+        for name in names
+            .iter()
+            .filter(|name| !self.stages.contains_key(**name))
+        {
+            comparison.drift(name, vec![], "is in the recipe, but not in the lock".into());
+        }
+        for state in states {
+            if let Some(locked) = self.stages.get(&state.name) {
+                comparison.stage(locked, state);
+            }
+        }
+        comparison.record
+    }
+}
+
+/// Exit code 5, if there is drift.
+pub(super) fn refuse(record: &LockRecord) -> Option<Error> {
+    if record.drift.is_empty() {
+        return None;
+    }
+    let lines = record.drift.iter().map(|difference| {
+        let LockDifference { stage, message, .. } = difference;
+        format!("\n  stage `{stage}` {}", message.replace('\n', "\n  "))
+    });
+    Some(Error::OutOfDate {
+        message: format!(
+            "not what the lock says:{}\nif the change is meant, run without --locked and write \
+             the lock anew with `pipeline lock`",
+            lines.collect::<String>()
+        ),
+    })
+}
+
+/// What is known of a stage.
+pub(super) struct State {
+    name: String,
+    /// Stages it reads.
+    needs: Vec<String>,
+    settings: String,
+    key: Option<String>,
+    result: Option<StateResult>,
+}
+
+struct StateResult {
+    outputs: BTreeMap<String, String>,
+    metrics: BTreeMap<String, Metric>,
+}
+
+impl StateResult {
+    fn new<'a>(
+        outputs: impl Iterator<Item = (&'a String, String)>,
+        metrics: &BTreeMap<String, Value>,
+    ) -> Self {
+        let metrics = metrics.iter();
+        Self {
+            outputs: outputs
+                .map(|(name, digest)| (name.clone(), digest))
+                .collect(),
+            metrics: metrics
+                .map(|(name, value)| (name.clone(), Metric::of(value)))
+                .collect(),
+        }
+    }
+}
+
+impl State {
+    pub(super) fn of(stage: &Surveyed) -> Self {
+        let result = stage.action.as_ref().map(|action| {
+            let outputs = action.outputs.iter();
+            let outputs = outputs.map(|(name, artifact)| (name, artifact.digest.to_string()));
+            StateResult::new(outputs, &action.metrics)
+        });
+        let fingerprint = stage.fingerprint.as_ref();
+        State {
+            name: stage.planned.name.clone(),
+            needs: stage.needs.clone(),
+            settings: stage.settings.to_string(),
+            key: fingerprint.map(|fingerprint| fingerprint.key().to_string()),
+            result,
+        }
+    }
+
+    /// The same stage after the run.
+    pub(super) fn after(self, records: &[StageRecord]) -> Self {
+        let record = records.iter().find(|record| record.name == self.name);
+        let done = record
+            .filter(|record| matches!(record.status, StageStatus::Executed | StageStatus::Cached));
+        let result = done.map(|record| {
+            let outputs = record.outputs.iter();
+            let outputs = outputs.map(|(name, output)| (name, output.digest.clone()));
+            StateResult::new(outputs, &record.metrics)
+        });
+        State {
+            key: record.and_then(|record| record.key.clone()),
+            result,
+            ..self
+        }
+    }
+}
+
+#[derive(Default)]
+struct Comparison {
+    record: LockRecord,
+    /// Stages whose results are not the locked ones: what reads them has another key for that.
+    differing: BTreeSet<String>,
+    /// Of these, the ones whose metrics lie within their tolerances.
+    tolerated: BTreeSet<String>,
+}
+
+impl Comparison {
+    fn drift(&mut self, stage: &str, artifacts: Vec<String>, message: String) {
+        self.differing.insert(stage.into());
+        self.record.drift.push(LockDifference {
+            stage: stage.into(),
+            artifacts,
+            message,
+        });
+    }
+
+    fn stage(&mut self, locked: &LockedStage, state: &State) {
+        if locked.settings != state.settings {
+            return self.changed_settings(locked, state);
+        }
+        let reads_other = state.needs.iter().any(|need| self.differing.contains(need));
+        if let Some(key) = state.key.as_ref().filter(|key| **key != locked.key)
+            && !reads_other
+        {
+            let message = format!("has another key{}", beside(&locked.key, key));
+            return self.drift(&state.name, vec![], message);
+        }
+        if let Some(result) = &state.result {
+            self.result(locked, state, result);
+        }
+    }
+
+    fn changed_settings(&mut self, locked: &LockedStage, state: &State) {
+        let what = "has other settings, seed, inputs or code";
+        let message = match &state.key {
+            Some(key) => format!("{what}; its key{}", beside(&locked.key, key)),
+            None => format!(
+                "{what}; its key is not known yet, the digest of its settings{}",
+                beside(&locked.settings, &state.settings)
+            ),
+        };
+        self.drift(&state.name, vec![], message);
+    }
+
+    fn result(&mut self, locked: &LockedStage, state: &State, result: &StateResult) {
+        let names: BTreeSet<&String> = locked.outputs.keys().chain(result.outputs.keys()).collect();
+        let other = |name: &&&String| locked.outputs.get(**name) != result.outputs.get(**name);
+        let other: Vec<String> = names
+            .iter()
+            .filter(other)
+            .map(|name| (*name).clone())
+            .collect();
+        if other.is_empty() {
+            return;
+        }
+        let mut tolerated = !locked.tolerances.is_empty()
+            || state.needs.iter().any(|need| self.tolerated.contains(need));
+        let mut message = format!("gave another {}", other.join(", "));
+        for name in &other {
+            let of = |outputs: &BTreeMap<String, String>| {
+                outputs
+                    .get(name)
+                    .map_or("absent", String::as_str)
+                    .to_string()
+            };
+            let (before, now) = (of(&locked.outputs), of(&result.outputs));
+            message += &format!("\n  {name}{}", beside(&before, &now).replace('\n', "\n  "));
+        }
+        let metrics: BTreeSet<&String> =
+            locked.metrics.keys().chain(result.metrics.keys()).collect();
+        for name in metrics {
+            let (before, now) = (locked.metrics.get(name), result.metrics.get(name));
+            let tolerance = locked.tolerances.get(name).copied();
+            let fits = before
+                .zip(now)
+                .is_some_and(|(before, now)| before.is_within(tolerance.unwrap_or(0.0), *now));
+            tolerated &= fits;
+            let text = |metric: Option<&Metric>| metric.map_or("absent".into(), Metric::to_string);
+            message += &format!(
+                "\n  {name}: {} in the lock, {} now",
+                text(before),
+                text(now)
+            );
+            if let Some(tolerance) = tolerance {
+                let whether = if fits { "within" } else { "outside" };
+                message += &format!(", {whether} its tolerance {tolerance}");
+            }
+        }
+        if !tolerated {
+            return self.drift(&state.name, other, message);
+        }
+        self.differing.insert(state.name.clone());
+        self.tolerated.insert(state.name.clone());
+        self.record.notes.push(LockDifference {
+            stage: state.name.clone(),
+            artifacts: other,
+            message,
+        });
+    }
+}
+
+/// Two digests, one below the other.
+fn beside(locked: &str, now: &str) -> String {
+    format!("\n    in the lock  {locked}\n    now          {now}")
+}

@@ -1,0 +1,80 @@
+//! The schema of recipes as they are written: before references are replaced.
+
+use serde_json::{Value, json};
+
+use super::document::schema;
+
+/// A string that holds a reference.
+const REFERENCE: &str = r"\$\{";
+
+/// [`schema`], and a string with a `${…}` wherever a number, a truth value or a word of a
+/// list belongs.
+pub fn published_schema() -> Value {
+    let mut published = schema();
+    take_references(&mut published);
+    published
+}
+
+fn take_references(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            map.values_mut().for_each(take_references);
+            if let Some(Value::Array(words)) = map.get_mut("oneOf")
+                && words.iter().all(is_word)
+            {
+                words.push(json!({ "type": "string", "pattern": REFERENCE }));
+            }
+            match map.get_mut("type") {
+                Some(Value::Array(types)) if types.iter().any(is_scalar) => {
+                    types.push(json!("string"));
+                }
+                Some(scalar) if is_scalar(scalar) => *scalar = json!([scalar.take(), "string"]),
+                Some(text) if is_text(text) => {
+                    if let Some(Value::String(pattern)) = map.get_mut("pattern")
+                        && pattern != REFERENCE
+                    {
+                        *pattern = format!("(?:{pattern})|{REFERENCE}");
+                    }
+                    return;
+                }
+                _ => return,
+            }
+            map.insert("pattern".into(), json!(REFERENCE));
+        }
+        Value::Array(list) => list.iter_mut().for_each(take_references),
+        _ => {}
+    }
+}
+
+/// `const` strings, but not those that tell tagged tables apart.
+fn is_word(schema: &Value) -> bool {
+    schema["const"].is_string() || schema["enum"].is_array()
+}
+
+fn is_scalar(name: &Value) -> bool {
+    matches!(name.as_str(), Some("integer" | "number" | "boolean"))
+}
+
+fn is_text(types: &Value) -> bool {
+    match types {
+        Value::Array(types) => types.iter().any(is_text),
+        name => name == "string",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reference_fits_where_a_number_a_word_or_a_digest_belongs() {
+        let schema = published_schema();
+        let stays = &schema["properties"]["seed"];
+        assert_eq!(stays["type"], json!(["integer", "string"]));
+        assert_eq!(stays["pattern"], REFERENCE);
+        let words = schema["$defs"]["Fusion"]["oneOf"].as_array().unwrap();
+        assert_eq!(words.last().unwrap()["pattern"], REFERENCE);
+        let sha256 = &schema["$defs"]["CheckpointFile"]["properties"]["sha256"];
+        assert_eq!(sha256["pattern"], r"(?:^[0-9a-f]{64}$)|\$\{");
+    }
+}
