@@ -45,12 +45,22 @@ impl Recipe {
 /// Reads a recipe and what it extends, applies `overrides`, and validates the result. The error
 /// is an [`Error::Recipe`] with all mistakes, or an [`Error::Usage`] if `path` cannot be read.
 pub fn load(path: &Path, overrides: &[Override]) -> Result<Recipe, Error> {
-    resolve(path, overrides).map(|(recipe, _)| recipe)
+    let read = read_whole(path, overrides, &|name| std::env::var(name).ok())?;
+    Ok(read.recipe)
 }
 
 /// As [`load`]; also every value of the recipe, with its origin.
 pub fn resolve(path: &Path, overrides: &[Override]) -> Result<(Recipe, Resolved), Error> {
-    read_whole(path, overrides, &|name| std::env::var(name).ok())
+    let read = read_whole(path, overrides, &|name| std::env::var(name).ok())?;
+    let resolved = Resolved::new(&read.recipe, &read.tree, &read.sources);
+    Ok((read.recipe, resolved))
+}
+
+/// A recipe and what it was made of.
+struct Read {
+    recipe: Recipe,
+    tree: Node,
+    sources: Sources,
 }
 
 /// [`load`] in an environment of one's own.
@@ -60,14 +70,10 @@ pub(super) fn load_in(
     overrides: &[Override],
     env: Environment,
 ) -> Result<Recipe, Error> {
-    read_whole(path, overrides, env).map(|(recipe, _)| recipe)
+    read_whole(path, overrides, env).map(|read| read.recipe)
 }
 
-fn read_whole(
-    path: &Path,
-    overrides: &[Override],
-    env: Environment,
-) -> Result<(Recipe, Resolved), Error> {
+fn read_whole(path: &Path, overrides: &[Override], env: Environment) -> Result<Read, Error> {
     let mut sources = Sources::default();
     let mut mistakes = Vec::new();
     let shape = Shape::new(&SCHEMA);
@@ -82,11 +88,14 @@ fn read_whole(
         embeddings_of_the_model(&mut tree);
         let verdict = validate(&mut tree, shape, &mut mistakes);
         let recipe = typed(path, &tree, &verdict, &mut mistakes)?;
-        let resolved = Resolved::new(&recipe, &tree, &sources);
-        Some((recipe, resolved))
+        Some((recipe, tree))
     });
     match recipe {
-        Some(recipe) if mistakes.is_empty() => Ok(recipe),
+        Some((recipe, tree)) if mistakes.is_empty() => Ok(Read {
+            recipe,
+            tree,
+            sources,
+        }),
         _ => {
             let name = path.display().to_string();
             let errors = RecipeErrors::new(name, mistakes, &sources);

@@ -35,6 +35,10 @@ impl Resolved {
         let mut collector = Collector {
             tree,
             sources,
+            line_starts: sources
+                .iter()
+                .map(|source| line_starts(&source.text))
+                .collect(),
             values: Vec::new(),
         };
         let top = [
@@ -87,9 +91,16 @@ fn toml(value: &Json) -> String {
     value.to_string()
 }
 
+fn line_starts(text: &str) -> Vec<usize> {
+    let after_breaks = text.match_indices('\n').map(|(at, _)| at + 1);
+    std::iter::once(0).chain(after_breaks).collect()
+}
+
 struct Collector<'a> {
     tree: &'a Node,
     sources: &'a Sources,
+    /// First byte of every line, by source.
+    line_starts: Vec<Vec<usize>>,
     values: Vec<ResolvedValue>,
 }
 
@@ -141,7 +152,7 @@ impl Collector<'_> {
         if self.sources.is_override(origin.source) {
             return format!("--set {}", source.text);
         }
-        let before = source.text.get(..origin.start).unwrap_or_default();
-        format!("{}:{}", source.name, before.matches('\n').count() + 1)
+        let line = self.line_starts[origin.source].partition_point(|start| *start <= origin.start);
+        format!("{}:{line}", source.name)
     }
 }

@@ -72,6 +72,11 @@ impl Sources {
         self.list.len() - 1
     }
 
+    /// All texts, by index.
+    pub fn iter(&self) -> impl Iterator<Item = &Source> {
+        self.list.iter()
+    }
+
     /// The text with this index.
     pub fn get(&self, source: usize) -> &Source {
         &self.list[source]
