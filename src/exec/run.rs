@@ -59,6 +59,7 @@ pub fn run(
     let selection = select(nodes, options)?;
     let fingerprinter = Fingerprinter::new(&selection, options, store)?;
     let surveyed = plan::survey_selection(&selection, &fingerprinter, store)?;
+    let found = surveyed.iter().map(|stage| stage.action.clone()).collect();
     let states: Vec<State> = surveyed.iter().map(State::of).collect();
     let names: BTreeSet<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
     if let Some(lock) = &options.lock
@@ -87,7 +88,7 @@ pub fn run(
         device: &options.device,
         verified: Mutex::new(BTreeSet::new()),
     };
-    let (stages, failure) = Scheduler::new(&selection, &workshop, options).run();
+    let (stages, failure) = Scheduler::new(&selection, &workshop, options, found).run();
     let skipped = stages
         .iter()
         .any(|stage| stage.status == StageStatus::Skipped);

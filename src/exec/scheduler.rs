@@ -26,6 +26,8 @@ pub(super) struct Scheduler<'a> {
     dependants: Vec<Vec<usize>>,
     /// By position: dependencies that have not ended.
     unfinished: Vec<usize>,
+    /// By position: the results that the survey before the run found, until they are taken.
+    found: Vec<Option<Action>>,
     /// By position: the result, once there is one.
     actions: Vec<Option<Action>>,
     /// By position: how it ended.
@@ -45,6 +47,7 @@ impl<'a> Scheduler<'a> {
         selection: &'a [Selected<'a>],
         workshop: &'a Workshop<'a>,
         options: &'a RunOptions,
+        found: Vec<Option<Action>>,
     ) -> Self {
         let mut dependants = vec![Vec::new(); selection.len()];
         let mut unfinished = Vec::with_capacity(selection.len());
@@ -63,6 +66,7 @@ impl<'a> Scheduler<'a> {
             dependants,
             ready: ready.collect(),
             unfinished,
+            found,
             actions: vec![None; selection.len()],
             records: vec![None; selection.len()],
             waiting: BTreeMap::new(),
@@ -124,7 +128,10 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    fn examine(&self, position: usize) -> Result<Examined, Error> {
+    fn examine(&mut self, position: usize) -> Result<Examined, Error> {
+        if let Some(action) = self.found[position].take() {
+            return Ok(Examined::Cached(Box::new(action)));
+        }
         let selected = &self.selection[position];
         let produced: Vec<&Action> = selected
             .producers
