@@ -79,9 +79,13 @@ pub fn execute(export: Export) -> Result<ExitCode, Error> {
         return Err(Error::stage(format!("{}: was not planned", export.stage)));
     };
     let Some(action) = stage.action else {
-        let missing = [stage.planned];
-        let stage = Some(export.stage.as_str());
-        return Err(outputs::out_of_date(&missing, &export.selection, stage));
+        let stage = export.stage.as_str();
+        let missing = std::iter::once(stage);
+        return Err(outputs::out_of_date(
+            missing,
+            &export.selection,
+            Some(stage),
+        ));
     };
     let Some(artifact) = action.outputs.get(&export.artifact) else {
         let names = action.outputs.keys().map(String::as_str).collect();

@@ -7,9 +7,9 @@ use clap::Args;
 
 use super::arguments::{ExperimentArguments, Selection};
 use super::style::{Style, Tone};
-use super::{lock_file, stdout};
+use super::{lock_file, outputs, stdout};
 use crate::error::Error;
-use crate::exec::{self, Lock};
+use crate::exec::Lock;
 
 #[derive(Debug, Args)]
 pub struct LockArguments {
@@ -29,8 +29,11 @@ pub fn execute(selection: Selection) -> Result<ExitCode, Error> {
     let (experiment, store) = selection.open()?;
     let path = lock_file::path_for(&selection.recipe);
     let earlier = lock_file::read(&path)?;
-    let surveyed = exec::survey(&experiment.nodes, &selection.looking_at(vec![]), &store)?;
-    let mut lock = Lock::of(&surveyed).map_err(|missing| out_of_date(&missing, &selection))?;
+    let options = selection.looking_at(vec![]);
+    let mut lock = Lock::of(&experiment.nodes, &options, &store)?.map_err(|missing| {
+        let missing = missing.iter().map(String::as_str);
+        outputs::out_of_date(missing, &selection, None)
+    })?;
     if let Some(earlier) = earlier {
         let note = Style::stderr().paint(Tone::Strong, "note:");
         for (stage, metric) in lock.keep_tolerances(&earlier) {
@@ -53,18 +56,4 @@ pub fn require(recipe: &Path) -> Result<Lock, Error> {
             recipe.display()
         )),
     })
-}
-
-fn out_of_date(missing: &[&str], selection: &Selection) -> Error {
-    let same = match selection.overrides.is_empty() {
-        true => "",
-        false => " with the same --set",
-    };
-    Error::OutOfDate {
-        message: format!(
-            "out of date: {}; `pipeline run {}`{same} brings it up to date",
-            missing.join(", "),
-            selection.recipe.display()
-        ),
-    }
 }

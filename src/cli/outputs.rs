@@ -12,7 +12,7 @@ use super::display::artifact_table;
 use super::stdout;
 use super::style::Style;
 use crate::error::Error;
-use crate::exec::record::{OutputRecord, PlannedStage};
+use crate::exec::record::OutputRecord;
 use crate::exec::{self, Surveyed};
 use crate::recipe::nearest;
 use crate::store::Store;
@@ -89,7 +89,7 @@ pub fn execute(outputs: Outputs) -> Result<ExitCode, Error> {
     for stage in surveyed.into_iter().filter(is_wanted) {
         match found(&stage, &store) {
             Some(found) => record.stages.push(found),
-            None => missing.push(stage.planned),
+            None => missing.push(stage.planned.name),
         }
     }
     if let Some(artifact) = &outputs.artifact {
@@ -104,7 +104,8 @@ pub fn execute(outputs: Outputs) -> Result<ExitCode, Error> {
         true => Ok(ExitCode::SUCCESS),
         false => {
             let stage = outputs.stage.as_deref();
-            Err(out_of_date(&missing, &outputs.selection, stage))
+            let missing = missing.iter().map(String::as_str);
+            Err(out_of_date(missing, &outputs.selection, stage))
         }
     }
 }
@@ -159,12 +160,12 @@ fn show(record: &OutputsRecord, outputs: &Outputs) -> Result<(), Error> {
 }
 
 /// What to say where `missing` would have to run before their artifacts can be had.
-pub(super) fn out_of_date(
-    missing: &[PlannedStage],
+pub(super) fn out_of_date<'a>(
+    missing: impl Iterator<Item = &'a str>,
     selection: &Selection,
     stage: Option<&str>,
 ) -> Error {
-    let names: Vec<&str> = missing.iter().map(|stage| stage.name.as_str()).collect();
+    let names: Vec<&str> = missing.collect();
     let command = command(&selection.recipe, stage);
     let same = match selection.overrides.is_empty() {
         true => "",

@@ -6,9 +6,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::plan::Surveyed;
+use super::fingerprints::Fingerprinter;
+use super::options::RunOptions;
+use super::plan::{self, Surveyed};
 use super::record::{LockDifference, LockRecord, StageRecord, StageStatus};
+use super::selection::{Selected, select};
 use crate::error::Error;
+use crate::stages::node::Node;
+use crate::store::Store;
+use crate::store::action::Action;
 
 /// The lock of a recipe: what every stage gave. TOML, written by `pipeline lock`; only
 /// `tolerances` are written by hand, and kept when the rest is written anew.
@@ -108,12 +114,17 @@ impl Lock {
     pub const FORMAT: u32 = 1;
 
     /// The lock of results that are all in the store; else the names of those that are not.
-    pub fn of(surveyed: &[Surveyed]) -> Result<Self, Vec<&str>> {
+    pub fn of(
+        nodes: &[Node],
+        options: &RunOptions,
+        store: &Store,
+    ) -> Result<Result<Self, Vec<String>>, Error> {
+        let selection = select(nodes, options)?;
+        let fingerprinter = Fingerprinter::new(&selection, options, store)?;
+        let surveyed = plan::survey_selection(&selection, &fingerprinter, store)?;
         let mut stages = BTreeMap::new();
         let mut missing = Vec::new();
-        for stage in surveyed {
-            let name = stage.planned.name.as_str();
-            let state = State::of(stage);
+        for state in State::all(&selection, &fingerprinter, &surveyed)? {
             match (state.key, state.result) {
                 (Some(key), Some(result)) => {
                     let locked = LockedStage {
@@ -123,18 +134,18 @@ impl Lock {
                         metrics: result.metrics,
                         tolerances: BTreeMap::new(),
                     };
-                    stages.insert(name.to_string(), locked);
+                    stages.insert(state.name, locked);
                 }
-                _ => missing.push(name),
+                _ => missing.push(state.name),
             }
         }
-        match missing.is_empty() {
+        Ok(match missing.is_empty() {
             true => Ok(Lock {
                 format: Self::FORMAT,
                 stages,
             }),
             false => Err(missing),
-        }
+        })
     }
 
     /// Takes over what was written by hand in an `earlier` lock; returns (stage, metric) of
@@ -209,6 +220,12 @@ struct StateResult {
 }
 
 impl StateResult {
+    fn of(action: &Action) -> Self {
+        let outputs = action.outputs.iter();
+        let outputs = outputs.map(|(name, artifact)| (name, artifact.digest.to_string()));
+        Self::new(outputs, &action.metrics)
+    }
+
     fn new<'a>(
         outputs: impl Iterator<Item = (&'a String, String)>,
         metrics: &BTreeMap<String, Value>,
@@ -226,20 +243,26 @@ impl StateResult {
 }
 
 impl State {
-    pub(super) fn of(stage: &Surveyed) -> Self {
-        let result = stage.action.as_ref().map(|action| {
-            let outputs = action.outputs.iter();
-            let outputs = outputs.map(|(name, artifact)| (name, artifact.digest.to_string()));
-            StateResult::new(outputs, &action.metrics)
-        });
-        let fingerprint = stage.fingerprint.as_ref();
-        State {
-            name: stage.planned.name.clone(),
-            needs: stage.needs.clone(),
-            settings: stage.settings.to_string(),
-            key: fingerprint.map(|fingerprint| fingerprint.key().to_string()),
-            result,
-        }
+    /// What is known of every stage of a selection, in its order.
+    pub(super) fn all(
+        selection: &[Selected],
+        fingerprinter: &Fingerprinter,
+        surveyed: &[Surveyed],
+    ) -> Result<Vec<Self>, Error> {
+        let pairs = selection.iter().zip(surveyed);
+        pairs
+            .map(|(selected, stage)| {
+                let needs = selected.inputs.iter().map(|input| input.stage.clone());
+                let fingerprint = stage.fingerprint.as_ref();
+                Ok(State {
+                    name: selected.name().into(),
+                    needs: needs.collect(),
+                    settings: fingerprinter.settings(selected)?.to_string(),
+                    key: fingerprint.map(|fingerprint| fingerprint.key().to_string()),
+                    result: stage.action.as_ref().map(StateResult::of),
+                })
+            })
+            .collect()
     }
 
     /// The same stage after the run.

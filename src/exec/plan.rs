@@ -9,17 +9,13 @@ use crate::error::Error;
 use crate::stages::node::Node;
 use crate::store::Store;
 use crate::store::action::{Action, Lookup};
-use crate::store::fingerprint::{Fingerprint, Key};
+use crate::store::fingerprint::Fingerprint;
 
 /// One stage, its place in the plan and what is known of it.
 #[derive(Clone, Debug)]
 pub struct Surveyed {
     /// What would happen, and why.
     pub planned: PlannedStage,
-    /// Names of the stages it reads.
-    pub needs: Vec<String>,
-    /// Stands for what is known of its key before anything ran.
-    pub settings: Key,
     /// Its fingerprint; none while a result it depends on is unknown.
     pub fingerprint: Option<Fingerprint>,
     /// Its result in the store; none unless it is cached.
@@ -74,9 +70,6 @@ fn survey_one(
     reasons: &Reasons,
 ) -> Result<Surveyed, Error> {
     let part = known_part(selected, before, fingerprinter)?;
-    let settings = fingerprinter.settings(selected)?;
-    let needs = selected.inputs.iter().map(|input| input.stage.clone());
-    let needs: Vec<String> = needs.collect();
     let with = |status, reasons, action| Surveyed {
         planned: PlannedStage {
             name: selected.name().into(),
@@ -84,8 +77,6 @@ fn survey_one(
             status,
             reasons,
         },
-        needs,
-        settings,
         fingerprint: part.whole().cloned(),
         action,
     };

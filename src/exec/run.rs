@@ -60,12 +60,14 @@ pub fn run(
     let fingerprinter = Fingerprinter::new(&selection, options, store)?;
     let surveyed = plan::survey_selection(&selection, &fingerprinter, store)?;
     let found = surveyed.iter().map(|stage| stage.action.clone()).collect();
-    let states: Vec<State> = surveyed.iter().map(State::of).collect();
     let names: BTreeSet<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
-    if let Some(lock) = &options.lock
-        && let Some(drift) = lock::refuse(&lock.compare(&names, &states))
-    {
-        return Err(drift);
+    let mut locked = None;
+    if let Some(lock) = &options.lock {
+        let states = State::all(&selection, &fingerprinter, &surveyed)?;
+        if let Some(drift) = lock::refuse(&lock.compare(&names, &states)) {
+            return Err(drift);
+        }
+        locked = Some((lock, states));
     }
     let folder = store.start_run()?;
     let (run, started) = (folder.id().to_string(), folder.started());
@@ -94,7 +96,7 @@ pub fn run(
         .any(|stage| stage.status == StageStatus::Skipped);
     let error = failure
         .or_else(|| (skipped && interrupted.load(Ordering::Relaxed)).then_some(Error::Interrupted));
-    let compared = options.lock.as_ref().map(|lock| {
+    let compared = locked.map(|(lock, states)| {
         let states = states.into_iter().map(|state| state.after(&stages));
         lock.compare(&names, &states.collect::<Vec<_>>())
     });

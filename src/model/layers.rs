@@ -14,6 +14,22 @@ pub enum LinearInit {
     Torch,
 }
 
+impl LinearInit {
+    fn weight(self, inputs: usize) -> Init {
+        match self {
+            LinearInit::Xavier => Init::XavierUniform,
+            LinearInit::Torch => Init::TorchLinear { fan_in: inputs },
+        }
+    }
+
+    fn bias(self, inputs: usize) -> Init {
+        match self {
+            LinearInit::Xavier => Init::Zeros,
+            LinearInit::Torch => Init::TorchLinear { fan_in: inputs },
+        }
+    }
+}
+
 /// y = x Wᵀ + b.
 #[derive(Clone, Debug)]
 pub struct Linear {
@@ -29,16 +45,9 @@ impl Linear {
         outputs: usize,
         init: LinearInit,
     ) -> Result<Self> {
-        let (weight_init, bias_init) = match init {
-            LinearInit::Xavier => (Init::XavierUniform, Init::Zeros),
-            LinearInit::Torch => {
-                let init = Init::TorchLinear { fan_in: inputs };
-                (init, init)
-            }
-        };
         Ok(Self {
-            weight: source.get("weight", &[outputs, inputs], weight_init)?,
-            bias: source.get("bias", &[outputs], bias_init)?,
+            weight: source.get("weight", &[outputs, inputs], init.weight(inputs))?,
+            bias: source.get("bias", &[outputs], init.bias(inputs))?,
         })
     }
 
@@ -94,10 +103,6 @@ impl MultiheadAttention {
         init: LinearInit,
     ) -> Result<Self> {
         let out = source.part("out_proj");
-        let weight_init = match init {
-            LinearInit::Xavier => Init::XavierUniform,
-            LinearInit::Torch => Init::TorchLinear { fan_in: width },
-        };
         Ok(Self {
             in_proj_weight: source.get(
                 "in_proj_weight",
@@ -106,7 +111,7 @@ impl MultiheadAttention {
             )?,
             in_proj_bias: source.get("in_proj_bias", &[3 * width], Init::Zeros)?,
             out_proj: Linear {
-                weight: out.get("weight", &[width, width], weight_init)?,
+                weight: out.get("weight", &[width, width], init.weight(width))?,
                 bias: out.get("bias", &[width], Init::Zeros)?,
             },
             width,
