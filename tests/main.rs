@@ -3,6 +3,7 @@
 mod cache;
 mod check;
 mod command_line;
+mod command_stage;
 mod data_errors;
 mod document;
 mod explain;
