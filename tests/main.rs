@@ -6,6 +6,7 @@ mod command_line;
 mod command_stage;
 mod data_errors;
 mod document;
+mod durability;
 mod explain;
 mod export;
 mod fingerprints;

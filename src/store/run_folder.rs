@@ -10,7 +10,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::{Hold, Store};
+use super::{Hold, Store, unwritable};
 use crate::error::Error;
 
 /// `runs/ID/`: `events.jsonl`, and documents such as `plan.json` and `summary.json`.
@@ -30,13 +30,13 @@ impl Store {
         self.prepare()?;
         let hold = self.share()?;
         let runs = self.runs_folder();
-        let (id, started) = new_folder(&runs).map_err(|error| Error::file(&runs, error))?;
+        let (id, started) = new_folder(&runs).map_err(|error| unwritable(&runs, error))?;
         let path = runs.join(&id);
         let events = OpenOptions::new()
             .append(true)
             .create(true)
             .open(path.join("events.jsonl"))
-            .map_err(|error| Error::file(&path, error))?;
+            .map_err(|error| unwritable(&path, error))?;
         Ok(RunFolder {
             id,
             path,
