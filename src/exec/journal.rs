@@ -144,6 +144,15 @@ impl Reporter for StageReporter<'_> {
         self.journal.emit_if(&event, keep);
     }
 
+    fn output(&self, line: &str) {
+        let event = Event::StageOutput {
+            name: self.name.into(),
+            line: line.into(),
+        };
+        // Every line: whoever shows only the last one at a time passes over what comes too fast.
+        self.journal.emit_if(&event, false);
+    }
+
     fn note(&self, line: &str) {
         self.journal.emit(&Event::StageNote {
             name: self.name.into(),

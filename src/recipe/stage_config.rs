@@ -42,6 +42,16 @@ impl StageConfig {
         }
     }
 
+    /// The seed that the recipe states for this stage alone.
+    pub fn seed(&self) -> Option<u64> {
+        match self {
+            StageConfig::Data(stage) => stage.seed,
+            StageConfig::Pretrain(stage) => stage.seed,
+            StageConfig::Finetune(stage) => stage.seed,
+            StageConfig::Import(_) | StageConfig::Freeze(_) | StageConfig::Evaluate(_) => None,
+        }
+    }
+
     /// Stages this one names: (field, stage, kinds that fit there).
     pub fn references(&self) -> Vec<(&'static str, &str, &'static [&'static str])> {
         const WEIGHTS: &[&str] = &["import", "freeze", "finetune"];
