@@ -8,7 +8,8 @@ use clap::Args;
 use super::arguments::{ExperimentArguments, Format, Selection};
 use super::display::progress::Progress;
 use super::display::run_summary;
-use super::style::{Style, Tone};
+use super::style::Style;
+use super::verbosity::Verbosity;
 use super::{diagnostic, interrupt, lock, stdout};
 use crate::error::Error;
 use crate::exec::{self, RunOptions};
@@ -81,7 +82,7 @@ pub struct Run {
 }
 
 /// Runs; the record goes to standard output also when a stage failed.
-pub fn execute(mut run: Run) -> Result<ExitCode, Error> {
+pub fn execute(mut run: Run, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let (experiment, store) = run.selection.open()?;
     run.options.documents = experiment.documents(&run.selection)?;
     if run.locked {
@@ -89,7 +90,7 @@ pub fn execute(mut run: Run) -> Result<ExitCode, Error> {
     }
     let interrupted = interrupt::listen();
 
-    let progress = Progress::stderr();
+    let progress = Progress::stderr(verbosity);
     let outcome = exec::run(
         &experiment.recipe.name,
         &experiment.nodes,
@@ -105,8 +106,7 @@ pub fn execute(mut run: Run) -> Result<ExitCode, Error> {
         Format::Human => stdout::print(&run_summary::render(&outcome.record, Style::stdout()))?,
     }
     for note in outcome.record.lock.iter().flat_map(|lock| &lock.notes) {
-        let word = Style::stderr().paint(Tone::Strong, "note:");
-        eprintln!("{word} stage `{}` {}", note.stage, note.message);
+        verbosity.note(&format!("stage `{}` {}", note.stage, note.message));
     }
     let Some(error) = outcome.error else {
         return Ok(ExitCode::SUCCESS);

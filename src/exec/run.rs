@@ -16,7 +16,7 @@ use super::journal::Journal;
 use super::lock::{self, State};
 use super::options::RunOptions;
 use super::plan;
-use super::record::{RunRecord, RunStatus, StageStatus};
+use super::record::{PlanRecord, RunRecord, RunStatus, StageStatus};
 use super::scheduler::Scheduler;
 use super::selection::select;
 use crate::error::Error;
@@ -59,7 +59,6 @@ pub fn run(
     let selection = select(nodes, options)?;
     let fingerprinter = Fingerprinter::new(&selection, options, store)?;
     let surveyed = plan::survey_selection(&selection, &fingerprinter, store)?;
-    let found = surveyed.iter().map(|stage| stage.action.clone()).collect();
     let names: BTreeSet<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
     let mut locked = None;
     if let Some(lock) = &options.lock {
@@ -76,7 +75,7 @@ pub fn run(
         journal.write_text(name, text);
     }
     journal.write("environment.json", &Environment::here(&options.device));
-    journal.write("plan.json", &plan::record(recipe_name, surveyed));
+    journal.write("plan.json", &PlanRecord::of(recipe_name, &surveyed));
     journal.emit(&Event::RunStarted {
         run: run.clone(),
         recipe: recipe_name.into(),
@@ -90,7 +89,7 @@ pub fn run(
         device: &options.device,
         verified: Mutex::new(BTreeSet::new()),
     };
-    let (stages, failure) = Scheduler::new(&selection, &workshop, options, found).run();
+    let (stages, failure) = Scheduler::new(&selection, &workshop, options, surveyed).run();
     let skipped = stages
         .iter()
         .any(|stage| stage.status == StageStatus::Skipped);
