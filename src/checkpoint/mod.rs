@@ -25,7 +25,8 @@ pub use dtype::Dtype;
 pub use file::{Checkpoint, Container, read};
 pub use float_tensor::{FloatTensor, tensor_digest};
 pub use import::{
-    Audit, Counts, Flag, Ignored, Import, ImportRules, Loaded, New, Renamed, TargetTensor, import,
+    Audit, Counts, Flag, Ignored, Import, ImportRules, Loaded, New, RenameRule, Renamed,
+    TargetTensor, import,
 };
 pub use inspect::{Summary, TensorSummary, summarise};
 pub use pattern::Pattern;

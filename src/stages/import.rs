@@ -134,6 +134,9 @@ impl Stage for ImportStage {
             "into": as_json(&self.into),
             "new": self.rules.new,
             "ignore": self.rules.ignore,
+            "rename": self.rules.rename,
+            "names": if self.rules.exact_names { "exact" } else { "auto" },
+            "allow_narrowing": self.rules.allow_narrowing,
             "from": { "path": Value::Null, "sha256": sha256 },
         })
     }
