@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::refusal::Refusal;
 use super::source_tensor::SourceTensor;
-use super::{safetensors_file, torch};
+use super::{safetensors_file, sharded, torch};
 use crate::error::Error;
 
 /// What a checkpoint file holds.
@@ -68,7 +68,7 @@ pub(super) struct Contents {
 }
 
 /// Reads a checkpoint: safetensors or PyTorch, told apart by their first bytes, not by the
-/// file's name. Runs nothing that is in it. A file that is damaged, asks for something
+/// file's name; or safetensors shards by their `….index.json`. Runs nothing that is in it. A file that is damaged, asks for something
 /// forbidden or leaves open which tensors are meant is refused ([`Error::Audit`]).
 pub fn read(path: &Path) -> Result<Checkpoint, Error> {
     let mut file = File::open(path).map_err(|error| Error::file(path, error))?;
@@ -76,8 +76,11 @@ pub fn read(path: &Path) -> Result<Checkpoint, Error> {
     if !metadata.is_file() {
         return Err(Error::file(path, "is no file"));
     }
-    let (container, contents) =
-        contents(&mut file, metadata.len()).map_err(|refusal| refusal.into_error(path))?;
+    let read = match sharded::is_index(path) {
+        true => sharded::read(path).map(|contents| (Container::Safetensors, contents)),
+        false => contents(&mut file, metadata.len()),
+    };
+    let (container, contents) = read.map_err(|refusal| refusal.into_error(path))?;
     Ok(Checkpoint {
         path: path.to_path_buf(),
         container,

@@ -16,9 +16,11 @@ mod pattern;
 mod pickle;
 mod refusal;
 mod safetensors_file;
+mod sharded;
 mod source_tensor;
 mod statistics;
 mod torch;
+mod unique_map;
 mod writer;
 
 pub use dtype::Dtype;
@@ -30,6 +32,7 @@ pub use import::{
 };
 pub use inspect::{Summary, TensorSummary, summarise};
 pub use pattern::Pattern;
+pub use sharded::files_of;
 pub use source_tensor::{Conversion, SourceTensor};
 pub use statistics::Statistics;
 pub use writer::{read_metadata, write_safetensors};
