@@ -96,7 +96,7 @@ pub fn execute(mut run: Run) -> Result<ExitCode, Error> {
         &run.options,
         &store,
         interrupted,
-        &|event| progress.show(event),
+        &|events| progress.show(events),
     )?;
     drop(progress);
 

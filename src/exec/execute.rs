@@ -15,7 +15,7 @@ use super::selection::Selected;
 use crate::error::Error;
 use crate::stages::stage::{StageContext, StageOutput};
 use crate::store::Store;
-use crate::store::action::{Action, Artifact, Lookup};
+use crate::store::action::{Artifact, Lookup, Outcome};
 use crate::store::digest::Digest;
 use crate::store::fingerprint::{Fingerprint, Key};
 
@@ -35,9 +35,9 @@ pub(super) struct Job {
 
 /// How a job ended.
 pub(super) enum Ended {
-    Executed(Action),
+    Executed(Outcome),
     /// Somebody else made the result meanwhile.
-    Cached(Action),
+    Cached(Outcome),
     Failed(Error),
 }
 
@@ -69,18 +69,18 @@ impl Workshop<'_> {
 
     fn try_execute(&self, selected: &Selected, job: &Job) -> Result<Ended, Error> {
         let work = self.store.claim(&job.key, self.interrupted, |holder| {
-            self.journal.emit(&Event::StageWaiting {
+            self.journal.emit(Event::StageWaiting {
                 name: selected.name().into(),
                 holder,
             });
         })?;
         if selected.refresh {
             work.clear()?;
-        } else if let Lookup::Complete(action) = self.store.lookup(&job.key)? {
+        } else if let Lookup::Complete(outcome) = self.store.lookup(&job.key)? {
             work.remove();
-            return Ok(Ended::Cached(*action));
+            return Ok(Ended::Cached(*outcome));
         }
-        self.journal.emit(&Event::StageStarted {
+        self.journal.emit(Event::StageStarted {
             name: selected.name().into(),
             kind: selected.kind().into(),
             key: job.key.to_string(),
@@ -100,9 +100,9 @@ impl Workshop<'_> {
         self.fingerprinter.check_unchanged(selected)?;
         let seconds = start.elapsed().as_secs_f64();
         let fingerprint = job.fingerprint.clone();
-        let action = work.commit(fingerprint, &output.artifacts, output.metrics, seconds)?;
+        let outcome = work.commit(fingerprint, &output.artifacts, output.metrics, seconds)?;
         work.remove();
-        Ok(Ended::Executed(action))
+        Ok(Ended::Executed(outcome))
     }
 
     /// Where the inputs lie. Their bytes are checked once a run: a flipped bit must not be

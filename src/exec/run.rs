@@ -46,20 +46,20 @@ pub struct RunSummary {
 }
 
 /// Brings the targets up to date. Fails by itself only before anything ran; what happens
-/// later is in the outcome. `listener` is called from several threads, one at a time.
+/// later is in the outcome. `listener` is called from several threads, one at a time, with
+/// what is known at one moment.
 pub fn run(
     recipe_name: &str,
     nodes: &[Node],
     options: &RunOptions,
     store: &Store,
     interrupted: &AtomicBool,
-    listener: &(dyn Fn(&Event) + Sync),
+    listener: &(dyn Fn(&[Event]) + Sync),
 ) -> Result<RunOutcome, Error> {
     let start = Instant::now();
     let selection = select(nodes, options)?;
     let fingerprinter = Fingerprinter::new(&selection, options, store)?;
-    let surveyed = plan::survey_selection(&selection, &fingerprinter, store)?;
-    let found = surveyed.iter().map(|stage| stage.action.clone()).collect();
+    let mut surveyed = plan::survey_selection(&selection, &fingerprinter, store)?;
     let names: BTreeSet<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
     let mut locked = None;
     if let Some(lock) = &options.lock {
@@ -69,6 +69,8 @@ pub fn run(
         }
         locked = Some((lock, states));
     }
+    let found = surveyed.iter_mut().map(|stage| stage.outcome.take());
+    let found = found.collect();
     let folder = store.start_run()?;
     let (run, started) = (folder.id().to_string(), folder.started());
     let journal = Journal::new(folder, listener);
@@ -77,7 +79,7 @@ pub fn run(
     }
     journal.write("environment.json", &Environment::here(&options.device));
     journal.write("plan.json", &plan::record(recipe_name, surveyed));
-    journal.emit(&Event::RunStarted {
+    journal.emit(Event::RunStarted {
         run: run.clone(),
         recipe: recipe_name.into(),
         stages: selection.iter().map(|node| node.name().into()).collect(),
@@ -124,7 +126,7 @@ pub fn run(
     journal.write("summary.json", &summary);
     let record = summary.record;
     let status = record.status;
-    journal.emit(&Event::RunFinished { status, seconds });
+    journal.emit(Event::RunFinished { status, seconds });
     let error = error.or_else(|| journal.into_failure());
     Ok(RunOutcome { record, error })
 }

@@ -23,12 +23,28 @@ pub struct Action {
     /// What the result depends on.
     pub fingerprint: Fingerprint,
     /// Artifacts by name.
-    pub outputs: BTreeMap<String, Artifact>,
+    pub outputs: Outputs,
     /// Numbers or null, by name.
     pub metrics: BTreeMap<String, Value>,
     /// Wall time of the execution.
     pub seconds: f64,
 }
+
+/// What a key gave, without what it depends on: as much of an [`Action`] as a run needs.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Outcome {
+    /// The key.
+    pub key: Key,
+    /// Artifacts by name.
+    pub outputs: Outputs,
+    /// Numbers or null, by name.
+    pub metrics: BTreeMap<String, Value>,
+    /// Wall time of the execution.
+    pub seconds: f64,
+}
+
+/// Artifacts by name.
+pub type Outputs = BTreeMap<String, Artifact>;
 
 /// One artifact: which blob it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,7 +63,7 @@ pub enum Lookup {
     /// A result of which this artifact is gone: it has to be made again.
     Incomplete(String),
     /// A result, every artifact in place and of the right size.
-    Complete(Box<Action>),
+    Complete(Box<Outcome>),
 }
 
 /// An earlier result that resembles a fingerprint.
@@ -71,17 +87,18 @@ impl Store {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Lookup::Absent),
             Err(error) => return Err(damaged(&path, error)),
         };
-        let action: Action = serde_json::from_slice(&bytes)
+        // The fingerprint is passed over: `key` is its digest, and is compared.
+        let outcome: Outcome = serde_json::from_slice(&bytes)
             .map_err(|error| damaged(&path, format!("is no action: {error}")))?;
-        if action.key != *key {
-            return Err(damaged(&path, format!("is the action of {}", action.key)));
+        if outcome.key != *key {
+            return Err(damaged(&path, format!("is the action of {}", outcome.key)));
         }
-        for (name, artifact) in &action.outputs {
+        for (name, artifact) in &outcome.outputs {
             if !self.holds(artifact)? {
                 return Ok(Lookup::Incomplete(name.clone()));
             }
         }
-        Ok(Lookup::Complete(Box::new(action)))
+        Ok(Lookup::Complete(Box::new(outcome)))
     }
 
     /// All readable actions with the time of their commit or last use, by key. Unreadable files are passed

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use super::digest::Digest;
@@ -50,7 +50,7 @@ impl Fingerprint {
 
     /// The key under which the result is kept.
     pub fn key(&self) -> Key {
-        Key(Digest::of_bytes(self.canonical().to_string().as_bytes()))
+        Key(Digest::of_bytes(self.canonical().as_bytes()))
     }
 
     /// Leaf by leaf, what changed since `earlier`, sorted by path.
@@ -67,18 +67,58 @@ impl Fingerprint {
             .collect()
     }
 
-    fn canonical(&self) -> Value {
-        let mut value =
-            serde_json::to_value(self).expect("all keys of a fingerprint's maps are strings");
-        // A no-op unless some dependency turns serde_json's `preserve_order` on.
-        value.sort_all_objects();
-        value
+    fn canonical(&self) -> String {
+        let sorted = Canonical {
+            code_version: self.code_version,
+            device: &self.device,
+            fields: Sorted(&self.fields),
+            format: self.format,
+            inputs: &self.inputs,
+            kind: &self.kind,
+            seed: self.seed,
+        };
+        serde_json::to_string(&sorted).expect("all keys of a fingerprint's maps are strings")
     }
 
     fn leaves(&self) -> BTreeMap<String, Value> {
+        let value =
+            serde_json::to_value(self).expect("all keys of a fingerprint's maps are strings");
         let mut leaves = BTreeMap::new();
-        collect_leaves("", self.canonical(), &mut leaves);
+        collect_leaves("", value, &mut leaves);
         leaves
+    }
+}
+
+/// A fingerprint as it is digested: the same members, sorted by name.
+#[derive(Serialize)]
+struct Canonical<'a> {
+    code_version: u32,
+    device: &'a str,
+    fields: Sorted<'a>,
+    format: u32,
+    inputs: &'a BTreeMap<String, Digest>,
+    kind: &'a str,
+    seed: Option<u64>,
+}
+
+/// A value whose objects are written sorted by key, also if some dependency turns serde_json's
+/// `preserve_order` on.
+struct Sorted<'a>(&'a Value);
+
+impl Serialize for Sorted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Object(map) if map.keys().is_sorted() => {
+                serializer.collect_map(map.iter().map(|(key, value)| (key, Sorted(value))))
+            }
+            Value::Object(map) => {
+                let sorted: BTreeMap<_, _> = map.iter().collect();
+                let entries = sorted.into_iter();
+                serializer.collect_map(entries.map(|(key, value)| (key, Sorted(value))))
+            }
+            Value::Array(items) => serializer.collect_seq(items.iter().map(Sorted)),
+            leaf => leaf.serialize(serializer),
+        }
     }
 }
 
@@ -153,7 +193,7 @@ mod tests {
     #[test]
     fn the_encoding_of_a_fingerprint_is_pinned() {
         assert_eq!(
-            fingerprint().canonical().to_string(),
+            fingerprint().canonical(),
             r#"{"code_version":3,"device":"cpu","fields":{"epochs":20,"optimizer":{"betas":[0.9,0.999],"lr":0.0001}},"format":1,"inputs":{"data.events":"75f9afdce0e724d60cb81d40e41f77fe55e58bcac29067a7c3595b9ef8e00e41"},"kind":"pretrain","seed":2012}"#
         );
         assert_eq!(

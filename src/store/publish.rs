@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 use rayon::prelude::*;
 use serde_json::Value;
 
-use super::action::{Action, Artifact};
+use super::action::{Action, Artifact, Outcome};
 use super::digest::Digest;
 use super::durable;
 use super::fingerprint::Fingerprint;
@@ -19,14 +19,14 @@ impl WorkFolder<'_> {
     /// Commits a result: every artifact is digested, made durable and moved among the blobs,
     /// then the action is written; only that makes it a result. The folder itself stays.
     ///
-    /// `artifacts` are files below the folder, by name. Returns the action as it reads back.
+    /// `artifacts` are files below the folder, by name. Returns the result as it reads back.
     pub fn commit(
         &self,
         fingerprint: Fingerprint,
         artifacts: &BTreeMap<String, PathBuf>,
         metrics: BTreeMap<String, Value>,
         seconds: f64,
-    ) -> Result<Action, Error> {
+    ) -> Result<Outcome, Error> {
         check_metrics(&metrics)?;
         let files = self.artifact_files(artifacts)?;
         let digested: Vec<Artifact> = files
@@ -98,7 +98,7 @@ impl WorkFolder<'_> {
         durable::sync_folder(folder)
     }
 
-    fn write_action(&self, action: &Action) -> Result<Action, Error> {
+    fn write_action(&self, action: &Action) -> Result<Outcome, Error> {
         let target = self.store.action_path(&action.key);
         let draft = self.path().join(".action");
         let write = || {
@@ -165,7 +165,7 @@ pub(super) mod tests {
         store: &Store,
         contents: &[(&str, &str)],
         metrics: BTreeMap<String, Value>,
-    ) -> Result<Action, Error> {
+    ) -> Result<Outcome, Error> {
         let never = AtomicBool::new(false);
         let work = store.claim(&fingerprint().key(), &never, |_| {})?;
         let mut artifacts = BTreeMap::new();

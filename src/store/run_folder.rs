@@ -85,13 +85,16 @@ impl RunFolder {
         self.started
     }
 
-    /// Appends one line to `events.jsonl`.
-    pub fn append(&mut self, event: &impl Serialize) -> Result<(), Error> {
-        let mut write = || {
-            let mut line = serde_json::to_vec(event)?;
-            line.push(b'\n');
+    /// Appends to `events.jsonl`, one line an event.
+    pub fn append(&mut self, events: impl Iterator<Item = impl Serialize>) -> Result<(), Error> {
+        let write = || {
+            let mut lines = Vec::new();
+            for event in events {
+                serde_json::to_writer(&mut lines, &event)?;
+                lines.push(b'\n');
+            }
             // One call, so that a crash cannot leave two events interleaved.
-            self.events.write_all(&line)
+            self.events.write_all(&lines)
         };
         write().map_err(|error| Error::file(&self.path.join("events.jsonl"), error))
     }
@@ -156,11 +159,11 @@ mod tests {
         assert!((0..20_000).contains(&rounding), "{rounding}");
         assert_eq!(started("draft"), None);
         assert_eq!(run.id().len(), "20261123T091500Z-xxxx".len());
-        run.append(&"one").unwrap();
-        run.append(&"two\nlines").unwrap();
+        run.append(["one"].iter()).unwrap();
+        run.append(["two\nlines", "three"].iter()).unwrap();
         run.write("plan.json", &[1]).unwrap();
         let events = fs::read_to_string(run.path().join("events.jsonl")).unwrap();
-        assert_eq!(events, "\"one\"\n\"two\\nlines\"\n");
+        assert_eq!(events, "\"one\"\n\"two\\nlines\"\n\"three\"\n");
         assert_eq!(fs::read_dir(run.path()).unwrap().count(), 2);
     }
 }

@@ -32,16 +32,21 @@ impl<W: Write> Lines<W> {
         }
     }
 
-    /// Writes what is worth a line at the time `now`.
-    pub fn show(&mut self, event: &Event, now: Instant) {
-        let line = match event {
-            Event::StageProgress { .. } => self.progress(event, now),
-            _ => line(event, self.style),
-        };
-        if let Some(line) = line {
-            // Nobody is left to tell when standard error is closed.
-            let _ = writeln!(self.sink, "{line}");
+    /// Writes what is worth a line at the time `now`, all at once.
+    pub fn show(&mut self, events: &[Event], now: Instant) {
+        let mut text = String::new();
+        for event in events {
+            let line = match event {
+                Event::StageProgress { .. } => self.progress(event, now),
+                _ => line(event, self.style),
+            };
+            if let Some(line) = line {
+                text += &line;
+                text.push('\n');
+            }
         }
+        // Nobody is left to tell when standard error is closed.
+        let _ = self.sink.write_all(text.as_bytes());
     }
 
     fn progress(&mut self, event: &Event, now: Instant) -> Option<String> {
@@ -146,7 +151,8 @@ mod tests {
                 outputs: BTreeMap::new(),
                 metrics: BTreeMap::new(),
                 error: error.map(str::to_string),
-            },
+            }
+            .into(),
         }
     }
 
@@ -154,7 +160,7 @@ mod tests {
         let start = Instant::now();
         let mut lines = Lines::new(vec![], Style::PLAIN);
         for (event, seconds) in events {
-            lines.show(event, start + Duration::from_secs(*seconds));
+            lines.show(std::slice::from_ref(event), start + Duration::from_secs(*seconds));
         }
         String::from_utf8(lines.sink).expect("lines are text")
     }
