@@ -61,10 +61,10 @@ impl<'a> Journal<'a> {
         record.remember(outcome);
     }
 
-    /// Writes a text beside the events.
-    pub(super) fn write_text(&self, name: &str, text: &str) {
+    /// Writes a file beside the events.
+    pub(super) fn write_bytes(&self, name: &str, bytes: &[u8]) {
         let mut record = self.record();
-        let outcome = record.folder.write_text(name, text.as_bytes());
+        let outcome = record.folder.write_bytes(name, bytes);
         record.remember(outcome);
     }
 

@@ -74,8 +74,8 @@ pub fn run(
     let folder = store.start_run()?;
     let (run, started) = (folder.id().to_string(), folder.started());
     let journal = Journal::new(folder, listener);
-    for (name, text) in &options.documents {
-        journal.write_text(name, text);
+    for (name, bytes) in &options.documents {
+        journal.write_bytes(name, bytes);
     }
     journal.write("environment.json", &Environment::here(&options.device));
     journal.write("plan.json", &plan::record(recipe_name, surveyed));

@@ -61,13 +61,12 @@ impl References<'_> {
         fitting: &[&str],
     ) -> Option<Mistake> {
         let fits = |kind: &str| fitting.contains(&kind);
-        let candidates: Vec<&str> = self
-            .kinds
-            .iter()
-            .filter(|(name, kind)| fits(kind) && **name != stage)
-            .map(|(name, _)| *name)
-            .collect();
-        let help = |mistake: Mistake| match candidates.as_slice() {
+        let candidates = || -> Vec<&str> {
+            let others = self.kinds.iter().filter(|(name, _)| **name != stage);
+            let fitting = others.filter(|(_, kind)| fits(kind));
+            fitting.map(|(name, _)| *name).collect()
+        };
+        let help = |mistake: Mistake| match candidates().as_slice() {
             [] => mistake.help(format!(
                 "the recipe has no stage of kind {}",
                 either(fitting)
@@ -81,7 +80,7 @@ impl References<'_> {
                 self.place(stage, field),
                 "no stage of this name",
             );
-            let near = nearest(target, candidates.iter().copied())
+            let near = nearest(target, candidates().into_iter())
                 .or_else(|| nearest(target, self.kinds.keys().copied()));
             return Some(match near {
                 Some(near) => mistake.help(format!("did you mean `{near}`?")),

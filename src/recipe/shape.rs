@@ -46,7 +46,11 @@ impl<'s> Shape<'s> {
     fn resolved(self) -> Self {
         let reference = self.here.get("$ref").and_then(Value::as_str);
         let target = reference
-            .and_then(|reference| self.root.pointer(reference.trim_start_matches('#')))
+            .and_then(|reference| {
+                // Names of definitions are names of Rust types: nothing in them is escaped.
+                let mut names = reference.strip_prefix("#/")?.split('/');
+                names.try_fold(self.root, |inside, name| inside.get(name))
+            })
             .or_else(|| {
                 let mut some = self.list("anyOf").iter().filter(|one| !is_null(one));
                 some.next().filter(|_| some.next().is_none())

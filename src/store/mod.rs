@@ -30,6 +30,7 @@ mod format;
 mod hold;
 pub mod inventory;
 mod publish;
+pub mod rows;
 pub mod run_folder;
 mod stat_cache;
 pub mod work;

@@ -10,7 +10,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::{Hold, Store};
+use super::{Hold, Store, rows};
 use crate::error::Error;
 
 /// `runs/ID/`: `events.jsonl`, and documents such as `plan.json` and `summary.json`.
@@ -101,13 +101,13 @@ impl RunFolder {
 
     /// Writes a document, whole or not at all.
     pub fn write(&self, name: &str, document: &impl Serialize) -> Result<(), Error> {
-        let bytes = serde_json::to_vec_pretty(document)
+        let bytes = rows::to_vec(document)
             .map_err(|error| Error::file(&self.path.join(name), error))?;
-        self.write_text(name, &bytes)
+        self.write_bytes(name, &bytes)
     }
 
     /// Writes a file, whole or not at all.
-    pub fn write_text(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+    pub fn write_bytes(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
         let target = self.path.join(name);
         let draft = self.path.join(format!("{name}.draft"));
         fs::write(&draft, bytes)

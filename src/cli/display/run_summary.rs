@@ -116,7 +116,7 @@ fn metrics(stage: &StageRecord) -> String {
         .filter(|(name, _)| !is_shown_below(name))
         .collect();
     let rank = |name: &str| MAIN.iter().position(|main| *main == name);
-    metrics.sort_by_key(|(name, _)| rank(name).unwrap_or(MAIN.len()));
+    metrics.sort_by_cached_key(|(name, _)| rank(name).unwrap_or(MAIN.len()));
     let texts: Vec<String> = metrics
         .into_iter()
         .filter_map(|(name, value)| Some(format!("{name} {}", number::metric(value)?)))

@@ -16,15 +16,16 @@ pub enum Align {
 pub struct Cell {
     text: String,
     tone: Tone,
+    /// Characters of the text.
+    width: usize,
 }
 
 impl Cell {
     /// A cell in the given tone.
     pub fn new(text: impl Into<String>, tone: Tone) -> Self {
-        Cell {
-            text: text.into(),
-            tone,
-        }
+        let text = text.into();
+        let width = text.chars().count();
+        Cell { text, tone, width }
     }
 }
 
@@ -63,47 +64,38 @@ impl Table {
 
     /// The table as lines; none ends in a blank.
     pub fn render(&self, style: Style) -> String {
-        let widths: Vec<usize> = (0..self.heading.len()).map(|i| self.width(i)).collect();
         let heading: Vec<Cell> = self
             .heading
             .iter()
             .map(|(text, _)| Cell::new(*text, Tone::Strong))
             .collect();
+        let rows = || std::iter::once(&heading).chain(&self.rows);
+        let width = |column: usize| rows().map(|row| row[column].width).max().unwrap_or(0);
+        let widths: Vec<usize> = (0..heading.len()).map(width).collect();
         let mut text = String::new();
-        for row in std::iter::once(&heading).chain(&self.rows) {
-            text += &self.line(row, &widths, style);
+        for row in rows() {
+            self.line(row, &widths, style, &mut text);
             text.push('\n');
         }
         text
     }
 
-    fn width(&self, column: usize) -> usize {
-        let cells = self.rows.iter().map(|row| row[column].text.as_str());
-        cells
-            .chain([self.heading[column].0])
-            .map(|text| text.chars().count())
-            .max()
-            .unwrap_or(0)
-    }
-
-    fn line(&self, row: &[Cell], widths: &[usize], style: Style) -> String {
-        let mut line = String::new();
+    fn line(&self, row: &[Cell], widths: &[usize], style: Style, text: &mut String) {
         let mut pending = 0;
         for ((cell, width), (_, align)) in row.iter().zip(widths).zip(&self.heading) {
-            let blank = width - cell.text.chars().count();
+            let blank = width - cell.width;
             let (before, after) = match align {
                 Align::Left => (0, blank),
                 Align::Right => (blank, 0),
             };
             if !cell.text.is_empty() {
-                line += &" ".repeat(pending + before);
-                line += &style.paint(cell.tone, &cell.text);
+                text.extend(std::iter::repeat_n(' ', pending + before));
+                style.paint_onto(text, cell.tone, &cell.text);
                 pending = after + 2;
             } else {
                 pending += width + 2;
             }
         }
-        line
     }
 }
 
