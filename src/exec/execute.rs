@@ -8,6 +8,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
 use super::event::Event;
 use super::fingerprints::Fingerprinter;
 use super::journal::{Journal, StageReporter};
@@ -51,6 +53,8 @@ pub(super) struct Workshop<'a> {
     pub device: &'a str,
     /// Inputs whose bytes were checked in this run.
     pub verified: Mutex<BTreeSet<Digest>>,
+    /// Threads that no stage runs on: starting some takes longer than a quick stage.
+    pub pools: Mutex<Vec<ThreadPool>>,
 }
 
 impl Workshop<'_> {
@@ -96,7 +100,7 @@ impl Workshop<'_> {
             interrupted: self.interrupted,
             reporter: &reporter,
         };
-        let output = run_on_own_threads(selected, &context)?;
+        let output = self.run_on_own_threads(selected, &context)?;
         self.fingerprinter.check_unchanged(selected)?;
         let seconds = start.elapsed().as_secs_f64();
         let fingerprint = job.fingerprint.clone();
@@ -119,19 +123,35 @@ impl Workshop<'_> {
         }
         Ok(paths)
     }
+
+    /// Runs the stage inside a rayon pool of the size it was given, so that parallel iterators
+    /// in the stage and in its libraries keep to its share of the threads.
+    fn run_on_own_threads(
+        &self,
+        selected: &Selected,
+        context: &StageContext,
+    ) -> Result<StageOutput, Error> {
+        let pools = || self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = {
+            let mut pools = pools();
+            let fitting = |pool: &ThreadPool| pool.current_num_threads() == context.threads;
+            let fitting = pools.iter().position(fitting);
+            fitting.map(|position| pools.swap_remove(position))
+        };
+        let pool = idle.map_or_else(|| new_pool(context.threads), Ok)?;
+        let output = pool.install(|| selected.node.stage.run(context));
+        pools().push(pool);
+        output
+    }
 }
 
-/// Runs the stage inside a rayon pool of the size it was given, so that parallel iterators
-/// in the stage and in its libraries keep to its share of the threads.
-fn run_on_own_threads(selected: &Selected, context: &StageContext) -> Result<StageOutput, Error> {
-    let name = selected.name().to_string();
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(context.threads)
+fn new_pool(threads: usize) -> Result<ThreadPool, Error> {
+    ThreadPoolBuilder::new()
+        .num_threads(threads)
         .stack_size(STACK_BYTES)
-        .thread_name(move |index| format!("{name} {index}"))
+        .thread_name(|index| format!("stage {index}"))
         .build()
-        .map_err(|error| Error::stage(format!("cannot start threads: {error}")))?;
-    pool.install(|| selected.node.stage.run(context))
+        .map_err(|error| Error::stage(format!("cannot start threads: {error}")))
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> &str {

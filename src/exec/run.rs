@@ -90,13 +90,15 @@ pub fn run(
         journal: &journal,
         interrupted,
         device: &options.device,
-        verified: Mutex::new(BTreeSet::new()),
+        verified: Mutex::default(),
+        pools: Mutex::default(),
     };
     let (stages, failure) = Scheduler::new(&selection, &workshop, options, found).run();
     let skipped = stages
         .iter()
         .any(|stage| stage.status == StageStatus::Skipped);
     let error = failure
+        .or_else(|| store.sync_names().err())
         .or_else(|| (skipped && interrupted.load(Ordering::Relaxed)).then_some(Error::Interrupted));
     let compared = locked.map(|(lock, states)| {
         let states = states.into_iter().map(|state| state.after(&stages));

@@ -1,8 +1,9 @@
 //! Which stage comes when.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, mpsc};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Instant;
 
@@ -15,6 +16,7 @@ use super::options::RunOptions;
 use super::record::{OutputRecord, StageRecord, StageStatus};
 use super::selection::Selected;
 use crate::error::Error;
+use crate::store;
 use crate::store::action::{Lookup, Outcome, Outputs};
 
 /// The state of a run. It lives on one thread; jobs run on others and report back.
@@ -102,7 +104,7 @@ impl<'a> Scheduler<'a> {
                 if self.running.is_empty() {
                     break;
                 }
-                let Ok((job, ended)) = reports.recv() else {
+                let Some((job, ended)) = self.next_report(&reports) else {
                     break;
                 };
                 self.conclude(&job, ended);
@@ -112,6 +114,19 @@ impl<'a> Scheduler<'a> {
         let failure = self.failure.map(|(name, error)| in_stage(&name, error));
         let records = self.records.into_iter().flatten();
         (records.map(Arc::unwrap_or_clone).collect(), failure)
+    }
+
+    /// Waits for a job to end. When none does so soon, there is time to make sure of those that
+    /// did; what fails then is tried again at the end of the run.
+    fn next_report(&self, reports: &Receiver<(Job, Ended)>) -> Option<(Job, Ended)> {
+        match reports.recv_timeout(store::SOON) {
+            Ok(report) => Some(report),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => {
+                let _ = self.workshop.store.sync_names();
+                reports.recv().ok()
+            }
+        }
     }
 
     /// Tells what happened since this was last done, before anything is waited for: a thousand

@@ -86,6 +86,11 @@ impl<'s> Shape<'s> {
         all.map(|one| self.of(one)).collect()
     }
 
+    /// Tells the places of one schema apart.
+    pub fn address(self) -> usize {
+        std::ptr::from_ref(self.here).addr()
+    }
+
     /// The ways of writing an enum, if it is one.
     pub fn variants(self) -> Option<Variants<'s>> {
         if let Some(Value::Array(names)) = self.here.get("enum") {
@@ -146,15 +151,17 @@ impl<'s> Shape<'s> {
     }
 
     /// The keys that exist.
-    pub fn keys(self) -> Vec<&'s str> {
+    pub fn keys(self) -> impl Iterator<Item = &'s str> {
         let properties = self.here.get("properties").and_then(Value::as_object);
-        properties.map_or_else(Vec::new, |all| all.keys().map(String::as_str).collect())
+        properties
+            .into_iter()
+            .flat_map(Map::keys)
+            .map(String::as_str)
     }
 
     /// The keys that must be there.
-    pub fn required(self) -> Vec<&'s str> {
-        let names = self.list("required").iter();
-        names.filter_map(Value::as_str).collect()
+    pub fn required(self) -> impl Iterator<Item = &'s str> {
+        self.list("required").iter().filter_map(Value::as_str)
     }
 
     /// The first sentence of a key's description.

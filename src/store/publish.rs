@@ -4,20 +4,37 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 use rayon::prelude::*;
 use serde_json::Value;
 
 use super::action::{Action, Artifact, Outcome};
 use super::digest::Digest;
-use super::durable;
+use super::durable::{self, SOON};
 use super::fingerprint::Fingerprint;
 use super::work::{LOCK, WorkFolder};
 use crate::error::Error;
 
+impl Store {
+    /// Makes the names of all results that were committed outlive a power cut.
+    pub fn sync_names(&self) -> Result<(), Error> {
+        let synced = self.unsynced.sync();
+        synced.map_err(|error| Error::file(self.root(), error))
+    }
+
+    fn sync_names_that_are_due(&self) -> Result<(), Error> {
+        match self.unsynced.are_due() {
+            true => self.sync_names(),
+            false => Ok(()),
+        }
+    }
+}
+
 impl WorkFolder<'_> {
-    /// Commits a result: every artifact is digested, made durable and moved among the blobs,
-    /// then the action is written; only that makes it a result. The folder itself stays.
+    /// Commits a result: every artifact is digested, its bytes made durable and moved among the
+    /// blobs, then the action is written; only that makes it a result. The folder itself stays.
+    /// The names of what was written are durable soon after, by [`Store::sync_names`] at the latest.
     ///
     /// `artifacts` are files below the folder, by name. Returns the result as it reads back.
     pub fn commit(
@@ -51,7 +68,14 @@ impl WorkFolder<'_> {
             metrics,
             seconds,
         };
-        self.write_action(&action)
+        let outcome = self.write_action(&action)?;
+        // The checkpoints of a long stage are removed after this: its result must be there to stay.
+        if Duration::try_from_secs_f64(seconds).is_ok_and(|time| time < SOON) {
+            self.store.sync_names_that_are_due()?;
+        } else {
+            self.store.sync_names()?;
+        }
+        Ok(outcome)
     }
 
     fn artifact_files(
@@ -89,13 +113,15 @@ impl WorkFolder<'_> {
     fn move_to_blobs(&self, path: &Path, digest: &Digest) -> io::Result<()> {
         let blob = self.store.blob_path(digest);
         let folder = blob.parent().unwrap_or(self.store.root());
-        durable::make_folder(folder)?;
+        let unsynced = &self.store.unsynced;
+        durable::make_folder(folder, unsynced)?;
         fs::rename(path, &blob)?;
         // Only now: a crash before the move must leave a file that the stage can write again.
         let mut permissions = fs::metadata(&blob)?.permissions();
         permissions.set_readonly(true);
         fs::set_permissions(&blob, permissions)?;
-        durable::sync_folder(folder)
+        unsynced.note(folder);
+        Ok(())
     }
 
     fn write_action(&self, action: &Action) -> Result<Outcome, Error> {
@@ -103,8 +129,9 @@ impl WorkFolder<'_> {
         let draft = self.path().join(".action");
         let write = || {
             let bytes = serde_json::to_vec_pretty(action)?;
-            durable::make_folder(&self.store.actions_folder())?;
-            durable::replace(&target, &draft, &bytes)?;
+            let unsynced = &self.store.unsynced;
+            durable::make_folder(&self.store.actions_folder(), unsynced)?;
+            durable::replace(&target, &draft, &bytes, unsynced)?;
             // What a later run will read: printing and reading a float may move its last bit.
             Ok(serde_json::from_slice(&bytes)?)
         };

@@ -11,12 +11,10 @@ const SPREAD: usize = 3;
 
 /// A document, so that a list of stages is one stage a line: of a thousand stages it is half
 /// as long as one spread to the last value, and can still be read.
-pub fn to_vec(document: &impl Serialize) -> serde_json::Result<Vec<u8>> {
-    let mut bytes = Vec::new();
-    let mut serializer = Serializer::with_formatter(&mut bytes, Rows::default());
+pub fn write<W: Write>(mut writer: W, document: &impl Serialize) -> io::Result<()> {
+    let mut serializer = Serializer::with_formatter(&mut writer, Rows::default());
     document.serialize(&mut serializer)?;
-    bytes.push(b'\n');
-    Ok(bytes)
+    writer.write_all(b"\n")
 }
 
 #[derive(Default)]
@@ -119,7 +117,9 @@ mod tests {
             "a": { "none": [], "stages": [{ "n": 1, "outputs": { "x": {}, "y": [1, 2] } }, {}] },
             "b": null,
         });
-        let text = String::from_utf8(to_vec(&document).unwrap()).unwrap();
+        let mut text = Vec::new();
+        write(&mut text, &document).unwrap();
+        let text = String::from_utf8(text).unwrap();
         let expected = r#"{
   "a": {
     "none": [],

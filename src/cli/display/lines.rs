@@ -160,7 +160,10 @@ mod tests {
         let start = Instant::now();
         let mut lines = Lines::new(vec![], Style::PLAIN);
         for (event, seconds) in events {
-            lines.show(std::slice::from_ref(event), start + Duration::from_secs(*seconds));
+            lines.show(
+                std::slice::from_ref(event),
+                start + Duration::from_secs(*seconds),
+            );
         }
         String::from_utf8(lines.sink).expect("lines are text")
     }

@@ -155,9 +155,16 @@ impl Lab {
         options: &RunOptions,
         interrupted: &AtomicBool,
     ) -> Result<RunOutcome, Error> {
-        run("test", nodes, options, &self.store, interrupted, &|events| {
-            self.events.lock().unwrap().extend_from_slice(events);
-        })
+        run(
+            "test",
+            nodes,
+            options,
+            &self.store,
+            interrupted,
+            &|events| {
+                self.events.lock().unwrap().extend_from_slice(events);
+            },
+        )
     }
 
     /// A run that must succeed.
