@@ -3,6 +3,7 @@
 mod cache;
 mod check;
 mod command_line;
+mod command_stage;
 mod data_errors;
 mod document;
 mod explain;
@@ -16,6 +17,8 @@ mod history;
 mod import_audit;
 mod lock;
 mod main_job;
+mod many_recipe;
+mod many_stages;
 mod outputs;
 mod physionet2012;
 mod physionet_layout;

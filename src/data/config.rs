@@ -1,37 +1,9 @@
 //! The settings of a data stage.
 
-use std::path::{Path, PathBuf};
-
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-/// A file or folder outside the store. In a recipe it is relative to the file that states it.
-///
-/// In the JSON schema it is a string of format `path`: the recipe loader resolves exactly
-/// the values at those places.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct InputPath(pub PathBuf);
-
-impl AsRef<Path> for InputPath {
-    fn as_ref(&self) -> &Path {
-        &self.0
-    }
-}
-
-impl JsonSchema for InputPath {
-    fn schema_name() -> std::borrow::Cow<'static, str> {
-        "InputPath".into()
-    }
-
-    fn inline_schema() -> bool {
-        true
-    }
-
-    fn json_schema(_: &mut SchemaGenerator) -> Schema {
-        json_schema!({ "type": "string", "format": "path", "minLength": 1 })
-    }
-}
+use super::input_path::InputPath;
 
 /// What a data stage reads and how it turns it into tables.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -67,6 +39,38 @@ pub struct DataConfig {
     /// What to do with a stay that has no label.
     #[serde(default)]
     pub without_label: StayPolicy,
+}
+
+impl DataConfig {
+    /// Everything the stage reads from disk: the setting that names it (`source.records.0`), and its place.
+    pub fn paths(&mut self) -> Vec<(String, &mut InputPath)> {
+        let mut paths: Vec<(String, &mut InputPath)> = Vec::new();
+        match &mut self.source {
+            Source::Synthetic(_) => {}
+            Source::Physionet2012(source) => {
+                for (index, path) in source.records.iter_mut().enumerate() {
+                    paths.push((format!("source.records.{index}"), path));
+                }
+                for (index, path) in source.outcomes.iter_mut().enumerate() {
+                    paths.push((format!("source.outcomes.{index}"), path));
+                }
+            }
+            Source::PatientParquet(source) => {
+                paths.push(("source.path".into(), &mut source.path));
+                paths.push(("source.labels.path".into(), &mut source.labels.path));
+            }
+        }
+        if let SplitRule::File(path) = &mut self.split {
+            paths.push(("split.file".into(), path));
+        }
+        if let Some(statistics) = &mut self.statistics {
+            paths.push(("statistics.path".into(), &mut statistics.path));
+        }
+        if let Embeddings::Table(path) = &mut self.embeddings {
+            paths.push(("embeddings.table".into(), path));
+        }
+        paths
+    }
 }
 
 /// Where the events and labels come from.

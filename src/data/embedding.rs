@@ -121,7 +121,7 @@ fn orthogonal_to(others: &[Vec<f64>], mut row: Vec<f64>) -> Option<Vec<f64>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::config::InputPath;
+    use crate::data::input_path::InputPath;
 
     #[test]
     fn orthonormal_rows_are_orthonormal_and_seeded() {
@@ -154,7 +154,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("cached.csv");
         std::fs::write(&path, text).unwrap();
-        of_variables(&Embeddings::Table(InputPath(path)), &["HR", "pH"], 1)
+        of_variables(&Embeddings::Table(InputPath::file(path)), &["HR", "pH"], 1)
     }
 
     #[test]

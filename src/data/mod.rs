@@ -29,6 +29,7 @@ pub mod dataset;
 mod embedding;
 pub mod feature_table;
 mod folder;
+pub mod input_path;
 mod labels;
 mod load;
 pub mod parquet_file;

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use super::cohort::{Batch, Cohort, RawEvent, RawStay};
-use super::config::{InputPath, Physionet2012Source};
+use super::config::Physionet2012Source;
 use super::folder::files_with_extension;
+use super::input_path::InputPath;
 use super::labels::Labels;
 use super::stay_id::StayId;
 use crate::error::Error;
@@ -180,7 +181,7 @@ mod tests {
     fn record(bytes: &[u8]) -> Result<Cohort, Error> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("12.txt"), bytes).unwrap();
-        read_records(&[InputPath(folder.path().to_path_buf())], &RUNNING)
+        read_records(&[InputPath::file(folder.path().to_path_buf())], &RUNNING)
     }
 
     #[test]
@@ -237,7 +238,7 @@ mod tests {
     fn a_stay_in_two_folders_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let folders: Vec<InputPath> = (["a", "b"].iter())
-            .map(|name| InputPath(folder.path().join(name)))
+            .map(|name| InputPath::file(folder.path().join(name)))
             .collect();
         for path in &folders {
             std::fs::create_dir(path.as_ref()).unwrap();
@@ -245,7 +246,7 @@ mod tests {
         }
         let error = read_records(&folders, &RUNNING).err().unwrap().to_string();
         assert!(error.contains("stay 12 is there twice"), "{error}");
-        let empty = InputPath(folder.path().to_path_buf());
+        let empty = InputPath::file(folder.path().to_path_buf());
         let error = read_records(&[empty], &RUNNING).err().unwrap().to_string();
         assert!(error.contains("holds no record"), "{error}");
     }

@@ -145,7 +145,7 @@ fn read_table(path: &Path) -> Result<SplitAssigner, Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::data::config::InputPath;
+    use crate::data::input_path::InputPath;
 
     fn stay(name: &str) -> RawStay {
         RawStay::of_file(&Path::new("set-a").join(name)).unwrap()
@@ -155,7 +155,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("splits.csv");
         std::fs::write(&path, text).unwrap();
-        SplitAssigner::new(&SplitRule::File(InputPath(path)), 1)
+        SplitAssigner::new(&SplitRule::File(InputPath::file(path)), 1)
     }
 
     fn refusal(text: &str) -> String {

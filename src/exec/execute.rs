@@ -31,7 +31,7 @@ pub(super) struct Job {
     pub fingerprint: Fingerprint,
     pub key: Key,
     /// Artifacts it reads, by role and name.
-    pub inputs: BTreeMap<(&'static str, String), Artifact>,
+    pub inputs: BTreeMap<(String, String), Artifact>,
     pub threads: usize,
 }
 
@@ -95,6 +95,7 @@ impl Workshop<'_> {
         let context = StageContext {
             inputs,
             work: work.path(),
+            log: &self.journal.log_path(selected.name()),
             threads: job.threads,
             device: self.device,
             interrupted: self.interrupted,
@@ -111,7 +112,7 @@ impl Workshop<'_> {
 
     /// Where the inputs lie. Their bytes are checked once a run: a flipped bit must not be
     /// trained on, and reading an input twice is little beside any stage's work on it.
-    fn input_paths(&self, job: &Job) -> Result<BTreeMap<(&'static str, String), PathBuf>, Error> {
+    fn input_paths(&self, job: &Job) -> Result<BTreeMap<(String, String), PathBuf>, Error> {
         let verified = || self.verified.lock().unwrap_or_else(PoisonError::into_inner);
         let mut paths = BTreeMap::new();
         for (name, artifact) in &job.inputs {

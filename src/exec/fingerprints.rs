@@ -85,7 +85,7 @@ impl Fingerprinter {
         let mut unknown = BTreeMap::new();
         for (input, outputs) in selected.inputs.iter().zip(produced) {
             let Some(outputs) = outputs else {
-                for name in input.artifacts {
+                for name in &input.artifacts {
                     let path = format!("inputs.{}.{name}", input.role);
                     unknown.insert(path, input.stage.clone());
                 }
@@ -136,7 +136,7 @@ impl Fingerprinter {
     pub(super) fn settings(&self, selected: &Selected) -> Result<Key, Error> {
         let mut fingerprint = self.fingerprint(selected, &[])?;
         for input in &selected.inputs {
-            for name in input.artifacts {
+            for name in &input.artifacts {
                 let digest = Digest::of_bytes(input.stage.as_bytes());
                 let role = format!("{}.{name}", input.role);
                 fingerprint.inputs.insert(role, digest);
@@ -167,8 +167,8 @@ pub(super) fn artifacts_read<'a>(
     input: &'a StageInput,
     outputs: &Outputs,
 ) -> Result<Vec<(&'a str, Artifact)>, Error> {
-    let find = |name: &&'a str| match outputs.get(*name) {
-        Some(artifact) => Ok((*name, *artifact)),
+    let find = |name: &'a String| match outputs.get(name) {
+        Some(artifact) => Ok((name.as_str(), *artifact)),
         None => Err(Error::stage(format!(
             "`{}` has no artifact `{name}`, which is read here as {}.{name}",
             input.stage, input.role

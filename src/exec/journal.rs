@@ -1,5 +1,6 @@
 //! Where events go: to the listener and to the run's folder, in one order.
 
+use std::path::PathBuf;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -59,6 +60,12 @@ impl<'a> Journal<'a> {
         let mut record = self.record();
         let outcome = record.folder.write(name, document);
         record.remember(outcome);
+    }
+
+    /// Where a stage's program may print to.
+    pub(super) fn log_path(&self, stage: &str) -> PathBuf {
+        let logs = self.record().folder.path().join("logs");
+        logs.join(format!("{stage}.log"))
     }
 
     /// Writes a file beside the events.
@@ -149,6 +156,8 @@ impl Reporter for StageReporter<'_> {
         };
         self.journal.emit_if(&[event], keep);
     }
+
+    fn output(&self, _line: &str) {}
 
     fn note(&self, line: &str) {
         self.journal.emit(Event::StageNote {

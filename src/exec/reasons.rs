@@ -90,7 +90,8 @@ fn origin(input: &str, selected: &Selected) -> String {
         let external = selected.external.iter().find(|e| e.field == field);
         return external.map_or(String::new(), |e| format!(" ({})", e.path.display()));
     }
-    let Some((role, artifact)) = input.split_once('.') else {
+    // A role may be a setting's path (`source.records.0`).
+    let Some((role, artifact)) = input.rsplit_once('.') else {
         return String::new();
     };
     let producer = selected.inputs.iter().find(|input| input.role == role);

@@ -182,7 +182,7 @@ impl<'a> Scheduler<'a> {
         let mut inputs = BTreeMap::new();
         for (input, outputs) in selected.inputs.iter().zip(produced) {
             for (name, artifact) in artifacts_read(input, outputs)? {
-                inputs.insert((input.role, name.to_string()), artifact);
+                inputs.insert((input.role.clone(), name.to_string()), artifact);
             }
         }
         Ok(Examined::OutOfDate(Box::new(Job {

@@ -61,19 +61,20 @@ pub fn check(
                 check.trainable(&stage.trainable, model, finetuned);
             }
             StageConfig::Evaluate(_) => {}
+            StageConfig::Command(command) => check.command(command),
         }
     }
 }
 
-struct StageCheck<'a> {
+pub(super) struct StageCheck<'a> {
     tree: &'a Node,
     name: &'a str,
-    mistakes: &'a mut Vec<Mistake>,
+    pub(super) mistakes: &'a mut Vec<Mistake>,
 }
 
 impl StageCheck<'_> {
     /// A mistake at a place below the stage.
-    fn mistake(&self, path: &[&str], problem: &str, label: &str) -> Mistake {
+    pub(super) fn mistake(&self, path: &[&str], problem: &str, label: &str) -> Mistake {
         let mut whole = vec!["stages", self.name];
         whole.extend(path);
         let place = self.tree.place(&whole);

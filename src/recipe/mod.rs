@@ -6,7 +6,10 @@
 //! are they given types, and the rules that join several values checked (`checks`, `references`).
 
 mod checks;
+mod command_checks;
+pub mod command_config;
 mod document;
+mod edges;
 mod interpolate;
 mod layers;
 mod load;

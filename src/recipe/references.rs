@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::edges::{Reference, Wants};
 use super::mistake::Mistake;
+use super::source::Origin;
 use super::stage_config::{ImportStage, StageConfig};
 use super::suggest::{either, nearest};
 use super::tree::Node;
@@ -21,8 +23,8 @@ pub fn check(tree: &Node, stages: &[(String, StageConfig)], mistakes: &mut Vec<M
             .collect(),
     };
     for (name, stage) in stages {
-        for (field, target, fitting) in stage.references() {
-            mistakes.extend(check.reference(name, field, target, fitting));
+        for reference in stage.references() {
+            mistakes.extend(check.reference(name, &reference));
         }
         mistakes.extend(check.purpose(name, stage));
     }
@@ -49,61 +51,121 @@ fn kinds(tree: &Node) -> BTreeMap<&str, &str> {
 }
 
 impl References<'_> {
-    fn place(&self, stage: &str, field: &str) -> super::source::Origin {
-        self.tree.place(&["stages", stage, field])
+    /// Where a dotted field of a stage stands.
+    fn place(&self, stage: &str, field: &str) -> Origin {
+        let path: Vec<&str> = ["stages", stage]
+            .into_iter()
+            .chain(field.split('.'))
+            .collect();
+        self.tree.place(&path)
     }
 
-    fn reference(
+    fn reference(&self, stage: &str, reference: &Reference) -> Option<Mistake> {
+        let Some(kind) = self.kinds.get(reference.stage.as_str()) else {
+            return Some(self.unknown_stage(stage, reference));
+        };
+        match &reference.wants {
+            Wants::Kind(fitting) => (!kind.is_empty() && !fitting.contains(kind))
+                .then(|| self.wrong_kind(stage, reference, kind, fitting)),
+            Wants::Artifact(name) => self.missing_artifact(stage, reference, name),
+        }
+    }
+
+    /// Stages that would fit, in words.
+    fn candidates(&self, stage: &str, wants: &Wants) -> Vec<&str> {
+        let fits = |name: &str, kind: &str| match wants {
+            Wants::Kind(fitting) => fitting.contains(&kind),
+            Wants::Artifact(artifact) => self
+                .stages
+                .get(name)
+                .is_some_and(|stage| stage.artifacts().iter().any(|(name, _)| name == artifact)),
+        };
+        let kinds = self.kinds.iter();
+        kinds
+            .filter(|(name, kind)| fits(name, kind) && **name != stage)
+            .map(|(name, _)| *name)
+            .collect()
+    }
+
+    fn fitting(&self, mistake: Mistake, stage: &str, wants: &Wants) -> Mistake {
+        match (self.candidates(stage, wants).as_slice(), wants) {
+            ([], Wants::Kind(kinds)) => {
+                mistake.help(format!("the recipe has no stage of kind {}", either(kinds)))
+            }
+            ([], Wants::Artifact(_)) => mistake,
+            ([only], _) => mistake.help(format!("`{only}` would fit")),
+            (several, _) => mistake.help(format!("stages that would fit: {}", several.join(", "))),
+        }
+    }
+
+    fn unknown_stage(&self, stage: &str, reference: &Reference) -> Mistake {
+        let Reference {
+            field,
+            stage: target,
+            wants,
+        } = reference;
+        let mistake = Mistake::new(
+            format!("stages.{stage}.{field} names `{target}`, and there is no such stage"),
+            self.place(stage, field),
+            "no stage of this name",
+        );
+        let candidates = self.candidates(stage, wants);
+        let near = nearest(target, candidates.iter().copied())
+            .or_else(|| nearest(target, self.kinds.keys().copied()));
+        match near {
+            Some(near) => mistake.help(format!("did you mean `{near}`?")),
+            None if field == "from" && target.contains(['.', '/']) => {
+                mistake.help(format!("a file is written {{ path = \"{target}\" }}"))
+            }
+            None => self.fitting(mistake, stage, wants),
+        }
+    }
+
+    fn wrong_kind(
         &self,
         stage: &str,
-        field: &str,
-        target: &str,
+        reference: &Reference,
+        kind: &str,
         fitting: &[&str],
-    ) -> Option<Mistake> {
-        let fits = |kind: &str| fitting.contains(&kind);
-        let candidates = || -> Vec<&str> {
-            let others = self.kinds.iter().filter(|(name, _)| **name != stage);
-            let fitting = others.filter(|(_, kind)| fits(kind));
-            fitting.map(|(name, _)| *name).collect()
-        };
-        let help = |mistake: Mistake| match candidates().as_slice() {
-            [] => mistake.help(format!(
-                "the recipe has no stage of kind {}",
+    ) -> Mistake {
+        let Reference {
+            field,
+            stage: target,
+            wants,
+        } = reference;
+        let mistake = Mistake::new(
+            format!(
+                "stages.{stage}.{field} must name a stage of kind {}, and `{target}` is of kind `{kind}`",
                 either(fitting)
-            )),
-            [only] => mistake.help(format!("`{only}` would fit")),
-            several => mistake.help(format!("stages that would fit: {}", several.join(", "))),
-        };
-        let Some(kind) = self.kinds.get(target) else {
-            let mistake = Mistake::new(
-                format!("stages.{stage}.{field} names `{target}`, and there is no such stage"),
-                self.place(stage, field),
-                "no stage of this name",
-            );
-            let near = nearest(target, candidates().into_iter())
-                .or_else(|| nearest(target, self.kinds.keys().copied()));
-            return Some(match near {
-                Some(near) => mistake.help(format!("did you mean `{near}`?")),
-                None if field == "from" && target.contains(['.', '/']) => {
-                    mistake.help(format!("a file is written {{ path = \"{target}\" }}"))
-                }
-                None => help(mistake),
-            });
-        };
-        if kind.is_empty() || fits(kind) {
+            ),
+            self.place(stage, field),
+            format!("of kind `{kind}`"),
+        )
+        .and(self.place(target, "kind"), "its kind is stated here");
+        self.fitting(mistake, stage, wants)
+    }
+
+    /// A stage that could not be read may have any artifact.
+    fn missing_artifact(&self, stage: &str, reference: &Reference, name: &str) -> Option<Mistake> {
+        let target = self.stages.get(reference.stage.as_str())?;
+        let names: Vec<&str> = target.artifacts().iter().map(|(name, _)| *name).collect();
+        if names.contains(&name) {
             return None;
         }
-        Some(help(
-            Mistake::new(
-                format!(
-                    "stages.{stage}.{field} must name a stage of kind {}, and `{target}` is of kind `{kind}`",
-                    either(fitting)
-                ),
-                self.place(stage, field),
-                format!("of kind `{kind}`"),
-            )
-            .and(self.place(target, "kind"), "its kind is stated here"),
-        ))
+        let field = reference.field.replace(".stage", ".artifact");
+        let mistake = Mistake::new(
+            format!(
+                "stages.{stage}.{field} is `{name}`, and `{}` makes no such artifact",
+                reference.stage
+            ),
+            self.place(stage, &field),
+            "no artifact of this name",
+        );
+        Some(match nearest(name, names.iter().copied()) {
+            Some(near) => mistake.help(format!("did you mean `{near}`?")),
+            None if names.is_empty() => mistake.help("it declares no `outputs`"),
+            None => mistake.help(format!("its artifacts are {}", names.join(", "))),
+        })
     }
 
     fn import(&self, name: &str) -> Option<&ImportStage> {
@@ -172,10 +234,10 @@ impl References<'_> {
         let nodes: Vec<(String, Vec<String>)> = stages
             .iter()
             .map(|(name, stage)| {
-                let targets = stage.references().into_iter();
+                let references = stage.references().into_iter();
                 (
                     name.clone(),
-                    targets.map(|(_, target, _)| target.to_string()).collect(),
+                    references.map(|reference| reference.stage).collect(),
                 )
             })
             .collect();
@@ -191,8 +253,8 @@ impl References<'_> {
         for pair in ring.windows(2) {
             let [from, to] = pair else { continue };
             let references = self.stages.get(from.as_str())?.references();
-            let (field, ..) = references.into_iter().find(|(_, target, _)| target == to)?;
-            let place = self.place(from, field);
+            let reference = references.into_iter().find(|one| one.stage == *to)?;
+            let place = self.place(from, &reference.field);
             let label = format!("`{from}` needs `{to}`");
             mistake = Some(match mistake {
                 None => Mistake::new(&message, place, label),

@@ -85,10 +85,23 @@ impl fmt::Display for Resolved {
     }
 }
 
-/// A value as TOML. JSON strings, numbers and arrays are TOML but for their escapes of control
+/// A value as TOML. JSON strings and numbers are TOML but for their escapes of control
 /// characters, which TOML knows too.
 fn toml(value: &Json) -> String {
-    value.to_string()
+    match value {
+        Json::Array(items) => {
+            let items: Vec<String> = items.iter().map(toml).collect();
+            format!("[{}]", items.join(", "))
+        }
+        Json::Object(fields) => {
+            let fields: Vec<String> = fields
+                .iter()
+                .map(|(key, value)| format!("{key} = {}", toml(value)))
+                .collect();
+            format!("{{ {} }}", fields.join(", "))
+        }
+        scalar => scalar.to_string(),
+    }
 }
 
 fn line_starts(text: &str) -> Vec<usize> {

@@ -5,9 +5,11 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::command_config::CommandStage;
 use super::stated_optimizer::StatedAdamW;
-use crate::data::config::{DataConfig, InputPath};
+use crate::data::config::DataConfig;
 use crate::data::dataset::Split;
+use crate::data::input_path::InputPath;
 use crate::model::config::ModelMode;
 use crate::train::config::{AdamW, EarlyStopping, Loss, SelectionMetric};
 
@@ -27,6 +29,8 @@ pub enum StageConfig {
     Finetune(FinetuneStage),
     /// Scores a model on a split.
     Evaluate(EvaluateStage),
+    /// Runs a program with declared inputs and outputs.
+    Command(CommandStage),
 }
 
 impl StageConfig {
@@ -39,38 +43,7 @@ impl StageConfig {
             StageConfig::Freeze(_) => "freeze",
             StageConfig::Finetune(_) => "finetune",
             StageConfig::Evaluate(_) => "evaluate",
-        }
-    }
-
-    /// Stages this one names: (field, stage, kinds that fit there).
-    pub fn references(&self) -> Vec<(&'static str, &str, &'static [&'static str])> {
-        const WEIGHTS: &[&str] = &["import", "freeze", "finetune"];
-        match self {
-            StageConfig::Data(_) => vec![],
-            StageConfig::Pretrain(stage) => {
-                let mut references = vec![("data", stage.data.as_str(), &["data"][..])];
-                if let Some(init) = &stage.init {
-                    references.push(("init", init, &["import"]));
-                }
-                references
-            }
-            StageConfig::Import(stage) => match &stage.from {
-                ImportFrom::Stage(name) => vec![("from", name, &["pretrain", "finetune"])],
-                ImportFrom::File(_) => vec![],
-            },
-            StageConfig::Freeze(stage) => vec![("model", &stage.model, &["import"])],
-            StageConfig::Finetune(stage) => {
-                vec![
-                    ("model", &stage.model, &["freeze"]),
-                    ("data", &stage.data, &["data"]),
-                ]
-            }
-            StageConfig::Evaluate(stage) => {
-                vec![
-                    ("model", &stage.model, WEIGHTS),
-                    ("data", &stage.data, &["data"]),
-                ]
-            }
+            StageConfig::Command(_) => "command",
         }
     }
 }

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::json::as_json;
 use super::stage::{ExternalInput, Stage, StageContext, StageInput, StageOutput};
 use crate::data;
-use crate::data::config::{DataConfig, Embeddings, InputPath, Source, SplitRule};
+use crate::data::config::{DataConfig, Embeddings, Source, SplitRule};
 use crate::data::dataset::Dataset;
 use crate::error::Error;
 
@@ -25,6 +25,18 @@ impl DataStage {
             || matches!(self.config.split, SplitRule::Ratio(_))
             || matches!(self.config.embeddings, Embeddings::Orthonormal(_))
     }
+
+    /// The settings, with the places of the artifacts they name.
+    fn located(&self, context: &StageContext) -> Result<DataConfig, Error> {
+        let mut config = self.config.clone();
+        for (field, path) in config.paths() {
+            if let Some(made) = path.artifact() {
+                let place = context.input(&field, &made.artifact)?;
+                path.locate(place);
+            }
+        }
+        Ok(config)
+    }
 }
 
 impl Stage for DataStage {
@@ -41,8 +53,14 @@ impl Stage for DataStage {
         config.seed = None;
         let mut fields = as_json(&config);
         // Contents, not places: a path is an input, and a cohort that was moved is the same one.
-        for input in self.external_inputs() {
-            let pointer = format!("/{}", input.field.replace('.', "/"));
+        for field in self
+            .config
+            .clone()
+            .paths()
+            .into_iter()
+            .map(|(field, _)| field)
+        {
+            let pointer = format!("/{}", field.replace('.', "/"));
             if let Some(path) = fields.pointer_mut(&pointer) {
                 *path = Value::Null;
             }
@@ -55,48 +73,31 @@ impl Stage for DataStage {
     }
 
     fn inputs(&self) -> Vec<StageInput> {
-        Vec::new()
+        let mut config = self.config.clone();
+        let paths = config.paths().into_iter();
+        let made = paths.filter_map(|(field, path)| {
+            let made = path.artifact()?;
+            Some(StageInput::new(&field, &made.stage, &[&made.artifact]))
+        });
+        made.collect()
     }
 
     fn external_inputs(&self) -> Vec<ExternalInput> {
-        let mut inputs = Vec::new();
-        let mut add = |field: String, path: &InputPath| {
-            inputs.push(ExternalInput {
+        let mut config = self.config.clone();
+        let paths = config.paths().into_iter();
+        let external = paths.filter(|(_, path)| path.artifact().is_none());
+        external
+            .map(|(field, path)| ExternalInput {
                 field,
-                path: path.0.clone(),
-            });
-        };
-        match &self.config.source {
-            Source::Synthetic(_) => {}
-            Source::Physionet2012(source) => {
-                for (index, path) in source.records.iter().enumerate() {
-                    add(format!("source.records.{index}"), path);
-                }
-                for (index, path) in source.outcomes.iter().enumerate() {
-                    add(format!("source.outcomes.{index}"), path);
-                }
-            }
-            Source::PatientParquet(source) => {
-                add("source.path".into(), &source.path);
-                add("source.labels.path".into(), &source.labels.path);
-            }
-        }
-        if let SplitRule::File(path) = &self.config.split {
-            add("split.file".into(), path);
-        }
-        if let Some(statistics) = &self.config.statistics {
-            add("statistics.path".into(), &statistics.path);
-        }
-        if let Embeddings::Table(path) = &self.config.embeddings {
-            add("embeddings.table".into(), path);
-        }
-        inputs
+                path: path.as_ref().to_path_buf(),
+            })
+            .collect()
     }
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         let mut notes = |line: String| context.reporter.note(&line);
         let report = data::build(
-            &self.config,
+            &self.located(context)?,
             self.seed,
             context.work,
             context.interrupted,

@@ -179,22 +179,10 @@ impl Stage for EvaluateStage {
     }
 
     fn inputs(&self) -> Vec<StageInput> {
-        let model = StageInput {
-            role: "model",
-            stage: self.model.clone(),
-            artifacts: &["weights"],
-        };
+        let model = StageInput::new("model", &self.model, &["weights"]);
         let features = match &self.features {
-            FeatureOrigin::Node(node) => StageInput {
-                role: "features",
-                stage: node.clone(),
-                artifacts: &["features"],
-            },
-            FeatureOrigin::Data(stage) => StageInput {
-                role: "data",
-                stage: stage.clone(),
-                artifacts: DATASET_ARTIFACTS,
-            },
+            FeatureOrigin::Node(node) => StageInput::new("features", node, &["features"]),
+            FeatureOrigin::Data(stage) => StageInput::new("data", stage, DATASET_ARTIFACTS),
         };
         vec![model, features]
     }

@@ -148,16 +148,8 @@ impl Stage for FeaturesStage {
 
     fn inputs(&self) -> Vec<StageInput> {
         vec![
-            StageInput {
-                role: "model",
-                stage: self.model.clone(),
-                artifacts: &["weights"],
-            },
-            StageInput {
-                role: "data",
-                stage: self.data.clone(),
-                artifacts: DATASET_ARTIFACTS,
-            },
+            StageInput::new("model", &self.model, &["weights"]),
+            StageInput::new("data", &self.data, DATASET_ARTIFACTS),
         ]
     }
 

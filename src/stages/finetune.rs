@@ -130,16 +130,8 @@ impl Stage for FinetuneStage {
 
     fn inputs(&self) -> Vec<StageInput> {
         vec![
-            StageInput {
-                role: "model",
-                stage: self.model.clone(),
-                artifacts: &["weights", "audit"],
-            },
-            StageInput {
-                role: "features",
-                stage: self.features.clone(),
-                artifacts: &["features"],
-            },
+            StageInput::new("model", &self.model, &["weights", "audit"]),
+            StageInput::new("features", &self.features, &["features"]),
         ]
     }
 

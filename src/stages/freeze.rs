@@ -196,11 +196,7 @@ impl Stage for FreezeStage {
     }
 
     fn inputs(&self) -> Vec<StageInput> {
-        vec![StageInput {
-            role: "model",
-            stage: self.model.clone(),
-            artifacts: &["weights"],
-        }]
+        vec![StageInput::new("model", &self.model, &["weights"])]
     }
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {

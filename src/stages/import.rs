@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
@@ -11,11 +11,15 @@ use super::json::{as_json, backbone_fields, write_json};
 use super::model_artifact::ModelArtifact;
 use super::stage::{ExternalInput, Stage, StageContext, StageInput, StageOutput};
 use crate::checkpoint::{self, ImportRules, TargetTensor};
+use crate::data::input_path::InputPath;
 use crate::error::Error;
 use crate::model::config::{ModelConfig, ModelMode};
 use crate::model::parameter::ParameterSource;
 use crate::model::seqsetvae::{ClassifierModel, PretrainModel, parameter_specs};
 use crate::train::{HostParameters, initial_parameters, to_device, to_host};
+
+/// The setting that names a checkpoint file.
+const FILE_FIELD: &str = "from.path";
 
 /// Where the weights come from.
 pub enum WeightSource {
@@ -23,8 +27,8 @@ pub enum WeightSource {
     Stage(String, &'static str),
     /// A file outside the store.
     File {
-        /// Where it is.
-        path: PathBuf,
+        /// Where it is, or which artifact.
+        path: InputPath,
         /// The SHA-256 it must have, in hexadecimal.
         sha256: Option<String>,
     },
@@ -46,7 +50,10 @@ impl ImportStage {
     fn path<'a>(&'a self, context: &'a StageContext) -> Result<&'a Path, Error> {
         match &self.from {
             WeightSource::Stage(_, artifact) => context.input("from", artifact),
-            WeightSource::File { path, .. } => Ok(path),
+            WeightSource::File { path, .. } => match path.artifact() {
+                Some(made) => context.input(FILE_FIELD, &made.artifact),
+                None => Ok(path.as_ref()),
+            },
         }
     }
 
@@ -133,28 +140,26 @@ impl Stage for ImportStage {
 
     fn inputs(&self) -> Vec<StageInput> {
         match &self.from {
-            WeightSource::Stage(stage, artifact) => vec![StageInput {
-                role: "from",
-                stage: stage.clone(),
-                artifacts: if *artifact == "checkpoint" {
-                    &["checkpoint"]
-                } else {
-                    &["weights"]
-                },
-            }],
-            WeightSource::File { .. } => Vec::new(),
+            WeightSource::Stage(stage, artifact) => {
+                vec![StageInput::new("from", stage, &[artifact])]
+            }
+            WeightSource::File { path, .. } => {
+                let made = path.artifact().into_iter();
+                made.map(|made| StageInput::new(FILE_FIELD, &made.stage, &[&made.artifact]))
+                    .collect()
+            }
         }
     }
 
     fn external_inputs(&self) -> Vec<ExternalInput> {
         match &self.from {
-            WeightSource::File { path, .. } => {
+            WeightSource::File { path, .. } if path.artifact().is_none() => {
                 vec![ExternalInput {
-                    field: "from.path".into(),
-                    path: path.clone(),
+                    field: FILE_FIELD.into(),
+                    path: path.as_ref().to_path_buf(),
                 }]
             }
-            WeightSource::Stage(..) => Vec::new(),
+            _ => Vec::new(),
         }
     }
 

@@ -1,5 +1,6 @@
 //! Stage kinds: one file each, a small struct behind the trait [`stage::Stage`].
 
+mod command;
 mod data;
 mod evaluate;
 pub mod evaluation;

@@ -1,5 +1,9 @@
 //! From a recipe to executable nodes, derived ones included.
 
+use std::path::Path;
+use std::time::Duration;
+
+use super::command::{CommandInput, CommandStage};
 use super::data::DataStage;
 use super::evaluate::{EvaluateStage, FeatureOrigin};
 use super::features::FeaturesStage;
@@ -10,7 +14,9 @@ use super::node::Node;
 use super::pretrain::PretrainStage;
 use super::stage::Stage;
 use crate::checkpoint::ImportRules;
+use crate::data::input_path::InputPath;
 use crate::recipe::Recipe;
+use crate::recipe::command_config as commands;
 use crate::recipe::stage_config::{self as config, ImportFrom, StageConfig};
 use crate::train::config::{HeadSettings, PretrainSettings};
 
@@ -42,6 +48,7 @@ pub fn nodes_of(recipe: &Recipe) -> Vec<Node> {
                 Box::new(finetune(recipe, stage, features))
             }
             StageConfig::Evaluate(stage) => Box::new(evaluate(recipe, stage)),
+            StageConfig::Command(stage) => Box::new(command(recipe, stage)),
         };
         nodes.push(Node {
             name: name.clone(),
@@ -78,7 +85,7 @@ fn pretrain(recipe: &Recipe, stage: &config::PretrainStage) -> PretrainStage {
 fn import(recipe: &Recipe, stage: &config::ImportStage) -> ImportStage {
     let from = match &stage.from {
         ImportFrom::File(file) => WeightSource::File {
-            path: file.path.0.clone(),
+            path: file.path.clone(),
             sha256: file.sha256.clone(),
         },
         ImportFrom::Stage(name) => {
@@ -132,5 +139,55 @@ fn evaluate(recipe: &Recipe, stage: &config::EvaluateStage) -> EvaluateStage {
         features,
         split: stage.split,
         threshold: stage.threshold,
+    }
+}
+
+fn command(recipe: &Recipe, stage: &commands::CommandStage) -> CommandStage {
+    let inputs = stage.inputs.iter().map(|(name, path)| {
+        let input = CommandInput {
+            path: path.clone(),
+            file_name: format!("{name}{}", ending(recipe, path)),
+        };
+        (name.clone(), input)
+    });
+    CommandStage {
+        run: stage.run.clone(),
+        inputs: inputs.collect(),
+        outputs: stage.outputs.clone(),
+        metrics: stage.metrics.clone(),
+        env: stage.env.clone(),
+        pass_env: stage.pass_env.clone(),
+        seed: stage.seed,
+        timeout: stage.timeout_seconds.map(Duration::from_secs_f64),
+        retries: stage.retries,
+        retry_delay: Duration::from_secs_f64(stage.retry_delay_seconds),
+    }
+}
+
+/// Endings that say how, not what: `events.csv.gz` is a CSV file.
+const COMPRESSIONS: [&str; 4] = ["gz", "bz2", "xz", "zst"];
+
+/// The ending of an input's file name, with its dot: many programs go by it.
+fn ending(recipe: &Recipe, path: &InputPath) -> String {
+    let file = match path.artifact() {
+        Some(made) => {
+            let stage = recipe.stage(&made.stage);
+            let artifacts = stage.map(StageConfig::artifacts).unwrap_or_default();
+            let found = artifacts.iter().find(|(name, _)| *name == made.artifact);
+            found.map(|(_, file)| Path::new(*file).to_path_buf())
+        }
+        None => Some(path.as_ref().to_path_buf()).filter(|path| path.is_file()),
+    };
+    let file_name = file.as_deref().and_then(Path::file_name);
+    let name = file_name.map(|name| name.to_string_lossy().into_owned());
+    let name = name.as_deref().unwrap_or_default();
+    let Some((stem, last)) = name.rsplit_once('.').filter(|(stem, _)| !stem.is_empty()) else {
+        return String::new();
+    };
+    match stem.rsplit_once('.') {
+        Some((before, inner)) if COMPRESSIONS.contains(&last) && !before.is_empty() => {
+            format!(".{inner}.{last}")
+        }
+        _ => format!(".{last}"),
     }
 }

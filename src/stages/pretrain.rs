@@ -59,16 +59,11 @@ impl Stage for PretrainStage {
     }
 
     fn inputs(&self) -> Vec<StageInput> {
-        let data = StageInput {
-            role: "data",
-            stage: self.data.clone(),
-            artifacts: DATASET_ARTIFACTS,
-        };
-        let init = self.init.iter().map(|stage| StageInput {
-            role: "init",
-            stage: stage.clone(),
-            artifacts: &["weights"],
-        });
+        let data = StageInput::new("data", &self.data, DATASET_ARTIFACTS);
+        let init = self
+            .init
+            .iter()
+            .map(|stage| StageInput::new("init", stage, &["weights"]));
         [data].into_iter().chain(init).collect()
     }
 

@@ -42,11 +42,22 @@ pub trait Stage: Send + Sync {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StageInput {
     /// The role it plays here (`data`, `model`): part of the fingerprint.
-    pub role: &'static str,
+    pub role: String,
     /// The node that makes it: no part of the fingerprint.
     pub stage: String,
     /// Names of the artifacts that are read.
-    pub artifacts: &'static [&'static str],
+    pub artifacts: Vec<String>,
+}
+
+impl StageInput {
+    /// Artifacts of `stage` that are read in this role.
+    pub fn new(role: &str, stage: &str, artifacts: &[&str]) -> Self {
+        Self {
+            role: role.into(),
+            stage: stage.into(),
+            artifacts: artifacts.iter().map(|&name| name.into()).collect(),
+        }
+    }
 }
 
 /// A file or folder outside the store; its contents are part of the fingerprint, its path is not.
@@ -61,11 +72,13 @@ pub struct ExternalInput {
 /// What a running stage may use.
 pub struct StageContext<'a> {
     /// Artifacts read, by (role, artifact name).
-    pub inputs: BTreeMap<(&'static str, String), PathBuf>,
+    pub inputs: BTreeMap<(String, String), PathBuf>,
     /// A folder of the stage's own. It survives a crash, so checkpoints to resume from live here.
     pub work: &'a Path,
     /// Threads this stage may use; no result may depend on it.
     pub threads: usize,
+    /// Where a program that the stage runs may print to: kept with the run. Nothing is there yet.
+    pub log: &'a Path,
     /// Where tensors are computed (`cpu`, `cuda:0`).
     pub device: &'a str,
     /// Set when the user asks to stop: write a checkpoint and return [`Error::Interrupted`].
@@ -76,9 +89,9 @@ pub struct StageContext<'a> {
 
 impl StageContext<'_> {
     /// The path of an input artifact that the stage declared.
-    pub fn input(&self, role: &'static str, artifact: &str) -> Result<&Path, Error> {
+    pub fn input(&self, role: &str, artifact: &str) -> Result<&Path, Error> {
         self.inputs
-            .get(&(role, artifact.to_string()))
+            .get(&(role.to_string(), artifact.to_string()))
             .map(PathBuf::as_path)
             .ok_or_else(|| {
                 Error::stage(format!(
@@ -118,6 +131,8 @@ pub trait Reporter: Send + Sync {
     fn progress(&self, progress: Progress);
     /// One line worth reading now (a warning, a count of dropped stays).
     fn note(&self, line: &str);
+    /// A line that a program of the stage printed.
+    fn output(&self, line: &str);
 }
 
 /// How far a stage is.

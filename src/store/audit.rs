@@ -145,7 +145,7 @@ impl Store {
     fn move_aside(&self, path: &Path) -> Result<(), Error> {
         let folder = self.damaged_folder();
         let name = path.file_name().unwrap_or_default();
-        durable::make_folder(&folder, &self.unsynced)
+        durable::make_folder(&folder)
             .and_then(|()| fs::rename(path, folder.join(name)))
             .or_else(|error| match error.kind() {
                 io::ErrorKind::NotFound => Ok(()),

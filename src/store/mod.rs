@@ -52,7 +52,7 @@ const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
-    unsynced: durable::UnsyncedFolders,
+    unsynced: durable::UnsyncedNames,
 }
 
 impl Store {
@@ -70,7 +70,7 @@ impl Store {
         format::check(&absolute)?;
         Ok(Self {
             root: absolute,
-            unsynced: durable::UnsyncedFolders::default(),
+            unsynced: durable::UnsyncedNames::default(),
         })
     }
 

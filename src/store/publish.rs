@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Component, Path, PathBuf};
-use std::time::Duration;
 
 use rayon::prelude::*;
 use serde_json::Value;
 
+use super::Store;
 use super::action::{Action, Artifact, Outcome};
 use super::digest::Digest;
 use super::durable::{self, SOON};
@@ -17,24 +17,18 @@ use super::work::{LOCK, WorkFolder};
 use crate::error::Error;
 
 impl Store {
-    /// Makes the names of all results that were committed outlive a power cut.
+    /// Makes all results that were committed outlive a power cut.
     pub fn sync_names(&self) -> Result<(), Error> {
-        let synced = self.unsynced.sync();
-        synced.map_err(|error| Error::file(self.root(), error))
-    }
-
-    fn sync_names_that_are_due(&self) -> Result<(), Error> {
-        match self.unsynced.are_due() {
-            true => self.sync_names(),
-            false => Ok(()),
-        }
+        let folder = self.actions_folder();
+        let synced = self.unsynced.sync(&folder);
+        synced.map_err(|error| Error::file(&folder, error))
     }
 }
 
 impl WorkFolder<'_> {
     /// Commits a result: every artifact is digested, its bytes made durable and moved among the
     /// blobs, then the action is written; only that makes it a result. The folder itself stays.
-    /// The names of what was written are durable soon after, by [`Store::sync_names`] at the latest.
+    /// When the result outlives a power cut, [`durable`] says; after [`Store::sync_names`] it does.
     ///
     /// `artifacts` are files below the folder, by name. Returns the result as it reads back.
     pub fn commit(
@@ -45,6 +39,7 @@ impl WorkFolder<'_> {
         seconds: f64,
     ) -> Result<Outcome, Error> {
         check_metrics(&metrics)?;
+        let took_long = seconds >= SOON.as_secs_f64();
         let files = self.artifact_files(artifacts)?;
         let digested: Vec<Artifact> = files
             .par_iter()
@@ -58,7 +53,7 @@ impl WorkFolder<'_> {
             moves.insert(path, (name, artifact.digest));
         }
         for (path, (name, digest)) in &moves {
-            self.move_to_blobs(path, digest)
+            self.move_to_blobs(path, digest, took_long)
                 .map_err(|error| lost(name, path, error))?;
         }
         let action = Action {
@@ -69,10 +64,7 @@ impl WorkFolder<'_> {
             seconds,
         };
         let outcome = self.write_action(&action)?;
-        // The checkpoints of a long stage are removed after this: its result must be there to stay.
-        if Duration::try_from_secs_f64(seconds).is_ok_and(|time| time < SOON) {
-            self.store.sync_names_that_are_due()?;
-        } else {
+        if self.store.unsynced.note() || took_long {
             self.store.sync_names()?;
         }
         Ok(outcome)
@@ -110,17 +102,21 @@ impl WorkFolder<'_> {
             .collect()
     }
 
-    fn move_to_blobs(&self, path: &Path, digest: &Digest) -> io::Result<()> {
+    fn move_to_blobs(&self, path: &Path, digest: &Digest, took_long: bool) -> io::Result<()> {
         let blob = self.store.blob_path(digest);
         let folder = blob.parent().unwrap_or(self.store.root());
-        let unsynced = &self.store.unsynced;
-        durable::make_folder(folder, unsynced)?;
+        if !folder.is_dir() {
+            fs::create_dir_all(folder)?;
+        }
         fs::rename(path, &blob)?;
         // Only now: a crash before the move must leave a file that the stage can write again.
         let mut permissions = fs::metadata(&blob)?.permissions();
         permissions.set_readonly(true);
         fs::set_permissions(&blob, permissions)?;
-        unsynced.note(folder);
+        if took_long {
+            durable::sync_folder(folder)?;
+            folder.parent().map_or(Ok(()), durable::sync_folder)?;
+        }
         Ok(())
     }
 
@@ -129,9 +125,8 @@ impl WorkFolder<'_> {
         let draft = self.path().join(".action");
         let write = || {
             let bytes = serde_json::to_vec_pretty(action)?;
-            let unsynced = &self.store.unsynced;
-            durable::make_folder(&self.store.actions_folder(), unsynced)?;
-            durable::replace(&target, &draft, &bytes, unsynced)?;
+            durable::make_folder(&self.store.actions_folder())?;
+            durable::replace(&target, &draft, &bytes)?;
             // What a later run will read: printing and reading a float may move its last bit.
             Ok(serde_json::from_slice(&bytes)?)
         };

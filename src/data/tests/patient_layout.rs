@@ -16,17 +16,18 @@ use tempfile::TempDir;
 use super::{Built, refusal, synthetic};
 use crate::data::config::*;
 use crate::data::dataset::Split;
+use crate::data::input_path::InputPath;
 
 /// The reference's layout below `root`.
 fn reference(root: &Path) -> DataConfig {
     let labels = LabelTable {
-        path: InputPath(root.join("oc.csv")),
+        path: InputPath::file(root.join("oc.csv")),
         id: "ts_id".into(),
         column: "in_hospital_mortality".into(),
     };
     DataConfig {
         source: Source::PatientParquet(PatientParquetSource {
-            path: InputPath(root.join("patient_ehr")),
+            path: InputPath::file(root.join("patient_ehr")),
             labels,
         }),
         split: SplitRule::Folders(SplitFolders {
@@ -35,9 +36,9 @@ fn reference(root: &Path) -> DataConfig {
             test: "test".into(),
         }),
         statistics: Some(StatisticsFile {
-            path: InputPath(root.join("stats.csv")),
+            path: InputPath::file(root.join("stats.csv")),
         }),
-        embeddings: Embeddings::Table(InputPath(root.join("cached.csv"))),
+        embeddings: Embeddings::Table(InputPath::file(root.join("cached.csv"))),
         duplicates: Duplicates::Keep,
         ..synthetic(1)
     }

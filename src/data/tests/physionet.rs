@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use super::{Built, synthetic};
 use crate::data::config::*;
+use crate::data::input_path::InputPath;
 
 #[test]
 fn physionet_2012_has_the_counts_that_are_known_of_it() {
@@ -12,14 +13,14 @@ fn physionet_2012_has_the_counts_that_are_known_of_it() {
         eprintln!("PIPELINE_PHYSIONET2012 names no folder: the PhysioNet 2012 data is not checked");
         return;
     };
-    let inputs = |names: [&str; 2]| names.map(|name| InputPath(root.join(name))).to_vec();
+    let inputs = |names: [&str; 2]| names.map(|name| InputPath::file(root.join(name))).to_vec();
     let config = DataConfig {
         source: Source::Physionet2012(Physionet2012Source {
             records: inputs(["set-a", "set-b"]),
             outcomes: inputs(["Outcomes-a.txt", "Outcomes-b.txt"]),
             label: "In-hospital_death".into(),
         }),
-        split: SplitRule::File(InputPath(root.join("splits.csv"))),
+        split: SplitRule::File(InputPath::file(root.join("splits.csv"))),
         embeddings: Embeddings::Orthonormal(64),
         clip: Some(8.0),
         ..synthetic(1)

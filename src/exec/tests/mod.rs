@@ -34,9 +34,6 @@ struct Fake {
     work: Box<Work>,
 }
 
-/// Roles must be static; these are all the stages that tests read from.
-const ROLES: [&str; 4] = ["a", "b", "c", "d"];
-
 impl Stage for Fake {
     fn kind(&self) -> &'static str {
         "fake"
@@ -51,12 +48,11 @@ impl Stage for Fake {
     }
 
     fn inputs(&self) -> Vec<StageInput> {
-        let input = |(stage, role): (&&'static str, &'static str)| StageInput {
-            role,
-            stage: stage.to_string(),
-            artifacts: &["out"],
-        };
-        self.reads.iter().zip(ROLES).map(input).collect()
+        let roles = ["a", "b", "c", "d"];
+        let inputs = self.reads.iter().zip(roles);
+        inputs
+            .map(|(stage, role)| StageInput::new(role, stage, &["out"]))
+            .collect()
     }
 
     fn external_inputs(&self) -> Vec<ExternalInput> {

@@ -138,7 +138,7 @@ fn a_path_starts_where_its_first_characters_were_written() {
         ),
     ]);
     let path = |recipe: &Recipe| match &import(recipe, "file").from {
-        ImportFrom::File(CheckpointFile { path, .. }) => path.0.clone(),
+        ImportFrom::File(CheckpointFile { path, .. }) => path.as_ref().to_path_buf(),
         other => panic!("{other:?}"),
     };
     assert_eq!(

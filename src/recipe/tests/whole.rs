@@ -101,7 +101,7 @@ fn the_reference_recipe_loads_with_defaults_in_and_paths_resolved() {
         panic!("{:?}", data.source)
     };
     assert_eq!(
-        source.records[1].0,
+        source.records[1].as_ref(),
         folder.path("recipes").join("../data/physionet2012/set-b")
     );
     assert_eq!(source.label, "In-hospital_death");
@@ -153,13 +153,13 @@ optimizer = { lr = 1, betas = [0, 0.5], weight_decay = 0 }
     };
     assert!(matches!(&data.split, SplitRule::Folders(folders) if folders.validation == "valid"));
     assert!(
-        matches!(&data.embeddings, Embeddings::Table(path) if path.0 == folder.path("cached.csv"))
+        matches!(&data.embeddings, Embeddings::Table(path) if path.as_ref() == folder.path("cached.csv"))
     );
     let Some(StageConfig::Import(import)) = recipe.stage("old") else {
         panic!("old is an import stage")
     };
     assert!(
-        matches!(&import.from, ImportFrom::File(file) if file.path.0 == folder.path("best.ckpt"))
+        matches!(&import.from, ImportFrom::File(file) if file.path.as_ref() == folder.path("best.ckpt"))
     );
     let Some(StageConfig::Pretrain(stage)) = recipe.stage("pretrain") else {
         panic!("pretrain is a pretrain stage")
