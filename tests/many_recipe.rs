@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 /// How the stages depend on each other.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy)]
 pub enum Shape {
     /// Each reads the one before.
     Chain,
@@ -14,9 +14,6 @@ pub enum Shape {
 }
 
 impl Shape {
-    /// All of them.
-    pub const ALL: [Shape; 3] = [Shape::Chain, Shape::FanOut, Shape::Diamond];
-
     /// What it is called.
     pub fn name(self) -> &'static str {
         match self {

@@ -28,11 +28,21 @@ fn a_diamond_of_a_thousand_stages_runs_once() {
 fn runs_once(shape: Shape) {
     let mut test = Test::new().recipe(&recipe(shape, STAGES));
     let first = test.run_with(RUN).success().json();
-    assert_eq!(counts(&first, "status"), expected("executed"), "{shape:?}");
+    assert_eq!(
+        counts(&first, "status"),
+        expected("executed"),
+        "{}",
+        shape.name()
+    );
     let again = test.run_with(RUN).success();
     assert_eq!(again.stderr.matches(": cached\n").count(), STAGES);
     let again = again.json();
-    assert_eq!(counts(&again, "status"), expected("cached"), "{shape:?}");
+    assert_eq!(
+        counts(&again, "status"),
+        expected("cached"),
+        "{}",
+        shape.name()
+    );
     for (before, after) in stages(&first).iter().zip(stages(&again)) {
         assert_eq!(before["name"], after["name"]);
         assert_eq!(before["outputs"], after["outputs"]);
@@ -42,14 +52,18 @@ fn runs_once(shape: Shape) {
     assert_eq!(past["runs"][1]["executed"], STAGES);
     // In a chain everything after the change runs again; elsewhere what its bytes do not reach is cached.
     let change = ["--set", "stages.s1.run=\"echo other > {outputs.out}\""];
-    let plan = test.run_with(["plan", "recipe.toml", "--format", "json"].into_iter().chain(change));
+    let plan = test.run_with(
+        ["plan", "recipe.toml", "--format", "json"]
+            .into_iter()
+            .chain(change),
+    );
     let plan = counts(&plan.success().json(), "status");
     let unknown = match shape {
         Shape::Chain => STAGES - 2,
         Shape::FanOut => 0,
         Shape::Diamond => 1,
     };
-    assert_eq!(plan.get("run"), Some(&1), "{shape:?}");
+    assert_eq!(plan.get("run"), Some(&1), "{}", shape.name());
     assert_eq!(plan.get("may-run").copied().unwrap_or(0), unknown);
     assert_eq!(plan["cached"], STAGES - 1 - unknown);
 }

@@ -13,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::digest::Digest;
-use super::fingerprint::{Difference, Fingerprint, Key};
+use super::fingerprint::{Difference, Fingerprint, Key, Leaves};
 use super::{Store, damaged};
 use crate::error::Error;
 
@@ -68,11 +68,20 @@ pub enum Lookup {
     Complete(Box<Outcome>),
 }
 
+/// An earlier result, ready to be compared with.
+#[derive(Clone, Debug)]
+pub struct Earlier {
+    key: Key,
+    kind: String,
+    leaves: Leaves,
+    committed: SystemTime,
+}
+
 /// An earlier result that resembles a fingerprint.
 #[derive(Clone, Debug)]
 pub struct Nearest {
-    /// The result.
-    pub action: Action,
+    /// Its key.
+    pub key: Key,
     /// When it was committed.
     pub committed: SystemTime,
     /// In what the fingerprint differs from its own.
@@ -121,6 +130,18 @@ impl Store {
         actions
     }
 
+    /// All readable results, for [`nearest`].
+    pub fn earlier(&self) -> Vec<Earlier> {
+        let actions = self.actions().into_iter();
+        let earlier = actions.map(|(committed, action)| Earlier {
+            key: action.key,
+            leaves: action.fingerprint.leaves(),
+            kind: action.fingerprint.kind,
+            committed,
+        });
+        earlier.collect()
+    }
+
     /// Notes that a result was of use now, for `cache gc`: its file's time says so.
     pub fn mark_used(&self, key: &Key) {
         let path = self.action_path(key).into_os_string().into_vec();
@@ -140,26 +161,31 @@ impl Store {
     }
 }
 
-/// The action of the same kind that differs least from `fingerprint`; of several, the latest.
+/// The result of the same kind that differs least from `fingerprint`; of several, the latest.
 /// The paths in `unknown` are not compared.
 pub fn nearest(
     fingerprint: &Fingerprint,
     unknown: &BTreeSet<String>,
-    actions: &[(SystemTime, Action)],
+    results: &[Earlier],
 ) -> Option<Nearest> {
-    let compared = |action: &Action| {
-        let mut differences = fingerprint.differences(&action.fingerprint);
-        differences.retain(|difference| !unknown.contains(&difference.path));
-        differences
-    };
-    let (differences, committed, action) = actions
-        .iter()
-        .filter(|(_, action)| action.fingerprint.kind == fingerprint.kind)
-        .map(|(time, action)| (compared(action), time, action))
-        .min_by(|a, b| a.0.len().cmp(&b.0.len()).then(b.1.cmp(a.1)))?;
+    let leaves = fingerprint.leaves();
+    let mut best: Option<(usize, &Earlier)> = None;
+    for earlier in results.iter().filter(|it| it.kind == fingerprint.kind) {
+        // Most are further away than the best so far, which shows at their first few leaves.
+        let most = best.map_or(usize::MAX, |(distance, _)| distance);
+        if let Some(distance) = leaves.distance(&earlier.leaves, unknown, most)
+            && best
+                .is_none_or(|(least, best)| distance < least || earlier.committed > best.committed)
+        {
+            best = Some((distance, earlier));
+        }
+    }
+    let (_, nearest) = best?;
+    let mut differences = leaves.differences(&nearest.leaves);
+    differences.retain(|difference| !unknown.contains(&difference.path));
     Some(Nearest {
-        action: action.clone(),
-        committed: *committed,
+        key: nearest.key,
+        committed: nearest.committed,
         differences,
     })
 }
