@@ -134,6 +134,51 @@ fn results_go_by_age_and_by_size() {
     assert!(files_below(&test.folder().join(".pipeline/blobs")).is_empty());
 }
 
+/// Ids of the runs in the test's store, the latest first.
+fn runs(test: &mut Test) -> Vec<Value> {
+    let list = ["runs", "--format", "json"];
+    let document = test.run_with(list).success().json();
+    let runs = document["runs"].as_array().expect("a list");
+    runs.iter().map(|run| run["run"].clone()).collect()
+}
+
+/// A folder like that of a run long ago.
+fn with_an_old_run(test: Test) -> Test {
+    let old = ".pipeline/runs/20200102T030405Z-0000/events.jsonl";
+    test.file(old, "{}\n")
+}
+
+#[test]
+fn runs_go_by_count_and_by_age_and_a_dry_run_lists_them() {
+    let (mut test, _) = ran();
+    test.run_with(RUN).success();
+    let latest = runs(&mut test);
+    let mut test = with_an_old_run(test);
+    assert_eq!(runs(&mut test).len(), 3);
+
+    let old = ["cache", "gc", "--older-than", "30"];
+    let kept = old.into_iter().chain(["--keep-runs", "3"]);
+    test.run_with(kept).success().stdout_has("0 removed");
+    let dry = old.into_iter().chain(["--dry-run"]);
+    let outcome = test.run_with(dry).success().stdout_has("1 would be");
+    outcome
+        .stdout_has("20200102T030405Z-0000")
+        .stdout_has("run ");
+    assert_eq!(runs(&mut test).len(), 3);
+    test.run_with(old).success().stdout_has("1 removed");
+    assert_eq!(runs(&mut test), latest);
+
+    let count = ["cache", "gc", "--keep-runs", "1", "--format", "json"];
+    let document = test.run_with(count).success().json();
+    assert_eq!(document["removed"][0]["what"], "run");
+    assert_eq!(runs(&mut test), latest[..1]);
+    assert_eq!(kinds_in_store(&test), ["data", "pretrain"]);
+    test.run_with(["cache", "gc"])
+        .success()
+        .stdout_has("0 removed");
+    assert_eq!(runs(&mut test).len(), 1);
+}
+
 #[test]
 fn what_a_store_holds_is_listed_by_kind() {
     let (mut test, _) = ran();
@@ -161,6 +206,8 @@ fn a_running_process_keeps_what_it_holds_and_a_dead_one_does_not() {
         .success()
         .stdout_has("0 removed")
         .stderr_has("a run is going on");
+    let runs = ["cache", "gc", "--keep-runs", "0"];
+    test.run_with(runs).success().stdout_has("0 removed");
     assert_eq!(fs::read_dir(&work).expect("work").count(), 1);
     assert_eq!(kinds_in_store(&test), ["data"]);
     running.signal(libc::SIGKILL);

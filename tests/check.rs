@@ -90,7 +90,7 @@ embeddings = { orthonormal = 16 }
         .stdout_has("ff_dim = 512                       # default\n")
         .stdout_has("[stages.events]\nkind = \"data\"                      # recipe.toml:9\n")
         .stdout_has("source.stays = 40                  # recipe.toml:10, from recipe.toml:6\n")
-        .stdout_has("split.ratio = [0.6,0.2,0.2]        # recipe.toml:11\n");
+        .stdout_has("split.ratio = [0.6, 0.2, 0.2]      # recipe.toml:11\n");
 }
 
 /// What `--resolved` prints is a recipe, and it resolves to itself.

@@ -21,6 +21,7 @@ fn help_lists_commands_and_every_exit_code() {
         "lock",
         "schema",
         "completions",
+        "man",
     ];
     for command in commands {
         help = help.stdout_has(&format!("\n  {command} "));
@@ -43,7 +44,7 @@ Exit codes:
 #[test]
 fn a_command_s_help_lists_the_exit_codes_too() {
     for command in [
-        "run", "plan", "explain", "graph", "check", "outputs", "export", "runs",
+        "run", "plan", "explain", "graph", "check", "outputs", "export", "runs", "lock",
     ] {
         let help = Test::new().args([command, "--help"]).run().success();
         help.stdout_has("Exit codes:").stdout_has("--format");
@@ -164,4 +165,11 @@ fn a_reader_that_closes_the_pipe_is_no_failure() {
 fn standard_error_that_is_no_terminal_has_no_colour() {
     let outcome = Test::new().args(["run", "nowhere.toml"]).run().failure(2);
     assert!(!outcome.stderr.contains('\x1b'), "{outcome}");
+}
+
+#[test]
+fn colour_is_there_for_those_who_force_it() {
+    let forced = Test::new().env("CLICOLOR_FORCE", "1");
+    let outcome = forced.args(["run", "nowhere.toml"]).run().failure(2);
+    outcome.stderr_has("\x1b[1;31merror:\x1b[0m ");
 }

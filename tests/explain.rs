@@ -63,22 +63,30 @@ fn a_changed_field_and_a_changed_seed_are_named_with_what_they_were() {
     let set = ["stages.events.source.stays=41", "seed=2"];
     assert_eq!(
         reasons(&mut test, "recipe.toml", "events", &set),
-        json!(["field `source.stays` changed: 40 → 41", "seed 1 → 2"])
+        json!([
+            "field `stages.events.source.stays` changed: 40 → 41",
+            "seed 1 → 2"
+        ])
     );
     let explanation = explained(&mut test, "recipe.toml", "events", &set);
     assert_eq!(
         explanation["differences"],
         json!([
-            {"path": "fields.source.stays", "earlier": 40, "now": 41},
-            {"path": "seed", "earlier": 1, "now": 2},
+            {
+                "path": "fields.source.stays",
+                "recipe_path": "stages.events.source.stays",
+                "earlier": 40,
+                "now": 41,
+            },
+            {"path": "seed", "recipe_path": "seed", "earlier": 1, "now": 2},
         ])
     );
     let arguments = ["explain", "recipe.toml", "events"].into_iter();
     let outcome = test.run_with(arguments.chain(["--set", set[0]])).success();
     outcome.stdout_has(
         "
-path                 earlier  now
-fields.source.stays  40       41
+path                        earlier  now
+stages.events.source.stays  40       41
 ",
     );
     let human = test.run_with([
@@ -90,7 +98,8 @@ fields.source.stays  40       41
         "--set",
         set[1],
     ]);
-    let lines = "field `source.stays` changed: 40 → 41\n                    seed 1 → 2\n";
+    let lines =
+        "field `stages.events.source.stays` changed: 40 → 41\n                    seed 1 → 2\n";
     human.success().stdout_has(lines);
 }
 
@@ -105,7 +114,7 @@ fn changed_contents_of_a_file_are_named_by_the_setting_that_names_the_file() {
     assert_eq!(
         reasons(&mut test, &recipe, "events", &[]),
         json!([format!(
-            "content of input `source.outcomes.1` changed ({})",
+            "content of input `stages.events.source.outcomes.1` changed ({})",
             path.display()
         )])
     );
@@ -113,6 +122,8 @@ fn changed_contents_of_a_file_are_named_by_the_setting_that_names_the_file() {
     let differences = explanation["differences"].as_array().expect("a list");
     assert_eq!(differences.len(), 1);
     assert_eq!(differences[0]["path"], "inputs.external:source.outcomes.1");
+    let recipe_path = "stages.events.source.outcomes.1";
+    assert_eq!(differences[0]["recipe_path"], recipe_path);
     assert_ne!(differences[0]["earlier"], differences[0]["now"]);
     assert_eq!(differences[0]["now"].as_str().map(str::len), Some(64));
 }
@@ -126,7 +137,7 @@ fn an_input_that_is_not_known_yet_is_said_and_all_else_is_compared() {
         reasons(&mut test, "recipe.toml", "pretrain", &set),
         json!([
             "depends on the output of events",
-            "field `settings.epochs` changed: 1 → 2"
+            "field `stages.pretrain.epochs` changed: 1 → 2"
         ])
     );
     let explanation = explained(&mut test, "recipe.toml", "pretrain", &set);
@@ -134,7 +145,12 @@ fn an_input_that_is_not_known_yet_is_said_and_all_else_is_compared() {
     assert_eq!(explanation["key"], Value::Null);
     assert_eq!(
         explanation["differences"],
-        json!([{"path": "fields.settings.epochs", "earlier": 1, "now": 2}])
+        json!([{
+            "path": "fields.settings.epochs",
+            "recipe_path": "stages.pretrain.epochs",
+            "earlier": 1,
+            "now": 2,
+        }])
     );
     let unknown = explanation["unknown"].as_array().expect("a list");
     assert!(unknown.iter().all(|input| input["stage"] == "events"));
@@ -159,4 +175,66 @@ fn an_unknown_stage_is_answered_with_the_nearest() {
         .failure(2)
         .stdout_is("")
         .stderr_has("hint: did you mean `pretrain`?");
+}
+
+#[test]
+fn what_the_model_says_is_named_by_its_place_under_model() {
+    let mut test = Test::new().recipe(PRETRAIN);
+    test.run_with(["run", "recipe.toml"]).success();
+    let set = ["model.levels=2", "stages.pretrain.seed=7"];
+    assert_eq!(
+        reasons(&mut test, "recipe.toml", "pretrain", &set),
+        json!([
+            "field `model.levels` changed: 1 → 2",
+            "field `stages.pretrain.seed` changed: 1 → 7"
+        ])
+    );
+    let explanation = explained(&mut test, "recipe.toml", "pretrain", &set);
+    let differences = explanation["differences"].as_array().expect("a list");
+    let paths: Vec<(&Value, &Value)> = differences
+        .iter()
+        .map(|difference| (&difference["path"], &difference["recipe_path"]))
+        .collect();
+    assert_eq!(
+        paths,
+        [
+            (&json!("fields.model.levels"), &json!("model.levels")),
+            (&json!("seed"), &json!("stages.pretrain.seed")),
+        ]
+    );
+}
+
+/// Every path that a fingerprint of the main job has for a setting is one that a recipe can state.
+#[test]
+fn every_setting_of_a_fingerprint_has_its_place_in_the_recipe() {
+    let path = repository("recipes/finetune.toml");
+    let path = std::path::Path::new(&path);
+    let (recipe, resolved) = pipeline::recipe::resolve(path, &[]).expect("the recipe is sound");
+    let stated: Vec<String> = resolved
+        .values
+        .iter()
+        .map(|value| match value.table.as_str() {
+            "" => value.key.clone(),
+            table => format!("{table}.{}", value.key),
+        })
+        .collect();
+    let mut checked = 0;
+    for node in pipeline::stages::nodes_of(&recipe) {
+        let mut settings = vec![("fields".to_string(), node.stage.fields())];
+        while let Some((path, value)) = settings.pop() {
+            match value {
+                Value::Object(map) => {
+                    let below = map.into_iter();
+                    settings.extend(below.map(|(name, value)| (format!("{path}.{name}"), value)));
+                }
+                Value::Null => {}
+                _ => {
+                    let place = node.path_in_recipe(&path).expect("a setting is stated");
+                    assert!(stated.contains(&place), "{}: {path} is {place}", node.name);
+                    checked += 1;
+                }
+            }
+        }
+    }
+    assert!(checked > 40, "{checked}");
 }

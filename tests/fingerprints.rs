@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use pipeline::recipe::Override;
 use pipeline::stages::node::Node;
 use pipeline::store::digest::Digest;
 use pipeline::store::fingerprint::Fingerprint;
@@ -102,4 +103,169 @@ fn neither_the_place_nor_the_name_of_a_cohort_is_part_of_its_key() {
         stage(&document, "events")["key"].clone()
     };
     assert_eq!(key("here"), key("elsewhere"));
+}
+
+/// The keys of a recipe's nodes, their inputs made up, sorted: without names.
+fn keys_of(path: &Path, changes: &[&str]) -> Vec<String> {
+    let changes: Vec<Override> = changes.iter().map(|&text| Override::new(text)).collect();
+    let recipe = recipe::load(path, &changes).unwrap_or_else(|error| panic!("{error:?}"));
+    let nodes = stages::nodes_of(&recipe);
+    let mut keys: Vec<String> = nodes
+        .iter()
+        .map(|node| fingerprint(node).key().to_string())
+        .collect();
+    keys.sort();
+    keys
+}
+
+#[test]
+fn names_order_comments_and_spelling_are_no_part_of_any_key() {
+    let original =
+        std::fs::read_to_string(repository("recipes/finetune.toml")).expect("it is there");
+    let pinned = keys_of(Path::new(&repository("recipes/finetune.toml")), &[]);
+    let keys = |text: &str| {
+        let test = Test::new().recipe(text);
+        keys_of(&test.folder().join("recipe.toml"), &[])
+    };
+    assert_eq!(keys(&original), pinned);
+    let mut renamed = original.clone();
+    for stage in [
+        "events",
+        "pretrain",
+        "weights",
+        "frozen",
+        "classifier",
+        "test",
+    ] {
+        renamed = renamed.replace(&format!("[stages.{stage}"), &format!("[stages.my-{stage}"));
+        for field in ["data", "from", "model"] {
+            let stated = |name: &str| format!("\n{field} = \"{name}\"");
+            renamed = renamed.replace(&stated(stage), &stated(&format!("my-{stage}")));
+        }
+    }
+    let renamed = renamed.replace("name = \"finetune\"", "name = \"another\"");
+    assert!(renamed.contains("[stages.my-test]"));
+    assert_eq!(keys(&renamed), pinned);
+    let mut tables: Vec<&str> = original.split("\n[").collect();
+    tables[1..].reverse();
+    assert_eq!(keys(&tables.join("\n[")), pinned);
+    let bare: Vec<&str> = original
+        .lines()
+        .map(|line| line.split('#').next().unwrap_or_default().trim_end())
+        .collect();
+    assert_eq!(keys(&bare.join("\n\n# another comment\n")), pinned);
+    assert_eq!(keys(&original.replace("lr = 1e-3", "lr = 0.0010")), pinned);
+}
+
+/// For every value of the main job's recipe another one that is sound, and how many of its seven
+/// keys that changes by itself (what its contents change further down is another matter).
+const CHANGES: &[(&str, &str, usize)] = &[
+    ("seed", "2013", 3),
+    ("model.classifier.fusion", "'none'", 1),
+    ("model.classifier.num_classes", "3", 1),
+    ("model.ff_dim", "48", 2),
+    ("model.heads", "4", 2),
+    ("model.inducing_points", "5", 2),
+    ("model.input_dim", "16", 3),
+    ("model.latent_dim", "64", 2),
+    ("model.levels", "1", 2),
+    ("model.reduced_dim", "16", 2),
+    ("model.transformer_heads", "2", 2),
+    ("model.transformer_layers", "1", 2),
+    ("model.value_encoding", "'affine'", 2),
+    ("stages.events.duplicates", "'keep'", 1),
+    ("stages.events.source.stays", "100", 1),
+    ("stages.events.split.ratio", "[0.8, 0.1, 0.1]", 1),
+    ("stages.events.without_events", "'drop'", 1),
+    ("stages.events.without_label", "'drop'", 1),
+    ("stages.pretrain.batch_size", "8", 1),
+    ("stages.pretrain.beta_warmup_steps", "201", 1),
+    ("stages.pretrain.clip_norm", "0.3", 1),
+    ("stages.pretrain.dropout", "0.1", 1),
+    ("stages.pretrain.epochs", "5", 1),
+    ("stages.pretrain.free_bits", "0.1", 1),
+    ("stages.pretrain.max_beta", "0.1", 1),
+    ("stages.pretrain.optimizer.betas", "[0.9, 0.99]", 1),
+    ("stages.pretrain.optimizer.eps", "1e-7", 1),
+    ("stages.pretrain.optimizer.lr", "2e-3", 1),
+    ("stages.pretrain.optimizer.weight_decay", "0.03", 1),
+    ("stages.weights.ignore", "['decoder.*', 'x.*']", 1),
+    ("stages.weights.new", "['cls_head.**']", 1),
+    ("stages.frozen.max_trainable_fraction", "0.2", 1),
+    ("stages.frozen.trainable", "['cls_head.**']", 1),
+    ("stages.classifier.batch_size", "16", 1),
+    ("stages.classifier.clip_norm", "0.4", 1),
+    ("stages.classifier.dropout", "[0.1, 0.1, 0.1]", 1),
+    ("stages.classifier.early_stopping.min_delta", "0.1", 1),
+    ("stages.classifier.early_stopping.patience", "3", 1),
+    ("stages.classifier.epochs", "7", 1),
+    ("stages.classifier.loss.alpha", "0.5", 1),
+    ("stages.classifier.loss.gamma", "1.0", 1),
+    ("stages.classifier.optimizer.betas", "[0.9, 0.99]", 1),
+    ("stages.classifier.optimizer.eps", "1e-7", 1),
+    ("stages.classifier.optimizer.lr", "2e-3", 1),
+    ("stages.classifier.optimizer.weight_decay", "0.03", 1),
+    ("stages.classifier.select", "'loss'", 1),
+    ("stages.test.split", "'validation'", 1),
+    ("stages.test.threshold", "0.4", 1),
+];
+
+/// Values that no key holds, or of which there is only one.
+const NOT_CHANGED: &[&str] = &[
+    // There is one format, one model family, one pooling.
+    "format",
+    "model.kind",
+    "model.classifier.pooling",
+    "name",
+    // Tied to the model's `input_dim`, which is changed above.
+    "stages.events.embeddings.orthonormal",
+    // What a stage is, and which others it reads: their contents are part of the key.
+    "stages.events.kind",
+    "stages.events.source.format",
+    "stages.pretrain.kind",
+    "stages.pretrain.data",
+    "stages.weights.kind",
+    "stages.weights.from",
+    "stages.weights.into",
+    "stages.frozen.kind",
+    "stages.frozen.model",
+    "stages.classifier.kind",
+    "stages.classifier.data",
+    "stages.classifier.model",
+    "stages.classifier.loss.kind",
+    "stages.test.kind",
+    "stages.test.data",
+    "stages.test.model",
+];
+
+#[test]
+fn every_value_of_a_recipe_is_part_of_a_key() {
+    let path = repository("recipes/finetune.toml");
+    let path = Path::new(&path);
+    let pinned = keys_of(path, &[]);
+    let (_, resolved) = recipe::resolve(path, &[]).expect("the recipe is sound");
+    for value in &resolved.values {
+        let whole = match value.table.as_str() {
+            "" => value.key.clone(),
+            table => format!("{table}.{}", value.key),
+        };
+        let change = CHANGES.iter().find(|(name, ..)| *name == whole);
+        let Some((_, other, expected)) = change else {
+            assert!(
+                NOT_CHANGED.contains(&whole.as_str()),
+                "{whole} is not changed"
+            );
+            continue;
+        };
+        let mut changes = vec![format!("{whole}={other}")];
+        if whole == "model.input_dim" {
+            changes.push(format!("stages.events.embeddings.orthonormal={other}"));
+        }
+        let changes: Vec<&str> = changes.iter().map(String::as_str).collect();
+        let keys = keys_of(path, &changes);
+        let changed = keys.iter().filter(|key| !pinned.contains(key)).count();
+        assert_eq!(changed, *expected, "{whole} = {other}");
+    }
+    let names: Vec<&str> = CHANGES.iter().map(|(name, ..)| *name).collect();
+    assert_eq!(resolved.values.len(), names.len() + NOT_CHANGED.len());
 }

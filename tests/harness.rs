@@ -71,6 +71,8 @@ impl Test {
             .current_dir(self.folder())
             .env_remove("PIPELINE_STORE")
             .env_remove("NO_COLOR")
+            .env_remove("CLICOLOR_FORCE")
+            .env_remove("FORCE_COLOR")
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
         command

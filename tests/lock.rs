@@ -95,6 +95,18 @@ fn a_lock_written_again_is_the_same_and_has_one_value_a_line() {
 }
 
 #[test]
+fn what_was_written_can_be_had_as_a_document() {
+    let mut test = locked();
+    let json = LOCK.into_iter().chain(["--format", "json"]);
+    let document = test.run_with(json).success().json();
+    assert_eq!(document["path"], "recipe.lock");
+    assert_eq!(document["lock"]["format"], 1);
+    let written: toml::Value = toml::from_str(&text(&test)).expect("a lock is TOML");
+    let stages = serde_json::to_value(&written["stages"]).expect("a table");
+    assert_eq!(document["lock"]["stages"], stages);
+}
+
+#[test]
 fn a_recipe_that_is_not_up_to_date_cannot_be_locked() {
     let mut test = Test::new().recipe(PRETRAIN);
     test.run_with(["run", "recipe.toml", "events"]).success();

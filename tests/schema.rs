@@ -26,15 +26,20 @@ for path in documents:
 sys.exit(bad > 0)
 "#;
 
+fn python(script: &str) -> Command {
+    let mut command = Command::new("python3");
+    command.args(["-W", "ignore", "-c", script]);
+    command
+}
+
+fn has_validator() -> bool {
+    let available = python("import jsonschema, tomllib").output();
+    available.is_ok_and(|output| output.status.success())
+}
+
 /// Errors of `documents`; none, with a notice, where Python has no validator.
 fn validate(schema: &str, documents: &[String]) -> String {
-    let python = |script: &str| {
-        let mut command = Command::new("python3");
-        command.args(["-W", "ignore", "-c", script]);
-        command
-    };
-    let available = python("import jsonschema, tomllib").output();
-    if !available.is_ok_and(|output| output.status.success()) {
+    if !has_validator() {
         eprintln!("notice: no python3 with jsonschema and tomllib: {schema} is not tested");
         return String::new();
     }
@@ -72,6 +77,28 @@ fn every_shipped_recipe_is_valid_for_an_independent_validator() {
         .collect();
     assert!(!recipes.is_empty());
     assert_eq!(validate("recipe", &recipes), "");
+}
+
+#[test]
+fn only_a_recipe_that_extends_others_may_leave_out_what_is_required() {
+    let part = "format = 1\nstages.events.split = { ratio = [0.8, 0.1, 0.1] }\n";
+    let test = Test::new()
+        .file("part.toml", part)
+        .file("on.toml", format!("extends = [\"a.toml\"]\n{part}"))
+        .file(
+            "slip.toml",
+            format!("extends = [\"a.toml\"]\n{part}stages.events.spilt = 1\n"),
+        );
+    let errors = |name: &str| {
+        let path = test.folder().join(name).display().to_string();
+        validate("recipe", &[path])
+    };
+    assert_eq!(errors("on.toml"), "");
+    // Where there is no validator, nothing is found.
+    for name in ["part.toml", "slip.toml"] {
+        let errors = errors(name);
+        assert!(errors.is_empty() == !has_validator(), "{name}: {errors}");
+    }
 }
 
 #[test]

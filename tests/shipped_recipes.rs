@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
-use crate::document::{repository, stage};
+use crate::document::{artifact, repository, stage};
 use crate::harness::Test;
 use crate::physionet_layout;
 
@@ -118,4 +118,37 @@ fn the_physionet_recipe_reads_a_small_cohort_and_counts_what_it_left_out() {
     for (name, count) in counts {
         assert_eq!(metrics[name], Value::from(count), "{name}");
     }
+}
+
+#[test]
+fn the_resplit_recipe_runs_its_python_program_where_there_is_python() {
+    if std::process::Command::new("python3")
+        .arg("--version")
+        .output()
+        .is_err()
+    {
+        eprintln!("there is no python3: recipes/physionet2012-resplit.toml is not run");
+        return;
+    }
+    let mut test = test();
+    let recipe = repository("recipes/physionet2012-resplit.toml");
+    let run = ["run", &recipe, "splits", "--format", "json"];
+    let document = test.run_with(run).success().json();
+    let splits = std::fs::read_to_string(artifact(&document, "splits", "splits"));
+    let splits = splits.expect("the artifact is text");
+    // Of four positive and eight negative stays.
+    for (split, stays) in [("train", 3 + 6), ("validation", 0), ("test", 1 + 2)] {
+        let ending = format!(",{split}");
+        let count = splits
+            .lines()
+            .filter(|line| line.trim_end().ends_with(&ending))
+            .count();
+        assert_eq!(count, stays, "{split}: {splits}");
+    }
+    let seeded = run.into_iter().chain(["--set", "stages.splits.seed=1"]);
+    let other = test.run_with(seeded).success().json();
+    assert_ne!(
+        stage(&other, "splits")["outputs"],
+        stage(&document, "splits")["outputs"]
+    );
 }

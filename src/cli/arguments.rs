@@ -12,11 +12,13 @@ use super::explain::ExplainArguments;
 use super::export::ExportArguments;
 use super::graph::GraphArguments;
 use super::lock::LockArguments;
+use super::man::ManArguments;
 use super::outputs::OutputsArguments;
 use super::plan::PlanArguments;
 use super::run::RunArguments;
 use super::runs::RunsArguments;
 use super::schema::SchemaArguments;
+use super::verbosity::VerbosityArguments;
 use crate::error::Error;
 use crate::recipe::Override;
 
@@ -36,6 +38,9 @@ Exit codes:
 #[derive(Debug, Parser)]
 #[command(name = "pipeline", version, after_help = EXIT_CODES)]
 pub struct Arguments {
+    #[command(flatten)]
+    pub verbosity: VerbosityArguments,
+
     #[command(subcommand)]
     pub command: Command,
 }
@@ -78,6 +83,9 @@ pub enum Command {
     /// Prints a script that completes this command line in a shell
     #[command(after_help = EXIT_CODES)]
     Completions(CompletionsArguments),
+    /// Prints a manual page, or writes one a command
+    #[command(after_help = EXIT_CODES)]
+    Man(ManArguments),
 }
 
 /// How results are written to standard output.

@@ -13,8 +13,9 @@ use super::display::number;
 use super::display::table::{Align, Table};
 use super::experiment::Experiment;
 use super::runs::SharedArguments;
-use super::stdout;
 use super::style::Style;
+use super::verbosity::Verbosity;
+use super::{size, stdout};
 use crate::error::Error;
 use crate::exec::{self, RunOptions};
 use crate::store::Store;
@@ -54,18 +55,23 @@ enum CacheCommand {
 
 #[derive(Debug, Args)]
 struct GcArguments {
-    /// Also remove results that were not made or used for this many days; younger work folders stay
+    /// Also remove results that were not made or used for this many days, and runs from the
+    /// history that are older; younger work folders stay
     #[arg(long, value_name = "DAYS")]
     older_than: Option<u32>,
 
     /// Also remove the oldest results until the rest is this small: bytes, or e.g. 20GB, 512MiB
-    #[arg(long, value_name = "SIZE", value_parser = size)]
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
     max_size: Option<u64>,
 
-    /// Keep what this recipe's plan refers to; without the two options above everything else
-    /// goes; repeatable
+    /// Keep what this recipe's plan refers to; without the two options above every other
+    /// result goes; repeatable
     #[arg(long, value_name = "RECIPE")]
     keep_recipe: Vec<PathBuf>,
+
+    /// Keep the latest N runs in the history; without --older-than all others go
+    #[arg(long, value_name = "N")]
+    keep_runs: Option<usize>,
 
     /// List what would go, and remove nothing
     #[arg(long)]
@@ -76,11 +82,11 @@ struct GcArguments {
 }
 
 /// Does what the subcommand says.
-pub fn execute(arguments: &CacheArguments) -> Result<ExitCode, Error> {
+pub fn execute(arguments: &CacheArguments, verbosity: Verbosity) -> Result<ExitCode, Error> {
     match &arguments.command {
         CacheCommand::Ls(shared) => list(shared)?,
         CacheCommand::Verify { repair, shared } => verify(shared, *repair)?,
-        CacheCommand::Gc(gc) => collect(gc)?,
+        CacheCommand::Gc(gc) => collect(gc, verbosity)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -157,7 +163,8 @@ fn holdings(record: &CacheRecord) -> String {
         ("entries", Align::Right),
         ("blobs", Align::Right),
         ("size", Align::Right),
-    ]);
+    ])
+    .yielding(&["entries", "blobs"]);
     let kinds = record.kinds.iter().map(|(kind, it)| (kind.as_str(), it));
     let rest = [
         ("(unreferenced)", &record.unreferenced),
@@ -252,7 +259,7 @@ struct GcRecord<'a> {
     collected: &'a Collected,
 }
 
-fn collect(gc: &GcArguments) -> Result<(), Error> {
+fn collect(gc: &GcArguments, verbosity: Verbosity) -> Result<(), Error> {
     let store = Store::open(&gc.shared.store)?;
     // Before the plans: no run may finish between them and the removal.
     let alone = store.hold_alone()?;
@@ -261,21 +268,24 @@ fn collect(gc: &GcArguments) -> Result<(), Error> {
     let collection = Collection {
         unused_since: gc.older_than.and_then(since),
         max_bytes: gc.max_size,
+        keep_runs: gc.keep_runs,
         keep: match gc.keep_recipe.as_slice() {
             [] => None,
-            recipes => Some(keys_of(recipes, &store)?),
+            recipes => Some(keys_of(recipes, &store, verbosity)?),
         },
     };
     let collected = store.collect(&collection, alone.as_ref(), gc.dry_run)?;
     if collected.busy {
-        eprintln!("note: a run is going on in this store: only work folders were looked at");
+        verbosity.note("a run is going on in this store: only work folders were looked at");
     }
     if gc
         .max_size
         .is_some_and(|max| collected.remaining_bytes > max)
     {
         let left = number::bytes(collected.remaining_bytes);
-        eprintln!("note: {left} remain, more than --max-size: the rest is kept");
+        verbosity.note(&format!(
+            "{left} remain, more than --max-size: the rest is kept"
+        ));
     }
     let record = GcRecord {
         dry_run: gc.dry_run,
@@ -288,7 +298,11 @@ fn collect(gc: &GcArguments) -> Result<(), Error> {
 }
 
 /// Keys that the recipes' plans refer to, on any device, whether there is a result or not.
-fn keys_of(recipes: &[PathBuf], store: &Store) -> Result<BTreeSet<String>, Error> {
+fn keys_of(
+    recipes: &[PathBuf],
+    store: &Store,
+    verbosity: Verbosity,
+) -> Result<BTreeSet<String>, Error> {
     let mut keys = BTreeSet::new();
     for recipe in recipes {
         let experiment = Experiment::load(recipe, &[])?;
@@ -303,11 +317,11 @@ fn keys_of(recipes: &[PathBuf], store: &Store) -> Result<BTreeSet<String>, Error
             let unknown = surveyed.iter().filter(|stage| stage.key.is_none());
             let unknown: Vec<&str> = unknown.map(|stage| stage.planned.name.as_str()).collect();
             if !unknown.is_empty() && device == DEVICES[0] {
-                eprintln!(
-                    "note: {} is out of date: results of {} are not known, so not kept",
+                verbosity.note(&format!(
+                    "{} is out of date: results of {} are not known, so not kept",
                     recipe.display(),
                     unknown.join(", ")
-                );
+                ));
             }
         }
     }
@@ -320,7 +334,8 @@ fn removals(record: &GcRecord) -> String {
         ("size", Align::Right),
         ("path", Align::Left),
         ("why", Align::Left),
-    ]);
+    ])
+    .yielding(&["path", "why"]);
     for removed in &record.collected.removed {
         table.push(vec![
             removed.what.into(),
@@ -341,50 +356,5 @@ fn removals(record: &GcRecord) -> String {
     match record.dry_run {
         true => format!("{table}{count} would be removed, {freed}\n"),
         false => format!("{table}{count} removed, {freed}\n"),
-    }
-}
-
-/// Bytes, or a number with a unit.
-fn size(text: &str) -> Result<u64, String> {
-    let units = [
-        ("KiB", 1 << 10),
-        ("MiB", 1 << 20),
-        ("GiB", 1 << 30),
-        ("TiB", 1 << 40),
-        ("KB", 1_000),
-        ("MB", 1_000_000),
-        ("GB", 1_000_000_000),
-        ("TB", 1_000_000_000_000_u64),
-        ("B", 1),
-    ];
-    let unit = units.iter().find(|(unit, _)| text.ends_with(unit));
-    let (number, factor) = match unit {
-        Some((unit, factor)) => (&text[..text.len() - unit.len()], *factor),
-        None => (text, 1),
-    };
-    if let Ok(whole) = number.trim().parse::<u64>() {
-        let bytes = whole.checked_mul(factor);
-        return bytes.ok_or_else(|| format!("{text} is too large"));
-    }
-    match number.trim().parse::<f64>() {
-        Ok(number) if number.is_finite() && number >= 0.0 && factor > 1 => {
-            Ok((number * factor as f64) as u64)
-        }
-        _ => Err("a size is a number of bytes, or e.g. 20GB, 1.5GB, 512MiB".into()),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_size_has_a_unit_or_is_in_bytes() {
-        let sizes = ["0", "1000", "2KiB", "1.5GB", "3 MB"].map(|text| size(text).ok());
-        let expected = [0, 1000, 2048, 1_500_000_000, 3_000_000].map(Some);
-        assert_eq!(sizes, expected);
-        for text in ["", "GB", "-1", "1.5", "1e", "99999999999TB", "ten"] {
-            assert!(size(text).is_err(), "{text}");
-        }
     }
 }

@@ -4,9 +4,10 @@ use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
+use serde::Serialize;
 
-use super::arguments::{ExperimentArguments, Selection};
-use super::style::{Style, Tone};
+use super::arguments::{ExperimentArguments, Format, Selection};
+use super::verbosity::Verbosity;
 use super::{lock_file, outputs, stdout};
 use crate::error::Error;
 use crate::exec::Lock;
@@ -15,17 +16,38 @@ use crate::exec::Lock;
 pub struct LockArguments {
     #[command(flatten)]
     experiment: ExperimentArguments,
+
+    /// How the result is written to standard output
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
 }
 
 impl LockArguments {
     /// Checks what can be checked without reading a file.
-    pub fn validate(self) -> Result<Selection, Error> {
-        self.experiment.validate()
+    pub fn validate(self) -> Result<Locking, Error> {
+        Ok(Locking {
+            selection: self.experiment.validate()?,
+            format: self.format,
+        })
     }
 }
 
+/// [`LockArguments`], validated.
+pub struct Locking {
+    selection: Selection,
+    format: Format,
+}
+
+/// The document of `lock --format json`.
+#[derive(Serialize)]
+struct LockedRecord<'a> {
+    path: &'a Path,
+    lock: &'a Lock,
+}
+
 /// Writes the lock, if every stage is up to date; what was written into it by hand stays.
-pub fn execute(selection: Selection) -> Result<ExitCode, Error> {
+pub fn execute(locking: Locking, verbosity: Verbosity) -> Result<ExitCode, Error> {
+    let Locking { selection, format } = locking;
     let (experiment, store) = selection.open()?;
     let path = lock_file::path_for(&selection.recipe);
     let earlier = lock_file::read(&path)?;
@@ -35,14 +57,23 @@ pub fn execute(selection: Selection) -> Result<ExitCode, Error> {
         outputs::out_of_date(missing, &selection, None)
     })?;
     if let Some(earlier) = earlier {
-        let note = Style::stderr().paint(Tone::Strong, "note:");
         for (stage, metric) in lock.keep_tolerances(&earlier) {
-            eprintln!("{note} dropped the tolerance of `{metric}`: `{stage}` has no such metric");
+            verbosity.note(&format!(
+                "dropped the tolerance of `{metric}`: `{stage}` has no such metric"
+            ));
         }
     }
     lock_file::write(&path, &selection.recipe, &lock)?;
-    let count = lock.stages.len();
-    stdout::print(&format!("locked {count} stages in {}\n", path.display()))?;
+    match format {
+        Format::Json => stdout::print_json(&LockedRecord {
+            path: &path,
+            lock: &lock,
+        })?,
+        Format::Human => {
+            let count = lock.stages.len();
+            stdout::print(&format!("locked {count} stages in {}\n", path.display()))?;
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 

@@ -14,13 +14,17 @@ mod graph;
 mod interrupt;
 mod lock;
 mod lock_file;
+mod man;
 mod outputs;
 mod plan;
 mod run;
 mod runs;
 mod schema;
+mod size;
 mod stdout;
 mod style;
+mod terminal;
+mod verbosity;
 
 use std::process::ExitCode;
 
@@ -28,6 +32,7 @@ use clap::Parser;
 
 use arguments::{Arguments, Command};
 use style::Style;
+use verbosity::Verbosity;
 
 use crate::error::Error;
 
@@ -37,21 +42,29 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),
     };
-    let result = match arguments.command {
-        Command::Run(raw) => raw.validate().and_then(run::execute),
-        Command::Plan(raw) => raw.validate().and_then(plan::execute),
+    let result = arguments
+        .verbosity
+        .validate()
+        .and_then(|verbosity| execute(arguments.command, verbosity));
+    result.unwrap_or_else(|error| fail(&error))
+}
+
+fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
+    match command {
+        Command::Run(raw) => run::execute(raw.validate()?, verbosity),
+        Command::Plan(raw) => plan::execute(raw.validate()?, verbosity),
         Command::Explain(raw) => raw.validate().and_then(explain::execute),
         Command::Graph(raw) => graph::execute(&raw),
         Command::Check(raw) => check::execute(&raw),
         Command::Outputs(raw) => raw.validate().and_then(outputs::execute),
         Command::Export(raw) => raw.validate().and_then(export::execute),
         Command::Runs(raw) => runs::execute(&raw),
-        Command::Cache(raw) => cache::execute(&raw),
-        Command::Lock(raw) => raw.validate().and_then(lock::execute),
+        Command::Cache(raw) => cache::execute(&raw, verbosity),
+        Command::Lock(raw) => lock::execute(raw.validate()?, verbosity),
         Command::Schema(raw) => schema::execute(&raw),
         Command::Completions(raw) => completions::execute(&raw),
-    };
-    result.unwrap_or_else(|error| fail(&error))
+        Command::Man(raw) => man::execute(&raw),
+    }
 }
 
 /// Prints clap's own message: help and version are results, everything else is exit code 2.

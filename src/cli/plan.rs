@@ -5,12 +5,14 @@ use std::process::ExitCode;
 use clap::Args;
 
 use super::arguments::{ExperimentArguments, Format, Selection};
-use super::display::plan_table;
+use super::display::{lines, plan_table};
 use super::stdout;
 use super::style::Style;
+use super::verbosity::Verbosity;
 use crate::error::Error;
-use crate::exec;
-use crate::exec::record::{PlanRecord, PlannedStatus};
+use crate::exec::record::{OutputRecord, PlanRecord, PlannedStatus};
+use crate::exec::{self, Surveyed};
+use crate::store::Store;
 
 #[derive(Debug, Args)]
 pub struct PlanArguments {
@@ -51,10 +53,14 @@ pub struct Plan {
 }
 
 /// Plans; with `--check`, being out of date is an error.
-pub fn execute(plan: Plan) -> Result<ExitCode, Error> {
+pub fn execute(plan: Plan, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let (experiment, store) = plan.selection.open()?;
     let options = plan.selection.looking_at(plan.targets);
-    let record = exec::plan(&experiment.recipe.name, &experiment.nodes, &options, &store)?;
+    let surveyed = exec::survey(&experiment.nodes, &options, &store)?;
+    let record = PlanRecord::of(&experiment.recipe.name, &surveyed);
+    if verbosity == Verbosity::Verbose {
+        tell_results(&surveyed, &store);
+    }
     match plan.format {
         Format::Json => stdout::print_json(&record)?,
         Format::Human => stdout::print(&plan_table::render(&record, Style::stdout()))?,
@@ -64,6 +70,21 @@ pub fn execute(plan: Plan) -> Result<ExitCode, Error> {
             message: format!("out of date: {}", names.join(", ")),
         }),
         _ => Ok(ExitCode::SUCCESS),
+    }
+}
+
+/// The key of every stage, as far as it is known, and where its artifacts lie.
+fn tell_results(surveyed: &[Surveyed], store: &Store) {
+    for stage in surveyed {
+        let key = stage
+            .key
+            .map_or("not known yet".into(), |key| key.to_string());
+        let outcome = stage.outcome.as_ref();
+        let outputs = outcome.map(|outcome| OutputRecord::all_of(&outcome.outputs, store));
+        let outputs = outputs.unwrap_or_default();
+        for line in lines::result(&stage.planned.name, Some(&key), &outputs, Style::stderr()) {
+            eprintln!("{line}");
+        }
     }
 }
 

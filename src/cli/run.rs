@@ -9,7 +9,8 @@ use clap::Args;
 use super::arguments::{ExperimentArguments, Format, Selection};
 use super::display::progress::Progress;
 use super::display::run_summary;
-use super::style::{Style, Tone};
+use super::style::Style;
+use super::verbosity::Verbosity;
 use super::{diagnostic, interrupt, lock, stdout};
 use crate::error::Error;
 use crate::exec::{self, RunOptions, RunOutcome};
@@ -82,7 +83,7 @@ pub struct Run {
 }
 
 /// Runs; the record goes to standard output also when a stage failed.
-pub fn execute(mut run: Run) -> Result<ExitCode, Error> {
+pub fn execute(mut run: Run, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let (experiment, store) = run.selection.open()?;
     // The process ends with this function: what a thousand stages came to need not be freed
     // leaf by leaf.
@@ -93,7 +94,7 @@ pub fn execute(mut run: Run) -> Result<ExitCode, Error> {
     }
     let interrupted = interrupt::listen();
 
-    let progress = Progress::stderr();
+    let progress = Progress::stderr(verbosity);
     let outcome = exec::run(
         &experiment.recipe.name,
         &experiment.nodes,
@@ -111,8 +112,7 @@ pub fn execute(mut run: Run) -> Result<ExitCode, Error> {
         Format::Human => stdout::print(&run_summary::render(&record, Style::stdout()))?,
     }
     for note in record.lock.iter().flat_map(|lock| &lock.notes) {
-        let word = Style::stderr().paint(Tone::Strong, "note:");
-        eprintln!("{word} stage `{}` {}", note.stage, note.message);
+        verbosity.note(&format!("stage `{}` {}", note.stage, note.message));
     }
     let Some(error) = error else {
         return Ok(ExitCode::SUCCESS);

@@ -1,6 +1,6 @@
-//! Colour, only where somebody can see it.
+//! Colour, only where somebody can see it, and the width to keep to.
 
-use std::io::IsTerminal;
+use super::terminal::{self, Stream};
 
 /// What a piece of text means; the colour follows.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,29 +19,51 @@ pub enum Tone {
     Bad,
 }
 
-/// Whether a stream takes colour.
+/// What a stream can show.
 #[derive(Clone, Copy, Debug)]
 pub struct Style {
     colour: bool,
+    /// The width of the terminal; none where lines stay whole.
+    columns: Option<usize>,
 }
 
 impl Style {
-    /// No colour at all.
+    /// No colour at all, and lines of any length.
     #[cfg(test)]
-    pub const PLAIN: Style = Style { colour: false };
+    pub const PLAIN: Style = Style {
+        colour: false,
+        columns: None,
+    };
 
     /// The style of standard output.
     pub fn stdout() -> Self {
-        Style {
-            colour: std::io::stdout().is_terminal() && colour_is_welcome(),
-        }
+        Self::of(&std::io::stdout())
     }
 
     /// The style of standard error.
     pub fn stderr() -> Self {
+        Self::of(&std::io::stderr())
+    }
+
+    fn of(stream: &impl Stream) -> Self {
         Style {
-            colour: std::io::stderr().is_terminal() && colour_is_welcome(),
+            colour: terminal::takes_colour(stream),
+            columns: terminal::columns(stream),
         }
+    }
+
+    /// No colour, on a terminal of this width.
+    #[cfg(test)]
+    pub fn narrow(columns: usize) -> Self {
+        Style {
+            columns: Some(columns),
+            ..Style::PLAIN
+        }
+    }
+
+    /// The width to keep to; none where lines stay whole.
+    pub fn columns(self) -> Option<usize> {
+        self.columns
     }
 
     /// Whether escape sequences may be written.
@@ -73,16 +95,6 @@ impl Style {
     }
 }
 
-/// <https://no-color.org>: any value but the empty one means no.
-fn colour_is_welcome() -> bool {
-    std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty()) && !terminal_is_dumb()
-}
-
-/// Whether the terminal cannot move its cursor.
-pub fn terminal_is_dumb() -> bool {
-    std::env::var_os("TERM").is_some_and(|term| term == "dumb")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -94,7 +106,10 @@ mod tests {
 
     #[test]
     fn a_colourful_style_resets_after_itself_and_never_paints_nothing() {
-        let style = Style { colour: true };
+        let style = Style {
+            colour: true,
+            columns: None,
+        };
         assert_eq!(style.paint(Tone::Good, "ok"), "\x1b[32mok\x1b[0m");
         assert_eq!(style.paint(Tone::Good, ""), "");
         assert_eq!(style.paint(Tone::Plain, "x"), "x");

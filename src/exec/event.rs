@@ -27,6 +27,10 @@ pub enum Event {
         kind: String,
         /// Its key.
         key: String,
+        /// Why it executes.
+        reasons: Vec<String>,
+        /// Threads it may use.
+        threads: usize,
     },
     /// Another process holds the stage's key; this one waits for it.
     StageWaiting {
@@ -53,6 +57,13 @@ pub enum Event {
         /// The node's name.
         name: String,
         /// One line.
+        line: String,
+    },
+    /// A running stage's program printed a line. Not kept in the run's record.
+    StageOutput {
+        /// The node's name.
+        name: String,
+        /// The line, as it was printed.
         line: String,
     },
     /// A stage was executed, found in the store, skipped, or failed.

@@ -33,6 +33,8 @@ pub(super) struct Job {
     /// Artifacts it reads, by role and name.
     pub inputs: BTreeMap<(String, String), Artifact>,
     pub threads: usize,
+    /// Why it is to be executed.
+    pub reasons: Vec<String>,
 }
 
 /// How a job ended.
@@ -88,6 +90,8 @@ impl Workshop<'_> {
             name: selected.name().into(),
             kind: selected.kind().into(),
             key: job.key.to_string(),
+            reasons: job.reasons.clone(),
+            threads: job.threads,
         });
         let start = Instant::now();
         let inputs = self.input_paths(job)?;

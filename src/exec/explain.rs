@@ -53,8 +53,11 @@ pub struct NearestResult {
 /// One leaf of a fingerprint that changed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct ExplainedDifference {
-    /// Where: `fields.optimizer.lr`, `inputs.data.events`, `seed`.
+    /// Where in the fingerprint: `fields.optimizer.lr`, `inputs.data.events`, `seed`.
     pub path: String,
+    /// The same in the recipe, where it states it: `stages.classifier.optimizer.lr`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub recipe_path: Option<String>,
     /// What it was; null where it is new.
     pub earlier: Value,
     /// What it is; null where it is gone.
@@ -116,6 +119,7 @@ pub fn explain(
         differences: differences
             .into_iter()
             .map(|difference| ExplainedDifference {
+                recipe_path: selected.node.path_in_recipe(&difference.path),
                 path: difference.path,
                 earlier: difference.earlier.unwrap_or_default(),
                 now: difference.now.unwrap_or_default(),

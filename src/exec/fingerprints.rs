@@ -29,6 +29,16 @@ impl KnownPart {
     }
 }
 
+/// A fingerprint of which everything is known.
+impl From<Fingerprint> for KnownPart {
+    fn from(fingerprint: Fingerprint) -> Self {
+        KnownPart {
+            fingerprint,
+            unknown: BTreeMap::new(),
+        }
+    }
+}
+
 /// Knows the contents of all external inputs of a selection.
 pub(super) struct Fingerprinter {
     digests: ExternalDigests,

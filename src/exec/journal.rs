@@ -157,7 +157,14 @@ impl Reporter for StageReporter<'_> {
         self.journal.emit_if(&[event], keep);
     }
 
-    fn output(&self, _line: &str) {}
+    fn output(&self, line: &str) {
+        let event = Event::StageOutput {
+            name: self.name.into(),
+            line: line.into(),
+        };
+        // Every line: whoever shows only the last one at a time passes over what comes too fast.
+        self.journal.emit_if(&[event], false);
+    }
 
     fn note(&self, line: &str) {
         self.journal.emit(Event::StageNote {

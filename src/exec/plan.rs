@@ -30,7 +30,7 @@ pub fn plan(
     store: &Store,
 ) -> Result<PlanRecord, Error> {
     let surveyed = survey(nodes, options, store)?;
-    Ok(record(recipe_name, surveyed))
+    Ok(PlanRecord::of(recipe_name, &surveyed))
 }
 
 /// [`plan`] with the keys and results behind it, for those who look artifacts up.
@@ -40,10 +40,13 @@ pub fn survey(nodes: &[Node], options: &RunOptions, store: &Store) -> Result<Vec
     survey_selection(&selection, &fingerprinter, store)
 }
 
-pub(super) fn record(recipe_name: &str, surveyed: Vec<Surveyed>) -> PlanRecord {
-    PlanRecord {
-        recipe: recipe_name.into(),
-        stages: surveyed.into_iter().map(|stage| stage.planned).collect(),
+impl PlanRecord {
+    /// The document of a survey.
+    pub fn of(recipe_name: &str, surveyed: &[Surveyed]) -> Self {
+        Self {
+            recipe: recipe_name.into(),
+            stages: surveyed.iter().map(|stage| stage.planned.clone()).collect(),
+        }
     }
 }
 

@@ -57,8 +57,9 @@ impl<'a> Reasons<'a> {
 
 fn describe(difference: &Difference, selected: &Selected) -> String {
     let path = difference.path.as_str();
+    let stated = selected.node.path_in_recipe(path);
     if let Some(input) = path.strip_prefix("inputs.") {
-        let name = input.strip_prefix("external:").unwrap_or(input);
+        let name = stated.as_deref().unwrap_or(input);
         let origin = origin(input, selected);
         return match (&difference.earlier, &difference.now) {
             (None, _) => format!("input `{name}` is new{origin}"),
@@ -67,7 +68,7 @@ fn describe(difference: &Difference, selected: &Selected) -> String {
         };
     }
     let (earlier, now) = (shown(&difference.earlier), shown(&difference.now));
-    if let Some(field) = path.strip_prefix("fields.") {
+    if let Some(field) = stated.filter(|stated| stated != "seed") {
         return match (&difference.earlier, &difference.now) {
             (None, _) => format!("field `{field}` is new: {now}"),
             (_, None) => format!("field `{field}` is gone, was {earlier}"),

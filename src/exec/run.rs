@@ -16,7 +16,7 @@ use super::journal::Journal;
 use super::lock::{self, State};
 use super::options::RunOptions;
 use super::plan;
-use super::record::{RunRecord, RunStatus, StageStatus};
+use super::record::{PlanRecord, RunRecord, RunStatus, StageStatus};
 use super::scheduler::Scheduler;
 use super::selection::select;
 use crate::error::Error;
@@ -59,7 +59,7 @@ pub fn run(
     let start = Instant::now();
     let selection = select(nodes, options)?;
     let fingerprinter = Fingerprinter::new(&selection, options, store)?;
-    let mut surveyed = plan::survey_selection(&selection, &fingerprinter, store)?;
+    let surveyed = plan::survey_selection(&selection, &fingerprinter, store)?;
     let names: BTreeSet<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
     let mut locked = None;
     if let Some(lock) = &options.lock {
@@ -69,8 +69,6 @@ pub fn run(
         }
         locked = Some((lock, states));
     }
-    let found = surveyed.iter_mut().map(|stage| stage.outcome.take());
-    let found = found.collect();
     let folder = store.start_run()?;
     let (run, started) = (folder.id().to_string(), folder.started());
     let journal = Journal::new(folder, listener);
@@ -78,7 +76,7 @@ pub fn run(
         journal.write_bytes(name, bytes);
     }
     journal.write("environment.json", &Environment::here(&options.device));
-    journal.write("plan.json", &plan::record(recipe_name, surveyed));
+    journal.write("plan.json", &PlanRecord::of(recipe_name, &surveyed));
     journal.emit(Event::RunStarted {
         run: run.clone(),
         recipe: recipe_name.into(),
@@ -93,7 +91,7 @@ pub fn run(
         verified: Mutex::default(),
         pools: Mutex::default(),
     };
-    let (stages, failure) = Scheduler::new(&selection, &workshop, options, found).run();
+    let (stages, failure) = Scheduler::new(&selection, &workshop, options, surveyed).run();
     let skipped = stages
         .iter()
         .any(|stage| stage.status == StageStatus::Skipped);

@@ -13,7 +13,9 @@ use super::event::Event;
 use super::execute::{Ended, Job, Workshop};
 use super::fingerprints::{artifacts_read, in_stage};
 use super::options::RunOptions;
-use super::record::{OutputRecord, StageRecord, StageStatus};
+use super::plan::Surveyed;
+use super::reasons::Reasons;
+use super::record::{OutputRecord, PlannedStatus, StageRecord, StageStatus};
 use super::selection::Selected;
 use crate::error::Error;
 use crate::store;
@@ -24,12 +26,14 @@ pub(super) struct Scheduler<'a> {
     selection: &'a [Selected<'a>],
     workshop: &'a Workshop<'a>,
     options: &'a RunOptions,
+    /// Why stages are out of date whose inputs the survey did not know.
+    reasons: Reasons<'a>,
     /// By position: the nodes that read from it.
     dependants: Vec<Vec<usize>>,
     /// By position: dependencies that have not ended.
     unfinished: Vec<usize>,
-    /// By position: the results that the survey before the run found, until they are taken.
-    found: Vec<Option<Outcome>>,
+    /// By position: what the survey before the run found, its result until that is taken.
+    surveyed: Vec<Surveyed>,
     /// By position: the artifacts, once there are some.
     outputs: Vec<Option<Outputs>>,
     /// By position: how it ended.
@@ -51,7 +55,7 @@ impl<'a> Scheduler<'a> {
         selection: &'a [Selected<'a>],
         workshop: &'a Workshop<'a>,
         options: &'a RunOptions,
-        found: Vec<Option<Outcome>>,
+        surveyed: Vec<Surveyed>,
     ) -> Self {
         let mut dependants = vec![Vec::new(); selection.len()];
         let mut unfinished = Vec::with_capacity(selection.len());
@@ -67,10 +71,11 @@ impl<'a> Scheduler<'a> {
             selection,
             workshop,
             options,
+            reasons: Reasons::new(workshop.store),
             dependants,
             ready: ready.collect(),
             unfinished,
-            found,
+            surveyed,
             outputs: vec![None; selection.len()],
             records: vec![None; selection.len()],
             untold: Vec::new(),
@@ -160,7 +165,7 @@ impl<'a> Scheduler<'a> {
     }
 
     fn examine(&mut self, position: usize) -> Result<Examined, Error> {
-        if let Some(outcome) = self.found[position].take() {
+        if let Some(outcome) = self.surveyed[position].outcome.take() {
             return Ok(Examined::Cached(Box::new(outcome)));
         }
         let selected = &self.selection[position];
@@ -179,6 +184,13 @@ impl<'a> Scheduler<'a> {
         {
             return Ok(Examined::Cached(outcome));
         }
+        let planned = &self.surveyed[position].planned;
+        let reasons = match planned.status {
+            PlannedStatus::Run => planned.reasons.clone(),
+            PlannedStatus::Cached | PlannedStatus::MayRun => self
+                .reasons
+                .for_absent(selected, &fingerprint.clone().into()),
+        };
         let mut inputs = BTreeMap::new();
         for (input, outputs) in selected.inputs.iter().zip(produced) {
             for (name, artifact) in artifacts_read(input, outputs)? {
@@ -191,6 +203,7 @@ impl<'a> Scheduler<'a> {
             key,
             inputs,
             threads: 1,
+            reasons,
         })))
     }
 

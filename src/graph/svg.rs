@@ -16,13 +16,21 @@ const MARGIN: f64 = 16.0;
 const PASSAGE: f64 = 24.0;
 /// The width of a letter of 14 pixels, about.
 const LETTER: f64 = 8.0;
+/// The width of a letter of an edge's label, about.
+const ROLE_LETTER: f64 = 6.5;
+/// The height of an edge's label.
+const ROLE_HEIGHT: f64 = 12.0;
+/// How far down the last piece of its line a label may stand, the best first.
+const ROLE_PLACES: [f64; 3] = [0.5, 0.75, 0.25];
 
 const STYLE: &str = "\
 .pipeline-graph { color-scheme: light dark; color: #1b1f24; font: 14px sans-serif }
 @media (prefers-color-scheme: dark) { .pipeline-graph { color: #e6e9ee } }
 .pipeline-graph text { fill: currentColor }
 .pipeline-graph .box text { text-anchor: middle }
-.pipeline-graph .kind, .pipeline-graph .role { font-size: 11px; opacity: 0.75 }
+.pipeline-graph .kind, .pipeline-graph .role { font-size: 11px; fill-opacity: 0.75 }
+.pipeline-graph .role { text-anchor: middle; paint-order: stroke; stroke: #ffffff; stroke-width: 4px }
+@media (prefers-color-scheme: dark) { .pipeline-graph .role { stroke: #121212 } }
 .pipeline-graph rect, .pipeline-graph path { fill: none; stroke: currentColor }
 .pipeline-graph .derived rect { stroke-dasharray: 4 }
 .pipeline-graph .arrow { fill: currentColor; stroke: none }
@@ -44,8 +52,20 @@ pub fn svg(drawing: &Drawing) -> String {
         escaped(&drawing.title),
         escaped(&description(drawing)),
     );
-    for (edge, points) in drawing.edges.iter().zip(&layout.edges) {
-        text += &path(points, &escaped(&edge.role));
+    for points in &layout.edges {
+        let line = path(points);
+        let _ = writeln!(
+            text,
+            "<path d=\"{line}\" marker-end=\"url(#graph-arrow)\"/>"
+        );
+    }
+    // After all lines: a label stands out against those it crosses.
+    for (edge, (x, y)) in drawing.edges.iter().zip(&layout.labels) {
+        let role = escaped(&edge.role);
+        let _ = writeln!(
+            text,
+            "<text class=\"role\" x=\"{x}\" y=\"{y}\">{role}</text>"
+        );
     }
     for (node, &Place { x, y, width }) in drawing.nodes.iter().zip(&layout.nodes) {
         let class = if node.derived { "box derived" } else { "box" };
@@ -76,26 +96,59 @@ fn description(drawing: &Drawing) -> String {
     lines.join(" ")
 }
 
-/// A smooth line through points, its label beside the middle of the last piece.
-fn path(points: &[(f64, f64)], role: &str) -> String {
+/// A smooth line through points.
+fn path(points: &[(f64, f64)]) -> String {
     let mut line = String::new();
     let mut at = None;
-    let mut label = (0.0, 0.0);
     for &(x, y) in points {
         match at {
             None => line += &format!("M{x} {y}"),
             Some((from_x, from_y)) => {
                 let middle: f64 = (from_y + y) / 2.0;
                 line += &format!(" C{from_x} {middle} {x} {middle} {x} {y}");
-                label = ((from_x + x) / 2.0 + 6.0, middle + 4.0);
             }
         }
         at = Some((x, y));
     }
-    let (x, y) = label;
-    format!(
-        "<path d=\"{line}\" marker-end=\"url(#graph-arrow)\"/>\
-         <text class=\"role\" x=\"{x}\" y=\"{y}\">{role}</text>\n"
+    line
+}
+
+/// Where every label stands: on the last piece of its line, and on no other label if it can.
+fn label_places(edges: &[Vec<(f64, f64)>], drawing: &Drawing) -> Vec<(f64, f64)> {
+    let mut placed: Vec<(f64, f64, f64)> = Vec::with_capacity(edges.len());
+    for (points, edge) in edges.iter().zip(&drawing.edges) {
+        let half = half_width(&edge.role);
+        let is_free = |&(x, y): &(f64, f64)| {
+            placed.iter().all(|(other_x, other_y, other_half)| {
+                (x - other_x).abs() > half + other_half || (y - other_y).abs() > ROLE_HEIGHT
+            })
+        };
+        let places = ROLE_PLACES.map(|share| on_last_piece(points, share));
+        let (x, y) = places.into_iter().find(is_free).unwrap_or(places[0]);
+        placed.push((x, y, half));
+    }
+    let labels = placed.into_iter();
+    labels
+        .map(|(x, y, _)| (x.round(), y.round() + 4.0))
+        .collect()
+}
+
+fn half_width(role: &str) -> f64 {
+    ROLE_LETTER / 2.0 * role.chars().count() as f64
+}
+
+/// The point of a line's last piece at this share of the way.
+fn on_last_piece(points: &[(f64, f64)], share: f64) -> (f64, f64) {
+    let [.., (from_x, from_y), (x, y)] = *points else {
+        return (0.0, 0.0);
+    };
+    let rest = 1.0 - share;
+    // The weight of the two points at the end of the curve that [`path`] draws.
+    let after = share * share * (3.0 - 2.0 * share);
+    let middle = f64::midpoint(from_y, y);
+    (
+        from_x + (x - from_x) * after,
+        from_y * rest.powi(3) + 3.0 * middle * share * rest + y * share.powi(3),
     )
 }
 
@@ -112,6 +165,8 @@ struct Layout {
     nodes: Vec<Place>,
     /// Points of every edge, from top to bottom.
     edges: Vec<Vec<(f64, f64)>>,
+    /// The middle of every edge's label, on its base line.
+    labels: Vec<(f64, f64)>,
     width: f64,
     height: f64,
 }
@@ -165,6 +220,7 @@ impl Layout {
         }
         let mut layout = Layout {
             nodes,
+            labels: label_places(&edges, drawing),
             edges,
             width: 0.0,
             height: (y - RANK_GAP).max(MARGIN) + MARGIN,
@@ -180,11 +236,13 @@ impl Layout {
             left = left.min(place.x - place.width / 2.0);
             right = right.max(place.x + place.width / 2.0);
         }
-        for (points, edge) in self.edges.iter().zip(&drawing.edges) {
-            for point in points {
-                left = left.min(point.0);
-                right = right.max(point.0 + LETTER * edge.role.chars().count() as f64);
-            }
+        for (x, _) in self.edges.iter().flatten() {
+            left = left.min(*x);
+            right = right.max(*x);
+        }
+        for ((x, _), edge) in self.labels.iter().zip(&drawing.edges) {
+            left = left.min(x - half_width(&edge.role));
+            right = right.max(x + half_width(&edge.role));
         }
         if self.nodes.is_empty() {
             (left, right) = (0.0, 0.0);
@@ -192,6 +250,7 @@ impl Layout {
         let by = (MARGIN - left).ceil();
         self.nodes.iter_mut().for_each(|place| place.x += by);
         let points = self.edges.iter_mut().flatten();
+        let points = points.chain(&mut self.labels);
         points.for_each(|point| point.0 += by);
         self.width = (right + by + MARGIN).ceil();
     }
@@ -261,7 +320,7 @@ fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::graph::drawing::diamond;
+    use crate::graph::drawing::{DrawnNode, Given, diamond};
 
     #[test]
     fn a_diamond_has_a_box_a_node_an_arrow_an_edge_and_a_description() {
@@ -297,6 +356,38 @@ mod tests {
         assert_eq!(through.1, layout.nodes[1].y);
         for place in &layout.nodes[1..3] {
             assert!((through.0 - place.x).abs() > place.width / 2.0);
+        }
+    }
+
+    #[test]
+    fn labels_of_lines_that_cross_stand_apart() {
+        let given = |name: &str, inputs: &[&str]| Given {
+            node: DrawnNode {
+                name: name.into(),
+                kind: "evaluate".into(),
+                derived: false,
+            },
+            inputs: inputs
+                .iter()
+                .map(|input| ("features".into(), input.to_string()))
+                .collect(),
+        };
+        let nodes = [
+            given("a", &[]),
+            given("b", &[]),
+            given("c", &["a", "b"]),
+            given("d", &["a", "b"]),
+        ];
+        let drawing = Drawing::new("demo", nodes.into()).expect("no cycle");
+        let layout = Layout::of(&drawing);
+        let labels = &layout.labels;
+        assert_eq!(labels.len(), 4);
+        for (index, (x, y)) in labels.iter().enumerate() {
+            for (other_x, other_y) in &labels[..index] {
+                let apart = (x - other_x).abs() > 2.0 * half_width("features")
+                    || (y - other_y).abs() >= ROLE_HEIGHT;
+                assert!(apart, "{labels:?}");
+            }
         }
     }
 

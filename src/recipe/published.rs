@@ -1,18 +1,63 @@
 //! The schema of recipes as they are written: before references are replaced.
 
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::document::schema;
 
 /// A string that holds a reference.
 const REFERENCE: &str = r"\$\{";
 
+/// Starts the names of definitions in which nothing is required.
+const PART: &str = "PartOf";
+
 /// [`schema`], and a string with a `${…}` wherever a number, a truth value or a word of a
-/// list belongs.
+/// list belongs. A recipe that extends others may state parts of tables: what it leaves out is
+/// theirs to state.
 pub fn published_schema() -> Value {
-    let mut published = schema();
-    take_references(&mut published);
+    let mut whole = schema();
+    take_references(&mut whole);
+    let mut published = whole.clone();
+    loosen(&mut published);
+    let definitions = [&mut published, &mut whole].map(|schema| schema["$defs"].take());
+    let [parts, wholes] = definitions.map(|all| match all {
+        Value::Object(all) => all,
+        _ => Map::new(),
+    });
+    let mut all = wholes;
+    all.extend(
+        parts
+            .into_iter()
+            .map(|(name, part)| (format!("{PART}{name}"), part)),
+    );
+    let complete = json!({ "properties": whole["properties"], "required": whole["required"] });
+    all.insert("CompleteRecipe".into(), complete);
+    published["$defs"] = Value::Object(all);
+    published["required"] = json!(["format"]);
+    published["if"] = json!({ "required": ["extends"] });
+    published["else"] = json!({ "$ref": "#/$defs/CompleteRecipe" });
     published
+}
+
+/// Requires nothing, and refers to definitions that require nothing.
+fn loosen(schema: &mut Value) {
+    match schema {
+        Value::Object(map) => {
+            map.values_mut().for_each(loosen);
+            map.remove("minProperties");
+            if map.get("required").is_some_and(Value::is_array) {
+                map.remove("required");
+            }
+            // Without what tells them apart several may fit.
+            if let Some(variants) = map.remove("oneOf") {
+                map.insert("anyOf".into(), variants);
+            }
+            if let Some(Value::String(target)) = map.get_mut("$ref") {
+                *target = target.replace("#/$defs/", &format!("#/$defs/{PART}"));
+            }
+        }
+        Value::Array(list) => list.iter_mut().for_each(loosen),
+        _ => {}
+    }
 }
 
 fn take_references(schema: &mut Value) {

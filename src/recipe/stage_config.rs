@@ -46,6 +46,17 @@ impl StageConfig {
             StageConfig::Command(_) => "command",
         }
     }
+
+    /// The seed that the recipe states for this stage alone.
+    pub fn seed(&self) -> Option<u64> {
+        match self {
+            StageConfig::Data(stage) => stage.seed,
+            StageConfig::Pretrain(stage) => stage.seed,
+            StageConfig::Finetune(stage) => stage.seed,
+            StageConfig::Command(stage) => stage.seed,
+            StageConfig::Import(_) | StageConfig::Freeze(_) | StageConfig::Evaluate(_) => None,
+        }
+    }
 }
 
 /// Trains the backbone by reconstruction.

@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::json::{as_json, backbone_fields, write_json};
 use super::model_artifact::ModelArtifact;
-use super::stage::{ExternalInput, Stage, StageContext, StageInput, StageOutput};
+use super::stage::{ExternalInput, RecipePlace, Stage, StageContext, StageInput, StageOutput};
 use crate::checkpoint::{self, ImportRules, TargetTensor};
 use crate::data::input_path::InputPath;
 use crate::error::Error;
@@ -136,6 +136,13 @@ impl Stage for ImportStage {
             "ignore": self.rules.ignore,
             "from": { "path": Value::Null, "sha256": sha256 },
         })
+    }
+
+    fn place_in_recipe(&self, field: &str) -> RecipePlace {
+        match field.starts_with("model.") {
+            true => RecipePlace::Top(field.into()),
+            false => RecipePlace::Stage(field.into()),
+        }
     }
 
     fn inputs(&self) -> Vec<StageInput> {

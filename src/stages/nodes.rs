@@ -24,6 +24,7 @@ use crate::train::config::{HeadSettings, PretrainSettings};
 pub fn nodes_of(recipe: &Recipe) -> Vec<Node> {
     let mut nodes = Vec::with_capacity(recipe.stages.len() + 1);
     for (name, stage) in &recipe.stages {
+        let states_seed = stage.seed().is_some();
         let stage: Box<dyn Stage> = match stage {
             StageConfig::Data(data) => Box::new(DataStage {
                 config: data.clone(),
@@ -40,6 +41,7 @@ pub fn nodes_of(recipe: &Recipe) -> Vec<Node> {
                 let features = features_node(name);
                 nodes.push(Node {
                     name: features.clone(),
+                    states_seed: false,
                     stage: Box::new(FeaturesStage {
                         model: stage.model.clone(),
                         data: stage.data.clone(),
@@ -52,6 +54,7 @@ pub fn nodes_of(recipe: &Recipe) -> Vec<Node> {
         };
         nodes.push(Node {
             name: name.clone(),
+            states_seed,
             stage,
         });
     }

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::data::{DATASET_ARTIFACTS, load_dataset};
 use super::json::{as_json, backbone_fields};
 use super::model_artifact::ModelArtifact;
-use super::stage::{Stage, StageContext, StageInput, StageOutput};
+use super::stage::{RecipePlace, Stage, StageContext, StageInput, StageOutput};
 use crate::error::Error;
 use crate::model::config::{ModelConfig, ModelMode};
 use crate::model::seqsetvae::parameter_specs;
@@ -52,6 +52,13 @@ impl Stage for PretrainStage {
 
     fn fields(&self) -> Value {
         json!({ "model": backbone_fields(&self.model), "settings": as_json(&self.settings) })
+    }
+
+    fn place_in_recipe(&self, field: &str) -> RecipePlace {
+        match field.strip_prefix("settings.") {
+            Some(setting) => RecipePlace::Stage(setting.into()),
+            None => RecipePlace::Top(field.into()),
+        }
     }
 
     fn seed(&self) -> Option<u64> {

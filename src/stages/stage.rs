@@ -21,6 +21,11 @@ pub trait Stage: Send + Sync {
     /// seed and no external paths: those enter the fingerprint as digests or by themselves.
     fn fields(&self) -> Value;
 
+    /// Where the setting at `field` of [`Stage::fields`] stands in the recipe.
+    fn place_in_recipe(&self, field: &str) -> RecipePlace {
+        RecipePlace::Stage(field.into())
+    }
+
     /// The seed, for stages that draw random numbers.
     fn seed(&self) -> Option<u64> {
         None
@@ -36,6 +41,15 @@ pub trait Stage: Send + Sync {
 
     /// Does the work, inside a rayon pool of `context.threads`: writes its artifacts into `context.work` and names them.
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error>;
+}
+
+/// Where a setting stands in the recipe, for people who look for it there.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum RecipePlace {
+    /// In the stage's own table, at this path.
+    Stage(String),
+    /// At this path from the top.
+    Top(String),
 }
 
 /// Artifacts of one stage that another reads.
@@ -131,7 +145,7 @@ pub trait Reporter: Send + Sync {
     fn progress(&self, progress: Progress);
     /// One line worth reading now (a warning, a count of dropped stays).
     fn note(&self, line: &str);
-    /// A line that a program of the stage printed.
+    /// One line that the stage's program printed: for those who watch, not kept.
     fn output(&self, line: &str);
 }
 

@@ -11,18 +11,21 @@ use super::action::Action;
 use super::audit::remove;
 use super::digest::Digest;
 use super::inventory::{Inventory, StoredAction, entries};
-use super::{Hold, Store, work};
+use super::{Hold, Store, run_folder, work};
 use crate::error::Error;
 
 /// What is to go besides that which no action refers to.
 #[derive(Clone, Debug, Default)]
 pub struct Collection {
-    /// Actions and work folders last used before this.
+    /// Actions and work folders last used before this, and runs that started before it.
     pub unused_since: Option<SystemTime>,
     /// The oldest actions, until the rest's blobs are no larger together.
     pub max_bytes: Option<u64>,
     /// Keys that stay whatever else is said. Without the two rules above, all others go.
     pub keep: Option<BTreeSet<String>>,
+    /// As many of the latest runs stay, whatever else is said. Without `unused_since`, all others
+    /// go.
+    pub keep_runs: Option<usize>,
 }
 
 /// What went, or would go.
@@ -41,7 +44,7 @@ pub struct Collected {
 /// One thing that went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Removed {
-    /// What it is: `action`, `blob`, `work`, `damaged`.
+    /// What it is: `action`, `blob`, `work`, `run`, `damaged`.
     pub what: &'static str,
     /// Where it was.
     pub path: PathBuf,
@@ -72,6 +75,7 @@ impl Store {
             }
             let doomed = doomed(&inventory, collection);
             remaining_bytes = self.list_results(&inventory, &doomed, &mut removed);
+            self.list_runs(collection, &mut removed)?;
             for entry in entries(&self.damaged_folder())? {
                 removed.push(Removed {
                     what: "damaged",
@@ -128,6 +132,35 @@ impl Store {
         remaining
     }
 
+    /// Runs that go, the oldest first. None is going on: whoever collects has the store alone.
+    fn list_runs(&self, collection: &Collection, removed: &mut Vec<Removed>) -> Result<(), Error> {
+        let latest_first = self.run_ids()?;
+        let older = latest_first.iter().skip(collection.keep_runs.unwrap_or(0));
+        for id in older.rev() {
+            let why = match collection.unused_since {
+                Some(since)
+                    if run_folder::started(id).is_some_and(|it| SystemTime::from(it) < since) =>
+                {
+                    "is older than that"
+                }
+                None if collection.keep_runs.is_some() => "is none of the latest",
+                _ => continue,
+            };
+            let path = self.runs_folder().join(id);
+            let files = entries(&path)?;
+            let sizes = files
+                .iter()
+                .filter_map(|file| Some(file.metadata().ok()?.len()));
+            removed.push(Removed {
+                what: "run",
+                bytes: sizes.sum(),
+                path,
+                why: why.into(),
+            });
+        }
+        Ok(())
+    }
+
     /// Returns what really went: a work folder may have found a holder meanwhile.
     fn remove_all(&self, listed: Vec<Removed>) -> Result<Vec<Removed>, Error> {
         let mut gone = Vec::with_capacity(listed.len());
@@ -141,6 +174,9 @@ impl Store {
                 if !discarded.map_err(|error| Error::file(&removed.path, error))? {
                     continue;
                 }
+            } else if removed.what == "run" {
+                fs::remove_dir_all(&removed.path)
+                    .map_err(|error| Error::file(&removed.path, error))?;
             } else {
                 remove(&removed.path)?;
                 if let Some(folder) = removed.path.parent().filter(|_| removed.what == "blob") {

@@ -3,7 +3,7 @@
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io;
 
-use super::Store;
+use super::{Store, unwritable};
 use crate::error::Error;
 
 /// Name of the lock in the store's root. It is never removed.
@@ -22,7 +22,7 @@ impl Store {
         self.lock_file()
             .and_then(|lock| lock.lock_shared().map(|()| lock))
             .map(|lock| Hold { _lock: Some(lock) })
-            .map_err(|error| Error::file(&self.root().join(LOCK), error))
+            .map_err(|error| unwritable(&self.root().join(LOCK), error))
     }
 
     /// Holds the store alone; none while a run is going on in it.
@@ -30,7 +30,7 @@ impl Store {
         if !self.root().is_dir() {
             return Ok(Some(Hold { _lock: None }));
         }
-        let refuse = |error| Error::file(&self.root().join(LOCK), error);
+        let refuse = |error| unwritable(&self.root().join(LOCK), error);
         let lock = self.lock_file().map_err(refuse)?;
         match lock.try_lock() {
             Ok(()) => Ok(Some(Hold { _lock: Some(lock) })),

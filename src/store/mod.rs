@@ -92,10 +92,15 @@ impl Store {
                 true => Ok(()),
                 false => format::write(&marker),
             })
-            .map_err(|error| Error::Usage {
-                message: format!("{}: cannot make the store: {error}", self.root.display()),
-                hint: Some("name a folder that can be written with --store".into()),
-            })
+            .map_err(|error| unwritable(&self.root, error))
+    }
+}
+
+/// A failure to write into the store before anything ran.
+fn unwritable(path: &Path, error: std::io::Error) -> Error {
+    Error::Usage {
+        message: format!("{}: the store cannot be written: {error}", path.display()),
+        hint: Some("name a folder that can be written with --store or PIPELINE_STORE".into()),
     }
 }
 

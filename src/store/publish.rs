@@ -5,7 +5,6 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use rayon::prelude::*;
 use serde_json::Value;
 
 use super::Store;
@@ -42,7 +41,7 @@ impl WorkFolder<'_> {
         let took_long = seconds >= SOON.as_secs_f64();
         let files = self.artifact_files(artifacts)?;
         let digested: Vec<Artifact> = files
-            .par_iter()
+            .iter()
             .map(|(name, path)| digest_durably(path).map_err(|error| lost(name, path, error)))
             .collect::<Result<_, _>>()?;
         let mut outputs = BTreeMap::new();

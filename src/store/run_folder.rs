@@ -10,7 +10,7 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::{Hold, Store, rows};
+use super::{Hold, Store, rows, unwritable};
 use crate::error::Error;
 
 /// So much of a long text is put together before it is written: more would only be memory that
@@ -36,13 +36,13 @@ impl Store {
         self.prepare()?;
         let hold = self.share()?;
         let runs = self.runs_folder();
-        let (id, started) = new_folder(&runs).map_err(|error| Error::file(&runs, error))?;
+        let (id, started) = new_folder(&runs).map_err(|error| unwritable(&runs, error))?;
         let path = runs.join(&id);
         let events = OpenOptions::new()
             .append(true)
             .create(true)
             .open(path.join("events.jsonl"))
-            .map_err(|error| Error::file(&path, error))?;
+            .map_err(|error| unwritable(&path, error))?;
         Ok(RunFolder {
             id,
             path,

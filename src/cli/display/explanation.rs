@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::Value;
 
 use super::super::style::{Style, Tone};
-use super::table::{Align, Cell, Table};
+use super::table::{Align, Cell, Table, shortened};
 use crate::exec::explain::{ExplainedDifference, Explanation};
 use crate::exec::record::PlannedStatus;
 
@@ -26,10 +26,11 @@ pub fn render(explanation: &Explanation, style: Style) -> String {
         None => "not known yet",
     };
     let mut text = format!(
-        "{} ({}): {}\nkey      {key}\n",
+        "{} ({}): {}\n{}\n",
         style.paint(Tone::Strong, &explanation.stage),
         explanation.kind,
         style.paint(tone, status),
+        fitting(&format!("key      {key}"), style),
     );
     if explanation.status == PlannedStatus::Cached {
         return text;
@@ -42,11 +43,18 @@ pub fn render(explanation: &Explanation, style: Style) -> String {
         Some(nearest) => {
             let created = nearest.created.as_ref();
             let created = created.map_or(String::new(), |created| format!(", {created}"));
-            text += &format!("nearest  {}{created}\n\n", nearest.key);
+            let line = format!("nearest  {}{created}", nearest.key);
+            text += &format!("{}\n\n", fitting(&line, style));
             text += &compared(explanation, style);
         }
     }
     text + &not_known(explanation)
+}
+
+/// A line that does not wrap: of a digest the beginning will do.
+fn fitting(line: &str, style: Style) -> String {
+    let columns = style.columns().unwrap_or(usize::MAX);
+    shortened(line, columns).into_owned()
 }
 
 fn compared(explanation: &Explanation, style: Style) -> String {
@@ -60,10 +68,13 @@ fn compared(explanation: &Explanation, style: Style) -> String {
         ("path", Align::Left),
         ("earlier", Align::Left),
         ("now", Align::Left),
-    ]);
+    ])
+    .yielding(&["earlier", "now"]);
     for difference in &explanation.differences {
+        let path = difference.recipe_path.as_ref();
+        let path = path.unwrap_or(&difference.path);
         table.push(vec![
-            difference.path.as_str().into(),
+            path.as_str().into(),
             Cell::new(shown(difference, &difference.earlier), Tone::Faint),
             shown(difference, &difference.now).into(),
         ]);
@@ -111,6 +122,9 @@ mod tests {
     fn explanation() -> Explanation {
         let difference = |path: &str, earlier: Value, now: Value| ExplainedDifference {
             path: path.into(),
+            recipe_path: path
+                .strip_prefix("fields.")
+                .map(|field| format!("stages.head.{field}")),
             earlier,
             now,
         };
@@ -151,13 +165,31 @@ key      not known yet
 nearest  0b83, 2026-01-02T03:04:05Z
 
 path                      earlier        now
-fields.optimizer.lr       0.0001         0.0003
+stages.head.optimizer.lr  0.0001         0.0003
 inputs.features.features  0123456789ab…  fedcba987654…
 seed                      none           7
 
 not known before frozen has run: inputs.model.audit, inputs.model.weights
 ";
         assert_eq!(render(&explanation(), Style::PLAIN), expected);
+    }
+
+    #[test]
+    fn on_a_narrow_terminal_no_line_wraps_and_paths_are_whole() {
+        let mut known = explanation();
+        known.key = Some("6c8627bbc72fcd1cb7a4f2302e50acff9d6c06d55aeb55483860fe5eb9aa21bf".into());
+        known.unknown.clear();
+        let expected = "\
+head (finetune): may run
+key      6c8627bbc72fcd1cb7a4f2302e50ac…
+nearest  0b83, 2026-01-02T03:04:05Z
+
+path                      now
+stages.head.optimizer.lr  0.0003
+inputs.features.features  fedcba987654…
+seed                      7
+";
+        assert_eq!(render(&known, Style::narrow(40)), expected);
     }
 
     #[test]

@@ -5,11 +5,13 @@ use std::io::Write;
 use std::time::{Duration, Instant};
 
 use super::super::style::{Style, Tone};
+use super::super::verbosity::Verbosity;
+use super::live::printable;
 use super::number;
 use super::pace::Pace;
 use super::run_summary::was_interrupted;
 use crate::exec::event::Event;
-use crate::exec::record::{RunStatus, StageRecord, StageStatus};
+use crate::exec::record::{OutputRecord, RunStatus, StageRecord, StageStatus};
 
 /// A stage's progress is told at most this often.
 const EVERY: Duration = Duration::from_secs(5);
@@ -18,16 +20,18 @@ const EVERY: Duration = Duration::from_secs(5);
 pub struct Lines<W> {
     sink: W,
     style: Style,
+    verbosity: Verbosity,
     /// By stage: when progress was last told, and how far it was.
     told: BTreeMap<String, Pace>,
 }
 
 impl<W: Write> Lines<W> {
     /// Lines into `sink`.
-    pub fn new(sink: W, style: Style) -> Self {
+    pub fn new(sink: W, style: Style, verbosity: Verbosity) -> Self {
         Lines {
             sink,
             style,
+            verbosity,
             told: BTreeMap::new(),
         }
     }
@@ -36,11 +40,11 @@ impl<W: Write> Lines<W> {
     pub fn show(&mut self, events: &[Event], now: Instant) {
         let mut text = String::new();
         for event in events {
-            let line = match event {
-                Event::StageProgress { .. } => self.progress(event, now),
-                _ => line(event, self.style),
+            let lines = match event {
+                Event::StageProgress { .. } => self.progress(event, now).into_iter().collect(),
+                _ => lines(event, self.style, self.verbosity),
             };
-            if let Some(line) = line {
+            for line in lines {
                 text += &line;
                 text.push('\n');
             }
@@ -74,8 +78,61 @@ impl<W: Write> Lines<W> {
     }
 }
 
-/// The line of an event; progress has none.
-pub fn line(event: &Event, style: Style) -> Option<String> {
+/// The lines of an event; progress has none.
+pub fn lines(event: &Event, style: Style, verbosity: Verbosity) -> Vec<String> {
+    let mut lines: Vec<String> = line(event, style).into_iter().collect();
+    if verbosity == Verbosity::Verbose {
+        lines.extend(details(event, style));
+    }
+    lines
+}
+
+/// What only those are told who ask for more.
+fn details(event: &Event, style: Style) -> Vec<String> {
+    match event {
+        Event::StageStarted {
+            name,
+            key,
+            reasons,
+            threads,
+            ..
+        } => {
+            let because = reasons
+                .iter()
+                .map(|reason| format!("{name}: why: {reason}"));
+            let with = [
+                format!("{name}: key {}", style.paint(Tone::Faint, key)),
+                format!("{name}: threads {threads}"),
+            ];
+            because.chain(with).collect()
+        }
+        Event::StageOutput { name, line } => vec![format!("{name}: | {}", printable(line))],
+        Event::StageFinished { record } => {
+            let cached = record.status == StageStatus::Cached;
+            let key = record.key.as_deref().filter(|_| cached);
+            result(&record.name, key, &record.outputs, style)
+        }
+        _ => vec![],
+    }
+}
+
+/// The key of a stage, and where its artifacts lie.
+pub fn result(
+    name: &str,
+    key: Option<&str>,
+    outputs: &BTreeMap<String, OutputRecord>,
+    style: Style,
+) -> Vec<String> {
+    let key = key.map(|key| format!("{name}: key {}", style.paint(Tone::Faint, key)));
+    let outputs = outputs.iter().map(|(artifact, output)| {
+        let path = output.path.display().to_string();
+        format!("{name}: {artifact} {}", style.paint(Tone::Faint, &path))
+    });
+    key.into_iter().chain(outputs).collect()
+}
+
+/// The line of an event, for all but the quiet.
+fn line(event: &Event, style: Style) -> Option<String> {
     let line = match event {
         Event::RunStarted {
             run,
@@ -86,7 +143,7 @@ pub fn line(event: &Event, style: Style) -> Option<String> {
         Event::StageWaiting { name, holder } => {
             format!("{name}: waiting for {holder}, which runs the same stage")
         }
-        Event::StageProgress { .. } => return None,
+        Event::StageProgress { .. } | Event::StageOutput { .. } => return None,
         Event::StageNote { name, line } => {
             format!("{name}: {} {line}", style.paint(Tone::Notice, "note:"))
         }
@@ -157,8 +214,12 @@ mod tests {
     }
 
     fn lines(events: &[(Event, u64)]) -> String {
+        said(events, Verbosity::Normal)
+    }
+
+    fn said(events: &[(Event, u64)], verbosity: Verbosity) -> String {
         let start = Instant::now();
-        let mut lines = Lines::new(vec![], Style::PLAIN);
+        let mut lines = Lines::new(vec![], Style::PLAIN, verbosity);
         for (event, seconds) in events {
             lines.show(
                 std::slice::from_ref(event),
@@ -202,6 +263,12 @@ pretrain: 100/100 stays · 5.0 stays/s · epoch 1/2
                 name: "pretrain".into(),
                 kind: "pretrain".into(),
                 key: "ab".into(),
+                reasons: vec!["never run".into()],
+                threads: 2,
+            },
+            Event::StageOutput {
+                name: "pretrain".into(),
+                line: "told only to those who ask".into(),
             },
             Event::StageNote {
                 name: "pretrain".into(),
@@ -229,5 +296,52 @@ pretrain: skipped: needs events, which failed
 failed after 13.0 s
 ";
         assert_eq!(lines(&events.map(|event| (event, 0))), expected);
+    }
+
+    #[test]
+    fn the_verbose_are_told_reasons_keys_threads_outputs_and_paths() {
+        let output = OutputRecord {
+            digest: "cd34".into(),
+            bytes: 3,
+            path: ".pipeline/blobs/v1/cd/cd34".into(),
+        };
+        let ended = |status| {
+            let mut event = finished(status, None);
+            if let Event::StageFinished { record } = &mut event {
+                record.key = Some("ab12".into());
+                record.outputs.insert("history".into(), output.clone());
+            }
+            event
+        };
+        let events = [
+            Event::StageStarted {
+                name: "pretrain".into(),
+                kind: "pretrain".into(),
+                key: "ab12".into(),
+                reasons: vec!["seed 1 → 2".into(), "code version 1 → 2".into()],
+                threads: 2,
+            },
+            Event::StageOutput {
+                name: "pretrain".into(),
+                line: "\x1b[1mhello\x1b[0m".into(),
+            },
+            ended(StageStatus::Executed),
+            ended(StageStatus::Cached),
+        ];
+        let expected = "\
+pretrain: started
+pretrain: why: seed 1 → 2
+pretrain: why: code version 1 → 2
+pretrain: key ab12
+pretrain: threads 2
+pretrain: | hello
+pretrain: executed in 12.3 s
+pretrain: history .pipeline/blobs/v1/cd/cd34
+pretrain: cached
+pretrain: key ab12
+pretrain: history .pipeline/blobs/v1/cd/cd34
+";
+        let events = events.map(|event| (event, 0));
+        assert_eq!(said(&events, Verbosity::Verbose), expected);
     }
 }

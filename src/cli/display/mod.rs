@@ -3,7 +3,8 @@
 pub mod artifact_table;
 mod bars;
 pub mod explanation;
-mod lines;
+pub mod lines;
+mod live;
 pub mod number;
 mod pace;
 pub mod plan_table;

@@ -23,6 +23,14 @@ pub fn metric(value: &Value) -> Option<String> {
     }
 }
 
+/// A wall time that goes on.
+pub fn elapsed(seconds: u64) -> String {
+    match seconds < 60 {
+        true => format!("{seconds} s"),
+        false => duration(seconds as f64),
+    }
+}
+
 /// A wall time.
 pub fn duration(seconds: f64) -> String {
     // Rounded first, so that 59.96 s is a minute and not "60.0 s".

@@ -11,7 +11,8 @@ pub fn render(plan: &PlanRecord, style: Style) -> String {
         ("kind", Align::Left),
         ("plan", Align::Left),
         ("why", Align::Left),
-    ]);
+    ])
+    .yielding(&["kind", "why"]);
     for stage in &plan.stages {
         let mut reasons = stage.reasons.iter();
         let first = reasons.next().map_or("", String::as_str);

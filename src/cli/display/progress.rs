@@ -1,15 +1,17 @@
 //! A run while it runs, on standard error.
 
-use std::io::{IsTerminal, Stderr};
+use std::io::Stderr;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
-use super::super::style::{self, Style};
+use super::super::style::Style;
+use super::super::terminal;
+use super::super::verbosity::Verbosity;
 use super::bars::Bars;
 use super::lines::Lines;
 use crate::exec::event::Event;
 
-/// Bars on a terminal, plain lines elsewhere.
+/// Live lines on a terminal, plain ones elsewhere.
 pub struct Progress {
     display: Mutex<Display>,
 }
@@ -17,15 +19,17 @@ pub struct Progress {
 enum Display {
     Bars(Bars),
     Lines(Lines<Stderr>),
+    Nothing,
 }
 
 impl Progress {
-    /// What standard error can show.
-    pub fn stderr() -> Self {
-        let style = Style::stderr();
-        let display = match std::io::stderr().is_terminal() && !style::terminal_is_dumb() {
-            true => Display::Bars(Bars::new(style)),
-            false => Display::Lines(Lines::new(std::io::stderr(), style)),
+    /// What standard error can show and is wanted.
+    pub fn stderr(verbosity: Verbosity) -> Self {
+        let (stream, style) = (std::io::stderr(), Style::stderr());
+        let display = match verbosity {
+            Verbosity::Quiet => Display::Nothing,
+            _ if terminal::takes_bars(&stream) => Display::Bars(Bars::new(style, verbosity)),
+            _ => Display::Lines(Lines::new(stream, style, verbosity)),
         };
         Progress {
             display: Mutex::new(display),
@@ -39,6 +43,7 @@ impl Progress {
         match &mut *display {
             Display::Bars(bars) => events.iter().for_each(|event| bars.show(event)),
             Display::Lines(lines) => lines.show(events, Instant::now()),
+            Display::Nothing => {}
         }
     }
 }

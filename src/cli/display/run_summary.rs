@@ -80,7 +80,8 @@ fn stages(run: &RunRecord, style: Style) -> Option<String> {
         ("status", Align::Left),
         ("seconds", Align::Right),
         ("metrics", Align::Left),
-    ]);
+    ])
+    .yielding(&["metrics", "seconds", "kind"]);
     for stage in &run.stages {
         let seconds = match stage.status {
             StageStatus::Skipped => String::new(),
@@ -126,7 +127,8 @@ fn metrics(stage: &StageRecord) -> String {
 fn evaluations(run: &RunRecord, style: Style) -> Option<String> {
     let mut heading = vec![("evaluation", Align::Left)];
     heading.extend(EVALUATION.map(|(_, title)| (title, Align::Right)));
-    let mut table = Table::new(&heading);
+    let mut table =
+        Table::new(&heading).yielding(&["n", "positives", "Brier", "average precision"]);
     let has_result = |stage: &&StageRecord| {
         stage.kind == "evaluate"
             && matches!(stage.status, StageStatus::Executed | StageStatus::Cached)

@@ -17,7 +17,8 @@ pub fn render(runs: &[PastRun], style: Style) -> String {
         ("cached", Align::Right),
         ("failed", Align::Right),
         ("skipped", Align::Right),
-    ]);
+    ])
+    .yielding(&["skipped", "failed", "cached", "executed", "time", "recipe"]);
     for run in runs {
         table.push(vec![
             run.run.as_str().into(),
@@ -41,7 +42,8 @@ pub fn stages(stages: &[StageRecord], style: Style) -> String {
         ("status", Align::Left),
         ("time", Align::Right),
         ("key", Align::Left),
-    ]);
+    ])
+    .yielding(&["key", "time", "kind"]);
     for stage in stages {
         let (text, tone) = match stage.status {
             StageStatus::Executed => ("executed", Tone::Good),

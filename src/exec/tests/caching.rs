@@ -171,7 +171,10 @@ fn results_are_the_same_for_any_number_of_jobs_and_threads_are_never_overdrawn()
 #[test]
 fn a_run_leaves_its_plan_its_events_and_its_summary() {
     let lab = Lab::new();
-    let record = lab.run(&[lab.node("a", 1, &[])]);
+    let record = lab.run(&[lab.working("a", 1, &[], |context, text| {
+        context.reporter.output("not kept");
+        Ok(text)
+    })]);
     let folder = lab.store.runs_folder().join(&record.run);
     let plan = fs::read_to_string(folder.join("plan.json")).unwrap();
     assert!(plan.contains("never run"));
@@ -191,7 +194,11 @@ fn a_run_leaves_its_plan_its_events_and_its_summary() {
             "run-finished"
         ]
     );
-    assert_eq!(lab.events.lock().unwrap().len(), names.len());
+    let told = lab.events.lock().unwrap();
+    let output =
+        |event: &&Event| matches!(event, Event::StageOutput { line, .. } if line == "not kept");
+    assert_eq!(told.iter().filter(output).count(), 1);
+    assert_eq!(told.len(), names.len() + 1);
     let summary = fs::read(folder.join("summary.json")).unwrap();
     let summary: RunSummary = serde_json::from_slice(&summary).unwrap();
     assert_eq!((summary.exit_code, summary.record.run), (0, record.run));

@@ -131,6 +131,7 @@ fn an_artifact_that_was_not_written_is_named() {
     let lab = Lab::new();
     let node = Node {
         name: "data".into(),
+        states_seed: false,
         stage: Box::new(Empty),
     };
     let outcome = lab.try_run(&[node], &RunOptions::default()).unwrap();

@@ -123,6 +123,7 @@ impl Lab {
     ) -> Node {
         Node {
             name: name.into(),
+            states_seed: false,
             stage: Box::new(Fake {
                 name: name.into(),
                 setting: setting.into(),

@@ -36,7 +36,7 @@ fn a_plan_tells_what_is_known_and_executes_nothing() {
     assert_eq!(
         planned(&lab, &nodes(0.2), &options),
         [
-            (Run, why(&["field `setting` changed: 0.1 → 0.2"])),
+            (Run, why(&["field `stages.a.setting` changed: 0.1 → 0.2"])),
             (MayRun, why(&["depends on the output of a"]))
         ]
     );
@@ -68,7 +68,10 @@ fn changed_contents_a_refresh_and_a_lost_artifact_are_reasons() {
     );
     lab.file("in.csv", "2");
     let now = planned(&lab, &nodes, &RunOptions::default());
-    let changed = format!("content of input `source.0` changed ({})", path.display());
+    let changed = format!(
+        "content of input `stages.a.source.0` changed ({})",
+        path.display()
+    );
     assert_eq!(now[0].1, why(&[&changed]));
 }
 
@@ -89,12 +92,15 @@ fn a_refresh_does_not_hide_what_changed_and_neither_does_an_unknown_input() {
     assert_eq!(
         planned(&lab, &nodes(10, 20), &refresh),
         [
-            (Run, why(&["refreshed", "field `setting` changed: 1 → 10"])),
+            (
+                Run,
+                why(&["refreshed", "field `stages.a.setting` changed: 1 → 10"])
+            ),
             (
                 MayRun,
                 why(&[
                     "depends on the output of a",
-                    "field `setting.n` changed: 2 → 20"
+                    "field `stages.b.setting.n` changed: 2 → 20"
                 ])
             )
         ]

@@ -1,0 +1,182 @@
+//! The transcripts in the README are what the program writes.
+//!
+//! Every ```` ```toml ```` block that begins with `# NAME.toml` is written as that file into a fresh
+//! folder that has `recipes/`; every ```` ```console ```` block is run there, in order, one store
+//! for all. Only what differs from machine to machine and from run to run is not compared: digests
+//! and times of day. Blanks at the ends of lines are left out. The blocks are written anew with
+//! `UPDATE_README=1 cargo test --release --test main readme`.
+
+use crate::document::repository;
+use crate::harness::Test;
+
+/// A fenced block: its language, and the lines within.
+struct Block<'a> {
+    language: &'a str,
+    lines: Vec<&'a str>,
+}
+
+/// A piece of the README.
+enum Part<'a> {
+    Text(&'a str),
+    Block(Block<'a>),
+}
+
+fn parts(readme: &str) -> Vec<Part<'_>> {
+    let mut parts = vec![];
+    let mut open: Option<Block> = None;
+    for line in readme.lines() {
+        match (open.take(), line.strip_prefix("```")) {
+            (None, Some(language)) => {
+                let lines = vec![];
+                open = Some(Block { language, lines });
+            }
+            (None, None) => parts.push(Part::Text(line)),
+            (Some(block), Some(_)) => parts.push(Part::Block(block)),
+            (Some(mut block), None) => {
+                block.lines.push(line);
+                open = Some(block);
+            }
+        }
+    }
+    assert!(open.is_none(), "a block of the README has no end");
+    parts
+}
+
+/// A folder with the shipped recipes.
+fn folder() -> Test {
+    let mut test = Test::new();
+    let recipes = std::fs::read_dir(repository("recipes")).expect("recipes are shipped");
+    for recipe in recipes {
+        let path = recipe.expect("an entry").path();
+        let name = path.file_name().expect("a name").to_string_lossy();
+        let name = format!("recipes/{name}");
+        test = test.file(&name, std::fs::read(&path).expect("a recipe"));
+    }
+    test
+}
+
+/// What the program writes for the commands of a block, each after its `$`.
+fn transcript(test: &mut Test, block: &Block) -> String {
+    let mut text = String::new();
+    for line in &block.lines {
+        let Some(command) = line.strip_prefix("$ ") else {
+            continue;
+        };
+        let (words, is_shown) = match command.strip_suffix(" > /dev/null") {
+            Some(words) => (words, false),
+            None => (command, true),
+        };
+        let mut words = words.split(' ');
+        assert_eq!(words.next(), Some("pipeline"), "{command}");
+        let mut outcome = test.run_with(words);
+        if !is_shown {
+            outcome = outcome.success();
+            outcome.stdout.clear();
+        }
+        // In which order a terminal shows two streams is not known.
+        let one = outcome.stdout.is_empty() || outcome.stderr.is_empty();
+        assert!(one, "{command} writes to both streams{outcome}");
+        let lines = [command, &outcome.stdout, &outcome.stderr];
+        let lines = lines.iter().flat_map(|text| text.lines());
+        let lines: String = lines.map(|line| format!("{}\n", line.trim_end())).collect();
+        text += &format!("$ {lines}");
+    }
+    text
+}
+
+/// Stands in for what varies, word by word.
+fn comparable(text: &str) -> String {
+    let lines = text.lines().map(|line| {
+        let words = line.split(' ').map(|word| match word {
+            _ if is_digest(word) => "DIGEST",
+            _ if is_time(word) => "TIME",
+            _ => word,
+        });
+        words.collect::<Vec<_>>().join(" ") + "\n"
+    });
+    lines.collect()
+}
+
+/// A digest, the beginning of one, or a path that ends in one.
+fn is_digest(word: &str) -> bool {
+    let name = word.rsplit('/').next().unwrap_or_default();
+    let name = name.trim_end_matches(['…', ',']);
+    name.len() >= 12 && name.chars().all(|letter| letter.is_ascii_hexdigit())
+}
+
+fn is_time(word: &str) -> bool {
+    let digits = word.chars().filter(char::is_ascii_digit).count();
+    word.ends_with('Z') && digits == 14
+}
+
+#[test]
+fn the_transcripts_are_what_the_program_writes() {
+    let path = repository("README.md");
+    let readme = std::fs::read_to_string(&path).expect("a README");
+    let mut test = folder();
+    let mut written = String::new();
+    let mut commands = 0;
+    for part in parts(&readme) {
+        let block = match part {
+            Part::Text(line) => {
+                written += &format!("{line}\n");
+                continue;
+            }
+            Part::Block(block) => block,
+        };
+        let before: String = block.lines.iter().map(|line| format!("{line}\n")).collect();
+        let first = block.lines.first().copied().unwrap_or_default();
+        if let Some(name) = first
+            .strip_prefix("# ")
+            .filter(|_| block.language == "toml")
+        {
+            test = test.file(name, &before);
+        }
+        let mut lines = before.clone();
+        if block.language == "console" {
+            let now = transcript(&mut test, &block);
+            commands += now.lines().filter(|line| line.starts_with("$ ")).count();
+            if comparable(&now) != comparable(&before) {
+                lines = now;
+            }
+        }
+        written += &format!("```{}\n{lines}```\n", block.language);
+    }
+    assert!(commands >= 5, "{commands} commands");
+    if written == readme {
+        return;
+    }
+    if std::env::var_os("UPDATE_README").is_some_and(|value| value == "1") {
+        std::fs::write(&path, written).expect("the README can be written");
+        return;
+    }
+    let shown = |text: &str| text.lines().map(str::to_string).collect::<Vec<_>>();
+    let (before, now) = (shown(&readme), shown(&written));
+    let differs = before
+        .iter()
+        .zip(&now)
+        .position(|(before, now)| before != now);
+    let line = differs.unwrap_or(before.len().min(now.len()));
+    panic!(
+        "README.md:{}: a transcript is not what the program writes:\n- {}\n+ {}\n\
+         write it anew with UPDATE_README=1 cargo test --release --test main readme",
+        line + 1,
+        before.get(line).map_or("", String::as_str),
+        now.get(line).map_or("", String::as_str),
+    );
+}
+
+#[test]
+fn only_what_varies_is_left_out_of_the_comparison() {
+    let line = "nearest  1c6a515f70188182, 2026-01-02T03:04:05Z 0.8123 train.stays 7";
+    let expected = "nearest  DIGEST TIME 0.8123 train.stays 7\n";
+    assert_eq!(comparable(line), expected);
+    assert_eq!(
+        comparable("stages.pretrain.epochs 1 2"),
+        "stages.pretrain.epochs 1 2\n"
+    );
+    assert_eq!(
+        comparable(".pipeline/blobs/v1/ab/ab12cd34ef56ab12"),
+        "DIGEST\n"
+    );
+}
