@@ -185,6 +185,8 @@ fn finished(record: &StageRecord, style: Style) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn progress(done: u64) -> Event {
@@ -308,6 +310,7 @@ failed after 13.0 s
         let ended = |status| {
             let mut event = finished(status, None);
             if let Event::StageFinished { record } = &mut event {
+                let record = Arc::make_mut(record);
                 record.key = Some("ab12".into());
                 record.outputs.insert("history".into(), output.clone());
             }
