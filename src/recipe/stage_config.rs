@@ -18,7 +18,7 @@ use crate::train::config::{AdamW, EarlyStopping, Loss, SelectionMetric};
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum StageConfig {
     /// Reads clinical time series into `events`, `stays` and `variables`.
-    Data(DataConfig),
+    Data(Box<DataConfig>),
     /// Trains the backbone by reconstruction.
     Pretrain(PretrainStage),
     /// Loads weights under a strict audit.

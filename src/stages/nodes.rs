@@ -27,7 +27,7 @@ pub fn nodes_of(recipe: &Recipe) -> Vec<Node> {
         let states_seed = stage.seed().is_some();
         let stage: Box<dyn Stage> = match stage {
             StageConfig::Data(data) => Box::new(DataStage {
-                config: data.clone(),
+                config: (**data).clone(),
                 seed: data.seed.unwrap_or(recipe.seed),
             }),
             StageConfig::Pretrain(stage) => Box::new(pretrain(recipe, stage)),
