@@ -227,6 +227,8 @@ const NOT_CHANGED: &[&str] = &[
     "stages.events.source.format",
     "stages.pretrain.kind",
     "stages.pretrain.data",
+    // How often it is written down what to go on from; the result is the same.
+    "stages.pretrain.checkpoint_seconds",
     "stages.weights.kind",
     "stages.weights.from",
     "stages.weights.into",

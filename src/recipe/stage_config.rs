@@ -105,9 +105,16 @@ pub struct PretrainStage {
     #[serde(default = "PretrainStage::default_dropout")]
     #[schemars(range(min = 0.0, max = 0.9))]
     pub dropout: f64,
+    /// Time between two states that a killed run can go on from, to the same bits. No part of the fingerprint.
+    #[serde(default = "PretrainStage::default_checkpoint_seconds")]
+    #[schemars(range(min = 0.0, max = 1e9))]
+    pub checkpoint_seconds: f64,
 }
 
 impl PretrainStage {
+    fn default_checkpoint_seconds() -> f64 {
+        60.0
+    }
     fn default_batch_size() -> usize {
         8
     }

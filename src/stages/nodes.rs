@@ -82,6 +82,7 @@ fn pretrain(recipe: &Recipe, stage: &config::PretrainStage) -> PretrainStage {
         seed: stage.seed.unwrap_or(recipe.seed),
         data: stage.data.clone(),
         init: stage.init.clone(),
+        checkpoint_interval: Duration::from_secs_f64(stage.checkpoint_seconds),
     }
 }
 
