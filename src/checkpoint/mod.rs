@@ -7,22 +7,19 @@
 //! declared, and otherwise names every offender at once. This room knows no model and no recipe.
 
 mod bytes;
-mod dtype;
 mod file;
 mod float_tensor;
 mod import;
 mod inspect;
 mod pattern;
-mod pickle;
-mod refusal;
 mod safetensors_file;
 mod source_tensor;
 mod statistics;
 mod torch;
 mod writer;
 
-pub use dtype::Dtype;
-pub use file::{Checkpoint, Container, read};
+pub use crate::dtype::Dtype;
+pub use file::{Checkpoint, Container, container, read};
 pub use float_tensor::{FloatTensor, tensor_digest};
 pub use import::{
     Audit, Counts, Flag, Ignored, Import, ImportRules, Loaded, New, Renamed, TargetTensor, import,
@@ -31,7 +28,7 @@ pub use inspect::{Summary, TensorSummary, summarise};
 pub use pattern::Pattern;
 pub use source_tensor::{Conversion, SourceTensor};
 pub use statistics::Statistics;
-pub use writer::{read_metadata, write_safetensors};
+pub use writer::{read_metadata, safetensors_bytes, write_safetensors};
 
 #[cfg(test)]
 mod fixtures;

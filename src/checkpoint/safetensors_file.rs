@@ -9,8 +9,8 @@ use serde::{Deserialize, Deserializer};
 use super::Dtype;
 use super::bytes::TensorBytes;
 use super::file::Contents;
-use super::refusal::Refusal;
 use super::source_tensor::SourceTensor;
+use crate::refusal::Refusal;
 
 /// Reads the bytes of a safetensors file.
 pub(super) fn read(bytes: Vec<u8>) -> Result<Contents, Refusal> {
