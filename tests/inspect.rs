@@ -118,7 +118,22 @@ fn odd_numbers_are_shown_and_never_fail() {
 fn people_read_a_table_and_the_sums() {
     let mut test = Test::new().file("odd.safetensors", odd());
     let expected = "\
-TABLE
+tensor    shape   dtype     mean     std         min        max  flags
+all_nan   [2]     F32                                            not finite
+empty     [0, 3]  F32                                            empty
+half      [2]     F16    -0.5000  1.5000     -2.0000     1.0000
+huge      [2]     F64          0          -1.798e308  1.798e308
+infinite  [3]     F32     2.0000  1.0000      1.0000     3.0000  not finite
+mask      [4]     BOOL    0.7500  0.4330           0     1.0000
+ones      [2, 2]  F32     1.0000       0      1.0000     1.0000  constant
+scalar    []      F32     0.5000       0      0.5000     0.5000
+steps     []      I64    -7.0000       0     -7.0000    -7.0000
+zeros     [2]     F32          0       0           0          0  all zero
+
+file        odd.safetensors
+container   safetensors
+tensors     10, 21 numbers, 80 B
+not finite  all_nan, infinite
 ";
     test.run_with(["inspect", "odd.safetensors"])
         .success()
@@ -141,10 +156,10 @@ fn a_lightning_checkpoint_says_where_its_tensors_were_and_which_were_never_train
     let outcome = Test::new().args(["inspect", &lightning()]).run().success();
     outcome
         .stdout_has(
-            "trained    173 of 259, by the state of the source's optimizer; not alibi_slope, ",
+            "trained     173 of 259, by the state of the source's optimizer; not alibi_slope, ",
         )
         .stdout_has(" and 82 more\n")
-        .stdout_has("container  PyTorch zip\n")
+        .stdout_has("container   PyTorch zip\n")
         .stdout_has("tensors were found in `state_dict`")
         .stdout_has("never trained");
 }
@@ -289,7 +304,8 @@ fn a_recipe_without_imports_tries_both_models_and_one_that_fits_is_enough() {
     let run = ["run", &pretrain, "weights", "--format", "json"];
     let run = test.run_with(run).success().json();
     std::fs::copy(artifact(&run, "weights", "weights"), &file).expect("a copy");
-    let outcome = rehearsed(&file.display().to_string(), recipe, &[]).success();
+    let outcome = rehearsed(&file.display().to_string(), recipe, &[]);
+    let outcome = outcome.success().stderr_is("");
     let document = outcome.json();
     let of = |index: usize, name: &str| document["imports"][index].get(name).cloned();
     assert_eq!(

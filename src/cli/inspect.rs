@@ -121,13 +121,13 @@ pub fn execute(arguments: &InspectArguments) -> Result<ExitCode, Error> {
         Format::Json => stdout::print_json(&record)?,
         Format::Human => stdout::print(&inspection::render(&record, Style::stdout()))?,
     }
+    if fits(record.imports.as_deref().unwrap_or_default()) {
+        return Ok(ExitCode::SUCCESS);
+    }
     for error in errors.iter().flatten() {
         diagnostic::eprint(error, Style::stderr());
     }
-    Ok(match fits(record.imports.as_deref().unwrap_or_default()) {
-        true => ExitCode::SUCCESS,
-        false => ExitCode::from(REFUSED),
-    })
+    Ok(ExitCode::from(REFUSED))
 }
 
 /// The exit code of a weight import that failed its audit.

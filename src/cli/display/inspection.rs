@@ -20,7 +20,7 @@ pub fn render(record: &InspectRecord, style: Style) -> String {
         let _ = writeln!(
             text,
             "{}  {value}",
-            style.paint(Tone::Strong, &format!("{name:<9}"))
+            style.paint(Tone::Strong, &format!("{name:<10}"))
         );
     }
     let imports = record.imports.as_deref().unwrap_or_default();
