@@ -212,6 +212,34 @@ fn every_file_of_the_zoo_is_shown_or_refused_with_a_reason() {
 }
 
 #[test]
+fn shards_are_shown_by_their_index() {
+    let index = r#"{"weight_map": {"ones": "odd.safetensors", "other": "gone.safetensors"}}"#;
+    let whole = odd_index();
+    let mut test = Test::new()
+        .file("odd.safetensors", odd())
+        .file("whole.index.json", whole)
+        .file("torn.index.json", index);
+    let json = ["--format", "json"];
+    let inspect = ["inspect", "whole.index.json"];
+    let document = test.run_with(inspect.into_iter().chain(json));
+    let document = document.success().json();
+    assert_eq!(document["tensors"].as_array().map(Vec::len), Some(10));
+    let inspect = ["inspect", "torn.index.json"];
+    let outcome = test.run_with(inspect.into_iter().chain(json)).failure(4);
+    assert_eq!(outcome.json()["container"], "safetensors");
+    outcome.stderr_has("shard gone.safetensors");
+}
+
+/// An index of [`odd`] alone.
+fn odd_index() -> String {
+    let names = [
+        "all_nan", "empty", "half", "huge", "infinite", "mask", "ones", "scalar", "steps", "zeros",
+    ];
+    let map = names.map(|name| (name.to_string(), json!("odd.safetensors")));
+    json!({ "weight_map": serde_json::Map::from_iter(map) }).to_string()
+}
+
+#[test]
 fn a_file_that_is_not_there_is_a_mistake_on_the_command_line() {
     as_json("nowhere.ckpt")
         .failure(2)

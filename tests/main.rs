@@ -20,6 +20,8 @@ mod inspect;
 mod lock;
 mod main_job;
 mod manual;
+mod many_recipe;
+mod many_stages;
 mod outputs;
 mod physionet2012;
 mod physionet_layout;

@@ -99,7 +99,7 @@ fn only_a_recipe_that_extends_others_may_leave_out_what_is_required() {
     // Where there is no validator, nothing is found.
     for name in ["part.toml", "slip.toml"] {
         let errors = errors(name);
-        assert!(errors.is_empty() == !has_validator(), "{name}: {errors}");
+        assert_eq!(errors.is_empty(), !has_validator(), "{name}: {errors}");
     }
 }
 

@@ -8,7 +8,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::source_tensor::SourceTensor;
-use super::{safetensors_file, torch};
+use super::{safetensors_file, sharded, torch};
 use crate::error::Error;
 use crate::refusal::Refusal;
 
@@ -68,16 +68,20 @@ pub(super) struct Contents {
 }
 
 /// Reads a checkpoint: safetensors or PyTorch, told apart by their first bytes, not by the
-/// file's name. Runs nothing that is in it. A file that is damaged, asks for something
-/// forbidden or leaves open which tensors are meant is refused ([`Error::Audit`]).
+/// file's name; or safetensors shards by their `….index.json`. Runs nothing that is in it. A file
+/// that is damaged, asks for something forbidden or leaves open which tensors are meant is refused
+/// ([`Error::Audit`]).
 pub fn read(path: &Path) -> Result<Checkpoint, Error> {
     let mut file = File::open(path).map_err(|error| Error::file(path, error))?;
     let metadata = file.metadata().map_err(|error| Error::file(path, error))?;
     if !metadata.is_file() {
         return Err(Error::file(path, "is no file"));
     }
-    let (container, contents) =
-        contents(&mut file, metadata.len()).map_err(|refusal| refusal.into_error(path))?;
+    let read = match sharded::is_index(path) {
+        true => sharded::read(path).map(|contents| (Container::Safetensors, contents)),
+        false => contents(&mut file, metadata.len()),
+    };
+    let (container, contents) = read.map_err(|refusal| refusal.into_error(path))?;
     Ok(Checkpoint {
         path: path.to_path_buf(),
         container,
@@ -87,9 +91,12 @@ pub fn read(path: &Path) -> Result<Checkpoint, Error> {
     })
 }
 
-/// The format of a file, by its first bytes; `None` if it is no checkpoint or cannot be read.
+/// The format that [`read`] takes a file for; `None` if it is no checkpoint or cannot be read.
 /// What has a format may still be refused by [`read`].
 pub fn container(path: &Path) -> Option<Container> {
+    if sharded::is_index(path) {
+        return Some(Container::Safetensors);
+    }
     let mut file = File::open(path).ok()?;
     let length = file.metadata().ok()?.len();
     container_of(&start(&mut file).ok()?, length)

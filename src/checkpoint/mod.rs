@@ -13,19 +13,23 @@ mod import;
 mod inspect;
 mod pattern;
 mod safetensors_file;
+mod sharded;
 mod source_tensor;
 mod statistics;
 mod torch;
+mod unique_map;
 mod writer;
 
 pub use crate::dtype::Dtype;
 pub use file::{Checkpoint, Container, container, read};
 pub use float_tensor::{FloatTensor, tensor_digest};
 pub use import::{
-    Audit, Counts, Flag, Ignored, Import, ImportRules, Loaded, New, Renamed, TargetTensor, import,
+    Audit, Counts, Flag, Ignored, Import, ImportRules, Loaded, New, RenameRule, Renamed,
+    TargetTensor, import,
 };
 pub use inspect::{Summary, TensorSummary, summarise};
 pub use pattern::Pattern;
+pub use sharded::files_of;
 pub use source_tensor::{Conversion, SourceTensor};
 pub use statistics::Statistics;
 pub use writer::{read_metadata, safetensors_bytes, write_safetensors};

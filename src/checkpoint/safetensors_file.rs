@@ -1,15 +1,15 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 
 use safetensors::{Dtype as FileDtype, SafeTensors};
-use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::de::IgnoredAny;
 
 use super::Dtype;
 use super::bytes::TensorBytes;
 use super::file::Contents;
 use super::source_tensor::SourceTensor;
+use super::unique_map::UniqueMap;
 use crate::refusal::Refusal;
 
 /// Reads the bytes of a safetensors file.
@@ -19,7 +19,8 @@ pub(super) fn read(bytes: Vec<u8>) -> Result<Contents, Refusal> {
         SafeTensors::read_metadata(&bytes).map_err(|error| damaged(&error))?;
     let start = header_length + 8;
     // The crate keeps the last of two tensors with one name.
-    serde_json::from_slice::<UniqueKeys>(&bytes[8..start]).map_err(|error| damaged(&error))?;
+    serde_json::from_slice::<UniqueMap<IgnoredAny>>(&bytes[8..start])
+        .map_err(|error| damaged(&error))?;
 
     let bytes = Arc::new(bytes);
     let mut tensors = BTreeMap::new();
@@ -63,31 +64,6 @@ fn dtype(dtype: FileDtype) -> Option<Dtype> {
         FileDtype::BOOL => Dtype::Bool,
         _ => return None,
     })
-}
-
-/// A JSON object in which no key stands twice.
-struct UniqueKeys;
-
-impl<'de> Deserialize<'de> for UniqueKeys {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Keys;
-        impl<'de> Visitor<'de> for Keys {
-            type Value = UniqueKeys;
-            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<UniqueKeys, A::Error> {
-                let mut seen = BTreeSet::new();
-                while let Some((key, _)) = map.next_entry::<String, IgnoredAny>()? {
-                    if let Some(twice) = seen.replace(key) {
-                        return Err(A::Error::custom(format!("{twice} stands twice")));
-                    }
-                }
-                Ok(UniqueKeys)
-            }
-        }
-        deserializer.deserialize_map(Keys)
-    }
 }
 
 #[cfg(test)]

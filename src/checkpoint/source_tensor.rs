@@ -50,6 +50,14 @@ impl SourceTensor {
         self.data.as_slice()
     }
 
+    /// Whether both are views of the same elements: one parameter under two names.
+    pub fn is_tied_to(&self, other: &SourceTensor) -> bool {
+        self.shape == other.shape
+            && self.dtype == other.dtype
+            && !self.bytes().is_empty()
+            && std::ptr::eq(self.bytes(), other.bytes())
+    }
+
     /// The elements as numbers, row-major. 64-bit integers beyond 2⁵³ are rounded.
     pub fn numbers(&self) -> impl Iterator<Item = f64> + '_ {
         let decode = self.dtype.decoder();

@@ -104,7 +104,7 @@ pub fn execute(export: Export, verbosity: Verbosity) -> Result<ExitCode, Error> 
     let Some(stage) = wanted.find(|stage| stage.planned.name == export.stage) else {
         return Err(Error::stage(format!("{}: was not planned", export.stage)));
     };
-    let Some(action) = stage.action else {
+    let Some(outcome) = stage.outcome else {
         let stage = export.stage.as_str();
         let missing = std::iter::once(stage);
         return Err(outputs::out_of_date(
@@ -113,8 +113,8 @@ pub fn execute(export: Export, verbosity: Verbosity) -> Result<ExitCode, Error> 
             Some(stage),
         ));
     };
-    let Some(artifact) = action.outputs.get(&export.artifact) else {
-        let names = action.outputs.keys().map(String::as_str).collect();
+    let Some(artifact) = outcome.outputs.get(&export.artifact) else {
+        let names = outcome.outputs.keys().map(String::as_str).collect();
         return Err(outputs::no_artifact(&export.stage, &export.artifact, names));
     };
     let record = match export.layout {

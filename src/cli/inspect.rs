@@ -21,7 +21,7 @@ use crate::stages::rehearsal::Rehearsal;
 
 #[derive(Debug, Args)]
 pub struct InspectArguments {
-    /// The checkpoint: .safetensors, or .ckpt, .pt, .pth or .bin of torch.save
+    /// The checkpoint: .safetensors, its .index.json, or .ckpt, .pt, .pth or .bin of torch.save
     file: PathBuf,
 
     /// Say what every import stage of this recipe would make of the file, by the stage's own rules;

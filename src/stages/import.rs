@@ -57,11 +57,14 @@ impl ImportStage {
         }
     }
 
-    /// The SHA-256 of a file; an error if the recipe pins another.
+    /// The SHA-256 of a file, of an index with all its shards behind it; an error if the
+    /// recipe pins another.
     pub fn sha256(&self, path: &Path) -> Result<String, Error> {
         let mut hasher = Sha256::new();
-        let mut file = File::open(path).map_err(|error| Error::file(path, error))?;
-        std::io::copy(&mut file, &mut hasher).map_err(|error| Error::file(path, error))?;
+        for path in checkpoint::files_of(path) {
+            let mut file = File::open(&path).map_err(|error| Error::file(&path, error))?;
+            std::io::copy(&mut file, &mut hasher).map_err(|error| Error::file(&path, error))?;
+        }
         let found: String = hasher
             .finalize()
             .iter()
@@ -146,6 +149,9 @@ impl Stage for ImportStage {
             "into": as_json(&self.into),
             "new": self.rules.new,
             "ignore": self.rules.ignore,
+            "rename": self.rules.rename,
+            "names": if self.rules.exact_names { "exact" } else { "auto" },
+            "allow_narrowing": self.rules.allow_narrowing,
             "from": { "path": Value::Null, "sha256": sha256 },
         })
     }
@@ -173,10 +179,15 @@ impl Stage for ImportStage {
     fn external_inputs(&self) -> Vec<ExternalInput> {
         match &self.from {
             WeightSource::File { path, .. } if path.artifact().is_none() => {
-                vec![ExternalInput {
-                    field: FILE_FIELD.into(),
-                    path: path.as_ref().to_path_buf(),
-                }]
+                let files = checkpoint::files_of(path.as_ref()).into_iter();
+                let inputs = files.enumerate().map(|(index, path)| ExternalInput {
+                    field: match index {
+                        0 => FILE_FIELD.into(),
+                        shard => format!("{FILE_FIELD}.shard{shard}"),
+                    },
+                    path,
+                });
+                inputs.collect()
             }
             _ => Vec::new(),
         }

@@ -17,7 +17,7 @@ use crate::checkpoint::ImportRules;
 use crate::data::input_path::InputPath;
 use crate::recipe::Recipe;
 use crate::recipe::command_config as commands;
-use crate::recipe::stage_config::{self as config, ImportFrom, StageConfig};
+use crate::recipe::stage_config::{self as config, ImportFrom, Names, StageConfig};
 use crate::train::config::{HeadSettings, PretrainSettings};
 
 /// The nodes of a recipe, in its order; a finetune stage is preceded by the node that computes its features.
@@ -27,7 +27,7 @@ pub fn nodes_of(recipe: &Recipe) -> Vec<Node> {
         let states_seed = stage.seed().is_some();
         let stage: Box<dyn Stage> = match stage {
             StageConfig::Data(data) => Box::new(DataStage {
-                config: data.clone(),
+                config: (**data).clone(),
                 seed: data.seed.unwrap_or(recipe.seed),
             }),
             StageConfig::Pretrain(stage) => Box::new(pretrain(recipe, stage)),
@@ -106,7 +106,9 @@ pub(super) fn import(recipe: &Recipe, stage: &config::ImportStage) -> ImportStag
         rules: ImportRules {
             new: stage.new.clone(),
             ignore: stage.ignore.clone(),
-            allow_narrowing: false,
+            rename: stage.rename.clone(),
+            exact_names: stage.names == Names::Exact,
+            allow_narrowing: stage.allow_narrowing,
         },
     }
 }

@@ -102,18 +102,22 @@ impl PytorchWeights {
     /// The `ignore` of an import stage that reads the file back: patterns of the placeholders and
     /// of nothing else.
     pub fn ignore(&self) -> Vec<String> {
-        let patterns: BTreeSet<String> = self.placeholders.iter().map(pattern_of).collect();
+        let patterns: BTreeSet<String> = self
+            .placeholders
+            .iter()
+            .map(|name| pattern_of(name))
+            .collect();
         patterns.into_iter().collect()
     }
 }
 
 /// `decoder.*` for `decoder.out.weight`; below the encoder, whose own parameters are none, a part more.
-fn pattern_of(name: &String) -> String {
+fn pattern_of(name: &str) -> String {
     let mut encoders = ["set_encoder.", "setvae.setvae."].into_iter();
     let encoder = encoders.find(|encoder| name.starts_with(encoder));
     let encoder = encoder.unwrap_or_default();
     match name[encoder.len()..].split_once('.') {
         Some((part, _)) => format!("{encoder}{part}.*"),
-        None => name.clone(),
+        None => name.to_string(),
     }
 }

@@ -4,6 +4,7 @@ mod audit;
 mod naming;
 mod nearest;
 mod offences;
+mod rename;
 mod render;
 mod rules;
 mod suggestion;
@@ -13,6 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use rayon::prelude::*;
 
 pub use audit::{Audit, Counts, Flag, Ignored, Loaded, New, Renamed};
+pub use rename::RenameRule;
 pub use rules::ImportRules;
 
 use super::file::Checkpoint;
@@ -53,7 +55,12 @@ pub fn import(
 ) -> Result<Import, Error> {
     let patterns = rules.compile()?;
     let shapes = target_shapes(target)?;
-    let naming = Naming::of(checkpoint.tensors.keys(), &shapes);
+    let naming = Naming::of(
+        checkpoint.tensors.keys(),
+        &shapes,
+        &patterns.rename,
+        rules.exact_names,
+    );
     let matching = Matching::of(checkpoint, &shapes, naming);
     let converted: Vec<_> = matching
         .pairs
@@ -76,6 +83,7 @@ pub fn import(
     if !offences.is_empty() {
         return Err(offences.into_error(checkpoint, &matching, rules, &patterns));
     }
+    flag_tied(&matching.pairs, &mut loaded);
     let audit = matching.audit(checkpoint, &patterns, loaded);
     Ok(Import { tensors, audit })
 }
@@ -184,6 +192,7 @@ fn convert(pair: &Pair, checkpoint: &Checkpoint, rules: &ImportRules) -> Convert
         target: pair.target.to_string(),
         shape: pair.shape.to_vec(),
         dtype: pair.tensor.dtype(),
+        trained: (checkpoint.trained.as_ref()).map(|names| names.contains(pair.source)),
         digest: tensor_digest(pair.shape, &values),
         flags: flags(pair, conversion, &statistics, checkpoint.trained.as_ref()),
         statistics,
@@ -193,6 +202,24 @@ fn convert(pair: &Pair, checkpoint: &Checkpoint, rules: &ImportRules) -> Convert
         values,
     };
     Ok((entry, tensor))
+}
+
+/// Flags parameters that are one tensor in the file. `loaded` are the pairs' in their order.
+fn flag_tied(pairs: &[Pair], loaded: &mut [Loaded]) {
+    let mut first: BTreeMap<(*const u8, usize), usize> = BTreeMap::new();
+    for (position, pair) in pairs.iter().enumerate() {
+        let bytes = pair.tensor.bytes();
+        let other = *first
+            .entry((bytes.as_ptr(), bytes.len()))
+            .or_insert(position);
+        if other != position && pair.tensor.is_tied_to(pairs[other].tensor) {
+            for tied in [other, position] {
+                if !loaded[tied].flags.contains(&Flag::Tied) {
+                    loaded[tied].flags.push(Flag::Tied);
+                }
+            }
+        }
+    }
 }
 
 fn flags(
@@ -281,6 +308,12 @@ impl Matching<'_> {
     }
 
     fn idle_patterns(&self, patterns: &Patterns, to: &mut Offences) {
+        for rule in self.naming.idle_rules() {
+            to.add(
+                Kind::IdlePattern,
+                format!("rename: {rule} matches no tensor"),
+            );
+        }
         let targets = self.missing.iter().map(|(name, _)| *name);
         let present = self.pairs.iter().map(|pair| pair.target);
         let all: Vec<[&str; 1]> = targets.chain(present).map(|name| [name]).collect();
