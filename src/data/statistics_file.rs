@@ -30,7 +30,10 @@ pub(super) fn read(path: &Path) -> Result<Vec<Variable>, Error> {
     match start.as_slice() {
         b"PAR1" => of_parquet(path),
         // PROTO and its number. No text starts so.
-        [0x80, 2..=255, ..] => of_pickle(path),
+        [0x80, 2..=255, ..] => {
+            let bytes = std::fs::read(path).map_err(unreadable)?;
+            of_pickle(path, &bytes)
+        }
         // The empty dict that a pickle of protocol 0 or 1 starts with.
         [b'(', b'd', ..] | [b'}', b'q' | b'.', ..] => {
             let what = "is a pickle of protocol 0 or 1, known are 2 to 5";
@@ -145,11 +148,9 @@ fn of_parquet(path: &Path) -> Result<Vec<Variable>, Error> {
     found.finish()
 }
 
-fn of_pickle(path: &Path) -> Result<Vec<Variable>, Error> {
-    let bytes = std::fs::read(path)
-        .map_err(|error| Error::file(path, format!("cannot be read: {error}")))?;
+fn of_pickle(path: &Path, bytes: &[u8]) -> Result<Vec<Variable>, Error> {
     let refused = |what: String| Error::file(path, what).with_hint(PICKLE_HINT);
-    let pickle = pickle::load(&bytes).map_err(|refusal| refused(refusal.to_string()))?;
+    let pickle = pickle::load(bytes).map_err(|refusal| refused(refusal.to_string()))?;
     if pickle.length != bytes.len() {
         let more = bytes.len() - pickle.length;
         return Err(refused(format!("{more} bytes follow the pickle")));

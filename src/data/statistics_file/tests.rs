@@ -6,6 +6,7 @@ use arrow::array::{
 
 use super::*;
 use crate::data::parquet_file::{Compression, write_nullable};
+use crate::random::Stream;
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -192,4 +193,30 @@ fn a_pickle_that_asks_for_more_than_values_is_refused_by_name() {
         "{frame}"
     );
     assert!(refusal(b"\x80\x02cposix\nsystem\nX\x02\x00\x00\x00ls\x85R.").contains("posix.system"));
+}
+
+#[test]
+fn a_pickle_that_is_cut_or_changed_anywhere_never_panics() {
+    let mut draws = Stream::new(7, "statistics fuzz").at(&[]);
+    let (mut read_whole, mut refused) = (0, 0);
+    for name in ["numpy2-protocol2.pkl", "numpy1-protocol4.pkl"] {
+        let good = std::fs::read(fixture("params-map").join(name)).unwrap();
+        for round in 0..4_000 {
+            let mut bytes = good.clone();
+            if round % 4 == 0 {
+                bytes.truncate(draws.below(good.len() as u64) as usize);
+            }
+            for _ in 0..round % 3 + 1 {
+                let at = draws.below(good.len() as u64) as usize;
+                if let Some(byte) = bytes.get_mut(at) {
+                    *byte = draws.bits() as u8;
+                }
+            }
+            match of_pickle(Path::new("changed.pkl"), &bytes) {
+                Ok(_) => read_whole += 1,
+                Err(_) => refused += 1,
+            }
+        }
+    }
+    assert!(read_whole > 100 && refused > 100, "{read_whole} {refused}");
 }
