@@ -27,7 +27,7 @@ const KEYS: [(&str, &str); 7] = [
     ),
     (
         "weights",
-        "681d5d0a21fc530981908418f5486669790398da0bf58afae54ba68b753094d6",
+        "d595242d58a8dbb71344dc97d0a135e7f42a7b63cd7f22667f977f1058908198",
     ),
     (
         "frozen",
