@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
+use miette::Diagnostic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -212,7 +213,6 @@ fn rehearse(
             (record, None)
         }
         Err(error) => {
-            use miette::Diagnostic;
             record.error = Some(error.to_string());
             record.hint = error.help().map(|hint| hint.to_string());
             let message = format!("{}: {error}", inspection::title(&record));
