@@ -7,14 +7,11 @@
 //! declared, and otherwise names every offender at once. This room knows no model and no recipe.
 
 mod bytes;
-mod dtype;
 mod file;
 mod float_tensor;
 mod import;
 mod inspect;
 mod pattern;
-mod pickle;
-mod refusal;
 mod safetensors_file;
 mod sharded;
 mod source_tensor;
@@ -23,8 +20,8 @@ mod torch;
 mod unique_map;
 mod writer;
 
-pub use dtype::Dtype;
-pub use file::{Checkpoint, Container, read};
+pub use crate::dtype::Dtype;
+pub use file::{Checkpoint, Container, container, read};
 pub use float_tensor::{FloatTensor, tensor_digest};
 pub use import::{
     Audit, Counts, Flag, Ignored, Import, ImportRules, Loaded, New, RenameRule, Renamed,
@@ -35,7 +32,7 @@ pub use pattern::Pattern;
 pub use sharded::files_of;
 pub use source_tensor::{Conversion, SourceTensor};
 pub use statistics::Statistics;
-pub use writer::{read_metadata, write_safetensors};
+pub use writer::{read_metadata, safetensors_bytes, write_safetensors};
 
 #[cfg(test)]
 mod fixtures;

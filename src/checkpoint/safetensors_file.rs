@@ -8,9 +8,9 @@ use serde::de::IgnoredAny;
 use super::Dtype;
 use super::bytes::TensorBytes;
 use super::file::Contents;
-use super::refusal::Refusal;
 use super::source_tensor::SourceTensor;
 use super::unique_map::UniqueMap;
+use crate::refusal::Refusal;
 
 /// Reads the bytes of a safetensors file.
 pub(super) fn read(bytes: Vec<u8>) -> Result<Contents, Refusal> {

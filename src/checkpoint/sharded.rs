@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 
 use super::file::Contents;
-use super::refusal::Refusal;
 use super::safetensors_file;
 use super::unique_map::UniqueMap;
+use crate::refusal::Refusal;
 
 /// What an index's file name ends with.
 const ENDING: &str = ".index.json";

@@ -1,5 +1,5 @@
 use super::bytes::TensorBytes;
-use super::dtype::{Dtype, brain_to_f32, half_to_f32};
+use crate::dtype::{Dtype, brain_to_f32, half_to_f32};
 
 /// A tensor as a checkpoint holds it: row-major, little-endian.
 #[derive(Clone, Debug)]

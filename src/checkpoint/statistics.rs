@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 pub struct Statistics {
     /// Arithmetic mean.
     pub mean: Option<f64>,
-    /// Population standard deviation.
+    /// Population standard deviation; `None` also where it is beyond F64.
     pub std: Option<f64>,
     /// Smallest number.
     pub min: Option<f64>,
@@ -37,13 +37,20 @@ impl Statistics {
                 ..Statistics::default()
             };
         }
+        let count = count as f64;
+        let finite_numbers = || numbers().filter(|number| number.is_finite());
+        let mean = match sum.is_finite() {
+            true => sum / count,
+            // Numbers near the largest F64.
+            false => finite_numbers().map(|number| number / count).sum(),
+        };
         // Kept within the range, so that a constant has exactly its value as mean and no deviation.
-        let mean = (sum / count as f64).clamp(min, max);
-        let squares = numbers().filter(|number| number.is_finite());
-        let squares: f64 = squares.map(|number| (number - mean).powi(2)).sum();
+        let mean = mean.clamp(min, max);
+        let squares = finite_numbers().map(|number| (number - mean).powi(2));
+        let std = (squares.sum::<f64>() / count).sqrt();
         Statistics {
             mean: Some(mean),
-            std: Some((squares / count as f64).sqrt()),
+            std: Some(std).filter(|std| std.is_finite()),
             min: Some(min),
             max: Some(max),
             finite,
@@ -77,6 +84,12 @@ mod tests {
         let none = Statistics::of(std::iter::empty::<f64>);
         assert_eq!((none.mean, none.finite), (None, true));
         assert!(!none.is_constant());
+        let huge = Statistics::of(|| [f64::MAX, f64::MAX, -f64::MAX].into_iter());
+        assert!(huge.finite && huge.std.is_none());
+        assert!(
+            huge.mean
+                .is_some_and(|mean| (mean / f64::MAX - 1.0 / 3.0).abs() < 1e-12)
+        );
         let tenth = Statistics::of(|| [0.1; 3].into_iter());
         assert_eq!((tenth.mean, tenth.std), (Some(0.1), Some(0.0)));
         assert!(tenth.is_constant() && !tenth.is_zero());

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 use super::json::{as_json, backbone_fields, write_json};
 use super::model_artifact::ModelArtifact;
 use super::stage::{ExternalInput, RecipePlace, Stage, StageContext, StageInput, StageOutput};
-use crate::checkpoint::{self, ImportRules, TargetTensor};
+use crate::checkpoint::{self, Checkpoint, Import, ImportRules, TargetTensor};
 use crate::data::input_path::InputPath;
 use crate::error::Error;
 use crate::model::config::{ModelConfig, ModelMode};
@@ -57,9 +57,9 @@ impl ImportStage {
         }
     }
 
-    /// The SHA-256 of the file, of an index with all its shards behind it; an error if the
+    /// The SHA-256 of a file, of an index with all its shards behind it; an error if the
     /// recipe pins another.
-    fn sha256(&self, path: &Path) -> Result<String, Error> {
+    pub fn sha256(&self, path: &Path) -> Result<String, Error> {
         let mut hasher = Sha256::new();
         for path in checkpoint::files_of(path) {
             let mut file = File::open(&path).map_err(|error| Error::file(&path, error))?;
@@ -104,6 +104,18 @@ impl ImportStage {
             .into_iter()
             .map(|(name, tensor)| (name, tensor.digest()))
             .collect())
+    }
+
+    /// Matches a checkpoint, whatever its file, with the stage's model by the stage's rules.
+    pub fn import(&self, checkpoint: &Checkpoint) -> Result<Import, Error> {
+        let specs = parameter_specs(&self.model, self.into)?.into_iter();
+        let targets: Vec<TargetTensor> = specs
+            .map(|spec| TargetTensor {
+                name: spec.name,
+                shape: spec.shape,
+            })
+            .collect();
+        checkpoint::import(checkpoint, &targets, &self.rules)
     }
 
     fn config(&self) -> ModelConfig {
@@ -185,14 +197,7 @@ impl Stage for ImportStage {
         let path = self.path(context)?;
         let sha256 = self.sha256(path)?;
         let checkpoint = checkpoint::read(path)?;
-        let targets: Vec<TargetTensor> = parameter_specs(&self.model, self.into)?
-            .into_iter()
-            .map(|spec| TargetTensor {
-                name: spec.name,
-                shape: spec.shape,
-            })
-            .collect();
-        let imported = checkpoint::import(&checkpoint, &targets, &self.rules)?;
+        let imported = self.import(&checkpoint)?;
         let mut audit = imported.audit;
         audit
             .render()

@@ -86,7 +86,7 @@ fn pretrain(recipe: &Recipe, stage: &config::PretrainStage) -> PretrainStage {
     }
 }
 
-fn import(recipe: &Recipe, stage: &config::ImportStage) -> ImportStage {
+pub(super) fn import(recipe: &Recipe, stage: &config::ImportStage) -> ImportStage {
     let from = match &stage.from {
         ImportFrom::File(file) => WeightSource::File {
             path: file.path.clone(),

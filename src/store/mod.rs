@@ -21,6 +21,7 @@ pub mod action;
 pub mod audit;
 mod blob;
 pub mod collect;
+pub mod destination;
 pub mod digest;
 mod durable;
 mod export;
