@@ -76,8 +76,17 @@ pub fn read(path: &Path) -> Result<Checkpoint, Error> {
     if !metadata.is_file() {
         return Err(Error::file(path, "is no file"));
     }
+    read_from(path, &mut file, metadata.len())
+}
+
+/// As [`read`], of `length` bytes that are open already; `path` is what errors call them.
+pub fn read_from(
+    path: &Path,
+    file: &mut (impl Read + Seek),
+    length: u64,
+) -> Result<Checkpoint, Error> {
     let (container, contents) =
-        contents(&mut file, metadata.len()).map_err(|refusal| refusal.into_error(path))?;
+        contents(file, length).map_err(|refusal| refusal.into_error(path))?;
     Ok(Checkpoint {
         path: path.to_path_buf(),
         container,

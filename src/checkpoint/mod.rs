@@ -22,7 +22,7 @@ mod torch;
 mod writer;
 
 pub use dtype::Dtype;
-pub use file::{Checkpoint, Container, read};
+pub use file::{Checkpoint, Container, read, read_from};
 pub use float_tensor::{FloatTensor, tensor_digest};
 pub use import::{
     Audit, Counts, Flag, Ignored, Import, ImportRules, Loaded, New, Renamed, TargetTensor, import,

@@ -287,3 +287,26 @@ fn variables_are_whole_and_fit_where_they_are_used() {
         ["the environment variable A is not set"]
     );
 }
+
+#[test]
+fn variables_that_repeat_each_other_do_not_fill_the_memory() {
+    let doubled = |link: fn(&str) -> String| {
+        let links = (0..30).map(|i| format!("v{i} = {}\n", link(&format!("${{vars.v{}}}", i + 1))));
+        let text = format!("{SMALL}\n[vars]\n{}v30 = 'x'\n", links.collect::<String>());
+        Folder::with(&[("a.toml", &text)]).messages("a.toml", &[])
+    };
+    let larger = ["variables make the recipe larger than 8 MiB"];
+    assert_eq!(doubled(|next| format!("'{next}{next}{next}'")), larger);
+    assert_eq!(
+        doubled(|next| format!("['{next}', '{next}', '{next}']")),
+        larger
+    );
+
+    let chain = (0..10_000).map(|i| format!("v{i} = ['${{vars.v{}}}']\n", i + 1));
+    let text = format!("{SMALL}\n[vars]\n{}v10000 = 1\n", chain.collect::<String>());
+    let found = Folder::with(&[("a.toml", &text)]).messages("a.toml", &[]);
+    assert!(
+        found[0].starts_with("a chain of more than 32 variables"),
+        "{found:?}"
+    );
+}
