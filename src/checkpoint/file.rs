@@ -116,8 +116,10 @@ pub(super) fn contents(
     }
     let header = start.first_chunk().map(|word| u64::from_le_bytes(*word));
     if header.is_some_and(|n| n <= length) && start.get(8) == Some(&b'{') {
-        let bytes = read_all(file, length).map_err(unreadable)?;
-        return Ok((Container::Safetensors, safetensors_file::read(bytes)?));
+        return Ok((
+            Container::Safetensors,
+            safetensors_file::read(file, length)?,
+        ));
     }
     if torch::is_legacy(&start) {
         let bytes = read_all(file, length).map_err(unreadable)?;

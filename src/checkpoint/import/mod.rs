@@ -46,38 +46,67 @@ pub struct Import {
 /// exactly those that `rules.new` matches, the tensors without a target exactly those that
 /// `rules.ignore` matches, no pattern matches nothing, and every loaded tensor has its target's
 /// shape, a floating type and finite numbers. Otherwise one [`Error::Audit`] lists every offence.
+///
+/// The checkpoint is used up, so that its memory can become the parameters'.
 pub fn import(
-    checkpoint: &Checkpoint,
+    checkpoint: Checkpoint,
     target: &[TargetTensor],
     rules: &ImportRules,
 ) -> Result<Import, Error> {
+    let audit = audit(&checkpoint, target, rules)?;
+    let tensors = loaded_tensors(checkpoint, &audit, rules)?;
+    Ok(Import { tensors, audit })
+}
+
+fn audit(
+    checkpoint: &Checkpoint,
+    target: &[TargetTensor],
+    rules: &ImportRules,
+) -> Result<Audit, Error> {
     let patterns = rules.compile()?;
     let shapes = target_shapes(target)?;
     let naming = Naming::of(checkpoint.tensors.keys(), &shapes);
     let matching = Matching::of(checkpoint, &shapes, naming);
-    let converted: Vec<_> = matching
+    let checked: Vec<_> = matching
         .pairs
         .par_iter()
-        .map(|pair| convert(pair, checkpoint, rules))
+        .map(|pair| check(pair, checkpoint, rules))
         .collect();
 
     let mut offences = matching.offences(checkpoint, &patterns);
-    let mut tensors = BTreeMap::new();
-    let mut loaded = Vec::with_capacity(converted.len());
-    for result in converted {
+    let mut loaded = Vec::with_capacity(checked.len());
+    for result in checked {
         match result {
-            Ok((entry, tensor)) => {
-                tensors.insert(entry.target.clone(), tensor);
-                loaded.push(entry);
-            }
+            Ok(entry) => loaded.push(entry),
             Err((kind, line)) => offences.add(kind, line),
         }
     }
     if !offences.is_empty() {
         return Err(offences.into_error(checkpoint, &matching, rules, &patterns));
     }
-    let audit = matching.audit(checkpoint, &patterns, loaded);
-    Ok(Import { tensors, audit })
+    Ok(matching.audit(checkpoint, &patterns, loaded))
+}
+
+/// The tensors of a successful audit, by target name.
+fn loaded_tensors(
+    mut checkpoint: Checkpoint,
+    audit: &Audit,
+    rules: &ImportRules,
+) -> Result<BTreeMap<String, FloatTensor>, Error> {
+    let sources = audit.loaded.iter().filter_map(|entry| {
+        let tensor = checkpoint.tensors.remove(&entry.source)?;
+        Some((entry, tensor))
+    });
+    let sources: Vec<_> = sources.collect();
+    sources
+        .into_par_iter()
+        .map(|(entry, tensor)| {
+            let shape = tensor.shape().to_vec();
+            let values = tensor.into_f32(rules.allow_narrowing);
+            let values = values.map_err(|why| Error::stage(format!("{}: {why}", entry.target)))?;
+            Ok((entry.target.clone(), FloatTensor { shape, values }))
+        })
+        .collect()
 }
 
 fn target_shapes(target: &[TargetTensor]) -> Result<BTreeMap<&str, &[usize]>, Error> {
@@ -151,9 +180,12 @@ impl<'a> Matching<'a> {
     }
 }
 
-type Converted = Result<(Loaded, FloatTensor), (Kind, String)>;
-
-fn convert(pair: &Pair, checkpoint: &Checkpoint, rules: &ImportRules) -> Converted {
+/// Looks at the numbers of a pair.
+fn check(
+    pair: &Pair,
+    checkpoint: &Checkpoint,
+    rules: &ImportRules,
+) -> Result<Loaded, (Kind, String)> {
     let name = match pair.source == pair.target {
         true => pair.target.to_string(),
         false => format!("{} (there {})", pair.target, pair.source),
@@ -169,8 +201,11 @@ fn convert(pair: &Pair, checkpoint: &Checkpoint, rules: &ImportRules) -> Convert
     let converted = pair.tensor.to_f32(rules.allow_narrowing);
     let (values, conversion) =
         converted.map_err(|why| (Kind::Type, format!("{name} {found:?}: {why}")))?;
-    let wrong = values.iter().filter(|value| !value.is_finite()).count();
-    if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+    let statistics = Statistics::of(|| values.iter().map(|value| f64::from(*value)));
+    if !statistics.finite
+        && let Some(at) = values.iter().position(|value| !value.is_finite())
+    {
+        let wrong = values.iter().filter(|value| !value.is_finite()).count();
         let line = format!(
             "{name} {found:?}: {wrong} of {} numbers, the first is {} at {at}",
             values.len(),
@@ -178,8 +213,7 @@ fn convert(pair: &Pair, checkpoint: &Checkpoint, rules: &ImportRules) -> Convert
         );
         return Err((Kind::NotFinite, line));
     }
-    let statistics = Statistics::of(|| values.iter().map(|value| f64::from(*value)));
-    let entry = Loaded {
+    Ok(Loaded {
         source: pair.source.to_string(),
         target: pair.target.to_string(),
         shape: pair.shape.to_vec(),
@@ -187,12 +221,7 @@ fn convert(pair: &Pair, checkpoint: &Checkpoint, rules: &ImportRules) -> Convert
         digest: tensor_digest(pair.shape, &values),
         flags: flags(pair, conversion, &statistics, checkpoint.trained.as_ref()),
         statistics,
-    };
-    let tensor = FloatTensor {
-        shape: pair.shape.to_vec(),
-        values,
-    };
-    Ok((entry, tensor))
+    })
 }
 
 fn flags(

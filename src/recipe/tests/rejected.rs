@@ -310,3 +310,16 @@ fn variables_that_repeat_each_other_do_not_fill_the_memory() {
         "{found:?}"
     );
 }
+
+#[test]
+fn of_very_many_mistakes_the_first_are_shown_and_the_others_counted() {
+    let more: String = (0..500).map(|i| format!("x{i} = ]\n")).collect();
+    let text = format!("{more}{SMALL}");
+    let found = Folder::with(&[("a.toml", &text)]).messages("a.toml", &[]);
+    assert_eq!(found.len(), 101);
+    assert!(
+        found[100].ends_with("more mistakes, which are not shown"),
+        "{}",
+        found[100]
+    );
+}
