@@ -3,12 +3,13 @@
 mod audit;
 mod naming;
 mod nearest;
+mod numbers;
 mod offences;
 mod render;
 mod rules;
 mod suggestion;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
@@ -16,9 +17,9 @@ pub use audit::{Audit, Counts, Flag, Ignored, Loaded, New, Renamed};
 pub use rules::ImportRules;
 
 use super::file::Checkpoint;
-use super::float_tensor::{FloatTensor, tensor_digest};
-use super::source_tensor::{Conversion, SourceTensor};
-use super::{Statistics, inspect};
+use super::float_tensor::FloatTensor;
+use super::inspect;
+use super::source_tensor::SourceTensor;
 use crate::error::Error;
 use naming::Naming;
 use offences::{Kind, Offences};
@@ -67,11 +68,7 @@ fn audit(
     let shapes = target_shapes(target)?;
     let naming = Naming::of(checkpoint.tensors.keys(), &shapes);
     let matching = Matching::of(checkpoint, &shapes, naming);
-    let checked: Vec<_> = matching
-        .pairs
-        .par_iter()
-        .map(|pair| check(pair, checkpoint, rules))
-        .collect();
+    let checked = numbers::check_all(&matching.pairs, checkpoint, rules);
 
     let mut offences = matching.offences(checkpoint, &patterns);
     let mut loaded = Vec::with_capacity(checked.len());
@@ -130,6 +127,16 @@ struct Pair<'a> {
     tensor: &'a SourceTensor,
 }
 
+impl Pair<'_> {
+    /// What messages call it.
+    fn name(&self) -> String {
+        match self.source == self.target {
+            true => self.target.to_string(),
+            false => format!("{} (there {})", self.target, self.source),
+        }
+    }
+}
+
 /// Who belongs to whom, before any number is looked at.
 struct Matching<'a> {
     naming: Naming<'a>,
@@ -178,74 +185,6 @@ impl<'a> Matching<'a> {
             claimed: sources,
         }
     }
-}
-
-/// Looks at the numbers of a pair.
-fn check(
-    pair: &Pair,
-    checkpoint: &Checkpoint,
-    rules: &ImportRules,
-) -> Result<Loaded, (Kind, String)> {
-    let name = match pair.source == pair.target {
-        true => pair.target.to_string(),
-        false => format!("{} (there {})", pair.target, pair.source),
-    };
-    let found = pair.tensor.shape();
-    if found != pair.shape {
-        let line = format!(
-            "{name}: {found:?} in the checkpoint, {:?} in the model",
-            pair.shape
-        );
-        return Err((Kind::Shape, line));
-    }
-    let converted = pair.tensor.to_f32(rules.allow_narrowing);
-    let (values, conversion) =
-        converted.map_err(|why| (Kind::Type, format!("{name} {found:?}: {why}")))?;
-    let statistics = Statistics::of(|| values.iter().map(|value| f64::from(*value)));
-    if !statistics.finite
-        && let Some(at) = values.iter().position(|value| !value.is_finite())
-    {
-        let wrong = values.iter().filter(|value| !value.is_finite()).count();
-        let line = format!(
-            "{name} {found:?}: {wrong} of {} numbers, the first is {} at {at}",
-            values.len(),
-            values[at]
-        );
-        return Err((Kind::NotFinite, line));
-    }
-    Ok(Loaded {
-        source: pair.source.to_string(),
-        target: pair.target.to_string(),
-        shape: pair.shape.to_vec(),
-        dtype: pair.tensor.dtype(),
-        digest: tensor_digest(pair.shape, &values),
-        flags: flags(pair, conversion, &statistics, checkpoint.trained.as_ref()),
-        statistics,
-    })
-}
-
-fn flags(
-    pair: &Pair,
-    conversion: Conversion,
-    statistics: &Statistics,
-    trained: Option<&BTreeSet<String>>,
-) -> Vec<Flag> {
-    let numbers: usize = pair.shape.iter().product();
-    let all = [
-        (conversion == Conversion::Widened, Flag::Widened),
-        (conversion == Conversion::Narrowed, Flag::Narrowed),
-        (statistics.is_zero(), Flag::AllZero),
-        (
-            statistics.is_constant() && !statistics.is_zero() && numbers > 1,
-            Flag::Constant,
-        ),
-        (
-            trained.is_some_and(|names| !names.contains(pair.source)),
-            Flag::NeverTrained,
-        ),
-    ];
-    let raised = all.into_iter().filter(|(raised, _)| *raised);
-    raised.map(|(_, flag)| flag).collect()
 }
 
 impl Matching<'_> {
