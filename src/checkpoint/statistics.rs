@@ -108,11 +108,12 @@ fn mean(sum: f64, count: u64, min: f64, max: f64) -> f64 {
 /// The sum of each list's terms, in the order of the list.
 fn sums(lists: &[&[f32]; IN_STEP], term: impl Fn(usize, f64) -> f64) -> [f64; IN_STEP] {
     let common = lists.iter().map(|list| list.len()).min().unwrap_or(0);
-    let starts = lists.map(|list| &list[..common]);
+    let [first, second, third, fourth] = lists.map(|list| &list[..common]);
     let mut sums = [0.0; IN_STEP];
-    for number in 0..common {
-        for (at, sum) in sums.iter_mut().enumerate() {
-            *sum += term(at, f64::from(starts[at][number]));
+    let in_step = first.iter().zip(second).zip(third.iter().zip(fourth));
+    for ((first, second), (third, fourth)) in in_step {
+        for (at, number) in [first, second, third, fourth].into_iter().enumerate() {
+            sums[at] += term(at, f64::from(*number));
         }
     }
     for (at, sum) in sums.iter_mut().enumerate() {

@@ -12,7 +12,8 @@ use crate::checkpoint::float_tensor::tensor_digest;
 use crate::checkpoint::source_tensor::Conversion;
 use crate::checkpoint::statistics::{IN_STEP, Statistics};
 
-type Checked = Result<Loaded, (Kind, String)>;
+type Offence = (Kind, String);
+type Checked = Result<Loaded, Offence>;
 
 /// Looks at the numbers of all pairs. Tensors of about one size are looked at together.
 pub(super) fn check_all(
@@ -62,7 +63,7 @@ fn check_group(group: &[&Pair], checkpoint: &Checkpoint, rules: &ImportRules) ->
 fn converted<'a>(
     pair: &Pair<'a>,
     rules: &ImportRules,
-) -> Result<(Cow<'a, [f32]>, Conversion), (Kind, String)> {
+) -> Result<(Cow<'a, [f32]>, Conversion), Offence> {
     let found = pair.tensor.shape();
     if found != pair.shape {
         let line = format!(
@@ -76,7 +77,7 @@ fn converted<'a>(
     converted.map_err(|why| (Kind::Type, format!("{} {found:?}: {why}", pair.name())))
 }
 
-fn all_finite(pair: &Pair, values: &[f32], statistics: &Statistics) -> Result<(), (Kind, String)> {
+fn all_finite(pair: &Pair, values: &[f32], statistics: &Statistics) -> Result<(), Offence> {
     if statistics.finite {
         return Ok(());
     }

@@ -1,5 +1,6 @@
 use super::*;
 use crate::checkpoint::fixtures::{checkpoint, path, targets, targets_of};
+use crate::checkpoint::tensor_digest;
 use crate::checkpoint::{FloatTensor, read, write_safetensors};
 
 type Named<'a> = (&'a str, &'a [usize]);
@@ -199,7 +200,7 @@ fn zeros_and_constants_are_flagged_and_a_pattern_that_is_none_is_refused() {
 #[test]
 fn the_built_model_is_held_against_the_audit() {
     let import = import(
-        &checkpoint(&MODEL[..2]),
+        checkpoint(&MODEL[..2]),
         &targets(&MODEL),
         &rules(&["slope"], &[]),
     );
