@@ -74,7 +74,7 @@ fn a_changed_input_is_read_again_and_an_equal_result_stops_the_wave() {
     let test = test.file("raw/a.csv", "2,b\n1,a\n").file("raw/b.csv", "");
     let mut test = test;
     let plan = test.run_with(["plan", "recipe.toml"]).success();
-    let plan = plan.stdout_has("content of input `inputs.raw` changed");
+    let plan = plan.stdout_has("content of input `stages.clean.inputs.raw` changed");
     plan.stdout_has("depends on the output of clean");
     let document = run(&mut test).success().json();
     assert_eq!(

@@ -27,7 +27,7 @@ const KEYS: [(&str, &str); 7] = [
     ),
     (
         "weights",
-        "681d5d0a21fc530981908418f5486669790398da0bf58afae54ba68b753094d6",
+        "d595242d58a8dbb71344dc97d0a135e7f42a7b63cd7f22667f977f1058908198",
     ),
     (
         "frozen",
@@ -191,6 +191,9 @@ const CHANGES: &[(&str, &str, usize)] = &[
     ("stages.pretrain.optimizer.weight_decay", "0.03", 1),
     ("stages.weights.ignore", "['decoder.*', 'x.*']", 1),
     ("stages.weights.new", "['cls_head.**']", 1),
+    ("stages.weights.names", "'exact'", 1),
+    ("stages.weights.allow_narrowing", "true", 1),
+    ("stages.weights.rename", "[{ prefix = 'a.', to = 'b.' }]", 1),
     ("stages.frozen.max_trainable_fraction", "0.2", 1),
     ("stages.frozen.trainable", "['cls_head.**']", 1),
     ("stages.classifier.batch_size", "16", 1),
@@ -224,6 +227,8 @@ const NOT_CHANGED: &[&str] = &[
     "stages.events.source.format",
     "stages.pretrain.kind",
     "stages.pretrain.data",
+    // How often it is written down what to go on from; the result is the same.
+    "stages.pretrain.checkpoint_seconds",
     "stages.weights.kind",
     "stages.weights.from",
     "stages.weights.into",

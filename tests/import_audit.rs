@@ -291,3 +291,69 @@ fn too_large_a_trainable_share_is_refused_with_the_limit() {
     test.run_with(run).success();
     assert_eq!(kinds_in_store(&test), ["freeze", "import"]);
 }
+
+#[test]
+fn rules_of_the_recipe_rename_tensors_and_one_without_effect_is_refused() {
+    let renamed: Tensors = weights()
+        .into_iter()
+        .map(
+            |(name, tensor)| match name.strip_prefix("transformer.layers.") {
+                Some(rest) => (format!("blocks/{}", rest.replacen('.', "/", 1)), tensor),
+                None => (name, tensor),
+            },
+        )
+        .collect();
+    assert!(renamed.keys().any(|name| name.starts_with("blocks/")));
+    let rule = r#"rename = [{ pattern = 'blocks/(\d+)/(.*)', to = "transformer.layers.$1.$2" }]"#;
+    let text = recipe(r#"{ path = "weights.safetensors" }"#, NEW, IGNORE);
+    let test = test_of(&renamed, NEW, IGNORE).recipe(&format!("{text}{rule}\n"));
+    let mut test = test;
+    let document = run(&mut test).success().json();
+    let plain = run(&mut test_of(&weights(), NEW, IGNORE)).success().json();
+    assert_eq!(
+        stage(&document, "weights")["outputs"]["weights"]["digest"],
+        stage(&plain, "weights")["outputs"]["weights"]["digest"]
+    );
+    let idle = test_of(&weights(), NEW, IGNORE).recipe(&format!("{text}{rule}\n"));
+    refused(idle).stderr_has("transformer.layers.$1.$2` matches no tensor");
+    let wrong = rule.replace("$2", "$3");
+    let mut wrong = test_of(&weights(), NEW, IGNORE).recipe(&format!("{text}{wrong}\n"));
+    let outcome = run(&mut wrong).failure(2);
+    outcome.stderr_has("stages.weights.rename.0.to names group $3, and the pattern has 2");
+}
+
+#[test]
+fn a_sharded_checkpoint_is_one_input_and_a_changed_shard_is_seen() {
+    let (mut one, mut two) = (Tensors::new(), Tensors::new());
+    let mut map = serde_json::Map::new();
+    for (number, (name, tensor)) in weights().into_iter().enumerate() {
+        let (shard, file) = match number % 2 {
+            0 => (&mut one, "one.safetensors"),
+            _ => (&mut two, "two.safetensors"),
+        };
+        map.insert(name.clone(), file.into());
+        shard.insert(name, tensor);
+    }
+    let index = serde_json::json!({ "weight_map": map }).to_string();
+    let text = recipe(r#"{ path = "m.safetensors.index.json" }"#, NEW, IGNORE);
+    let mut test = Test::new()
+        .file("m.safetensors.index.json", index)
+        .recipe(&text);
+    let write = |test: &Test, name: &str, tensors: &Tensors| {
+        let path = test.folder().join(name);
+        write_safetensors(&path, tensors, &BTreeMap::new()).expect("weights can be written");
+    };
+    write(&test, "one.safetensors", &one);
+    write(&test, "two.safetensors", &two);
+    let document = run(&mut test).success().json();
+    let plain = run(&mut test_of(&weights(), NEW, IGNORE)).success().json();
+    assert_eq!(
+        stage(&document, "weights")["outputs"]["weights"]["digest"],
+        stage(&plain, "weights")["outputs"]["weights"]["digest"]
+    );
+    let tensor = two.values_mut().next().expect("a tensor");
+    tensor.values[0] += 1.0;
+    write(&test, "two.safetensors", &two);
+    let plan = test.run_with(["plan", "recipe.toml"]).success();
+    plan.stdout_has("content of input `stages.weights.from.path.shard2` changed");
+}

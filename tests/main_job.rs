@@ -177,7 +177,74 @@ fn ctrl_c_exits_130_and_the_same_command_goes_on() {
         serde_json::json!({})
     );
     assert_eq!(stage(&document, "test")["status"], "skipped");
-    assert_goes_on_to_the_same_end(&mut test);
+    let resumed = main_job(&mut test, &[]).success();
+    assert_undisturbed(&resumed.json());
+    assert!(goes_on_at(&resumed.stderr) > Some((1, 0)), "{resumed}");
+}
+
+/// The epoch, and the steps of it that were not repeated.
+fn goes_on_at(stderr: &str) -> Option<(usize, usize)> {
+    let line = stderr
+        .lines()
+        .find(|line| line.contains("goes on in epoch"))?;
+    let numbers = line.split(|character: char| !character.is_ascii_digit());
+    let mut numbers = numbers.filter_map(|number| number.parse().ok());
+    Some((numbers.next()?, numbers.next()?))
+}
+
+#[test]
+fn a_run_killed_again_and_again_goes_on_where_it_was_and_ends_in_the_same_bits() {
+    // Whoever wants to go on from every step gets that; threads differ from try to try.
+    let mut test = Test::new();
+    let mut places = Vec::new();
+    for threads in ["1", "2", "4", "2"] {
+        let set = "stages.pretrain.checkpoint_seconds=0";
+        test = test.args(arguments(&["--set", set, "--threads", threads]));
+        let running = Running::start(&test);
+        // Progress beyond where the one before was killed.
+        let start = std::time::Instant::now();
+        while start.elapsed().as_secs() < 60 {
+            std::thread::sleep(std::time::Duration::from_millis(20));
+            let work = std::fs::read_dir(test.folder().join(".pipeline/work"));
+            let folders = work.into_iter().flatten().flatten();
+            let written = folders.filter_map(|folder| {
+                let file = folder.path().join("resume.safetensors");
+                file.metadata().ok()?.modified().ok()
+            });
+            let written = written.max();
+            if written.is_some() && !places.contains(&written) {
+                places.push(written);
+                break;
+            }
+        }
+        running.signal(libc::SIGKILL);
+        running.finish();
+    }
+    assert_eq!(places.len(), 4);
+    let resumed = main_job(&mut test, &[]).success();
+    assert_undisturbed(&resumed.json());
+    assert!(goes_on_at(&resumed.stderr) > Some((1, 0)), "{resumed}");
+}
+
+#[test]
+fn what_cannot_be_read_is_not_gone_on_from() {
+    let mut test = Test::new().args(arguments(&[]));
+    let running = pretraining(&test);
+    running.signal(libc::SIGINT);
+    running.finish().failure(130);
+    let work = std::fs::read_dir(test.folder().join(".pipeline/work"));
+    let mut files = work
+        .expect("work")
+        .flatten()
+        .map(|folder| folder.path().join("resume.safetensors"));
+    let file = files
+        .find(|file| file.exists())
+        .expect("something to go on from");
+    let bytes = std::fs::read(&file).expect("it can be read");
+    std::fs::write(&file, &bytes[..bytes.len() / 2]).expect("it can be cut");
+    let begun = main_job(&mut test, &[]).success();
+    assert_undisturbed(&begun.json());
+    begun.stderr_has("warning: begins again, for ");
 }
 
 /// Every stage was executed by exactly one of two runs, and both have the same artifacts.

@@ -9,7 +9,7 @@ use arrow::datatypes::{Float32Type, Float64Type, UInt32Type};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
-use crate::document::{artifact, repository, stage, statuses};
+use crate::document::{artifact, digests, repository, stage, statuses};
 use crate::harness::Test;
 
 const TOLERANCE: f64 = 1e-4;
@@ -146,6 +146,21 @@ fn a_pretraining_checkpoint_lends_exactly_its_backbone_and_is_finetuned() {
         new.iter().all(|name| name.starts_with("cls_head.")),
         "{new:?}"
     );
+}
+
+/// The reference's command line names a pickled dict where others have a CSV file.
+#[test]
+fn pickled_statistics_give_the_tables_that_the_csv_file_gives() {
+    let mut test = Test::new();
+    let recipe = repository("recipes/reference-base.toml");
+    let pickle = repository("tests/fixtures/params-map/numpy2-protocol5.pkl");
+    let pickle = format!("stages.events.statistics.path={pickle}");
+    let csv = test.run_with(["run", &recipe, "--format", "json"]);
+    let run = ["run", &recipe, "--set", &pickle, "--format", "json"];
+    let (csv, pickled) = (csv.success().json(), test.run_with(run).success().json());
+    assert_eq!(statuses(&pickled), [("events", "executed")]);
+    assert_eq!(digests(&csv).len(), 3);
+    assert_eq!(digests(&csv), digests(&pickled));
 }
 
 /// Going on from the checkpoint's weights is not the same as starting afresh.

@@ -6,7 +6,9 @@ use crate::document::{artifact, repository};
 use crate::harness::Test;
 use crate::recipes::PRETRAIN;
 
-const NAMES: [&str; 6] = ["recipe", "lock", "run", "plan", "audit", "metrics"];
+const NAMES: [&str; 7] = [
+    "recipe", "lock", "run", "plan", "inspect", "audit", "metrics",
+];
 
 /// Validates documents, TOML or JSON by their names' endings, against the schema before them.
 const VALIDATOR: &str = r#"
@@ -97,7 +99,7 @@ fn only_a_recipe_that_extends_others_may_leave_out_what_is_required() {
     // Where there is no validator, nothing is found.
     for name in ["part.toml", "slip.toml"] {
         let errors = errors(name);
-        assert!(errors.is_empty() == !has_validator(), "{name}: {errors}");
+        assert_eq!(errors.is_empty(), !has_validator(), "{name}: {errors}");
     }
 }
 
@@ -131,6 +133,26 @@ fn an_audit_and_an_evaluation_are_valid_for_an_independent_validator() {
         test = test.file("document.json", document);
         let path = test.folder().join("document.json").display().to_string();
         assert_eq!(validate(schema, &[path]), "");
+    }
+}
+
+#[test]
+fn an_inspection_is_valid_for_an_independent_validator() {
+    let good = repository("tests/fixtures/reference-layout/pretrain.lightning.ckpt");
+    let bad = repository("tests/fixtures/checkpoint-zoo/bitflip.pth");
+    let recipe = repository("recipes/reference-finetune.toml");
+    let other = repository("recipes/reference-evaluate.toml");
+    let mut test = Test::new();
+    for (arguments, code) in [
+        (vec!["inspect", &good, "--for", &recipe], 0),
+        (vec!["inspect", &good, "--for", &other], 4),
+        (vec!["inspect", &bad], 4),
+    ] {
+        let arguments = arguments.into_iter().chain(["--format", "json"]);
+        let document = test.run_with(arguments).failure(code).stdout;
+        test = test.file("document.json", document);
+        let path = test.folder().join("document.json").display().to_string();
+        assert_eq!(validate("inspect", &[path]), "");
     }
 }
 

@@ -149,7 +149,8 @@ fn pipeline(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// The whole process: its wall time and its largest resident set.
+/// The whole process.
+#[expect(clippy::zombie_processes, reason = "wait4 waits for it")]
 fn measured(mut command: Command) -> Measured {
     let start = Instant::now();
     let child = command.spawn().expect("the program starts");

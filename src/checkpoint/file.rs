@@ -7,10 +7,10 @@ use std::path::{Path, PathBuf};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::refusal::Refusal;
 use super::source_tensor::SourceTensor;
-use super::{safetensors_file, torch};
+use super::{safetensors_file, sharded, torch};
 use crate::error::Error;
+use crate::refusal::Refusal;
 
 /// What a checkpoint file holds.
 #[derive(Clone, Debug)]
@@ -28,6 +28,16 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    fn of(path: &Path, container: Container, contents: Contents) -> Self {
+        Checkpoint {
+            path: path.to_path_buf(),
+            container,
+            tensors: contents.tensors,
+            notes: contents.notes,
+            trained: contents.trained,
+        }
+    }
+
     /// The file's name without its folder: what results may depend on.
     pub fn file_name(&self) -> String {
         let name = self.path.file_name().unwrap_or(self.path.as_os_str());
@@ -68,13 +78,18 @@ pub(super) struct Contents {
 }
 
 /// Reads a checkpoint: safetensors or PyTorch, told apart by their first bytes, not by the
-/// file's name. Runs nothing that is in it. A file that is damaged, asks for something
-/// forbidden or leaves open which tensors are meant is refused ([`Error::Audit`]).
+/// file's name; or safetensors shards by their `….index.json`. Runs nothing that is in it. A file
+/// that is damaged, asks for something forbidden or leaves open which tensors are meant is refused
+/// ([`Error::Audit`]).
 pub fn read(path: &Path) -> Result<Checkpoint, Error> {
     let mut file = File::open(path).map_err(|error| Error::file(path, error))?;
     let metadata = file.metadata().map_err(|error| Error::file(path, error))?;
     if !metadata.is_file() {
         return Err(Error::file(path, "is no file"));
+    }
+    if sharded::is_index(path) {
+        let contents = sharded::read(path).map_err(|refusal| refusal.into_error(path))?;
+        return Ok(Checkpoint::of(path, Container::Safetensors, contents));
     }
     read_from(path, &mut file, metadata.len())
 }
@@ -87,13 +102,36 @@ pub fn read_from(
 ) -> Result<Checkpoint, Error> {
     let (container, contents) =
         contents(file, length).map_err(|refusal| refusal.into_error(path))?;
-    Ok(Checkpoint {
-        path: path.to_path_buf(),
-        container,
-        tensors: contents.tensors,
-        notes: contents.notes,
-        trained: contents.trained,
-    })
+    Ok(Checkpoint::of(path, container, contents))
+}
+
+/// The format that [`read`] takes a file for; `None` if it is no checkpoint or cannot be read.
+/// What has a format may still be refused by [`read`].
+pub fn container(path: &Path) -> Option<Container> {
+    if sharded::is_index(path) {
+        return Some(Container::Safetensors);
+    }
+    let mut file = File::open(path).ok()?;
+    let length = file.metadata().ok()?.len();
+    container_of(&start(&mut file).ok()?, length)
+}
+
+/// The format of a file of `length` bytes that begins so.
+fn container_of(start: &[u8], length: u64) -> Option<Container> {
+    if start.starts_with(b"PK\x03\x04") {
+        return Some(Container::TorchZip);
+    }
+    let header = start.first_chunk().map(|word| u64::from_le_bytes(*word));
+    if header.is_some_and(|n| n <= length) && start.get(8) == Some(&b'{') {
+        return Some(Container::Safetensors);
+    }
+    torch::is_legacy(start).then_some(Container::TorchLegacy)
+}
+
+fn start(file: &mut impl Read) -> std::io::Result<Vec<u8>> {
+    let mut start = Vec::new();
+    file.by_ref().take(16).read_to_end(&mut start)?;
+    Ok(start)
 }
 
 /// Reads what is in a file of `length` bytes.
@@ -105,27 +143,15 @@ pub(super) fn contents(
         return Err(Refusal::new("the file is empty"));
     }
     let unreadable = |error: std::io::Error| Refusal::new(format!("cannot be read: {error}"));
-    let mut start = Vec::new();
-    file.by_ref()
-        .take(16)
-        .read_to_end(&mut start)
-        .map_err(unreadable)?;
+    let start = start(file).map_err(unreadable)?;
     file.rewind().map_err(unreadable)?;
-    if start.starts_with(b"PK\x03\x04") {
-        return Ok((Container::TorchZip, torch::read_zip(file, length)?));
-    }
-    let header = start.first_chunk().map(|word| u64::from_le_bytes(*word));
-    if header.is_some_and(|n| n <= length) && start.get(8) == Some(&b'{') {
-        return Ok((
-            Container::Safetensors,
-            safetensors_file::read(file, length)?,
-        ));
-    }
-    if torch::is_legacy(&start) {
-        let bytes = read_all(file, length).map_err(unreadable)?;
-        return Ok((Container::TorchLegacy, torch::read_legacy(bytes)?));
-    }
-    Err(unknown(&start, length))
+    let container = container_of(&start, length).ok_or_else(|| unknown(&start, length))?;
+    let contents = match container {
+        Container::TorchZip => torch::read_zip(file, length)?,
+        Container::Safetensors => safetensors_file::read(file, length)?,
+        Container::TorchLegacy => torch::read_legacy(read_all(file, length).map_err(unreadable)?)?,
+    };
+    Ok((container, contents))
 }
 
 fn read_all(file: &mut impl Read, length: u64) -> std::io::Result<Vec<u8>> {

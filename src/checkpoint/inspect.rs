@@ -1,23 +1,29 @@
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::file::{Checkpoint, Container};
-use super::float_tensor::{hash_shape, tensor_digest};
+use super::float_tensor::hash_shape;
 use super::source_tensor::SourceTensor;
 use super::{Dtype, Statistics};
 
+/// Bytes of half precision; a whole number of any element.
+const WIDENED_AT_ONCE: usize = 16 * 1024;
+
 /// What a checkpoint holds, ready to be shown.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Summary {
-    /// The file's name, without its folder.
-    pub file: String,
     /// Its format.
     pub container: Container,
     /// Its tensors by name.
     pub tensors: Vec<TensorSummary>,
     /// What else is worth knowing.
     pub notes: Vec<String>,
+    /// Tensors that the source's optimizer has no state for, by name; `None` where the file does
+    /// not tell.
+    pub never_trained: Option<Vec<String>>,
 }
 
 /// One tensor.
@@ -32,7 +38,7 @@ pub struct TensorSummary {
     /// Moments and range.
     #[serde(flatten)]
     pub statistics: Statistics,
-    /// F32, F16 and BF16: [`tensor_digest`] of the values as f32, so equal to the audit's
+    /// F32, F16 and BF16: [`tensor_digest`](super::tensor_digest) of the values as f32, so equal to the audit's
     /// whatever the precision on disk. Others: BLAKE3 of type, shape and bytes.
     pub digest: String,
 }
@@ -41,35 +47,67 @@ pub struct TensorSummary {
 pub fn summarise(checkpoint: &Checkpoint) -> Summary {
     let tensors: Vec<(&String, &SourceTensor)> = checkpoint.tensors.iter().collect();
     let tensors = tensors.into_par_iter();
+    let never_trained = |trained: &BTreeSet<String>| {
+        let names = checkpoint.tensors.keys();
+        names
+            .filter(|name| !trained.contains(*name))
+            .cloned()
+            .collect()
+    };
     Summary {
-        file: checkpoint.file_name(),
         container: checkpoint.container,
         tensors: tensors.map(|(name, tensor)| one(name, tensor)).collect(),
         notes: checkpoint.notes.clone(),
+        never_trained: checkpoint.trained.as_ref().map(never_trained),
     }
 }
 
+/// Copies nothing: checkpoints are large.
 pub(super) fn one(name: &str, tensor: &SourceTensor) -> TensorSummary {
-    let (statistics, digest) = match tensor.to_f32(false) {
-        Ok((values, _)) => (
-            Statistics::of(|| values.iter().map(|value| f64::from(*value))),
-            tensor_digest(tensor.shape(), &values),
-        ),
-        Err(_) => (Statistics::of(|| tensor.numbers()), raw_digest(tensor)),
+    let statistics = match tensor.dtype() {
+        Dtype::F32 => {
+            let words = tensor.bytes().as_chunks::<4>().0;
+            let numbers = || {
+                words
+                    .iter()
+                    .map(|word| f64::from(f32::from_le_bytes(*word)))
+            };
+            Statistics::of(numbers)
+        }
+        _ => Statistics::of(|| tensor.numbers()),
     };
     TensorSummary {
         name: name.into(),
         shape: tensor.shape().to_vec(),
         dtype: tensor.dtype(),
         statistics,
-        digest,
+        digest: digest(tensor),
     }
 }
 
-fn raw_digest(tensor: &SourceTensor) -> String {
+fn digest(tensor: &SourceTensor) -> String {
     let mut hasher = blake3::Hasher::new();
-    hasher.update(tensor.dtype().name().as_bytes());
-    hash_shape(&mut hasher, tensor.shape());
-    hasher.update(tensor.bytes());
+    match tensor.dtype() {
+        Dtype::F32 => {
+            hash_shape(&mut hasher, tensor.shape());
+            hasher.update(tensor.bytes());
+        }
+        Dtype::F16 | Dtype::Bf16 => {
+            hash_shape(&mut hasher, tensor.shape());
+            let decode = tensor.dtype().decoder();
+            for chunk in tensor.bytes().chunks(WIDENED_AT_ONCE) {
+                let numbers = chunk.chunks_exact(tensor.dtype().size()).map(decode);
+                let widened: Vec<u8> = numbers
+                    .flat_map(|number| (number as f32).to_le_bytes())
+                    .collect();
+                hasher.update(&widened);
+            }
+        }
+        _ => {
+            hasher.update(tensor.dtype().name().as_bytes());
+            hash_shape(&mut hasher, tensor.shape());
+            hasher.update(tensor.bytes());
+        }
+    }
     hasher.finalize().to_hex().to_string()
 }

@@ -7,31 +7,32 @@
 //! declared, and otherwise names every offender at once. This room knows no model and no recipe.
 
 mod bytes;
-mod dtype;
 mod file;
 mod float_tensor;
 mod import;
 mod inspect;
 mod pattern;
-mod pickle;
-mod refusal;
 mod safetensors_file;
+mod sharded;
 mod source_tensor;
 mod statistics;
 mod torch;
+mod unique_map;
 mod writer;
 
-pub use dtype::Dtype;
-pub use file::{Checkpoint, Container, read, read_from};
+pub use crate::dtype::Dtype;
+pub use file::{Checkpoint, Container, container, read, read_from};
 pub use float_tensor::{FloatTensor, tensor_digest};
 pub use import::{
-    Audit, Counts, Flag, Ignored, Import, ImportRules, Loaded, New, Renamed, TargetTensor, import,
+    Audit, Counts, Flag, Ignored, Import, ImportRules, Loaded, New, RenameRule, Renamed,
+    TargetTensor, audit, import,
 };
 pub use inspect::{Summary, TensorSummary, summarise};
 pub use pattern::Pattern;
+pub use sharded::files_of;
 pub use source_tensor::{Conversion, SourceTensor};
 pub use statistics::Statistics;
-pub use writer::{read_metadata, write_safetensors};
+pub use writer::{read_metadata, safetensors_bytes, write_safetensors};
 
 #[cfg(test)]
 mod fixtures;

@@ -1,17 +1,17 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read;
 
 use safetensors::Dtype as FileDtype;
 use safetensors::tensor::{Metadata, TensorInfo};
-use serde::de::{Error as _, IgnoredAny, MapAccess, Visitor};
-use serde::{Deserialize, Deserializer};
+use serde::de::IgnoredAny;
 
 use super::Dtype;
 use super::bytes::Buffer;
 use super::file::Contents;
-use super::refusal::Refusal;
 use super::source_tensor::SourceTensor;
+use super::unique_map::UniqueMap;
+use crate::refusal::Refusal;
 
 /// A longer header is no checkpoint: a tensor with its name takes about a hundred bytes.
 const MAX_HEADER: u64 = 100_000_000;
@@ -71,7 +71,7 @@ pub(super) fn read(file: &mut impl Read, length: u64) -> Result<Contents, Refusa
 /// The tensors that a header describes, in the order of the file.
 fn tensors(header: &[u8]) -> serde_json::Result<Vec<(String, TensorInfo)>> {
     // The crate keeps the last of two tensors with one name.
-    serde_json::from_slice::<UniqueKeys>(header)?;
+    serde_json::from_slice::<UniqueMap<IgnoredAny>>(header)?;
     let metadata: Metadata = serde_json::from_slice(header)?;
     let mut tensors: Vec<_> = metadata
         .tensors()
@@ -99,31 +99,6 @@ fn dtype(dtype: FileDtype) -> Option<Dtype> {
         FileDtype::BOOL => Dtype::Bool,
         _ => return None,
     })
-}
-
-/// A JSON object in which no key stands twice.
-struct UniqueKeys;
-
-impl<'de> Deserialize<'de> for UniqueKeys {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        struct Keys;
-        impl<'de> Visitor<'de> for Keys {
-            type Value = UniqueKeys;
-            fn expecting(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-                formatter.write_str("an object")
-            }
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<UniqueKeys, A::Error> {
-                let mut seen = BTreeSet::new();
-                while let Some((key, _)) = map.next_entry::<String, IgnoredAny>()? {
-                    if let Some(twice) = seen.replace(key) {
-                        return Err(A::Error::custom(format!("{twice} stands twice")));
-                    }
-                }
-                Ok(UniqueKeys)
-            }
-        }
-        deserializer.deserialize_map(Keys)
-    }
 }
 
 #[cfg(test)]

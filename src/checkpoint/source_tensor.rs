@@ -1,7 +1,7 @@
 use std::borrow::Cow;
 
 use super::bytes::{Buffer, TensorBytes};
-use super::dtype::{Dtype, brain_to_f32, half_to_f32};
+use crate::dtype::{Dtype, brain_to_f32, half_to_f32};
 
 /// A tensor as a checkpoint holds it: row-major, little-endian.
 #[derive(Clone, Debug)]
@@ -50,6 +50,14 @@ impl SourceTensor {
     /// The elements' bytes, row-major, little-endian.
     pub fn bytes(&self) -> &[u8] {
         self.data.as_slice()
+    }
+
+    /// Whether both are views of the same elements: one parameter under two names.
+    pub fn is_tied_to(&self, other: &SourceTensor) -> bool {
+        self.shape == other.shape
+            && self.dtype == other.dtype
+            && !self.bytes().is_empty()
+            && std::ptr::eq(self.bytes(), other.bytes())
     }
 
     /// The elements as numbers, row-major. 64-bit integers beyond 2⁵³ are rounded.

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 pub struct Statistics {
     /// Arithmetic mean.
     pub mean: Option<f64>,
-    /// Population standard deviation.
+    /// Population standard deviation; `None` also where it is beyond F64.
     pub std: Option<f64>,
     /// Smallest number.
     pub min: Option<f64>,
@@ -40,12 +40,19 @@ impl Statistics {
                 ..Statistics::default()
             };
         }
-        let mean = mean(sum, count, min, max);
-        let squares = numbers().filter(|number| number.is_finite());
-        let squares: f64 = squares.map(|number| (number - mean).powi(2)).sum();
+        let count = count as f64;
+        let finite_numbers = || numbers().filter(|number| number.is_finite());
+        let mean = match sum.is_finite() {
+            true => sum / count,
+            // Numbers near the largest F64.
+            false => finite_numbers().map(|number| number / count).sum(),
+        };
+        let mean = within(mean, min, max);
+        let squares = finite_numbers().map(|number| (number - mean).powi(2));
+        let std = (squares.sum::<f64>() / count).sqrt();
         Statistics {
             mean: Some(mean),
-            std: Some((squares / count as f64).sqrt()),
+            std: Some(std).filter(|std| std.is_finite()),
             min: Some(min),
             max: Some(max),
             finite,
@@ -77,7 +84,7 @@ impl Statistics {
         let sums = sums(lists, |_, number| number);
         let means: [f64; IN_STEP] = std::array::from_fn(|at| {
             let (min, max) = ranges[at];
-            mean(sums[at], lists[at].len() as u64, min, max)
+            within(sums[at] / lists[at].len() as f64, min, max)
         });
         let squares = self::sums(lists, |at, number| (number - means[at]).powi(2));
         std::array::from_fn(|at| Statistics {
@@ -101,8 +108,8 @@ impl Statistics {
 }
 
 /// Kept within the range, so that a constant has exactly its value as mean and no deviation.
-fn mean(sum: f64, count: u64, min: f64, max: f64) -> f64 {
-    (sum / count as f64).clamp(min, max)
+fn within(mean: f64, min: f64, max: f64) -> f64 {
+    mean.clamp(min, max)
 }
 
 /// The sum of each list's terms, in the order of the list.
@@ -205,6 +212,12 @@ mod tests {
         let none = Statistics::of(std::iter::empty::<f64>);
         assert_eq!((none.mean, none.finite), (None, true));
         assert!(!none.is_constant());
+        let huge = Statistics::of(|| [f64::MAX, f64::MAX, -f64::MAX].into_iter());
+        assert!(huge.finite && huge.std.is_none());
+        assert!(
+            huge.mean
+                .is_some_and(|mean| (mean / f64::MAX - 1.0 / 3.0).abs() < 1e-12)
+        );
         let tenth = Statistics::of(|| [0.1; 3].into_iter());
         assert_eq!((tenth.mean, tenth.std), (Some(0.1), Some(0.0)));
         assert!(tenth.is_constant() && !tenth.is_zero());

@@ -10,8 +10,8 @@ use serde::Deserialize;
 
 use super::bytes::little_endian;
 use super::float_tensor::FloatTensor;
-use super::refusal::Refusal;
 use crate::error::Error;
+use crate::refusal::Refusal;
 
 /// safetensors writes its metadata in the order of a hash map, which differs from run to run:
 /// all of it is therefore one entry, a JSON object with sorted keys.
@@ -42,17 +42,33 @@ pub fn write_safetensors(
     metadata: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
     let failed = |error: &dyn std::fmt::Display| Error::file(path, format!("not written: {error}"));
-    let header = match metadata.is_empty() {
-        true => None,
-        false => {
-            let text = serde_json::to_string(metadata).map_err(|error| failed(&error))?;
-            Some(HashMap::from([(METADATA_KEY.to_string(), text)]))
-        }
-    };
-    let views = tensors
-        .iter()
-        .map(|(name, tensor)| (name, Borrowed(tensor)));
-    safetensors::serialize_to_file(views, header, path).map_err(|error| failed(&error))
+    let header = header(metadata).map_err(|error| failed(&error))?;
+    safetensors::serialize_to_file(views(tensors), header, path).map_err(|error| failed(&error))
+}
+
+/// The bytes of the file that [`write_safetensors`] would write.
+pub fn safetensors_bytes(
+    tensors: &BTreeMap<String, FloatTensor>,
+    metadata: &BTreeMap<String, String>,
+) -> Result<Vec<u8>, Error> {
+    let failed = |error: &dyn std::fmt::Display| Error::stage(format!("no safetensors: {error}"));
+    let header = header(metadata).map_err(|error| failed(&error))?;
+    safetensors::serialize(views(tensors), header).map_err(|error| failed(&error))
+}
+
+fn views(tensors: &BTreeMap<String, FloatTensor>) -> impl Iterator<Item = (&String, Borrowed<'_>)> {
+    let tensors = tensors.iter();
+    tensors.map(|(name, tensor)| (name, Borrowed(tensor)))
+}
+
+fn header(
+    metadata: &BTreeMap<String, String>,
+) -> Result<Option<HashMap<String, String>>, serde_json::Error> {
+    if metadata.is_empty() {
+        return Ok(None);
+    }
+    let text = serde_json::to_string(metadata)?;
+    Ok(Some(HashMap::from([(METADATA_KEY.to_string(), text)])))
 }
 
 /// The metadata of a safetensors file: what [`write_safetensors`] was given, or, in a file by

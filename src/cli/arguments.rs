@@ -11,6 +11,7 @@ use super::device;
 use super::explain::ExplainArguments;
 use super::export::ExportArguments;
 use super::graph::GraphArguments;
+use super::inspect::InspectArguments;
 use super::lock::LockArguments;
 use super::man::ManArguments;
 use super::outputs::OutputsArguments;
@@ -65,9 +66,12 @@ pub enum Command {
     /// Prints where up-to-date artifacts lie
     #[command(after_help = EXIT_CODES)]
     Outputs(OutputsArguments),
-    /// Copies an up-to-date artifact out of the store
+    /// Writes an up-to-date artifact to a file, as it is or as the PyTorch reference loads it
     #[command(after_help = EXIT_CODES)]
     Export(ExportArguments),
+    /// Shows the tensors of a checkpoint, and what an import of it would say; runs nothing in it
+    #[command(after_help = EXIT_CODES)]
+    Inspect(InspectArguments),
     /// Lists the runs of the past, or shows one
     #[command(after_help = EXIT_CODES)]
     Runs(RunsArguments),

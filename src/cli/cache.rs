@@ -312,11 +312,9 @@ fn keys_of(
                 ..RunOptions::default()
             };
             let surveyed = exec::survey(&experiment.nodes, &options, store)?;
-            let known = surveyed
-                .iter()
-                .filter_map(|stage| stage.fingerprint.as_ref());
-            keys.extend(known.map(|fingerprint| fingerprint.key().to_string()));
-            let unknown = surveyed.iter().filter(|stage| stage.fingerprint.is_none());
+            let known = surveyed.iter().filter_map(|stage| stage.key);
+            keys.extend(known.map(|key| key.to_string()));
+            let unknown = surveyed.iter().filter(|stage| stage.key.is_none());
             let unknown: Vec<&str> = unknown.map(|stage| stage.planned.name.as_str()).collect();
             if !unknown.is_empty() && device == DEVICES[0] {
                 verbosity.note(&format!(

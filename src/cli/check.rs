@@ -95,13 +95,16 @@ fn check(
         resolved: None,
         errors: vec![],
     };
-    match recipe::resolve(path, &arguments.set) {
+    let read = match arguments.resolved {
+        true => recipe::resolve(path, &arguments.set).map(|(recipe, all)| (recipe, Some(all))),
+        false => recipe::load(path, &arguments.set).map(|recipe| (recipe, None)),
+    };
+    match read {
         Ok((recipe, resolved)) => {
             let names = stages::nodes_of(&recipe).into_iter().map(|node| node.name);
             record.ok = true;
             record.stages = Some(names.collect());
             record.recipe = Some(recipe.name);
-            let resolved = arguments.resolved.then_some(resolved);
             record.resolved = resolved.as_ref().map(|resolved| resolved.values.clone());
             (record, resolved, None)
         }

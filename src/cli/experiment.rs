@@ -13,7 +13,7 @@ use crate::recipe::stage_config::StageConfig;
 use crate::recipe::{self, Override, Recipe};
 use crate::stages;
 use crate::stages::node::Node;
-use crate::store::Store;
+use crate::store::{Store, rows};
 
 /// A recipe that was read and understood.
 pub struct Experiment {
@@ -33,9 +33,9 @@ impl Experiment {
 
     /// What a run keeps of the recipe: `recipe.toml`, the file as it was given, and
     /// `resolved.json`, what it came to with everything it extends, `--set` and the defaults.
-    pub fn documents(&self, selection: &Selection) -> Result<Vec<(&'static str, String)>, Error> {
-        let given = fs::read_to_string(&selection.recipe)
-            .map_err(|error| Error::file(&selection.recipe, error))?;
+    pub fn documents(&self, selection: &Selection) -> Result<Vec<(&'static str, Vec<u8>)>, Error> {
+        let given =
+            fs::read(&selection.recipe).map_err(|error| Error::file(&selection.recipe, error))?;
         let stages = self.recipe.stages.iter();
         let resolved = ResolvedRecipe {
             path: &self.recipe.path,
@@ -47,9 +47,10 @@ impl Experiment {
                 .map(|(name, stage)| NamedStage { name, stage })
                 .collect(),
         };
-        let resolved = serde_json::to_string_pretty(&resolved)
+        let mut rows = Vec::new();
+        rows::write(&mut rows, &resolved)
             .map_err(|error| Error::stage(format!("the recipe cannot be recorded: {error}")))?;
-        Ok(vec![("recipe.toml", given), ("resolved.json", resolved)])
+        Ok(vec![("recipe.toml", given), ("resolved.json", rows)])
     }
 }
 

@@ -61,9 +61,7 @@ fn drawing(experiment: &Experiment) -> Result<Drawing, Error> {
                 kind: node.stage.kind().into(),
                 derived: experiment.recipe.stage(&node.name).is_none(),
             },
-            inputs: inputs
-                .map(|input| (input.role.into(), input.stage))
-                .collect(),
+            inputs: inputs.map(|input| (input.role, input.stage)).collect(),
         }
     });
     Drawing::new(&experiment.recipe.name, given.collect()).map_err(|error| Error::Usage {

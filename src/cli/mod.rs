@@ -11,6 +11,7 @@ mod experiment;
 mod explain;
 mod export;
 mod graph;
+mod inspect;
 mod interrupt;
 mod lock;
 mod lock_file;
@@ -57,7 +58,8 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
         Command::Graph(raw) => graph::execute(&raw),
         Command::Check(raw) => check::execute(&raw),
         Command::Outputs(raw) => raw.validate().and_then(outputs::execute),
-        Command::Export(raw) => raw.validate().and_then(export::execute),
+        Command::Export(raw) => export::execute(raw.validate()?, verbosity),
+        Command::Inspect(raw) => inspect::execute(&raw),
         Command::Runs(raw) => runs::execute(&raw),
         Command::Cache(raw) => cache::execute(&raw, verbosity),
         Command::Lock(raw) => lock::execute(raw.validate()?, verbosity),

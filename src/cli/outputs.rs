@@ -111,11 +111,11 @@ pub fn execute(outputs: Outputs) -> Result<ExitCode, Error> {
 }
 
 fn found(stage: &Surveyed, store: &Store) -> Option<StageOutputs> {
-    let action = stage.action.as_ref()?;
+    let outcome = stage.outcome.as_ref()?;
     Some(StageOutputs {
         name: stage.planned.name.clone(),
         kind: stage.planned.kind.clone(),
-        outputs: OutputRecord::all_of(action, store),
+        outputs: OutputRecord::all_of(&outcome.outputs, store),
     })
 }
 

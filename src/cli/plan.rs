@@ -76,10 +76,11 @@ pub fn execute(plan: Plan, verbosity: Verbosity) -> Result<ExitCode, Error> {
 /// The key of every stage, as far as it is known, and where its artifacts lie.
 fn tell_results(surveyed: &[Surveyed], store: &Store) {
     for stage in surveyed {
-        let key = stage.fingerprint.as_ref();
-        let key = key.map_or("not known yet".into(), |known| known.key().to_string());
-        let outputs = stage.action.as_ref();
-        let outputs = outputs.map(|action| OutputRecord::all_of(action, store));
+        let key = stage
+            .key
+            .map_or("not known yet".into(), |key| key.to_string());
+        let outcome = stage.outcome.as_ref();
+        let outputs = outcome.map(|outcome| OutputRecord::all_of(&outcome.outputs, store));
         let outputs = outputs.unwrap_or_default();
         for line in lines::result(&stage.planned.name, Some(&key), &outputs, Style::stderr()) {
             eprintln!("{line}");

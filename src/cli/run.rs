@@ -1,5 +1,6 @@
 //! `pipeline run`.
 
+use std::mem::ManuallyDrop;
 use std::num::NonZeroUsize;
 use std::process::ExitCode;
 
@@ -12,7 +13,7 @@ use super::style::Style;
 use super::verbosity::Verbosity;
 use super::{diagnostic, interrupt, lock, stdout};
 use crate::error::Error;
-use crate::exec::{self, RunOptions};
+use crate::exec::{self, RunOptions, RunOutcome};
 
 #[derive(Debug, Args)]
 pub struct RunArguments {
@@ -84,6 +85,9 @@ pub struct Run {
 /// Runs; the record goes to standard output also when a stage failed.
 pub fn execute(mut run: Run, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let (experiment, store) = run.selection.open()?;
+    // The process ends with this function: what a thousand stages came to need not be freed
+    // leaf by leaf.
+    let experiment = ManuallyDrop::new(experiment);
     run.options.documents = experiment.documents(&run.selection)?;
     if run.locked {
         run.options.lock = Some(lock::require(&run.selection.recipe)?);
@@ -97,22 +101,24 @@ pub fn execute(mut run: Run, verbosity: Verbosity) -> Result<ExitCode, Error> {
         &run.options,
         &store,
         interrupted,
-        &|event| progress.show(event),
+        &|events| progress.show(events),
     )?;
+    let RunOutcome { record, error } = outcome;
+    let record = ManuallyDrop::new(record);
     drop(progress);
 
     match run.format {
-        Format::Json => stdout::print_json(&outcome.record)?,
-        Format::Human => stdout::print(&run_summary::render(&outcome.record, Style::stdout()))?,
+        Format::Json => stdout::print_json(&*record)?,
+        Format::Human => stdout::print(&run_summary::render(&record, Style::stdout()))?,
     }
-    for note in outcome.record.lock.iter().flat_map(|lock| &lock.notes) {
+    for note in record.lock.iter().flat_map(|lock| &lock.notes) {
         verbosity.note(&format!("stage `{}` {}", note.stage, note.message));
     }
-    let Some(error) = outcome.error else {
+    let Some(error) = error else {
         return Ok(ExitCode::SUCCESS);
     };
     let style = Style::stderr();
-    for other in run_summary::other_failures(&outcome.record, &error) {
+    for other in run_summary::other_failures(&record, &error) {
         diagnostic::eprint(&other, style);
     }
     Err(error)

@@ -7,6 +7,7 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
+use super::inspect::InspectRecord;
 use super::stdout;
 use crate::checkpoint::Audit;
 use crate::error::Error;
@@ -33,6 +34,8 @@ enum Document {
     Run,
     /// What `plan --format json` prints
     Plan,
+    /// What `inspect --format json` prints
+    Inspect,
     /// The artifact `audit` of an import stage
     Audit,
     /// The artifact `metrics` of an evaluate stage
@@ -46,6 +49,7 @@ impl Document {
             Document::Lock => generate::<Lock>(),
             Document::Run => output::<RunRecord>(),
             Document::Plan => output::<PlanRecord>(),
+            Document::Inspect => output::<InspectRecord>(),
             Document::Audit => output::<Audit>(),
             Document::Metrics => output::<Evaluation>(),
         }

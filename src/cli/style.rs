@@ -73,16 +73,25 @@ impl Style {
 
     /// `text` in the colour of `tone`.
     pub fn paint(self, tone: Tone, text: &str) -> String {
+        let mut painted = String::with_capacity(text.len());
+        self.paint_onto(&mut painted, tone, text);
+        painted
+    }
+
+    /// Appends `text` in the colour of `tone`.
+    pub fn paint_onto(self, canvas: &mut String, tone: Tone, text: &str) {
         let code = match tone {
-            Tone::Plain => return text.to_string(),
-            _ if !self.colour || text.is_empty() => return text.to_string(),
+            Tone::Plain => return canvas.push_str(text),
+            _ if !self.colour || text.is_empty() => return canvas.push_str(text),
             Tone::Strong => "1",
             Tone::Faint => "2",
             Tone::Good => "32",
             Tone::Notice => "33",
             Tone::Bad => "1;31",
         };
-        format!("\x1b[{code}m{text}\x1b[0m")
+        for part in ["\x1b[", code, "m", text, "\x1b[0m"] {
+            canvas.push_str(part);
+        }
     }
 }
 

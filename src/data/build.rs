@@ -13,6 +13,7 @@ use super::embedding::of_variables;
 use super::report::DataReport;
 use super::split::SplitAssigner;
 use super::statistics::{self, Variable};
+use super::statistics_file;
 use super::tables::{self, EventRows};
 use super::timeline::arrange;
 use super::{patient_parquet, physionet2012, synthetic};
@@ -189,7 +190,7 @@ impl<'a> Building<'a> {
             return self.drop_unseen(cohort, splits, found);
         };
         let path = file.path.as_ref();
-        let mut variables = statistics::of_file(path)?;
+        let mut variables = statistics_file::read(path)?;
         statistics::check_all_known(&cohort.variables, &cohort.stays, &variables, path)?;
         let numbers: Vec<Option<u32>> = (cohort.variables.iter())
             .map(|name| variables.binary_search_by(|v| v.name.cmp(name)).ok())

@@ -160,11 +160,11 @@ pub struct SplitFolders {
     pub test: String,
 }
 
-/// A CSV file with the columns variable, mean, std.
+/// A CSV or Parquet file with the columns variable, mean, std, or a pickled dict `{variable: {"mean": …, "std": …}}`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct StatisticsFile {
-    /// The CSV file.
+    /// The file; its contents tell its format, not its name.
     pub path: InputPath,
 }
 

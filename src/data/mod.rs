@@ -38,12 +38,14 @@ mod physionet2012;
 mod report;
 mod split;
 mod statistics;
+mod statistics_file;
 mod stay_id;
 mod synthetic;
 mod tables;
 #[cfg(test)]
 mod tests;
 mod timeline;
+mod typed_column;
 
 pub use build::build;
 pub use report::{DataReport, SplitCounts};

@@ -7,9 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
-use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray};
-use arrow::compute::cast;
-use arrow::datatypes::{DataType, Schema};
+use arrow::array::{Array, Float64Array, RecordBatch};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
@@ -19,6 +17,7 @@ use super::csv_table::quoted;
 use super::folder::{files_with_extension, subfolders};
 use super::labels::Labels;
 use super::parquet_file;
+use super::typed_column::{self, ColumnType};
 use crate::error::Error;
 
 /// Reads every stay and its label.
@@ -77,68 +76,30 @@ fn read_stay(path: &Path, batch: &mut Batch) -> Result<RawStay, Error> {
 fn open(path: &Path) -> Result<(ParquetRecordBatchReader, bool), Error> {
     let builder = parquet_file::open(path)?;
     let schema = builder.schema();
-    let mut columns = Vec::new();
-    for name in ["variable", "value", "minute"] {
-        columns.push(check_column(path, schema, name)?);
-    }
     let has_set_index = schema.index_of("set_index").is_ok();
+    let mut wanted = vec![
+        ("variable", ColumnType::Text),
+        ("value", ColumnType::Number),
+        ("minute", ColumnType::Number),
+    ];
     if has_set_index {
-        columns.push(check_column(path, schema, "set_index")?);
+        wanted.push(("set_index", ColumnType::Number));
     }
+    let columns = typed_column::positions(path, schema, &wanted)?;
     let mask = ProjectionMask::roots(builder.parquet_schema(), columns);
     let reader = (builder.with_projection(mask).build())
         .map_err(|e| Error::file(path, format!("cannot be read: {e}")))?;
     Ok((reader, has_set_index))
 }
 
-/// The position of the column `name`, which must be text (`variable`) or numeric (the others).
-fn check_column(path: &Path, schema: &Schema, name: &str) -> Result<usize, Error> {
-    let position = schema.index_of(name).map_err(|_| {
-        let there = schema.fields().iter().map(|field| field.name());
-        Error::file(
-            path,
-            format!("no column `{name}`; it has {}", quoted(there)),
-        )
-    })?;
-    let found = schema.field(position).data_type();
-    let (fits, expected) = if name == "variable" {
-        (is_text(found), "text")
-    } else {
-        (found.is_integer() || found.is_floating(), "a number")
-    };
-    if !fits {
-        let what = format!("column `{name}` is of type {found}, where {expected} is expected");
-        return Err(Error::file(path, what));
-    }
-    Ok(position)
-}
-
-fn is_text(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
-        DataType::Dictionary(_, values) => is_text(values),
-        _ => false,
-    }
-}
-
 fn append(stay: &mut RawStay, rows: &RecordBatch, batch: &mut Batch) -> Result<(), Error> {
-    let names = cast_column(stay, rows, "variable", &DataType::Utf8)?;
-    let values = cast_column(stay, rows, "value", &DataType::Float64)?;
-    let minutes = cast_column(stay, rows, "minute", &DataType::Float64)?;
+    let names = typed_column::text(&stay.origin, rows, "variable")?;
+    let values = typed_column::numbers(&stay.origin, rows, "value")?;
+    let minutes = typed_column::numbers(&stay.origin, rows, "minute")?;
     let sets = match stay.has_set_index {
-        true => Some(cast_column(stay, rows, "set_index", &DataType::Float64)?),
+        true => Some(typed_column::numbers(&stay.origin, rows, "set_index")?),
         false => None,
     };
-    let (Some(names), Some(values), Some(minutes)) = (
-        names.as_any().downcast_ref::<StringArray>(),
-        values.as_any().downcast_ref::<Float64Array>(),
-        minutes.as_any().downcast_ref::<Float64Array>(),
-    ) else {
-        return Err(Error::file(&stay.origin, "columns of an unexpected type"));
-    };
-    let sets = sets
-        .as_ref()
-        .and_then(|sets| sets.as_any().downcast_ref::<Float64Array>());
     for row in 0..rows.num_rows() {
         let bad = |stay: &RawStay, what: String| {
             let row = stay.events.len() + 1;
@@ -154,7 +115,7 @@ fn append(stay: &mut RawStay, rows: &RecordBatch, batch: &mut Batch) -> Result<(
         if names.is_null(row) || names.value(row).is_empty() {
             return Err(bad(stay, "no variable is named".into()));
         }
-        let (value, minute) = (number(values, "value")?, number(minutes, "minute")?);
+        let (value, minute) = (number(&values, "value")?, number(&minutes, "minute")?);
         if !value.is_finite() {
             let what = format!("value {value} of `{}` is not finite", names.value(row));
             return Err(bad(stay, what));
@@ -162,7 +123,9 @@ fn append(stay: &mut RawStay, rows: &RecordBatch, batch: &mut Batch) -> Result<(
         if !(minute.is_finite() && minute >= 0.0) {
             return Err(bad(stay, format!("minute {minute} is not a time ≥ 0")));
         }
-        let set = sets.map_or(Ok(0.0), |sets| number(sets, "set_index"))?;
+        let set = sets
+            .as_ref()
+            .map_or(Ok(0.0), |sets| number(sets, "set_index"))?;
         if !(set >= 0.0 && set <= f64::from(u32::MAX) && set.fract() == 0.0) {
             return Err(bad(
                 stay,
@@ -178,16 +141,4 @@ fn append(stay: &mut RawStay, rows: &RecordBatch, batch: &mut Batch) -> Result<(
         });
     }
     Ok(())
-}
-
-fn cast_column(
-    stay: &RawStay,
-    rows: &RecordBatch,
-    name: &str,
-    to: &DataType,
-) -> Result<ArrayRef, Error> {
-    let column = rows
-        .column_by_name(name)
-        .ok_or_else(|| Error::file(&stay.origin, format!("no column `{name}`")))?;
-    cast(column, to).map_err(|e| Error::file(&stay.origin, format!("column `{name}`: {e}")))
 }

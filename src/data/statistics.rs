@@ -1,10 +1,9 @@
-//! Mean and standard deviation of every variable.
+//! Mean and standard deviation of every variable, computed on the training split.
 
-use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::cohort::{RawEvent, RawStay};
-use super::csv_table::{CsvTable, quoted};
+use super::csv_table::quoted;
 use crate::error::Error;
 
 /// A variable with what makes its values z-scores.
@@ -105,41 +104,6 @@ impl Sums {
     }
 }
 
-/// The variables of a file with the columns variable, mean and std, by name. Errors name file
-/// and line: a variable twice, a number that is not finite, a standard deviation that is not above 0.
-pub(super) fn of_file(path: &Path) -> Result<Vec<Variable>, Error> {
-    let table = CsvTable::read(path)?;
-    let (name, mean, std) = (
-        table.column("variable")?,
-        table.column("mean")?,
-        table.column("std")?,
-    );
-    let mut lines: BTreeMap<String, (u64, Variable)> = BTreeMap::new();
-    for row in &table.rows {
-        let name = row.fields[name].to_string();
-        let (mean, spread) = (table.number(row, mean)?, table.number(row, std)?);
-        if spread <= 0.0 {
-            let what = format!("std {spread} of variable `{name}` is not above 0");
-            return Err(table
-                .error(row.line, what)
-                .with_hint("leave `statistics` out: then a constant variable counts as presence"));
-        }
-        if let Some((line, _)) = lines.get(&name) {
-            let what = format!("variable `{name}` is on line {line} already");
-            return Err(table.error(row.line, what));
-        }
-        let variable = Variable {
-            name: name.clone(),
-            mean,
-            std: spread,
-            constant: false,
-            train_events: 0,
-        };
-        lines.insert(name, (row.line, variable));
-    }
-    Ok(lines.into_values().map(|(_, variable)| variable).collect())
-}
-
 /// Errors, naming every variable among `names` that occurs in `stays` but not in `known`
 /// (sorted), the statistics of the file `path`.
 pub(super) fn check_all_known(
@@ -226,25 +190,5 @@ mod tests {
         let events = [event(0, 1e300), event(0, -1e300)];
         let error = of_training(&["huge".to_string()], events.iter()).unwrap_err();
         assert!(error.to_string().contains("variable `huge`"));
-    }
-
-    fn refusal(text: &str) -> String {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("stats.csv");
-        std::fs::write(&path, text).unwrap();
-        of_file(&path).unwrap_err().to_string()
-    }
-
-    #[test]
-    fn a_bad_line_of_a_statistics_file_is_named() {
-        assert!(refusal("variable,mean,std\nHR,80,0\n").contains("line 2: std 0 of variable `HR`"));
-        assert!(refusal("variable,mean,std\nHR,80,inf\n").contains("line 2: std `inf`"));
-        assert!(refusal("variable,mean,std\nHR,,1\n").contains("line 2: mean ``"));
-        assert!(refusal("variable,mean\nHR,80\n").contains("no column `std`"));
-        let twice = refusal("variable,mean,std\nHR,80,1\nHR,80,1\n");
-        assert!(
-            twice.contains("line 3: variable `HR` is on line 2 already"),
-            "{twice}"
-        );
     }
 }

@@ -58,7 +58,7 @@ impl Environment {
                 store: store::FORMAT,
             },
             host: Host {
-                name: store::work::host(),
+                name: store::work::host().into(),
                 cpus: std::thread::available_parallelism().map_or(1, usize::from),
                 cpu: cpu(),
                 os: os(),

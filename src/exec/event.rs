@@ -1,6 +1,8 @@
 //! What happens during a run. The scheduler only emits these; display, JSON and the run record consume them.
 
-use serde::Serialize;
+use std::sync::Arc;
+
+use serde::{Serialize, Serializer};
 
 use super::record::{RunStatus, StageRecord};
 
@@ -67,7 +69,8 @@ pub enum Event {
     /// A stage was executed, found in the store, skipped, or failed.
     StageFinished {
         /// How it ended.
-        record: StageRecord,
+        #[serde(serialize_with = "shared")]
+        record: Arc<StageRecord>,
     },
     /// The run is over.
     RunFinished {
@@ -76,4 +79,8 @@ pub enum Event {
         /// Wall time.
         seconds: f64,
     },
+}
+
+fn shared<S: Serializer>(record: &Arc<StageRecord>, serializer: S) -> Result<S::Ok, S::Error> {
+    record.as_ref().serialize(serializer)
 }

@@ -8,6 +8,8 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
 use super::event::Event;
 use super::fingerprints::Fingerprinter;
 use super::journal::{Journal, StageReporter};
@@ -15,7 +17,7 @@ use super::selection::Selected;
 use crate::error::Error;
 use crate::stages::stage::{StageContext, StageOutput};
 use crate::store::Store;
-use crate::store::action::{Action, Artifact, Lookup};
+use crate::store::action::{Artifact, Lookup, Outcome};
 use crate::store::digest::Digest;
 use crate::store::fingerprint::{Fingerprint, Key};
 
@@ -37,9 +39,9 @@ pub(super) struct Job {
 
 /// How a job ended.
 pub(super) enum Ended {
-    Executed(Action),
+    Executed(Outcome),
     /// Somebody else made the result meanwhile.
-    Cached(Action),
+    Cached(Outcome),
     Failed(Error),
 }
 
@@ -53,6 +55,8 @@ pub(super) struct Workshop<'a> {
     pub device: &'a str,
     /// Inputs whose bytes were checked in this run.
     pub verified: Mutex<BTreeSet<Digest>>,
+    /// Threads that no stage runs on: starting some takes longer than a quick stage.
+    pub pools: Mutex<Vec<ThreadPool>>,
 }
 
 impl Workshop<'_> {
@@ -71,18 +75,18 @@ impl Workshop<'_> {
 
     fn try_execute(&self, selected: &Selected, job: &Job) -> Result<Ended, Error> {
         let work = self.store.claim(&job.key, self.interrupted, |holder| {
-            self.journal.emit(&Event::StageWaiting {
+            self.journal.emit(Event::StageWaiting {
                 name: selected.name().into(),
                 holder,
             });
         })?;
         if selected.refresh {
             work.clear()?;
-        } else if let Lookup::Complete(action) = self.store.lookup(&job.key)? {
+        } else if let Lookup::Complete(outcome) = self.store.lookup(&job.key)? {
             work.remove();
-            return Ok(Ended::Cached(*action));
+            return Ok(Ended::Cached(*outcome));
         }
-        self.journal.emit(&Event::StageStarted {
+        self.journal.emit(Event::StageStarted {
             name: selected.name().into(),
             kind: selected.kind().into(),
             key: job.key.to_string(),
@@ -101,13 +105,13 @@ impl Workshop<'_> {
             interrupted: self.interrupted,
             reporter: &reporter,
         };
-        let output = run_on_own_threads(selected, &context)?;
+        let output = self.run_on_own_threads(selected, &context)?;
         self.fingerprinter.check_unchanged(selected)?;
         let seconds = start.elapsed().as_secs_f64();
         let fingerprint = job.fingerprint.clone();
-        let action = work.commit(fingerprint, &output.artifacts, output.metrics, seconds)?;
+        let outcome = work.commit(fingerprint, &output.artifacts, output.metrics, seconds)?;
         work.remove();
-        Ok(Ended::Executed(action))
+        Ok(Ended::Executed(outcome))
     }
 
     /// Where the inputs lie. Their bytes are checked once a run: a flipped bit must not be
@@ -124,19 +128,35 @@ impl Workshop<'_> {
         }
         Ok(paths)
     }
+
+    /// Runs the stage inside a rayon pool of the size it was given, so that parallel iterators
+    /// in the stage and in its libraries keep to its share of the threads.
+    fn run_on_own_threads(
+        &self,
+        selected: &Selected,
+        context: &StageContext,
+    ) -> Result<StageOutput, Error> {
+        let pools = || self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = {
+            let mut pools = pools();
+            let fitting = |pool: &ThreadPool| pool.current_num_threads() == context.threads;
+            let fitting = pools.iter().position(fitting);
+            fitting.map(|position| pools.swap_remove(position))
+        };
+        let pool = idle.map_or_else(|| new_pool(context.threads), Ok)?;
+        let output = pool.install(|| selected.node.stage.run(context));
+        pools().push(pool);
+        output
+    }
 }
 
-/// Runs the stage inside a rayon pool of the size it was given, so that parallel iterators
-/// in the stage and in its libraries keep to its share of the threads.
-fn run_on_own_threads(selected: &Selected, context: &StageContext) -> Result<StageOutput, Error> {
-    let name = selected.name().to_string();
-    let pool = rayon::ThreadPoolBuilder::new()
-        .num_threads(context.threads)
+fn new_pool(threads: usize) -> Result<ThreadPool, Error> {
+    ThreadPoolBuilder::new()
+        .num_threads(threads)
         .stack_size(STACK_BYTES)
-        .thread_name(move |index| format!("{name} {index}"))
+        .thread_name(|index| format!("stage {index}"))
         .build()
-        .map_err(|error| Error::stage(format!("cannot start threads: {error}")))?;
-    pool.install(|| selected.node.stage.run(context))
+        .map_err(|error| Error::stage(format!("cannot start threads: {error}")))
 }
 
 fn panic_message(panic: &(dyn Any + Send)) -> &str {

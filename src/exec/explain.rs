@@ -100,7 +100,7 @@ pub fn explain(
     let (nearest, differences) = match nearest {
         Some(nearest) => {
             let result = NearestResult {
-                key: nearest.action.key.to_string(),
+                key: nearest.key.to_string(),
                 created: utc(nearest.committed),
             };
             (Some(result), nearest.differences)

@@ -8,7 +8,7 @@ use super::selection::Selected;
 use crate::error::Error;
 use crate::stages::stage::StageInput;
 use crate::store::Store;
-use crate::store::action::{Action, Artifact};
+use crate::store::action::{Artifact, Outputs};
 use crate::store::digest::Digest;
 use crate::store::external::ExternalDigests;
 use crate::store::fingerprint::{Fingerprint, Key};
@@ -78,9 +78,9 @@ impl Fingerprinter {
     pub(super) fn fingerprint(
         &self,
         selected: &Selected,
-        produced: &[&Action],
+        produced: &[&Outputs],
     ) -> Result<Fingerprint, Error> {
-        let produced: Vec<Option<&Action>> = produced.iter().map(|&action| Some(action)).collect();
+        let produced: Vec<_> = produced.iter().map(|&outputs| Some(outputs)).collect();
         Ok(self.known_part(selected, &produced)?.fingerprint)
     }
 
@@ -88,20 +88,20 @@ impl Fingerprinter {
     pub(super) fn known_part(
         &self,
         selected: &Selected,
-        produced: &[Option<&Action>],
+        produced: &[Option<&Outputs>],
     ) -> Result<KnownPart, Error> {
         let stage = &selected.node.stage;
         let mut inputs = BTreeMap::new();
         let mut unknown = BTreeMap::new();
-        for (input, action) in selected.inputs.iter().zip(produced) {
-            let Some(action) = action else {
+        for (input, outputs) in selected.inputs.iter().zip(produced) {
+            let Some(outputs) = outputs else {
                 for name in &input.artifacts {
                     let path = format!("inputs.{}.{name}", input.role);
                     unknown.insert(path, input.stage.clone());
                 }
                 continue;
             };
-            for (name, artifact) in artifacts_read(input, action)? {
+            for (name, artifact) in artifacts_read(input, outputs)? {
                 if inputs
                     .insert(format!("{}.{name}", input.role), artifact.digest)
                     .is_some()
@@ -175,9 +175,9 @@ impl Fingerprinter {
 /// The artifacts that an input reads of its producer's result.
 pub(super) fn artifacts_read<'a>(
     input: &'a StageInput,
-    action: &Action,
+    outputs: &Outputs,
 ) -> Result<Vec<(&'a str, Artifact)>, Error> {
-    let find = |name: &'a String| match action.outputs.get(name) {
+    let find = |name: &'a String| match outputs.get(name) {
         Some(artifact) => Ok((name.as_str(), *artifact)),
         None => Err(Error::stage(format!(
             "`{}` has no artifact `{name}`, which is read here as {}.{name}",

@@ -19,7 +19,7 @@ const SHOWN_EVERY: Duration = Duration::from_millis(50);
 const KEPT_EVERY: Duration = Duration::from_secs(1);
 
 pub(super) struct Journal<'a> {
-    listener: &'a (dyn Fn(&Event) + Sync),
+    listener: &'a (dyn Fn(&[Event]) + Sync),
     record: Mutex<Record>,
 }
 
@@ -37,7 +37,7 @@ struct Line<'a> {
 }
 
 impl<'a> Journal<'a> {
-    pub(super) fn new(folder: RunFolder, listener: &'a (dyn Fn(&Event) + Sync)) -> Self {
+    pub(super) fn new(folder: RunFolder, listener: &'a (dyn Fn(&[Event]) + Sync)) -> Self {
         let failure = None;
         Self {
             listener,
@@ -46,8 +46,13 @@ impl<'a> Journal<'a> {
     }
 
     /// Tells and keeps an event.
-    pub(super) fn emit(&self, event: &Event) {
-        self.emit_if(event, true);
+    pub(super) fn emit(&self, event: Event) {
+        self.emit_all(&[event]);
+    }
+
+    /// Tells and keeps events that became known together.
+    pub(super) fn emit_all(&self, events: &[Event]) {
+        self.emit_if(events, true);
     }
 
     /// Writes a document beside the events.
@@ -63,10 +68,10 @@ impl<'a> Journal<'a> {
         logs.join(format!("{stage}.log"))
     }
 
-    /// Writes a text beside the events.
-    pub(super) fn write_text(&self, name: &str, text: &str) {
+    /// Writes a file beside the events.
+    pub(super) fn write_bytes(&self, name: &str, bytes: &[u8]) {
         let mut record = self.record();
-        let outcome = record.folder.write_text(name, text.as_bytes());
+        let outcome = record.folder.write_bytes(name, bytes);
         record.remember(outcome);
     }
 
@@ -76,15 +81,16 @@ impl<'a> Journal<'a> {
         record.unwrap_or_else(PoisonError::into_inner).failure
     }
 
-    fn emit_if(&self, event: &Event, keep: bool) {
+    fn emit_if(&self, events: &[Event], keep: bool) {
         // The lock is held while the listener works: all see the same order.
         let mut record = self.record();
         if keep {
             let time = Timestamp::now();
-            let outcome = record.folder.append(&Line { time, event });
+            let lines = events.iter().map(|event| Line { time, event });
+            let outcome = record.folder.append(lines);
             record.remember(outcome);
         }
-        (self.listener)(event);
+        (self.listener)(events);
     }
 
     fn record(&self) -> MutexGuard<'_, Record> {
@@ -148,7 +154,7 @@ impl Reporter for StageReporter<'_> {
             unit: progress.unit.into(),
             message: progress.message,
         };
-        self.journal.emit_if(&event, keep);
+        self.journal.emit_if(&[event], keep);
     }
 
     fn output(&self, line: &str) {
@@ -157,11 +163,11 @@ impl Reporter for StageReporter<'_> {
             line: line.into(),
         };
         // Every line: whoever shows only the last one at a time passes over what comes too fast.
-        self.journal.emit_if(&event, false);
+        self.journal.emit_if(&[event], false);
     }
 
     fn note(&self, line: &str) {
-        self.journal.emit(&Event::StageNote {
+        self.journal.emit(Event::StageNote {
             name: self.name.into(),
             line: line.into(),
         });

@@ -14,7 +14,7 @@ use super::selection::{Selected, select};
 use crate::error::Error;
 use crate::stages::node::Node;
 use crate::store::Store;
-use crate::store::action::Action;
+use crate::store::action::Outcome;
 
 /// The lock of a recipe: what every stage gave. TOML, written by `pipeline lock`; only
 /// `tolerances` are written by hand, and kept when the rest is written anew.
@@ -220,10 +220,10 @@ struct StateResult {
 }
 
 impl StateResult {
-    fn of(action: &Action) -> Self {
-        let outputs = action.outputs.iter();
+    fn of(outcome: &Outcome) -> Self {
+        let outputs = outcome.outputs.iter();
         let outputs = outputs.map(|(name, artifact)| (name, artifact.digest.to_string()));
-        Self::new(outputs, &action.metrics)
+        Self::new(outputs, &outcome.metrics)
     }
 
     fn new<'a>(
@@ -253,13 +253,12 @@ impl State {
         pairs
             .map(|(selected, stage)| {
                 let needs = selected.inputs.iter().map(|input| input.stage.clone());
-                let fingerprint = stage.fingerprint.as_ref();
                 Ok(State {
                     name: selected.name().into(),
                     needs: needs.collect(),
                     settings: fingerprinter.settings(selected)?.to_string(),
-                    key: fingerprint.map(|fingerprint| fingerprint.key().to_string()),
-                    result: stage.action.as_ref().map(StateResult::of),
+                    key: stage.key.map(|key| key.to_string()),
+                    result: stage.outcome.as_ref().map(StateResult::of),
                 })
             })
             .collect()

@@ -18,7 +18,7 @@ pub struct RunOptions {
     /// Stages wanted, with what they need; none: all.
     pub targets: Vec<String>,
     /// What is kept beside the run's record (`recipe.toml`), by file name.
-    pub documents: Vec<(&'static str, String)>,
+    pub documents: Vec<(&'static str, Vec<u8>)>,
     /// What the run must not differ from.
     pub lock: Option<Lock>,
 }

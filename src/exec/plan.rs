@@ -8,18 +8,18 @@ use super::selection::{Selected, select};
 use crate::error::Error;
 use crate::stages::node::Node;
 use crate::store::Store;
-use crate::store::action::{Action, Lookup};
-use crate::store::fingerprint::Fingerprint;
+use crate::store::action::{Lookup, Outcome, Outputs};
+use crate::store::fingerprint::{Fingerprint, Key};
 
 /// One stage, its place in the plan and what is known of it.
 #[derive(Clone, Debug)]
 pub struct Surveyed {
     /// What would happen, and why.
     pub planned: PlannedStage,
-    /// Its fingerprint; none while a result it depends on is unknown.
-    pub fingerprint: Option<Fingerprint>,
+    /// Its key; none while a result it depends on is unknown.
+    pub key: Option<Key>,
     /// Its result in the store; none unless it is cached.
-    pub action: Option<Action>,
+    pub outcome: Option<Outcome>,
 }
 
 /// What a run would do, stage by stage in topological order. Nothing is executed.
@@ -33,7 +33,7 @@ pub fn plan(
     Ok(PlanRecord::of(recipe_name, &surveyed))
 }
 
-/// [`plan`] with the fingerprints and results behind it, for those who look artifacts up.
+/// [`plan`] with the keys and results behind it, for those who look artifacts up.
 pub fn survey(nodes: &[Node], options: &RunOptions, store: &Store) -> Result<Vec<Surveyed>, Error> {
     let selection = select(nodes, options)?;
     let fingerprinter = Fingerprinter::new(&selection, options, store)?;
@@ -73,27 +73,28 @@ fn survey_one(
     reasons: &Reasons,
 ) -> Result<Surveyed, Error> {
     let part = known_part(selected, before, fingerprinter)?;
-    let with = |status, reasons, action| Surveyed {
+    let key = part.whole().map(Fingerprint::key);
+    let with = |status, reasons, outcome| Surveyed {
         planned: PlannedStage {
             name: selected.name().into(),
             kind: selected.kind().into(),
             status,
             reasons,
         },
-        fingerprint: part.whole().cloned(),
-        action,
+        key,
+        outcome,
     };
     let mut why: Vec<String> = Vec::new();
     if selected.refresh {
         why.push("refreshed".into());
     }
     for position in selected.dependencies() {
-        if before[position].action.is_none() {
+        if before[position].outcome.is_none() {
             let name = &before[position].planned.name;
             why.push(format!("depends on the output of {name}"));
         }
     }
-    let Some(fingerprint) = part.whole() else {
+    let Some(key) = key else {
         why.extend(reasons.for_part(selected, &part));
         let status = if selected.refresh {
             PlannedStatus::Run
@@ -107,8 +108,8 @@ fn survey_one(
         why.extend(reasons.for_part(selected, &part));
         return Ok(with(PlannedStatus::Run, why, None));
     }
-    Ok(match store.lookup(&fingerprint.key())? {
-        Lookup::Complete(action) => with(PlannedStatus::Cached, why, Some(*action)),
+    Ok(match store.lookup(&key)? {
+        Lookup::Complete(outcome) => with(PlannedStatus::Cached, why, Some(*outcome)),
         Lookup::Incomplete(artifact) => {
             why.push(format!("its artifact `{artifact}` is gone from the store"));
             with(PlannedStatus::Run, why, None)
@@ -126,10 +127,7 @@ pub(super) fn known_part(
     before: &[Surveyed],
     fingerprinter: &Fingerprinter,
 ) -> Result<KnownPart, Error> {
-    let produced: Vec<Option<&Action>> = selected
-        .producers
-        .iter()
-        .map(|&position| before[position].action.as_ref())
-        .collect();
+    let outputs = |&position: &usize| Some(&before[position].outcome.as_ref()?.outputs);
+    let produced: Vec<Option<&Outputs>> = selected.producers.iter().map(outputs).collect();
     fingerprinter.known_part(selected, &produced)
 }

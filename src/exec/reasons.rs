@@ -2,14 +2,13 @@
 
 use std::collections::BTreeSet;
 use std::sync::OnceLock;
-use std::time::SystemTime;
 
 use serde_json::Value;
 
 use super::fingerprints::KnownPart;
 use super::selection::Selected;
 use crate::store::Store;
-use crate::store::action::{Action, Nearest, nearest};
+use crate::store::action::{Earlier, Nearest, nearest};
 use crate::store::fingerprint::Difference;
 
 /// A value longer than this says nothing in a line.
@@ -18,22 +17,22 @@ const LONGEST_VALUE: usize = 60;
 /// Compares with earlier results; reads them only when first asked.
 pub(super) struct Reasons<'a> {
     store: &'a Store,
-    actions: OnceLock<Vec<(SystemTime, Action)>>,
+    earlier: OnceLock<Vec<Earlier>>,
 }
 
 impl<'a> Reasons<'a> {
     pub(super) fn new(store: &'a Store) -> Self {
         Self {
             store,
-            actions: OnceLock::new(),
+            earlier: OnceLock::new(),
         }
     }
 
     /// The earlier result that differs least in what is known.
     pub(super) fn nearest(&self, part: &KnownPart) -> Option<Nearest> {
-        let actions = self.actions.get_or_init(|| self.store.actions());
+        let earlier = self.earlier.get_or_init(|| self.store.earlier());
         let unknown: BTreeSet<String> = part.unknown.keys().cloned().collect();
-        nearest(&part.fingerprint, &unknown, actions)
+        nearest(&part.fingerprint, &unknown, earlier)
     }
 
     /// How a fingerprint without a result differs from the nearest that has one.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::store::Store;
-use crate::store::action::Action;
+use crate::store::action::Outputs;
 
 /// How a run ended, stage by stage.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -107,8 +107,8 @@ pub struct OutputRecord {
 
 impl OutputRecord {
     /// The artifacts of a result, by name.
-    pub fn all_of(action: &Action, store: &Store) -> BTreeMap<String, Self> {
-        let outputs = action.outputs.iter().map(|(name, artifact)| {
+    pub fn all_of(outputs: &Outputs, store: &Store) -> BTreeMap<String, Self> {
+        let outputs = outputs.iter().map(|(name, artifact)| {
             let record = Self {
                 digest: artifact.digest.to_string(),
                 bytes: artifact.bytes,

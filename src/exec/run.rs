@@ -46,14 +46,15 @@ pub struct RunSummary {
 }
 
 /// Brings the targets up to date. Fails by itself only before anything ran; what happens
-/// later is in the outcome. `listener` is called from several threads, one at a time.
+/// later is in the outcome. `listener` is called from several threads, one at a time, with
+/// what is known at one moment.
 pub fn run(
     recipe_name: &str,
     nodes: &[Node],
     options: &RunOptions,
     store: &Store,
     interrupted: &AtomicBool,
-    listener: &(dyn Fn(&Event) + Sync),
+    listener: &(dyn Fn(&[Event]) + Sync),
 ) -> Result<RunOutcome, Error> {
     let start = Instant::now();
     let selection = select(nodes, options)?;
@@ -71,12 +72,12 @@ pub fn run(
     let folder = store.start_run()?;
     let (run, started) = (folder.id().to_string(), folder.started());
     let journal = Journal::new(folder, listener);
-    for (name, text) in &options.documents {
-        journal.write_text(name, text);
+    for (name, bytes) in &options.documents {
+        journal.write_bytes(name, bytes);
     }
     journal.write("environment.json", &Environment::here(&options.device));
     journal.write("plan.json", &PlanRecord::of(recipe_name, &surveyed));
-    journal.emit(&Event::RunStarted {
+    journal.emit(Event::RunStarted {
         run: run.clone(),
         recipe: recipe_name.into(),
         stages: selection.iter().map(|node| node.name().into()).collect(),
@@ -87,13 +88,15 @@ pub fn run(
         journal: &journal,
         interrupted,
         device: &options.device,
-        verified: Mutex::new(BTreeSet::new()),
+        verified: Mutex::default(),
+        pools: Mutex::default(),
     };
     let (stages, failure) = Scheduler::new(&selection, &workshop, options, surveyed).run();
     let skipped = stages
         .iter()
         .any(|stage| stage.status == StageStatus::Skipped);
     let error = failure
+        .or_else(|| store.sync_names().err())
         .or_else(|| (skipped && interrupted.load(Ordering::Relaxed)).then_some(Error::Interrupted));
     let compared = locked.map(|(lock, states)| {
         let states = states.into_iter().map(|state| state.after(&stages));
@@ -123,7 +126,7 @@ pub fn run(
     journal.write("summary.json", &summary);
     let record = summary.record;
     let status = record.status;
-    journal.emit(&Event::RunFinished { status, seconds });
+    journal.emit(Event::RunFinished { status, seconds });
     let error = error.or_else(|| journal.into_failure());
     Ok(RunOutcome { record, error })
 }

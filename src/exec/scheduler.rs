@@ -1,8 +1,9 @@
 //! Which stage comes when.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
 use std::thread;
 use std::time::Instant;
 
@@ -17,7 +18,8 @@ use super::reasons::Reasons;
 use super::record::{OutputRecord, PlannedStatus, StageRecord, StageStatus};
 use super::selection::Selected;
 use crate::error::Error;
-use crate::store::action::{Action, Lookup};
+use crate::store;
+use crate::store::action::{Lookup, Outcome, Outputs};
 
 /// The state of a run. It lives on one thread; jobs run on others and report back.
 pub(super) struct Scheduler<'a> {
@@ -32,10 +34,12 @@ pub(super) struct Scheduler<'a> {
     unfinished: Vec<usize>,
     /// By position: what the survey before the run found, its result until that is taken.
     surveyed: Vec<Surveyed>,
-    /// By position: the result, once there is one.
-    actions: Vec<Option<Action>>,
+    /// By position: the artifacts, once there are some.
+    outputs: Vec<Option<Outputs>>,
     /// By position: how it ended.
-    records: Vec<Option<StageRecord>>,
+    records: Vec<Option<Arc<StageRecord>>>,
+    /// What happened and was not told yet.
+    untold: Vec<Event>,
     /// All dependencies have ended; not looked at yet.
     ready: BTreeSet<usize>,
     /// Known to be out of date; waiting for threads.
@@ -72,8 +76,9 @@ impl<'a> Scheduler<'a> {
             ready: ready.collect(),
             unfinished,
             surveyed,
-            actions: vec![None; selection.len()],
+            outputs: vec![None; selection.len()],
             records: vec![None; selection.len()],
+            untold: Vec::new(),
             waiting: BTreeMap::new(),
             running: BTreeMap::new(),
             failure: None,
@@ -86,6 +91,7 @@ impl<'a> Scheduler<'a> {
             let (report, reports) = mpsc::channel();
             loop {
                 self.look_at_ready();
+                self.tell();
                 while let Some(job) = self.next_job() {
                     let (report, workshop) = (report.clone(), self.workshop);
                     let selected = &self.selection[job.position];
@@ -95,6 +101,7 @@ impl<'a> Scheduler<'a> {
                         let _ = report.send((job, ended));
                     });
                 }
+                self.tell();
                 // Skipping what waited may have made others ready.
                 if !self.ready.is_empty() {
                     continue;
@@ -102,14 +109,38 @@ impl<'a> Scheduler<'a> {
                 if self.running.is_empty() {
                     break;
                 }
-                let Ok((job, ended)) = reports.recv() else {
+                let Some((job, ended)) = self.next_report(&reports) else {
                     break;
                 };
                 self.conclude(&job, ended);
+                self.tell();
             }
         });
         let failure = self.failure.map(|(name, error)| in_stage(&name, error));
-        (self.records.into_iter().flatten().collect(), failure)
+        let records = self.records.into_iter().flatten();
+        (records.map(Arc::unwrap_or_clone).collect(), failure)
+    }
+
+    /// Waits for a job to end. When none does so soon, there is time to make sure of those that
+    /// did; what fails then is tried again at the end of the run.
+    fn next_report(&self, reports: &Receiver<(Job, Ended)>) -> Option<(Job, Ended)> {
+        match reports.recv_timeout(store::SOON) {
+            Ok(report) => Some(report),
+            Err(RecvTimeoutError::Disconnected) => None,
+            Err(RecvTimeoutError::Timeout) => {
+                let _ = self.workshop.store.sync_names();
+                reports.recv().ok()
+            }
+        }
+    }
+
+    /// Tells what happened since this was last done, before anything is waited for: a thousand
+    /// stages that were cached are one call to the system.
+    fn tell(&mut self) {
+        if !self.untold.is_empty() {
+            self.workshop.journal.emit_all(&self.untold);
+            self.untold.clear();
+        }
     }
 
     /// Finds out what is cached and what must run, as far as that can be known now.
@@ -121,9 +152,9 @@ impl<'a> Scheduler<'a> {
                 continue;
             }
             match self.examine(position) {
-                Ok(Examined::Cached(action)) => {
-                    self.workshop.store.mark_used(&action.key);
-                    self.succeed(position, StageStatus::Cached, *action);
+                Ok(Examined::Cached(outcome)) => {
+                    self.workshop.store.mark_used(&outcome.key);
+                    self.succeed(position, StageStatus::Cached, *outcome);
                 }
                 Ok(Examined::OutOfDate(job)) => {
                     self.waiting.insert(position, *job);
@@ -134,14 +165,14 @@ impl<'a> Scheduler<'a> {
     }
 
     fn examine(&mut self, position: usize) -> Result<Examined, Error> {
-        if let Some(action) = self.surveyed[position].action.take() {
-            return Ok(Examined::Cached(Box::new(action)));
+        if let Some(outcome) = self.surveyed[position].outcome.take() {
+            return Ok(Examined::Cached(Box::new(outcome)));
         }
         let selected = &self.selection[position];
-        let produced: Vec<&Action> = selected
+        let produced: Vec<&Outputs> = selected
             .producers
             .iter()
-            .filter_map(|&producer| self.actions[producer].as_ref())
+            .filter_map(|&producer| self.outputs[producer].as_ref())
             .collect();
         let fingerprint = self
             .workshop
@@ -149,9 +180,9 @@ impl<'a> Scheduler<'a> {
             .fingerprint(selected, &produced)?;
         let key = fingerprint.key();
         if !selected.refresh
-            && let Lookup::Complete(action) = self.workshop.store.lookup(&key)?
+            && let Lookup::Complete(outcome) = self.workshop.store.lookup(&key)?
         {
-            return Ok(Examined::Cached(action));
+            return Ok(Examined::Cached(outcome));
         }
         let planned = &self.surveyed[position].planned;
         let reasons = match planned.status {
@@ -161,8 +192,8 @@ impl<'a> Scheduler<'a> {
                 .for_absent(selected, &fingerprint.clone().into()),
         };
         let mut inputs = BTreeMap::new();
-        for (input, action) in selected.inputs.iter().zip(produced) {
-            for (name, artifact) in artifacts_read(input, action)? {
+        for (input, outputs) in selected.inputs.iter().zip(produced) {
+            for (name, artifact) in artifacts_read(input, outputs)? {
                 inputs.insert((input.role.clone(), name.to_string()), artifact);
             }
         }
@@ -201,8 +232,8 @@ impl<'a> Scheduler<'a> {
         let started = self.running.remove(&job.position);
         let seconds = started.map_or(0.0, |(_, start)| start.elapsed().as_secs_f64());
         match ended {
-            Ended::Executed(action) => self.succeed(job.position, StageStatus::Executed, action),
-            Ended::Cached(action) => self.succeed(job.position, StageStatus::Cached, action),
+            Ended::Executed(outcome) => self.succeed(job.position, StageStatus::Executed, outcome),
+            Ended::Cached(outcome) => self.succeed(job.position, StageStatus::Cached, outcome),
             Ended::Failed(error) => {
                 self.fail(job.position, Some(job.key.to_string()), seconds, error);
             }
@@ -237,13 +268,13 @@ impl<'a> Scheduler<'a> {
         }
     }
 
-    fn succeed(&mut self, position: usize, status: StageStatus, action: Action) {
+    fn succeed(&mut self, position: usize, status: StageStatus, outcome: Outcome) {
         let mut record = self.blank(position, status);
-        record.key = Some(action.key.to_string());
-        record.seconds = action.seconds;
-        record.outputs = OutputRecord::all_of(&action, self.workshop.store);
-        record.metrics = action.metrics.clone();
-        self.actions[position] = Some(action);
+        record.key = Some(outcome.key.to_string());
+        record.seconds = outcome.seconds;
+        record.outputs = OutputRecord::all_of(&outcome.outputs, self.workshop.store);
+        record.metrics = outcome.metrics;
+        self.outputs[position] = Some(outcome.outputs);
         self.finish(position, record);
     }
 
@@ -277,10 +308,9 @@ impl<'a> Scheduler<'a> {
     }
 
     fn finish(&mut self, position: usize, record: StageRecord) {
-        self.workshop.journal.emit(&Event::StageFinished {
-            record: record.clone(),
-        });
-        self.records[position] = Some(record);
+        let record = Arc::new(record);
+        self.records[position] = Some(Arc::clone(&record));
+        self.untold.push(Event::StageFinished { record });
         for &dependant in &self.dependants[position] {
             self.unfinished[dependant] -= 1;
             if self.unfinished[dependant] == 0 {
@@ -291,7 +321,7 @@ impl<'a> Scheduler<'a> {
 }
 
 enum Examined {
-    Cached(Box<Action>),
+    Cached(Box<Outcome>),
     OutOfDate(Box<Job>),
 }
 

@@ -85,7 +85,7 @@ impl Decoder {
 
 /// ISAB, then pooling by attention from random seeds (Lee et al. 2019, PMA).
 #[derive(Clone, Debug)]
-struct DecoderLayer {
+pub(super) struct DecoderLayer {
     isab: Isab,
     pma_ff: Linear,
     pma_norm: LayerNorm,
@@ -93,7 +93,7 @@ struct DecoderLayer {
 }
 
 impl DecoderLayer {
-    fn new(source: &ParameterSource, config: &ModelConfig) -> Result<Self> {
+    pub(super) fn new(source: &ParameterSource, config: &ModelConfig) -> Result<Self> {
         let (width, heads, init) = (config.latent_dim, config.heads, LinearInit::Torch);
         let pma = source.part("pma");
         Ok(Self {

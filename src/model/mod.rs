@@ -8,6 +8,7 @@ pub mod layers;
 pub mod noise;
 pub mod ops;
 pub mod parameter;
+pub mod reference_layout;
 pub mod seqsetvae;
 pub mod sequence;
 pub mod set_encoder;

@@ -3,7 +3,7 @@
 use super::mistake::Mistake;
 use super::stage_config::StageConfig;
 use super::tree::Node;
-use crate::checkpoint::Pattern;
+use crate::checkpoint::{Pattern, RenameRule};
 use crate::data::config::{DataConfig, Embeddings, Source, SplitRule};
 use crate::model::classifier::Head;
 use crate::model::config::{ModelConfig, ModelMode};
@@ -52,6 +52,7 @@ pub fn check(
             StageConfig::Import(stage) => {
                 check.patterns("new", &stage.new);
                 check.patterns("ignore", &stage.ignore);
+                check.rename(&stage.rename);
             }
             StageConfig::Freeze(stage) => {
                 check.patterns("trainable", &stage.trainable);
@@ -176,6 +177,18 @@ impl StageCheck<'_> {
                         "this pattern",
                     )
                     .help(Pattern::SYNTAX);
+                self.mistakes.push(mistake);
+            }
+        }
+    }
+
+    fn rename(&mut self, rules: &[RenameRule]) {
+        for (index, rule) in rules.iter().enumerate() {
+            if let Err((field, reason)) = rule.compile() {
+                let index = index.to_string();
+                let mistake = self
+                    .mistake(&["rename", &index, field], &reason, "this rule")
+                    .help("{ prefix = \"old.\", to = \"new.\" }, or { pattern = 'h\\.(\\d+)\\.(.*)', to = \"layers.$1.$2\" }");
                 self.mistakes.push(mistake);
             }
         }

@@ -35,7 +35,15 @@ pub fn interpolate(
         env,
         mistakes,
     };
-    work.walk(tree, "");
+    let Value::Table(recipe) = &mut tree.value else {
+        return;
+    };
+    for entry in recipe.iter_mut() {
+        match entry.key.as_str() {
+            "vars" => work.variables(&mut entry.node, ""),
+            _ => work.inside(&mut entry.node),
+        }
+    }
 }
 
 /// Replaces the references in a string of `extends`, where there are no variables yet.
@@ -129,31 +137,29 @@ struct Interpolation<'a> {
 }
 
 impl Interpolation<'_> {
-    fn walk(&mut self, node: &mut Node, path: &str) {
+    /// A table of variables: each is resolved once, whether it is used or not.
+    fn variables(&mut self, node: &mut Node, prefix: &str) {
+        let Value::Table(table) = &mut node.value else {
+            return self.inside(node);
+        };
+        for entry in table.iter_mut() {
+            let name = format!("{prefix}{}", entry.key);
+            if matches!(entry.node.value, Value::Table(_)) {
+                self.variables(&mut entry.node, &format!("{name}."));
+            } else if let Some(value) = self.var(&name) {
+                entry.node = value;
+            }
+        }
+    }
+
+    fn inside(&mut self, node: &mut Node) {
         match &mut node.value {
             Value::Table(table) => {
                 for entry in table.iter_mut() {
-                    let inner = if path.is_empty() {
-                        entry.key.clone()
-                    } else {
-                        format!("{path}.{}", entry.key)
-                    };
-                    // A variable is resolved once, whether it is used or not.
-                    match inner.strip_prefix("vars.") {
-                        Some(name) if !matches!(entry.node.value, Value::Table(_)) => {
-                            if let Some(value) = self.var(name) {
-                                entry.node = value;
-                            }
-                        }
-                        _ => self.walk(&mut entry.node, &inner),
-                    }
+                    self.inside(&mut entry.node);
                 }
             }
-            Value::Array(items) => {
-                for (index, item) in items.iter_mut().enumerate() {
-                    self.walk(item, &format!("{path}.{index}"));
-                }
-            }
+            Value::Array(items) => items.iter_mut().for_each(|item| self.inside(item)),
             Value::String(text, folder) if text.contains("${") => {
                 let (text, folder) = (std::mem::take(text), Arc::clone(folder));
                 self.string(node, &text, &folder);
@@ -321,17 +327,6 @@ impl Interpolation<'_> {
         self.open.pop();
         self.resolved.insert(name.into(), value.clone());
         Some(value)
-    }
-
-    fn inside(&mut self, value: &mut Node) {
-        match &mut value.value {
-            Value::Table(table) => {
-                for entry in table.iter_mut() {
-                    self.inside(&mut entry.node);
-                }
-            }
-            _ => self.walk(value, ""),
-        }
     }
 }
 

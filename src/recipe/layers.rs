@@ -60,7 +60,10 @@ impl<'a> Layers<'a> {
         self.open.push((real.clone(), path.display().to_string()));
         let tree = self.merged(source, path);
         self.open.pop();
-        self.done.insert(real, tree.clone());
+        // Nothing can extend the recipe that all this is done for.
+        if !self.open.is_empty() {
+            self.done.insert(real, tree.clone());
+        }
         Ok(tree)
     }
 

@@ -46,7 +46,11 @@ impl<'s> Shape<'s> {
     fn resolved(self) -> Self {
         let reference = self.here.get("$ref").and_then(Value::as_str);
         let target = reference
-            .and_then(|reference| self.root.pointer(reference.trim_start_matches('#')))
+            .and_then(|reference| {
+                // Names of definitions are names of Rust types: nothing in them is escaped.
+                let mut names = reference.strip_prefix("#/")?.split('/');
+                names.try_fold(self.root, |inside, name| inside.get(name))
+            })
             .or_else(|| {
                 let mut some = self.list("anyOf").iter().filter(|one| !is_null(one));
                 some.next().filter(|_| some.next().is_none())
@@ -80,6 +84,11 @@ impl<'s> Shape<'s> {
     pub fn alternatives(self) -> Vec<Shape<'s>> {
         let all = self.list("anyOf").iter().filter(|one| !is_null(one));
         all.map(|one| self.of(one)).collect()
+    }
+
+    /// Tells the places of one schema apart.
+    pub fn address(self) -> usize {
+        std::ptr::from_ref(self.here).addr()
     }
 
     /// The ways of writing an enum, if it is one.
@@ -142,15 +151,17 @@ impl<'s> Shape<'s> {
     }
 
     /// The keys that exist.
-    pub fn keys(self) -> Vec<&'s str> {
+    pub fn keys(self) -> impl Iterator<Item = &'s str> {
         let properties = self.here.get("properties").and_then(Value::as_object);
-        properties.map_or_else(Vec::new, |all| all.keys().map(String::as_str).collect())
+        properties
+            .into_iter()
+            .flat_map(Map::keys)
+            .map(String::as_str)
     }
 
     /// The keys that must be there.
-    pub fn required(self) -> Vec<&'s str> {
-        let names = self.list("required").iter();
-        names.filter_map(Value::as_str).collect()
+    pub fn required(self) -> impl Iterator<Item = &'s str> {
+        self.list("required").iter().filter_map(Value::as_str)
     }
 
     /// The first sentence of a key's description.

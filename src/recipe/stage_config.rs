@@ -7,6 +7,7 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::command_config::CommandStage;
 use super::stated_optimizer::StatedAdamW;
+use crate::checkpoint::RenameRule;
 use crate::data::config::DataConfig;
 use crate::data::dataset::Split;
 use crate::data::input_path::InputPath;
@@ -18,7 +19,7 @@ use crate::train::config::{AdamW, EarlyStopping, Loss, SelectionMetric};
 #[serde(tag = "kind", rename_all = "kebab-case")]
 pub enum StageConfig {
     /// Reads clinical time series into `events`, `stays` and `variables`.
-    Data(DataConfig),
+    Data(Box<DataConfig>),
     /// Trains the backbone by reconstruction.
     Pretrain(PretrainStage),
     /// Loads weights under a strict audit.
@@ -104,9 +105,16 @@ pub struct PretrainStage {
     #[serde(default = "PretrainStage::default_dropout")]
     #[schemars(range(min = 0.0, max = 0.9))]
     pub dropout: f64,
+    /// Time between two states that a killed run can go on from, to the same bits. No part of the fingerprint.
+    #[serde(default = "PretrainStage::default_checkpoint_seconds")]
+    #[schemars(range(min = 0.0, max = 1e9))]
+    pub checkpoint_seconds: f64,
 }
 
 impl PretrainStage {
+    fn default_checkpoint_seconds() -> f64 {
+        60.0
+    }
     fn default_batch_size() -> usize {
         8
     }
@@ -153,6 +161,26 @@ pub struct ImportStage {
     /// Exactly the tensors that may be left over, by pattern.
     #[serde(default)]
     pub ignore: Vec<String>,
+    /// What tensors are called in the model, one rule after the other; a rule that matches nothing is an error.
+    #[serde(default)]
+    pub rename: Vec<RenameRule>,
+    /// Whether names are translated before and after the rules.
+    #[serde(default)]
+    pub names: Names,
+    /// Round F64 to F32; left out: F64 weights are refused.
+    #[serde(default)]
+    pub allow_narrowing: bool,
+}
+
+/// Whether an import translates names by itself.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Names {
+    /// A prefix that every name has (`module.`, `_orig_mod.`, `model.`) goes, and the reference's layouts are understood; both are reported.
+    #[default]
+    Auto,
+    /// Names are taken as they are.
+    Exact,
 }
 
 /// Where weights come from.

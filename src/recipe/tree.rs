@@ -146,8 +146,12 @@ impl Entry {
 #[derive(Clone, Debug, Default)]
 pub struct Table {
     entries: Vec<Entry>,
+    /// Where each key is; empty while there are so few that looking through them is faster.
     index: BTreeMap<String, usize>,
 }
+
+/// A table with more keys than this has an index.
+const LOOKED_THROUGH: usize = 16;
 
 /// A key, where it was written, and its value.
 #[derive(Clone, Debug)]
@@ -163,22 +167,37 @@ pub struct Entry {
 impl Table {
     /// The entry of a key.
     pub fn get(&self, key: &str) -> Option<&Entry> {
-        self.index.get(key).map(|&at| &self.entries[at])
+        self.position(key).map(|at| &self.entries[at])
     }
 
     /// The entry of a key, to be changed.
     pub fn get_mut(&mut self, key: &str) -> Option<&mut Entry> {
-        self.index.get(key).map(|&at| &mut self.entries[at])
+        self.position(key).map(|at| &mut self.entries[at])
     }
 
     /// Sets a key's value; a key that is already there keeps its rank.
     pub fn set(&mut self, entry: Entry) {
-        match self.index.get(&entry.key) {
-            Some(&at) => self.entries[at] = entry,
-            None => {
-                self.index.insert(entry.key.clone(), self.entries.len());
-                self.entries.push(entry);
-            }
+        match self.position(&entry.key) {
+            Some(at) => self.entries[at] = entry,
+            None => self.append(entry),
+        }
+    }
+
+    fn append(&mut self, entry: Entry) {
+        self.entries.push(entry);
+        let first_without_place = match self.entries.len() {
+            0..=LOOKED_THROUGH => return,
+            _ => self.index.len(),
+        };
+        let new = self.entries.iter().enumerate().skip(first_without_place);
+        self.index
+            .extend(new.map(|(at, entry)| (entry.key.clone(), at)));
+    }
+
+    fn position(&self, key: &str) -> Option<usize> {
+        match self.index.is_empty() {
+            true => self.entries.iter().position(|entry| entry.key == key),
+            false => self.index.get(key).copied(),
         }
     }
 

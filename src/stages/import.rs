@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use super::json::{as_json, backbone_fields, write_json};
 use super::model_artifact::ModelArtifact;
 use super::stage::{ExternalInput, RecipePlace, Stage, StageContext, StageInput, StageOutput};
-use crate::checkpoint::{self, Import, ImportRules, TargetTensor};
+use crate::checkpoint::{self, Audit, Checkpoint, Import, ImportRules, TargetTensor};
 use crate::data::input_path::InputPath;
 use crate::error::Error;
 use crate::model::config::{ModelConfig, ModelMode};
@@ -58,11 +58,14 @@ impl ImportStage {
         }
     }
 
-    /// The SHA-256 of the file; an error if the recipe pins another.
-    fn sha256(&self, path: &Path) -> Result<String, Error> {
+    /// The SHA-256 of a file, of an index with all its shards behind it; an error if the
+    /// recipe pins another.
+    pub fn sha256(&self, path: &Path) -> Result<String, Error> {
         let mut hasher = Sha256::new();
-        let mut file = File::open(path).map_err(|error| Error::file(path, error))?;
-        std::io::copy(&mut file, &mut hasher).map_err(|error| Error::file(path, error))?;
+        for path in checkpoint::files_of(path) {
+            let mut file = File::open(&path).map_err(|error| Error::file(&path, error))?;
+            std::io::copy(&mut file, &mut hasher).map_err(|error| Error::file(&path, error))?;
+        }
         let found: String = hasher
             .finalize()
             .iter()
@@ -85,13 +88,7 @@ impl ImportStage {
     /// Reads and audits the file while its SHA-256 is worked out. A file that is not the pinned one is
     /// told before anything that is wrong with it.
     fn read_and_hash(&self, path: &Path) -> Result<(Import, String), Error> {
-        let targets: Vec<TargetTensor> = parameter_specs(&self.model, self.into)?
-            .into_iter()
-            .map(|spec| TargetTensor {
-                name: spec.name,
-                shape: spec.shape,
-            })
-            .collect();
+        let targets = self.targets()?;
         std::thread::scope(|scope| {
             let sha256 = scope.spawn(|| self.sha256(path));
             let imported = checkpoint::read(path)
@@ -117,6 +114,20 @@ impl ImportStage {
             ModelMode::Classifier => ClassifierModel::new(source, &self.model).map(|_| ()),
         })?;
         digests(&taken)
+    }
+
+    /// What an import of the checkpoint, whatever its file, would leave as audit.
+    pub fn audit(&self, checkpoint: &Checkpoint) -> Result<Audit, Error> {
+        checkpoint::audit(checkpoint, &self.targets()?, &self.rules)
+    }
+
+    fn targets(&self) -> Result<Vec<TargetTensor>, Error> {
+        let specs = parameter_specs(&self.model, self.into)?.into_iter();
+        let targets = specs.map(|spec| TargetTensor {
+            name: spec.name,
+            shape: spec.shape,
+        });
+        Ok(targets.collect())
     }
 
     fn config(&self) -> ModelConfig {
@@ -150,6 +161,9 @@ impl Stage for ImportStage {
             "into": as_json(&self.into),
             "new": self.rules.new,
             "ignore": self.rules.ignore,
+            "rename": self.rules.rename,
+            "names": if self.rules.exact_names { "exact" } else { "auto" },
+            "allow_narrowing": self.rules.allow_narrowing,
             "from": { "path": Value::Null, "sha256": sha256 },
         })
     }
@@ -177,10 +191,15 @@ impl Stage for ImportStage {
     fn external_inputs(&self) -> Vec<ExternalInput> {
         match &self.from {
             WeightSource::File { path, .. } if path.artifact().is_none() => {
-                vec![ExternalInput {
-                    field: FILE_FIELD.into(),
-                    path: path.as_ref().to_path_buf(),
-                }]
+                let files = checkpoint::files_of(path.as_ref()).into_iter();
+                let inputs = files.enumerate().map(|(index, path)| ExternalInput {
+                    field: match index {
+                        0 => FILE_FIELD.into(),
+                        shard => format!("{FILE_FIELD}.shard{shard}"),
+                    },
+                    path,
+                });
+                inputs.collect()
             }
             _ => Vec::new(),
         }

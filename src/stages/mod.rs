@@ -13,6 +13,8 @@ mod model_artifact;
 pub mod node;
 pub mod nodes;
 mod pretrain;
+pub mod pytorch_layout;
+pub mod rehearsal;
 pub mod stage;
 mod watch;
 

@@ -36,6 +36,11 @@ impl ModelArtifact {
 
     /// Writes weights and metadata.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
+        checkpoint::write_safetensors(path, &self.parameters, &self.metadata())
+    }
+
+    /// What the weights are for, as it stands in their file.
+    pub fn metadata(&self) -> BTreeMap<String, String> {
         let mut metadata = BTreeMap::from([
             ("mode".to_string(), to_json(&self.mode)),
             ("model".to_string(), to_json(&self.config)),
@@ -44,7 +49,7 @@ impl ModelArtifact {
         if let Some(trainable) = &self.trainable {
             metadata.insert("trainable".into(), to_json(trainable));
         }
-        checkpoint::write_safetensors(path, &self.parameters, &metadata)
+        metadata
     }
 
     /// Reads weights and metadata; the weights must be exactly the model's parameters but the new ones.

@@ -17,7 +17,7 @@ use crate::checkpoint::ImportRules;
 use crate::data::input_path::InputPath;
 use crate::recipe::Recipe;
 use crate::recipe::command_config as commands;
-use crate::recipe::stage_config::{self as config, ImportFrom, StageConfig};
+use crate::recipe::stage_config::{self as config, ImportFrom, Names, StageConfig};
 use crate::train::config::{HeadSettings, PretrainSettings};
 
 /// The nodes of a recipe, in its order; a finetune stage is preceded by the node that computes its features.
@@ -27,7 +27,7 @@ pub fn nodes_of(recipe: &Recipe) -> Vec<Node> {
         let states_seed = stage.seed().is_some();
         let stage: Box<dyn Stage> = match stage {
             StageConfig::Data(data) => Box::new(DataStage {
-                config: data.clone(),
+                config: (**data).clone(),
                 seed: data.seed.unwrap_or(recipe.seed),
             }),
             StageConfig::Pretrain(stage) => Box::new(pretrain(recipe, stage)),
@@ -82,10 +82,11 @@ fn pretrain(recipe: &Recipe, stage: &config::PretrainStage) -> PretrainStage {
         seed: stage.seed.unwrap_or(recipe.seed),
         data: stage.data.clone(),
         init: stage.init.clone(),
+        checkpoint_interval: Duration::from_secs_f64(stage.checkpoint_seconds),
     }
 }
 
-fn import(recipe: &Recipe, stage: &config::ImportStage) -> ImportStage {
+pub(super) fn import(recipe: &Recipe, stage: &config::ImportStage) -> ImportStage {
     let from = match &stage.from {
         ImportFrom::File(file) => WeightSource::File {
             path: file.path.clone(),
@@ -106,7 +107,9 @@ fn import(recipe: &Recipe, stage: &config::ImportStage) -> ImportStage {
         rules: ImportRules {
             new: stage.new.clone(),
             ignore: stage.ignore.clone(),
-            allow_narrowing: false,
+            rename: stage.rename.clone(),
+            exact_names: stage.names == Names::Exact,
+            allow_narrowing: stage.allow_narrowing,
         },
     }
 }

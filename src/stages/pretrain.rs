@@ -1,6 +1,7 @@
 //! The stage `pretrain`: data → checkpoint of the best epoch, history.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use serde_json::{Value, json};
 
@@ -13,6 +14,7 @@ use crate::model::config::{ModelConfig, ModelMode};
 use crate::model::seqsetvae::parameter_specs;
 use crate::train::config::PretrainSettings;
 use crate::train::pretrain::Pretraining;
+use crate::train::resume::ResumeFile;
 use crate::train::{HostParameters, initial_parameters};
 
 /// Trains the backbone by reconstruction.
@@ -27,6 +29,8 @@ pub struct PretrainStage {
     pub data: String,
     /// The import stage to start from.
     pub init: Option<String>,
+    /// Time between two states that a killed run can go on from.
+    pub checkpoint_interval: Duration,
 }
 
 impl PretrainStage {
@@ -83,6 +87,10 @@ impl Stage for PretrainStage {
             seed: self.seed,
             device: &context.tensor_device()?,
             watch: context,
+            resume: &ResumeFile::new(
+                context.work.join("resume.safetensors"),
+                self.checkpoint_interval,
+            ),
         };
         let trained = training.run(self.initial(context)?)?;
         trained

@@ -1,8 +1,10 @@
 //! What a key gave.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::CString;
 use std::fs;
 use std::io::ErrorKind;
+use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -11,7 +13,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::digest::Digest;
-use super::fingerprint::{Difference, Fingerprint, Key};
+use super::fingerprint::{Difference, Fingerprint, Key, Leaves};
 use super::{Store, damaged};
 use crate::error::Error;
 
@@ -23,12 +25,28 @@ pub struct Action {
     /// What the result depends on.
     pub fingerprint: Fingerprint,
     /// Artifacts by name.
-    pub outputs: BTreeMap<String, Artifact>,
+    pub outputs: Outputs,
     /// Numbers or null, by name.
     pub metrics: BTreeMap<String, Value>,
     /// Wall time of the execution.
     pub seconds: f64,
 }
+
+/// What a key gave, without what it depends on: as much of an [`Action`] as a run needs.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Outcome {
+    /// The key.
+    pub key: Key,
+    /// Artifacts by name.
+    pub outputs: Outputs,
+    /// Numbers or null, by name.
+    pub metrics: BTreeMap<String, Value>,
+    /// Wall time of the execution.
+    pub seconds: f64,
+}
+
+/// Artifacts by name.
+pub type Outputs = BTreeMap<String, Artifact>;
 
 /// One artifact: which blob it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -47,14 +65,23 @@ pub enum Lookup {
     /// A result of which this artifact is gone: it has to be made again.
     Incomplete(String),
     /// A result, every artifact in place and of the right size.
-    Complete(Box<Action>),
+    Complete(Box<Outcome>),
+}
+
+/// An earlier result, ready to be compared with.
+#[derive(Clone, Debug)]
+pub struct Earlier {
+    key: Key,
+    kind: String,
+    leaves: Leaves,
+    committed: SystemTime,
 }
 
 /// An earlier result that resembles a fingerprint.
 #[derive(Clone, Debug)]
 pub struct Nearest {
-    /// The result.
-    pub action: Action,
+    /// Its key.
+    pub key: Key,
     /// When it was committed.
     pub committed: SystemTime,
     /// In what the fingerprint differs from its own.
@@ -71,17 +98,18 @@ impl Store {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Lookup::Absent),
             Err(error) => return Err(damaged(&path, error)),
         };
-        let action: Action = serde_json::from_slice(&bytes)
+        // The fingerprint is passed over: `key` is its digest, and is compared.
+        let outcome: Outcome = serde_json::from_slice(&bytes)
             .map_err(|error| damaged(&path, format!("is no action: {error}")))?;
-        if action.key != *key {
-            return Err(damaged(&path, format!("is the action of {}", action.key)));
+        if outcome.key != *key {
+            return Err(damaged(&path, format!("is the action of {}", outcome.key)));
         }
-        for (name, artifact) in &action.outputs {
+        for (name, artifact) in &outcome.outputs {
             if !self.holds(artifact)? {
                 return Ok(Lookup::Incomplete(name.clone()));
             }
         }
-        Ok(Lookup::Complete(Box::new(action)))
+        Ok(Lookup::Complete(Box::new(outcome)))
     }
 
     /// All readable actions with the time of their commit or last use, by key. Unreadable files are passed
@@ -102,11 +130,26 @@ impl Store {
         actions
     }
 
+    /// All readable results, for [`nearest`].
+    pub fn earlier(&self) -> Vec<Earlier> {
+        let actions = self.actions().into_iter();
+        let earlier = actions.map(|(committed, action)| Earlier {
+            key: action.key,
+            leaves: action.fingerprint.leaves(),
+            kind: action.fingerprint.kind,
+            committed,
+        });
+        earlier.collect()
+    }
+
     /// Notes that a result was of use now, for `cache gc`: its file's time says so.
     pub fn mark_used(&self, key: &Key) {
-        // Of a store that only others can write it is the owner's to say.
-        let _ = fs::File::open(self.action_path(key))
-            .and_then(|file| file.set_modified(SystemTime::now()));
+        let path = self.action_path(key).into_os_string().into_vec();
+        if let Ok(path) = CString::new(path) {
+            // SAFETY: the path is a C string, and no times at all means now. Whether it worked
+            // is of no account: of a store that only others can write it is the owner's to say.
+            unsafe { libc::utimensat(libc::AT_FDCWD, path.as_ptr(), std::ptr::null(), 0) };
+        }
     }
 
     pub(super) fn actions_folder(&self) -> PathBuf {
@@ -118,26 +161,31 @@ impl Store {
     }
 }
 
-/// The action of the same kind that differs least from `fingerprint`; of several, the latest.
+/// The result of the same kind that differs least from `fingerprint`; of several, the latest.
 /// The paths in `unknown` are not compared.
 pub fn nearest(
     fingerprint: &Fingerprint,
     unknown: &BTreeSet<String>,
-    actions: &[(SystemTime, Action)],
+    results: &[Earlier],
 ) -> Option<Nearest> {
-    let compared = |action: &Action| {
-        let mut differences = fingerprint.differences(&action.fingerprint);
-        differences.retain(|difference| !unknown.contains(&difference.path));
-        differences
-    };
-    let (differences, committed, action) = actions
-        .iter()
-        .filter(|(_, action)| action.fingerprint.kind == fingerprint.kind)
-        .map(|(time, action)| (compared(action), time, action))
-        .min_by(|a, b| a.0.len().cmp(&b.0.len()).then(b.1.cmp(a.1)))?;
+    let leaves = fingerprint.leaves();
+    let mut best: Option<(usize, &Earlier)> = None;
+    for earlier in results.iter().filter(|it| it.kind == fingerprint.kind) {
+        // Most are further away than the best so far, which shows at their first few leaves.
+        let most = best.map_or(usize::MAX, |(distance, _)| distance);
+        if let Some(distance) = leaves.distance(&earlier.leaves, unknown, most)
+            && best
+                .is_none_or(|(least, best)| distance < least || earlier.committed > best.committed)
+        {
+            best = Some((distance, earlier));
+        }
+    }
+    let (_, nearest) = best?;
+    let mut differences = leaves.differences(&nearest.leaves);
+    differences.retain(|difference| !unknown.contains(&difference.path));
     Some(Nearest {
-        action: action.clone(),
-        committed: *committed,
+        key: nearest.key,
+        committed: nearest.committed,
         differences,
     })
 }

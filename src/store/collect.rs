@@ -281,11 +281,12 @@ fn list_work(inventory: &Inventory, collection: &Collection, removed: &mut Vec<R
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store::action::Outcome;
     use crate::store::audit::Mending;
     use crate::store::publish::tests::commit;
     use std::collections::BTreeMap;
 
-    fn store_with(contents: &str) -> (tempfile::TempDir, Store, Action) {
+    fn store_with(contents: &str) -> (tempfile::TempDir, Store, Outcome) {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
         let action = commit(&store, &[("a", contents)], BTreeMap::new()).unwrap();

@@ -1,8 +1,44 @@
 //! Writing so that a reader sees a whole file or none, also after a power cut.
+//!
+//! Contents are made durable before they get their names. The names of what took long to make
+//! are made durable at once, before the checkpoints it was made from are removed; the others
+//! together, at most [`SOON`] later, by syncing the folder of actions: in a file system with one
+//! journal all names that were given before it go with that. No power cut publishes anything by
+//! halves that way, in any file system: it takes names away, never a part of what they stand
+//! for. Without its blob's name an action is incomplete for every reader, and without an action's
+//! there is no result: either way a stage that took less than [`SOON`] runs again.
 
 use std::fs::{self, File};
 use std::io::{self, Write};
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+/// What takes longer is made durable by itself; what takes less waits at most so long for others.
+pub const SOON: Duration = Duration::from_secs(1);
+
+/// Since when there have been names that a power cut could take away.
+#[derive(Debug, Default)]
+pub(super) struct UnsyncedNames(Mutex<Option<Instant>>);
+
+impl UnsyncedNames {
+    /// Notes a new name; whether one has waited long enough.
+    pub(super) fn note(&self) -> bool {
+        self.since().get_or_insert_with(Instant::now).elapsed() >= SOON
+    }
+
+    /// Makes the names in `folder` durable if any was noted; after a failure they still are.
+    pub(super) fn sync(&self, folder: &Path) -> io::Result<()> {
+        let Some(since) = self.since().take() else {
+            return Ok(());
+        };
+        sync_folder(folder).inspect_err(|_| *self.since() = Some(since))
+    }
+
+    fn since(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 /// Makes the names in `folder` outlive a power cut.
 pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
@@ -19,11 +55,29 @@ pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
 }
 
 /// Puts `bytes` at `target` by way of `draft`, which must lie in the same file system and
-/// belong to the caller alone; a `draft` left over from a crash is overwritten.
+/// belong to the caller alone; a `draft` left over from a crash is overwritten. The name is not
+/// durable yet.
 pub(super) fn replace(target: &Path, draft: &Path, bytes: &[u8]) -> io::Result<()> {
     let mut file = File::create(draft)?;
     file.write_all(bytes)?;
     file.sync_all()?;
-    fs::rename(draft, target)?;
-    target.parent().map_or(Ok(()), sync_folder)
+    fs::rename(draft, target)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_waits_until_it_is_synced_also_after_a_failure() {
+        let folder = tempfile::tempdir().unwrap();
+        let names = UnsyncedNames::default();
+        let missing = folder.path().join("missing");
+        assert!(names.sync(&missing).is_ok(), "there is nothing to sync");
+        assert!(!names.note(), "it has not waited yet");
+        assert!(names.sync(&missing).is_err());
+        assert!(names.since().is_some());
+        names.sync(folder.path()).unwrap();
+        assert!(names.since().is_none());
+    }
 }

@@ -1,11 +1,11 @@
 //! Copying an artifact out of the store.
 
-use std::fs::{self, File, Permissions};
-use std::io::{self, BufReader, Read, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::fs::File;
+use std::io::{BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 
 use super::action::Artifact;
+use super::destination::Destination;
 use super::{Store, damaged};
 use crate::error::Error;
 
@@ -25,42 +25,9 @@ impl Store {
         overwrite: bool,
     ) -> Result<PathBuf, Error> {
         let source = self.artifact_path(artifact)?;
-        let target = match target.is_dir() {
-            true => target.join(format!("{name}{}", extension(&source)?)),
-            false => target.to_path_buf(),
-        };
-        refuse_occupied(&target, overwrite)?;
-        let folder = match target.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        };
-        if !folder.is_dir() || target.file_name().is_none() || ends_in_slash(&target) {
-            return Err(Error::Usage {
-                message: format!("{}: there is no such folder", target.display()),
-                hint: Some("make the folder first".into()),
-            });
-        }
-        let unwritten = |error: io::Error| Error::Usage {
-            message: format!("{}: cannot be written: {error}", target.display()),
-            hint: None,
-        };
-        // The umask takes its part away, as from any new file.
-        let mut draft = tempfile::Builder::new()
-            .prefix(".export-")
-            .permissions(Permissions::from_mode(0o666))
-            .tempfile_in(folder)
-            .map_err(unwritten)?;
-        self.copy_verified(artifact, &source, draft.as_file_mut(), &target)?;
-        draft.as_file().sync_all().map_err(unwritten)?;
-        let done = match overwrite {
-            true => draft.persist(&target),
-            false => draft.persist_noclobber(&target),
-        };
-        match done {
-            Ok(_) => Ok(target),
-            Err(_) if !overwrite && target.exists() => Err(occupied(&target)),
-            Err(error) => Err(unwritten(error.error)),
-        }
+        let file_name = format!("{name}{}", extension(&source)?);
+        Destination::new(target, &file_name, overwrite)?
+            .write(|copy, target| self.copy_verified(artifact, &source, copy, target))
     }
 
     fn copy_verified(
@@ -91,28 +58,6 @@ impl Store {
     }
 }
 
-fn refuse_occupied(target: &Path, overwrite: bool) -> Result<(), Error> {
-    match fs::symlink_metadata(target) {
-        Ok(found) if found.is_dir() => Err(Error::Usage {
-            message: format!("{}: is a folder", target.display()),
-            hint: Some("name another file".into()),
-        }),
-        Ok(_) if !overwrite => Err(occupied(target)),
-        _ => Ok(()),
-    }
-}
-
-fn occupied(target: &Path) -> Error {
-    Error::Usage {
-        message: format!("{}: is there already", target.display()),
-        hint: Some("name another file, or replace it with --force".into()),
-    }
-}
-
-fn ends_in_slash(path: &Path) -> bool {
-    path.as_os_str().as_encoded_bytes().ends_with(b"/")
-}
-
 /// What a file with these contents is usually called: blobs have no names, and the store does
 /// not know what stages write.
 fn extension(path: &Path) -> Result<&'static str, Error> {
@@ -134,6 +79,7 @@ mod tests {
     use super::*;
     use crate::store::publish::tests::commit;
     use std::collections::BTreeMap;
+    use std::fs;
 
     fn exported(text: &str) -> (tempfile::TempDir, Store, Artifact) {
         let folder = tempfile::tempdir().unwrap();

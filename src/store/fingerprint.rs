@@ -1,9 +1,10 @@
 //! What a result depends on, and the key that stands for it.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 use super::digest::Digest;
@@ -50,35 +51,117 @@ impl Fingerprint {
 
     /// The key under which the result is kept.
     pub fn key(&self) -> Key {
-        Key(Digest::of_bytes(self.canonical().to_string().as_bytes()))
+        Key(Digest::of_bytes(self.canonical().as_bytes()))
     }
 
-    /// Leaf by leaf, what changed since `earlier`, sorted by path.
-    pub fn differences(&self, earlier: &Fingerprint) -> Vec<Difference> {
-        let mut before = earlier.leaves();
-        let mut after = self.leaves();
-        let paths: BTreeSet<String> = before.keys().chain(after.keys()).cloned().collect();
-        paths
-            .into_iter()
-            .filter_map(|path| {
-                let (earlier, now) = (before.remove(&path), after.remove(&path));
-                (!same(earlier.as_ref(), now.as_ref())).then_some(Difference { path, earlier, now })
+    fn canonical(&self) -> String {
+        let sorted = Canonical {
+            code_version: self.code_version,
+            device: &self.device,
+            fields: Sorted(&self.fields),
+            format: self.format,
+            inputs: &self.inputs,
+            kind: &self.kind,
+            seed: self.seed,
+        };
+        serde_json::to_string(&sorted).expect("all keys of a fingerprint's maps are strings")
+    }
+
+    /// Its leaves, for who compares it with many others.
+    pub fn leaves(&self) -> Leaves {
+        let value =
+            serde_json::to_value(self).expect("all keys of a fingerprint's maps are strings");
+        let mut leaves = BTreeMap::new();
+        collect_leaves("", value, &mut leaves);
+        Leaves(leaves.into_iter().collect())
+    }
+}
+
+/// The leaves of a fingerprint with their paths, sorted by these.
+#[derive(Clone, Debug)]
+pub struct Leaves(Vec<(String, Value)>);
+
+impl Leaves {
+    /// What changed since `earlier`, sorted by path.
+    pub fn differences(&self, earlier: &Leaves) -> Vec<Difference> {
+        let differences = self.changed(earlier);
+        differences
+            .map(|(path, earlier, now)| Difference {
+                path: path.into(),
+                earlier: earlier.cloned(),
+                now: now.cloned(),
             })
             .collect()
     }
 
-    fn canonical(&self) -> Value {
-        let mut value =
-            serde_json::to_value(self).expect("all keys of a fingerprint's maps are strings");
-        // A no-op unless some dependency turns serde_json's `preserve_order` on.
-        value.sort_all_objects();
-        value
+    /// How many leaves changed since `earlier`, those in `unknown` not counted; none if more
+    /// than `most`.
+    pub fn distance(
+        &self,
+        earlier: &Leaves,
+        unknown: &BTreeSet<String>,
+        most: usize,
+    ) -> Option<usize> {
+        let changed = self.changed(earlier);
+        let counted = changed.filter(|(path, ..)| !unknown.contains(*path));
+        let count = counted.take(most.saturating_add(1)).count();
+        (count <= most).then_some(count)
     }
 
-    fn leaves(&self) -> BTreeMap<String, Value> {
-        let mut leaves = BTreeMap::new();
-        collect_leaves("", self.canonical(), &mut leaves);
-        leaves
+    /// Path, earlier value and value now of every leaf that is not the same.
+    fn changed<'a>(
+        &'a self,
+        earlier: &'a Leaves,
+    ) -> impl Iterator<Item = (&'a str, Option<&'a Value>, Option<&'a Value>)> {
+        let mut before = earlier.0.iter().peekable();
+        let mut after = self.0.iter().peekable();
+        let pairs = std::iter::from_fn(move || {
+            let order = match (before.peek(), after.peek()) {
+                (None, None) => return None,
+                (Some(_), None) => Ordering::Less,
+                (None, Some(_)) => Ordering::Greater,
+                (Some((before, _)), Some((after, _))) => before.cmp(after),
+            };
+            let earlier = before.next_if(|_| order.is_le());
+            let now = after.next_if(|_| order.is_ge());
+            let (path, _) = earlier.or(now)?;
+            let value = |leaf: Option<&'a (String, Value)>| leaf.map(|(_, value)| value);
+            Some((path.as_str(), value(earlier), value(now)))
+        });
+        pairs.filter(|(_, earlier, now)| !same(*earlier, *now))
+    }
+}
+
+/// A fingerprint as it is digested: the same members, sorted by name.
+#[derive(Serialize)]
+struct Canonical<'a> {
+    code_version: u32,
+    device: &'a str,
+    fields: Sorted<'a>,
+    format: u32,
+    inputs: &'a BTreeMap<String, Digest>,
+    kind: &'a str,
+    seed: Option<u64>,
+}
+
+/// A value whose objects are written sorted by key, also if some dependency turns serde_json's
+/// `preserve_order` on.
+struct Sorted<'a>(&'a Value);
+
+impl Serialize for Sorted<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        match self.0 {
+            Value::Object(map) if map.keys().is_sorted() => {
+                serializer.collect_map(map.iter().map(|(key, value)| (key, Sorted(value))))
+            }
+            Value::Object(map) => {
+                let sorted: BTreeMap<_, _> = map.iter().collect();
+                let entries = sorted.into_iter();
+                serializer.collect_map(entries.map(|(key, value)| (key, Sorted(value))))
+            }
+            Value::Array(items) => serializer.collect_seq(items.iter().map(Sorted)),
+            leaf => leaf.serialize(serializer),
+        }
     }
 }
 
@@ -153,7 +236,7 @@ mod tests {
     #[test]
     fn the_encoding_of_a_fingerprint_is_pinned() {
         assert_eq!(
-            fingerprint().canonical().to_string(),
+            fingerprint().canonical(),
             r#"{"code_version":3,"device":"cpu","fields":{"epochs":20,"optimizer":{"betas":[0.9,0.999],"lr":0.0001}},"format":1,"inputs":{"data.events":"75f9afdce0e724d60cb81d40e41f77fe55e58bcac29067a7c3595b9ef8e00e41"},"kind":"pretrain","seed":2012}"#
         );
         assert_eq!(
@@ -188,7 +271,10 @@ mod tests {
             let mut changed = fingerprint();
             change(&mut changed);
             assert_ne!(changed.key(), fingerprint().key());
-            assert_eq!(changed.differences(&fingerprint()).len(), 1);
+            assert_eq!(
+                changed.leaves().differences(&fingerprint().leaves()).len(),
+                1
+            );
         }
     }
 
@@ -198,7 +284,8 @@ mod tests {
         now.fields =
             json!({"epochs": 20, "optimizer": {"lr": 0.1, "betas": [0.9, 0.98], "eps": 1}});
         let paths: Vec<_> = now
-            .differences(&fingerprint())
+            .leaves()
+            .differences(&fingerprint().leaves())
             .into_iter()
             .map(|difference| difference.path)
             .collect();
@@ -210,5 +297,21 @@ mod tests {
                 "fields.optimizer.lr"
             ]
         );
+    }
+
+    #[test]
+    fn a_distance_counts_what_is_known_and_stops_where_it_is_too_far() {
+        let mut now = fingerprint();
+        now.fields["epochs"] = json!(21);
+        now.seed = None;
+        now.inputs.clear();
+        let (now, earlier) = (now.leaves(), fingerprint().leaves());
+        let distance = |unknown: &[&str], most| {
+            let unknown = unknown.iter().map(|path| path.to_string()).collect();
+            now.distance(&earlier, &unknown, most)
+        };
+        assert_eq!(distance(&[], 3), Some(3));
+        assert_eq!(distance(&[], 2), None);
+        assert_eq!(distance(&["inputs.data.events"], 2), Some(2));
     }
 }

@@ -21,6 +21,7 @@ pub mod action;
 pub mod audit;
 mod blob;
 pub mod collect;
+pub mod destination;
 pub mod digest;
 mod durable;
 mod export;
@@ -30,10 +31,12 @@ mod format;
 mod hold;
 pub mod inventory;
 mod publish;
+pub mod rows;
 pub mod run_folder;
 mod stat_cache;
 pub mod work;
 
+pub use durable::SOON;
 pub use format::FORMAT;
 pub use hold::Hold;
 
@@ -50,6 +53,7 @@ const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
 #[derive(Debug)]
 pub struct Store {
     root: PathBuf,
+    unsynced: durable::UnsyncedNames,
 }
 
 impl Store {
@@ -65,7 +69,10 @@ impl Store {
             return Err(unusable("it is not a folder".into()));
         }
         format::check(&absolute)?;
-        Ok(Self { root: absolute })
+        Ok(Self {
+            root: absolute,
+            unsynced: durable::UnsyncedNames::default(),
+        })
     }
 
     /// Where the store is, absolute.

@@ -5,32 +5,43 @@ use std::fs::{self, File};
 use std::io;
 use std::path::{Component, Path, PathBuf};
 
-use rayon::prelude::*;
 use serde_json::Value;
 
-use super::action::{Action, Artifact};
+use super::Store;
+use super::action::{Action, Artifact, Outcome};
 use super::digest::Digest;
-use super::durable;
+use super::durable::{self, SOON};
 use super::fingerprint::Fingerprint;
 use super::work::{LOCK, WorkFolder};
 use crate::error::Error;
 
+impl Store {
+    /// Makes all results that were committed outlive a power cut.
+    pub fn sync_names(&self) -> Result<(), Error> {
+        let folder = self.actions_folder();
+        let synced = self.unsynced.sync(&folder);
+        synced.map_err(|error| Error::file(&folder, error))
+    }
+}
+
 impl WorkFolder<'_> {
-    /// Commits a result: every artifact is digested, made durable and moved among the blobs,
-    /// then the action is written; only that makes it a result. The folder itself stays.
+    /// Commits a result: every artifact is digested, its bytes made durable and moved among the
+    /// blobs, then the action is written; only that makes it a result. The folder itself stays.
+    /// When the result outlives a power cut, [`durable`] says; after [`Store::sync_names`] it does.
     ///
-    /// `artifacts` are files below the folder, by name. Returns the action as it reads back.
+    /// `artifacts` are files below the folder, by name. Returns the result as it reads back.
     pub fn commit(
         &self,
         fingerprint: Fingerprint,
         artifacts: &BTreeMap<String, PathBuf>,
         metrics: BTreeMap<String, Value>,
         seconds: f64,
-    ) -> Result<Action, Error> {
+    ) -> Result<Outcome, Error> {
         check_metrics(&metrics)?;
+        let took_long = seconds >= SOON.as_secs_f64();
         let files = self.artifact_files(artifacts)?;
         let digested: Vec<Artifact> = files
-            .par_iter()
+            .iter()
             .map(|(name, path)| digest_durably(path).map_err(|error| lost(name, path, error)))
             .collect::<Result<_, _>>()?;
         let mut outputs = BTreeMap::new();
@@ -41,7 +52,7 @@ impl WorkFolder<'_> {
             moves.insert(path, (name, artifact.digest));
         }
         for (path, (name, digest)) in &moves {
-            self.move_to_blobs(path, digest)
+            self.move_to_blobs(path, digest, took_long)
                 .map_err(|error| lost(name, path, error))?;
         }
         let action = Action {
@@ -51,7 +62,11 @@ impl WorkFolder<'_> {
             metrics,
             seconds,
         };
-        self.write_action(&action)
+        let outcome = self.write_action(&action)?;
+        if self.store.unsynced.note() || took_long {
+            self.store.sync_names()?;
+        }
+        Ok(outcome)
     }
 
     fn artifact_files(
@@ -86,19 +101,25 @@ impl WorkFolder<'_> {
             .collect()
     }
 
-    fn move_to_blobs(&self, path: &Path, digest: &Digest) -> io::Result<()> {
+    fn move_to_blobs(&self, path: &Path, digest: &Digest, took_long: bool) -> io::Result<()> {
         let blob = self.store.blob_path(digest);
         let folder = blob.parent().unwrap_or(self.store.root());
-        durable::make_folder(folder)?;
+        if !folder.is_dir() {
+            fs::create_dir_all(folder)?;
+        }
         fs::rename(path, &blob)?;
         // Only now: a crash before the move must leave a file that the stage can write again.
         let mut permissions = fs::metadata(&blob)?.permissions();
         permissions.set_readonly(true);
         fs::set_permissions(&blob, permissions)?;
-        durable::sync_folder(folder)
+        if took_long {
+            durable::sync_folder(folder)?;
+            folder.parent().map_or(Ok(()), durable::sync_folder)?;
+        }
+        Ok(())
     }
 
-    fn write_action(&self, action: &Action) -> Result<Action, Error> {
+    fn write_action(&self, action: &Action) -> Result<Outcome, Error> {
         let target = self.store.action_path(&action.key);
         let draft = self.path().join(".action");
         let write = || {
@@ -165,7 +186,7 @@ pub(super) mod tests {
         store: &Store,
         contents: &[(&str, &str)],
         metrics: BTreeMap<String, Value>,
-    ) -> Result<Action, Error> {
+    ) -> Result<Outcome, Error> {
         let never = AtomicBool::new(false);
         let work = store.claim(&fingerprint().key(), &never, |_| {})?;
         let mut artifacts = BTreeMap::new();

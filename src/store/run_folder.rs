@@ -1,7 +1,7 @@
 //! The record of one run, appended while it goes on.
 
 use std::fs::{self, File, OpenOptions};
-use std::io::{self, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -10,8 +10,12 @@ use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use super::{Hold, Store, unwritable};
+use super::{Hold, Store, rows, unwritable};
 use crate::error::Error;
+
+/// So much of a long text is put together before it is written: more would only be memory that
+/// has to be fetched.
+const CHUNK: usize = 64 << 10;
 
 /// `runs/ID/`: `events.jsonl`, and documents such as `plan.json` and `summary.json`.
 #[derive(Debug)]
@@ -20,6 +24,8 @@ pub struct RunFolder {
     path: PathBuf,
     started: Timestamp,
     events: File,
+    /// Lines on their way to `events`; empty between calls.
+    lines: Vec<u8>,
     // While a run goes on nothing that it may need is collected.
     _hold: Hold,
 }
@@ -42,6 +48,7 @@ impl Store {
             path,
             started,
             events,
+            lines: Vec::new(),
             _hold: hold,
         })
     }
@@ -85,29 +92,49 @@ impl RunFolder {
         self.started
     }
 
-    /// Appends one line to `events.jsonl`.
-    pub fn append(&mut self, event: &impl Serialize) -> Result<(), Error> {
-        let mut write = || {
-            let mut line = serde_json::to_vec(event)?;
-            line.push(b'\n');
-            // One call, so that a crash cannot leave two events interleaved.
-            self.events.write_all(&line)
+    /// Appends to `events.jsonl`, one line an event.
+    pub fn append(&mut self, events: impl Iterator<Item = impl Serialize>) -> Result<(), Error> {
+        let lines = &mut self.lines;
+        let write = || {
+            for event in events {
+                serde_json::to_writer(&mut *lines, &event)?;
+                lines.push(b'\n');
+                if lines.len() >= CHUNK {
+                    self.events.write_all(lines)?;
+                    lines.clear();
+                }
+            }
+            // Whole lines in one call, so that a crash cannot leave two of them interleaved.
+            self.events.write_all(lines)
         };
-        write().map_err(|error| Error::file(&self.path.join("events.jsonl"), error))
+        let written = write();
+        self.lines.clear();
+        written.map_err(|error: io::Error| Error::file(&self.path.join("events.jsonl"), error))
     }
 
     /// Writes a document, whole or not at all.
     pub fn write(&self, name: &str, document: &impl Serialize) -> Result<(), Error> {
-        let bytes = serde_json::to_vec_pretty(document)
-            .map_err(|error| Error::file(&self.path.join(name), error))?;
-        self.write_text(name, &bytes)
+        self.write_by(name, |draft| {
+            let mut draft = BufWriter::with_capacity(CHUNK, draft);
+            rows::write(&mut draft, document)?;
+            draft.flush()
+        })
     }
 
     /// Writes a file, whole or not at all.
-    pub fn write_text(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+    pub fn write_bytes(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.write_by(name, |mut draft| draft.write_all(bytes))
+    }
+
+    fn write_by(
+        &self,
+        name: &str,
+        write: impl FnOnce(File) -> io::Result<()>,
+    ) -> Result<(), Error> {
         let target = self.path.join(name);
         let draft = self.path.join(format!("{name}.draft"));
-        fs::write(&draft, bytes)
+        File::create(&draft)
+            .and_then(write)
             .and_then(|()| fs::rename(&draft, &target))
             .map_err(|error| Error::file(&target, error))
     }
@@ -156,11 +183,11 @@ mod tests {
         assert!((0..20_000).contains(&rounding), "{rounding}");
         assert_eq!(started("draft"), None);
         assert_eq!(run.id().len(), "20261123T091500Z-xxxx".len());
-        run.append(&"one").unwrap();
-        run.append(&"two\nlines").unwrap();
+        run.append(["one"].iter()).unwrap();
+        run.append(["two\nlines", "three"].iter()).unwrap();
         run.write("plan.json", &[1]).unwrap();
         let events = fs::read_to_string(run.path().join("events.jsonl")).unwrap();
-        assert_eq!(events, "\"one\"\n\"two\\nlines\"\n");
+        assert_eq!(events, "\"one\"\n\"two\\nlines\"\n\"three\"\n");
         assert_eq!(fs::read_dir(run.path()).unwrap().count(), 2);
     }
 }

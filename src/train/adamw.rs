@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use candle_core::{Tensor, Var};
 use rayon::prelude::*;
 
+use super::HostParameters;
 use super::config::AdamW;
 use super::gradients::{Gradients, Variables};
+use crate::checkpoint::FloatTensor;
 use crate::error::Error;
 
 /// AdamW's moments, and how many steps they have seen.
@@ -44,6 +46,55 @@ impl AdamWState {
             step: 0,
             moments,
         }
+    }
+
+    /// The state after `step` steps, with these moments; none unless they are those of all variables.
+    pub fn restored(
+        config: &AdamW,
+        variables: &Variables,
+        step: u64,
+        first: &HostParameters,
+        second: &HostParameters,
+    ) -> Option<Self> {
+        let moments = variables.iter().map(|(name, variable)| {
+            let [first, second] = [first, second].map(|moments| {
+                let values = &moments.get(name)?.values;
+                (values.len() == variable.elem_count()).then(|| values.clone())
+            });
+            let moments = Moments {
+                first: first?,
+                second: second?,
+            };
+            Some((name.clone(), moments))
+        });
+        Some(Self {
+            config: config.clone(),
+            step,
+            moments: moments.collect::<Option<_>>()?,
+        })
+    }
+
+    /// Steps taken.
+    pub fn steps(&self) -> u64 {
+        self.step
+    }
+
+    /// First and second moments, flat.
+    pub fn moments(&self) -> [HostParameters; 2] {
+        let flat = |values: &Vec<f32>| FloatTensor {
+            shape: vec![values.len()],
+            values: values.clone(),
+        };
+        let all = |of: fn(&Moments) -> &Vec<f32>| {
+            let moments = self.moments.iter();
+            moments
+                .map(|(name, moments)| (name.clone(), flat(of(moments))))
+                .collect()
+        };
+        [
+            all(|moments| &moments.first),
+            all(|moments| &moments.second),
+        ]
     }
 
     /// One step. Every variable must have a gradient: none is skipped in silence.

@@ -8,6 +8,7 @@ pub mod head;
 pub mod history;
 pub mod loss;
 pub mod pretrain;
+pub mod resume;
 pub mod validation;
 pub mod watch;
 

@@ -61,6 +61,8 @@ pub struct Loaded {
     pub shape: Vec<usize>,
     /// Type in the file.
     pub dtype: Dtype,
+    /// Whether the source's optimizer has a state for it; null where the file does not tell.
+    pub trained: Option<bool>,
     /// [`tensor_digest`](crate::checkpoint::tensor_digest) of the loaded value.
     pub digest: String,
     /// Moments and range of the loaded value.
@@ -86,6 +88,8 @@ pub enum Flag {
     Constant,
     /// The source's optimizer has no state for it: it never had a gradient there.
     NeverTrained,
+    /// In the file it is one tensor with another that was loaded; in the model they are two.
+    Tied,
 }
 
 impl Flag {
@@ -96,6 +100,7 @@ impl Flag {
             Flag::AllZero => "all zero",
             Flag::Constant => "constant",
             Flag::NeverTrained => "never trained in the source",
+            Flag::Tied => "one tensor with another in the source, and two here",
         }
     }
 }

@@ -5,6 +5,7 @@ mod naming;
 mod nearest;
 mod numbers;
 mod offences;
+mod rename;
 mod render;
 mod rules;
 mod suggestion;
@@ -14,6 +15,7 @@ use std::collections::BTreeMap;
 use rayon::prelude::*;
 
 pub use audit::{Audit, Counts, Flag, Ignored, Loaded, New, Renamed};
+pub use rename::RenameRule;
 pub use rules::ImportRules;
 
 use super::file::Checkpoint;
@@ -59,14 +61,20 @@ pub fn import(
     Ok(Import { tensors, audit })
 }
 
-fn audit(
+/// What [`import`] would say, without the parameters.
+pub fn audit(
     checkpoint: &Checkpoint,
     target: &[TargetTensor],
     rules: &ImportRules,
 ) -> Result<Audit, Error> {
     let patterns = rules.compile()?;
     let shapes = target_shapes(target)?;
-    let naming = Naming::of(checkpoint.tensors.keys(), &shapes);
+    let naming = Naming::of(
+        checkpoint.tensors.keys(),
+        &shapes,
+        &patterns.rename,
+        rules.exact_names,
+    );
     let matching = Matching::of(checkpoint, &shapes, naming);
     let checked = numbers::check_all(&matching.pairs, checkpoint, rules);
 
@@ -81,6 +89,7 @@ fn audit(
     if !offences.is_empty() {
         return Err(offences.into_error(checkpoint, &matching, rules, &patterns));
     }
+    flag_tied(&matching.pairs, &mut loaded);
     Ok(matching.audit(checkpoint, &patterns, loaded))
 }
 
@@ -187,6 +196,24 @@ impl<'a> Matching<'a> {
     }
 }
 
+/// Flags parameters that are one tensor in the file. `loaded` are the pairs' in their order.
+fn flag_tied(pairs: &[Pair], loaded: &mut [Loaded]) {
+    let mut first: BTreeMap<(*const u8, usize), usize> = BTreeMap::new();
+    for (position, pair) in pairs.iter().enumerate() {
+        let bytes = pair.tensor.bytes();
+        let other = *first
+            .entry((bytes.as_ptr(), bytes.len()))
+            .or_insert(position);
+        if other != position && pair.tensor.is_tied_to(pairs[other].tensor) {
+            for tied in [other, position] {
+                if !loaded[tied].flags.contains(&Flag::Tied) {
+                    loaded[tied].flags.push(Flag::Tied);
+                }
+            }
+        }
+    }
+}
+
 impl Matching<'_> {
     fn offences(&self, checkpoint: &Checkpoint, patterns: &Patterns) -> Offences {
         let mut offences = Offences::default();
@@ -249,6 +276,12 @@ impl Matching<'_> {
     }
 
     fn idle_patterns(&self, patterns: &Patterns, to: &mut Offences) {
+        for rule in self.naming.idle_rules() {
+            to.add(
+                Kind::IdlePattern,
+                format!("rename: {rule} matches no tensor"),
+            );
+        }
         let targets = self.missing.iter().map(|(name, _)| *name);
         let present = self.pairs.iter().map(|pair| pair.target);
         let all: Vec<[&str; 1]> = targets.chain(present).map(|name| [name]).collect();

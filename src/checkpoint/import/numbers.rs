@@ -51,6 +51,7 @@ fn check_group(group: &[&Pair], checkpoint: &Checkpoint, rules: &ImportRules) ->
             target: pair.target.to_string(),
             shape: pair.shape.to_vec(),
             dtype: pair.tensor.dtype(),
+            trained: (checkpoint.trained.as_ref()).map(|names| names.contains(pair.source)),
             digest: tensor_digest(pair.shape, &values),
             flags: flags(pair, conversion, &statistics, checkpoint.trained.as_ref()),
             statistics,

@@ -110,7 +110,9 @@ impl Offences {
         }
         if concerns(&[Kind::Type]) {
             parts.push(
-                "weights are F32, F16 or BF16: convert others where the file comes from".into(),
+                "weights are F32, F16 or BF16; `allow_narrowing = true` in the import stage rounds F64, and \
+                 others must be converted where the file comes from"
+                    .into(),
             );
         }
         (!parts.is_empty()).then(|| parts.join("\n"))

@@ -1,3 +1,4 @@
+use super::rename::{RenameRule, Renaming};
 use crate::checkpoint::pattern::Pattern;
 use crate::error::Error;
 
@@ -9,6 +10,10 @@ pub struct ImportRules {
     /// Patterns of exactly the tensors that have no target, by their name in the file or the
     /// name they would have in the model.
     pub ignore: Vec<String>,
+    /// What tensors are called in the model, one rule after the other.
+    pub rename: Vec<RenameRule>,
+    /// Whether names are taken as they are: no wrapper's prefix goes, no layout is translated.
+    pub exact_names: bool,
     /// Whether F64 may be rounded to F32.
     pub allow_narrowing: bool,
 }
@@ -20,7 +25,15 @@ impl ImportRules {
     }
 
     pub(super) fn compile(&self) -> Result<Patterns, Error> {
+        let renaming = |(rule, index): (&RenameRule, usize)| {
+            rule.compile().map_err(|(field, reason)| Error::Usage {
+                message: format!("rename.{index}.{field} {reason}"),
+                hint: None,
+            })
+        };
+        let rename = self.rename.iter().zip(0..).map(renaming);
         Ok(Patterns {
+            rename: rename.collect::<Result<_, _>>()?,
             new: PatternSet::of("new", &self.new)?,
             ignore: PatternSet::of("ignore", &self.ignore)?,
         })
@@ -28,6 +41,7 @@ impl ImportRules {
 }
 
 pub(super) struct Patterns {
+    pub(super) rename: Vec<Renaming>,
     pub(super) new: PatternSet,
     pub(super) ignore: PatternSet,
 }

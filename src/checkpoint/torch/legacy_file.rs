@@ -2,8 +2,8 @@ use super::state_dict;
 use super::storages::Storages;
 use super::trained::trained;
 use crate::checkpoint::file::Contents;
-use crate::checkpoint::pickle::{Pickle, load};
-use crate::checkpoint::refusal::Refusal;
+use crate::pickle::{Pickle, load};
+use crate::refusal::Refusal;
 
 /// `pickle.dumps(0x1950a86a20f9469cfc6c, protocol=2)`, the format's magic number.
 const MAGIC: [u8; 15] = *b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e";

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
-use crate::checkpoint::pickle::{Heap, Pickle, TensorView, Value};
-use crate::checkpoint::refusal::Refusal;
+use crate::pickle::{Heap, Pickle, TensorView, Value};
+use crate::refusal::Refusal;
 
 /// Where training frameworks put a model's state dict.
 const KEYS: [&str; 3] = ["state_dict", "model_state_dict", "model"];

@@ -2,9 +2,9 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use crate::checkpoint::bytes::{Buffer, TensorBytes};
-use crate::checkpoint::pickle::TensorView;
-use crate::checkpoint::refusal::Refusal;
 use crate::checkpoint::source_tensor::SourceTensor;
+use crate::pickle::TensorView;
+use crate::refusal::Refusal;
 
 /// Expanded tensors (stride 0) are larger than their storage. Together they may exceed the file
 /// this many times, beyond a floor for small files.

@@ -4,7 +4,7 @@ use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
 use crate::checkpoint::file::{Contents, contents};
-use crate::checkpoint::refusal::Refusal;
+use crate::refusal::Refusal;
 
 fn text(text: &str) -> Vec<u8> {
     [

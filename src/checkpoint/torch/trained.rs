@@ -1,7 +1,7 @@
 use std::collections::BTreeSet;
 
 use super::state_dict::StateDict;
-use crate::checkpoint::pickle::{Heap, Pickle, Value};
+use crate::pickle::{Heap, Pickle, Value};
 
 /// An optimizer keeps a handful of settings a group and of moments a parameter. Larger dicts are not
 /// searched: shared ones could be searched once for every parameter.

@@ -8,8 +8,8 @@ use super::storages::Storages;
 use super::trained::trained;
 use crate::checkpoint::bytes::Buffer;
 use crate::checkpoint::file::Contents;
-use crate::checkpoint::pickle::load;
-use crate::checkpoint::refusal::Refusal;
+use crate::pickle::load;
+use crate::refusal::Refusal;
 
 /// Pickles are metadata: tensors lie beside them. A larger one is no checkpoint.
 const MAX_PICKLE: u64 = 256 << 20;

@@ -36,16 +36,21 @@ impl<W: Write> Lines<W> {
         }
     }
 
-    /// Writes what is worth a line at the time `now`.
-    pub fn show(&mut self, event: &Event, now: Instant) {
-        let lines = match event {
-            Event::StageProgress { .. } => self.progress(event, now).into_iter().collect(),
-            _ => lines(event, self.style, self.verbosity),
-        };
-        for line in lines {
-            // Nobody is left to tell when standard error is closed.
-            let _ = writeln!(self.sink, "{line}");
+    /// Writes what is worth a line at the time `now`, all at once.
+    pub fn show(&mut self, events: &[Event], now: Instant) {
+        let mut text = String::new();
+        for event in events {
+            let lines = match event {
+                Event::StageProgress { .. } => self.progress(event, now).into_iter().collect(),
+                _ => lines(event, self.style, self.verbosity),
+            };
+            for line in lines {
+                text += &line;
+                text.push('\n');
+            }
         }
+        // Nobody is left to tell when standard error is closed.
+        let _ = self.sink.write_all(text.as_bytes());
     }
 
     fn progress(&mut self, event: &Event, now: Instant) -> Option<String> {
@@ -180,6 +185,8 @@ fn finished(record: &StageRecord, style: Style) -> String {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use super::*;
 
     fn progress(done: u64) -> Event {
@@ -203,7 +210,8 @@ mod tests {
                 outputs: BTreeMap::new(),
                 metrics: BTreeMap::new(),
                 error: error.map(str::to_string),
-            },
+            }
+            .into(),
         }
     }
 
@@ -215,7 +223,10 @@ mod tests {
         let start = Instant::now();
         let mut lines = Lines::new(vec![], Style::PLAIN, verbosity);
         for (event, seconds) in events {
-            lines.show(event, start + Duration::from_secs(*seconds));
+            lines.show(
+                std::slice::from_ref(event),
+                start + Duration::from_secs(*seconds),
+            );
         }
         String::from_utf8(lines.sink).expect("lines are text")
     }
@@ -299,6 +310,7 @@ failed after 13.0 s
         let ended = |status| {
             let mut event = finished(status, None);
             if let Event::StageFinished { record } = &mut event {
+                let record = Arc::make_mut(record);
                 record.key = Some("ab12".into());
                 record.outputs.insert("history".into(), output.clone());
             }

@@ -3,6 +3,7 @@
 pub mod artifact_table;
 mod bars;
 pub mod explanation;
+pub mod inspection;
 pub mod lines;
 mod live;
 pub mod number;

@@ -37,12 +37,12 @@ impl Progress {
     }
 
     /// Shows what happened.
-    pub fn show(&self, event: &Event) {
+    pub fn show(&self, events: &[Event]) {
         // A display that panicked half-way is still good enough for the next line.
         let mut display = self.display.lock().unwrap_or_else(PoisonError::into_inner);
         match &mut *display {
-            Display::Bars(bars) => bars.show(event),
-            Display::Lines(lines) => lines.show(event, Instant::now()),
+            Display::Bars(bars) => events.iter().for_each(|event| bars.show(event)),
+            Display::Lines(lines) => lines.show(events, Instant::now()),
             Display::Nothing => {}
         }
     }

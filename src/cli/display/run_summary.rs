@@ -111,15 +111,13 @@ fn status(stage: &StageRecord) -> Cell {
 fn metrics(stage: &StageRecord) -> String {
     let is_shown_below =
         |name: &str| stage.kind == "evaluate" && EVALUATION.iter().any(|(n, _)| *n == name);
-    let mut metrics: Vec<(&String, &Value)> = stage
-        .metrics
-        .iter()
+    let main = MAIN.iter();
+    let main = main.filter_map(|name| stage.metrics.get_key_value(*name));
+    let others = stage.metrics.iter();
+    let others = others.filter(|(name, _)| !MAIN.contains(&name.as_str()));
+    let texts: Vec<String> = main
+        .chain(others)
         .filter(|(name, _)| !is_shown_below(name))
-        .collect();
-    let rank = |name: &str| MAIN.iter().position(|main| *main == name);
-    metrics.sort_by_key(|(name, _)| rank(name).unwrap_or(MAIN.len()));
-    let texts: Vec<String> = metrics
-        .into_iter()
         .filter_map(|(name, value)| Some(format!("{name} {}", number::metric(value)?)))
         .take(METRICS_IN_A_ROW)
         .collect();

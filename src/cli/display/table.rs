@@ -18,15 +18,16 @@ pub enum Align {
 pub struct Cell {
     text: String,
     tone: Tone,
+    /// Characters of the text.
+    width: usize,
 }
 
 impl Cell {
     /// A cell in the given tone.
     pub fn new(text: impl Into<String>, tone: Tone) -> Self {
-        Cell {
-            text: text.into(),
-            tone,
-        }
+        let text = text.into();
+        let width = text.chars().count();
+        Cell { text, tone, width }
     }
 }
 
@@ -87,9 +88,10 @@ impl Table {
             .iter()
             .map(|(text, _)| Cell::new(*text, Tone::Strong))
             .collect();
+        let rows = || std::iter::once(&heading).chain(&self.rows);
         let mut text = String::new();
-        for row in std::iter::once(&heading).chain(&self.rows) {
-            text += &self.line(row, &widths, style);
+        for row in rows() {
+            self.line(row, &widths, style, &mut text);
             text.push('\n');
         }
         text
@@ -118,36 +120,34 @@ impl Table {
     }
 
     fn width(&self, column: usize) -> usize {
-        let cells = self.rows.iter().map(|row| row[column].text.as_str());
-        cells
-            .chain([self.heading[column].0])
-            .map(|text| text.chars().count())
-            .max()
-            .unwrap_or(0)
+        let cells = self.rows.iter().map(|row| row[column].width);
+        let heading = self.heading[column].0.chars().count();
+        cells.chain([heading]).max().unwrap_or(0)
     }
 
-    fn line(&self, row: &[Cell], widths: &[Option<usize>], style: Style) -> String {
-        let mut line = String::new();
+    fn line(&self, row: &[Cell], widths: &[Option<usize>], style: Style, line: &mut String) {
         let mut pending = 0;
         for ((cell, width), (_, align)) in row.iter().zip(widths).zip(&self.heading) {
             let Some(width) = *width else {
                 continue;
             };
-            let text = shortened(&cell.text, width);
-            let blank = width - text.chars().count();
+            let (text, shown) = match cell.width <= width {
+                true => (Cow::Borrowed(cell.text.as_str()), cell.width),
+                false => (shortened(&cell.text, width), width),
+            };
+            let blank = width - shown;
             let (before, after) = match align {
                 Align::Left => (0, blank),
                 Align::Right => (blank, 0),
             };
             if !text.is_empty() {
-                line += &" ".repeat(pending + before);
-                line += &style.paint(cell.tone, &text);
+                line.extend(std::iter::repeat_n(' ', pending + before));
+                style.paint_onto(line, cell.tone, &text);
                 pending = after + GAP;
             } else {
                 pending += width + GAP;
             }
         }
-        line
     }
 }
 

@@ -67,7 +67,7 @@ fn a_key_depends_on_external_contents_not_on_names_or_paths() {
     let key = |name: &str, file: &Path| {
         let nodes = [lab.reading(name, 1, &[], &[file], |_, text| Ok(text))];
         let surveyed = survey(&nodes, &RunOptions::default(), &lab.store).unwrap();
-        surveyed[0].fingerprint.as_ref().unwrap().key()
+        surveyed[0].key.unwrap()
     };
     let first = key("events", &lab.file("one.csv", "contents"));
     assert_eq!(key("other name", &lab.file("two.csv", "contents")), first);

@@ -135,7 +135,7 @@ fn half_written_files_of_a_crash_are_replaced() {
     let lab = Lab::new();
     let nodes = [lab.node("a", 1, &[])];
     let surveyed = survey(&nodes, &RunOptions::default(), &lab.store).unwrap();
-    let key = surveyed[0].fingerprint.as_ref().unwrap().key();
+    let key = surveyed[0].key.unwrap();
     let work = lab.store.root().join("work").join(key.to_string());
     fs::create_dir_all(&work).unwrap();
     for (name, text) in [

@@ -152,9 +152,16 @@ impl Lab {
         options: &RunOptions,
         interrupted: &AtomicBool,
     ) -> Result<RunOutcome, Error> {
-        run("test", nodes, options, &self.store, interrupted, &|event| {
-            self.events.lock().unwrap().push(event.clone());
-        })
+        run(
+            "test",
+            nodes,
+            options,
+            &self.store,
+            interrupted,
+            &|events| {
+                self.events.lock().unwrap().extend_from_slice(events);
+            },
+        )
     }
 
     /// A run that must succeed.

@@ -3,7 +3,8 @@
 mod tables;
 mod values;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
 
 use super::mistake::Mistake;
 use super::shape::{Shape, Variants};
@@ -23,19 +24,22 @@ pub fn validate(tree: &mut Node, shape: Shape, mistakes: &mut Vec<Mistake>) -> V
     let mut validator = Validator {
         mistakes,
         path: Vec::new(),
+        variants: BTreeMap::new(),
         verdict: Verdict::default(),
     };
     validator.node(tree, shape);
     validator.verdict
 }
 
-struct Validator<'a> {
+struct Validator<'a, 's> {
     mistakes: &'a mut Vec<Mistake>,
     path: Vec<String>,
+    /// The ways of writing each enum that was met, by its place in the schema.
+    variants: BTreeMap<usize, Option<Rc<Variants<'s>>>>,
     verdict: Verdict,
 }
 
-impl Validator<'_> {
+impl<'s> Validator<'_, 's> {
     fn broken(&mut self) {
         let part = match self.path.as_slice() {
             [stages, name, ..] if stages == "stages" => format!("stages.{name}"),
@@ -59,18 +63,20 @@ impl Validator<'_> {
         }
     }
 
-    fn at(&mut self, key: &str, node: &mut Node, shape: Shape) {
+    fn at(&mut self, key: &str, node: &mut Node, shape: Shape<'s>) {
         self.path.push(key.into());
         self.node(node, shape);
         self.path.pop();
     }
 
-    fn node(&mut self, node: &mut Node, shape: Shape) {
+    fn node(&mut self, node: &mut Node, shape: Shape<'s>) {
         if matches!(node.value, Value::Broken) {
             return self.broken();
         }
-        if let Some(variants) = shape.variants() {
-            return self.variants(node, &variants);
+        let variants = self.variants.entry(shape.address());
+        let variants = variants.or_insert_with(|| shape.variants().map(Rc::new));
+        if let Some(variants) = variants.clone() {
+            return self.one_variant(node, &variants);
         }
         let alternatives = shape.alternatives();
         if !alternatives.is_empty() {
@@ -84,7 +90,7 @@ impl Validator<'_> {
         }
     }
 
-    fn value(&mut self, node: &mut Node, shape: Shape) {
+    fn value(&mut self, node: &mut Node, shape: Shape<'s>) {
         let origin = node.origin;
         let taken_from = node.taken_from;
         match &mut node.value {
@@ -107,7 +113,7 @@ impl Validator<'_> {
         self.report(traced(mistake, node.taken_from));
     }
 
-    fn alternatives(&mut self, node: &mut Node, shapes: &[Shape]) {
+    fn alternatives(&mut self, node: &mut Node, shapes: &[Shape<'s>]) {
         let fitting = shapes.iter().find(|shape| {
             shape
                 .type_name()
@@ -125,7 +131,7 @@ impl Validator<'_> {
         }
     }
 
-    fn variants(&mut self, node: &mut Node, variants: &Variants) {
+    fn one_variant(&mut self, node: &mut Node, variants: &Variants<'s>) {
         let origin = node.origin;
         match (variants, &mut node.value) {
             (Variants::Names(names), Value::String(..)) => self.one_of(node, names),

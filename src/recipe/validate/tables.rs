@@ -7,13 +7,13 @@ use crate::recipe::source::Origin;
 use crate::recipe::suggest::{either, nearest};
 use crate::recipe::tree::{Table, Value};
 
-impl Validator<'_> {
+impl<'s> Validator<'_, 's> {
     pub(super) fn tagged(
         &mut self,
         table: &mut Table,
         origin: Origin,
         tag: &str,
-        members: &[(&str, Shape)],
+        members: &[(&str, Shape<'s>)],
     ) {
         let names: Vec<&str> = members.iter().map(|(name, _)| *name).collect();
         let Some(entry) = table.get_mut(tag) else {
@@ -41,7 +41,12 @@ impl Validator<'_> {
         }
     }
 
-    pub(super) fn keyed(&mut self, table: &mut Table, origin: Origin, members: &[(&str, Shape)]) {
+    pub(super) fn keyed(
+        &mut self,
+        table: &mut Table,
+        origin: Origin,
+        members: &[(&str, Shape<'s>)],
+    ) {
         let keys: Vec<&str> = members.iter().map(|(key, _)| *key).collect();
         let stated: Vec<(String, Origin)> = table
             .iter()
@@ -92,10 +97,9 @@ impl Validator<'_> {
         &mut self,
         table: &mut Table,
         origin: Origin,
-        shape: Shape,
+        shape: Shape<'s>,
         variant: Option<(&str, &str)>,
     ) {
-        let known = shape.keys();
         let pattern = shape
             .keyword("propertyNames")
             .and_then(|names| names.get("pattern")?.as_str());
@@ -105,6 +109,7 @@ impl Validator<'_> {
                     Some((tag, value)) => format!("no key of {tag} `{value}`"),
                     None => "unknown key".into(),
                 };
+                let known: Vec<&str> = shape.keys().collect();
                 let mistake = self.unknown_key(&entry.key, entry.key_origin, &label, &known);
                 self.report(mistake);
                 continue;

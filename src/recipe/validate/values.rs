@@ -10,7 +10,7 @@ use crate::recipe::source::Origin;
 use crate::recipe::suggest::{either, nearest};
 use crate::recipe::tree::{Node, Value};
 
-impl Validator<'_> {
+impl<'s> Validator<'_, 's> {
     pub(super) fn one_of(&mut self, node: &Node, names: &[&str]) {
         let text = node.as_str().unwrap_or_default();
         if names.contains(&text) {
@@ -32,7 +32,7 @@ impl Validator<'_> {
         self.report(traced(mistake, node.taken_from));
     }
 
-    pub(super) fn array(&mut self, items: &mut [Node], origin: Origin, shape: Shape) {
+    pub(super) fn array(&mut self, items: &mut [Node], origin: Origin, shape: Shape<'s>) {
         let count = items.len();
         let least = shape.number("minItems").unwrap_or(0.0);
         let most = shape.number("maxItems").unwrap_or(f64::INFINITY);

@@ -1,3 +1,5 @@
+mod property;
+
 use super::*;
 use crate::checkpoint::fixtures::{checkpoint, path, targets, targets_of};
 use crate::checkpoint::tensor_digest;
@@ -10,6 +12,8 @@ const MODEL: [Named; 3] = [("enc.weight", &[2, 3]), ("enc.bias", &[2]), ("slope"
 fn rules(new: &[&str], ignore: &[&str]) -> ImportRules {
     let owned = |all: &[&str]| all.iter().map(|pattern| pattern.to_string()).collect();
     ImportRules {
+        rename: Vec::new(),
+        exact_names: false,
         new: owned(new),
         ignore: owned(ignore),
         allow_narrowing: false,
@@ -282,4 +286,97 @@ fn the_classifier_goes_back_into_the_pretraining_model() {
         ),
         (259, 146, 32)
     );
+}
+
+fn prefix(from: &str, to: &str) -> RenameRule {
+    RenameRule {
+        prefix: Some(from.into()),
+        pattern: None,
+        to: to.into(),
+    }
+}
+
+#[test]
+fn a_rule_renames_is_reported_and_must_match_something() {
+    let source: [Named; 3] = [("e.weight", &[2, 3]), ("e.bias", &[2]), ("slope", &[])];
+    let renaming = ImportRules {
+        rename: vec![prefix("e.", "enc.")],
+        ..rules(&[], &[])
+    };
+    let imported = import(checkpoint(&source), &targets(&MODEL), &renaming).unwrap();
+    assert_eq!(
+        imported.audit.renamings,
+        ["`e.` → `enc.` by the recipe (2)"]
+    );
+    assert_eq!(imported.audit.counts.renamed, 2);
+    let (message, _) = failure(&MODEL, &MODEL, &renaming);
+    assert_has(&message, &["rename: `e.` → `enc.` matches no tensor"]);
+}
+
+#[test]
+fn two_tensors_that_rules_lead_to_one_parameter_are_both_named() {
+    let mut source = MODEL.to_vec();
+    source.push(("e.bias", &[2]));
+    let renaming = ImportRules {
+        rename: vec![prefix("e.", "enc.")],
+        ..rules(&[], &[])
+    };
+    let (message, _) = failure(&source, &MODEL, &renaming);
+    assert_has(
+        &message,
+        &["more than one tensor for one parameter (1):\n  enc.bias: e.bias, enc.bias"],
+    );
+}
+
+#[test]
+fn exact_names_are_not_translated_and_the_error_lists_what_is_missing_then() {
+    let source = read(&path("seqsetvae-small/pretrain.lightning.ckpt")).unwrap();
+    let target = targets_of("seqsetvae-small/finetune.weights.safetensors");
+    let exact = ImportRules {
+        exact_names: true,
+        ..rules(&[], &[])
+    };
+    let (message, _) = match import(source.clone(), &target, &exact) {
+        Err(Error::Audit { message, hint }) => (message, hint),
+        other => panic!("{other:?}"),
+    };
+    let listed = |heading: &str| -> Vec<&str> {
+        let lines = message
+            .lines()
+            .skip_while(|line| !line.starts_with(heading));
+        let names = lines.skip(1).take_while(|line| line.starts_with("  "));
+        names
+            .filter_map(|line| line.split_whitespace().next())
+            .collect()
+    };
+    let wanted = target.iter().map(|target| target.name.as_str());
+    let mut missing: Vec<&str> = wanted
+        .filter(|name| !source.tensors.contains_key(*name))
+        .collect();
+    missing.sort_unstable();
+    assert_eq!(missing.len(), 32 + 146);
+    assert_eq!(listed("missing from the checkpoint (178)"), missing);
+    assert_eq!(listed("unexpected").len(), 146);
+}
+
+#[test]
+fn tied_tensors_are_recognised() {
+    let source = read(&path("checkpoint-zoo/tied.pth")).unwrap();
+    let target: Vec<TargetTensor> = source
+        .tensors
+        .iter()
+        .map(|(name, tensor)| TargetTensor {
+            name: name.clone(),
+            shape: tensor.shape().to_vec(),
+        })
+        .collect();
+    let audit = import(source.clone(), &target, &rules(&[], &[]))
+        .unwrap()
+        .audit;
+    let tied = audit
+        .loaded
+        .iter()
+        .filter(|entry| entry.flags.contains(&Flag::Tied));
+    let tied: Vec<&str> = tied.map(|entry| entry.target.as_str()).collect();
+    assert_eq!(tied, ["enc.weight", "enc2.weight"]);
 }

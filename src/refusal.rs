@@ -5,31 +5,31 @@ use crate::error::Error;
 
 /// Why a file is not read. The file's name is added by whoever knows it.
 #[derive(Debug)]
-pub(super) struct Refusal {
+pub(crate) struct Refusal {
     reason: String,
     hint: Option<&'static str>,
 }
 
 impl Refusal {
-    pub(super) fn new(reason: impl Into<String>) -> Self {
+    pub(crate) fn new(reason: impl Into<String>) -> Self {
         Refusal {
             reason: reason.into(),
             hint: None,
         }
     }
 
-    pub(super) fn with_hint(mut self, hint: &'static str) -> Self {
+    pub(crate) fn with_hint(mut self, hint: &'static str) -> Self {
         self.hint = Some(hint);
         self
     }
 
     /// The same refusal, saying where inside the file.
-    pub(super) fn within(mut self, place: impl Display) -> Self {
+    pub(crate) fn within(mut self, place: impl Display) -> Self {
         self.reason = format!("{place}: {}", self.reason);
         self
     }
 
-    pub(super) fn into_error(self, path: &Path) -> Error {
+    pub(crate) fn into_error(self, path: &Path) -> Error {
         Error::Audit {
             message: format!("{}: {}", path.display(), self.reason),
             hint: self.hint.map(Into::into),

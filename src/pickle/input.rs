@@ -1,4 +1,4 @@
-use crate::checkpoint::refusal::Refusal;
+use crate::refusal::Refusal;
 
 /// Longer strings are no parameter's name and no setting.
 const MAX_TEXT: usize = 1 << 20;
@@ -48,6 +48,11 @@ impl<'a> Input<'a> {
         Ok(i32::from_le_bytes(self.array()?))
     }
 
+    /// BINFLOAT is the one number of a pickle that is big-endian.
+    pub(super) fn f64(&mut self) -> Result<f64, Refusal> {
+        Ok(f64::from_be_bytes(self.array()?))
+    }
+
     /// A length of `width` bytes.
     pub(super) fn length(&mut self, width: usize) -> Result<usize, Refusal> {
         let length = match width {
@@ -58,9 +63,10 @@ impl<'a> Input<'a> {
         usize::try_from(length).map_err(|_| Refusal::new("a length beyond any memory"))
     }
 
-    pub(super) fn skip(&mut self, width: usize) -> Result<(), Refusal> {
+    /// Bytes whose number `width` bytes say.
+    pub(super) fn bytes(&mut self, width: usize) -> Result<&'a [u8], Refusal> {
         let length = self.length(width)?;
-        self.take(length).map(|_| ())
+        self.take(length)
     }
 
     pub(super) fn text(&mut self, width: usize) -> Result<String, Refusal> {
@@ -82,16 +88,16 @@ impl<'a> Input<'a> {
 
     /// A little-endian two's complement integer; `None` when it exceeds 64 bits.
     pub(super) fn long(&mut self, width: usize) -> Result<Option<i64>, Refusal> {
-        let length = self.length(width)?;
-        let bytes = self.take(length)?;
-        if bytes.len() > 8 {
-            return Ok(None);
-        }
-        let negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0);
-        let mut word = [if negative { 0xff } else { 0 }; 8];
-        word[..bytes.len()].copy_from_slice(bytes);
-        Ok(Some(i64::from_le_bytes(word)))
+        self.bytes(width).map(twos_complement)
     }
+}
+
+/// The integer of these little-endian bytes; `None` when it exceeds 64 bits.
+pub(super) fn twos_complement(bytes: &[u8]) -> Option<i64> {
+    let negative = bytes.last().is_some_and(|byte| byte & 0x80 != 0);
+    let mut word = [if negative { 0xff } else { 0 }; 8];
+    word.get_mut(..bytes.len())?.copy_from_slice(bytes);
+    Some(i64::from_le_bytes(word))
 }
 
 fn utf8(bytes: &[u8]) -> Result<String, Refusal> {

@@ -56,7 +56,7 @@ impl Dtype {
     }
 
     /// What turns the little-endian bytes of one element into a number.
-    pub(super) fn decoder(self) -> fn(&[u8]) -> f64 {
+    pub(crate) fn decoder(self) -> fn(&[u8]) -> f64 {
         fn take<const N: usize>(bytes: &[u8]) -> [u8; N] {
             let mut element = [0; N];
             element.copy_from_slice(bytes);
@@ -87,7 +87,7 @@ impl Display for Dtype {
 }
 
 /// The value of an IEEE 754 binary16 number, exactly.
-pub(super) fn half_to_f32(bits: u16) -> f32 {
+pub(crate) fn half_to_f32(bits: u16) -> f32 {
     let sign = u32::from(bits & 0x8000) << 16;
     let exponent = u32::from(bits >> 10) & 0x1f;
     let mantissa = u32::from(bits & 0x3ff);
@@ -103,7 +103,7 @@ pub(super) fn half_to_f32(bits: u16) -> f32 {
 }
 
 /// The value of a bfloat16 number, exactly: the upper half of an f32.
-pub(super) fn brain_to_f32(bits: u16) -> f32 {
+pub(crate) fn brain_to_f32(bits: u16) -> f32 {
     f32::from_bits(u32::from(bits) << 16)
 }
 

@@ -1,8 +1,8 @@
-use crate::checkpoint::Dtype;
+use crate::dtype::Dtype;
 
 /// The only globals a pickle may name.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::checkpoint) enum Global {
+pub(crate) enum Global {
     /// `collections.OrderedDict`: a dict.
     OrderedDict,
     /// `torch._utils._rebuild_tensor_v2`.
@@ -11,6 +11,12 @@ pub(in crate::checkpoint) enum Global {
     RebuildParameter,
     /// `torch.FloatStorage` and its like.
     Storage(Dtype),
+    /// `numpy.dtype`: the type of a scalar, if it is a number's.
+    NumpyType,
+    /// `numpy.core.multiarray.scalar`: a number, if its type is one.
+    NumpyScalar,
+    /// `_codecs.encode`: how protocol 2 writes bytes.
+    Encode,
     /// Harmless in a checkpoint's settings. Instances are remembered as "one of these", whatever
     /// they are given, and hold nothing.
     Inert(&'static str),
@@ -19,7 +25,6 @@ pub(in crate::checkpoint) enum Global {
 /// What a checkpoint's hyper-parameters and loop states are made of.
 const INERT: &[&str] = &[
     "__builtin__.set",
-    "_codecs.encode",
     "argparse.Namespace",
     "builtins.bool",
     "builtins.complex",
@@ -37,10 +42,7 @@ const INERT: &[&str] = &[
     "lightning.pytorch.utilities.parsing.AttributeDict",
     "lightning_fabric.utilities.data.AttributeDict",
     "numpy._core.multiarray._reconstruct",
-    "numpy._core.multiarray.scalar",
     "numpy.core.multiarray._reconstruct",
-    "numpy.core.multiarray.scalar",
-    "numpy.dtype",
     "numpy.ndarray",
     "pathlib.Path",
     "pathlib.PosixPath",
@@ -64,6 +66,9 @@ impl Global {
     pub(super) fn named(name: &str) -> Option<Global> {
         Some(match name {
             "collections.OrderedDict" => Global::OrderedDict,
+            "numpy.dtype" => Global::NumpyType,
+            "numpy.core.multiarray.scalar" | "numpy._core.multiarray.scalar" => Global::NumpyScalar,
+            "_codecs.encode" => Global::Encode,
             "torch._utils._rebuild_tensor_v2" => Global::RebuildTensor,
             "torch._utils._rebuild_parameter" => Global::RebuildParameter,
             "torch.DoubleStorage" => Global::Storage(Dtype::F64),

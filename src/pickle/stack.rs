@@ -1,5 +1,5 @@
 use super::heap::Value;
-use crate::checkpoint::refusal::Refusal;
+use crate::refusal::Refusal;
 
 /// More values or marks than this are no checkpoint.
 const MOST: usize = 4_000_000;

@@ -4,7 +4,7 @@ use std::rc::Rc;
 
 use super::global::Global;
 use super::heap::{Heap, Object, Storage, TensorView, Value};
-use crate::checkpoint::refusal::Refusal;
+use crate::refusal::Refusal;
 
 /// More axes than any layer's weight has.
 const MAX_RANK: usize = 16;
@@ -117,7 +117,7 @@ fn natural(value: Value) -> Result<usize, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::checkpoint::Dtype;
+    use crate::dtype::Dtype;
 
     fn storage_of(length: usize) -> Storage {
         Storage {

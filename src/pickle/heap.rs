@@ -1,8 +1,9 @@
 use std::rc::Rc;
 
 use super::global::Global;
-use crate::checkpoint::Dtype;
-use crate::checkpoint::refusal::Refusal;
+use super::number::NumberType;
+use crate::dtype::Dtype;
+use crate::refusal::Refusal;
 
 /// More objects than this are no checkpoint: a tensor with its names takes about ten.
 const MAX_OBJECTS: usize = 2_000_000;
@@ -13,23 +14,26 @@ const MEMBERS_A_BYTE: usize = 4;
 
 /// A small value, or the number of a large one.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(in crate::checkpoint) enum Value {
+pub(crate) enum Value {
     None,
     Bool,
     Int(i64),
-    Float,
+    Float(f64),
     Global(Global),
     Object(ObjectId),
 }
 
 /// The number of an object in its [`Heap`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::checkpoint) struct ObjectId(u32);
+pub(crate) struct ObjectId(u32);
 
 /// What values refer to.
 #[derive(Debug)]
-pub(in crate::checkpoint) enum Object {
+pub(crate) enum Object {
     Text(Rc<str>),
+    /// No more than a number takes; longer ones are opaque.
+    Bytes(Vec<u8>),
+    NumberType(NumberType),
     Tuple(Vec<Value>),
     List(Vec<Value>),
     Dict(Vec<(Value, Value)>),
@@ -42,27 +46,27 @@ pub(in crate::checkpoint) enum Object {
 
 /// A storage as the pickle declares it.
 #[derive(Clone, Debug, PartialEq)]
-pub(in crate::checkpoint) struct Storage {
-    pub(in crate::checkpoint) key: Rc<str>,
-    pub(in crate::checkpoint) dtype: Dtype,
+pub(crate) struct Storage {
+    pub(crate) key: Rc<str>,
+    pub(crate) dtype: Dtype,
     /// Elements.
-    pub(in crate::checkpoint) length: usize,
+    pub(crate) length: usize,
 }
 
 /// A tensor: a strided view of a storage, inside it (checked).
 #[derive(Clone, Debug)]
-pub(in crate::checkpoint) struct TensorView {
-    pub(in crate::checkpoint) storage: Storage,
+pub(crate) struct TensorView {
+    pub(crate) storage: Storage,
     /// In elements.
-    pub(in crate::checkpoint) offset: usize,
-    pub(in crate::checkpoint) shape: Vec<usize>,
+    pub(crate) offset: usize,
+    pub(crate) shape: Vec<usize>,
     /// In elements; 0 for an axis of length 0 or 1.
-    pub(in crate::checkpoint) stride: Vec<usize>,
+    pub(crate) stride: Vec<usize>,
 }
 
 /// All objects of a pickle.
 #[derive(Debug)]
-pub(in crate::checkpoint) struct Heap {
+pub(crate) struct Heap {
     objects: Vec<Object>,
     members: usize,
     most_members: usize,
@@ -83,7 +87,11 @@ impl Heap {
             Object::Tuple(items) | Object::List(items) => items.len(),
             Object::Dict(entries) => entries.len(),
             Object::Tensor(view) => view.shape.len(),
-            Object::Text(_) | Object::Storage(_) | Object::Opaque(_) => 0,
+            Object::Text(_)
+            | Object::Bytes(_)
+            | Object::NumberType(_)
+            | Object::Storage(_)
+            | Object::Opaque(_) => 0,
         };
         if self.objects.len() >= MAX_OBJECTS || self.members > self.most_members {
             return Err(Refusal::new(format!(
@@ -96,7 +104,7 @@ impl Heap {
     }
 
     /// The object that a value refers to.
-    pub(in crate::checkpoint) fn object(&self, value: Value) -> Option<&Object> {
+    pub(crate) fn object(&self, value: Value) -> Option<&Object> {
         match value {
             Value::Object(id) => self.objects.get(id.0 as usize),
             _ => None,
@@ -110,35 +118,35 @@ impl Heap {
         }
     }
 
-    pub(in crate::checkpoint) fn text(&self, value: Value) -> Option<&str> {
+    pub(crate) fn text(&self, value: Value) -> Option<&str> {
         match self.object(value)? {
             Object::Text(text) => Some(text),
             _ => None,
         }
     }
 
-    pub(in crate::checkpoint) fn tuple(&self, value: Value) -> Option<&[Value]> {
+    pub(crate) fn tuple(&self, value: Value) -> Option<&[Value]> {
         match self.object(value)? {
             Object::Tuple(items) => Some(items),
             _ => None,
         }
     }
 
-    pub(in crate::checkpoint) fn list(&self, value: Value) -> Option<&[Value]> {
+    pub(crate) fn list(&self, value: Value) -> Option<&[Value]> {
         match self.object(value)? {
             Object::List(items) => Some(items),
             _ => None,
         }
     }
 
-    pub(in crate::checkpoint) fn dict(&self, value: Value) -> Option<&[(Value, Value)]> {
+    pub(crate) fn dict(&self, value: Value) -> Option<&[(Value, Value)]> {
         match self.object(value)? {
             Object::Dict(entries) => Some(entries),
             _ => None,
         }
     }
 
-    pub(in crate::checkpoint) fn tensor(&self, value: Value) -> Option<&TensorView> {
+    pub(crate) fn tensor(&self, value: Value) -> Option<&TensorView> {
         match self.object(value)? {
             Object::Tensor(view) => Some(view),
             _ => None,
@@ -146,22 +154,24 @@ impl Heap {
     }
 
     /// A dict's last value under a text key.
-    pub(in crate::checkpoint) fn entry(&self, dict: Value, key: &str) -> Option<Value> {
+    pub(crate) fn entry(&self, dict: Value, key: &str) -> Option<Value> {
         let entries = self.dict(dict)?.iter().rev();
         let mut named = entries.filter(|(name, _)| self.text(*name) == Some(key));
         named.next().map(|(_, value)| *value)
     }
 
     /// What a value is, for messages.
-    pub(in crate::checkpoint) fn kind(&self, value: Value) -> &'static str {
+    pub(crate) fn kind(&self, value: Value) -> &'static str {
         match value {
             Value::None => "None",
             Value::Bool => "a bool",
             Value::Int(_) => "an int",
-            Value::Float => "a float",
+            Value::Float(_) => "a float",
             Value::Global(_) => "a class or function",
             Value::Object(_) => match self.object(value) {
                 Some(Object::Text(_)) => "a string",
+                Some(Object::Bytes(_)) => "bytes",
+                Some(Object::NumberType(_)) => "a numpy dtype",
                 Some(Object::Tuple(_)) => "a tuple",
                 Some(Object::List(_)) => "a list",
                 Some(Object::Dict(_)) => "a dict",
@@ -174,7 +184,7 @@ impl Heap {
     }
 
     /// All storages, in the order of the file; one may come more than once.
-    pub(in crate::checkpoint) fn storages(&self) -> impl Iterator<Item = &Storage> {
+    pub(crate) fn storages(&self) -> impl Iterator<Item = &Storage> {
         self.objects.iter().filter_map(|object| match object {
             Object::Storage(storage) => Some(storage),
             _ => None,
@@ -182,7 +192,7 @@ impl Heap {
     }
 
     /// The harmless classes it has instances of, each once, sorted.
-    pub(in crate::checkpoint) fn opaque_kinds(&self) -> Vec<&'static str> {
+    pub(crate) fn opaque_kinds(&self) -> Vec<&'static str> {
         let mut names: Vec<_> = self
             .objects
             .iter()

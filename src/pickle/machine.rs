@@ -3,22 +3,23 @@ use std::collections::HashMap;
 use super::global::Global;
 use super::heap::{Heap, Object, Value};
 use super::input::Input;
+use super::number;
 use super::rebuild;
 use super::stack::Stack;
-use crate::checkpoint::refusal::Refusal;
+use crate::refusal::Refusal;
 
 /// A finished pickle.
 #[derive(Debug)]
-pub(in crate::checkpoint) struct Pickle {
-    pub(in crate::checkpoint) heap: Heap,
-    pub(in crate::checkpoint) root: Value,
+pub(crate) struct Pickle {
+    pub(crate) heap: Heap,
+    pub(crate) root: Value,
     /// Bytes up to and with its STOP.
-    pub(in crate::checkpoint) length: usize,
+    pub(crate) length: usize,
 }
 
 /// Builds what the pickle (protocols 2 to 5) at the start of `bytes` describes. Nothing is called:
 /// a global that is not on the closed list refuses the file and is named.
-pub(in crate::checkpoint) fn load(bytes: &[u8]) -> Result<Pickle, Refusal> {
+pub(crate) fn load(bytes: &[u8]) -> Result<Pickle, Refusal> {
     let mut machine = Machine {
         input: Input::new(bytes),
         heap: Heap::new(bytes.len()),
@@ -129,8 +130,8 @@ impl Machine<'_> {
     }
 
     fn float(&mut self) -> Result<(), Refusal> {
-        self.input.take(8)?;
-        self.stack.push(Value::Float)
+        let number = self.input.f64()?;
+        self.stack.push(Value::Float(number))
     }
 
     fn long(&mut self, width: usize) -> Result<(), Refusal> {
@@ -146,8 +147,8 @@ impl Machine<'_> {
     }
 
     fn bytes(&mut self, width: usize) -> Result<(), Refusal> {
-        self.input.skip(width)?;
-        self.build(Object::Opaque("bytes"))
+        let bytes = self.input.bytes(width)?;
+        self.build(number::bytes(bytes.iter().copied()))
     }
 
     fn short_tuple(&mut self, length: usize) -> Result<(), Refusal> {
@@ -270,17 +271,30 @@ impl Machine<'_> {
                 }
                 _ => return Err(Refusal::new("a parameter that is no tensor")),
             },
+            Value::Global(Global::NumpyType) => number::numpy_type(&self.heap, arguments),
+            Value::Global(Global::NumpyScalar) => match number::numpy_scalar(&self.heap, arguments)
+            {
+                Some(number) => return self.stack.push(number),
+                None => Object::Opaque("a numpy scalar"),
+            },
+            Value::Global(Global::Encode) => number::encoded(&self.heap, arguments),
             Value::Global(Global::Inert(name)) => Object::Opaque(name),
             other => return Err(Refusal::new(format!("calls {}", self.heap.kind(other)))),
         };
         self.build(object)
     }
 
-    /// BUILD sets attributes, like an OrderedDict's `_metadata`: nothing here has any.
+    /// BUILD sets attributes, like an OrderedDict's `_metadata`: nothing here has any but the types
+    /// of numbers, whose byte order it is.
     fn set_state(&mut self) -> Result<(), Refusal> {
-        self.stack.pop()?;
+        let state = self.stack.pop()?;
         let value = self.stack.top()?;
-        match self.heap.object(value) {
+        let big_endian = number::byte_order(&self.heap, state) == Some(">");
+        match self.heap.object_mut(value) {
+            Some(Object::NumberType(class)) => {
+                class.big_endian = big_endian;
+                Ok(())
+            }
             Some(Object::Dict(_) | Object::Opaque(_)) => Ok(()),
             _ => Err(Refusal::new(format!(
                 "sets the state of {}",
@@ -320,7 +334,7 @@ mod tests {
             let tuple = pickle.heap.entry(pickle.root, "b").unwrap();
             assert_eq!(
                 pickle.heap.tuple(tuple).unwrap(),
-                [Value::Bool, Value::Float]
+                [Value::Bool, Value::Float(1.5)]
             );
         }
     }

@@ -1,0 +1,161 @@
+//! Training throughput at full size:
+//! `cargo bench --bench pretrain -- --patients 24 --sets 74 --batch 8`.
+//!
+//! Made-up stays as in the batched PyTorch program it is set beside: sets of 1 to 11 events of 37
+//! variables, AdamW, clipping. One epoch to warm up, then one that is timed, with the validation
+//! of one stay of two sets between them. Prints one JSON document.
+
+use std::sync::Mutex;
+use std::time::{Duration, Instant};
+
+use candle_core::Device;
+use pipeline::data::dataset::{Dataset, Split, Stay};
+use pipeline::model::config::{ModelConfig, ModelMode};
+use pipeline::model::seqsetvae::parameter_specs;
+use pipeline::random::Stream;
+use pipeline::train::config::{AdamW, PretrainSettings};
+use pipeline::train::initial_parameters;
+use pipeline::train::pretrain::Pretraining;
+use pipeline::train::resume::ResumeFile;
+use pipeline::train::watch::Watch;
+
+const VARIABLES: usize = 37;
+const EPOCHS: usize = 2;
+
+fn main() {
+    // As the program does: the matrix product must not start threads of its own below ours.
+    // SAFETY: no other thread has been started yet.
+    unsafe { std::env::set_var("RAYON_NUM_THREADS", "1") };
+    let arguments: Vec<String> = std::env::args().collect();
+    // `cargo test --benches` only wants to know that it starts.
+    if arguments.iter().any(|argument| argument == "--test") {
+        return;
+    }
+    let number = |name: &str, default: usize| {
+        let at = arguments.iter().position(|argument| argument == name);
+        let given = at.and_then(|at| arguments.get(at + 1));
+        given.map_or(default, |text| text.parse().expect("a number"))
+    };
+    let (stays, sets) = (number("--patients", 24), number("--sets", 74));
+    let (batch_size, threads) = (number("--batch", 8), number("--threads", 2));
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .stack_size(8 << 20)
+        .build()
+        .expect("threads");
+    let clock = Clock::default();
+    pool.install(|| train(&dataset(stays, sets), batch_size, &clock));
+    let seconds = clock.last_epoch(stays as u64).as_secs_f64();
+    println!(
+        "{{\"stays_per_second\": {:.3}, \"stays\": {stays}, \"sets\": {sets}, \"batch\": {batch_size}, \"threads\": {threads}, \"seconds\": {seconds:.3}}}",
+        stays as f64 / seconds
+    );
+}
+
+fn train(dataset: &Dataset, batch_size: usize, clock: &Clock) {
+    let model = ModelConfig::default();
+    let settings = PretrainSettings {
+        epochs: EPOCHS,
+        batch_size,
+        optimizer: AdamW {
+            lr: 5e-5,
+            betas: [0.9, 0.999],
+            eps: 1e-8,
+            weight_decay: 0.02,
+        },
+        clip_norm: 0.2,
+        free_bits: 0.03,
+        max_beta: 0.05,
+        beta_warmup_steps: 8000,
+        dropout: 0.15,
+    };
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let never = Duration::from_secs(u64::MAX);
+    let training = Pretraining {
+        dataset,
+        model: &model,
+        settings: &settings,
+        seed: 1,
+        device: &Device::Cpu,
+        watch: clock,
+        resume: &ResumeFile::new(folder.path().join("resume.safetensors"), never),
+    };
+    let specs = parameter_specs(&model, ModelMode::Pretrain).expect("the default model");
+    let initial = initial_parameters(&specs, 1);
+    training.run(initial).expect("training runs");
+}
+
+/// Stays to train on, and one of two sets to validate on.
+fn dataset(stays: usize, sets: usize) -> Dataset {
+    let dim = ModelConfig::default().input_dim;
+    let draw = Stream::new(0, "stays of the bench");
+    let mut numbers = draw.at(&[]);
+    let mut dataset = Dataset {
+        variables: (0..VARIABLES).map(|number| number.to_string()).collect(),
+        embedding_dim: dim,
+        embeddings: (0..VARIABLES * dim).map(|_| numbers.normal_f32()).collect(),
+        set_start: vec![0],
+        ..Dataset::default()
+    };
+    for number in 0..=stays {
+        let first = dataset.set_minute.len();
+        let (split, sets) = match number == stays {
+            true => (Split::Validation, 2),
+            false => (Split::Train, sets),
+        };
+        let mut minute = 0.0;
+        for _ in 0..sets {
+            minute += 5.0 + 70.0 * numbers.uniform();
+            dataset.set_minute.push(minute as f32);
+            for _ in 0..1 + numbers.below(11) {
+                let variable = numbers.below(VARIABLES as u64) as u32;
+                dataset.event_variable.push(variable);
+                dataset.event_value.push(numbers.normal_f32());
+            }
+            dataset.set_start.push(dataset.event_value.len() as u32);
+        }
+        dataset.stays.push(Stay {
+            id: number.to_string(),
+            split,
+            label: 0,
+            sets: first..dataset.set_minute.len(),
+        });
+    }
+    dataset
+}
+
+/// Notes when each batch was done.
+#[derive(Default)]
+struct Clock(Mutex<Vec<(u64, Instant)>>);
+
+impl Clock {
+    /// From the end of the epoch before to the end of the last batch.
+    fn last_epoch(&self, stays: u64) -> Duration {
+        let batches = self.0.lock().expect("nobody panicked");
+        let end = |done: u64| {
+            batches
+                .iter()
+                .find(|(seen, _)| *seen == done)
+                .expect("a batch")
+                .1
+        };
+        end(stays * EPOCHS as u64) - end(stays)
+    }
+}
+
+impl Watch for Clock {
+    fn progress(&self, done: u64, _: u64, _: String) {
+        self.0
+            .lock()
+            .expect("nobody panicked")
+            .push((done, Instant::now()));
+    }
+
+    fn note(&self, line: &str) {
+        eprintln!("{line}");
+    }
+
+    fn is_interrupted(&self) -> bool {
+        false
+    }
+}

@@ -1,0 +1,103 @@
+//! What the imports of a recipe would say to another checkpoint than their own; nothing is written.
+
+use std::path::Path;
+
+use super::import::{ImportStage, WeightSource};
+use super::nodes;
+use crate::checkpoint::{Audit, Checkpoint, ImportRules};
+use crate::data::input_path::InputPath;
+use crate::error::Error;
+use crate::model::config::ModelMode;
+use crate::recipe::stage_config::StageConfig;
+use crate::recipe::{Recipe, nearest};
+
+/// An import that is tried out.
+pub struct Rehearsal {
+    /// The import stage whose rules it has; `None`: a model of the recipe, without any rules.
+    pub stage: Option<String>,
+    import: ImportStage,
+}
+
+impl Rehearsal {
+    /// Of every import stage of a recipe, or of the one called `only`. A recipe without any gives one
+    /// for each model that it could import into.
+    pub fn of_recipe(recipe: &Recipe, only: Option<&str>) -> Result<Vec<Rehearsal>, Error> {
+        let imports = recipe
+            .stages
+            .iter()
+            .filter_map(|(name, stage)| match stage {
+                StageConfig::Import(stage) => Some((name.clone(), stage)),
+                _ => None,
+            });
+        let imports: Vec<_> = imports.collect();
+        if let Some(only) = only
+            && imports.iter().all(|(name, _)| name != only)
+        {
+            let names = imports.iter().map(|(name, _)| name.as_str());
+            return Err(no_such_stage(recipe, only, names.collect()));
+        }
+        if imports.is_empty() {
+            let modes = [ModelMode::Pretrain, ModelMode::Classifier];
+            return Ok(modes.map(|mode| without_rules(recipe, mode)).into());
+        }
+        let wanted = imports
+            .into_iter()
+            .filter(|(name, _)| only.is_none_or(|only| name == only));
+        let rehearsal = |(name, stage)| Rehearsal {
+            stage: Some(name),
+            import: nodes::import(recipe, stage),
+        };
+        Ok(wanted.map(rehearsal).collect())
+    }
+
+    /// What the weights would be for.
+    pub fn into(&self) -> ModelMode {
+        self.import.into
+    }
+
+    /// The audit that importing `checkpoint` would leave, or every reason why it would not.
+    pub fn audit(&self, checkpoint: &Checkpoint) -> Result<Audit, Error> {
+        self.import.audit(checkpoint)
+    }
+
+    /// Fails if the recipe pins another file than the one at `path`.
+    pub fn check_pin(&self, path: &Path) -> Result<(), Error> {
+        match &self.import.from {
+            WeightSource::File {
+                sha256: Some(_), ..
+            } => self.import.sha256(path).map(|_| ()),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn without_rules(recipe: &Recipe, mode: ModelMode) -> Rehearsal {
+    Rehearsal {
+        stage: None,
+        import: ImportStage {
+            model: recipe.model.clone(),
+            from: WeightSource::File {
+                path: InputPath::file(""),
+                sha256: None,
+            },
+            into: mode,
+            rules: ImportRules::default(),
+        },
+    }
+}
+
+fn no_such_stage(recipe: &Recipe, name: &str, imports: Vec<&str>) -> Error {
+    let message = match recipe.stage(name) {
+        Some(stage) => format!("stage `{name}` is of kind `{}`, not `import`", stage.kind()),
+        None => format!("the recipe has no stage `{name}`"),
+    };
+    let hint = match (nearest(name, imports.iter().copied()), imports.is_empty()) {
+        (Some(near), _) => format!("did you mean `{near}`?"),
+        (None, false) => format!("its import stages are {}", imports.join(", ")),
+        (None, true) => "it has no import stage: leave --stage out to try both models".into(),
+    };
+    Error::Usage {
+        message,
+        hint: Some(hint),
+    }
+}

@@ -1,0 +1,225 @@
+//! Pretraining by reconstruction: the loop over epochs.
+
+mod going_on;
+mod steps;
+
+use candle_core::{Device, Tensor};
+
+use crate::data::dataset::{Dataset, Split};
+use crate::error::Error;
+use crate::model::config::ModelConfig;
+use crate::model::parameter::{ParameterSource, Parameters};
+use crate::model::seqsetvae::PretrainModel;
+use crate::random::Stream;
+use crate::train::HostParameters;
+use crate::train::config::PretrainSettings;
+use crate::train::gradients::variables_to_host;
+use crate::train::history::History;
+use crate::train::resume::{Best, Position, ResumeFile};
+use crate::train::validation::{Validation, validate};
+use crate::train::watch::Watch;
+use going_on::State;
+
+/// Across-set variance of logvar below which the posterior's variance says nothing about a set.
+const CONSTANT_LOGVAR: f64 = 1e-6;
+
+/// The outcome of pretraining.
+pub struct Pretrained {
+    /// Parameters after the best epoch.
+    pub parameters: HostParameters,
+    /// One row an epoch.
+    pub history: History,
+    /// The best epoch, counted from 1.
+    pub best_epoch: usize,
+    /// Validation after the best epoch.
+    pub best: Validation,
+}
+
+/// One pretraining run, on the threads of the rayon pool it is started in.
+pub struct Pretraining<'a> {
+    /// The data; trains on `train`, chooses the best epoch on `validation`.
+    pub dataset: &'a Dataset,
+    /// The architecture.
+    pub model: &'a ModelConfig,
+    /// All other settings.
+    pub settings: &'a PretrainSettings,
+    /// Seed of order, dropout and decoder seeds.
+    pub seed: u64,
+    /// Where tensors live.
+    pub device: &'a Device,
+    /// Progress and interruption.
+    pub watch: &'a dyn Watch,
+    /// Where to go on from, and to leave what to go on from.
+    pub resume: &'a ResumeFile,
+}
+
+impl Pretraining<'_> {
+    /// Trains from `initial`, or from where an interrupted attempt stood, and returns the best
+    /// epoch's parameters: the same bits, interrupted or not.
+    ///
+    /// Fails on an empty split, on parameters without a gradient after the first step, and on a
+    /// loss or gradient that is not finite (naming step, stays and parameter).
+    pub fn run(&self, initial: HostParameters) -> Result<Pretrained, Error> {
+        let train = self.stays_of(Split::Train)?;
+        let validation = self.stays_of(Split::Validation)?;
+        let embeddings = self.embeddings()?;
+        let mut state = self.begin(initial, &train)?;
+        let outcome = self.epochs(&mut state, &train, &validation, &embeddings);
+        if let Err(Error::Interrupted) = outcome {
+            self.save(&state);
+        }
+        outcome?;
+        let Some(best) = state.best else {
+            return Err(Error::stage("pretraining needs at least one epoch"));
+        };
+        if best.validation.logvar_variance < CONSTANT_LOGVAR {
+            self.watch.note(&format!(
+                "warning: logvar hardly differs between sets (variance {:.1e}): the posterior's variance carries no information about a set",
+                best.validation.logvar_variance
+            ));
+        }
+        Ok(Pretrained {
+            parameters: best.parameters,
+            history: state.history,
+            best_epoch: best.epoch,
+            best: best.validation,
+        })
+    }
+
+    /// The epochs that are left.
+    fn epochs(
+        &self,
+        state: &mut State,
+        train: &[usize],
+        validation: &[usize],
+        embeddings: &Tensor,
+    ) -> Result<(), Error> {
+        let order = Stream::new(self.seed, "order of stays");
+        while state.position.epoch <= self.settings.epochs {
+            let epoch = state.position.epoch;
+            let mut stays = train.to_vec();
+            order.at(&[epoch as u64]).shuffle(&mut stays);
+            self.train_epoch(state, &stays, embeddings)?;
+            let validation = self.validate(state, validation, embeddings)?;
+            let row = self.history_row(state, &validation);
+            state.history.push(row);
+            let loss = validation.monitored(self.settings.max_beta);
+            let improved = state
+                .best
+                .as_ref()
+                .is_none_or(|best| loss < best.validation.monitored(self.settings.max_beta));
+            if improved {
+                state.best = Some(Best {
+                    epoch,
+                    validation,
+                    parameters: variables_to_host(&state.variables)?,
+                });
+            }
+            state.position = Position {
+                epoch: epoch + 1,
+                step: state.position.step,
+                ..Position::default()
+            };
+        }
+        Ok(())
+    }
+
+    fn stays_of(&self, split: Split) -> Result<Vec<usize>, Error> {
+        let stays = self.dataset.stays_of(split);
+        if stays.is_empty() {
+            return Err(Error::stage(format!(
+                "the split {} has no stays",
+                split.name()
+            )));
+        }
+        Ok(stays)
+    }
+
+    fn embeddings(&self) -> Result<Tensor, Error> {
+        let dim = self.dataset.embedding_dim;
+        if dim != self.model.input_dim {
+            return Err(Error::stage(format!(
+                "the data's embeddings have {dim} numbers, the model's input_dim is {}",
+                self.model.input_dim
+            )));
+        }
+        let shape = (self.dataset.variables.len(), dim);
+        Ok(Tensor::from_slice(
+            &self.dataset.embeddings,
+            shape,
+            self.device,
+        )?)
+    }
+
+    fn model(&self, parameters: &Parameters) -> Result<PretrainModel, Error> {
+        let source = ParameterSource::given(parameters);
+        Ok(PretrainModel::new(
+            &source,
+            self.model,
+            self.settings.dropout,
+        )?)
+    }
+
+    fn names(&self, stays: &[usize]) -> String {
+        let names: Vec<&str> = stays
+            .iter()
+            .map(|&stay| self.dataset.stays[stay].id.as_str())
+            .collect();
+        names.join(", ")
+    }
+
+    fn validate(
+        &self,
+        state: &State,
+        stays: &[usize],
+        embeddings: &Tensor,
+    ) -> Result<Validation, Error> {
+        let parameters = state
+            .variables
+            .iter()
+            .map(|(name, variable)| (name.clone(), variable.as_detached_tensor()))
+            .collect();
+        let model = self.model(&parameters)?;
+        let seeds = Stream::new(self.seed, "decoder seeds");
+        validate(
+            &model,
+            self.dataset,
+            stays,
+            embeddings,
+            self.settings.free_bits,
+            &seeds,
+            self.watch,
+        )
+    }
+
+    fn history_row(
+        &self,
+        state: &State,
+        validation: &Validation,
+    ) -> [(&'static str, Option<f64>); 11] {
+        let Position {
+            epoch,
+            batches,
+            step,
+            totals,
+        } = state.position;
+        let stays = totals.stays as f64;
+        [
+            ("epoch", epoch as f64),
+            ("step", step as f64),
+            ("beta", self.settings.beta(step)),
+            ("train_reconstruction", totals.reconstruction / stays),
+            ("train_kl", totals.kl / stays),
+            ("gradient_norm", totals.gradient_norm / batches as f64),
+            ("validation_reconstruction", validation.reconstruction),
+            ("validation_kl", validation.kl),
+            (
+                "validation_loss",
+                validation.monitored(self.settings.max_beta),
+            ),
+            ("posterior_mu_variance", validation.mu_variance),
+            ("posterior_logvar_variance", validation.logvar_variance),
+        ]
+        .map(|(name, value)| (name, Some(value)))
+    }
+}

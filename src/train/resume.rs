@@ -1,0 +1,332 @@
+//! Where pretraining stands, kept in a file: a run that was killed goes on as if it had not been.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use super::HostParameters;
+use super::history::History;
+use super::validation::Validation;
+use crate::checkpoint::{self, FloatTensor, read_metadata, write_safetensors};
+use crate::error::Error;
+
+/// Everything that the rest of a training depends on, to the bit.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Snapshot {
+    /// How far training is.
+    pub position: Position,
+    /// Steps the optimizer has taken.
+    pub optimizer_step: u64,
+    /// The parameters.
+    pub parameters: HostParameters,
+    /// The optimizer's first moments, flat.
+    pub first_moments: HostParameters,
+    /// The optimizer's second moments, flat.
+    pub second_moments: HostParameters,
+    /// Rows of the epochs that are over.
+    pub history: History,
+    /// The best epoch so far.
+    pub best: Option<Best>,
+}
+
+/// How far training is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Position {
+    /// The epoch, counted from 1.
+    pub epoch: usize,
+    /// Batches of it that are done.
+    pub batches: usize,
+    /// Optimizer steps taken.
+    pub step: u64,
+    /// Sums over those batches.
+    pub totals: Totals,
+}
+
+/// Sums over the stays of an epoch.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Totals {
+    /// Reconstruction losses.
+    #[serde(with = "bits")]
+    pub reconstruction: f64,
+    /// KL losses.
+    #[serde(with = "bits")]
+    pub kl: f64,
+    /// Norms of the gradients before clipping, over steps.
+    #[serde(with = "bits")]
+    pub gradient_norm: f64,
+    /// Stays.
+    pub stays: usize,
+}
+
+/// The best epoch of those that are over.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Best {
+    /// Which one, counted from 1.
+    pub epoch: usize,
+    /// Validation after it.
+    pub validation: Validation,
+    /// The parameters after it.
+    pub parameters: HostParameters,
+}
+
+/// Printing and reading a float as decimals may move its last bit; its bits are an integer.
+mod bits {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_u64(value.to_bits())
+    }
+
+    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
+        u64::deserialize(deserializer).map(f64::from_bits)
+    }
+}
+
+/// All of a snapshot that is no tensor.
+#[derive(Serialize, Deserialize)]
+struct Record {
+    position: Position,
+    optimizer_step: u64,
+    best: Option<BestRecord>,
+    columns: Vec<String>,
+    rows: Vec<Vec<Option<u64>>>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct BestRecord {
+    epoch: usize,
+    validation: [u64; 4],
+}
+
+/// Key of the record in the file's metadata.
+const RECORD: &str = "resume";
+
+/// The file, and when it was last written.
+pub struct ResumeFile {
+    path: PathBuf,
+    every: Duration,
+    last: Mutex<Instant>,
+}
+
+impl ResumeFile {
+    /// A file at `path` that is due whenever so much time has passed.
+    pub fn new(path: PathBuf, every: Duration) -> Self {
+        Self {
+            path,
+            every,
+            last: Mutex::new(Instant::now()),
+        }
+    }
+
+    /// Whether it is time to write again.
+    pub fn is_due(&self) -> bool {
+        let last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        last.elapsed() >= self.every
+    }
+
+    /// Replaces the file, whole or not at all, also by a power cut.
+    pub fn write(&self, snapshot: &Snapshot) -> Result<(), Error> {
+        let draft = self.path.with_extension("draft");
+        let record = Record::of(snapshot);
+        let record = serde_json::to_string(&record)
+            .map_err(|error| Error::file(&draft, format!("cannot be written: {error}")))?;
+        let metadata = BTreeMap::from([(RECORD.to_string(), record)]);
+        write_safetensors(&draft, &tensors(snapshot), &metadata)?;
+        fs::File::open(&draft)
+            .and_then(|file| file.sync_all())
+            .and_then(|()| fs::rename(&draft, &self.path))
+            .map_err(|error| Error::file(&self.path, error))?;
+        *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        Ok(())
+    }
+
+    /// Where an earlier attempt stood; none if there was none.
+    pub fn read(&self) -> Result<Option<Snapshot>, Error> {
+        match self.path.exists() {
+            true => read(&self.path).map(Some),
+            false => Ok(None),
+        }
+    }
+}
+
+/// Sets of tensors in one file, by what their names begin with.
+const GROUPS: [&str; 4] = ["parameters/", "first/", "second/", "best/"];
+
+fn tensors(snapshot: &Snapshot) -> BTreeMap<String, FloatTensor> {
+    let none = HostParameters::new();
+    let best = snapshot
+        .best
+        .as_ref()
+        .map_or(&none, |best| &best.parameters);
+    let groups = [
+        &snapshot.parameters,
+        &snapshot.first_moments,
+        &snapshot.second_moments,
+        best,
+    ];
+    let all = GROUPS.iter().zip(groups).flat_map(|(group, tensors)| {
+        tensors
+            .iter()
+            .map(move |(name, tensor)| (format!("{group}{name}"), tensor.clone()))
+    });
+    all.collect()
+}
+
+fn read(path: &Path) -> Result<Snapshot, Error> {
+    let damaged = |what: &str| Error::file(path, format!("is no snapshot: {what}"));
+    let metadata = read_metadata(path)?;
+    let record = metadata.get(RECORD).ok_or_else(|| damaged("no record"))?;
+    let record: Record =
+        serde_json::from_str(record).map_err(|error| damaged(&error.to_string()))?;
+    let mut groups: [HostParameters; 4] = Default::default();
+    for (name, tensor) in checkpoint::read(path)?.tensors {
+        let group = GROUPS.iter().position(|group| name.starts_with(group));
+        let group = group.ok_or_else(|| damaged(&name))?;
+        let (values, _) = tensor.to_f32(false).map_err(|why| damaged(&why))?;
+        let tensor = FloatTensor {
+            shape: tensor.shape().to_vec(),
+            values: values.to_vec(),
+        };
+        groups[group].insert(name[GROUPS[group].len()..].to_string(), tensor);
+    }
+    let [parameters, first_moments, second_moments, best] = groups;
+    Ok(Snapshot {
+        position: record.position,
+        optimizer_step: record.optimizer_step,
+        parameters,
+        first_moments,
+        second_moments,
+        history: record.history(),
+        best: record.best.map(|record| Best {
+            epoch: record.epoch,
+            validation: validation(record.validation),
+            parameters: best,
+        }),
+    })
+}
+
+impl Record {
+    fn of(snapshot: &Snapshot) -> Self {
+        let best = snapshot.best.as_ref().map(|best| BestRecord {
+            epoch: best.epoch,
+            validation: [
+                best.validation.reconstruction,
+                best.validation.kl,
+                best.validation.mu_variance,
+                best.validation.logvar_variance,
+            ]
+            .map(f64::to_bits),
+        });
+        let rows = snapshot.history.rows().map(|row| {
+            let values = row.iter().map(|(_, value)| value.map(f64::to_bits));
+            values.collect()
+        });
+        Self {
+            position: snapshot.position,
+            optimizer_step: snapshot.optimizer_step,
+            best,
+            columns: snapshot.history.columns(),
+            rows: rows.collect(),
+        }
+    }
+
+    fn history(&self) -> History {
+        let mut history = History::default();
+        for row in &self.rows {
+            let values = row.iter().map(|value| value.map(f64::from_bits));
+            history.push(self.columns.iter().cloned().zip(values));
+        }
+        history
+    }
+}
+
+fn validation(bits: [u64; 4]) -> Validation {
+    let [reconstruction, kl, mu_variance, logvar_variance] = bits.map(f64::from_bits);
+    Validation {
+        reconstruction,
+        kl,
+        mu_variance,
+        logvar_variance,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn snapshot() -> Snapshot {
+        let tensors = |value: f32| {
+            let tensor = FloatTensor {
+                shape: vec![2],
+                values: vec![value, -0.0],
+            };
+            HostParameters::from([("w".to_string(), tensor)])
+        };
+        let mut history = History::default();
+        history.push([
+            ("epoch", Some(1.0)),
+            ("kl", Some(0.1 + 0.2)),
+            ("auroc", None),
+        ]);
+        Snapshot {
+            position: Position {
+                epoch: 2,
+                batches: 7,
+                step: 31,
+                totals: Totals {
+                    reconstruction: 1.0 / 3.0,
+                    kl: f64::MIN_POSITIVE,
+                    gradient_norm: 1e300,
+                    stays: 56,
+                },
+            },
+            optimizer_step: 31,
+            parameters: tensors(1.5),
+            first_moments: tensors(f32::MIN_POSITIVE),
+            second_moments: tensors(3.0),
+            history,
+            best: Some(Best {
+                epoch: 1,
+                validation: validation([0.1, 0.2, 1e-17, 4.0].map(f64::to_bits)),
+                parameters: tensors(9.0),
+            }),
+        }
+    }
+
+    #[test]
+    fn a_snapshot_reads_back_to_the_bit() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = ResumeFile::new(folder.path().join("resume.safetensors"), Duration::ZERO);
+        assert_eq!(file.read().unwrap(), None);
+        for snapshot in [
+            snapshot(),
+            Snapshot {
+                best: None,
+                ..snapshot()
+            },
+        ] {
+            file.write(&snapshot).unwrap();
+            assert_eq!(file.read().unwrap(), Some(snapshot));
+        }
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_file_that_is_no_snapshot_is_told_from_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("resume.safetensors");
+        fs::write(&path, "half of it").unwrap();
+        assert!(ResumeFile::new(path, Duration::ZERO).read().is_err());
+    }
+
+    #[test]
+    fn it_is_due_after_its_interval() {
+        let file = |every| ResumeFile::new("nowhere".into(), every);
+        assert!(file(Duration::ZERO).is_due());
+        assert!(!file(Duration::from_secs(3600)).is_due());
+    }
+}

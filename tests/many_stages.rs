@@ -1,0 +1,88 @@
+//! A thousand stages in every shape: run once, then found up to date.
+
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use crate::harness::Test;
+use crate::many_recipe::{Shape, recipe};
+
+const STAGES: usize = 1000;
+const RUN: [&str; 4] = ["run", "recipe.toml", "--format", "json"];
+
+#[test]
+fn a_chain_of_a_thousand_stages_runs_once() {
+    runs_once(Shape::Chain);
+}
+
+#[test]
+fn a_fan_out_of_a_thousand_stages_runs_once() {
+    runs_once(Shape::FanOut);
+}
+
+#[test]
+fn a_diamond_of_a_thousand_stages_runs_once() {
+    runs_once(Shape::Diamond);
+}
+
+fn runs_once(shape: Shape) {
+    let mut test = Test::new().recipe(&recipe(shape, STAGES));
+    let first = test.run_with(RUN).success().json();
+    assert_eq!(
+        counts(&first, "status"),
+        expected("executed"),
+        "{}",
+        shape.name()
+    );
+    let again = test.run_with(RUN).success();
+    assert_eq!(again.stderr.matches(": cached\n").count(), STAGES);
+    let again = again.json();
+    assert_eq!(
+        counts(&again, "status"),
+        expected("cached"),
+        "{}",
+        shape.name()
+    );
+    for (before, after) in stages(&first).iter().zip(stages(&again)) {
+        assert_eq!(before["name"], after["name"]);
+        assert_eq!(before["outputs"], after["outputs"]);
+    }
+    let past = test.run_with(["runs", "--format", "json"]).success().json();
+    assert_eq!(past["runs"][0]["cached"], STAGES);
+    assert_eq!(past["runs"][1]["executed"], STAGES);
+    // In a chain everything after the change runs again; elsewhere what its bytes do not reach is cached.
+    let change = ["--set", "stages.s1.run=\"echo other > {outputs.out}\""];
+    let plan = test.run_with(
+        ["plan", "recipe.toml", "--format", "json"]
+            .into_iter()
+            .chain(change),
+    );
+    let plan = counts(&plan.success().json(), "status");
+    let unknown = match shape {
+        Shape::Chain => STAGES - 2,
+        Shape::FanOut => 0,
+        Shape::Diamond => 1,
+    };
+    assert_eq!(plan.get("run"), Some(&1), "{}", shape.name());
+    assert_eq!(plan.get("may-run").copied().unwrap_or(0), unknown);
+    assert_eq!(plan["cached"], STAGES - 1 - unknown);
+}
+
+fn stages(document: &Value) -> &[Value] {
+    let stages = document["stages"].as_array();
+    stages.expect("a list of stages")
+}
+
+/// How many stages have each value of a field.
+fn counts(document: &Value, field: &str) -> BTreeMap<String, usize> {
+    let mut counts = BTreeMap::new();
+    for stage in stages(document) {
+        let value = stage[field].as_str().expect("a word");
+        *counts.entry(value.to_string()).or_default() += 1;
+    }
+    counts
+}
+
+fn expected(status: &str) -> BTreeMap<String, usize> {
+    BTreeMap::from([(status.to_string(), STAGES)])
+}
