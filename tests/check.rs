@@ -115,3 +115,23 @@ fn a_resolved_recipe_runs_as_the_one_it_was_made_of() {
     let mut test = test.file("again.toml", text);
     assert_eq!(resolved(&mut test, "again.toml"), before);
 }
+
+/// What TOML or the reader of recipes would take for something else is written so that it is not.
+#[test]
+fn a_resolved_recipe_has_every_string_as_it_was() {
+    let recipe = PRETRAIN.replace("format = 1", "format = 1\nname = \"a$${b}\\u007f\\u0000\"");
+    let mut test = Test::new().recipe(&recipe);
+    let set = "stages.pretrain.epochs=\n3";
+    let args = ["check", "recipe.toml", "--resolved", "--set", set];
+    let text = test.run_with(args).success().stdout;
+    let mut test = test.file("again.toml", text);
+    let json = ["check", "again.toml", "--resolved", "--format", "json"];
+    let record = test.run_with(json).success().json();
+    let values = record["recipes"][0]["resolved"].as_array().expect("values");
+    let value = |key: &str| {
+        let found = values.iter().find(|value| value["key"] == key);
+        found.map(|value| value["value"].clone())
+    };
+    assert_eq!(value("name"), Some(json!("a${b}\u{7f}\0")));
+    assert_eq!(value("epochs"), Some(json!(3)));
+}

@@ -28,6 +28,16 @@ pub struct Checkpoint {
 }
 
 impl Checkpoint {
+    fn of(path: &Path, container: Container, contents: Contents) -> Self {
+        Checkpoint {
+            path: path.to_path_buf(),
+            container,
+            tensors: contents.tensors,
+            notes: contents.notes,
+            trained: contents.trained,
+        }
+    }
+
     /// The file's name without its folder: what results may depend on.
     pub fn file_name(&self) -> String {
         let name = self.path.file_name().unwrap_or(self.path.as_os_str());
@@ -77,18 +87,22 @@ pub fn read(path: &Path) -> Result<Checkpoint, Error> {
     if !metadata.is_file() {
         return Err(Error::file(path, "is no file"));
     }
-    let read = match sharded::is_index(path) {
-        true => sharded::read(path).map(|contents| (Container::Safetensors, contents)),
-        false => contents(&mut file, metadata.len()),
-    };
-    let (container, contents) = read.map_err(|refusal| refusal.into_error(path))?;
-    Ok(Checkpoint {
-        path: path.to_path_buf(),
-        container,
-        tensors: contents.tensors,
-        notes: contents.notes,
-        trained: contents.trained,
-    })
+    if sharded::is_index(path) {
+        let contents = sharded::read(path).map_err(|refusal| refusal.into_error(path))?;
+        return Ok(Checkpoint::of(path, Container::Safetensors, contents));
+    }
+    read_from(path, &mut file, metadata.len())
+}
+
+/// As [`read`], of `length` bytes that are open already; `path` is what errors call them.
+pub fn read_from(
+    path: &Path,
+    file: &mut (impl Read + Seek),
+    length: u64,
+) -> Result<Checkpoint, Error> {
+    let (container, contents) =
+        contents(file, length).map_err(|refusal| refusal.into_error(path))?;
+    Ok(Checkpoint::of(path, container, contents))
 }
 
 /// The format that [`read`] takes a file for; `None` if it is no checkpoint or cannot be read.
@@ -134,9 +148,7 @@ pub(super) fn contents(
     let container = container_of(&start, length).ok_or_else(|| unknown(&start, length))?;
     let contents = match container {
         Container::TorchZip => torch::read_zip(file, length)?,
-        Container::Safetensors => {
-            safetensors_file::read(read_all(file, length).map_err(unreadable)?)?
-        }
+        Container::Safetensors => safetensors_file::read(file, length)?,
         Container::TorchLegacy => torch::read_legacy(read_all(file, length).map_err(unreadable)?)?,
     };
     Ok((container, contents))

@@ -1,3 +1,5 @@
+use super::bytes::little_endian;
+
 /// A parameter's value: f32, row-major.
 #[derive(Clone, Debug, PartialEq)]
 pub struct FloatTensor {
@@ -20,13 +22,7 @@ impl FloatTensor {
 pub fn tensor_digest(shape: &[usize], values: &[f32]) -> String {
     let mut hasher = blake3::Hasher::new();
     hash_shape(&mut hasher, shape);
-    let mut buffer = [0_u8; 16 * 1024];
-    for chunk in values.chunks(buffer.len() / 4) {
-        for (place, value) in buffer.as_chunks_mut::<4>().0.iter_mut().zip(chunk) {
-            *place = value.to_le_bytes();
-        }
-        hasher.update(&buffer[..chunk.len() * 4]);
-    }
+    hasher.update(&little_endian(values));
     hasher.finalize().to_hex().to_string()
 }
 

@@ -21,11 +21,11 @@ mod unique_map;
 mod writer;
 
 pub use crate::dtype::Dtype;
-pub use file::{Checkpoint, Container, container, read};
+pub use file::{Checkpoint, Container, container, read, read_from};
 pub use float_tensor::{FloatTensor, tensor_digest};
 pub use import::{
     Audit, Counts, Flag, Ignored, Import, ImportRules, Loaded, New, RenameRule, Renamed,
-    TargetTensor, import,
+    TargetTensor, audit, import,
 };
 pub use inspect::{Summary, TensorSummary, summarise};
 pub use pattern::Pattern;

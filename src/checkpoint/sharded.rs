@@ -1,7 +1,7 @@
 //! safetensors in several files, which an index names: `model.safetensors.index.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
@@ -48,9 +48,12 @@ pub(super) fn read(path: &Path) -> Result<Contents, Refusal> {
     let note = format!("{} shards", shards.len());
     for (shard, wanted) in shards {
         let within = |refusal: Refusal| refusal.within(format!("shard {shard}"));
-        let bytes = fs::read(path.with_file_name(&shard));
-        let bytes = bytes.map_err(|error| within(Refusal::new(error.to_string())))?;
-        let found = safetensors_file::read(bytes).map_err(within)?.tensors;
+        let opened = File::open(path.with_file_name(&shard));
+        let opened = opened.and_then(|file| Ok((file.metadata()?.len(), file)));
+        let (length, mut file) = opened.map_err(|error| within(Refusal::new(error.to_string())))?;
+        let found = safetensors_file::read(&mut file, length)
+            .map_err(within)?
+            .tensors;
         if let Some(name) = wanted.iter().find(|name| !found.contains_key(*name)) {
             let reason = format!("has no tensor {name}, which the index says is there");
             return Err(within(Refusal::new(reason)));

@@ -1,4 +1,6 @@
-use super::bytes::TensorBytes;
+use std::borrow::Cow;
+
+use super::bytes::{Buffer, TensorBytes};
 use crate::dtype::{Dtype, brain_to_f32, half_to_f32};
 
 /// A tensor as a checkpoint holds it: row-major, little-endian.
@@ -23,7 +25,7 @@ pub enum Conversion {
 impl SourceTensor {
     /// `None` unless `data` has exactly the bytes that `shape` and `dtype` need.
     pub fn new(shape: Vec<usize>, dtype: Dtype, data: Vec<u8>) -> Option<Self> {
-        Self::from_bytes(shape, dtype, data.into())
+        Self::from_bytes(shape, dtype, Buffer::from(&data[..]).into())
     }
 
     pub(super) fn from_bytes(shape: Vec<usize>, dtype: Dtype, data: TensorBytes) -> Option<Self> {
@@ -64,9 +66,34 @@ impl SourceTensor {
         self.bytes().chunks_exact(self.dtype.size()).map(decode)
     }
 
-    /// The elements as f32. Widening is exact; f64 is converted only with `narrow`; integers
-    /// and booleans are no weights: `Err` says why.
-    pub fn to_f32(&self, narrow: bool) -> Result<(Vec<f32>, Conversion), String> {
+    /// The elements as f32, without a copy where they are. Widening is exact; f64 is converted only
+    /// with `narrow`; integers and booleans are no weights: `Err` says why.
+    pub fn to_f32(&self, narrow: bool) -> Result<(Cow<'_, [f32]>, Conversion), String> {
+        if self.dtype == Dtype::F32
+            && let Some(words) = self.data.as_words()
+        {
+            return Ok((words.into(), Conversion::None));
+        }
+        let (values, conversion) = self.converted(narrow)?;
+        Ok((values.into(), conversion))
+    }
+
+    /// As [`Self::to_f32`], of a tensor that is not needed any more: its memory is used further if
+    /// nothing else is in it.
+    pub fn into_f32(self, narrow: bool) -> Result<Vec<f32>, String> {
+        let SourceTensor { shape, dtype, data } = self;
+        let data = match dtype {
+            Dtype::F32 => match data.into_words() {
+                Ok(words) => return Ok(words),
+                Err(data) => data,
+            },
+            _ => data,
+        };
+        let (values, _) = SourceTensor { shape, dtype, data }.converted(narrow)?;
+        Ok(values)
+    }
+
+    fn converted(&self, narrow: bool) -> Result<(Vec<f32>, Conversion), String> {
         let bytes = self.bytes();
         let halves = || bytes.as_chunks::<2>().0.iter().copied();
         match self.dtype {
@@ -112,7 +139,7 @@ mod tests {
         let third = third.unwrap();
         assert!(third.to_f32(false).unwrap_err().contains("F64"));
         let (values, conversion) = third.to_f32(true).unwrap();
-        assert_eq!(values, [1.0 / 3.0_f32]);
+        assert_eq!(*values, [1.0 / 3.0_f32]);
         assert_eq!(conversion, Conversion::Narrowed);
         let count = SourceTensor::new(vec![], Dtype::I64, 7_i64.to_le_bytes().into()).unwrap();
         assert!(count.to_f32(true).unwrap_err().contains("I64"));

@@ -22,7 +22,7 @@ fn shape(value: &Value) -> Vec<usize> {
 }
 
 fn load(file: &Path, target: &[TargetTensor], rules: &ImportRules) -> Result<Import, Error> {
-    import(&read(file)?, target, rules)
+    import(read(file)?, target, rules)
 }
 
 /// Checks the sums that the manifest states.
@@ -192,7 +192,7 @@ fn the_finetuned_lightning_checkpoint_is_read_completely() {
     let checkpoint = read(&path("reference-layout/finetune.lightning.ckpt")).unwrap();
     assert_eq!(checkpoint.tensors.len(), 291);
     let target = targets_of("seqsetvae-small/finetune.weights.safetensors");
-    let import = import(&checkpoint, &target, &ImportRules::default()).unwrap();
+    let import = import(checkpoint.clone(), &target, &ImportRules::default()).unwrap();
     assert_eq!(import.audit.counts.loaded, 291);
     assert_eq!(import.audit.counts.renamed, 0);
 }

@@ -8,6 +8,7 @@ use safetensors::Dtype;
 use safetensors::tensor::View;
 use serde::Deserialize;
 
+use super::bytes::little_endian;
 use super::float_tensor::FloatTensor;
 use crate::error::Error;
 use crate::refusal::Refusal;
@@ -26,9 +27,7 @@ impl View for Borrowed<'_> {
         &self.0.shape
     }
     fn data(&self) -> Cow<'_, [u8]> {
-        let mut bytes = Vec::with_capacity(self.data_len());
-        bytes.extend(self.0.values.iter().flat_map(|value| value.to_le_bytes()));
-        bytes.into()
+        little_endian(&self.0.values)
     }
     fn data_len(&self) -> usize {
         self.0.values.len() * 4

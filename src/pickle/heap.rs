@@ -8,9 +8,9 @@ use crate::refusal::Refusal;
 /// More objects than this are no checkpoint: a tensor with its names takes about ten.
 const MAX_OBJECTS: usize = 2_000_000;
 
-/// More members of all objects together are no checkpoint either. Counted apart, because a call
-/// with the same long list can be repeated.
-const MAX_MEMBERS: usize = 20_000_000;
+/// Objects have at most so many members a byte of the pickle, all together. What is built opcode by opcode
+/// has fewer than one; but a call with the same long list can be repeated in a few bytes.
+const MEMBERS_A_BYTE: usize = 4;
 
 /// A small value, or the number of a large one.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -65,13 +65,23 @@ pub(crate) struct TensorView {
 }
 
 /// All objects of a pickle.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Heap {
     objects: Vec<Object>,
     members: usize,
+    most_members: usize,
 }
 
 impl Heap {
+    /// For a pickle of at most `length` bytes.
+    pub(super) fn new(length: usize) -> Self {
+        Heap {
+            objects: Vec::new(),
+            members: 0,
+            most_members: length.saturating_mul(MEMBERS_A_BYTE),
+        }
+    }
+
     pub(super) fn add(&mut self, object: Object) -> Result<Value, Refusal> {
         self.members += match &object {
             Object::Tuple(items) | Object::List(items) => items.len(),
@@ -83,9 +93,10 @@ impl Heap {
             | Object::Storage(_)
             | Object::Opaque(_) => 0,
         };
-        if self.objects.len() >= MAX_OBJECTS || self.members > MAX_MEMBERS {
+        if self.objects.len() >= MAX_OBJECTS || self.members > self.most_members {
             return Err(Refusal::new(format!(
-                "builds more than {MAX_OBJECTS} objects or {MAX_MEMBERS} members of them"
+                "builds more than {MAX_OBJECTS} objects or {} members of them",
+                self.most_members
             )));
         }
         self.objects.push(object);

@@ -22,7 +22,7 @@ pub(crate) struct Pickle {
 pub(crate) fn load(bytes: &[u8]) -> Result<Pickle, Refusal> {
     let mut machine = Machine {
         input: Input::new(bytes),
-        heap: Heap::default(),
+        heap: Heap::new(bytes.len()),
         stack: Stack::default(),
         memo: HashMap::new(),
     };
@@ -359,6 +359,18 @@ mod tests {
         assert!(refusal(b"\x80\x02X\xff\xff\xff\xffab.").contains("string of"));
         assert!(refusal(b"\x80\x07N.").contains("protocol 7"));
         assert!(refusal(b"").contains("ends in the middle"));
+    }
+
+    #[test]
+    fn a_list_that_is_copied_again_and_again_does_not_fill_the_memory() {
+        // list = [[1, 1], …]; then OrderedDict(list) as often as two memo references take to write
+        let pairs = b"K\x01K\x01\x86".repeat(1000);
+        let start = b"\x80\x02ccollections\nOrderedDict\nq\x00](";
+        let calls = b"0h\x00h\x01R".repeat(100);
+        let bytes = [&start[..], &pairs, b"e\x85q\x01", &calls, b"."].concat();
+        assert!(refusal(&bytes).contains("members"));
+        let once = [&start[..], &pairs, b"e\x85q\x01", b"R."].concat();
+        assert!(load(&once).is_ok());
     }
 
     #[test]

@@ -150,7 +150,7 @@ mod tests {
 
     #[test]
     fn the_opened_list_form_of_an_ordered_dict_is_understood() {
-        let mut heap = Heap::default();
+        let mut heap = Heap::new(100);
         let pair = heap.add(Object::List(vec![Value::Int(1), Value::Int(2)]));
         let pair = pair.unwrap();
         let items = heap.add(Object::List(vec![pair])).unwrap();

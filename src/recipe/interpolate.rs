@@ -5,13 +5,18 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use super::expansion::Expansion;
 use super::mistake::Mistake;
+use super::pieces::{Content, Piece, pieces};
 use super::source::{Origin, Sources};
 use super::suggest::nearest;
 use super::tree::{Node, Value};
 
 /// Looks an environment variable up.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
+
+/// A longer chain of variables would be followed too deep.
+const LONGEST_CHAIN: usize = 32;
 
 /// Replaces every reference in the tree, those in `[vars]` first.
 pub fn interpolate(
@@ -25,6 +30,7 @@ pub fn interpolate(
         vars: vars.as_ref(),
         resolved: BTreeMap::new(),
         open: Vec::new(),
+        expansion: Expansion::default(),
         sources,
         env,
         mistakes,
@@ -77,81 +83,6 @@ pub fn without_vars(
     Some(result)
 }
 
-struct Piece<'t> {
-    span: Range<usize>,
-    content: Content<'t>,
-}
-
-enum Content<'t> {
-    Text(&'t str),
-    Var(&'t str),
-    Env {
-        name: &'t str,
-        default: Option<&'t str>,
-    },
-    Malformed(&'static str),
-}
-
-fn pieces(text: &str) -> Vec<Piece<'_>> {
-    let mut pieces = Vec::new();
-    let mut at = 0;
-    while let Some(found) = text[at..].find("${") {
-        let start = at + found;
-        if text[at..start].ends_with('$') {
-            // `$${`: the text before, and a plain `${`.
-            push_text(&mut pieces, text, at..start - 1);
-            push_text(&mut pieces, text, start..start + 2);
-            at = start + 2;
-            continue;
-        }
-        push_text(&mut pieces, text, at..start);
-        let Some(length) = text[start..].find('}') else {
-            pieces.push(Piece {
-                span: start..text.len(),
-                content: Content::Malformed("this `${` is never closed"),
-            });
-            return pieces;
-        };
-        let inside = &text[start + 2..start + length];
-        at = start + length + 1;
-        pieces.push(Piece {
-            span: start..at,
-            content: reference(inside),
-        });
-    }
-    push_text(&mut pieces, text, at..text.len());
-    pieces
-}
-
-fn push_text<'t>(pieces: &mut Vec<Piece<'t>>, text: &'t str, span: Range<usize>) {
-    if !span.is_empty() {
-        pieces.push(Piece {
-            content: Content::Text(&text[span.clone()]),
-            span,
-        });
-    }
-}
-
-fn reference(inside: &str) -> Content<'_> {
-    if let Some(path) = inside.strip_prefix("vars.") {
-        return Content::Var(path);
-    }
-    match inside.strip_prefix("env:") {
-        Some("") => Content::Malformed("an environment variable without a name"),
-        Some(variable) => match variable.split_once(":-") {
-            Some((name, default)) => Content::Env {
-                name,
-                default: Some(default),
-            },
-            None => Content::Env {
-                name: variable,
-                default: None,
-            },
-        },
-        None => Content::Malformed("this is no reference"),
-    }
-}
-
 /// As in a shell, `:-` also stands in for a variable that is set but empty.
 fn environment(env: Environment, name: &str, default: Option<&str>) -> Option<String> {
     let value = env(name);
@@ -199,6 +130,7 @@ struct Interpolation<'a> {
     resolved: BTreeMap<String, Node>,
     /// Variables being resolved, to find cycles.
     open: Vec<String>,
+    expansion: Expansion,
     sources: &'a Sources,
     env: Environment<'a>,
     mistakes: &'a mut Vec<Mistake>,
@@ -299,7 +231,6 @@ impl Interpolation<'_> {
                 None
             }
             Content::Var(name) => {
-                let place = place();
                 let var = self.looked_up(name, node, text, &piece.span)?;
                 let number = match &var.value {
                     Value::String(part, from) => return Some((part.clone(), Arc::clone(from))),
@@ -312,7 +243,7 @@ impl Interpolation<'_> {
                         self.mistakes.push(
                             Mistake::new(
                                 format!("vars.{name} is {kind} and cannot be part of a string"),
-                                place,
+                                place_in(node, text, &piece.span, self.sources),
                                 kind,
                             )
                             .and(var.origin, "stated here"),
@@ -333,27 +264,46 @@ impl Interpolation<'_> {
         text: &str,
         span: &Range<usize>,
     ) -> Option<Node> {
-        let place = place_in(node, text, span, self.sources);
+        let place = || place_in(node, text, span, self.sources);
         if let Some(start) = self.open.iter().position(|open| open == name) {
             let mut ring: Vec<String> = self.open[start..].to_vec();
             ring.push(name.into());
             self.mistakes.push(
                 Mistake::new(
                     format!("variables that need each other: {}", ring.join(" → ")),
-                    place,
+                    place(),
                     "leads back to where it came from",
                 )
                 .help("one of them has to be a value of its own"),
             );
             return None;
         }
+        if self.open.len() >= LONGEST_CHAIN {
+            let mistake = Mistake::new(
+                format!(
+                    "a chain of more than {LONGEST_CHAIN} variables, each of which needs the next"
+                ),
+                place(),
+                "too far from where it began",
+            );
+            self.mistakes.push(mistake);
+            return None;
+        }
         if let Some(value) = self.var(name) {
-            return Some(value);
+            return match self.expansion.admit(&value) {
+                Ok(()) => Some(value),
+                Err(reason) => {
+                    // Told once: what comes after it is too much as well.
+                    let told = reason.map(|reason| Mistake::new(reason, place(), "used here"));
+                    self.mistakes.extend(told);
+                    None
+                }
+            };
         }
         let known = self.vars.map(known_vars).unwrap_or_default();
         let mut mistake = Mistake::new(
             format!("there is no variable `{name}`"),
-            place,
+            place(),
             "not in [vars]",
         );
         mistake = match nearest(name, known.iter().map(String::as_str)) {

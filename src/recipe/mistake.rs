@@ -39,10 +39,15 @@ impl Mistake {
     }
 }
 
+/// Nobody reads further, and each may quote a long line.
+const MOST_SHOWN: usize = 100;
+
 /// Everything that is wrong with a recipe: never empty.
 #[derive(Debug)]
 pub struct RecipeErrors {
     recipe: String,
+    count: usize,
+    /// The first ones, and how many more there are.
     mistakes: Vec<MistakeReport>,
 }
 
@@ -50,11 +55,20 @@ impl RecipeErrors {
     /// The mistakes of a recipe, in the order of their places, each with its excerpt.
     pub fn new(recipe: String, mut mistakes: Vec<Mistake>, sources: &Sources) -> Self {
         mistakes.sort_by_key(|mistake| mistake.labels.first().map(|(origin, _)| *origin));
-        let mistakes = mistakes
+        let count = mistakes.len();
+        let mut reports: Vec<_> = mistakes
             .into_iter()
+            .take(MOST_SHOWN)
             .map(|mistake| MistakeReport::new(mistake, sources))
             .collect();
-        Self { recipe, mistakes }
+        if count > MOST_SHOWN {
+            reports.push(MistakeReport::of_more(count - MOST_SHOWN));
+        }
+        Self {
+            recipe,
+            count,
+            mistakes: reports,
+        }
     }
 
     /// The first line of every mistake.
@@ -65,7 +79,7 @@ impl RecipeErrors {
 
 impl fmt::Display for RecipeErrors {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        match self.mistakes.len() {
+        match self.count {
             1 => write!(formatter, "{}: 1 mistake", self.recipe),
             many => write!(formatter, "{}: {many} mistakes", self.recipe),
         }
@@ -95,6 +109,17 @@ struct MistakeReport {
 }
 
 impl MistakeReport {
+    fn of_more(count: usize) -> Self {
+        Self {
+            message: format!("{count} more mistakes, which are not shown"),
+            text: None,
+            labels: Vec::new(),
+            help: Some("mend these first".into()),
+            elsewhere: Vec::new(),
+            severity: Severity::Error,
+        }
+    }
+
     fn new(mistake: Mistake, sources: &Sources) -> Self {
         let home = mistake.labels.first().map(|(origin, _)| origin.source);
         let mut labels = Vec::new();

@@ -78,15 +78,24 @@ impl fmt::Display for Resolved {
                 formatter,
                 "{:<width$}  # {}",
                 statement(value),
-                value.origin
+                one_line(&value.origin)
             )?;
         }
         Ok(())
     }
 }
 
-/// A value as TOML. JSON strings and numbers are TOML but for their escapes of control
-/// characters, which TOML knows too.
+/// An argument of `--set` may have several lines, which a comment cannot have.
+fn one_line(text: &str) -> String {
+    let character = |c: char| match c.is_control() {
+        true => c.escape_default().to_string(),
+        false => c.to_string(),
+    };
+    text.chars().map(character).collect()
+}
+
+/// A value as TOML. JSON strings and numbers are TOML but for `${`, which would be a reference, and
+/// for U+007F, which JSON does not escape.
 fn toml(value: &Json) -> String {
     match value {
         Json::Array(items) => {
@@ -99,6 +108,10 @@ fn toml(value: &Json) -> String {
                 .map(|(key, value)| format!("{key} = {}", toml(value)))
                 .collect();
             format!("{{ {} }}", fields.join(", "))
+        }
+        Json::String(_) => {
+            let text = value.to_string();
+            text.replace("${", "$${").replace('\u{7f}', "\\u007f")
         }
         scalar => scalar.to_string(),
     }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
+use std::panic::resume_unwind;
 use std::path::Path;
 
 use serde_json::{Value, json};
@@ -10,13 +11,13 @@ use sha2::{Digest, Sha256};
 use super::json::{as_json, backbone_fields, write_json};
 use super::model_artifact::ModelArtifact;
 use super::stage::{ExternalInput, RecipePlace, Stage, StageContext, StageInput, StageOutput};
-use crate::checkpoint::{self, Checkpoint, Import, ImportRules, TargetTensor};
+use crate::checkpoint::{self, Audit, Checkpoint, Import, ImportRules, TargetTensor};
 use crate::data::input_path::InputPath;
 use crate::error::Error;
 use crate::model::config::{ModelConfig, ModelMode};
 use crate::model::parameter::ParameterSource;
 use crate::model::seqsetvae::{ClassifierModel, PretrainModel, parameter_specs};
-use crate::train::{HostParameters, initial_parameters, to_device, to_host};
+use crate::train::{HostParameters, digests, initial_parameters, into_tensors};
 
 /// The setting that names a checkpoint file.
 const FILE_FIELD: &str = "from.path";
@@ -84,6 +85,19 @@ impl ImportStage {
         }
     }
 
+    /// Reads and audits the file while its SHA-256 is worked out. A file that is not the pinned one is
+    /// told before anything that is wrong with it.
+    fn read_and_hash(&self, path: &Path) -> Result<(Import, String), Error> {
+        let targets = self.targets()?;
+        std::thread::scope(|scope| {
+            let sha256 = scope.spawn(|| self.sha256(path));
+            let imported = checkpoint::read(path)
+                .and_then(|checkpoint| checkpoint::import(checkpoint, &targets, &self.rules));
+            let sha256 = sha256.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            Ok((imported?, sha256))
+        })
+    }
+
     /// Reads the written weights back, builds the model from them, and digests every parameter that the
     /// built model's layers hold.
     fn digests_of_built_model(&self, weights: &Path) -> Result<BTreeMap<String, String>, Error> {
@@ -94,28 +108,26 @@ impl ImportStage {
             .filter(|spec| artifact.new.contains(&spec.name));
         let mut host: HostParameters = initial_parameters(new, 0);
         host.extend(artifact.parameters);
-        let parameters = to_device(&host, &candle_core::Device::Cpu)?;
+        let parameters = into_tensors(host)?;
         let taken = ParameterSource::witness(&parameters, |source| match self.into {
             ModelMode::Pretrain => PretrainModel::new(source, &self.model, 0.0).map(|_| ()),
             ModelMode::Classifier => ClassifierModel::new(source, &self.model).map(|_| ()),
         })?;
-        let built = to_host(&taken)?;
-        Ok(built
-            .into_iter()
-            .map(|(name, tensor)| (name, tensor.digest()))
-            .collect())
+        digests(&taken)
     }
 
-    /// Matches a checkpoint, whatever its file, with the stage's model by the stage's rules.
-    pub fn import(&self, checkpoint: &Checkpoint) -> Result<Import, Error> {
+    /// What an import of the checkpoint, whatever its file, would leave as audit.
+    pub fn audit(&self, checkpoint: &Checkpoint) -> Result<Audit, Error> {
+        checkpoint::audit(checkpoint, &self.targets()?, &self.rules)
+    }
+
+    fn targets(&self) -> Result<Vec<TargetTensor>, Error> {
         let specs = parameter_specs(&self.model, self.into)?.into_iter();
-        let targets: Vec<TargetTensor> = specs
-            .map(|spec| TargetTensor {
-                name: spec.name,
-                shape: spec.shape,
-            })
-            .collect();
-        checkpoint::import(checkpoint, &targets, &self.rules)
+        let targets = specs.map(|spec| TargetTensor {
+            name: spec.name,
+            shape: spec.shape,
+        });
+        Ok(targets.collect())
     }
 
     fn config(&self) -> ModelConfig {
@@ -195,9 +207,7 @@ impl Stage for ImportStage {
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         let path = self.path(context)?;
-        let sha256 = self.sha256(path)?;
-        let checkpoint = checkpoint::read(path)?;
-        let imported = self.import(&checkpoint)?;
+        let (imported, sha256) = self.read_and_hash(path)?;
         let mut audit = imported.audit;
         audit
             .render()
@@ -214,6 +224,7 @@ impl Stage for ImportStage {
             parameters: imported.tensors,
         };
         artifact.write(&weights)?;
+        drop(artifact);
         audit.verify(&self.digests_of_built_model(&weights)?)?;
         write_json(&context.work.join("audit.json"), &audit)?;
         let counts = &audit.counts;

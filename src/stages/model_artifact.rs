@@ -132,16 +132,11 @@ fn read_parameters(path: &Path) -> Result<HostParameters, Error> {
         .tensors
         .into_iter()
         .map(|(name, tensor)| {
-            let (values, _) = tensor
-                .to_f32(false)
+            let shape = tensor.shape().to_vec();
+            let values = tensor
+                .into_f32(false)
                 .map_err(|reason| Error::file(path, format!("{name}: {reason}")))?;
-            Ok((
-                name,
-                FloatTensor {
-                    shape: tensor.shape().to_vec(),
-                    values,
-                },
-            ))
+            Ok((name, FloatTensor { shape, values }))
         })
         .collect()
 }

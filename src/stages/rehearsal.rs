@@ -57,7 +57,7 @@ impl Rehearsal {
 
     /// The audit that importing `checkpoint` would leave, or every reason why it would not.
     pub fn audit(&self, checkpoint: &Checkpoint) -> Result<Audit, Error> {
-        Ok(self.import.import(checkpoint)?.audit)
+        self.import.audit(checkpoint)
     }
 
     /// Fails if the recipe pins another file than the one at `path`.

@@ -2,12 +2,18 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io;
+use std::io::{self, Read};
 use std::path::Path;
 use std::str::FromStr;
 
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+/// Bytes that are read, and then digested, at a time.
+const PIECE: u64 = 4 << 20;
+
+/// Fewer bytes are digested before another thread has woken up.
+const WORTH_SHARING: usize = 256 << 10;
 
 /// BLAKE3 of some bytes, written in lower-case hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -19,11 +25,18 @@ impl Digest {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
-    /// The digest of what is left to read of `reader`.
-    pub fn of_reader(reader: impl io::Read) -> io::Result<Self> {
+    /// The digest of what is left to read of `reader`, on all threads where it is much.
+    pub fn of_reader(mut reader: impl io::Read) -> io::Result<Self> {
         let mut hasher = blake3::Hasher::new();
-        hasher.update_reader(reader)?;
-        Ok(Self(*hasher.finalize().as_bytes()))
+        let mut piece = Vec::new();
+        loop {
+            piece.clear();
+            match reader.by_ref().take(PIECE).read_to_end(&mut piece)? {
+                0 => return Ok(Self(*hasher.finalize().as_bytes())),
+                few if few < WORTH_SHARING => hasher.update(&piece),
+                _ => hasher.update_rayon(&piece),
+            };
+        }
     }
 
     /// The digest of a file's contents.

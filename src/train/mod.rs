@@ -14,9 +14,10 @@ pub mod watch;
 
 use std::collections::BTreeMap;
 
-use candle_core::{Device, Tensor};
+use candle_core::{CpuStorage, Device, Storage, Tensor};
+use rayon::prelude::*;
 
-use crate::checkpoint::FloatTensor;
+use crate::checkpoint::{FloatTensor, tensor_digest};
 use crate::error::Error;
 use crate::model::parameter::{ParameterSpec, Parameters};
 
@@ -30,6 +31,35 @@ pub fn to_device(host: &HostParameters, device: &Device) -> Result<Parameters, E
             let tensor = Tensor::from_slice(values, shape.as_slice(), device)?;
             Ok((name.clone(), tensor))
         })
+        .collect()
+}
+
+/// Tensors on the host, in the memory of the parameters.
+pub fn into_tensors(host: HostParameters) -> Result<Parameters, Error> {
+    host.into_iter()
+        .map(|(name, FloatTensor { shape, values })| {
+            let tensor = Tensor::from_vec(values, shape, &Device::Cpu)?;
+            Ok((name, tensor))
+        })
+        .collect()
+}
+
+/// [`tensor_digest`] of every tensor; what lies on the host row by row is not copied for it.
+pub fn digests(tensors: &Parameters) -> Result<BTreeMap<String, String>, Error> {
+    let digest = |tensor: &Tensor| -> Result<String, Error> {
+        let (storage, layout) = tensor.storage_and_layout();
+        if let (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) =
+            (&*storage, layout.contiguous_offsets())
+        {
+            return Ok(tensor_digest(tensor.dims(), &values[start..end]));
+        }
+        drop(storage);
+        let values = tensor.flatten_all()?.to_vec1::<f32>()?;
+        Ok(tensor_digest(tensor.dims(), &values))
+    };
+    tensors
+        .par_iter()
+        .map(|(name, tensor)| Ok((name.clone(), digest(tensor)?)))
         .collect()
 }
 

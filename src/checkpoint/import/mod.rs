@@ -3,13 +3,14 @@
 mod audit;
 mod naming;
 mod nearest;
+mod numbers;
 mod offences;
 mod rename;
 mod render;
 mod rules;
 mod suggestion;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rayon::prelude::*;
 
@@ -18,9 +19,9 @@ pub use rename::RenameRule;
 pub use rules::ImportRules;
 
 use super::file::Checkpoint;
-use super::float_tensor::{FloatTensor, tensor_digest};
-use super::source_tensor::{Conversion, SourceTensor};
-use super::{Statistics, inspect};
+use super::float_tensor::FloatTensor;
+use super::inspect;
+use super::source_tensor::SourceTensor;
 use crate::error::Error;
 use naming::Naming;
 use offences::{Kind, Offences};
@@ -48,11 +49,24 @@ pub struct Import {
 /// exactly those that `rules.new` matches, the tensors without a target exactly those that
 /// `rules.ignore` matches, no pattern matches nothing, and every loaded tensor has its target's
 /// shape, a floating type and finite numbers. Otherwise one [`Error::Audit`] lists every offence.
+///
+/// The checkpoint is used up, so that its memory can become the parameters'.
 pub fn import(
-    checkpoint: &Checkpoint,
+    checkpoint: Checkpoint,
     target: &[TargetTensor],
     rules: &ImportRules,
 ) -> Result<Import, Error> {
+    let audit = audit(&checkpoint, target, rules)?;
+    let tensors = loaded_tensors(checkpoint, &audit, rules)?;
+    Ok(Import { tensors, audit })
+}
+
+/// What [`import`] would say, without the parameters.
+pub fn audit(
+    checkpoint: &Checkpoint,
+    target: &[TargetTensor],
+    rules: &ImportRules,
+) -> Result<Audit, Error> {
     let patterns = rules.compile()?;
     let shapes = target_shapes(target)?;
     let naming = Naming::of(
@@ -62,21 +76,13 @@ pub fn import(
         rules.exact_names,
     );
     let matching = Matching::of(checkpoint, &shapes, naming);
-    let converted: Vec<_> = matching
-        .pairs
-        .par_iter()
-        .map(|pair| convert(pair, checkpoint, rules))
-        .collect();
+    let checked = numbers::check_all(&matching.pairs, checkpoint, rules);
 
     let mut offences = matching.offences(checkpoint, &patterns);
-    let mut tensors = BTreeMap::new();
-    let mut loaded = Vec::with_capacity(converted.len());
-    for result in converted {
+    let mut loaded = Vec::with_capacity(checked.len());
+    for result in checked {
         match result {
-            Ok((entry, tensor)) => {
-                tensors.insert(entry.target.clone(), tensor);
-                loaded.push(entry);
-            }
+            Ok(entry) => loaded.push(entry),
             Err((kind, line)) => offences.add(kind, line),
         }
     }
@@ -84,8 +90,29 @@ pub fn import(
         return Err(offences.into_error(checkpoint, &matching, rules, &patterns));
     }
     flag_tied(&matching.pairs, &mut loaded);
-    let audit = matching.audit(checkpoint, &patterns, loaded);
-    Ok(Import { tensors, audit })
+    Ok(matching.audit(checkpoint, &patterns, loaded))
+}
+
+/// The tensors of a successful audit, by target name.
+fn loaded_tensors(
+    mut checkpoint: Checkpoint,
+    audit: &Audit,
+    rules: &ImportRules,
+) -> Result<BTreeMap<String, FloatTensor>, Error> {
+    let sources = audit.loaded.iter().filter_map(|entry| {
+        let tensor = checkpoint.tensors.remove(&entry.source)?;
+        Some((entry, tensor))
+    });
+    let sources: Vec<_> = sources.collect();
+    sources
+        .into_par_iter()
+        .map(|(entry, tensor)| {
+            let shape = tensor.shape().to_vec();
+            let values = tensor.into_f32(rules.allow_narrowing);
+            let values = values.map_err(|why| Error::stage(format!("{}: {why}", entry.target)))?;
+            Ok((entry.target.clone(), FloatTensor { shape, values }))
+        })
+        .collect()
 }
 
 fn target_shapes(target: &[TargetTensor]) -> Result<BTreeMap<&str, &[usize]>, Error> {
@@ -107,6 +134,16 @@ struct Pair<'a> {
     shape: &'a [usize],
     source: &'a str,
     tensor: &'a SourceTensor,
+}
+
+impl Pair<'_> {
+    /// What messages call it.
+    fn name(&self) -> String {
+        match self.source == self.target {
+            true => self.target.to_string(),
+            false => format!("{} (there {})", self.target, self.source),
+        }
+    }
 }
 
 /// Who belongs to whom, before any number is looked at.
@@ -159,51 +196,6 @@ impl<'a> Matching<'a> {
     }
 }
 
-type Converted = Result<(Loaded, FloatTensor), (Kind, String)>;
-
-fn convert(pair: &Pair, checkpoint: &Checkpoint, rules: &ImportRules) -> Converted {
-    let name = match pair.source == pair.target {
-        true => pair.target.to_string(),
-        false => format!("{} (there {})", pair.target, pair.source),
-    };
-    let found = pair.tensor.shape();
-    if found != pair.shape {
-        let line = format!(
-            "{name}: {found:?} in the checkpoint, {:?} in the model",
-            pair.shape
-        );
-        return Err((Kind::Shape, line));
-    }
-    let converted = pair.tensor.to_f32(rules.allow_narrowing);
-    let (values, conversion) =
-        converted.map_err(|why| (Kind::Type, format!("{name} {found:?}: {why}")))?;
-    let wrong = values.iter().filter(|value| !value.is_finite()).count();
-    if let Some(at) = values.iter().position(|value| !value.is_finite()) {
-        let line = format!(
-            "{name} {found:?}: {wrong} of {} numbers, the first is {} at {at}",
-            values.len(),
-            values[at]
-        );
-        return Err((Kind::NotFinite, line));
-    }
-    let statistics = Statistics::of(|| values.iter().map(|value| f64::from(*value)));
-    let entry = Loaded {
-        source: pair.source.to_string(),
-        target: pair.target.to_string(),
-        shape: pair.shape.to_vec(),
-        dtype: pair.tensor.dtype(),
-        trained: (checkpoint.trained.as_ref()).map(|names| names.contains(pair.source)),
-        digest: tensor_digest(pair.shape, &values),
-        flags: flags(pair, conversion, &statistics, checkpoint.trained.as_ref()),
-        statistics,
-    };
-    let tensor = FloatTensor {
-        shape: pair.shape.to_vec(),
-        values,
-    };
-    Ok((entry, tensor))
-}
-
 /// Flags parameters that are one tensor in the file. `loaded` are the pairs' in their order.
 fn flag_tied(pairs: &[Pair], loaded: &mut [Loaded]) {
     let mut first: BTreeMap<(*const u8, usize), usize> = BTreeMap::new();
@@ -220,30 +212,6 @@ fn flag_tied(pairs: &[Pair], loaded: &mut [Loaded]) {
             }
         }
     }
-}
-
-fn flags(
-    pair: &Pair,
-    conversion: Conversion,
-    statistics: &Statistics,
-    trained: Option<&BTreeSet<String>>,
-) -> Vec<Flag> {
-    let numbers: usize = pair.shape.iter().product();
-    let all = [
-        (conversion == Conversion::Widened, Flag::Widened),
-        (conversion == Conversion::Narrowed, Flag::Narrowed),
-        (statistics.is_zero(), Flag::AllZero),
-        (
-            statistics.is_constant() && !statistics.is_zero() && numbers > 1,
-            Flag::Constant,
-        ),
-        (
-            trained.is_some_and(|names| !names.contains(pair.source)),
-            Flag::NeverTrained,
-        ),
-    ];
-    let raised = all.into_iter().filter(|(raised, _)| *raised);
-    raised.map(|(_, flag)| flag).collect()
 }
 
 impl Matching<'_> {

@@ -42,7 +42,7 @@ pub(in crate::checkpoint) fn read(bytes: Vec<u8>) -> Result<Contents, Refusal> {
         let length = length.and_then(|n| usize::try_from(n).ok()?.checked_mul(size));
         let data = take(&mut rest, length.unwrap_or(usize::MAX))?;
         if storages.wants(key) {
-            storages.supply(key, data.to_vec())?;
+            storages.supply(key, data.into())?;
         }
     }
     if !rest.is_empty() {

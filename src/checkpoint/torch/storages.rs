@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use crate::checkpoint::bytes::TensorBytes;
+use crate::checkpoint::bytes::{Buffer, TensorBytes};
 use crate::checkpoint::source_tensor::SourceTensor;
 use crate::pickle::TensorView;
 use crate::refusal::Refusal;
@@ -49,14 +49,14 @@ impl<'a> Storages<'a> {
     }
 
     /// Takes the bytes of the storage `key`.
-    pub(super) fn supply(&mut self, key: &str, data: Vec<u8>) -> Result<(), Refusal> {
+    pub(super) fn supply(&mut self, key: &str, data: Buffer) -> Result<(), Refusal> {
+        let length = data.as_slice().len();
         let data = Arc::new(data);
         for (name, view) in self.wanted.remove(key).unwrap_or_default() {
             let declared = view.storage.length as u128 * view.storage.dtype.size() as u128;
-            if data.len() as u128 != declared {
+            if length as u128 != declared {
                 return Err(Refusal::new(format!(
-                    "damaged: storage {key} of {name} holds {} bytes, the pickle says {declared}",
-                    data.len()
+                    "damaged: storage {key} of {name} holds {length} bytes, the pickle says {declared}"
                 )));
             }
             let bytes = materialise(&data, view);
@@ -91,21 +91,22 @@ fn bytes(view: &TensorView) -> u64 {
 }
 
 /// The view's elements, row-major: shared where they stand so in the storage, else gathered.
-fn materialise(data: &Arc<Vec<u8>>, view: &TensorView) -> Option<TensorBytes> {
+fn materialise(data: &Arc<Buffer>, view: &TensorView) -> Option<TensorBytes> {
     let size = view.storage.dtype.size();
     let count: usize = view.shape.iter().product();
     if count == 0 {
-        return Some(Vec::new().into());
+        return Some(Buffer::zeroed(0).into());
     }
     if is_contiguous(view) {
         let start = view.offset * size;
         return TensorBytes::new(data.clone(), start..start + count * size);
     }
-    let mut gathered = Vec::with_capacity(count * size);
+    let data = data.as_slice();
+    let mut gathered = Buffer::zeroed(count * size);
     let mut index = vec![0; view.shape.len()];
     let mut at = view.offset;
-    for _ in 0..count {
-        gathered.extend_from_slice(data.get(at * size..(at + 1) * size)?);
+    for element in gathered.as_mut_slice().chunks_exact_mut(size) {
+        element.copy_from_slice(data.get(at * size..(at + 1) * size)?);
         for axis in (0..index.len()).rev() {
             index[axis] += 1;
             at += view.stride[axis];

@@ -95,7 +95,7 @@ fn a_transposed_slice_is_gathered_and_a_shared_storage_is_shared() {
     let data: Vec<u8> = (0..6).flat_map(|i| (i as f32).to_le_bytes()).collect();
     let tensors = read(&archive(&root, &[("data/0", &data)])).unwrap().tensors;
     assert_eq!(
-        tensors["columns"].to_f32(false).unwrap().0,
+        *tensors["columns"].to_f32(false).unwrap().0,
         [0., 3., 1., 4., 2., 5.]
     );
     assert_eq!(tensors["rows"].bytes(), data);

@@ -6,6 +6,7 @@ use zip::{CompressionMethod, ZipArchive};
 use super::state_dict;
 use super::storages::Storages;
 use super::trained::trained;
+use crate::checkpoint::bytes::Buffer;
 use crate::checkpoint::file::Contents;
 use crate::pickle::load;
 use crate::refusal::Refusal;
@@ -56,7 +57,7 @@ pub(in crate::checkpoint) fn read(
             .strip_prefix(prefix)
             .and_then(|name| name.strip_prefix("data/"));
         match key.filter(|key| storages.wants(key)) {
-            Some(key) => storages.supply(key, read_entry(&mut archive, entry, length)?)?,
+            Some(key) => storages.supply(key, read_storage(&mut archive, entry, length)?)?,
             None => check_entry(&mut archive, entry)?,
         }
     }
@@ -121,17 +122,32 @@ fn read_entry(
     entry: usize,
     limit: u64,
 ) -> Result<Vec<u8>, Refusal> {
+    let storage = read_storage(archive, entry, limit)?;
+    Ok(storage.as_slice().to_vec())
+}
+
+/// As [`read_entry`], in memory that tensors can use.
+fn read_storage(
+    archive: &mut Archive<impl Read + Seek>,
+    entry: usize,
+    limit: u64,
+) -> Result<Buffer, Refusal> {
     let mut reader = archive.by_index(entry).map_err(|error| damaged(&error))?;
     let (name, size) = (lossy(reader.name_raw()), reader.size());
-    let capacity = usize::try_from(size).ok().filter(|_| size <= limit);
-    let capacity = capacity.ok_or_else(|| damaged(&format!("{name} has {size} bytes")))?;
-    let mut bytes = Vec::with_capacity(capacity);
-    let read = reader.read_to_end(&mut bytes);
-    read.map_err(|error| damaged(&format!("{name}: {error}")))?;
-    if bytes.len() != capacity {
-        return Err(damaged(&format!("{name} is cut off")));
+    let length = usize::try_from(size).ok().filter(|_| size <= limit);
+    let length = length.ok_or_else(|| damaged(&format!("{name} has {size} bytes")))?;
+    let mut storage = Buffer::zeroed(length);
+    let read = reader.read_exact(storage.as_mut_slice());
+    // The checksum is checked where the end is come across.
+    let after = read.and_then(|()| reader.read(&mut [0]));
+    match after {
+        Ok(0) => Ok(storage),
+        Ok(_) => Err(damaged(&format!("{name} is longer than it says"))),
+        Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
+            Err(damaged(&format!("{name} is cut off")))
+        }
+        Err(error) => Err(damaged(&format!("{name}: {error}"))),
     }
-    Ok(bytes)
 }
 
 fn check_entry(archive: &mut Archive<impl Read + Seek>, entry: usize) -> Result<(), Refusal> {

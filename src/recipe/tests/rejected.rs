@@ -287,3 +287,39 @@ fn variables_are_whole_and_fit_where_they_are_used() {
         ["the environment variable A is not set"]
     );
 }
+
+#[test]
+fn variables_that_repeat_each_other_do_not_fill_the_memory() {
+    let doubled = |link: fn(&str) -> String| {
+        let links = (0..30).map(|i| format!("v{i} = {}\n", link(&format!("${{vars.v{}}}", i + 1))));
+        let text = format!("{SMALL}\n[vars]\n{}v30 = 'x'\n", links.collect::<String>());
+        Folder::with(&[("a.toml", &text)]).messages("a.toml", &[])
+    };
+    let larger = ["variables make the recipe larger than 8 MiB"];
+    assert_eq!(doubled(|next| format!("'{next}{next}{next}'")), larger);
+    assert_eq!(
+        doubled(|next| format!("['{next}', '{next}', '{next}']")),
+        larger
+    );
+
+    let chain = (0..10_000).map(|i| format!("v{i} = ['${{vars.v{}}}']\n", i + 1));
+    let text = format!("{SMALL}\n[vars]\n{}v10000 = 1\n", chain.collect::<String>());
+    let found = Folder::with(&[("a.toml", &text)]).messages("a.toml", &[]);
+    assert!(
+        found[0].starts_with("a chain of more than 32 variables"),
+        "{found:?}"
+    );
+}
+
+#[test]
+fn of_very_many_mistakes_the_first_are_shown_and_the_others_counted() {
+    let more: String = (0..500).map(|i| format!("x{i} = ]\n")).collect();
+    let text = format!("{more}{SMALL}");
+    let found = Folder::with(&[("a.toml", &text)]).messages("a.toml", &[]);
+    assert_eq!(found.len(), 101);
+    assert!(
+        found[100].ends_with("more mistakes, which are not shown"),
+        "{}",
+        found[100]
+    );
+}

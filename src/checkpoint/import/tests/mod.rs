@@ -2,6 +2,7 @@ mod property;
 
 use super::*;
 use crate::checkpoint::fixtures::{checkpoint, path, targets, targets_of};
+use crate::checkpoint::tensor_digest;
 use crate::checkpoint::{FloatTensor, read, write_safetensors};
 
 type Named<'a> = (&'a str, &'a [usize]);
@@ -21,7 +22,7 @@ fn rules(new: &[&str], ignore: &[&str]) -> ImportRules {
 
 /// The message and the hint of an import that must fail its audit.
 fn failure(source: &[Named], target: &[Named], rules: &ImportRules) -> (String, String) {
-    match import(&checkpoint(source), &targets(target), rules) {
+    match import(checkpoint(source), &targets(target), rules) {
         Err(Error::Audit { message, hint }) => (message, hint.unwrap_or_default()),
         other => panic!("no failed audit: {other:?}"),
     }
@@ -35,7 +36,7 @@ fn assert_has(text: &str, parts: &[&str]) {
 
 #[test]
 fn a_complete_checkpoint_is_loaded_value_by_value() {
-    let import = import(&checkpoint(&MODEL), &targets(&MODEL), &rules(&[], &[])).unwrap();
+    let import = import(checkpoint(&MODEL), &targets(&MODEL), &rules(&[], &[])).unwrap();
     assert_eq!(
         import.tensors["enc.weight"].values,
         [0., 1., 2., 3., 4., 5.]
@@ -129,7 +130,7 @@ fn what_is_declared_new_and_ignored_exactly_is_accepted_and_recorded() {
     let mut target = MODEL.to_vec();
     target.remove(2);
     let rules = rules(&["*.bias"], &["old.*"]);
-    let audit = import(&checkpoint(&source), &targets(&target), &rules)
+    let audit = import(checkpoint(&source), &targets(&target), &rules)
         .unwrap()
         .audit;
     assert_eq!(
@@ -190,10 +191,12 @@ fn zeros_and_constants_are_flagged_and_a_pattern_that_is_none_is_refused() {
     write_safetensors(&file, &tensors, &BTreeMap::new()).unwrap();
     let target = targets(&[("ones", &[2]), ("zeros", &[2])]);
     let source = read(&file).unwrap();
-    let audit = import(&source, &target, &rules(&[], &[])).unwrap().audit;
+    let audit = import(source.clone(), &target, &rules(&[], &[]))
+        .unwrap()
+        .audit;
     assert_eq!(audit.loaded[0].flags, [Flag::Constant]);
     assert_eq!(audit.loaded[1].flags, [Flag::AllZero]);
-    let error = import(&source, &target, &rules(&["a[b"], &[])).unwrap_err();
+    let error = import(source.clone(), &target, &rules(&["a[b"], &[])).unwrap_err();
     assert_eq!(error.exit_code(), 2);
     assert_has(&error.to_string(), &["new: `a[b`"]);
 }
@@ -201,7 +204,7 @@ fn zeros_and_constants_are_flagged_and_a_pattern_that_is_none_is_refused() {
 #[test]
 fn the_built_model_is_held_against_the_audit() {
     let import = import(
-        &checkpoint(&MODEL[..2]),
+        checkpoint(&MODEL[..2]),
         &targets(&MODEL),
         &rules(&["slope"], &[]),
     );
@@ -229,7 +232,7 @@ fn the_built_model_is_held_against_the_audit() {
 fn the_pretrained_model_goes_into_the_classifier_with_exactly_its_head_new() {
     let source = read(&path("seqsetvae-small/pretrain.lightning.ckpt")).unwrap();
     let target = targets_of("seqsetvae-small/finetune.weights.safetensors");
-    let (message, hint) = match import(&source, &target, &rules(&[], &[])) {
+    let (message, hint) = match import(source.clone(), &target, &rules(&[], &[])) {
         Err(Error::Audit { message, hint }) => (message, hint.unwrap()),
         other => panic!("{other:?}"),
     };
@@ -249,7 +252,7 @@ fn the_pretrained_model_goes_into_the_classifier_with_exactly_its_head_new() {
     ];
     assert_has(&hint, &[&format!("new = {new:?}\nignore = []")]);
 
-    let import = import(&source, &target, &rules(&new, &[])).unwrap();
+    let import = import(source.clone(), &target, &rules(&new, &[])).unwrap();
     let counts = &import.audit.counts;
     assert_eq!(
         (counts.loaded, counts.renamed, counts.new, counts.ignored),
@@ -272,7 +275,7 @@ fn the_classifier_goes_back_into_the_pretraining_model() {
     let source = read(&path("seqsetvae-small/finetune.weights.safetensors")).unwrap();
     let target = targets_of("seqsetvae-small/pretrain.weights.safetensors");
     let ignore = ["cls_head.*", "*feature_fusion.*", "feature_projection.*"];
-    let audit = import(&source, &target, &rules(&[], &ignore))
+    let audit = import(source.clone(), &target, &rules(&[], &ignore))
         .unwrap()
         .audit;
     assert_eq!(
@@ -300,7 +303,7 @@ fn a_rule_renames_is_reported_and_must_match_something() {
         rename: vec![prefix("e.", "enc.")],
         ..rules(&[], &[])
     };
-    let imported = import(&checkpoint(&source), &targets(&MODEL), &renaming).unwrap();
+    let imported = import(checkpoint(&source), &targets(&MODEL), &renaming).unwrap();
     assert_eq!(
         imported.audit.renamings,
         ["`e.` → `enc.` by the recipe (2)"]
@@ -333,7 +336,7 @@ fn exact_names_are_not_translated_and_the_error_lists_what_is_missing_then() {
         exact_names: true,
         ..rules(&[], &[])
     };
-    let (message, _) = match import(&source, &target, &exact) {
+    let (message, _) = match import(source.clone(), &target, &exact) {
         Err(Error::Audit { message, hint }) => (message, hint),
         other => panic!("{other:?}"),
     };
@@ -367,7 +370,9 @@ fn tied_tensors_are_recognised() {
             shape: tensor.shape().to_vec(),
         })
         .collect();
-    let audit = import(&source, &target, &rules(&[], &[])).unwrap().audit;
+    let audit = import(source.clone(), &target, &rules(&[], &[]))
+        .unwrap()
+        .audit;
     let tied = audit
         .loaded
         .iter()

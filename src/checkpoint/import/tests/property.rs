@@ -241,7 +241,7 @@ proptest! {
             .map(|(name, tensor)| TargetTensor { name: name.clone(), shape: tensor.shape.clone() })
             .collect();
         let source = Checkpoint { tensors, ..checkpoint(&[("a", &[])]) };
-        match import(&source, &target, &rules) {
+        match import(source.clone(), &target, &rules) {
             Ok(import) => {
                 prop_assert!(!spoilt, "{damage:?} of {victim} went unnoticed");
                 prop_assert_eq!(bits(&import.tensors), bits(&intended));

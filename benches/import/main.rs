@@ -1,0 +1,192 @@
+//! How long a checkpoint of about 1 GB takes to import, and how much memory: `cargo bench --bench import`.
+//!
+//! `pipeline run` with one import stage and a fresh store as a whole process; and what of it is done in
+//! memory: the reading alone, and the reading with the audit of every number. Beside them `torch.load(mmap=False)` and
+//! `load_state_dict`, if `PEER_PYTHON` names a Python that has torch. The file and the store lie in
+//! `TMPDIR`: put it where no disk is waited for (`/dev/shm`) to compare the work, not the disk.
+
+mod checkpoint_file;
+
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
+
+use pipeline::checkpoint::{self, ImportRules, TargetTensor};
+use pipeline::model::config::{ModelConfig, ModelMode};
+use pipeline::model::parameter::ParameterSpec;
+use pipeline::model::seqsetvae::parameter_specs;
+
+const ROUNDS: usize = 5;
+
+/// 15 layers of 12.6 million parameters.
+const MODEL: &str = "input_dim = 768
+reduced_dim = 256
+latent_dim = 1024
+levels = 2
+heads = 2
+inducing_points = 16
+ff_dim = 4096
+transformer_heads = 8
+transformer_layers = 14
+";
+
+fn main() {
+    // `cargo test --benches` only wants to know that it starts.
+    if std::env::args().any(|argument| argument == "--test") {
+        return;
+    }
+    let specs = parameter_specs(&config(), ModelMode::Pretrain).expect("a model");
+    let arguments: Vec<String> = std::env::args().collect();
+    if let [_, part, file] = &arguments[..] {
+        return in_memory(part, Path::new(file), specs);
+    }
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let folder = folder.path();
+    let file = folder.join("model.pth");
+    checkpoint_file::write(&file, &specs).expect("the temporary folder can be written");
+    let recipe = format!(
+        "format = 1\n[model]\n{MODEL}\n[stages.weights]\nkind = \"import\"\nfrom = {{ path = \"model.pth\" }}\ninto = \"pretrain\"\n"
+    );
+    std::fs::write(folder.join("recipe.toml"), recipe)
+        .expect("the temporary folder can be written");
+    let bytes = std::fs::metadata(&file)
+        .expect("the file just written")
+        .len();
+    println!(
+        "{:.2} GB in {} tensors; {ROUNDS} rounds, one after the other",
+        bytes as f64 / 1e9,
+        specs.len()
+    );
+
+    let run = || pipeline(folder, &["run", "recipe.toml", "--store", "store"]);
+    let peer = std::env::var("PEER_PYTHON").ok();
+    let mut rows = [
+        ("pipeline run", Vec::new()),
+        ("reading", Vec::new()),
+        ("reading and audit", Vec::new()),
+        ("torch.load + load_state_dict", Vec::new()),
+    ];
+    for _ in 0..ROUNDS {
+        rows[0].1.push(measured(run()));
+        let _ = std::fs::remove_dir_all(folder.join("store"));
+        rows[1].1.push(measured(this("read", &file)));
+        rows[2].1.push(measured(this("audit", &file)));
+        if let Some(python) = &peer {
+            rows[3].1.push(torch(python, &file));
+        }
+    }
+    println!(
+        "{:30} {:>20} {:>20} {:>18}",
+        "median (range)", "seconds", "processor seconds", "peak memory / file"
+    );
+    for (name, measured) in rows.iter().filter(|(_, measured)| !measured.is_empty()) {
+        row(name, measured, bytes);
+    }
+}
+
+/// What a piece of work took.
+struct Measured {
+    wall: Duration,
+    /// Of all threads, the kernel's part with it: says more than wall time on a busy machine.
+    processor: Duration,
+    /// Most memory, in bytes.
+    memory: u64,
+}
+
+fn row(name: &str, measured: &[Measured], file: u64) {
+    let memory = measured.iter().map(|one| one.memory).max().unwrap_or(0);
+    println!(
+        "{name:30} {:>20} {:>20} {:>18.2}",
+        median(measured.iter().map(|one| one.wall)),
+        median(measured.iter().map(|one| one.processor)),
+        memory as f64 / file as f64
+    );
+}
+
+fn median(times: impl Iterator<Item = Duration>) -> String {
+    let mut seconds: Vec<f64> = times.map(|time| time.as_secs_f64()).collect();
+    seconds.sort_by(f64::total_cmp);
+    let (least, most) = (seconds[0], seconds[seconds.len() - 1]);
+    format!("{:.2} ({least:.2}–{most:.2})", seconds[seconds.len() / 2])
+}
+
+fn config() -> ModelConfig {
+    toml::from_str(MODEL).expect("a model")
+}
+
+/// This program with a part of the work.
+fn this(part: &str, file: &Path) -> Command {
+    let mut command = Command::new(std::env::current_exe().expect("this program"));
+    command.arg(part).arg(file);
+    command
+}
+
+fn in_memory(part: &str, file: &Path, specs: Vec<ParameterSpec>) {
+    let checkpoint = checkpoint::read(file).expect("the file of the bench");
+    if part == "audit" {
+        let targets: Vec<TargetTensor> = specs
+            .into_iter()
+            .map(|spec| TargetTensor {
+                name: spec.name,
+                shape: spec.shape,
+            })
+            .collect();
+        let import = checkpoint::import(checkpoint, &targets, &ImportRules::default());
+        let import = import.expect("the model of the bench");
+        assert_eq!(import.tensors.len(), targets.len());
+    }
+}
+
+fn pipeline(folder: &Path, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_pipeline"));
+    command
+        .args(arguments)
+        .current_dir(folder)
+        .env_remove("PIPELINE_STORE")
+        .arg("--quiet")
+        .stdin(Stdio::null())
+        .stdout(Stdio::null());
+    command
+}
+
+/// The whole process.
+#[expect(clippy::zombie_processes, reason = "wait4 waits for it")]
+fn measured(mut command: Command) -> Measured {
+    let start = Instant::now();
+    let child = command.spawn().expect("the program starts");
+    let (mut status, mut usage) = (0, std::mem::MaybeUninit::<libc::rusage>::uninit());
+    // SAFETY: the child is ours and nobody else waits for it; both places can be written.
+    let waited = unsafe { libc::wait4(child.id() as i32, &mut status, 0, usage.as_mut_ptr()) };
+    let wall = start.elapsed();
+    assert!(waited > 0 && status == 0, "{command:?} failed");
+    // SAFETY: wait4 succeeded and has written it.
+    let usage = unsafe { usage.assume_init() };
+    let seconds =
+        |time: libc::timeval| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000);
+    Measured {
+        wall,
+        processor: seconds(usage.ru_utime) + seconds(usage.ru_stime),
+        memory: usage.ru_maxrss as u64 * 1024,
+    }
+}
+
+/// The peer measures itself: starting Python and importing torch are not its work.
+fn torch(python: &str, file: &Path) -> Measured {
+    let script = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/benches/import/peer_torch_load.py"
+    );
+    let output = Command::new(python).arg(script).arg(file).output();
+    let output = output.expect("PEER_PYTHON is a Python");
+    let text = String::from_utf8_lossy(&output.stdout);
+    let mut numbers = text.split_whitespace();
+    let mut number = || -> f64 {
+        let number = numbers.next().and_then(|text| text.parse().ok());
+        number.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)))
+    };
+    Measured {
+        wall: Duration::from_secs_f64(number()),
+        processor: Duration::from_secs_f64(number()),
+        memory: number() as u64,
+    }
+}

@@ -1,0 +1,107 @@
+//! What is fuzzed: seeds, mutations and the check of each.
+
+use std::path::Path;
+
+use pipeline::random::Draws;
+
+use crate::recipe_target::Recipes;
+use crate::{archive, bytes, checkpoint_target, legacy, pickle, recipe_target, safetensors};
+
+/// A reader under test.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Target {
+    /// The pickle in a PyTorch zip, whose checksums are made to fit.
+    Pickle,
+    /// The zip itself.
+    Zip,
+    /// The stream of pickles of before PyTorch 1.6.
+    Legacy,
+    Safetensors,
+    Recipe,
+}
+
+impl Target {
+    pub const ALL: [Target; 5] = [
+        Target::Pickle,
+        Target::Zip,
+        Target::Legacy,
+        Target::Safetensors,
+        Target::Recipe,
+    ];
+
+    pub fn name(self) -> &'static str {
+        match self {
+            Target::Pickle => "pickle",
+            Target::Zip => "zip",
+            Target::Legacy => "legacy",
+            Target::Safetensors => "safetensors",
+            Target::Recipe => "recipe",
+        }
+    }
+
+    /// Inputs to begin with, by name.
+    pub fn seeds(self) -> Vec<(String, Vec<u8>)> {
+        match self {
+            Target::Pickle | Target::Zip => checkpoint_target::zoo(b"PK\x03\x04"),
+            Target::Legacy => checkpoint_target::zoo(b"\x80\x02\x8a\x0a"),
+            Target::Safetensors => safetensors::seeds(),
+            Target::Recipe => recipe_target::seeds(),
+        }
+    }
+
+    /// `input` with one change, most often one that leaves its structure readable.
+    pub fn mutate(self, input: &[u8], other: &[u8], draws: &mut Draws) -> Vec<u8> {
+        if draws.below(8) == 0 {
+            return bytes::mutate(input, other, draws);
+        }
+        match self {
+            Target::Pickle => pickle::mutate_archive(input, other, draws),
+            Target::Zip => archive::mutate(input, other, draws),
+            Target::Legacy => legacy::mutate(input, other, draws),
+            Target::Safetensors => safetensors::mutate(input, other, draws),
+            Target::Recipe => recipe_target::mutate(input, other, draws),
+        }
+    }
+}
+
+/// The reader of a target and what must hold of its result.
+pub enum Checked {
+    Checkpoint,
+    Recipe(Recipes),
+}
+
+impl Checked {
+    pub fn new(target: Target) -> Self {
+        match target {
+            Target::Recipe => Checked::Recipe(Recipes::new()),
+            _ => Checked::Checkpoint,
+        }
+    }
+
+    /// Whether the reader accepts `input`; `Err`: the result is not what it must be.
+    pub fn check(&mut self, input: &[u8]) -> Result<bool, String> {
+        match self {
+            Checked::Checkpoint => checkpoint_target::check(input),
+            Checked::Recipe(recipes) => recipes.check(input),
+        }
+    }
+}
+
+/// The files of a folder of this repository, by name, sorted.
+pub fn files(folder: &str) -> Vec<(String, Vec<u8>)> {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join(folder);
+    let entries = std::fs::read_dir(folder).expect("a folder of the repository");
+    let mut files: Vec<_> = entries
+        .map(|entry| entry.expect("a readable folder").path())
+        .filter(|path| path.is_file())
+        .map(|path| {
+            let name = path.file_name().unwrap_or_default().to_string_lossy();
+            (
+                name.into_owned(),
+                std::fs::read(&path).expect("a readable file"),
+            )
+        })
+        .collect();
+    files.sort();
+    files
+}
