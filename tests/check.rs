@@ -119,7 +119,7 @@ fn a_resolved_recipe_runs_as_the_one_it_was_made_of() {
 /// What TOML or the reader of recipes would take for something else is written so that it is not.
 #[test]
 fn a_resolved_recipe_has_every_string_as_it_was() {
-    let recipe = PRETRAIN.replace("format = 1", "format = 1\nname = \"a$${b}\\u007f\\u0000\"");
+    let recipe = PRETRAIN.replace("\"demo\"", "\"a$${b}\\u007f\\u0000\"");
     let mut test = Test::new().recipe(&recipe);
     let set = "stages.pretrain.epochs=\n3";
     let args = ["check", "recipe.toml", "--resolved", "--set", set];

@@ -89,7 +89,7 @@ pub fn global(draws: &mut Draws) -> Vec<u8> {
 
 /// A whole pickle: a dict in one of the layouts of a checkpoint, with anything in it.
 pub fn whole(draws: &mut Draws) -> Vec<u8> {
-    let tensors = entries(draws, |draws| tensor(draws));
+    let tensors = entries(draws, tensor);
     let state_dict = match draws.below(3) {
         0 => [b"}".to_vec(), marked(&tensors, b'u')].concat(),
         1 => [
