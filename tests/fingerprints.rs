@@ -23,7 +23,7 @@ const KEYS: [(&str, &str); 7] = [
     ),
     (
         "pretrain",
-        "1c6a515f70188182525f8c3c2e2593da100f070315c75b7142b0f2a6f66bf570",
+        "795a05481d197314cf9274083c789dd8dbf4eabf888bcac196cdaa2d9c9f1b80",
     ),
     (
         "weights",
@@ -35,15 +35,15 @@ const KEYS: [(&str, &str); 7] = [
     ),
     (
         "classifier:features",
-        "eb6c3626f7145bd7f5e6de65b199dea5e636920979f7311e96ed209838ecea43",
+        "3e758039d4aef4080bb797ffbf87499683f0d608e47e56f30a5bb642c8c96682",
     ),
     (
         "classifier",
-        "6c8627bbc72fcd1cb7a4f2302e50acff9d6c06d55aeb55483860fe5eb9aa21bf",
+        "dc2fa214abc9850e072baabbac5706c3ba35dec280027f5f84ae908f41223930",
     ),
     (
         "test",
-        "9f3275506fd0168bf235d556727b04bb2961d674563dbcdbc5af986c4ec3db13",
+        "64a5ca6e4c209e26b9cced85220f181a968c83a773176efaeb071529f1ae8f65",
     ),
 ];
 

@@ -171,7 +171,7 @@ impl Stage for EvaluateStage {
     }
 
     fn code_version(&self) -> u32 {
-        1
+        2
     }
 
     fn fields(&self) -> Value {

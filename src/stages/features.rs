@@ -139,7 +139,7 @@ impl Stage for FeaturesStage {
     }
 
     fn code_version(&self) -> u32 {
-        1
+        2
     }
 
     fn fields(&self) -> Value {

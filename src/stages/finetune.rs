@@ -117,7 +117,7 @@ impl Stage for FinetuneStage {
     }
 
     fn code_version(&self) -> u32 {
-        1
+        2
     }
 
     fn fields(&self) -> Value {

@@ -51,7 +51,7 @@ impl Stage for PretrainStage {
     }
 
     fn code_version(&self) -> u32 {
-        1
+        2
     }
 
     fn fields(&self) -> Value {
