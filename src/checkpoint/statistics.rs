@@ -133,31 +133,30 @@ fn sums(lists: &[&[f32]; IN_STEP], term: impl Fn(usize, f64) -> f64) -> [f64; IN
 
 /// The least and the greatest number; `None` if there is none, or one that is not finite.
 fn range(list: &[f32]) -> Option<(f64, f64)> {
-    let (mut least, mut greatest) = ([f32::INFINITY; 16], [f32::NEG_INFINITY; 16]);
-    let mut finite = [true; 16];
-    let (chunks, rest) = list.as_chunks::<16>();
-    let mut take = |lane: usize, number: f32| {
-        least[lane] = if number < least[lane] {
-            number
-        } else {
-            least[lane]
-        };
-        greatest[lane] = if number > greatest[lane] {
-            number
-        } else {
-            greatest[lane]
-        };
-        finite[lane] &= number.abs() < f32::INFINITY;
-    };
+    const LANES: usize = 16;
+    let mut least = [f32::INFINITY; LANES];
+    let mut greatest = [f32::NEG_INFINITY; LANES];
+    // Stays zero unless a number is not finite.
+    let mut products = [0.0_f32; LANES];
+    let (chunks, rest) = list.as_chunks::<LANES>();
     for chunk in chunks {
-        for (lane, number) in chunk.iter().enumerate() {
-            take(lane, *number);
+        for lane in 0..LANES {
+            let number = chunk[lane];
+            least[lane] = if number < least[lane] {
+                number
+            } else {
+                least[lane]
+            };
+            greatest[lane] = if number > greatest[lane] {
+                number
+            } else {
+                greatest[lane]
+            };
+            products[lane] += number * 0.0;
         }
     }
-    for number in rest {
-        take(0, *number);
-    }
-    if list.is_empty() || finite.contains(&false) {
+    let rest_is_finite = rest.iter().all(|number| number.is_finite());
+    if list.is_empty() || !rest_is_finite || products.iter().any(|product| *product != 0.0) {
         return None;
     }
     // Of zeros that differ in sign the first counts, as it does when numbers are compared one by one.
@@ -166,8 +165,16 @@ fn range(list: &[f32]) -> Option<(f64, f64)> {
         true => first_zero().unwrap_or(number),
         false => number,
     };
-    let least = least.into_iter().fold(f32::INFINITY, f32::min);
-    let greatest = greatest.into_iter().fold(f32::NEG_INFINITY, f32::max);
+    let least = least
+        .iter()
+        .chain(rest)
+        .copied()
+        .fold(f32::INFINITY, f32::min);
+    let greatest = greatest
+        .iter()
+        .chain(rest)
+        .copied()
+        .fold(f32::NEG_INFINITY, f32::max);
     Some((exact(least).into(), exact(greatest).into()))
 }
 

@@ -139,7 +139,8 @@ fn laid_out(tree: &mut Value) -> Vec<u8> {
             "F16" | "BF16" | "I16" | "U16" => 2,
             _ => 1,
         };
-        let bytes = (count.product::<u64>() * size).min(4096);
+        let count = count.fold(1_u64, u64::saturating_mul);
+        let bytes = count.saturating_mul(size).min(4096);
         if name != "__metadata__" && info.is_object() {
             info["data_offsets"] = json!([at, at + bytes]);
             at += bytes;

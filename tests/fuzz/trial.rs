@@ -35,7 +35,7 @@ impl Trial {
         std::fs::create_dir_all(&folder).expect("the target folder can be written");
         let current = File::create(folder.join("current")).expect("the folder can be written");
         watch(folder.join("current"), target);
-        std::panic::set_hook(Box::new(|_| {}));
+        report_panics_of_the_fuzzer();
         Self {
             target,
             checked: Checked::new(target),
@@ -73,6 +73,16 @@ impl Trial {
         kept.expect("the folder can be written");
         report(self.target, &path, what)
     }
+}
+
+/// Those of readers are reported with their input.
+fn report_panics_of_the_fuzzer() {
+    let usual = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if BEGUN.load(SeqCst) == 0 {
+            usual(panic);
+        }
+    }));
 }
 
 fn report(target: Target, path: &std::path::Path, what: &str) -> String {
