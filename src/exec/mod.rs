@@ -21,5 +21,5 @@ mod tests;
 pub use explain::explain;
 pub use lock::Lock;
 pub use options::RunOptions;
-pub use plan::{Surveyed, plan, survey};
+pub use plan::{Surveyed, survey};
 pub use run::{RunOutcome, RunSummary, run};

@@ -22,18 +22,8 @@ pub struct Surveyed {
     pub outcome: Option<Outcome>,
 }
 
-/// What a run would do, stage by stage in topological order. Nothing is executed.
-pub fn plan(
-    recipe_name: &str,
-    nodes: &[Node],
-    options: &RunOptions,
-    store: &Store,
-) -> Result<PlanRecord, Error> {
-    let surveyed = survey(nodes, options, store)?;
-    Ok(PlanRecord::of(recipe_name, &surveyed))
-}
-
-/// [`plan`] with the keys and results behind it, for those who look artifacts up.
+/// What a run would do, stage by stage in topological order, with the keys and results behind
+/// it. Nothing is executed.
 pub fn survey(nodes: &[Node], options: &RunOptions, store: &Store) -> Result<Vec<Surveyed>, Error> {
     let selection = select(nodes, options)?;
     let fingerprinter = Fingerprinter::new(&selection, options, store)?;

@@ -48,35 +48,21 @@ impl AdamWState {
         }
     }
 
-    /// The state after `step` steps, with these moments; none unless they are those of all variables.
-    pub fn restored(
-        config: &AdamW,
-        variables: &Variables,
-        step: u64,
-        first: &HostParameters,
-        second: &HostParameters,
-    ) -> Option<Self> {
-        let moments = variables.iter().map(|(name, variable)| {
-            let [first, second] = [first, second].map(|moments| {
-                let values = &moments.get(name)?.values;
-                (values.len() == variable.elem_count()).then(|| values.clone())
-            });
+    /// The state after `step` steps, with these moments of all variables.
+    pub fn restored(config: &AdamW, step: u64, [first, second]: [HostParameters; 2]) -> Self {
+        let pairs = first.into_iter().zip(second.into_values());
+        let moments = pairs.map(|((name, first), second)| {
             let moments = Moments {
-                first: first?,
-                second: second?,
+                first: first.values,
+                second: second.values,
             };
-            Some((name.clone(), moments))
+            (name, moments)
         });
-        Some(Self {
+        Self {
             config: config.clone(),
             step,
-            moments: moments.collect::<Option<_>>()?,
-        })
-    }
-
-    /// Steps taken.
-    pub fn steps(&self) -> u64 {
-        self.step
+            moments: moments.collect(),
+        }
     }
 
     /// First and second moments, flat.

@@ -19,8 +19,6 @@ use crate::error::Error;
 pub struct Snapshot {
     /// How far training is.
     pub position: Position,
-    /// Steps the optimizer has taken.
-    pub optimizer_step: u64,
     /// The parameters.
     pub parameters: HostParameters,
     /// The optimizer's first moments, flat.
@@ -31,6 +29,23 @@ pub struct Snapshot {
     pub history: History,
     /// The best epoch so far.
     pub best: Option<Best>,
+}
+
+impl Snapshot {
+    /// Whether it is of a training that starts from parameters like these.
+    pub fn fits(&self, initial: &HostParameters) -> bool {
+        let alike = |tensors: &HostParameters, shape: fn(&FloatTensor) -> Vec<usize>| {
+            let mut pairs = initial.iter().zip(tensors);
+            initial.len() == tensors.len()
+                && pairs.all(|((name, tensor), (other, found))| {
+                    name == other && found.shape == shape(tensor)
+                })
+        };
+        alike(&self.parameters, |tensor| tensor.shape.clone())
+            && [&self.first_moments, &self.second_moments]
+                .into_iter()
+                .all(|moments| alike(moments, |tensor| vec![tensor.values.len()]))
+    }
 }
 
 /// How far training is.
@@ -90,7 +105,6 @@ mod bits {
 #[derive(Serialize, Deserialize)]
 struct Record {
     position: Position,
-    optimizer_step: u64,
     best: Option<BestRecord>,
     columns: Vec<String>,
     rows: Vec<Vec<Option<u64>>>,
@@ -196,7 +210,6 @@ fn read(path: &Path) -> Result<Snapshot, Error> {
     let [parameters, first_moments, second_moments, best] = groups;
     Ok(Snapshot {
         position: record.position,
-        optimizer_step: record.optimizer_step,
         parameters,
         first_moments,
         second_moments,
@@ -227,7 +240,6 @@ impl Record {
         });
         Self {
             position: snapshot.position,
-            optimizer_step: snapshot.optimizer_step,
             best,
             columns: snapshot.history.columns(),
             rows: rows.collect(),
@@ -284,7 +296,6 @@ mod tests {
                     stays: 56,
                 },
             },
-            optimizer_step: 31,
             parameters: tensors(1.5),
             first_moments: tensors(f32::MIN_POSITIVE),
             second_moments: tensors(3.0),
@@ -313,6 +324,26 @@ mod tests {
             assert_eq!(file.read().unwrap(), Some(snapshot));
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_snapshot_fits_parameters_of_its_names_and_shapes_only() {
+        let tensors = |name: &str, shape: &[usize]| {
+            let tensor = FloatTensor {
+                shape: shape.to_vec(),
+                values: vec![0.0; 2],
+            };
+            HostParameters::from([(name.to_string(), tensor)])
+        };
+        assert!(snapshot().fits(&tensors("w", &[2])));
+        assert!(!snapshot().fits(&tensors("v", &[2])));
+        assert!(!snapshot().fits(&tensors("w", &[2, 1])));
+        assert!(!snapshot().fits(&HostParameters::new()));
+        let without_moments = Snapshot {
+            second_moments: HostParameters::new(),
+            ..snapshot()
+        };
+        assert!(!without_moments.fits(&tensors("w", &[2])));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use super::rename::Renaming;
 
@@ -19,6 +19,8 @@ pub(super) struct Naming<'a> {
     prefix: &'a str,
     /// Rules of the recipe, and how many names each matched.
     rules: Vec<(&'a Renaming, usize)>,
+    /// Every source's name after the prefix went and the rules were applied.
+    renamed: BTreeMap<&'a str, String>,
     /// A prefix and what takes its place.
     layout: Option<(&'static str, &'static str)>,
 }
@@ -32,55 +34,41 @@ impl<'a> Naming<'a> {
         rules: &'a [Renaming],
         exact: bool,
     ) -> Self {
-        let mut naming = Naming {
-            prefix: match exact {
-                true => "",
-                false => wrapper_prefix(sources.clone(), targets),
-            },
-            rules: rules.iter().map(|rule| (rule, 0)).collect(),
-            layout: None,
+        let prefix = match exact {
+            true => "",
+            false => wrapper_prefix(sources.clone(), targets),
         };
-        let mut names = BTreeSet::new();
+        let mut rules: Vec<(&Renaming, usize)> = rules.iter().map(|rule| (rule, 0)).collect();
+        let mut renamed = BTreeMap::new();
         for source in sources {
-            names.insert(naming.counted(source));
-        }
-        if !exact {
-            naming.layout = layout(&names, targets);
-        }
-        naming
-    }
-
-    /// The name after the prefix went and the rules were applied; counts what they matched.
-    fn counted(&mut self, source: &str) -> String {
-        let mut name = source
-            .strip_prefix(self.prefix)
-            .unwrap_or(source)
-            .to_string();
-        for (rule, matched) in &mut self.rules {
-            if let Some(other) = rule.apply(&name) {
-                name = other;
-                *matched += 1;
+            let mut name = source.strip_prefix(prefix).unwrap_or(source).to_string();
+            for (rule, matched) in &mut rules {
+                if let Some(other) = rule.apply(&name) {
+                    name = other;
+                    *matched += 1;
+                }
             }
+            renamed.insert(source.as_str(), name);
         }
-        name
+        Naming {
+            prefix,
+            rules,
+            layout: match exact {
+                true => None,
+                false => layout(&renamed, targets),
+            },
+            renamed,
+        }
     }
 
     /// The name that a source would have in the model.
     pub(super) fn target(&self, source: &str) -> String {
-        let mut name = source
-            .strip_prefix(self.prefix)
-            .unwrap_or(source)
-            .to_string();
-        for (rule, _) in &self.rules {
-            name = rule.apply(&name).unwrap_or(name);
-        }
-        let Some((theirs, ours)) = self.layout else {
-            return name;
-        };
-        match name.strip_prefix(theirs) {
-            Some(rest) => format!("{ours}{rest}"),
-            None => name,
-        }
+        let name = self.renamed.get(source).map_or(source, String::as_str);
+        let other = self.layout.and_then(|(theirs, ours)| {
+            let rest = name.strip_prefix(theirs)?;
+            Some(format!("{ours}{rest}"))
+        });
+        other.unwrap_or_else(|| name.to_string())
     }
 
     /// Rules that matched no name.
@@ -127,12 +115,14 @@ fn wrapper_prefix<'b>(
 }
 
 fn layout(
-    names: &BTreeSet<String>,
+    renamed: &BTreeMap<&str, String>,
     targets: &BTreeMap<&str, &[usize]>,
 ) -> Option<(&'static str, &'static str)> {
     let any_target = |prefix: &str| targets.keys().any(|name| name.starts_with(prefix));
     LAYOUTS.into_iter().find(|(theirs, ours)| {
-        any_target(ours) && !any_target(theirs) && names.iter().any(|name| name.starts_with(theirs))
+        any_target(ours)
+            && !any_target(theirs)
+            && renamed.values().any(|name| name.starts_with(theirs))
     })
 }
 

@@ -1,12 +1,12 @@
 //! What a plan says.
 
 use super::*;
-use crate::exec::plan;
 use crate::exec::record::PlannedStatus::{self, Cached, MayRun, Run};
+use crate::exec::survey;
 
 fn planned(lab: &Lab, nodes: &[Node], options: &RunOptions) -> Vec<(PlannedStatus, Vec<String>)> {
-    let plan = plan("test", nodes, options, &lab.store).unwrap();
-    let stages = plan.stages.into_iter();
+    let surveyed = survey(nodes, options, &lab.store).unwrap();
+    let stages = surveyed.into_iter().map(|stage| stage.planned);
     stages.map(|stage| (stage.status, stage.reasons)).collect()
 }
 

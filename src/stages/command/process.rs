@@ -59,21 +59,17 @@ impl Failure {
             several => format!(" (attempt {several} of {several})"),
         };
         let hint = match self {
-            Failure::Exit(127) => Some("127 says that a command was not found"),
+            Failure::Exit(127) => "127 says that a command was not found",
             Failure::Signal(libc::SIGKILL) => {
-                Some("the kernel kills programs that need more memory than there is")
+                "the kernel kills programs that need more memory than there is"
             }
-            Failure::Timeout(_) => Some("raise `timeout_seconds` if it needs longer"),
-            _ => Some(
+            Failure::Timeout(_) => "raise `timeout_seconds` if it needs longer",
+            _ => {
                 "it runs in an empty folder with an environment of its own: \
-                 declare what it reads under `inputs`, `env` and `pass_env`",
-            ),
+                 declare what it reads under `inputs`, `env` and `pass_env`"
+            }
         };
-        let error = Error::stage(format!("`{program}` {self}{times}{}", log.tail()));
-        match hint {
-            Some(hint) => error.with_hint(hint),
-            None => error,
-        }
+        Error::stage(format!("`{program}` {self}{times}{}", log.tail())).with_hint(hint)
     }
 }
 

@@ -22,53 +22,34 @@ pub(super) struct State {
 impl Pretraining<'_> {
     /// Where to begin: where an earlier attempt stood, if it left what can be read.
     pub(super) fn begin(&self, initial: HostParameters, train: &[usize]) -> Result<State, Error> {
-        let fresh = self.start(initial)?;
-        let found = match self.resume.read() {
-            Ok(None) => return Ok(fresh),
-            Ok(Some(snapshot)) => self.restore(&fresh, snapshot)?,
-            Err(error) => {
-                self.watch
-                    .note(&format!("warning: begins again, for {error}"));
-                return Ok(fresh);
+        let why = match self.resume.read() {
+            Ok(None) => return self.start(initial),
+            Ok(Some(snapshot)) if snapshot.fits(&initial) => {
+                let steps = train.len().div_ceil(self.settings.batch_size);
+                self.watch.note(&format!(
+                    "goes on in epoch {}, after {} of {steps} steps",
+                    snapshot.position.epoch, snapshot.position.batches
+                ));
+                return self.restore(snapshot);
             }
+            Ok(Some(_)) => "what was left is of another model".to_string(),
+            Err(error) => error.to_string(),
         };
-        let Some(state) = found else {
-            self.watch
-                .note("warning: begins again, for what was left is of another model");
-            return Ok(fresh);
-        };
-        let steps = train.len().div_ceil(self.settings.batch_size);
-        self.watch.note(&format!(
-            "goes on in epoch {}, after {} of {steps} steps",
-            state.position.epoch, state.position.batches
-        ));
-        Ok(state)
+        self.watch
+            .note(&format!("warning: begins again, for {why}"));
+        self.start(initial)
     }
 
-    fn restore(&self, fresh: &State, snapshot: Snapshot) -> Result<Option<State>, Error> {
-        let shapes_fit = fresh.variables.len() == snapshot.parameters.len()
-            && fresh.variables.iter().all(|(name, variable)| {
-                let found = snapshot.parameters.get(name);
-                found.is_some_and(|found| found.shape == variable.dims())
-            });
-        if !shapes_fit {
-            return Ok(None);
-        }
-        let state = self.start(snapshot.parameters)?;
-        let optimizer = AdamWState::restored(
-            &self.settings.optimizer,
-            &state.variables,
-            snapshot.optimizer_step,
-            &snapshot.first_moments,
-            &snapshot.second_moments,
-        );
-        Ok(optimizer.map(|optimizer| State {
-            optimizer,
+    fn restore(&self, snapshot: Snapshot) -> Result<State, Error> {
+        let moments = [snapshot.first_moments, snapshot.second_moments];
+        let step = snapshot.position.step;
+        Ok(State {
+            variables: self.variables(&snapshot.parameters)?,
+            optimizer: AdamWState::restored(&self.settings.optimizer, step, moments),
             position: snapshot.position,
             history: snapshot.history,
             best: snapshot.best,
-            ..state
-        }))
+        })
     }
 
     /// Leaves what to go on from. That it cannot be written is no reason to stop training.
@@ -77,7 +58,6 @@ impl Pretraining<'_> {
             let [first_moments, second_moments] = state.optimizer.moments();
             self.resume.write(&Snapshot {
                 position: state.position,
-                optimizer_step: state.optimizer.steps(),
                 parameters,
                 first_moments,
                 second_moments,
@@ -92,14 +72,10 @@ impl Pretraining<'_> {
     }
 
     fn start(&self, initial: HostParameters) -> Result<State, Error> {
-        let variables = to_device(&initial, self.device)?
-            .into_iter()
-            .map(|(name, tensor)| Ok((name, Var::from_tensor(&tensor)?)))
-            .collect::<Result<Variables, Error>>()?;
-        let optimizer = AdamWState::new(&self.settings.optimizer, &variables);
+        let variables = self.variables(&initial)?;
         Ok(State {
+            optimizer: AdamWState::new(&self.settings.optimizer, &variables),
             variables,
-            optimizer,
             position: Position {
                 epoch: 1,
                 ..Position::default()
@@ -107,5 +83,12 @@ impl Pretraining<'_> {
             history: History::default(),
             best: None,
         })
+    }
+
+    fn variables(&self, parameters: &HostParameters) -> Result<Variables, Error> {
+        let tensors = to_device(parameters, self.device)?.into_iter();
+        tensors
+            .map(|(name, tensor)| Ok((name, Var::from_tensor(&tensor)?)))
+            .collect()
     }
 }
