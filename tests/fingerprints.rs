@@ -27,7 +27,7 @@ const KEYS: [(&str, &str); 7] = [
     ),
     (
         "weights",
-        "d595242d58a8dbb71344dc97d0a135e7f42a7b63cd7f22667f977f1058908198",
+        "42b0c3c0fb5d59c2f73969b8a663a3d99fbbae389b94a86045b73c97f89e638c",
     ),
     (
         "frozen",
