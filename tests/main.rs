@@ -22,6 +22,7 @@ mod main_job;
 mod manual;
 mod many_recipe;
 mod many_stages;
+mod objectives;
 mod outputs;
 mod physionet2012;
 mod physionet_layout;

@@ -38,6 +38,11 @@ pub struct ModelConfig {
     pub transformer_layers: usize,
     /// How a value enters its event's vector.
     pub value_encoding: ValueEncoding,
+    /// What the decoder grows the events of a set from.
+    pub decoder_queries: DecoderQueries,
+    /// Whether the transformer's input is normalised (LayerNorm without weights) before positions and times are added.
+    /// Without it, as in the reference, latents that the KL keeps small drown beside them.
+    pub latent_norm: bool,
     /// The classifier on the backbone; no part of a pretrain stage's fingerprint.
     pub classifier: ClassifierConfig,
 }
@@ -56,6 +61,8 @@ impl Default for ModelConfig {
             transformer_heads: 8,
             transformer_layers: 4,
             value_encoding: ValueEncoding::Scale,
+            decoder_queries: DecoderQueries::Noise,
+            latent_norm: false,
             classifier: ClassifierConfig::default(),
         }
     }
@@ -77,6 +84,16 @@ pub enum ValueEncoding {
     Scale,
     /// `embed.0(unit · value)` plus a learned linear map of `unit`: a value of 0 keeps its variable.
     Affine,
+}
+
+/// What the decoder grows the events of a set from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DecoderQueries {
+    /// Random seeds, as the reference: which variables a set has must be decoded, too.
+    Noise,
+    /// A learned linear map of each event's variable: its value has to be decoded.
+    Variables,
 }
 
 /// The classifier on the backbone.

@@ -6,6 +6,7 @@ pub mod config;
 pub mod decoder;
 pub mod layers;
 pub mod noise;
+pub mod objective;
 pub mod ops;
 pub mod parameter;
 pub mod reference_layout;

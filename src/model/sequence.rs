@@ -20,6 +20,7 @@ pub struct SequencePart {
     post_norm: LayerNorm,
     ones: Tensor,
     zeros: Tensor,
+    latent_norm: bool,
     dropout: f64,
 }
 
@@ -49,6 +50,7 @@ impl SequencePart {
             post_norm: LayerNorm::new(&source.part("post_transformer_norm"), width, POST_NORM_EPS)?,
             ones: Tensor::ones(width, DType::F32, &device)?,
             zeros: Tensor::zeros(width, DType::F32, &device)?,
+            latent_norm: config.latent_norm,
             dropout,
         })
     }
@@ -57,8 +59,12 @@ impl SequencePart {
     pub fn forward(&self, z: &Tensor, batch: &Batch, noise: &Noise) -> Result<SequenceOutput> {
         let positions = position_encoding(batch, z.dim(1)?, z.device())?;
         let times = self.time_embedding.index_select(&batch.time_buckets, 0)?;
-        let sum = ((z + positions)? + times)?;
-        let input = ops::layer_norm(&sum, &self.ones, &self.zeros, LayerNorm::EPS)?;
+        let normalised = |x: &Tensor| ops::layer_norm(x, &self.ones, &self.zeros, LayerNorm::EPS);
+        let sum = match self.latent_norm {
+            true => (normalised(z)? + positions)?,
+            false => (z + positions)?,
+        };
+        let input = normalised(&(sum + times)?)?;
         let mut hidden = input.clone();
         for layer in &self.layers {
             hidden = layer.forward(&hidden, &batch.stay_starts, noise, self.dropout)?;

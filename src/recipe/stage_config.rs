@@ -12,6 +12,7 @@ use crate::data::config::DataConfig;
 use crate::data::dataset::Split;
 use crate::data::input_path::InputPath;
 use crate::model::config::ModelMode;
+use crate::model::objective::Objective;
 use crate::train::config::{AdamW, EarlyStopping, Loss, SelectionMetric};
 
 /// One stage of a recipe.
@@ -72,6 +73,9 @@ pub struct PretrainStage {
     /// An import stage (`into = "pretrain"`) to start from; left out: a fresh initialisation.
     #[serde(default)]
     pub init: Option<String>,
+    /// What is asked of the model.
+    #[serde(default)]
+    pub objective: Objective,
     /// Passes over the training split.
     #[schemars(range(min = 1))]
     pub epochs: usize,

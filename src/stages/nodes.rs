@@ -70,6 +70,7 @@ fn pretrain(recipe: &Recipe, stage: &config::PretrainStage) -> PretrainStage {
     PretrainStage {
         model: recipe.model.clone(),
         settings: PretrainSettings {
+            objective: stage.objective,
             epochs: stage.epochs,
             batch_size: stage.batch_size,
             optimizer: stage.optimizer.clone(),
