@@ -23,6 +23,7 @@ mod manual;
 mod many_recipe;
 mod many_stages;
 mod outputs;
+mod partial_freeze;
 mod physionet2012;
 mod physionet_layout;
 mod plan;
