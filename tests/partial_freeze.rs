@@ -123,7 +123,8 @@ fn the_whole_encoder_can_be_opened() {
         "stages.frozen.max_trainable_fraction=1.0",
         "stages.classifier.epochs=1",
     ];
-    let outcome = run(&mut Test::new(), &changes, &JSON).success();
+    let mut test = Test::new();
+    let outcome = run(&mut test, &changes, &JSON).success();
     let outcome = outcome.stderr_has("the whole backbone runs in every step");
     assert_trained(&outcome.json(), |_| true);
 }
@@ -140,7 +141,8 @@ fn a_gated_fusion_and_a_multiscale_pooling_are_new_and_trained() {
     let new = format!("stages.weights.new={NEW}");
     let trainable = format!("stages.frozen.trainable={NEW}");
     let changes = [LEARNED[0], LEARNED[1], &new, &trainable];
-    let outcome = run(&mut Test::new(), &changes, &JSON).success();
+    let mut test = Test::new();
+    let outcome = run(&mut test, &changes, &JSON).success();
     let document = outcome
         .stderr_has("all from the fusion on runs in every step")
         .json();

@@ -110,12 +110,9 @@ pub enum Fusion {
     None,
     /// The mean, weighted by the posterior's uncertainty; no parameters.
     Uncertainty,
-    /// A learned gate between projections of mean and standard deviation: the parameters
-    /// `vae_feature_fusion.*`, which an import declares `new` and a freeze leaves trainable.
+    /// A learned gate between projections of mean and standard deviation: the parameters `vae_feature_fusion.*`, which an import declares `new` and a freeze leaves trainable.
     Gated,
-    /// The mean alone goes to the transformer, as in pretraining; the head sees the pooled mean and
-    /// standard deviation (over a stay's sets, and of its last set) beside the pooled output. No
-    /// parameters, but the head's first layer takes five times as many numbers.
+    /// The mean alone goes to the transformer, as in pretraining; the head sees mean and standard deviation, averaged over a stay's sets and of its last set, beside the pooled output. No parameters, but the head's first layer takes five times as many numbers.
     Concat,
 }
 
@@ -125,9 +122,7 @@ pub enum Fusion {
 pub enum Pooling {
     /// The last output and an attention over all outputs with the last as its query; no parameters.
     Recency,
-    /// A learned projection of mean, maximum and attention with the mean as its query: the parameters
-    /// `feature_fusion.*` and `feature_projection.*`, which an import declares `new` and a freeze
-    /// leaves trainable.
+    /// A learned projection of mean, maximum and attention with the mean as its query: the parameters `feature_fusion.*` and `feature_projection.*`, which an import declares `new` and a freeze leaves trainable.
     Multiscale,
 }
 

@@ -159,6 +159,7 @@ fn rows_of(table: &FeatureTable, split: Split) -> Result<LabelledFeatures, Error
     Ok(LabelledFeatures {
         features: Tensor::from_vec(values, shape, &Device::Cpu)?,
         labels,
+        shards: Vec::new(),
     })
 }
 

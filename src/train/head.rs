@@ -6,7 +6,7 @@ use super::adamw::AdamWState;
 use super::config::{HeadSettings, SelectionMetric};
 use super::early_stopping::Patience;
 use super::gradients::{Gradients, Variables, variables_to_host};
-use super::head_input::{HeadInput, backward_through};
+use super::head_input::HeadInput;
 use super::history::History;
 use super::loss::{classification_loss, log_softmax};
 use super::watch::Watch;
@@ -22,10 +22,12 @@ use crate::random::Stream;
 /// Features and labels of some stays, in one order.
 #[derive(Clone, Debug)]
 pub struct LabelledFeatures {
-    /// [stays, feature_dim].
+    /// [stays, feature_dim]. A variable, if they depend on parameters in training.
     pub features: Tensor,
     /// Class of every stay.
     pub labels: Vec<u32>,
+    /// The graphs that such features come from: the same rows again, shard after shard.
+    pub shards: Vec<Tensor>,
 }
 
 /// The outcome of training a head.
@@ -107,20 +109,11 @@ impl<'a> HeadTrainer<'a> {
 
     /// One optimizer step on `batch`; returns the loss before it.
     pub fn step(&mut self, batch: &LabelledFeatures) -> Result<f64, Error> {
-        self.step_through(batch, &[])
-    }
-
-    /// As [`HeadTrainer::step`], where the features come from the graphs of `shards`.
-    fn step_through(&mut self, batch: &LabelledFeatures, shards: &[Tensor]) -> Result<f64, Error> {
-        let gradients = self.gradients(batch, shards)?;
+        let gradients = self.gradients(batch)?;
         self.apply(gradients)
     }
 
-    fn gradients(
-        &self,
-        batch: &LabelledFeatures,
-        shards: &[Tensor],
-    ) -> Result<(f64, Gradients), Error> {
+    fn gradients(&self, batch: &LabelledFeatures) -> Result<(f64, Gradients), Error> {
         let noise = Noise::training(&self.dropout, &self.dropout, self.step, 0);
         let logits = self
             .head
@@ -134,9 +127,7 @@ impl<'a> HeadTrainer<'a> {
                 ),
             );
         }
-        let mut graphs = vec![loss.backward()?];
-        graphs.extend(backward_through(shards, &batch.features, &graphs[0])?);
-        let mut gradients = Gradients::sum(&self.variables, &graphs)?;
+        let mut gradients = Gradients::sum(&self.variables, &batch.backward(&loss)?)?;
         gradients.audit(&self.variables, &[])?;
         Ok((value, gradients))
     }
@@ -290,7 +281,7 @@ fn train_epoch(
     let mut total = 0.0;
     for rows in stays.chunks(trainer.settings.batch_size) {
         let batch = train.batch(rows, trainer.step)?;
-        total += trainer.step_through(&batch.rows, &batch.shards)? * rows.len() as f64;
+        total += trainer.step(&batch)? * rows.len() as f64;
     }
     Ok(total / stays.len() as f64)
 }

@@ -11,19 +11,11 @@ use crate::error::Error;
 pub trait HeadInput {
     /// Class of every stay.
     fn labels(&self) -> &[u32];
-    /// The stays `rows` (indices into the labels), for optimizer step `step`, counted from 0.
-    fn batch(&self, rows: &[u32], step: u64) -> Result<HeadBatch, Error>;
+    /// The stays `rows` (indices into the labels), in training; `draw` addresses what is random in it
+    /// and is another number for every batch.
+    fn batch(&self, rows: &[u32], draw: u64) -> Result<LabelledFeatures, Error>;
     /// All stays, in evaluation mode.
     fn evaluated(&self) -> Result<LabelledFeatures, Error>;
-}
-
-/// The stays of one optimizer step.
-pub struct HeadBatch {
-    /// The head's input. Features that depend on parameters in training are a variable.
-    pub rows: LabelledFeatures,
-    /// Those features again, shard after shard, with the graphs that they come from; empty for
-    /// features that depend on nothing.
-    pub shards: Vec<Tensor>,
 }
 
 impl HeadInput for LabelledFeatures {
@@ -31,13 +23,11 @@ impl HeadInput for LabelledFeatures {
         &self.labels
     }
 
-    fn batch(&self, rows: &[u32], _step: u64) -> Result<HeadBatch, Error> {
+    fn batch(&self, rows: &[u32], _draw: u64) -> Result<LabelledFeatures, Error> {
         let index = Tensor::new(rows, self.features.device())?;
-        Ok(HeadBatch {
-            rows: LabelledFeatures {
-                features: self.features.index_select(&index, 0)?,
-                labels: labels_of(&self.labels, rows),
-            },
+        Ok(LabelledFeatures {
+            features: self.features.index_select(&index, 0)?,
+            labels: rows.iter().map(|row| self.labels[*row as usize]).collect(),
             shards: Vec::new(),
         })
     }
@@ -47,36 +37,27 @@ impl HeadInput for LabelledFeatures {
     }
 }
 
-/// The labels of `rows`.
-pub fn labels_of(labels: &[u32], rows: &[u32]) -> Vec<u32> {
-    rows.iter().map(|row| labels[*row as usize]).collect()
-}
-
-/// Carries the gradient of `features`, the rows of all `shards`, on through the shards' own graphs:
-/// one store a shard, in their order.
-pub fn backward_through(
-    shards: &[Tensor],
-    features: &Tensor,
-    head: &GradStore,
-) -> Result<Vec<GradStore>, Error> {
-    if shards.is_empty() {
-        return Ok(Vec::new());
-    }
-    let mut starts = Vec::with_capacity(shards.len());
-    let mut rows = 0;
-    for shard in shards {
-        starts.push(rows);
-        rows += shard.dim(0)?;
-    }
-    let backward = |(shard, start): (&Tensor, &usize)| -> candle_core::Result<GradStore> {
-        let Some(gradient) = head.get(features) else {
-            bail!("the loss does not depend on the features");
+impl LabelledFeatures {
+    /// Gradients of a `loss` of these features: the head's, then those of every shard's own graph.
+    pub fn backward(&self, loss: &Tensor) -> Result<Vec<GradStore>, Error> {
+        let head = loss.backward()?;
+        let mut starts = Vec::with_capacity(self.shards.len());
+        let mut rows = 0;
+        for shard in &self.shards {
+            starts.push(rows);
+            rows += shard.dim(0)?;
+        }
+        let backward = |(shard, start): (&Tensor, &usize)| -> candle_core::Result<GradStore> {
+            let Some(gradient) = head.get(&self.features) else {
+                bail!("the loss does not depend on the features");
+            };
+            let gradient = gradient.narrow(0, *start, shard.dim(0)?)?;
+            (shard * gradient)?.sum_all()?.backward()
         };
-        let gradient = gradient.narrow(0, *start, shard.dim(0)?)?;
-        (shard * gradient)?.sum_all()?.backward()
-    };
-    let stores = shards.par_iter().zip(&starts).map(backward);
-    Ok(stores.collect::<candle_core::Result<_>>()?)
+        let shards = self.shards.par_iter().zip(&starts).map(backward);
+        let shards: Vec<GradStore> = shards.collect::<candle_core::Result<_>>()?;
+        Ok([head].into_iter().chain(shards).collect())
+    }
 }
 
 #[cfg(test)]
@@ -99,10 +80,15 @@ mod tests {
             features(&inputs.narrow(0, 2, 1)?)?,
         ];
         let joined = Var::from_tensor(&Tensor::cat(&shards, 0)?.detach())?;
-        let head = loss(joined.as_tensor())?.backward()?;
-        let stores = backward_through(&shards, joined.as_tensor(), &head)?;
+        let batch = LabelledFeatures {
+            features: joined.into_inner(),
+            labels: vec![0; 3],
+            shards: shards.to_vec(),
+        };
+        let stores = batch.backward(&loss(&batch.features)?)?;
+        assert!(stores[0].get(&weight).is_none());
         let mut sum = weight.zeros_like()?;
-        for store in &stores {
+        for store in &stores[1..] {
             sum = (sum + store.get(&weight).expect("a gradient of the weight"))?;
         }
         let wanted = whole.get(&weight).expect("a gradient of the weight");
