@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use candle_core::{Device, Tensor, Var};
 use pipeline::data::dataset::{Dataset, Split, Stay};
 use pipeline::model::batch::Batch;
-use pipeline::model::config::{ClassifierConfig, ModelConfig, ModelMode, ValueEncoding};
+use pipeline::model::config::{
+    ClassifierConfig, Fusion, ModelConfig, ModelMode, Pooling, ValueEncoding,
+};
 use pipeline::model::noise::Noise;
 use pipeline::model::parameter::{ParameterSource, Parameters};
 use pipeline::model::seqsetvae::{
@@ -346,5 +348,44 @@ fn the_affine_encoding_keeps_a_variable_of_value_zero() -> TestResult {
         features(ValueEncoding::Affine, 0)?,
         features(ValueEncoding::Affine, 5)?
     );
+    Ok(())
+}
+
+/// The reference's full mode: gated fusion and multi-scale pooling.
+#[test]
+fn gated_fusion_and_multiscale_pooling_give_the_references_numbers() -> TestResult {
+    let golden = tensors("finetune.golden.safetensors");
+    let weights = tensors("finetune.weights.safetensors");
+    let dataset = dataset(&tensors("pretrain.golden.safetensors"));
+    let config = ModelConfig {
+        classifier: ClassifierConfig {
+            fusion: Fusion::Gated,
+            pooling: Pooling::Multiscale,
+            ..ClassifierConfig::default()
+        },
+        ..config()
+    };
+    let specs = parameter_specs(&config, ModelMode::Classifier)?.into_iter();
+    let parameters: Parameters = specs
+        .map(|spec| (spec.name.clone(), weights[&spec.name].clone()))
+        .collect();
+    let model = ClassifierModel::new(&ParameterSource::given(&parameters), &config)?;
+    let stays: Vec<usize> = (0..STAYS).collect();
+    let batch = Batch::new(&dataset, &stays, &Device::Cpu)?;
+    let output = model.backbone.forward(&batch, &embeddings(&dataset)?)?;
+    let logits = model
+        .head
+        .forward(&output.features, [0.2, 0.2, 0.1], &Noise::Off)?;
+    for stay in 0..STAYS {
+        let (first, end) = (batch.stay_starts[stay], batch.stay_starts[stay + 1]);
+        let check = |name: &str, ours: &Tensor| {
+            let name = format!("full.{stay}.{name}");
+            assert_within(&name, ours, &golden[&name], 1e-5);
+        };
+        check("fused", &output.fused.narrow(0, first, end - first)?);
+        check("h_seq", &output.hidden.narrow(0, first, end - first)?);
+        check("features", &output.features.narrow(0, stay, 1)?);
+        check("logits", &logits.narrow(0, stay, 1)?);
+    }
     Ok(())
 }

@@ -24,6 +24,7 @@ mod many_recipe;
 mod many_stages;
 mod objectives;
 mod outputs;
+mod partial_freeze;
 mod physionet2012;
 mod physionet_layout;
 mod plan;

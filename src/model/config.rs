@@ -127,6 +127,10 @@ pub enum Fusion {
     None,
     /// The mean, weighted by the posterior's uncertainty; no parameters.
     Uncertainty,
+    /// A learned gate between projections of mean and standard deviation: the parameters `vae_feature_fusion.*`, which an import declares `new` and a freeze leaves trainable.
+    Gated,
+    /// The mean alone goes to the transformer, as in pretraining; the head sees mean and standard deviation, averaged over a stay's sets and of its last set, beside the pooled output. No parameters, but the head's first layer takes five times as many numbers.
+    Concat,
 }
 
 /// How the transformer's outputs become one vector.
@@ -135,6 +139,8 @@ pub enum Fusion {
 pub enum Pooling {
     /// The last output and an attention over all outputs with the last as its query; no parameters.
     Recency,
+    /// A learned projection of mean, maximum and attention with the mean as its query: the parameters `feature_fusion.*` and `feature_projection.*`, which an import declares `new` and a freeze leaves trainable.
+    Multiscale,
 }
 
 /// What a set of weights is for. Stored with every model artifact.
@@ -154,6 +160,15 @@ impl ModelConfig {
         Self {
             classifier: ClassifierConfig::default(),
             ..self.clone()
+        }
+    }
+
+    /// Numbers in a stay's features, the head's input: the pooled output, and beside it with fusion
+    /// `concat` the mean over sets and the last of μ and of σ.
+    pub fn feature_dim(&self) -> usize {
+        match self.classifier.fusion {
+            Fusion::None | Fusion::Uncertainty | Fusion::Gated => self.latent_dim,
+            Fusion::Concat => 5 * self.latent_dim,
         }
     }
 

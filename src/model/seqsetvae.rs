@@ -2,8 +2,9 @@
 
 use candle_core::{Result, Tensor};
 
+use super::backbone::Backbone;
 use super::batch::{Batch, DecodedSets};
-use super::classifier::{Head, fuse, pool};
+use super::classifier::Head;
 use super::config::{ModelConfig, ModelMode};
 use super::decoder::Decoder;
 use super::noise::Noise;
@@ -203,52 +204,6 @@ impl Posterior {
         // A mask passes the whole gradient at the floor itself, as torch's clamp does.
         let above = kl.ge(floor)?.to_dtype(kl.dtype())?;
         (&kl * &above)? + ((1.0 - above)? * floor)?
-    }
-}
-
-/// The classifier without its head: what makes the feature vector of a stay.
-///
-/// It runs in evaluation mode: it has no dropout.
-#[derive(Clone, Debug)]
-pub struct Backbone {
-    encoder: SetEncoder,
-    sequence: SequencePart,
-    config: ModelConfig,
-}
-
-/// What one pass of the backbone gives.
-pub struct BackboneOutput {
-    /// Input of the sequence part before positions, [sets, latent_dim].
-    pub fused: Tensor,
-    /// Output of the transformer, [sets, latent_dim].
-    pub hidden: Tensor,
-    /// The pooled vector of every stay, [stays, latent_dim].
-    pub features: Tensor,
-}
-
-impl Backbone {
-    /// The backbone from its parameters.
-    pub fn new(source: &ParameterSource, config: &ModelConfig) -> Result<Self> {
-        Ok(Self {
-            encoder: SetEncoder::new(&source.part("setvae.setvae"), config)?,
-            sequence: SequencePart::new(source, config, 0.0)?,
-            config: config.clone(),
-        })
-    }
-
-    /// One pass; `embeddings` [variables, input_dim].
-    pub fn forward(&self, batch: &Batch, embeddings: &Tensor) -> Result<BackboneOutput> {
-        let noise = Noise::Off;
-        let encoding = self.encoder.forward(batch, embeddings, &noise)?;
-        let posterior = self.encoder.last_posterior(&encoding, &noise)?;
-        let fused = fuse(&posterior, &self.config.classifier)?;
-        let hidden = self.sequence.forward(&fused, batch, &noise)?.hidden;
-        let features = pool(&hidden, batch, &self.config.classifier)?;
-        Ok(BackboneOutput {
-            fused,
-            hidden,
-            features,
-        })
     }
 }
 

@@ -57,6 +57,19 @@ impl SequencePart {
 
     /// `z` [sets, latent_dim].
     pub fn forward(&self, z: &Tensor, batch: &Batch, noise: &Noise) -> Result<SequenceOutput> {
+        let input = self.input(z, batch)?;
+        let mut hidden = input.clone();
+        for layer in 0..self.layers.len() {
+            hidden = self.layer(layer, &hidden, batch, noise)?;
+        }
+        Ok(SequenceOutput {
+            input,
+            hidden: self.norm(&hidden)?,
+        })
+    }
+
+    /// The first layer's input, [sets, latent_dim], from `z` [sets, latent_dim].
+    pub fn input(&self, z: &Tensor, batch: &Batch) -> Result<Tensor> {
         let positions = position_encoding(batch, z.dim(1)?, z.device())?;
         let times = self.time_embedding.index_select(&batch.time_buckets, 0)?;
         let normalised = |x: &Tensor| ops::layer_norm(x, &self.ones, &self.zeros, LayerNorm::EPS);
@@ -64,15 +77,23 @@ impl SequencePart {
             true => (normalised(z)? + positions)?,
             false => (z + positions)?,
         };
-        let input = normalised(&(sum + times)?)?;
-        let mut hidden = input.clone();
-        for layer in &self.layers {
-            hidden = layer.forward(&hidden, &batch.stay_starts, noise, self.dropout)?;
-        }
-        Ok(SequenceOutput {
-            input,
-            hidden: self.post_norm.forward(&hidden)?,
-        })
+        normalised(&(sum + times)?)
+    }
+
+    /// The output of layer `index` for its input, both [sets, latent_dim].
+    pub fn layer(
+        &self,
+        index: usize,
+        hidden: &Tensor,
+        batch: &Batch,
+        noise: &Noise,
+    ) -> Result<Tensor> {
+        self.layers[index].forward(hidden, &batch.stay_starts, noise, self.dropout)
+    }
+
+    /// The norm after the last layer, [sets, latent_dim].
+    pub fn norm(&self, hidden: &Tensor) -> Result<Tensor> {
+        self.post_norm.forward(hidden)
     }
 }
 

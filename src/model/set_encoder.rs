@@ -49,6 +49,13 @@ pub struct Posterior {
     pub logvar: Tensor,
 }
 
+impl Posterior {
+    /// Standard deviations e^(logvar/2), [sets, latent_dim].
+    pub fn std(&self) -> Result<Tensor> {
+        (&self.logvar * 0.5)?.exp()
+    }
+}
+
 impl SetEncoder {
     /// The encoder's layers from their parameters.
     pub fn new(source: &ParameterSource, config: &ModelConfig) -> Result<Self> {

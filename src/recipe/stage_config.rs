@@ -256,7 +256,7 @@ impl JsonSchema for ImportFrom {
 pub struct FreezeStage {
     /// The import stage whose weights are frozen.
     pub model: String,
-    /// Patterns of the parameters that stay trainable; everything else is frozen.
+    /// Patterns of the parameters that stay trainable; everything else is frozen. While they name the head alone (`cls_head.*`), the features of every stay are computed once and stored; where they open parts of the backbone (`transformer.layers.3.*`, `vae_feature_fusion.*`), what lies below the first of these is computed once, and the rest in every step of the optimizer.
     #[serde(default = "FreezeStage::default_trainable")]
     pub trainable: Vec<String>,
     /// A larger trainable share of all numbers is an error.
@@ -310,6 +310,10 @@ pub struct FinetuneStage {
     /// Dropout after each of the head's three hidden layers.
     #[serde(default = "FinetuneStage::default_dropout")]
     pub dropout: [f64; 3],
+    /// Dropout in those layers of the transformer that the freeze stage left trainable. Frozen layers have none; where all are frozen, to state a rate is a mistake.
+    #[serde(default)]
+    #[schemars(range(min = 0.0, max = 0.9))]
+    pub transformer_dropout: f64,
     /// The validation metric by which the best epoch is chosen.
     #[serde(default)]
     pub select: SelectionMetric,

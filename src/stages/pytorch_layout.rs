@@ -7,7 +7,7 @@ use super::json::as_json;
 use super::model_artifact::ModelArtifact;
 use crate::checkpoint::{FloatTensor, safetensors_bytes};
 use crate::error::Error;
-use crate::model::config::{DecoderQueries, ModelMode, ValueEncoding};
+use crate::model::config::{DecoderQueries, Fusion, ModelMode, ValueEncoding};
 use crate::model::reference_layout::{Placeholder, placeholders};
 
 /// The artifacts that are weights: (kind of the stage, artifact).
@@ -90,6 +90,16 @@ fn refuse_unfit(artifact: &ModelArtifact) -> Result<(), Error> {
              its layout cannot hold these weights"
                 .into(),
             "export the weights of an import stage with into = \"classifier\": they have no decoder",
+        );
+    }
+    if artifact.mode == ModelMode::Classifier && artifact.config.classifier.fusion == Fusion::Concat
+    {
+        return refused(
+            "the reference's head takes the pooled output alone, and with \
+             model.classifier.fusion = \"concat\" it takes the posterior beside it: \
+             its layout cannot hold these weights"
+                .into(),
+            "train with another fusion what the reference is to load",
         );
     }
     if !artifact.new.is_empty() {
