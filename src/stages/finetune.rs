@@ -6,7 +6,7 @@ use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
 
 use super::freeze::FreezeAudit;
-use super::json::{as_json, read_json};
+use super::json::{read_json, training_fields};
 use super::model_artifact::ModelArtifact;
 use super::stage::{Stage, StageContext, StageInput, StageOutput};
 use crate::data::dataset::Split;
@@ -49,10 +49,10 @@ impl FinetuneStage {
 fn rows_of(table: &FeatureTable, split: Split, classes: usize) -> Result<LabelledFeatures, Error> {
     let (labels, values) = table.of_split(split);
     if labels.is_empty() {
-        return Err(Error::stage(format!(
-            "the split {} has no stays",
-            split.name()
-        )));
+        return Err(
+            Error::stage(format!("the split {} has no stays", split.name()))
+                .with_hint("look at `split` in the data stage, and at the stays it dropped"),
+        );
     }
     let outside = (0..table.ids.len()).find(|&row| table.labels[row] as usize >= classes);
     if let Some(row) = outside {
@@ -66,6 +66,7 @@ fn rows_of(table: &FeatureTable, split: Split, classes: usize) -> Result<Labelle
     }
     let shape = (labels.len(), table.width);
     Ok(LabelledFeatures {
+        ids: table.ids_of(split),
         features: Tensor::from_vec(values, shape, &Device::Cpu)?,
         labels,
     })
@@ -121,7 +122,7 @@ impl Stage for FinetuneStage {
     }
 
     fn fields(&self) -> Value {
-        as_json(&self.settings)
+        training_fields(&self.settings)
     }
 
     fn seed(&self) -> Option<u64> {
@@ -146,12 +147,14 @@ impl Stage for FinetuneStage {
 
         let mut head = self.initial_head(&artifact)?;
         let trainable: Vec<String> = artifact.trainable.iter().flatten().cloned().collect();
+        let replay = context.replay_folder();
         let trainer = HeadTrainer::new(
             &artifact.config,
             &head,
             &trainable,
             &self.settings,
             self.seed,
+            &replay,
         )?;
         let trained = train_head(trainer, &train, &validation, self.seed, context)?;
         trained
@@ -172,7 +175,10 @@ impl Stage for FinetuneStage {
                 ("history".into(), "history.parquet".into()),
             ]),
             metrics: BTreeMap::from([
-                ("best_epoch".into(), json!(trained.best_epoch)),
+                (
+                    self.settings.options.keep.metric().into(),
+                    json!(trained.best_epoch),
+                ),
                 ("validation_loss".into(), json!(trained.best.loss)),
                 ("validation_auroc".into(), json!(trained.best.auroc)),
                 (

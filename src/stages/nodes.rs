@@ -19,6 +19,7 @@ use crate::recipe::Recipe;
 use crate::recipe::command_config as commands;
 use crate::recipe::stage_config::{self as config, ImportFrom, Names, StageConfig};
 use crate::train::config::{HeadSettings, PretrainSettings};
+use crate::train::options::LoopOptions;
 
 /// The nodes of a recipe, in its order; a finetune stage is preceded by the node that computes its features.
 pub fn nodes_of(recipe: &Recipe) -> Vec<Node> {
@@ -78,6 +79,14 @@ fn pretrain(recipe: &Recipe, stage: &config::PretrainStage) -> PretrainStage {
             max_beta: stage.max_beta,
             beta_warmup_steps: stage.beta_warmup_steps,
             dropout: stage.dropout,
+            early_stopping: stage.early_stopping.clone(),
+            options: LoopOptions {
+                schedule: stage.schedule.clone(),
+                accumulate: stage.accumulate,
+                max_steps: stage.max_steps,
+                validate_every: stage.validate_every,
+                keep: stage.keep,
+            },
         },
         seed: stage.seed.unwrap_or(recipe.seed),
         data: stage.data.clone(),
@@ -125,6 +134,15 @@ fn finetune(recipe: &Recipe, stage: &config::FinetuneStage, features: String) ->
             dropout: stage.dropout,
             select: stage.select,
             early_stopping: stage.early_stopping.clone(),
+            class_weights: stage.class_weights.clone(),
+            sampling: stage.sampling,
+            options: LoopOptions {
+                schedule: stage.schedule.clone(),
+                accumulate: stage.accumulate,
+                max_steps: stage.max_steps,
+                validate_every: stage.validate_every,
+                keep: stage.keep,
+            },
         },
         seed: stage.seed.unwrap_or(recipe.seed),
         model: stage.model.clone(),
