@@ -88,8 +88,23 @@ impl JsonSchema for ClassWeights {
         json_schema!({
             "description": "What a stay's loss counts, by its class.",
             "anyOf": [
-                { "type": "string", "enum": [EQUAL, BALANCED] },
-                { "type": "array", "items": { "type": "number", "exclusiveMinimum": 0.0 }, "minItems": 2 }
+                {
+                    "type": "string",
+                    "oneOf": [
+                        { "description": "Every stay counts alike.", "type": "string", "const": EQUAL },
+                        {
+                            "description": "A class of c stays of n in training counts n / (classes · c): all classes count alike.",
+                            "type": "string",
+                            "const": BALANCED
+                        }
+                    ]
+                },
+                {
+                    "description": "A weight for every class, from class 0 on.",
+                    "type": "array",
+                    "items": { "type": "number", "exclusiveMinimum": 0.0 },
+                    "minItems": 2
+                }
             ]
         })
     }
