@@ -281,6 +281,9 @@ fn every_value_of_a_recipe_is_part_of_a_key() {
         if whole == "model.input_dim" {
             changes.push(format!("stages.events.embeddings.orthonormal={other}"));
         }
+        if let Some(stage) = whole.strip_suffix("schedule.warmup_steps") {
+            changes.push(format!("{stage}schedule.kind='constant'"));
+        }
         let changes: Vec<&str> = changes.iter().map(String::as_str).collect();
         let keys = keys_of(path, &changes);
         let changed = keys.iter().filter(|key| !pinned.contains(key)).count();

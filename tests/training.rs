@@ -45,7 +45,7 @@ fn a_run_with_every_option_is_reproduced_and_goes_on_when_it_is_killed() {
     let pretrained = &stage(&document, "pretrain")["metrics"];
     assert_eq!(pretrained["last_epoch"], 3);
     assert!(pretrained["best_epoch"].is_null());
-    // 112 stays to train on in steps of 64: twelve steps are six epochs.
+    // Less than 128 stays to train on in steps of 64: twelve steps are six epochs.
     assert_eq!(stage(&document, "classifier")["metrics"]["last_epoch"], 6);
 
     let often = "stages.pretrain.checkpoint_seconds=0";
@@ -113,8 +113,8 @@ fn a_warm_up_that_outlasts_training_fails_before_it() {
     let warmup = "stages.pretrain.schedule={ kind = 'cosine', warmup_steps = 1000 }";
     main_job(&mut Test::new(), &[warmup])
         .failure(3)
-        .stderr_has("schedule.warmup_steps is 1000, and training has 21 steps")
-        .stderr_has("an epoch has 7 optimizer steps");
+        .stderr_has("schedule.warmup_steps is 1000, and training has 24 steps")
+        .stderr_has("an epoch has 8 optimizer steps");
 }
 
 #[test]

@@ -88,13 +88,8 @@ pub struct HeadTrainer<'a> {
     step_of_epoch: u64,
 }
 
-/// What is not finite, in which of a step's rows and of which parameter, and what to do.
-struct NotFinite {
-    problem: String,
-    rows: Vec<usize>,
-    parameter: Option<String>,
-    hint: &'static str,
-}
+/// What to do about numbers that are not finite.
+const HINT: &str = "lower the learning rate, or look at the features for extreme values";
 
 impl<'a> HeadTrainer<'a> {
     /// `parameters` holds the whole head; only those that `trainable` names become variables. A
@@ -142,18 +137,9 @@ impl<'a> HeadTrainer<'a> {
         gradients.audit(&self.variables, &[])?;
         let norm = gradients.clip(self.settings.clip_norm);
         if !norm.is_finite() {
-            let parameter = gradients
-                .first_not_finite()
-                .unwrap_or("the head")
-                .to_string();
-            let stays: usize = batches.iter().map(|batch| batch.labels.len()).sum();
-            let broken = NotFinite {
-                problem: format!("the gradient of {parameter} is not finite"),
-                rows: (0..stays).collect(),
-                parameter: Some(parameter),
-                hint: "lower the learning rate, or look at the features for extreme values",
-            };
-            return Err(self.broken(batches, broken));
+            let parameter = gradients.first_not_finite().unwrap_or("the head");
+            let problem = format!("the gradient of {parameter} is not finite");
+            return Err(self.broken(batches, problem, Some(parameter)));
         }
         self.optimizer.step(&self.variables, &gradients, scale)?;
         self.step += 1;
@@ -164,7 +150,6 @@ impl<'a> HeadTrainer<'a> {
     fn gradients(&self, batches: &[LabelledFeatures]) -> Result<(f64, Gradients), Error> {
         let in_all: f64 = batches.iter().map(|batch| self.weight(batch)).sum();
         let (mut total, mut gradients) = (0.0, Gradients::default());
-        let mut rows_before = 0;
         for (index, batch) in batches.iter().enumerate() {
             let noise = Noise::training(&self.dropout, &self.dropout, self.step, index as u64);
             let dropout = self.settings.dropout;
@@ -177,18 +162,10 @@ impl<'a> HeadTrainer<'a> {
             }
             let value = f64::from(loss.to_scalar::<f32>()?);
             if !value.is_finite() {
-                let rows = self.rows_not_finite(&logits, &batch.labels)?;
-                let broken = NotFinite {
-                    problem: format!("the loss is {value}"),
-                    rows: rows.into_iter().map(|row| rows_before + row).collect(),
-                    parameter: None,
-                    hint: "lower the learning rate, or look at the features for extreme values",
-                };
-                return Err(self.broken(batches, broken));
+                return Err(self.broken(batches, format!("the loss is {value}"), None));
             }
             total += value;
             gradients.add(&self.variables, &[loss.backward()?])?;
-            rows_before += batch.labels.len();
         }
         Ok((total, gradients))
     }
@@ -210,41 +187,61 @@ impl<'a> HeadTrainer<'a> {
         }
     }
 
-    /// The rows whose own loss is not finite; all, if it is only their sum.
-    fn rows_not_finite(&self, logits: &Tensor, labels: &[u32]) -> Result<Vec<usize>, Error> {
-        let mut rows = Vec::new();
-        for (row, label) in labels.iter().enumerate() {
-            let loss = self.loss(&logits.narrow(0, row, 1)?, &[*label])?;
-            if !loss.to_scalar::<f32>()?.is_finite() {
-                rows.push(row);
+    /// Whether a stay by itself gives a loss and gradients that are finite, without dropout. A ReLU
+    /// makes 0 of NaN, so that the loss alone does not tell.
+    fn is_finite(&self, row: &LabelledFeatures) -> Result<bool, Error> {
+        let logits = self.head.forward(&row.features, [0.0; 3], &Noise::Off)?;
+        let loss = self.loss(&logits, &row.labels)?;
+        if !loss.to_scalar::<f32>()?.is_finite() {
+            return Ok(false);
+        }
+        let gradients = Gradients::sum(&self.variables, &[loss.backward()?])?;
+        Ok(gradients.first_not_finite().is_none())
+    }
+
+    /// The stays that are not finite by themselves; all, if it is only their sum.
+    fn suspects(&self, batches: &[LabelledFeatures]) -> Result<Vec<String>, Error> {
+        let mut suspects = Vec::new();
+        for batch in batches {
+            for row in 0..batch.labels.len() as u32 {
+                let row = batch.rows(&[row])?;
+                if !self.is_finite(&row)? {
+                    suspects.extend(row.ids);
+                }
             }
         }
-        match rows.is_empty() {
-            true => Ok((0..labels.len()).collect()),
-            false => Ok(rows),
+        if suspects.is_empty() {
+            suspects.extend(batches.iter().flat_map(|batch| batch.ids.clone()));
         }
+        Ok(suspects)
     }
 
     /// Saves the step that broke; returns the failure that says so.
-    fn broken(&self, batches: &[LabelledFeatures], broken: NotFinite) -> Error {
-        let ids: Vec<&String> = batches.iter().flat_map(|batch| &batch.ids).collect();
-        let suspects = broken.rows.iter().filter_map(|&row| ids.get(row));
+    fn broken(
+        &self,
+        batches: &[LabelledFeatures],
+        problem: String,
+        parameter: Option<&str>,
+    ) -> Error {
+        let found = self.suspects(batches);
+        let found = found.and_then(|suspects| Ok((suspects, self.parameters()?)));
+        let (suspects, parameters) = match found {
+            Ok(found) => found,
+            Err(error) => return error,
+        };
         let step = BrokenStep {
             format: BrokenStep::FORMAT,
             stage: "finetune",
-            problem: broken.problem,
-            parameter: broken.parameter,
+            problem,
+            parameter: parameter.map(str::to_string),
             seed: self.seed,
             epoch: self.epoch,
             step: self.step,
             step_of_epoch: self.step_of_epoch,
-            suspects: suspects.map(|id| id.to_string()).collect(),
+            suspects,
             batches: batches.iter().map(|batch| batch.ids.clone()).collect(),
         };
-        match self.parameters() {
-            Ok(parameters) => self.replay.fail(&step, &parameters, broken.hint),
-            Err(error) => error,
-        }
+        self.replay.fail(&step, &parameters, HINT)
     }
 
     /// Loss and scores without dropout. Fails on a loss that is not finite, naming stays.
@@ -253,13 +250,8 @@ impl<'a> HeadTrainer<'a> {
         let loss = self.loss(&logits, &rows.labels)?;
         let loss = f64::from(loss.to_scalar::<f32>()?);
         if !loss.is_finite() {
-            let broken = NotFinite {
-                problem: format!("the validation loss is {loss}"),
-                rows: self.rows_not_finite(&logits, &rows.labels)?,
-                parameter: None,
-                hint: "lower the learning rate, or look at the features for extreme values",
-            };
-            return Err(self.broken(std::slice::from_ref(rows), broken));
+            let problem = format!("the validation loss is {loss}");
+            return Err(self.broken(std::slice::from_ref(rows), problem, None));
         }
         let (auroc, average_precision) = if logits.dim(1)? == 2 {
             let scores = positive_scores(&logits)?;

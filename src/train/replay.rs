@@ -17,6 +17,9 @@ const STEP: &str = "step.json";
 /// The parameters before the step.
 const PARAMETERS: &str = "parameters.safetensors";
 
+/// Stays that an error names; the document names all.
+const SHOWN_STAYS: usize = 16;
+
 /// A loss or gradient that is NaN or infinite, and what it was computed from.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BrokenStep {
@@ -52,12 +55,17 @@ impl BrokenStep {
             1 => "stay",
             _ => "one of the stays",
         };
+        let shown = self.suspects.len().min(SHOWN_STAYS);
+        let more = match self.suspects.len() - shown {
+            0 => String::new(),
+            more => format!(" and {more} more"),
+        };
         format!(
-            "{} in step {} (epoch {}), in {what} {}",
+            "{} in step {} (epoch {}), in {what} {}{more}",
             self.problem,
             self.step,
             self.epoch,
-            self.suspects.join(", ")
+            self.suspects[..shown].join(", ")
         )
     }
 }
@@ -136,6 +144,16 @@ mod tests {
         assert_eq!(document["batches"][1][0], "c");
         let saved = checkpoint::read(&path.join(PARAMETERS)).unwrap();
         assert_eq!(saved.tensors.len(), 1);
+    }
+
+    #[test]
+    fn of_very_many_stays_the_first_are_shown() {
+        let step = BrokenStep {
+            suspects: (0..20).map(|stay| stay.to_string()).collect(),
+            ..step()
+        };
+        let message = step.message();
+        assert!(message.ends_with(", 14, 15 and 4 more"), "{message}");
     }
 
     #[test]

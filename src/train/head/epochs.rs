@@ -5,7 +5,9 @@ use crate::error::Error;
 use crate::train::config::{HeadSettings, SelectionMetric};
 use crate::train::course::Course;
 use crate::train::history::History;
-use crate::train::options::Keep;
+use crate::train::monitor::Monitored;
+use crate::train::options::{Keep, LoopOptions};
+use crate::train::schedule::Schedule;
 use crate::train::watch::Watch;
 
 /// Trains until the last epoch or step, or until early stopping; returns the parameters that are
@@ -24,7 +26,7 @@ pub fn train_head(
     let mut course = Course::new(&settings.options, rule, epochs, rows, batch_size)?;
     trainer.class_weights = settings.class_weights.of(&train.labels, trainer.classes);
     let mut history = History::default();
-    let mut kept: Option<(f64, TrainedHead)> = None;
+    let mut kept: Option<(Option<f64>, TrainedHead)> = None;
     let mut epoch = 1;
     while course.goes_on(epoch, trainer.step) {
         if watch.is_interrupted() {
@@ -65,16 +67,25 @@ pub fn train_head(
     }
 }
 
-/// Shows the course a validation; returns the score that epochs are chosen by.
-fn steer(course: &mut Course, settings: &HeadSettings, now: &HeadValidation) -> Result<f64, Error> {
-    let chosen_by = now.monitored(settings.select)?;
+/// Shows the course a validation; returns the score that epochs are chosen by, if they are: a
+/// metric that is undefined is no matter where nothing goes by it.
+fn steer(
+    course: &mut Course,
+    settings: &HeadSettings,
+    now: &HeadValidation,
+) -> Result<Option<f64>, Error> {
+    let LoopOptions { keep, schedule, .. } = &settings.options;
+    let chosen_by = match (keep, schedule) {
+        (Keep::Best, _) | (_, Schedule::Plateau { .. }) => Some(now.monitored(settings.select)?),
+        (Keep::Last, _) => None,
+    };
     let mut stopped_by = None;
     if let Some(rule) = &settings.early_stopping {
         now.monitored(rule.metric.unwrap_or(settings.select))?;
         stopped_by = rule.watched(settings.select, |metric| now.value(metric));
     }
-    course.take(Some(chosen_by), stopped_by);
-    Ok(chosen_by.score())
+    course.take(chosen_by, stopped_by);
+    Ok(chosen_by.map(Monitored::score))
 }
 
 /// One pass over the rows in the order of `stays`; returns the mean loss.

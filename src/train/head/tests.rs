@@ -173,6 +173,28 @@ fn training_ends_after_max_steps_and_validates_at_intervals() {
 }
 
 #[test]
+fn a_metric_may_be_undefined_where_nothing_goes_by_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let replay = ReplayFolder::new(folder.path().join("replay"));
+    let (parameters, train) = (initial(), rows(TRAIN, 1));
+    let names: Vec<String> = parameters.keys().cloned().collect();
+    let mut validation = rows(8, 2);
+    validation.labels = vec![0; 8];
+    for (keep, sound) in [(Keep::Best, false), (Keep::Last, true)] {
+        let settings = HeadSettings {
+            select: SelectionMetric::Auroc,
+            ..options(LoopOptions {
+                keep,
+                ..LoopOptions::default()
+            })
+        };
+        let trainer = HeadTrainer::new(&model(), &parameters, &names, &settings, 3, &replay);
+        let trained = train_head(trainer.unwrap(), &train, &validation, 3, &Unwatched);
+        assert_eq!(trained.is_ok(), sound, "{keep:?}");
+    }
+}
+
+#[test]
 fn what_stops_training_may_be_another_metric_than_what_chooses() {
     let trained = train(&HeadSettings {
         epochs: 9,
@@ -195,7 +217,7 @@ fn what_stops_training_may_be_another_metric_than_what_chooses() {
 }
 
 #[test]
-fn a_stay_whose_loss_is_not_finite_is_named_and_left_for_replay() {
+fn a_stay_that_is_not_finite_is_named_and_left_for_replay() {
     let folder = tempfile::tempdir().unwrap();
     let replay = ReplayFolder::new(folder.path().join("replay"));
     let mut train = rows(TRAIN, 1);
@@ -209,7 +231,7 @@ fn a_stay_whose_loss_is_not_finite_is_named_and_left_for_replay() {
     train.features = Tensor::from_vec(values, (TRAIN, 8), &Device::Cpu).unwrap();
     let error = train_into(&replay, &settings(), &train).err();
     let text = error.expect("a feature is not finite").to_string();
-    assert!(text.contains("the loss is NaN in step "), "{text}");
+    assert!(text.contains(" is not finite in step "), "{text}");
     assert!(text.contains("in stay stay-5\n"), "{text}");
     let step = std::fs::read(folder.path().join("replay/step.json")).unwrap();
     let step: serde_json::Value = serde_json::from_slice(&step).unwrap();
