@@ -16,7 +16,9 @@ use pipeline::model::seqsetvae::parameter_specs;
 use pipeline::random::Stream;
 use pipeline::train::config::{AdamW, PretrainSettings};
 use pipeline::train::initial_parameters;
+use pipeline::train::options::LoopOptions;
 use pipeline::train::pretrain::Pretraining;
+use pipeline::train::replay::ReplayFolder;
 use pipeline::train::resume::ResumeFile;
 use pipeline::train::watch::Watch;
 
@@ -64,12 +66,15 @@ fn train(dataset: &Dataset, batch_size: usize, clock: &Clock) {
             betas: [0.9, 0.999],
             eps: 1e-8,
             weight_decay: 0.02,
-        },
+        }
+        .into(),
         clip_norm: 0.2,
         free_bits: 0.03,
         max_beta: 0.05,
         beta_warmup_steps: 8000,
         dropout: 0.15,
+        early_stopping: None,
+        options: LoopOptions::default(),
     };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let never = Duration::from_secs(u64::MAX);
@@ -81,6 +86,7 @@ fn train(dataset: &Dataset, batch_size: usize, clock: &Clock) {
         device: &Device::Cpu,
         watch: clock,
         resume: &ResumeFile::new(folder.path().join("resume.safetensors"), never),
+        replay: &ReplayFolder::new(folder.path().join("replay")),
     };
     let specs = parameter_specs(&model, ModelMode::Pretrain).expect("the default model");
     let initial = initial_parameters(&specs, 1);

@@ -190,6 +190,11 @@ const CHANGES: &[(&str, &str, usize)] = &[
     ("stages.pretrain.optimizer.eps", "1e-7", 1),
     ("stages.pretrain.optimizer.lr", "2e-3", 1),
     ("stages.pretrain.optimizer.weight_decay", "0.03", 1),
+    ("stages.pretrain.accumulate", "2", 1),
+    ("stages.pretrain.keep", "'last'", 1),
+    ("stages.pretrain.schedule.kind", "'cosine'", 1),
+    ("stages.pretrain.schedule.warmup_steps", "5", 1),
+    ("stages.pretrain.validate_every", "2", 1),
     ("stages.weights.ignore", "['decoder.*', 'x.*']", 1),
     ("stages.weights.new", "['cls_head.**']", 1),
     ("stages.weights.names", "'exact'", 1),
@@ -210,6 +215,13 @@ const CHANGES: &[(&str, &str, usize)] = &[
     ("stages.classifier.optimizer.lr", "2e-3", 1),
     ("stages.classifier.optimizer.weight_decay", "0.03", 1),
     ("stages.classifier.select", "'loss'", 1),
+    ("stages.classifier.accumulate", "2", 1),
+    ("stages.classifier.keep", "'last'", 1),
+    ("stages.classifier.schedule.kind", "'cosine'", 1),
+    ("stages.classifier.schedule.warmup_steps", "5", 1),
+    ("stages.classifier.validate_every", "2", 1),
+    ("stages.classifier.class_weights", "'balanced'", 1),
+    ("stages.classifier.sampling", "'balanced'", 1),
     ("stages.test.split", "'validation'", 1),
     ("stages.test.threshold", "0.4", 1),
 ];
@@ -229,6 +241,9 @@ const NOT_CHANGED: &[&str] = &[
     "stages.pretrain.data",
     // How often it is written down what to go on from; the result is the same.
     "stages.pretrain.checkpoint_seconds",
+    // Another optimizer has other settings; see `settings_that_are_left_out_here_change_keys_too`.
+    "stages.pretrain.optimizer.kind",
+    "stages.classifier.optimizer.kind",
     "stages.weights.kind",
     "stages.weights.from",
     "stages.weights.into",
@@ -268,6 +283,9 @@ fn every_value_of_a_recipe_is_part_of_a_key() {
         if whole == "model.input_dim" {
             changes.push(format!("stages.events.embeddings.orthonormal={other}"));
         }
+        if let Some(stage) = whole.strip_suffix("schedule.warmup_steps") {
+            changes.push(format!("{stage}schedule.kind='constant'"));
+        }
         let changes: Vec<&str> = changes.iter().map(String::as_str).collect();
         let keys = keys_of(path, &changes);
         let changed = keys.iter().filter(|key| !pinned.contains(key)).count();
@@ -275,4 +293,53 @@ fn every_value_of_a_recipe_is_part_of_a_key() {
     }
     let names: Vec<&str> = CHANGES.iter().map(|(name, ..)| *name).collect();
     assert_eq!(resolved.values.len(), names.len() + NOT_CHANGED.len());
+}
+
+/// Settings that the main job's recipe has no value for. Each line, laid over those before it,
+/// changes the key of the stage and no other.
+const LEFT_OUT: &[&str] = &[
+    "max_steps=100",
+    "optimizer={ kind = 'sgd', lr = 1e-3 }",
+    "optimizer.momentum=0.8",
+    "optimizer.nesterov=true",
+    "optimizer.groups=[{ pattern = '*.bias', weight_decay = 0.0 }]",
+    "optimizer.groups=[{ pattern = '*.bias', weight_decay = 0.0, lr = 1e-4 }]",
+    "optimizer.groups=[{ pattern = '*bias', weight_decay = 0.0, lr = 1e-4 }]",
+    "schedule.kind='cosine'",
+    "schedule.final_factor=0.1",
+    "schedule.kind='linear'",
+    "schedule={ kind = 'cosine-restarts', period_steps = 10 }",
+    "schedule.period_steps=11",
+    "schedule.period_factor=2",
+    "schedule={ kind = 'plateau' }",
+    "schedule.factor=0.3",
+    "schedule.patience=3",
+    "schedule.threshold=0.1",
+    "schedule.min_lr=1e-6",
+    "early_stopping.patience=7",
+    "early_stopping.metric='loss'",
+    "early_stopping.mode='max'",
+];
+
+#[test]
+fn settings_that_are_left_out_here_change_keys_too() {
+    let text = std::fs::read_to_string(repository("recipes/finetune.toml")).expect("it is there");
+    // What AdamW alone has would be a mistake beside another optimizer.
+    let text = text
+        .replace(", betas = [0.9, 0.999]", "")
+        .replace(", betas = [0.9, 0.98]", "");
+    let test = Test::new().recipe(&text);
+    let path = test.folder().join("recipe.toml");
+    for stage in ["pretrain", "classifier"] {
+        let mut changes: Vec<String> = Vec::new();
+        let mut before = keys_of(&path, &[]);
+        for line in LEFT_OUT {
+            changes.push(format!("stages.{stage}.{line}"));
+            let lines: Vec<&str> = changes.iter().map(String::as_str).collect();
+            let keys = keys_of(&path, &lines);
+            let changed = keys.iter().filter(|key| !before.contains(key)).count();
+            assert_eq!(changed, 1, "{stage}.{line}");
+            before = keys;
+        }
+    }
 }

@@ -3,9 +3,13 @@
 use candle_core::{Device, Tensor};
 use pipeline::checkpoint::FloatTensor;
 use pipeline::train::HostParameters;
+use pipeline::train::class_balance::{ClassWeights, Sampling};
 use pipeline::train::config::{AdamW, HeadSettings, Loss, SelectionMetric};
 use pipeline::train::head::{HeadTrainer, LabelledFeatures};
 use pipeline::train::loss::classification_loss;
+use pipeline::train::options::LoopOptions;
+use pipeline::train::replay::ReplayFolder;
+use pipeline::train::schedule::RateScale;
 
 use crate::golden::{STAYS, TestResult, assert_within, config, numbers, tensors};
 
@@ -54,11 +58,15 @@ fn twenty_head_steps_give_the_references_losses_and_weights() -> TestResult {
             betas: [0.9, 0.98],
             eps: 1e-8,
             weight_decay: 0.01,
-        },
+        }
+        .into(),
         clip_norm: 0.5,
         dropout: [0.0; 3],
         select: SelectionMetric::Loss,
         early_stopping: None,
+        class_weights: ClassWeights::Equal,
+        sampling: Sampling::Shuffle,
+        options: LoopOptions::default(),
     };
     let parameters: HostParameters = weights
         .iter()
@@ -75,12 +83,14 @@ fn twenty_head_steps_give_the_references_losses_and_weights() -> TestResult {
         })
         .collect();
     let trainable: Vec<String> = parameters.keys().cloned().collect();
-    let mut trainer = HeadTrainer::new(&config(), &parameters, &trainable, &settings, 0)?;
+    let replay = ReplayFolder::new("nowhere".into());
+    let mut trainer = HeadTrainer::new(&config(), &parameters, &trainable, &settings, 0, &replay)?;
     let rows: Vec<Tensor> = (0..STAYS)
         .map(|stay| golden[&format!("classification_only.{stay}.features")].unsqueeze(0))
         .collect::<candle_core::Result<_>>()?;
     let labels = golden["train.labels"].to_vec1::<i64>()?;
     let batch = LabelledFeatures {
+        ids: (0..STAYS).map(|stay| stay.to_string()).collect(),
         features: Tensor::cat(&rows, 0)?,
         labels: labels.into_iter().map(|label| label as u32).collect(),
         shards: Vec::new(),
@@ -90,7 +100,7 @@ fn twenty_head_steps_give_the_references_losses_and_weights() -> TestResult {
         .into_iter()
         .enumerate()
     {
-        let ours = trainer.step(&batch)?;
+        let ours = trainer.step(std::slice::from_ref(&batch), RateScale::ONE)?;
         assert!(
             (ours - loss).abs() < 1e-5,
             "step {step}: {ours} is not {loss}"

@@ -37,4 +37,5 @@ mod run;
 mod running;
 mod schema;
 mod shipped_recipes;
+mod training;
 mod verbosity;

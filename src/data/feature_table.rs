@@ -66,6 +66,14 @@ impl FeatureTable {
         Ok(())
     }
 
+    /// The ids of one split's stays, in the order of [`FeatureTable::of_split`].
+    pub fn ids_of(&self, split: Split) -> Vec<String> {
+        let rows = self.ids.iter().zip(&self.splits);
+        rows.filter(|(_, own)| **own == split)
+            .map(|(id, _)| id.clone())
+            .collect()
+    }
+
     /// The rows of one split: labels, and vectors row-major.
     pub fn of_split(&self, split: Split) -> (Vec<u32>, Vec<f32>) {
         let rows: Vec<usize> = (0..self.ids.len())
@@ -100,6 +108,7 @@ mod tests {
             table.of_split(Split::Train),
             (vec![0, 1], vec![1.0, 2.0, 5.0, 6.0])
         );
+        assert_eq!(table.ids_of(Split::Train), ["7", "9"]);
         Ok(())
     }
 }

@@ -45,9 +45,9 @@ pub fn check(
                 check.split(data);
                 check.embeddings(data, model);
             }
-            StageConfig::Pretrain(stage) => check.betas(stage.optimizer.betas),
+            StageConfig::Pretrain(stage) => check.pretrain(stage, model),
             StageConfig::Finetune(stage) => {
-                check.betas(stage.optimizer.betas);
+                check.finetune(stage, model, stages);
                 check.dropout(stage.dropout);
                 let freeze = stages.iter().find_map(|(other, config)| match config {
                     StageConfig::Freeze(freeze) if *other == stage.model => Some(freeze),
@@ -85,6 +85,13 @@ impl StageCheck<'_> {
         whole.extend(path);
         let place = self.tree.place(&whole);
         Mistake::new(format!("{} {problem}", whole.join(".")), place, label)
+    }
+
+    /// Whether the recipe states a value at a place below the stage.
+    pub(super) fn states(&self, path: &[&str]) -> bool {
+        let mut whole = vec!["stages", self.name];
+        whole.extend(path);
+        self.tree.at(&whole).is_some()
     }
 
     fn split(&mut self, data: &DataConfig) {
@@ -143,7 +150,7 @@ impl StageCheck<'_> {
         }
     }
 
-    fn betas(&mut self, betas: [f64; 2]) {
+    pub(super) fn betas(&mut self, betas: [f64; 2]) {
         for (index, beta) in betas.into_iter().enumerate() {
             if !(0.0..1.0).contains(&beta) {
                 let index = index.to_string();

@@ -27,6 +27,7 @@ mod source;
 pub mod stage_config;
 mod stated_optimizer;
 mod suggest;
+mod training_checks;
 mod tree;
 mod validate;
 

@@ -6,14 +6,18 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::command_config::CommandStage;
-use super::stated_optimizer::StatedAdamW;
+use super::stated_optimizer::StatedOptimizer;
 use crate::checkpoint::RenameRule;
 use crate::data::config::DataConfig;
 use crate::data::dataset::Split;
 use crate::data::input_path::InputPath;
 use crate::model::config::ModelMode;
 use crate::model::objective::Objective;
-use crate::train::config::{AdamW, EarlyStopping, Loss, SelectionMetric};
+use crate::train::class_balance::{ClassWeights, Sampling};
+use crate::train::config::{AdamW, EarlyStopping, Loss, PretrainMetric, SelectionMetric};
+use crate::train::optimizer::Optimizer;
+use crate::train::options::Keep;
+use crate::train::schedule::Schedule;
 
 /// One stage of a recipe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -61,6 +65,10 @@ impl StageConfig {
     }
 }
 
+fn one() -> usize {
+    1
+}
+
 /// Trains the backbone by reconstruction.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -79,7 +87,7 @@ pub struct PretrainStage {
     /// Passes over the training split.
     #[schemars(range(min = 1))]
     pub epochs: usize,
-    /// Stays in an optimizer step.
+    /// Stays in a batch.
     #[serde(default = "PretrainStage::default_batch_size")]
     #[schemars(range(min = 1))]
     pub batch_size: usize,
@@ -88,8 +96,8 @@ pub struct PretrainStage {
         default = "PretrainStage::default_optimizer",
         deserialize_with = "PretrainStage::optimizer"
     )]
-    #[schemars(with = "StatedAdamW")]
-    pub optimizer: AdamW,
+    #[schemars(with = "StatedOptimizer")]
+    pub optimizer: Optimizer,
     /// Gradients are scaled down to this global L2 norm.
     #[serde(default = "PretrainStage::default_clip_norm")]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
@@ -109,6 +117,27 @@ pub struct PretrainStage {
     #[serde(default = "PretrainStage::default_dropout")]
     #[schemars(range(min = 0.0, max = 0.9))]
     pub dropout: f64,
+    /// Stop before `epochs` when a validation metric no longer improves; left out: never.
+    #[serde(default)]
+    pub early_stopping: Option<EarlyStopping<PretrainMetric>>,
+    /// How learning rates change from step to step.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// Batches whose gradients make one optimizer step: as one of so many times more stays, in the memory of a batch.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1))]
+    pub accumulate: usize,
+    /// Optimizer steps after which training ends before `epochs` are over; left out: never.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub max_steps: Option<u64>,
+    /// Epochs from one validation to the next; the last epoch is always validated.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1))]
+    pub validate_every: usize,
+    /// Whether the stage delivers the parameters of the epoch that was best on validation, or those that training ended with.
+    #[serde(default)]
+    pub keep: Keep,
     /// Time between two states that a killed run can go on from, to the same bits. No part of the fingerprint.
     #[serde(default = "PretrainStage::default_checkpoint_seconds")]
     #[schemars(range(min = 0.0, max = 1e9))]
@@ -122,7 +151,7 @@ impl PretrainStage {
     fn default_batch_size() -> usize {
         8
     }
-    fn default_optimizer() -> AdamW {
+    fn default_adamw() -> AdamW {
         AdamW {
             lr: 5e-5,
             betas: [0.9, 0.999],
@@ -130,9 +159,12 @@ impl PretrainStage {
             weight_decay: 0.02,
         }
     }
-    fn optimizer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AdamW, D::Error> {
-        let stated = StatedAdamW::deserialize(deserializer)?;
-        Ok(stated.over(Self::default_optimizer()))
+    fn default_optimizer() -> Optimizer {
+        Self::default_adamw().into()
+    }
+    fn optimizer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optimizer, D::Error> {
+        let stated = StatedOptimizer::deserialize(deserializer)?;
+        Ok(stated.over(Self::default_adamw()))
     }
     fn default_clip_norm() -> f64 {
         0.2
@@ -289,7 +321,7 @@ pub struct FinetuneStage {
     #[serde(default = "FinetuneStage::default_epochs")]
     #[schemars(range(min = 1))]
     pub epochs: usize,
-    /// Stays in an optimizer step.
+    /// Stays in a batch.
     #[serde(default = "FinetuneStage::default_batch_size")]
     #[schemars(range(min = 1))]
     pub batch_size: usize,
@@ -301,8 +333,8 @@ pub struct FinetuneStage {
         default = "FinetuneStage::default_optimizer",
         deserialize_with = "FinetuneStage::optimizer"
     )]
-    #[schemars(with = "StatedAdamW")]
-    pub optimizer: AdamW,
+    #[schemars(with = "StatedOptimizer")]
+    pub optimizer: Optimizer,
     /// Gradients are scaled down to this global L2 norm.
     #[serde(default = "FinetuneStage::default_clip_norm")]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
@@ -317,9 +349,33 @@ pub struct FinetuneStage {
     /// The validation metric by which the best epoch is chosen.
     #[serde(default)]
     pub select: SelectionMetric,
-    /// Stop before `epochs` when `select` no longer improves; left out: never.
+    /// Stop before `epochs` when a validation metric no longer improves; left out: never.
     #[serde(default)]
-    pub early_stopping: Option<EarlyStopping>,
+    pub early_stopping: Option<EarlyStopping<SelectionMetric>>,
+    /// What a stay's loss counts, by its class: `"equal"`, `"balanced"` (so that all classes count alike), or a weight for every class.
+    #[serde(default)]
+    pub class_weights: ClassWeights,
+    /// Which stays an epoch has.
+    #[serde(default)]
+    pub sampling: Sampling,
+    /// How learning rates change from step to step.
+    #[serde(default)]
+    pub schedule: Schedule,
+    /// Batches whose gradients make one optimizer step: as one of so many times more stays, in the memory of a batch.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1))]
+    pub accumulate: usize,
+    /// Optimizer steps after which training ends before `epochs` are over; left out: never.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub max_steps: Option<u64>,
+    /// Epochs from one validation to the next; the last epoch is always validated.
+    #[serde(default = "one")]
+    #[schemars(range(min = 1))]
+    pub validate_every: usize,
+    /// Whether the stage delivers the parameters of the epoch that was best on validation, or those that training ended with.
+    #[serde(default)]
+    pub keep: Keep,
 }
 
 impl FinetuneStage {
@@ -329,7 +385,7 @@ impl FinetuneStage {
     fn default_batch_size() -> usize {
         32
     }
-    fn default_optimizer() -> AdamW {
+    fn default_adamw() -> AdamW {
         AdamW {
             lr: 1e-4,
             betas: [0.9, 0.98],
@@ -337,9 +393,12 @@ impl FinetuneStage {
             weight_decay: 0.01,
         }
     }
-    fn optimizer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<AdamW, D::Error> {
-        let stated = StatedAdamW::deserialize(deserializer)?;
-        Ok(stated.over(Self::default_optimizer()))
+    fn default_optimizer() -> Optimizer {
+        Self::default_adamw().into()
+    }
+    fn optimizer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optimizer, D::Error> {
+        let stated = StatedOptimizer::deserialize(deserializer)?;
+        Ok(stated.over(Self::default_adamw()))
     }
     fn default_clip_norm() -> f64 {
         0.5

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 use super::data::load_dataset;
 use super::features::{FeatureOrigin, embeddings};
 use super::freeze::FreezeAudit;
-use super::json::{as_json, read_json};
+use super::json::{read_json, training_fields};
 use super::model_artifact::ModelArtifact;
 use super::stage::{Stage, StageContext, StageInput, StageOutput};
 use crate::checkpoint::FloatTensor;
@@ -20,6 +20,7 @@ use crate::train::config::HeadSettings;
 use crate::train::head::{HeadTrainer, LabelledFeatures, TrainedHead, train_head};
 use crate::train::head_input::HeadInput;
 use crate::train::open_backbone::{OpenBackbone, Opening};
+use crate::train::replay::ReplayFolder;
 use crate::train::{HostParameters, initial_parameters, to_device};
 
 /// Trains the head, and what is open of the backbone.
@@ -53,12 +54,13 @@ impl FinetuneStage {
         Ok(initial)
     }
 
-    fn trainer(
-        &self,
+    fn trainer<'a>(
+        &'a self,
         artifact: &ModelArtifact,
         initial: &HostParameters,
         device: &Device,
-    ) -> Result<HeadTrainer<'_>, Error> {
+        replay: &'a ReplayFolder,
+    ) -> Result<HeadTrainer<'a>, Error> {
         let trainable: Vec<String> = artifact.trainable.iter().flatten().cloned().collect();
         HeadTrainer::on_device(
             device,
@@ -67,6 +69,7 @@ impl FinetuneStage {
             &trainable,
             &self.settings,
             self.seed,
+            replay,
         )
     }
 
@@ -84,7 +87,8 @@ impl FinetuneStage {
         let train = rows_of(&table, Split::Train)?;
         let validation = rows_of(&table, Split::Validation)?;
         require_every_class(&train.labels, classes)?;
-        let trainer = self.trainer(artifact, initial, &Device::Cpu)?;
+        let replay = context.replay_folder();
+        let trainer = self.trainer(artifact, initial, &Device::Cpu, &replay)?;
         train_head(trainer, &train, &validation, self.seed, context)
     }
 
@@ -105,7 +109,8 @@ impl FinetuneStage {
         require_stays(&validation, Split::Validation)?;
 
         let device = &context.tensor_device()?;
-        let trainer = self.trainer(artifact, initial, device)?;
+        let replay = context.replay_folder();
+        let trainer = self.trainer(artifact, initial, device, &replay)?;
         let mut frozen = artifact.parameters.clone();
         frozen.retain(|name, _| !initial.contains_key(name));
         let opening = Opening {
@@ -144,10 +149,10 @@ fn check_labels<'a>(
 
 fn require_stays<T>(stays: &[T], split: Split) -> Result<(), Error> {
     match stays.is_empty() {
-        true => Err(Error::stage(format!(
-            "the split {} has no stays",
-            split.name()
-        ))),
+        true => Err(
+            Error::stage(format!("the split {} has no stays", split.name()))
+                .with_hint("look at `split` in the data stage, and at the stays it dropped"),
+        ),
         false => Ok(()),
     }
 }
@@ -157,6 +162,7 @@ fn rows_of(table: &FeatureTable, split: Split) -> Result<LabelledFeatures, Error
     require_stays(&labels, split)?;
     let shape = (labels.len(), table.width);
     Ok(LabelledFeatures {
+        ids: table.ids_of(split),
         features: Tensor::from_vec(values, shape, &Device::Cpu)?,
         labels,
         shards: Vec::new(),
@@ -222,7 +228,7 @@ impl Stage for FinetuneStage {
     }
 
     fn fields(&self) -> Value {
-        let mut fields = as_json(&self.settings);
+        let mut fields = training_fields(&self.settings);
         // Left out at its default, so that results from before there was one keep their keys.
         if self.transformer_dropout != 0.0 {
             fields["transformer_dropout"] = json!(self.transformer_dropout);
@@ -274,7 +280,10 @@ impl Stage for FinetuneStage {
                 ("history".into(), "history.parquet".into()),
             ]),
             metrics: BTreeMap::from([
-                ("best_epoch".into(), json!(trained.best_epoch)),
+                (
+                    self.settings.options.keep.metric().into(),
+                    json!(trained.best_epoch),
+                ),
                 ("validation_loss".into(), json!(trained.best.loss)),
                 ("validation_auroc".into(), json!(trained.best.auroc)),
                 (

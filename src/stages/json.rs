@@ -13,6 +13,17 @@ pub fn as_json<T: Serialize>(value: &T) -> Value {
     serde_json::to_value(value).expect("settings are plain structs with string keys")
 }
 
+/// Settings of a training as JSON: those of its loop stand beside the others, as in a recipe.
+pub fn training_fields<T: Serialize>(settings: &T) -> Value {
+    let mut fields = as_json(settings);
+    if let Some(table) = fields.as_object_mut()
+        && let Some(Value::Object(options)) = table.remove("options")
+    {
+        table.extend(options);
+    }
+    fields
+}
+
 /// The architecture without its classifier: what pretraining depends on.
 pub fn backbone_fields(model: &ModelConfig) -> Value {
     let mut fields = as_json(model);

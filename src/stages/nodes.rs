@@ -20,6 +20,7 @@ use crate::recipe::command_config as commands;
 use crate::recipe::opens_backbone;
 use crate::recipe::stage_config::{self as config, ImportFrom, Names, StageConfig};
 use crate::train::config::{HeadSettings, PretrainSettings};
+use crate::train::options::LoopOptions;
 
 /// The nodes of a recipe, in its order; a finetune stage that trains the head alone is preceded by the
 /// node that computes its features.
@@ -91,6 +92,14 @@ fn pretrain(recipe: &Recipe, stage: &config::PretrainStage) -> PretrainStage {
             max_beta: stage.max_beta,
             beta_warmup_steps: stage.beta_warmup_steps,
             dropout: stage.dropout,
+            early_stopping: stage.early_stopping.clone(),
+            options: LoopOptions {
+                schedule: stage.schedule.clone(),
+                accumulate: stage.accumulate,
+                max_steps: stage.max_steps,
+                validate_every: stage.validate_every,
+                keep: stage.keep,
+            },
         },
         seed: stage.seed.unwrap_or(recipe.seed),
         data: stage.data.clone(),
@@ -142,6 +151,15 @@ fn finetune(
             dropout: stage.dropout,
             select: stage.select,
             early_stopping: stage.early_stopping.clone(),
+            class_weights: stage.class_weights.clone(),
+            sampling: stage.sampling,
+            options: LoopOptions {
+                schedule: stage.schedule.clone(),
+                accumulate: stage.accumulate,
+                max_steps: stage.max_steps,
+                validate_every: stage.validate_every,
+                keep: stage.keep,
+            },
         },
         transformer_dropout: stage.transformer_dropout,
         seed: stage.seed.unwrap_or(recipe.seed),

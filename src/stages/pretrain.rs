@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::data::{DATASET_ARTIFACTS, load_dataset};
-use super::json::{as_json, backbone_fields};
+use super::json::{backbone_fields, training_fields};
 use super::model_artifact::ModelArtifact;
 use super::stage::{RecipePlace, Stage, StageContext, StageInput, StageOutput};
 use crate::error::Error;
@@ -55,7 +55,7 @@ impl Stage for PretrainStage {
     }
 
     fn fields(&self) -> Value {
-        json!({ "model": backbone_fields(&self.model), "settings": as_json(&self.settings) })
+        json!({ "model": backbone_fields(&self.model), "settings": training_fields(&self.settings) })
     }
 
     fn place_in_recipe(&self, field: &str) -> RecipePlace {
@@ -91,6 +91,7 @@ impl Stage for PretrainStage {
                 context.work.join("resume.safetensors"),
                 self.checkpoint_interval,
             ),
+            replay: &context.replay_folder(),
         };
         let trained = training.run(self.initial(context)?)?;
         trained
@@ -110,7 +111,10 @@ impl Stage for PretrainStage {
                 ("history".into(), "history.parquet".into()),
             ]),
             metrics: BTreeMap::from([
-                ("best_epoch".into(), json!(trained.best_epoch)),
+                (
+                    self.settings.options.keep.metric().into(),
+                    json!(trained.best_epoch),
+                ),
                 (
                     "validation_loss".into(),
                     json!(trained.best.monitored(self.settings.max_beta)),

@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::error::Error;
 use crate::store::digest::Digest;
 use crate::store::fingerprint::Fingerprint;
+use crate::train::replay::ReplayFolder;
 
 /// One executable node of a run. It knows its own settings, not the store and not the recipe.
 pub trait Stage: Send + Sync {
@@ -143,6 +144,11 @@ impl StageContext<'_> {
             Some(("cuda", index)) => Ok(Device::new_cuda(index.parse().map_err(|_| unknown())?)?),
             _ => Err(unknown()),
         }
+    }
+
+    /// Where a training leaves a step that broke: beside the log, kept with the run.
+    pub fn replay_folder(&self) -> ReplayFolder {
+        ReplayFolder::new(self.log.with_extension("replay"))
     }
 
     /// Whether the user asked to stop.

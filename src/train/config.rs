@@ -3,43 +3,57 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::class_balance::{ClassWeights, Sampling};
+use super::monitor::{Metric, Mode, Monitored};
+use super::optimizer::Optimizer;
+use super::options::{LoopOptions, is_default};
 use crate::model::objective::Objective;
 
 /// AdamW (Loshchilov and Hutter 2019), as torch's: decoupled weight decay, bias-corrected moments.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct AdamW {
     /// Learning rate.
-    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub lr: f64,
     /// Decay rates of the first and second moment.
     pub betas: [f64; 2],
     /// Added to the root of the second moment.
-    #[serde(default = "AdamW::default_eps")]
-    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub eps: f64,
     /// Decoupled weight decay.
-    #[schemars(range(min = 0.0))]
     pub weight_decay: f64,
-}
-
-impl AdamW {
-    fn default_eps() -> f64 {
-        1e-8
-    }
 }
 
 /// Stops training when a validation metric no longer improves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct EarlyStopping {
-    /// Epochs without an improvement after which training stops.
+#[schemars(rename = "EarlyStoppingBy{M}")]
+pub struct EarlyStopping<M> {
+    /// The validation metric that is watched; left out: the one by which the best epoch is chosen.
+    #[serde(default = "none::<M>", skip_serializing_if = "Option::is_none")]
+    pub metric: Option<M>,
+    /// Whether less or more of it is better; left out: as it is for that metric.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mode: Option<Mode>,
+    /// Validations (epochs, unless `validate_every` says otherwise) without an improvement after which training stops.
     #[schemars(range(min = 1))]
     pub patience: usize,
-    /// What counts as an improvement.
+    /// What counts as an improvement: more than this.
     #[serde(default)]
     #[schemars(range(min = 0.0))]
     pub min_delta: f64,
+}
+
+// As a plain `default`, the derive would ask for a metric that has one.
+fn none<M>() -> Option<M> {
+    None
+}
+
+impl<M: Metric> EarlyStopping<M> {
+    /// What is watched where epochs are chosen by `select` and `value` knows every metric's value.
+    pub fn watched(&self, select: M, value: impl FnOnce(M) -> Option<f64>) -> Option<Monitored> {
+        let metric = self.metric.unwrap_or(select);
+        let mode = self.mode.unwrap_or(metric.mode());
+        value(metric).map(|value| Monitored { value, mode })
+    }
 }
 
 /// The loss of a stay's logits.
@@ -86,6 +100,45 @@ pub enum SelectionMetric {
     Loss,
 }
 
+impl Metric for SelectionMetric {
+    fn mode(self) -> Mode {
+        match self {
+            SelectionMetric::Auroc | SelectionMetric::AveragePrecision => Mode::Max,
+            SelectionMetric::Loss => Mode::Min,
+        }
+    }
+}
+
+/// A validation metric of pretraining; of all of them less is better.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum PretrainMetric {
+    /// Reconstruction loss plus `max_beta` times KL: what the best epoch is chosen by.
+    #[default]
+    Loss,
+    /// Reconstruction loss.
+    Reconstruction,
+    /// KL loss.
+    Kl,
+}
+
+impl PretrainMetric {
+    /// Its column in the history.
+    pub fn column(self) -> &'static str {
+        match self {
+            PretrainMetric::Loss => "validation_loss",
+            PretrainMetric::Reconstruction => "validation_reconstruction",
+            PretrainMetric::Kl => "validation_kl",
+        }
+    }
+}
+
+impl Metric for PretrainMetric {
+    fn mode(self) -> Mode {
+        Mode::Min
+    }
+}
+
 /// How pretraining runs: all that can change its result beside model, data and seed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PretrainSettings {
@@ -93,10 +146,11 @@ pub struct PretrainSettings {
     pub objective: Objective,
     /// Passes over the training split.
     pub epochs: usize,
-    /// Stays in an optimizer step.
+    /// Stays in a batch.
     pub batch_size: usize,
     /// The optimizer.
-    pub optimizer: AdamW,
+    #[serde(serialize_with = "Optimizer::serialize_for_key")]
+    pub optimizer: Optimizer,
     /// Largest global L2 norm of the gradients.
     pub clip_norm: f64,
     /// Nats a latent dimension below which KL costs nothing more.
@@ -107,6 +161,11 @@ pub struct PretrainSettings {
     pub beta_warmup_steps: u64,
     /// Dropout of the transformer.
     pub dropout: f64,
+    /// Stop when a validation metric no longer improves.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub early_stopping: Option<EarlyStopping<PretrainMetric>>,
+    /// How the loop goes.
+    pub options: LoopOptions,
 }
 
 impl PretrainSettings {
@@ -125,18 +184,27 @@ impl PretrainSettings {
 pub struct HeadSettings {
     /// Passes over the training split, at most.
     pub epochs: usize,
-    /// Stays in an optimizer step.
+    /// Stays in a batch.
     pub batch_size: usize,
     /// The loss of a stay's logits.
     pub loss: Loss,
     /// The optimizer.
-    pub optimizer: AdamW,
+    #[serde(serialize_with = "Optimizer::serialize_for_key")]
+    pub optimizer: Optimizer,
     /// Largest global L2 norm of the gradients.
     pub clip_norm: f64,
     /// Dropout after each of the head's three hidden layers.
     pub dropout: [f64; 3],
     /// The validation metric by which the best epoch is chosen.
     pub select: SelectionMetric,
-    /// Stop when `select` no longer improves.
-    pub early_stopping: Option<EarlyStopping>,
+    /// Stop when a validation metric no longer improves.
+    pub early_stopping: Option<EarlyStopping<SelectionMetric>>,
+    /// What a stay's loss counts, by its class.
+    #[serde(skip_serializing_if = "is_default")]
+    pub class_weights: ClassWeights,
+    /// Which stays an epoch has.
+    #[serde(skip_serializing_if = "is_default")]
+    pub sampling: Sampling,
+    /// How the loop goes.
+    pub options: LoopOptions,
 }

@@ -2,50 +2,59 @@
 
 use super::config::EarlyStopping;
 
-/// Counts the epochs since the last improvement that was large enough.
+/// Counts the validations since the last improvement that was large enough.
 ///
 /// As Lightning's EarlyStopping: the score to beat rises only by improvements above `min_delta`,
 /// so a slow creep below it runs out of patience.
 #[derive(Clone, Debug)]
-pub struct Patience<'a> {
-    rule: Option<&'a EarlyStopping>,
+pub struct Patience {
+    /// Validations that are borne, and what counts as an improvement.
+    rule: Option<(usize, f64)>,
     to_beat: f64,
-    epochs_without: usize,
+    without: usize,
 }
 
-impl<'a> Patience<'a> {
+impl Patience {
     /// Without a rule it never runs out.
-    pub fn new(rule: Option<&'a EarlyStopping>) -> Self {
+    pub fn new<M>(rule: Option<&EarlyStopping<M>>) -> Self {
         Self {
-            rule,
+            rule: rule.map(|rule| (rule.patience, rule.min_delta)),
             to_beat: f64::NEG_INFINITY,
-            epochs_without: 0,
+            without: 0,
         }
     }
 
-    /// Takes the score of an epoch, more being better; returns whether it is time to stop.
+    /// Takes the score of a validation, more being better; returns whether it is time to stop.
     pub fn runs_out(&mut self, score: f64) -> bool {
-        let Some(rule) = self.rule else { return false };
-        if score > self.to_beat + rule.min_delta {
+        let Some((patience, min_delta)) = self.rule else {
+            return false;
+        };
+        if score > self.to_beat + min_delta {
             self.to_beat = score;
-            self.epochs_without = 0;
+            self.without = 0;
         } else {
-            self.epochs_without += 1;
+            self.without += 1;
         }
-        self.epochs_without >= rule.patience
+        self.without >= patience
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::config::SelectionMetric;
 
-    fn epochs_until_stop(min_delta: f64, scores: &[f64]) -> Option<usize> {
-        let rule = EarlyStopping {
+    fn rule(min_delta: f64) -> EarlyStopping<SelectionMetric> {
+        EarlyStopping {
+            metric: None,
+            mode: None,
             patience: 2,
             min_delta,
-        };
-        let mut patience = Patience::new(Some(&rule));
+        }
+    }
+
+    fn epochs_until_stop(min_delta: f64, scores: &[f64]) -> Option<usize> {
+        let mut patience = Patience::new(Some(&rule(min_delta)));
         scores.iter().position(|score| patience.runs_out(*score))
     }
 
@@ -63,7 +72,7 @@ mod tests {
 
     #[test]
     fn without_a_rule_it_never_stops() {
-        let mut patience = Patience::new(None);
+        let mut patience = Patience::new::<SelectionMetric>(None);
         assert!(!(0..100).any(|_| patience.runs_out(0.0)));
     }
 }

@@ -28,10 +28,21 @@ pub struct Gradients(pub BTreeMap<String, Vec<f32>>);
 impl Gradients {
     /// Sums the gradients of `shards` in their order, whatever order they were computed in.
     pub fn sum(variables: &Variables, shards: &[GradStore]) -> Result<Self, Error> {
-        let summed: Vec<Option<(String, Vec<f32>)>> = variables
-            .par_iter()
-            .map(|(name, variable)| {
-                let mut total: Option<Vec<f32>> = None;
+        let mut gradients = Self::default();
+        gradients.add(variables, shards)?;
+        Ok(gradients)
+    }
+
+    /// Adds the gradients of `shards` in their order: batch after batch, this is the sum over the
+    /// shards of all batches, to the bit.
+    pub fn add(&mut self, variables: &Variables, shards: &[GradStore]) -> Result<(), Error> {
+        let before: Vec<_> = variables
+            .iter()
+            .map(|(name, variable)| (name, variable, self.0.remove(name)))
+            .collect();
+        let summed: Vec<Option<(String, Vec<f32>)>> = before
+            .into_par_iter()
+            .map(|(name, variable, mut total)| {
                 for shard in shards {
                     let Some(gradient) = shard.get(variable.as_tensor()) else {
                         continue;
@@ -49,7 +60,8 @@ impl Gradients {
                 Ok(total.map(|total| (name.clone(), total)))
             })
             .collect::<Result<_, Error>>()?;
-        Ok(Self(summed.into_iter().flatten().collect()))
+        self.0.extend(summed.into_iter().flatten());
+        Ok(())
     }
 
     /// The first parameter, by name, whose gradient has a number that is NaN or infinite.

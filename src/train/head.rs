@@ -1,15 +1,21 @@
 //! Training the classification head, on stored features or on those of a backbone that is trained along.
 
+mod epochs;
+#[cfg(test)]
+mod tests;
+
 use candle_core::{Device, Tensor, Var};
 
-use super::adamw::AdamWState;
+pub use epochs::train_head;
+
 use super::config::{HeadSettings, SelectionMetric};
-use super::early_stopping::Patience;
 use super::gradients::{Gradients, Variables, variables_to_host};
-use super::head_input::HeadInput;
 use super::history::History;
-use super::loss::{classification_loss, log_softmax};
-use super::watch::Watch;
+use super::loss::{log_softmax, weighted_classification_loss};
+use super::monitor::{Metric, Monitored};
+use super::optimizer::OptimizerState;
+use super::replay::{BrokenStep, ReplayFolder};
+use super::schedule::RateScale;
 use super::{HostParameters, to_device};
 use crate::error::Error;
 use crate::metrics;
@@ -22,6 +28,8 @@ use crate::random::Stream;
 /// Features and labels of some stays, in one order.
 #[derive(Clone, Debug)]
 pub struct LabelledFeatures {
+    /// The stays' ids.
+    pub ids: Vec<String>,
     /// [stays, feature_dim]. A variable, if they depend on parameters in training.
     pub features: Tensor,
     /// Class of every stay.
@@ -30,15 +38,29 @@ pub struct LabelledFeatures {
     pub shards: Vec<Tensor>,
 }
 
+impl LabelledFeatures {
+    /// Some of the stays.
+    pub(super) fn rows(&self, rows: &[u32]) -> Result<Self, Error> {
+        let index = Tensor::new(rows, self.features.device())?;
+        let chosen = || rows.iter().map(|&row| row as usize);
+        Ok(Self {
+            ids: chosen().map(|row| self.ids[row].clone()).collect(),
+            features: self.features.index_select(&index, 0)?,
+            labels: chosen().map(|row| self.labels[row]).collect(),
+            shards: Vec::new(),
+        })
+    }
+}
+
 /// The outcome of training a head.
 pub struct TrainedHead {
-    /// The trainable parameters after the best epoch.
+    /// The trainable parameters after the epoch that is kept.
     pub parameters: HostParameters,
     /// One row an epoch.
     pub history: History,
-    /// The best epoch, counted from 1.
+    /// The epoch that is kept (the best, or the last), counted from 1.
     pub best_epoch: usize,
-    /// Validation after the best epoch.
+    /// Validation after that epoch.
     pub best: HeadValidation,
 }
 
@@ -58,22 +80,33 @@ pub struct HeadTrainer<'a> {
     settings: &'a HeadSettings,
     head: Head,
     variables: Variables,
-    optimizer: AdamWState,
+    optimizer: OptimizerState,
+    classes: usize,
+    class_weights: Option<Vec<f32>>,
+    seed: u64,
     dropout: Stream,
+    replay: &'a ReplayFolder,
+    epoch: usize,
     step: u64,
+    step_of_epoch: u64,
 }
+
+/// What to do about numbers that are not finite.
+const HINT: &str = "lower the learning rate, or look at the features for extreme values";
 
 impl<'a> HeadTrainer<'a> {
     /// `parameters` holds the whole head, and what is trained below it; only those that `trainable`
-    /// names become variables.
+    /// names become variables. A step with a loss or gradient that is not finite is left in `replay`.
     pub fn new(
         model: &ModelConfig,
         parameters: &HostParameters,
         trainable: &[String],
         settings: &'a HeadSettings,
         seed: u64,
+        replay: &'a ReplayFolder,
     ) -> Result<Self, Error> {
-        Self::on_device(&Device::Cpu, model, parameters, trainable, settings, seed)
+        let device = &Device::Cpu;
+        Self::on_device(device, model, parameters, trainable, settings, seed, replay)
     }
 
     /// As [`HeadTrainer::new`], where its input is on `device`.
@@ -84,6 +117,7 @@ impl<'a> HeadTrainer<'a> {
         trainable: &[String],
         settings: &'a HeadSettings,
         seed: u64,
+        replay: &'a ReplayFolder,
     ) -> Result<Self, Error> {
         let mut tensors = to_device(parameters, device)?;
         let mut variables = Variables::new();
@@ -100,57 +134,142 @@ impl<'a> HeadTrainer<'a> {
         Ok(Self {
             settings,
             head: Head::new(&ParameterSource::given(&tensors), model)?,
-            optimizer: AdamWState::new(&settings.optimizer, &variables),
+            optimizer: OptimizerState::new(&settings.optimizer, &variables)?,
             variables,
+            classes: model.classifier.num_classes,
+            class_weights: None,
+            seed,
             dropout: Stream::new(seed, "head dropout"),
+            replay,
+            epoch: 1,
             step: 0,
+            step_of_epoch: 0,
         })
     }
 
-    /// One optimizer step on `batch`; returns the loss before it.
-    pub fn step(&mut self, batch: &LabelledFeatures) -> Result<f64, Error> {
-        let gradients = self.gradients(batch)?;
-        self.apply(gradients)
-    }
-
-    fn gradients(&self, batch: &LabelledFeatures) -> Result<(f64, Gradients), Error> {
-        let noise = Noise::training(&self.dropout, &self.dropout, self.step, 0);
-        let logits = self
-            .head
-            .forward(&batch.features, self.settings.dropout, &noise)?;
-        let loss = classification_loss(&logits, &batch.labels, &self.settings.loss)?;
-        let value = f64::from(loss.to_scalar::<f32>()?);
-        if !value.is_finite() {
-            return Err(
-                Error::stage(format!("the loss is {value} in step {}", self.step)).with_hint(
-                    "lower the learning rate, or look at the features for extreme values",
-                ),
-            );
-        }
-        let mut gradients = Gradients::sum(&self.variables, &batch.backward(&loss)?)?;
+    /// One optimizer step on `batches`, at learning rates scaled by `scale`; returns the loss
+    /// before it: the mean over the stays of all batches, weighted by their classes.
+    pub fn step(&mut self, batches: &[LabelledFeatures], scale: RateScale) -> Result<f64, Error> {
+        let (loss, mut gradients) = self.gradients(batches)?;
         gradients.audit(&self.variables, &[])?;
-        Ok((value, gradients))
-    }
-
-    fn apply(&mut self, (loss, mut gradients): (f64, Gradients)) -> Result<f64, Error> {
         let norm = gradients.clip(self.settings.clip_norm);
         if !norm.is_finite() {
-            return Err(Error::stage(format!(
-                "the gradient of {} is not finite in step {}",
-                gradients.first_not_finite().unwrap_or("the head"),
-                self.step
-            )));
+            let parameter = gradients.first_not_finite().unwrap_or("the head");
+            let problem = format!("the gradient of {parameter} is not finite");
+            return Err(self.broken(batches, problem, Some(parameter)));
         }
-        self.optimizer.step(&self.variables, &gradients)?;
+        self.optimizer.step(&self.variables, &gradients, scale)?;
         self.step += 1;
+        self.step_of_epoch += 1;
         Ok(loss)
     }
 
-    /// Loss and scores without dropout.
+    fn gradients(&self, batches: &[LabelledFeatures]) -> Result<(f64, Gradients), Error> {
+        let in_all: f64 = batches.iter().map(|batch| self.weight(batch)).sum();
+        let (mut total, mut gradients) = (0.0, Gradients::default());
+        for (index, batch) in batches.iter().enumerate() {
+            let noise = Noise::training(&self.dropout, &self.dropout, self.step, index as u64);
+            let dropout = self.settings.dropout;
+            let logits = self.head.forward(&batch.features, dropout, &noise)?;
+            let mut loss = self.loss(&logits, &batch.labels)?;
+            // A stay counts the same in an incomplete last batch as in a whole one.
+            let share = self.weight(batch) / in_all;
+            if share != 1.0 {
+                loss = (loss * share)?;
+            }
+            let value = f64::from(loss.to_scalar::<f32>()?);
+            if !value.is_finite() {
+                return Err(self.broken(batches, format!("the loss is {value}"), None));
+            }
+            total += value;
+            gradients.add(&self.variables, &batch.backward(&loss)?)?;
+        }
+        Ok((total, gradients))
+    }
+
+    fn loss(&self, logits: &Tensor, labels: &[u32]) -> Result<Tensor, Error> {
+        let weights = self.class_weights.as_deref();
+        let loss = &self.settings.loss;
+        Ok(weighted_classification_loss(logits, labels, loss, weights)?)
+    }
+
+    /// What a batch counts beside others of its step.
+    fn weight(&self, batch: &LabelledFeatures) -> f64 {
+        match &self.class_weights {
+            None => batch.labels.len() as f64,
+            Some(weights) => {
+                let weight = |label: &u32| weights.get(*label as usize).copied().map(f64::from);
+                batch.labels.iter().filter_map(weight).sum()
+            }
+        }
+    }
+
+    /// Whether a stay by itself gives a loss and gradients that are finite, without dropout. A ReLU
+    /// makes 0 of NaN, so that the loss alone does not tell.
+    fn is_finite(&self, row: &LabelledFeatures) -> Result<bool, Error> {
+        let logits = self.head.forward(&row.features, [0.0; 3], &Noise::Off)?;
+        let loss = self.loss(&logits, &row.labels)?;
+        if !loss.to_scalar::<f32>()?.is_finite() {
+            return Ok(false);
+        }
+        let gradients = Gradients::sum(&self.variables, &[loss.backward()?])?;
+        Ok(gradients.first_not_finite().is_none())
+    }
+
+    /// The stays that are not finite by themselves; all, if it is only their sum.
+    fn suspects(&self, batches: &[LabelledFeatures]) -> Result<Vec<String>, Error> {
+        let mut suspects = Vec::new();
+        for batch in batches {
+            for row in 0..batch.labels.len() as u32 {
+                let row = batch.rows(&[row])?;
+                if !self.is_finite(&row)? {
+                    suspects.extend(row.ids);
+                }
+            }
+        }
+        if suspects.is_empty() {
+            suspects.extend(batches.iter().flat_map(|batch| batch.ids.clone()));
+        }
+        Ok(suspects)
+    }
+
+    /// Saves the step that broke; returns the failure that says so.
+    fn broken(
+        &self,
+        batches: &[LabelledFeatures],
+        problem: String,
+        parameter: Option<&str>,
+    ) -> Error {
+        let found = self.suspects(batches);
+        let found = found.and_then(|suspects| Ok((suspects, self.parameters()?)));
+        let (suspects, parameters) = match found {
+            Ok(found) => found,
+            Err(error) => return error,
+        };
+        let step = BrokenStep {
+            format: BrokenStep::FORMAT,
+            stage: "finetune",
+            problem,
+            parameter: parameter.map(str::to_string),
+            seed: self.seed,
+            epoch: self.epoch,
+            step: self.step,
+            step_of_epoch: self.step_of_epoch,
+            suspects,
+            batches: batches.iter().map(|batch| batch.ids.clone()).collect(),
+        };
+        self.replay.fail(&step, &parameters, HINT)
+    }
+
+    /// Loss and scores without dropout. Fails on a loss that is not finite, naming stays.
     pub fn validate(&self, rows: &LabelledFeatures) -> Result<HeadValidation, Error> {
         let logits = self.head.forward(&rows.features, [0.0; 3], &Noise::Off)?;
-        let loss = classification_loss(&logits, &rows.labels, &self.settings.loss)?;
+        let loss = self.loss(&logits, &rows.labels)?;
         let loss = f64::from(loss.to_scalar::<f32>()?);
+        if !loss.is_finite() {
+            let problem = format!("the validation loss is {loss}");
+            return Err(self.broken(std::slice::from_ref(rows), problem, None));
+        }
         let (auroc, average_precision) = if logits.dim(1)? == 2 {
             let scores = positive_scores(&logits)?;
             let labels: Vec<bool> = rows.labels.iter().map(|label| *label == 1).collect();
@@ -196,92 +315,27 @@ impl std::fmt::Display for HeadValidation {
 }
 
 impl HeadValidation {
-    fn history_row(
-        &self,
-        epoch: usize,
-        step: u64,
-        train_loss: f64,
-    ) -> Vec<(&'static str, Option<f64>)> {
-        vec![
-            ("epoch", Some(epoch as f64)),
-            ("step", Some(step as f64)),
-            ("train_loss", Some(train_loss)),
-            ("validation_loss", Some(self.loss)),
-            ("validation_auroc", self.auroc),
-            ("validation_average_precision", self.average_precision),
-        ]
+    fn value(&self, metric: SelectionMetric) -> Option<f64> {
+        match metric {
+            SelectionMetric::Auroc => self.auroc,
+            SelectionMetric::AveragePrecision => self.average_precision,
+            SelectionMetric::Loss => Some(self.loss),
+        }
     }
 
-    /// The metric to select by, turned so that more is better.
-    fn score(&self, select: SelectionMetric) -> Result<f64, Error> {
-        let (name, score) = match select {
-            SelectionMetric::Auroc => ("auroc", self.auroc),
-            SelectionMetric::AveragePrecision => ("average_precision", self.average_precision),
-            SelectionMetric::Loss => ("loss", Some(-self.loss)),
+    /// The metric, which must be defined.
+    fn monitored(&self, metric: SelectionMetric) -> Result<Monitored, Error> {
+        let name = match metric {
+            SelectionMetric::Auroc => "auroc",
+            SelectionMetric::AveragePrecision => "average_precision",
+            SelectionMetric::Loss => "loss",
         };
-        score.filter(|score| score.is_finite()).ok_or_else(|| {
+        let value = self.value(metric).filter(|value| value.is_finite());
+        let value = value.ok_or_else(|| {
             Error::stage(format!("{name} is undefined on the validation split, so no epoch can be chosen by it"))
                 .with_hint("the validation split needs stays of both classes of a two-class label; or set `select = \"loss\"`")
-        })
+        })?;
+        let mode = metric.mode();
+        Ok(Monitored { value, mode })
     }
-}
-
-/// Trains until the last epoch or until early stopping; returns the best epoch's parameters.
-pub fn train_head(
-    mut trainer: HeadTrainer,
-    train: &dyn HeadInput,
-    validation: &dyn HeadInput,
-    seed: u64,
-    watch: &dyn Watch,
-) -> Result<TrainedHead, Error> {
-    let settings = trainer.settings;
-    let rows = train.labels().len();
-    let order = Stream::new(seed, "order of stays");
-    let mut patience = Patience::new(settings.early_stopping.as_ref());
-    let mut history = History::default();
-    let mut best: Option<(f64, TrainedHead)> = None;
-    for epoch in 1..=settings.epochs {
-        if watch.is_interrupted() {
-            return Err(Error::Interrupted);
-        }
-        let mut stays: Vec<u32> = (0..rows as u32).collect();
-        order.at(&[epoch as u64]).shuffle(&mut stays);
-        let loss = train_epoch(&mut trainer, train, &stays)?;
-        let now = trainer.validate(&validation.evaluated()?)?;
-        history.push(now.history_row(epoch, trainer.step, loss));
-        let message = format!("epoch {epoch}/{} · loss {loss:.4}{now}", settings.epochs);
-        let total = settings.epochs * rows;
-        watch.progress((epoch * rows) as u64, total as u64, message);
-        let score = now.score(settings.select)?;
-        if best.as_ref().is_none_or(|(before, _)| score > *before) {
-            let head = TrainedHead {
-                parameters: trainer.parameters()?,
-                history: History::default(),
-                best_epoch: epoch,
-                best: now,
-            };
-            best = Some((score, head));
-        }
-        if patience.runs_out(score) {
-            break;
-        }
-    }
-    match best {
-        Some((_, head)) => Ok(TrainedHead { history, ..head }),
-        None => Err(Error::stage("finetuning needs at least one epoch")),
-    }
-}
-
-/// One pass over the rows in the order of `stays`; returns the mean loss.
-fn train_epoch(
-    trainer: &mut HeadTrainer,
-    train: &dyn HeadInput,
-    stays: &[u32],
-) -> Result<f64, Error> {
-    let mut total = 0.0;
-    for rows in stays.chunks(trainer.settings.batch_size) {
-        let batch = train.batch(rows, trainer.step)?;
-        total += trainer.step(&batch)? * rows.len() as f64;
-    }
-    Ok(total / stays.len() as f64)
 }

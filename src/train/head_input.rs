@@ -24,12 +24,7 @@ impl HeadInput for LabelledFeatures {
     }
 
     fn batch(&self, rows: &[u32], _draw: u64) -> Result<LabelledFeatures, Error> {
-        let index = Tensor::new(rows, self.features.device())?;
-        Ok(LabelledFeatures {
-            features: self.features.index_select(&index, 0)?,
-            labels: rows.iter().map(|row| self.labels[*row as usize]).collect(),
-            shards: Vec::new(),
-        })
+        self.rows(rows)
     }
 
     fn evaluated(&self) -> Result<LabelledFeatures, Error> {
@@ -81,6 +76,7 @@ mod tests {
         ];
         let joined = Var::from_tensor(&Tensor::cat(&shards, 0)?.detach())?;
         let batch = LabelledFeatures {
+            ids: vec![String::new(); 3],
             features: joined.into_inner(),
             labels: vec![0; 3],
             shards: shards.to_vec(),

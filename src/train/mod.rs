@@ -1,16 +1,22 @@
-//! Training: losses, optimizer, the loops over batches, and their records.
+//! Training: losses, optimizers, schedules, the loops over batches, and their records.
 
-pub mod adamw;
+pub mod class_balance;
 pub mod config;
+pub mod course;
 pub mod early_stopping;
 pub mod gradients;
 pub mod head;
 pub mod head_input;
 pub mod history;
 pub mod loss;
+pub mod monitor;
 pub mod open_backbone;
+pub mod optimizer;
+pub mod options;
 pub mod pretrain;
+pub mod replay;
 pub mod resume;
+pub mod schedule;
 pub mod validation;
 pub mod watch;
 

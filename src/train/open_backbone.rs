@@ -252,6 +252,14 @@ pub fn check_finite(
     }
 }
 
+impl OpenStays<'_> {
+    fn ids(&self, stays: &[usize]) -> Vec<String> {
+        let dataset = self.backbone.dataset;
+        let stays = stays.iter();
+        stays.map(|stay| dataset.stays[*stay].id.clone()).collect()
+    }
+}
+
 impl HeadInput for OpenStays<'_> {
     fn labels(&self) -> &[u32] {
         &self.labels
@@ -271,6 +279,7 @@ impl HeadInput for OpenStays<'_> {
         let detached: Vec<Tensor> = shards.iter().map(Tensor::detach).collect();
         let features = Var::from_tensor(&Tensor::cat(&detached, 0)?)?;
         Ok(LabelledFeatures {
+            ids: self.ids(&stays),
             features: features.into_inner(),
             labels: rows.iter().map(|row| self.labels[*row as usize]).collect(),
             shards,
@@ -285,6 +294,7 @@ impl HeadInput for OpenStays<'_> {
             .map(|shard| open.features(&open.in_evaluation, shard, &Noise::Off))
             .collect::<Result<_, Error>>()?;
         Ok(LabelledFeatures {
+            ids: self.ids(&self.stays),
             features: Tensor::cat(&shards, 0)?,
             labels: self.labels.clone(),
             shards: Vec::new(),

@@ -21,9 +21,9 @@ pub struct Snapshot {
     pub position: Position,
     /// The parameters.
     pub parameters: HostParameters,
-    /// The optimizer's first moments, flat.
+    /// The optimizer's first moments (a momentum's buffer), flat; empty if it keeps none.
     pub first_moments: HostParameters,
-    /// The optimizer's second moments, flat.
+    /// The optimizer's second moments, flat; empty if it keeps none.
     pub second_moments: HostParameters,
     /// Rows of the epochs that are over.
     pub history: History,
@@ -32,8 +32,9 @@ pub struct Snapshot {
 }
 
 impl Snapshot {
-    /// Whether it is of a training that starts from parameters like these.
-    pub fn fits(&self, initial: &HostParameters) -> bool {
+    /// Whether it is of a training that starts from parameters like these, with an optimizer
+    /// that keeps so many moments.
+    pub fn fits(&self, initial: &HostParameters, moments: usize) -> bool {
         let alike = |tensors: &HostParameters, shape: fn(&FloatTensor) -> Vec<usize>| {
             let mut pairs = initial.iter().zip(tensors);
             initial.len() == tensors.len()
@@ -44,7 +45,11 @@ impl Snapshot {
         alike(&self.parameters, |tensor| tensor.shape.clone())
             && [&self.first_moments, &self.second_moments]
                 .into_iter()
-                .all(|moments| alike(moments, |tensor| vec![tensor.values.len()]))
+                .enumerate()
+                .all(|(index, kept)| match index < moments {
+                    true => alike(kept, |tensor| vec![tensor.values.len()]),
+                    false => kept.is_empty(),
+                })
     }
 }
 
@@ -53,11 +58,11 @@ impl Snapshot {
 pub struct Position {
     /// The epoch, counted from 1.
     pub epoch: usize,
-    /// Batches of it that are done.
+    /// Optimizer steps of it that are done: each of one batch, or of several that are accumulated.
     pub batches: usize,
     /// Optimizer steps taken.
     pub step: u64,
-    /// Sums over those batches.
+    /// Sums over their stays.
     pub totals: Totals,
 }
 
@@ -77,7 +82,7 @@ pub struct Totals {
     pub stays: usize,
 }
 
-/// The best epoch of those that are over.
+/// The epoch that is kept of those that are over: the best, or the last.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Best {
     /// Which one, counted from 1.
@@ -335,15 +340,17 @@ mod tests {
             };
             HostParameters::from([(name.to_string(), tensor)])
         };
-        assert!(snapshot().fits(&tensors("w", &[2])));
-        assert!(!snapshot().fits(&tensors("v", &[2])));
-        assert!(!snapshot().fits(&tensors("w", &[2, 1])));
-        assert!(!snapshot().fits(&HostParameters::new()));
+        assert!(snapshot().fits(&tensors("w", &[2]), 2));
+        assert!(!snapshot().fits(&tensors("v", &[2]), 2));
+        assert!(!snapshot().fits(&tensors("w", &[2, 1]), 2));
+        assert!(!snapshot().fits(&HostParameters::new(), 2));
         let without_moments = Snapshot {
             second_moments: HostParameters::new(),
             ..snapshot()
         };
-        assert!(!without_moments.fits(&tensors("w", &[2])));
+        assert!(!without_moments.fits(&tensors("w", &[2]), 2));
+        assert!(without_moments.fits(&tensors("w", &[2]), 1));
+        assert!(!snapshot().fits(&tensors("w", &[2]), 1));
     }
 
     #[test]

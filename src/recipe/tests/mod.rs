@@ -1,6 +1,7 @@
 mod layering;
 mod rejected;
 mod rendered;
+mod training;
 mod whole;
 
 use std::path::PathBuf;

@@ -5,6 +5,7 @@ use crate::data::config::{Embeddings, Source, SplitRule};
 use crate::data::dataset::Split;
 use crate::recipe::stage_config::{ImportFrom, StageConfig};
 use crate::train::config::Loss;
+use crate::train::optimizer::Update;
 
 const REFERENCE: &str = r#"#:schema ../schemas/recipe.schema.json
 format = 1
@@ -165,7 +166,8 @@ optimizer = { lr = 1, betas = [0, 0.5], weight_decay = 0 }
         panic!("pretrain is a pretrain stage")
     };
     assert_eq!(
-        stage.optimizer.lr, 1.0,
+        stage.optimizer.base().lr,
+        1.0,
         "an integer where a number is wanted"
     );
 }
@@ -224,12 +226,16 @@ fn an_optimizer_keeps_the_defaults_of_its_stage_where_it_states_nothing() {
     let Some(StageConfig::Finetune(stage)) = recipe.stage("classifier") else {
         panic!("classifier is a finetune stage")
     };
-    let optimizer = &stage.optimizer;
+    let Update::AdamW(optimizer) = &stage.optimizer.update else {
+        panic!("AdamW is the default")
+    };
     assert_eq!((optimizer.lr, optimizer.betas), (3e-4, [0.9, 0.98]));
     let Some(StageConfig::Pretrain(stage)) = recipe.stage("pretrain") else {
         panic!("pretrain is a pretrain stage")
     };
-    let optimizer = &stage.optimizer;
+    let Update::AdamW(optimizer) = &stage.optimizer.update else {
+        panic!("AdamW is the default")
+    };
     assert_eq!(
         (optimizer.lr, optimizer.eps, optimizer.betas),
         (5e-5, 1e-6, [0.9, 0.999])

@@ -4,16 +4,20 @@ use candle_core::Var;
 
 use super::Pretraining;
 use crate::error::Error;
-use crate::train::adamw::AdamWState;
+use crate::train::config::PretrainMetric;
+use crate::train::course::Course;
 use crate::train::gradients::{Variables, variables_to_host};
 use crate::train::history::History;
+use crate::train::monitor::{Metric, Monitored};
+use crate::train::optimizer::OptimizerState;
 use crate::train::resume::{Best, Position, Snapshot};
 use crate::train::{HostParameters, to_device};
 
 /// What changes from step to step.
 pub(super) struct State {
     pub(super) variables: Variables,
-    pub(super) optimizer: AdamWState,
+    pub(super) optimizer: OptimizerState,
+    pub(super) course: Course,
     pub(super) position: Position,
     pub(super) history: History,
     pub(super) best: Option<Best>,
@@ -22,34 +26,70 @@ pub(super) struct State {
 impl Pretraining<'_> {
     /// Where to begin: where an earlier attempt stood, if it left what can be read.
     pub(super) fn begin(&self, initial: HostParameters, train: &[usize]) -> Result<State, Error> {
+        let course = self.course(train.len())?;
+        let moments = self.settings.optimizer.update.moments();
         let why = match self.resume.read() {
-            Ok(None) => return self.start(initial),
-            Ok(Some(snapshot)) if snapshot.fits(&initial) => {
-                let steps = train.len().div_ceil(self.settings.batch_size);
+            Ok(None) => return self.start(initial, course),
+            Ok(Some(snapshot)) if snapshot.fits(&initial, moments) => {
                 self.watch.note(&format!(
-                    "goes on in epoch {}, after {} of {steps} steps",
-                    snapshot.position.epoch, snapshot.position.batches
+                    "goes on in epoch {}, after {} of {} steps",
+                    snapshot.position.epoch,
+                    snapshot.position.batches,
+                    course.steps_an_epoch()
                 ));
-                return self.restore(snapshot);
+                return self.restore(snapshot, course);
             }
             Ok(Some(_)) => "what was left is of another model".to_string(),
             Err(error) => error.to_string(),
         };
         self.watch
             .note(&format!("warning: begins again, for {why}"));
-        self.start(initial)
+        self.start(initial, course)
     }
 
-    fn restore(&self, snapshot: Snapshot) -> Result<State, Error> {
+    fn course(&self, stays: usize) -> Result<Course, Error> {
+        let settings = self.settings;
+        Course::new(
+            &settings.options,
+            settings.early_stopping.as_ref(),
+            settings.epochs,
+            stays,
+            settings.batch_size,
+        )
+    }
+
+    fn restore(&self, snapshot: Snapshot, mut course: Course) -> Result<State, Error> {
+        for row in snapshot.history.rows() {
+            self.steer(&mut course, row);
+        }
         let moments = [snapshot.first_moments, snapshot.second_moments];
         let step = snapshot.position.step;
+        let variables = self.variables(&snapshot.parameters)?;
+        let config = &self.settings.optimizer;
         Ok(State {
-            variables: self.variables(&snapshot.parameters)?,
-            optimizer: AdamWState::restored(&self.settings.optimizer, step, moments),
+            optimizer: OptimizerState::restored(config, &variables, step, moments)?,
+            variables,
+            course,
             position: snapshot.position,
             history: snapshot.history,
             best: snapshot.best,
         })
+    }
+
+    /// Shows the course the validation that a row of the history tells of, if it does. Only what
+    /// stands there may count, for who goes on from a snapshot has nothing else.
+    pub(super) fn steer(&self, course: &mut Course, row: &[(String, Option<f64>)]) {
+        let value = |metric: PretrainMetric| {
+            let name = metric.column();
+            row.iter().find(|(column, _)| column == name)?.1
+        };
+        let loss = value(PretrainMetric::Loss).map(|value| Monitored {
+            value,
+            mode: PretrainMetric::Loss.mode(),
+        });
+        let rule = self.settings.early_stopping.as_ref();
+        let watched = rule.and_then(|rule| rule.watched(PretrainMetric::Loss, value));
+        course.take(loss, watched);
     }
 
     /// Leaves what to go on from. That it cannot be written is no reason to stop training.
@@ -71,11 +111,12 @@ impl Pretraining<'_> {
         }
     }
 
-    fn start(&self, initial: HostParameters) -> Result<State, Error> {
+    fn start(&self, initial: HostParameters, course: Course) -> Result<State, Error> {
         let variables = self.variables(&initial)?;
         Ok(State {
-            optimizer: AdamWState::new(&self.settings.optimizer, &variables),
+            optimizer: OptimizerState::new(&self.settings.optimizer, &variables)?,
             variables,
+            course,
             position: Position {
                 epoch: 1,
                 ..Position::default()

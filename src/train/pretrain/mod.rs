@@ -2,6 +2,8 @@
 
 mod going_on;
 mod steps;
+#[cfg(test)]
+mod tests;
 
 use candle_core::{Device, Tensor};
 
@@ -15,6 +17,8 @@ use crate::train::HostParameters;
 use crate::train::config::PretrainSettings;
 use crate::train::gradients::variables_to_host;
 use crate::train::history::History;
+use crate::train::options::Keep;
+use crate::train::replay::ReplayFolder;
 use crate::train::resume::{Best, Position, ResumeFile};
 use crate::train::validation::{Validation, validate};
 use crate::train::watch::Watch;
@@ -25,13 +29,13 @@ const CONSTANT_LOGVAR: f64 = 1e-6;
 
 /// The outcome of pretraining.
 pub struct Pretrained {
-    /// Parameters after the best epoch.
+    /// Parameters after the epoch that is kept.
     pub parameters: HostParameters,
     /// One row an epoch.
     pub history: History,
-    /// The best epoch, counted from 1.
+    /// The epoch that is kept (the best, or the last), counted from 1.
     pub best_epoch: usize,
-    /// Validation after the best epoch.
+    /// Validation after that epoch.
     pub best: Validation,
 }
 
@@ -51,6 +55,8 @@ pub struct Pretraining<'a> {
     pub watch: &'a dyn Watch,
     /// Where to go on from, and to leave what to go on from.
     pub resume: &'a ResumeFile,
+    /// Where a step with a loss or gradient that is not finite is left.
+    pub replay: &'a ReplayFolder,
 }
 
 impl Pretraining<'_> {
@@ -95,20 +101,25 @@ impl Pretraining<'_> {
         embeddings: &Tensor,
     ) -> Result<(), Error> {
         let order = Stream::new(self.seed, "order of stays");
-        while state.position.epoch <= self.settings.epochs {
+        // An epoch that was begun is ended: with the validation that may be all it still lacks.
+        while state.position.batches > 0
+            || (state.course).goes_on(state.position.epoch, state.position.step)
+        {
             let epoch = state.position.epoch;
             let mut stays = train.to_vec();
             order.at(&[epoch as u64]).shuffle(&mut stays);
             self.train_epoch(state, &stays, embeddings)?;
-            let validation = self.validate(state, validation, embeddings)?;
-            let row = self.history_row(state, &validation);
+            let due = state.course.is_validated(epoch, state.position.step);
+            let validation = match due {
+                true => Some(self.validate(state, validation, embeddings)?),
+                false => None,
+            };
+            let row = self.history_row(state, validation.as_ref());
+            self.steer(&mut state.course, &row);
             state.history.push(row);
-            let loss = validation.monitored(self.settings.max_beta);
-            let improved = state
-                .best
-                .as_ref()
-                .is_none_or(|best| loss < best.validation.monitored(self.settings.max_beta));
-            if improved {
+            if let Some(validation) = validation
+                && self.is_kept(state, &validation)
+            {
                 state.best = Some(Best {
                     epoch,
                     validation,
@@ -124,6 +135,13 @@ impl Pretraining<'_> {
         Ok(())
     }
 
+    fn is_kept(&self, state: &State, validation: &Validation) -> bool {
+        let loss = |validation: &Validation| validation.monitored(self.settings.max_beta);
+        let best = state.best.as_ref();
+        self.settings.options.keep == Keep::Last
+            || best.is_none_or(|best| loss(validation) < loss(&best.validation))
+    }
+
     fn stays_of(&self, split: Split) -> Result<Vec<usize>, Error> {
         let unasked = self.settings.objective.sets_without_loss();
         let mut stays = self.dataset.stays_of(split);
@@ -137,10 +155,10 @@ impl Pretraining<'_> {
             ));
         }
         if stays.is_empty() {
-            return Err(Error::stage(format!(
-                "the split {} has no stays",
-                split.name()
-            )));
+            return Err(
+                Error::stage(format!("the split {} has no stays", split.name()))
+                    .with_hint("look at `split` in the data stage, and at the stays it dropped"),
+            );
         }
         Ok(stays)
     }
@@ -170,12 +188,9 @@ impl Pretraining<'_> {
         )?)
     }
 
-    fn names(&self, stays: &[usize]) -> String {
-        let names: Vec<&str> = stays
-            .iter()
-            .map(|&stay| self.dataset.stays[stay].id.as_str())
-            .collect();
-        names.join(", ")
+    fn names(&self, stays: &[usize]) -> Vec<String> {
+        let name = |&stay: &usize| self.dataset.stays[stay].id.clone();
+        stays.iter().map(name).collect()
     }
 
     fn validate(
@@ -206,8 +221,8 @@ impl Pretraining<'_> {
     fn history_row(
         &self,
         state: &State,
-        validation: &Validation,
-    ) -> [(&'static str, Option<f64>); 11] {
+        validation: Option<&Validation>,
+    ) -> Vec<(String, Option<f64>)> {
         let Position {
             epoch,
             batches,
@@ -215,22 +230,40 @@ impl Pretraining<'_> {
             totals,
         } = state.position;
         let stays = totals.stays as f64;
-        [
-            ("epoch", epoch as f64),
-            ("step", step as f64),
-            ("beta", self.settings.beta(step)),
-            ("train_reconstruction", totals.reconstruction / stays),
-            ("train_kl", totals.kl / stays),
-            ("gradient_norm", totals.gradient_norm / batches as f64),
-            ("validation_reconstruction", validation.reconstruction),
-            ("validation_kl", validation.kl),
+        let loss = |validation: &Validation| validation.monitored(self.settings.max_beta);
+        let mut row = vec![
+            ("epoch", Some(epoch as f64)),
+            ("step", Some(step as f64)),
+            ("beta", Some(self.settings.beta(step))),
+            ("train_reconstruction", Some(totals.reconstruction / stays)),
+            ("train_kl", Some(totals.kl / stays)),
+            ("gradient_norm", Some(totals.gradient_norm / batches as f64)),
             (
-                "validation_loss",
-                validation.monitored(self.settings.max_beta),
+                "validation_reconstruction",
+                validation.map(|validation| validation.reconstruction),
             ),
-            ("posterior_mu_variance", validation.mu_variance),
-            ("posterior_logvar_variance", validation.logvar_variance),
-        ]
-        .map(|(name, value)| (name, Some(value)))
+            ("validation_kl", validation.map(|validation| validation.kl)),
+            ("validation_loss", validation.map(loss)),
+            (
+                "posterior_mu_variance",
+                validation.map(|validation| validation.mu_variance),
+            ),
+            (
+                "posterior_logvar_variance",
+                validation.map(|validation| validation.logvar_variance),
+            ),
+        ];
+        if state.course.is_scheduled() {
+            row.push(("learning_rate", Some(self.last_rate(state))));
+        }
+        row.into_iter()
+            .map(|(name, value)| (name.to_string(), value))
+            .collect()
+    }
+
+    /// The learning rate of the last step, of parameters that no group has.
+    fn last_rate(&self, state: &State) -> f64 {
+        let scale = state.course.scale(state.position.step.saturating_sub(1));
+        scale.of(self.settings.optimizer.base().lr)
     }
 }

@@ -11,21 +11,34 @@ use crate::model::batch::Batch;
 use crate::model::noise::Noise;
 use crate::model::seqsetvae::{PretrainModel, gradient_free_parameters};
 use crate::random::Stream;
-use crate::train::gradients::{Gradients, find_not_finite};
-use crate::train::resume::Position;
+use crate::train::gradients::{Gradients, find_not_finite, variables_to_host};
+use crate::train::options::LoopOptions;
+use crate::train::replay::BrokenStep;
+use crate::train::resume::{Position, Totals};
 
 /// Stays whose graph is built at once on one thread. It fixes the order of all sums, so it must
 /// not depend on the number of threads; small enough that a shard's activations stay near the core.
 const SHARD_STAYS: usize = 4;
 
 struct ShardResult {
+    loss: f32,
     gradients: GradStore,
     reconstruction: f64,
     kl: f64,
 }
 
+/// Where a batch is.
+struct BatchPlace {
+    /// Optimizer steps taken before.
+    step: u64,
+    /// The number of its first shard among those of its step.
+    first_shard: usize,
+    /// Stays whose mean loss the step goes by.
+    stays_of_step: usize,
+}
+
 impl Pretraining<'_> {
-    /// The batches of the epoch that are left.
+    /// The steps of the epoch that are left.
     pub(super) fn train_epoch(
         &self,
         state: &mut State,
@@ -38,21 +51,16 @@ impl Pretraining<'_> {
             .map(|(name, variable)| (name.clone(), variable.as_tensor().clone()))
             .collect();
         let model = self.model(&parameters)?;
-        let batches = stays.chunks(self.settings.batch_size);
-        for batch in batches.skip(state.position.batches) {
-            if self.watch.is_interrupted() {
-                return Err(Error::Interrupted);
+        let LoopOptions { accumulate, .. } = self.settings.options;
+        let steps = stays.chunks(self.settings.batch_size.saturating_mul(accumulate));
+        for group in steps.skip(state.position.batches) {
+            if state.course.has_no_step_left(state.position.step) {
+                break;
             }
-            let shards = self.shard_results(&model, state.position.step, batch, embeddings)?;
             let mut totals = state.position.totals;
-            for shard in &shards {
-                totals.reconstruction += shard.reconstruction;
-                totals.kl += shard.kl;
-            }
-            let gradients: Vec<GradStore> =
-                shards.into_iter().map(|shard| shard.gradients).collect();
-            totals.gradient_norm += self.update(state, batch, &gradients)?;
-            totals.stays += batch.len();
+            let gradients = self.gradients(state, &model, group, embeddings, &mut totals)?;
+            totals.gradient_norm += self.update(state, gradients)?;
+            totals.stays += group.len();
             state.position.totals = totals;
             state.position.batches += 1;
             self.report(&state.position, stays.len());
@@ -61,6 +69,42 @@ impl Pretraining<'_> {
             }
         }
         Ok(())
+    }
+
+    /// The gradients of the mean loss of `group`, the stays of one optimizer step, batch after batch:
+    /// a stay counts the same in an incomplete last batch as in a whole one.
+    fn gradients(
+        &self,
+        state: &State,
+        model: &PretrainModel,
+        group: &[usize],
+        embeddings: &Tensor,
+        totals: &mut Totals,
+    ) -> Result<Gradients, Error> {
+        let batch_size = self.settings.batch_size;
+        let mut gradients = Gradients::default();
+        for (index, batch) in group.chunks(batch_size).enumerate() {
+            if self.watch.is_interrupted() {
+                return Err(Error::Interrupted);
+            }
+            let place = BatchPlace {
+                step: state.position.step,
+                first_shard: index * batch_size.div_ceil(SHARD_STAYS),
+                stays_of_step: group.len(),
+            };
+            let shards = self.shard_results(model, place, batch, embeddings)?;
+            self.check_losses(state, group, batch, &shards)?;
+            for shard in &shards {
+                totals.reconstruction += shard.reconstruction;
+                totals.kl += shard.kl;
+            }
+            let shards: Vec<GradStore> = shards.into_iter().map(|shard| shard.gradients).collect();
+            gradients.add(&state.variables, &shards)?;
+            if let Some(parameter) = gradients.first_not_finite() {
+                return Err(self.broken_gradient(state, group, batch, &shards, parameter));
+            }
+        }
+        Ok(gradients)
     }
 
     fn report(&self, position: &Position, stays: usize) {
@@ -80,32 +124,38 @@ impl Pretraining<'_> {
     fn shard_results(
         &self,
         model: &PretrainModel,
-        step: u64,
+        place: BatchPlace,
         batch: &[usize],
         embeddings: &Tensor,
     ) -> Result<Vec<ShardResult>, Error> {
         let seeds = Stream::new(self.seed, "decoder seeds");
         let dropout = Stream::new(self.seed, "dropout");
+        let BatchPlace {
+            step,
+            first_shard,
+            stays_of_step,
+        } = place;
         let shards: Vec<&[usize]> = batch.chunks(SHARD_STAYS).collect();
         shards
             .par_iter()
             .enumerate()
             .map(|(shard, stays)| {
-                let noise = Noise::training(&seeds, &dropout, step, shard as u64);
+                let shard = (first_shard + shard) as u64;
+                let noise = Noise::training(&seeds, &dropout, step, shard);
                 let packed = Batch::new(self.dataset, stays, self.device)?;
                 let objective = self.settings.objective;
                 let output = model.forward(&packed, embeddings, objective, &noise)?;
                 let weigh = |losses: Tensor, weights: Tensor| (losses * weights)?.sum_all();
-                let decoded = output.decoded.weights(batch.len())?;
+                let decoded = output.decoded.weights(stays_of_step)?;
                 let reconstruction = weigh(output.reconstruction_loss()?, decoded)?;
                 let kl = output.kl_loss(self.settings.free_bits)?;
-                let kl = weigh(kl, packed.set_weights(batch.len())?)?;
+                let kl = weigh(kl, packed.set_weights(stays_of_step)?)?;
                 let loss = (&reconstruction + (&kl * self.settings.beta(step))?)?;
-                self.check_loss(&loss, step, stays)?;
                 let sum = |mean: &Tensor| -> Result<f64, Error> {
-                    Ok(f64::from(mean.to_scalar::<f32>()?) * batch.len() as f64)
+                    Ok(f64::from(mean.to_scalar::<f32>()?) * stays_of_step as f64)
                 };
                 Ok(ShardResult {
+                    loss: loss.to_scalar::<f32>()?,
                     reconstruction: sum(&reconstruction)?,
                     kl: sum(&kl)?,
                     gradients: loss.backward()?,
@@ -114,50 +164,84 @@ impl Pretraining<'_> {
             .collect()
     }
 
-    fn check_loss(&self, loss: &Tensor, step: u64, stays: &[usize]) -> Result<(), Error> {
-        let value = loss.to_scalar::<f32>()?;
-        if value.is_finite() {
+    fn check_losses(
+        &self,
+        state: &State,
+        group: &[usize],
+        batch: &[usize],
+        shards: &[ShardResult],
+    ) -> Result<(), Error> {
+        let mut pairs = batch.chunks(SHARD_STAYS).zip(shards);
+        let Some((suspects, shard)) = pairs.find(|(_, shard)| !shard.loss.is_finite()) else {
             return Ok(());
-        }
-        Err(Error::stage(format!(
-            "the loss is {value} in step {step}, in one of the stays {}",
-            self.names(stays)
+        };
+        let problem = format!("the loss is {}", shard.loss);
+        Err(self.broken(
+            state,
+            group,
+            (problem, None),
+            suspects,
+            "look for extreme values in these stays (`clip` in the data stage bounds z-scores), or lower the learning rate",
         ))
-        .with_hint("look for extreme values in these stays (`clip` in the data stage bounds z-scores), or lower the learning rate"))
+    }
+
+    fn broken_gradient(
+        &self,
+        state: &State,
+        group: &[usize],
+        batch: &[usize],
+        shards: &[GradStore],
+        parameter: &str,
+    ) -> Error {
+        let (suspects, parameter) = match find_not_finite(&state.variables, shards) {
+            Some((shard, name)) => (batch.chunks(SHARD_STAYS).nth(shard).unwrap_or(batch), name),
+            // Each shard's is finite, their sum is not.
+            None => (group, parameter),
+        };
+        let problem = format!("the gradient of {parameter} is not finite");
+        self.broken(
+            state,
+            group,
+            (problem, Some(parameter.to_string())),
+            suspects,
+            "a z-score of exactly 0 makes a zero vector (`value_encoding = \"affine\"` avoids it); extreme values can be clipped in the data stage",
+        )
+    }
+
+    /// Saves the step that broke; returns the failure that says so.
+    fn broken(
+        &self,
+        state: &State,
+        group: &[usize],
+        (problem, parameter): (String, Option<String>),
+        suspects: &[usize],
+        hint: &str,
+    ) -> Error {
+        let batches = group.chunks(self.settings.batch_size);
+        let step = BrokenStep {
+            format: BrokenStep::FORMAT,
+            stage: "pretrain",
+            problem,
+            parameter,
+            seed: self.seed,
+            epoch: state.position.epoch,
+            step: state.position.step,
+            step_of_epoch: state.position.batches as u64,
+            suspects: self.names(suspects),
+            batches: batches.map(|batch| self.names(batch)).collect(),
+        };
+        match variables_to_host(&state.variables) {
+            Ok(parameters) => self.replay.fail(&step, &parameters, hint),
+            Err(error) => error,
+        }
     }
 
     /// One optimizer step; returns the gradients' norm before clipping.
-    fn update(
-        &self,
-        state: &mut State,
-        batch: &[usize],
-        shards: &[GradStore],
-    ) -> Result<f64, Error> {
-        let mut gradients = Gradients::sum(&state.variables, shards)?;
+    fn update(&self, state: &mut State, mut gradients: Gradients) -> Result<f64, Error> {
         gradients.audit(&state.variables, &gradient_free_parameters(self.model))?;
         let norm = gradients.clip(self.settings.clip_norm);
-        if !norm.is_finite() {
-            let step = state.position.step;
-            let (place, parameter) = match find_not_finite(&state.variables, shards) {
-                Some((shard, name)) => {
-                    let stays: Vec<usize> = batch
-                        .chunks(SHARD_STAYS)
-                        .nth(shard)
-                        .unwrap_or(batch)
-                        .to_vec();
-                    (self.names(&stays), name.to_string())
-                }
-                None => (
-                    self.names(batch),
-                    gradients.first_not_finite().unwrap_or("their sum").into(),
-                ),
-            };
-            return Err(Error::stage(format!(
-                "the gradient of {parameter} is not finite in step {step}, in one of the stays {place}"
-            ))
-            .with_hint("a z-score of exactly 0 makes a zero vector (`value_encoding = \"affine\"` avoids it); extreme values can be clipped in the data stage"));
-        }
-        state.optimizer.step(&state.variables, &gradients)?;
+        let scale = state.course.scale(state.position.step);
+        state.optimizer.step(&state.variables, &gradients, scale)?;
         state.position.step += 1;
         Ok(norm)
     }

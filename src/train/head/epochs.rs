@@ -1,0 +1,139 @@
+//! The loop over epochs: what is trained, validated, written down and kept.
+
+use super::{HeadTrainer, HeadValidation, TrainedHead};
+use crate::error::Error;
+use crate::train::config::{HeadSettings, SelectionMetric};
+use crate::train::course::Course;
+use crate::train::head_input::HeadInput;
+use crate::train::history::History;
+use crate::train::monitor::Monitored;
+use crate::train::options::{Keep, LoopOptions};
+use crate::train::schedule::Schedule;
+use crate::train::watch::Watch;
+
+/// Trains until the last epoch or step, or until early stopping; returns the parameters that are
+/// to be kept.
+pub fn train_head(
+    mut trainer: HeadTrainer,
+    train: &dyn HeadInput,
+    validation: &dyn HeadInput,
+    seed: u64,
+    watch: &dyn Watch,
+) -> Result<TrainedHead, Error> {
+    let settings = trainer.settings;
+    let rows = train.labels().len();
+    let rule = settings.early_stopping.as_ref();
+    let (epochs, batch_size) = (settings.epochs, settings.batch_size);
+    let mut course = Course::new(&settings.options, rule, epochs, rows, batch_size)?;
+    trainer.class_weights = settings.class_weights.of(train.labels(), trainer.classes);
+    let mut history = History::default();
+    let mut kept: Option<(Option<f64>, TrainedHead)> = None;
+    let mut epoch = 1;
+    while course.goes_on(epoch, trainer.step) {
+        if watch.is_interrupted() {
+            return Err(Error::Interrupted);
+        }
+        let stays = settings.sampling.rows(train.labels(), epoch as u64, seed);
+        (trainer.epoch, trainer.step_of_epoch) = (epoch, 0);
+        let loss = train_epoch(&mut trainer, train, &stays, &course)?;
+        let now = match course.is_validated(epoch, trainer.step) {
+            true => Some(trainer.validate(&validation.evaluated()?)?),
+            false => None,
+        };
+        let rate = || (course.scale(trainer.step - 1)).of(settings.optimizer.base().lr);
+        let rate = course.is_scheduled().then(rate);
+        let row = history_row(epoch, trainer.step, loss, now.as_ref(), rate);
+        history.push(row);
+        let shown = now.map(|now| now.to_string()).unwrap_or_default();
+        let message = format!("epoch {epoch}/{epochs} · loss {loss:.4}{shown}");
+        watch.progress((epoch * rows) as u64, (epochs * rows) as u64, message);
+        if let Some(now) = now {
+            let score = steer(&mut course, settings, &now)?;
+            let last = settings.options.keep == Keep::Last;
+            if last || kept.as_ref().is_none_or(|(before, _)| score > *before) {
+                let head = TrainedHead {
+                    parameters: trainer.parameters()?,
+                    history: History::default(),
+                    best_epoch: epoch,
+                    best: now,
+                };
+                kept = Some((score, head));
+            }
+        }
+        epoch += 1;
+    }
+    match kept {
+        Some((_, head)) => Ok(TrainedHead { history, ..head }),
+        None => Err(Error::stage("finetuning needs at least one epoch")),
+    }
+}
+
+/// Shows the course a validation; returns the score that epochs are chosen by, if they are: a
+/// metric that is undefined is no matter where nothing goes by it.
+fn steer(
+    course: &mut Course,
+    settings: &HeadSettings,
+    now: &HeadValidation,
+) -> Result<Option<f64>, Error> {
+    let LoopOptions { keep, schedule, .. } = &settings.options;
+    let chosen_by = match (keep, schedule) {
+        (Keep::Best, _) | (_, Schedule::Plateau { .. }) => Some(now.monitored(settings.select)?),
+        (Keep::Last, _) => None,
+    };
+    let mut stopped_by = None;
+    if let Some(rule) = &settings.early_stopping {
+        now.monitored(rule.metric.unwrap_or(settings.select))?;
+        stopped_by = rule.watched(settings.select, |metric| now.value(metric));
+    }
+    course.take(chosen_by, stopped_by);
+    Ok(chosen_by.map(Monitored::score))
+}
+
+/// One pass over the rows in the order of `stays`; returns the mean loss.
+fn train_epoch(
+    trainer: &mut HeadTrainer,
+    train: &dyn HeadInput,
+    stays: &[u32],
+    course: &Course,
+) -> Result<f64, Error> {
+    let (mut total, mut seen) = (0.0, 0);
+    let batch_size = trainer.settings.batch_size;
+    let accumulate = trainer.settings.options.accumulate;
+    for group in stays.chunks(batch_size.saturating_mul(accumulate)) {
+        if course.has_no_step_left(trainer.step) {
+            break;
+        }
+        let batches = group
+            .chunks(batch_size)
+            .zip(trainer.step * accumulate as u64..);
+        let batches = batches.map(|(rows, draw)| train.batch(rows, draw));
+        let batches: Vec<_> = batches.collect::<Result<_, Error>>()?;
+        let scale = course.scale(trainer.step);
+        total += trainer.step(&batches, scale)? * group.len() as f64;
+        seen += group.len();
+    }
+    Ok(total / seen as f64)
+}
+
+fn history_row(
+    epoch: usize,
+    step: u64,
+    train_loss: f64,
+    validation: Option<&HeadValidation>,
+    rate: Option<f64>,
+) -> Vec<(&'static str, Option<f64>)> {
+    let of = |metric| validation.and_then(|validation| validation.value(metric));
+    let mut row = vec![
+        ("epoch", Some(epoch as f64)),
+        ("step", Some(step as f64)),
+        ("train_loss", Some(train_loss)),
+        ("validation_loss", of(SelectionMetric::Loss)),
+        ("validation_auroc", of(SelectionMetric::Auroc)),
+        (
+            "validation_average_precision",
+            of(SelectionMetric::AveragePrecision),
+        ),
+    ];
+    row.extend(rate.map(|rate| ("learning_rate", Some(rate))));
+    row
+}
