@@ -77,6 +77,15 @@ impl<'a> OpenBackbone<'a> {
         variables: &Variables,
         stays: &[usize],
     ) -> Result<Self, Error> {
+        Self::keeping(MAX_KEPT_BYTES, opening, variables, stays)
+    }
+
+    fn keeping(
+        max_bytes: usize,
+        opening: Opening<'a>,
+        variables: &Variables,
+        stays: &[usize],
+    ) -> Result<Self, Error> {
         let trained = Step::of_parameters(variables.keys());
         let Some(first) = trained.first().copied() else {
             return Err(Error::stage("no parameter of the backbone is trainable"));
@@ -100,7 +109,7 @@ impl<'a> OpenBackbone<'a> {
             dropout: Stream::new(opening.seed, "backbone dropout"),
             in_training,
             in_evaluation,
-            start: match kept_bytes <= MAX_KEPT_BYTES {
+            start: match kept_bytes <= max_bytes {
                 true => first,
                 false => Step::Encode,
             },

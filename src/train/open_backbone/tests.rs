@@ -12,6 +12,16 @@ fn open<'a>(
     prefix: &str,
     dropout: f64,
 ) -> Result<(OpenBackbone<'a>, Variables), Error> {
+    open_keeping(MAX_KEPT_BYTES, dataset, model, prefix, dropout)
+}
+
+fn open_keeping<'a>(
+    max_bytes: usize,
+    dataset: &'a Dataset,
+    model: &'a ModelConfig,
+    prefix: &str,
+    dropout: f64,
+) -> Result<(OpenBackbone<'a>, Variables), Error> {
     let (mut frozen, mut variables) = (Parameters::new(), Variables::new());
     for (name, tensor) in parameters(model)? {
         match name.starts_with(prefix) {
@@ -29,7 +39,7 @@ fn open<'a>(
         device: &Device::Cpu,
         watch: &Unwatched,
     };
-    let open = OpenBackbone::new(opening, &variables, &[0, 1])?;
+    let open = OpenBackbone::keeping(max_bytes, opening, &variables, &[0, 1])?;
     Ok((open, variables))
 }
 
@@ -111,4 +121,28 @@ fn features_that_are_not_finite_name_their_stay() {
     let values = [1.0, 2.0, f32::NAN, 0.0];
     let error = check_finite(&values, 2, &dataset(), &[0, 1]).unwrap_err();
     assert!(error.to_string().contains("stay 2"), "{error}");
+}
+
+#[test]
+fn what_is_too_large_to_keep_is_computed_again_to_the_same_numbers() -> TestResult {
+    let (dataset, model) = (dataset(), config(Fusion::Gated, Pooling::Multiscale));
+    // Three sets, μ and logvar of eight numbers each.
+    let bytes = 3 * 2 * 8 * 4;
+    let of = |max_bytes| -> Result<_, Box<dyn std::error::Error>> {
+        let prefix = "vae_feature_fusion.";
+        let (open, variables) = open_keeping(max_bytes, &dataset, &model, prefix, 0.0)?;
+        let batch = open.stays(&[0, 1]).batch(&[0, 1], 0)?;
+        let gradients = batch.shards[0].sum_all()?.backward()?;
+        let gradients = variables.values().map(|variable| {
+            let gradient = gradients.get(variable).expect("a gradient");
+            gradient.flatten_all()?.to_vec1::<f32>()
+        });
+        let gradients = gradients.collect::<candle_core::Result<Vec<_>>>()?;
+        let features = batch.features.to_vec2::<f32>()?;
+        Ok((open.kept.len(), features, gradients))
+    };
+    let (kept, again) = (of(bytes)?, of(bytes - 1)?);
+    assert_eq!((kept.0, again.0), (2, 0));
+    assert_eq!((kept.1, kept.2), (again.1, again.2));
+    Ok(())
 }
