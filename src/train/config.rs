@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::class_balance::{ClassWeights, Sampling};
-use super::monitor::{Metric, Mode, Monitored};
+use super::monitored::{Metric, Mode, Monitored};
 use super::optimizer::Optimizer;
 use super::options::{LoopOptions, is_default};
 use crate::model::objective::Objective;

@@ -2,7 +2,7 @@
 
 use super::config::EarlyStopping;
 use super::early_stopping::Patience;
-use super::monitor::{Metric, Monitored};
+use super::monitored::{Metric, Monitored};
 use super::options::LoopOptions;
 use super::schedule::{Plateau, RateScale, Schedule};
 use crate::error::Error;

@@ -12,7 +12,7 @@ use super::config::{HeadSettings, SelectionMetric};
 use super::gradients::{Gradients, Variables, variables_to_host};
 use super::history::History;
 use super::loss::{log_softmax, weighted_classification_loss};
-use super::monitor::{Metric, Monitored};
+use super::monitored::{Metric, Monitored};
 use super::optimizer::OptimizerState;
 use super::replay::{BrokenStep, ReplayFolder};
 use super::schedule::RateScale;

@@ -9,7 +9,7 @@ pub mod head;
 pub mod head_input;
 pub mod history;
 pub mod loss;
-pub mod monitor;
+pub mod monitored;
 pub mod open_backbone;
 pub mod optimizer;
 pub mod options;

@@ -5,7 +5,7 @@ use std::f64::consts::PI;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::monitor::Monitored;
+use super::monitored::Monitored;
 
 /// How learning rates change over the optimizer steps; every group's rate is scaled alike.
 ///
@@ -237,7 +237,7 @@ fn share_of_period(step: u64, first: u64, factor: u64) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::train::monitor::Mode;
+    use crate::train::monitored::Mode;
 
     fn rates(schedule: &Schedule, total: u64) -> Vec<f64> {
         let rate = |step| schedule.scale(step, total, &Plateau::default()).of(1.0);

@@ -6,7 +6,7 @@ use crate::train::config::{HeadSettings, SelectionMetric};
 use crate::train::course::Course;
 use crate::train::head_input::HeadInput;
 use crate::train::history::History;
-use crate::train::monitor::Monitored;
+use crate::train::monitored::Monitored;
 use crate::train::options::{Keep, LoopOptions};
 use crate::train::schedule::Schedule;
 use crate::train::watch::Watch;

@@ -8,7 +8,7 @@ use crate::train::config::PretrainMetric;
 use crate::train::course::Course;
 use crate::train::gradients::{Variables, variables_to_host};
 use crate::train::history::History;
-use crate::train::monitor::{Metric, Monitored};
+use crate::train::monitored::{Metric, Monitored};
 use crate::train::optimizer::OptimizerState;
 use crate::train::resume::{Best, Position, Snapshot};
 use crate::train::{HostParameters, to_device};
