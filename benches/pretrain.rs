@@ -15,6 +15,7 @@ use pipeline::model::seqsetvae::parameter_specs;
 use pipeline::random::Stream;
 use pipeline::train::config::{AdamW, PretrainSettings};
 use pipeline::train::initial_parameters;
+use pipeline::train::monitor::MonitorSettings;
 use pipeline::train::pretrain::Pretraining;
 use pipeline::train::resume::ResumeFile;
 use pipeline::train::watch::Watch;
@@ -68,6 +69,7 @@ fn train(dataset: &Dataset, batch_size: usize, clock: &Clock) {
         max_beta: 0.05,
         beta_warmup_steps: 8000,
         dropout: 0.15,
+        monitor: MonitorSettings::default(),
     };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let never = Duration::from_secs(u64::MAX);

@@ -18,6 +18,7 @@ mod pickle;
 pub mod random;
 pub mod recipe;
 mod refusal;
+pub mod report;
 pub mod stages;
 pub mod store;
 pub mod train;

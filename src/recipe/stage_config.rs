@@ -13,6 +13,7 @@ use crate::data::dataset::Split;
 use crate::data::input_path::InputPath;
 use crate::model::config::ModelMode;
 use crate::train::config::{AdamW, EarlyStopping, Loss, SelectionMetric};
+use crate::train::monitor::MonitorSettings;
 
 /// One stage of a recipe.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -105,6 +106,9 @@ pub struct PretrainStage {
     #[serde(default = "PretrainStage::default_dropout")]
     #[schemars(range(min = 0.0, max = 0.9))]
     pub dropout: f64,
+    /// How the posterior is watched for collapse; keys left out have their defaults.
+    #[serde(default)]
+    pub monitor: MonitorSettings,
     /// Time between two states that a killed run can go on from, to the same bits. No part of the fingerprint.
     #[serde(default = "PretrainStage::default_checkpoint_seconds")]
     #[schemars(range(min = 0.0, max = 1e9))]

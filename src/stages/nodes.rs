@@ -78,6 +78,7 @@ fn pretrain(recipe: &Recipe, stage: &config::PretrainStage) -> PretrainStage {
             max_beta: stage.max_beta,
             beta_warmup_steps: stage.beta_warmup_steps,
             dropout: stage.dropout,
+            monitor: stage.monitor.clone(),
         },
         seed: stage.seed.unwrap_or(recipe.seed),
         data: stage.data.clone(),

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::monitor::MonitorSettings;
+
 /// AdamW (Loshchilov and Hutter 2019), as torch's: decoupled weight decay, bias-corrected moments.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
@@ -103,6 +105,8 @@ pub struct PretrainSettings {
     pub beta_warmup_steps: u64,
     /// Dropout of the transformer.
     pub dropout: f64,
+    /// How the posterior is watched.
+    pub monitor: MonitorSettings,
 }
 
 impl PretrainSettings {

@@ -1,12 +1,14 @@
 //! Training: losses, optimizer, the loops over batches, and their records.
 
 pub mod adamw;
+mod bits;
 pub mod config;
 pub mod early_stopping;
 pub mod gradients;
 pub mod head;
 pub mod history;
 pub mod loss;
+pub mod monitor;
 pub mod pretrain;
 pub mod resume;
 pub mod validation;

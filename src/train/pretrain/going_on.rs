@@ -7,6 +7,7 @@ use crate::error::Error;
 use crate::train::adamw::AdamWState;
 use crate::train::gradients::{Variables, variables_to_host};
 use crate::train::history::History;
+use crate::train::monitor::Watched;
 use crate::train::resume::{Best, Position, Snapshot};
 use crate::train::{HostParameters, to_device};
 
@@ -17,6 +18,7 @@ pub(super) struct State {
     pub(super) position: Position,
     pub(super) history: History,
     pub(super) best: Option<Best>,
+    pub(super) watched: Watched,
 }
 
 impl Pretraining<'_> {
@@ -24,7 +26,9 @@ impl Pretraining<'_> {
     pub(super) fn begin(&self, initial: HostParameters, train: &[usize]) -> Result<State, Error> {
         let why = match self.resume.read() {
             Ok(None) => return self.start(initial),
-            Ok(Some(snapshot)) if snapshot.fits(&initial) => {
+            Ok(Some(snapshot))
+                if snapshot.fits(&initial) && snapshot.watched.fits(self.model.latent_dim) =>
+            {
                 let steps = train.len().div_ceil(self.settings.batch_size);
                 self.watch.note(&format!(
                     "goes on in epoch {}, after {} of {steps} steps",
@@ -49,6 +53,7 @@ impl Pretraining<'_> {
             position: snapshot.position,
             history: snapshot.history,
             best: snapshot.best,
+            watched: snapshot.watched,
         })
     }
 
@@ -63,6 +68,7 @@ impl Pretraining<'_> {
                 second_moments,
                 history: state.history.clone(),
                 best: state.best.clone(),
+                watched: state.watched.clone(),
             })
         });
         if let Err(error) = saved {
@@ -82,6 +88,7 @@ impl Pretraining<'_> {
             },
             history: History::default(),
             best: None,
+            watched: Watched::default(),
         })
     }
 

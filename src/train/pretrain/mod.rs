@@ -15,13 +15,11 @@ use crate::train::HostParameters;
 use crate::train::config::PretrainSettings;
 use crate::train::gradients::variables_to_host;
 use crate::train::history::History;
+use crate::train::monitor::Monitor;
 use crate::train::resume::{Best, Position, ResumeFile};
 use crate::train::validation::{Validation, validate};
 use crate::train::watch::Watch;
 use going_on::State;
-
-/// Across-set variance of logvar below which the posterior's variance says nothing about a set.
-const CONSTANT_LOGVAR: f64 = 1e-6;
 
 /// The outcome of pretraining.
 pub struct Pretrained {
@@ -33,6 +31,8 @@ pub struct Pretrained {
     pub best_epoch: usize,
     /// Validation after the best epoch.
     pub best: Validation,
+    /// Times that a sign of posterior collapse began.
+    pub collapse_warnings: usize,
 }
 
 /// One pretraining run, on the threads of the rayon pool it is started in.
@@ -72,17 +72,12 @@ impl Pretraining<'_> {
         let Some(best) = state.best else {
             return Err(Error::stage("pretraining needs at least one epoch"));
         };
-        if best.validation.logvar_variance < CONSTANT_LOGVAR {
-            self.watch.note(&format!(
-                "warning: logvar hardly differs between sets (variance {:.1e}): the posterior's variance carries no information about a set",
-                best.validation.logvar_variance
-            ));
-        }
         Ok(Pretrained {
             parameters: best.parameters,
             history: state.history,
             best_epoch: best.epoch,
             best: best.validation,
+            collapse_warnings: state.watched.warnings(),
         })
     }
 
@@ -101,6 +96,7 @@ impl Pretraining<'_> {
             order.at(&[epoch as u64]).shuffle(&mut stays);
             self.train_epoch(state, &stays, embeddings)?;
             let validation = self.validate(state, validation, embeddings)?;
+            self.watch_epoch(state, &validation);
             let row = self.history_row(state, &validation);
             state.history.push(row);
             let loss = validation.monitored(self.settings.max_beta);
@@ -186,17 +182,28 @@ impl Pretraining<'_> {
             self.dataset,
             stays,
             embeddings,
-            self.settings.free_bits,
+            self.settings,
             &seeds,
             self.watch,
         )
     }
 
-    fn history_row(
-        &self,
-        state: &State,
-        validation: &Validation,
-    ) -> [(&'static str, Option<f64>); 11] {
+    fn monitor(&self) -> Monitor<'_> {
+        Monitor {
+            settings: &self.settings.monitor,
+            dimensions: self.model.latent_dim,
+            free_bits: self.settings.free_bits,
+        }
+    }
+
+    fn watch_epoch(&self, state: &mut State, validation: &Validation) {
+        let Position { epoch, step, .. } = state.position;
+        let monitor = self.monitor();
+        let warnings = monitor.after_epoch(&mut state.watched, epoch, step, &validation.posterior);
+        warnings.iter().for_each(|line| self.watch.note(line));
+    }
+
+    fn history_row(&self, state: &State, validation: &Validation) -> Vec<(String, Option<f64>)> {
         let Position {
             epoch,
             batches,
@@ -204,7 +211,7 @@ impl Pretraining<'_> {
             totals,
         } = state.position;
         let stays = totals.stays as f64;
-        [
+        let losses = [
             ("epoch", epoch as f64),
             ("step", step as f64),
             ("beta", self.settings.beta(step)),
@@ -217,9 +224,16 @@ impl Pretraining<'_> {
                 "validation_loss",
                 validation.monitored(self.settings.max_beta),
             ),
-            ("posterior_mu_variance", validation.mu_variance),
-            ("posterior_logvar_variance", validation.logvar_variance),
-        ]
-        .map(|(name, value)| (name, Some(value)))
+        ];
+        let warnings = [("collapse_warnings", state.watched.warnings() as f64)];
+        let named = |(name, value): (&str, f64)| (name.to_string(), value);
+        let numbers = losses.into_iter().chain(validation.posterior.columns());
+        let window = self.monitor().window_columns(&state.watched);
+        numbers
+            .map(named)
+            .chain(window)
+            .chain(warnings.map(named))
+            .map(|(name, value)| (name, Some(value)))
+            .collect()
     }
 }

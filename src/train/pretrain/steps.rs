@@ -12,6 +12,7 @@ use crate::model::noise::Noise;
 use crate::model::seqsetvae::{PretrainModel, gradient_free_parameters};
 use crate::random::Stream;
 use crate::train::gradients::{Gradients, find_not_finite};
+use crate::train::monitor::{PosteriorMoments, Step};
 use crate::train::resume::Position;
 
 /// Stays whose graph is built at once on one thread. It fixes the order of all sums, so it must
@@ -22,6 +23,21 @@ struct ShardResult {
     gradients: GradStore,
     reconstruction: f64,
     kl: f64,
+    posterior: PosteriorMoments,
+}
+
+/// A step's shards for the posterior's monitor, in their order.
+fn seen_by(shards: &[ShardResult], stays: usize) -> Step {
+    let mut posterior = PosteriorMoments::default();
+    for shard in shards {
+        posterior.add(&shard.posterior);
+    }
+    let reconstruction: f64 = shards.iter().map(|shard| shard.reconstruction).sum();
+    Step {
+        stays,
+        reconstruction: reconstruction / stays as f64,
+        posterior,
+    }
 }
 
 impl Pretraining<'_> {
@@ -49,18 +65,26 @@ impl Pretraining<'_> {
                 totals.reconstruction += shard.reconstruction;
                 totals.kl += shard.kl;
             }
+            let seen = seen_by(&shards, batch.len());
             let gradients: Vec<GradStore> =
                 shards.into_iter().map(|shard| shard.gradients).collect();
             totals.gradient_norm += self.update(state, batch, &gradients)?;
             totals.stays += batch.len();
             state.position.totals = totals;
             state.position.batches += 1;
+            self.watch_step(state, &seen);
             self.report(&state.position, stays.len());
             if self.resume.is_due() {
                 self.save(state);
             }
         }
         Ok(())
+    }
+
+    fn watch_step(&self, state: &mut State, seen: &Step) {
+        let monitor = self.monitor();
+        let warnings = monitor.after_step(&mut state.watched, state.position.step, seen);
+        warnings.iter().for_each(|line| self.watch.note(line));
     }
 
     fn report(&self, position: &Position, stays: usize) {
@@ -106,6 +130,7 @@ impl Pretraining<'_> {
                 Ok(ShardResult {
                     reconstruction: sum(&reconstruction)?,
                     kl: sum(&kl)?,
+                    posterior: PosteriorMoments::of(&output.posterior, self.settings.free_bits)?,
                     gradients: loss.backward()?,
                 })
             })
