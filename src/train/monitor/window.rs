@@ -149,7 +149,7 @@ mod tests {
         };
         let whole = window.whole();
         // Steps are kept in single precision.
-        assert_moments_of(&whole.posterior, &together, 1e-5);
+        assert_moments_of(&whole.posterior, &together, 1e-4);
         let on_floor: usize = last().map(|(step, _)| step.posterior.on_floor).sum();
         assert_eq!(whole.posterior.on_floor, on_floor);
         assert_eq!(whole.stays, 3 + 4 + 5);
