@@ -23,7 +23,7 @@ const KEYS: [(&str, &str); 7] = [
     ),
     (
         "pretrain",
-        "795a05481d197314cf9274083c789dd8dbf4eabf888bcac196cdaa2d9c9f1b80",
+        "cc983b2fbebe82bf1e7572ea835234cb5cd152e83684ff1448b3486b0fc4deeb",
     ),
     (
         "weights",
