@@ -11,6 +11,7 @@ use std::time::{Duration, Instant};
 use candle_core::Device;
 use pipeline::data::dataset::{Dataset, Split, Stay};
 use pipeline::model::config::{ModelConfig, ModelMode};
+use pipeline::model::objective::Objective;
 use pipeline::model::seqsetvae::parameter_specs;
 use pipeline::random::Stream;
 use pipeline::train::config::{AdamW, PretrainSettings};
@@ -56,6 +57,7 @@ fn main() {
 fn train(dataset: &Dataset, batch_size: usize, clock: &Clock) {
     let model = ModelConfig::default();
     let settings = PretrainSettings {
+        objective: Objective::Reference,
         epochs: EPOCHS,
         batch_size,
         optimizer: AdamW {

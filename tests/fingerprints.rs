@@ -27,7 +27,7 @@ const KEYS: [(&str, &str); 7] = [
     ),
     (
         "weights",
-        "d595242d58a8dbb71344dc97d0a135e7f42a7b63cd7f22667f977f1058908198",
+        "42b0c3c0fb5d59c2f73969b8a663a3d99fbbae389b94a86045b73c97f89e638c",
     ),
     (
         "frozen",
@@ -163,6 +163,7 @@ const CHANGES: &[(&str, &str, usize)] = &[
     ("seed", "2013", 3),
     ("model.classifier.fusion", "'none'", 1),
     ("model.classifier.num_classes", "3", 1),
+    ("model.classifier.pooling", "'multiscale'", 1),
     ("model.ff_dim", "48", 2),
     ("model.heads", "4", 2),
     ("model.inducing_points", "5", 2),
@@ -221,10 +222,9 @@ const CHANGES: &[(&str, &str, usize)] = &[
 
 /// Values that no key holds, or of which there is only one.
 const NOT_CHANGED: &[&str] = &[
-    // There is one format, one model family, one pooling.
+    // There is one format, one model family.
     "format",
     "model.kind",
-    "model.classifier.pooling",
     "name",
     // Tied to the model's `input_dim`, which is changed above.
     "stages.events.embeddings.orthonormal",
@@ -244,6 +244,8 @@ const NOT_CHANGED: &[&str] = &[
     "stages.classifier.data",
     "stages.classifier.model",
     "stages.classifier.loss.kind",
+    // Refused while every layer of the transformer is frozen.
+    "stages.classifier.transformer_dropout",
     "stages.test.kind",
     "stages.test.data",
     "stages.test.model",

@@ -6,7 +6,9 @@ use std::path::PathBuf;
 use candle_core::{Device, Tensor, Var};
 use pipeline::data::dataset::{Dataset, Split, Stay};
 use pipeline::model::batch::Batch;
-use pipeline::model::config::{ClassifierConfig, ModelConfig, ModelMode, ValueEncoding};
+use pipeline::model::config::{
+    ClassifierConfig, Fusion, ModelConfig, ModelMode, Pooling, ValueEncoding,
+};
 use pipeline::model::noise::Noise;
 use pipeline::model::parameter::{ParameterSource, Parameters};
 use pipeline::model::seqsetvae::{
@@ -61,7 +63,7 @@ pub fn assert_within(name: &str, ours: &Tensor, golden: &Tensor, tolerance: f32)
 }
 
 /// The fixture's stays; every event has an embedding of its own, so each is a variable.
-fn dataset(golden: &HashMap<String, Tensor>) -> Dataset {
+pub fn dataset(golden: &HashMap<String, Tensor>) -> Dataset {
     let mut dataset = Dataset {
         embedding_dim: 12,
         set_start: vec![0],
@@ -100,7 +102,7 @@ fn dataset(golden: &HashMap<String, Tensor>) -> Dataset {
     dataset
 }
 
-fn embeddings(dataset: &Dataset) -> candle_core::Result<Tensor> {
+pub fn embeddings(dataset: &Dataset) -> candle_core::Result<Tensor> {
     let shape = (dataset.variables.len(), dataset.embedding_dim);
     Tensor::from_vec(dataset.embeddings.clone(), shape, &Device::Cpu)
 }
@@ -123,7 +125,7 @@ fn seeds(golden: &HashMap<String, Tensor>, stays: &[usize]) -> candle_core::Resu
 }
 
 /// The weights that the model has, as variables; all others of the fixture are left over.
-fn variables(mode: ModelMode, file: &str) -> candle_core::Result<BTreeMap<String, Var>> {
+pub fn variables(mode: ModelMode, file: &str) -> candle_core::Result<BTreeMap<String, Var>> {
     let weights = tensors(file);
     parameter_specs(&config(), mode)?
         .into_iter()
@@ -131,7 +133,7 @@ fn variables(mode: ModelMode, file: &str) -> candle_core::Result<BTreeMap<String
         .collect()
 }
 
-fn parameters(variables: &BTreeMap<String, Var>) -> Parameters {
+pub fn parameters(variables: &BTreeMap<String, Var>) -> Parameters {
     variables
         .iter()
         .map(|(name, var)| (name.clone(), var.as_tensor().clone()))
@@ -165,7 +167,7 @@ fn pretraining_gives_the_references_numbers() -> TestResult {
         .iter()
         .map(|aggregate| model.encoder().posterior(aggregate, &noise))
         .collect::<candle_core::Result<_>>()?;
-    let recon_loss = output.reconstruction_loss(&batch)?;
+    let recon_loss = output.reconstruction_loss()?;
     let kl_loss = output.kl_loss(0.03)?;
     for stay in 0..STAYS {
         let (first, end) = (batch.stay_starts[stay], batch.stay_starts[stay + 1]);
@@ -222,7 +224,7 @@ fn every_gradient_equals_the_references() -> TestResult {
         &Noise::Off,
     )?;
     let weights = batch.set_weights(1)?;
-    let recon = (output.reconstruction_loss(&batch)? * &weights)?.sum_all()?;
+    let recon = (output.reconstruction_loss()? * &weights)?.sum_all()?;
     let kl = (output.kl_loss(0.03)? * &weights)?.sum_all()?;
     let gradients = (recon + (kl * 0.05)?)?.backward()?;
     let without = gradient_free_parameters(&config());
@@ -346,5 +348,44 @@ fn the_affine_encoding_keeps_a_variable_of_value_zero() -> TestResult {
         features(ValueEncoding::Affine, 0)?,
         features(ValueEncoding::Affine, 5)?
     );
+    Ok(())
+}
+
+/// The reference's full mode: gated fusion and multi-scale pooling.
+#[test]
+fn gated_fusion_and_multiscale_pooling_give_the_references_numbers() -> TestResult {
+    let golden = tensors("finetune.golden.safetensors");
+    let weights = tensors("finetune.weights.safetensors");
+    let dataset = dataset(&tensors("pretrain.golden.safetensors"));
+    let config = ModelConfig {
+        classifier: ClassifierConfig {
+            fusion: Fusion::Gated,
+            pooling: Pooling::Multiscale,
+            ..ClassifierConfig::default()
+        },
+        ..config()
+    };
+    let specs = parameter_specs(&config, ModelMode::Classifier)?.into_iter();
+    let parameters: Parameters = specs
+        .map(|spec| (spec.name.clone(), weights[&spec.name].clone()))
+        .collect();
+    let model = ClassifierModel::new(&ParameterSource::given(&parameters), &config)?;
+    let stays: Vec<usize> = (0..STAYS).collect();
+    let batch = Batch::new(&dataset, &stays, &Device::Cpu)?;
+    let output = model.backbone.forward(&batch, &embeddings(&dataset)?)?;
+    let logits = model
+        .head
+        .forward(&output.features, [0.2, 0.2, 0.1], &Noise::Off)?;
+    for stay in 0..STAYS {
+        let (first, end) = (batch.stay_starts[stay], batch.stay_starts[stay + 1]);
+        let check = |name: &str, ours: &Tensor| {
+            let name = format!("full.{stay}.{name}");
+            assert_within(&name, ours, &golden[&name], 1e-5);
+        };
+        check("fused", &output.fused.narrow(0, first, end - first)?);
+        check("h_seq", &output.hidden.narrow(0, first, end - first)?);
+        check("features", &output.features.narrow(0, stay, 1)?);
+        check("logits", &logits.narrow(0, stay, 1)?);
+    }
     Ok(())
 }

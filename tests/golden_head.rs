@@ -83,6 +83,7 @@ fn twenty_head_steps_give_the_references_losses_and_weights() -> TestResult {
     let batch = LabelledFeatures {
         features: Tensor::cat(&rows, 0)?,
         labels: labels.into_iter().map(|label| label as u32).collect(),
+        shards: Vec::new(),
     };
     for (step, loss) in golden["train.losses"]
         .to_vec1::<f64>()?

@@ -9,6 +9,7 @@ use candle_core::Device;
 use pipeline::data::dataset::{Dataset, Split, Stay};
 use pipeline::error::Error;
 use pipeline::model::config::{ModelConfig, ModelMode};
+use pipeline::model::objective::Objective;
 use pipeline::model::seqsetvae::parameter_specs;
 use pipeline::random::Stream;
 use pipeline::train::config::{AdamW, PretrainSettings};
@@ -140,6 +141,7 @@ fn train(
         max_beta: 0.05,
         beta_warmup_steps: 5,
         dropout: 0.1,
+        objective: Objective::default(),
         monitor,
     };
     let never = Duration::from_secs(1 << 40);

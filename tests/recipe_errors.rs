@@ -149,20 +149,6 @@ fn a_recipe_that_is_no_toml_is_shown_where_it_breaks() {
 }
 
 #[test]
-fn a_finetuning_of_backbone_parameters_is_refused_and_they_are_named() {
-    let freeze = "trainable = [\"cls_head.*\"]";
-    let text = recipe(&[(
-        freeze,
-        "trainable = [\"cls_head.*\", \"post_transformer_norm.*\"]",
-    )]);
-    refused(&text)
-        .stderr_has("stages.frozen.trainable.1 opens 2 of the backbone's parameters")
-        .stderr_has("post_transformer_norm.bias, post_transformer_norm.weight")
-        .stderr_has("recipe.toml:")
-        .stderr_has("finetuning trains the head alone: keep `trainable` within cls_head.*");
-}
-
-#[test]
 fn an_override_that_fits_nothing_is_refused() {
     let recipe = repository("recipes/finetune.toml");
     let test = Test::new().args(["run", &recipe, "--set", "stages.pretrain.epoch=2"]);

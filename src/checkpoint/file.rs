@@ -1,12 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::{self, Display};
 use std::fs::File;
-use std::io::{Read, Seek};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::source::{FileSource, Source};
 use super::source_tensor::SourceTensor;
 use super::{safetensors_file, sharded, torch};
 use crate::error::Error;
@@ -82,7 +83,7 @@ pub(super) struct Contents {
 /// that is damaged, asks for something forbidden or leaves open which tensors are meant is refused
 /// ([`Error::Audit`]).
 pub fn read(path: &Path) -> Result<Checkpoint, Error> {
-    let mut file = File::open(path).map_err(|error| Error::file(path, error))?;
+    let file = File::open(path).map_err(|error| Error::file(path, error))?;
     let metadata = file.metadata().map_err(|error| Error::file(path, error))?;
     if !metadata.is_file() {
         return Err(Error::file(path, "is no file"));
@@ -91,15 +92,11 @@ pub fn read(path: &Path) -> Result<Checkpoint, Error> {
         let contents = sharded::read(path).map_err(|refusal| refusal.into_error(path))?;
         return Ok(Checkpoint::of(path, Container::Safetensors, contents));
     }
-    read_from(path, &mut file, metadata.len())
+    read_from(path, FileSource::new(&file), metadata.len())
 }
 
 /// As [`read`], of `length` bytes that are open already; `path` is what errors call them.
-pub fn read_from(
-    path: &Path,
-    file: &mut (impl Read + Seek),
-    length: u64,
-) -> Result<Checkpoint, Error> {
+pub fn read_from(path: &Path, file: impl Source, length: u64) -> Result<Checkpoint, Error> {
     let (container, contents) =
         contents(file, length).map_err(|refusal| refusal.into_error(path))?;
     Ok(Checkpoint::of(path, container, contents))
@@ -136,20 +133,22 @@ fn start(file: &mut impl Read) -> std::io::Result<Vec<u8>> {
 
 /// Reads what is in a file of `length` bytes.
 pub(super) fn contents(
-    file: &mut (impl Read + Seek),
+    mut file: impl Source,
     length: u64,
 ) -> Result<(Container, Contents), Refusal> {
     if length == 0 {
         return Err(Refusal::new("the file is empty"));
     }
     let unreadable = |error: std::io::Error| Refusal::new(format!("cannot be read: {error}"));
-    let start = start(file).map_err(unreadable)?;
+    let start = start(&mut file).map_err(unreadable)?;
     file.rewind().map_err(unreadable)?;
     let container = container_of(&start, length).ok_or_else(|| unknown(&start, length))?;
     let contents = match container {
         Container::TorchZip => torch::read_zip(file, length)?,
         Container::Safetensors => safetensors_file::read(file, length)?,
-        Container::TorchLegacy => torch::read_legacy(read_all(file, length).map_err(unreadable)?)?,
+        Container::TorchLegacy => {
+            torch::read_legacy(read_all(&mut file, length).map_err(unreadable)?)?
+        }
     };
     Ok((container, contents))
 }

@@ -64,17 +64,9 @@ pub fn summarise(checkpoint: &Checkpoint) -> Summary {
 
 /// Copies nothing: checkpoints are large.
 pub(super) fn one(name: &str, tensor: &SourceTensor) -> TensorSummary {
-    let statistics = match tensor.dtype() {
-        Dtype::F32 => {
-            let words = tensor.bytes().as_chunks::<4>().0;
-            let numbers = || {
-                words
-                    .iter()
-                    .map(|word| f64::from(f32::from_le_bytes(*word)))
-            };
-            Statistics::of(numbers)
-        }
-        _ => Statistics::of(|| tensor.numbers()),
+    let statistics = match tensor.as_floats() {
+        Some(floats) => Statistics::of_list(floats),
+        None => Statistics::of(|| tensor.numbers()),
     };
     TensorSummary {
         name: name.into(),

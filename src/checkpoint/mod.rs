@@ -14,6 +14,7 @@ mod inspect;
 mod pattern;
 mod safetensors_file;
 mod sharded;
+mod source;
 mod source_tensor;
 mod statistics;
 mod torch;
@@ -30,6 +31,7 @@ pub use import::{
 pub use inspect::{Summary, TensorSummary, summarise};
 pub use pattern::Pattern;
 pub use sharded::files_of;
+pub use source::Source;
 pub use source_tensor::{Conversion, SourceTensor};
 pub use statistics::Statistics;
 pub use writer::{read_metadata, safetensors_bytes, write_safetensors};

@@ -1,7 +1,8 @@
 use std::collections::BTreeMap;
 use std::fmt;
-use std::io::Read;
+use std::io::SeekFrom;
 
+use rayon::prelude::*;
 use safetensors::Dtype as FileDtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use serde::de::IgnoredAny;
@@ -9,6 +10,7 @@ use serde::de::IgnoredAny;
 use super::Dtype;
 use super::bytes::Buffer;
 use super::file::Contents;
+use super::source::Source;
 use super::source_tensor::SourceTensor;
 use super::unique_map::UniqueMap;
 use crate::refusal::Refusal;
@@ -16,9 +18,9 @@ use crate::refusal::Refusal;
 /// A longer header is no checkpoint: a tensor with its name takes about a hundred bytes.
 const MAX_HEADER: u64 = 100_000_000;
 
-/// Reads a safetensors file of `length` bytes, each tensor into memory of its own: what is not needed any
-/// more can be given back one by one.
-pub(super) fn read(file: &mut impl Read, length: u64) -> Result<Contents, Refusal> {
+/// Reads a safetensors file of `length` bytes, on all threads, each tensor into memory of its own: what is
+/// not needed any more can be given back one by one.
+pub(super) fn read(mut file: impl Source, length: u64) -> Result<Contents, Refusal> {
     let damaged = |error: &dyn fmt::Display| Refusal::new(format!("damaged safetensors: {error}"));
     let mut header_length = [0; 8];
     file.read_exact(&mut header_length)
@@ -41,31 +43,41 @@ pub(super) fn read(file: &mut impl Read, length: u64) -> Result<Contents, Refusa
         )));
     }
 
-    // One after the other, without gaps: checked by the crate.
-    let mut read = BTreeMap::new();
-    for (name, info) in tensors {
-        let dtype = dtype(info.dtype).ok_or_else(|| {
-            Refusal::new(format!(
-                "tensor {name} has the unsupported type {}",
-                info.dtype
-            ))
-        })?;
-        let (from, to) = info.data_offsets;
-        let mut data = Buffer::zeroed(to - from);
-        file.read_exact(data.as_mut_slice())
-            .map_err(|error| damaged(&format!("tensor {name}: {error}")))?;
-        let tensor = SourceTensor::from_bytes(info.shape, dtype, data.into())
-            .ok_or_else(|| damaged(&format!("tensor {name} is not what the header says")))?;
-        read.insert(name, tensor);
-    }
-    if read.is_empty() {
+    if tensors.is_empty() {
         return Err(Refusal::new("holds no tensor"));
     }
+
+    // Without gaps or overlaps, which the crate checked: together no more than the file.
+    let data = 8 + header_length;
+    let read: Vec<_> = tensors
+        .into_par_iter()
+        .map(|(name, info)| {
+            let tensor = tensor(file.clone(), data, info);
+            let within =
+                |reason| Refusal::new(format!("damaged safetensors: tensor {name} {reason}"));
+            tensor.map_err(within).map(|tensor| (name, tensor))
+        })
+        .collect();
+    // The first that is wrong in the order of the file, whoever came across one first.
+    let tensors: Result<BTreeMap<String, SourceTensor>, Refusal> = read.into_iter().collect();
     Ok(Contents {
-        tensors: read,
+        tensors: tensors?,
         notes: Vec::new(),
         trained: None,
     })
+}
+
+/// The tensor at its place after the start of the data, or what is wrong with it.
+fn tensor(mut file: impl Source, data: u64, info: TensorInfo) -> Result<SourceTensor, String> {
+    let dtype = dtype(info.dtype);
+    let dtype = dtype.ok_or_else(|| format!("has the unsupported type {}", info.dtype))?;
+    let (from, to) = info.data_offsets;
+    let mut bytes = Buffer::zeroed(to - from);
+    let read = file.seek(SeekFrom::Start(data + from as u64));
+    let read = read.and_then(|_| file.read_exact(bytes.as_mut_slice()));
+    read.map_err(|error| format!("cannot be read: {error}"))?;
+    SourceTensor::from_bytes(info.shape, dtype, bytes.into())
+        .ok_or_else(|| "is not what the header says".into())
 }
 
 /// The tensors that a header describes, in the order of the file.
@@ -106,7 +118,7 @@ mod tests {
     use super::*;
 
     fn read(bytes: Vec<u8>) -> Result<Contents, Refusal> {
-        super::read(&mut &bytes[..], bytes.len() as u64)
+        super::read(std::io::Cursor::new(&bytes), bytes.len() as u64)
     }
 
     fn file(header: &str, data: &[u8]) -> Vec<u8> {

@@ -8,6 +8,7 @@ use serde::Deserialize;
 
 use super::file::Contents;
 use super::safetensors_file;
+use super::source::FileSource;
 use super::unique_map::UniqueMap;
 use crate::refusal::Refusal;
 
@@ -50,8 +51,8 @@ pub(super) fn read(path: &Path) -> Result<Contents, Refusal> {
         let within = |refusal: Refusal| refusal.within(format!("shard {shard}"));
         let opened = File::open(path.with_file_name(&shard));
         let opened = opened.and_then(|file| Ok((file.metadata()?.len(), file)));
-        let (length, mut file) = opened.map_err(|error| within(Refusal::new(error.to_string())))?;
-        let found = safetensors_file::read(&mut file, length)
+        let (length, file) = opened.map_err(|error| within(Refusal::new(error.to_string())))?;
+        let found = safetensors_file::read(FileSource::new(&file), length)
             .map_err(within)?
             .tensors;
         if let Some(name) = wanted.iter().find(|name| !found.contains_key(*name)) {

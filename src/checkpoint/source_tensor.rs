@@ -66,13 +66,19 @@ impl SourceTensor {
         self.bytes().chunks_exact(self.dtype.size()).map(decode)
     }
 
+    /// The elements where they lie, if they are f32 and lie as this machine wants them.
+    pub(super) fn as_floats(&self) -> Option<&[f32]> {
+        match self.dtype {
+            Dtype::F32 => self.data.as_words(),
+            _ => None,
+        }
+    }
+
     /// The elements as f32, without a copy where they are. Widening is exact; f64 is converted only
     /// with `narrow`; integers and booleans are no weights: `Err` says why.
     pub fn to_f32(&self, narrow: bool) -> Result<(Cow<'_, [f32]>, Conversion), String> {
-        if self.dtype == Dtype::F32
-            && let Some(words) = self.data.as_words()
-        {
-            return Ok((words.into(), Conversion::None));
+        if let Some(floats) = self.as_floats() {
+            return Ok((floats.into(), Conversion::None));
         }
         let (values, conversion) = self.converted(narrow)?;
         Ok((values.into(), conversion))

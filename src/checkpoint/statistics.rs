@@ -16,18 +16,18 @@ pub struct Statistics {
     pub finite: bool,
 }
 
-/// Lists that [`Statistics::of_lists`] goes through at a time: as many as one addition takes cycles.
-pub(super) const IN_STEP: usize = 4;
+/// Sums are kept in as many parts, number i going to part i mod 16: additions then need not wait for each
+/// other, and whoever adds in this order gets the same bits.
+const LANES: usize = 16;
 
 impl Statistics {
     /// Of the numbers that `numbers` gives, each time it is called.
     pub fn of<I: Iterator<Item = f64>>(numbers: impl Fn() -> I) -> Self {
-        let (mut count, mut sum, mut finite) = (0_u64, 0.0, true);
+        let (mut count, mut finite) = (0_u64, true);
         let (mut min, mut max) = (f64::INFINITY, f64::NEG_INFINITY);
         for number in numbers() {
             if number.is_finite() {
                 count += 1;
-                sum += number;
                 min = min.min(number);
                 max = max.max(number);
             } else {
@@ -42,14 +42,15 @@ impl Statistics {
         }
         let count = count as f64;
         let finite_numbers = || numbers().filter(|number| number.is_finite());
+        let sum = sum_in_lanes(finite_numbers());
         let mean = match sum.is_finite() {
             true => sum / count,
             // Numbers near the largest F64.
-            false => finite_numbers().map(|number| number / count).sum(),
+            false => sum_in_lanes(finite_numbers().map(|number| number / count)),
         };
         let mean = within(mean, min, max);
         let squares = finite_numbers().map(|number| (number - mean).powi(2));
-        let std = (squares.sum::<f64>() / count).sqrt();
+        let std = (sum_in_lanes(squares) / count).sqrt();
         Statistics {
             mean: Some(mean),
             std: Some(std).filter(|std| std.is_finite()),
@@ -59,41 +60,20 @@ impl Statistics {
         }
     }
 
-    /// [`Statistics::of`] each list, bit for bit, in a fraction of the time: the additions of one sum wait for
-    /// each other, those of [`IN_STEP`] sums do not.
-    pub(super) fn of_lists(lists: &[&[f32]]) -> Vec<Statistics> {
-        let groups = lists.chunks(IN_STEP);
-        groups
-            .flat_map(|group| match group.try_into() {
-                Ok(group) => Self::in_step(group).to_vec(),
-                Err(_) => group.iter().map(|list| Self::of_list(list)).collect(),
-            })
-            .collect()
-    }
-
-    fn of_list(list: &[f32]) -> Statistics {
-        Statistics::of(|| list.iter().map(|number| f64::from(*number)))
-    }
-
-    fn in_step(lists: &[&[f32]; IN_STEP]) -> [Statistics; IN_STEP] {
-        let ranges = lists.map(range);
-        if ranges.iter().any(Option::is_none) {
-            return lists.map(Self::of_list);
-        }
-        let ranges = ranges.map(Option::unwrap_or_default);
-        let sums = sums(lists, |_, number| number);
-        let means: [f64; IN_STEP] = std::array::from_fn(|at| {
-            let (min, max) = ranges[at];
-            within(sums[at] / lists[at].len() as f64, min, max)
-        });
-        let squares = self::sums(lists, |at, number| (number - means[at]).powi(2));
-        std::array::from_fn(|at| Statistics {
-            mean: Some(means[at]),
-            std: Some((squares[at] / lists[at].len() as f64).sqrt()),
-            min: Some(ranges[at].0),
-            max: Some(ranges[at].1),
+    /// [`Statistics::of`] the list, bit for bit, in a fraction of the time.
+    pub(super) fn of_list(list: &[f32]) -> Self {
+        let Some(Totals { sum, min, max }) = Totals::of(list) else {
+            return Statistics::of(|| list.iter().map(|number| f64::from(*number)));
+        };
+        let count = list.len() as f64;
+        let mean = within(sum / count, min, max);
+        Statistics {
+            mean: Some(mean),
+            std: Some((squares(list, mean) / count).sqrt()),
+            min: Some(min),
+            max: Some(max),
             finite: true,
-        })
+        }
     }
 
     /// Whether all numbers are one.
@@ -112,36 +92,46 @@ fn within(mean: f64, min: f64, max: f64) -> f64 {
     mean.clamp(min, max)
 }
 
-/// The sum of each list's terms, in the order of the list.
-fn sums(lists: &[&[f32]; IN_STEP], term: impl Fn(usize, f64) -> f64) -> [f64; IN_STEP] {
-    let common = lists.iter().map(|list| list.len()).min().unwrap_or(0);
-    let [first, second, third, fourth] = lists.map(|list| &list[..common]);
-    let mut sums = [0.0; IN_STEP];
-    let in_step = first.iter().zip(second).zip(third.iter().zip(fourth));
-    for ((first, second), (third, fourth)) in in_step {
-        for (at, number) in [first, second, third, fourth].into_iter().enumerate() {
-            sums[at] += term(at, f64::from(*number));
-        }
+fn sum_in_lanes(numbers: impl Iterator<Item = f64>) -> f64 {
+    let mut lanes = [0.0; LANES];
+    for (at, number) in numbers.enumerate() {
+        lanes[at % LANES] += number;
     }
-    for (at, sum) in sums.iter_mut().enumerate() {
-        for number in &lists[at][common..] {
-            *sum += term(at, f64::from(*number));
-        }
-    }
-    sums
+    lanes.iter().sum()
 }
 
-/// The least and the greatest number; `None` if there is none, or one that is not finite.
-fn range(list: &[f32]) -> Option<(f64, f64)> {
-    const LANES: usize = 16;
-    let mut least = [f32::INFINITY; LANES];
-    let mut greatest = [f32::NEG_INFINITY; LANES];
-    // Stays zero unless a number is not finite.
-    let mut products = [0.0_f32; LANES];
+/// The sum of squared distances from `mean`.
+fn squares(list: &[f32], mean: f64) -> f64 {
+    let mut lanes = [0.0; LANES];
     let (chunks, rest) = list.as_chunks::<LANES>();
     for chunk in chunks {
         for lane in 0..LANES {
-            let number = chunk[lane];
+            lanes[lane] += (f64::from(chunk[lane]) - mean).powi(2);
+        }
+    }
+    for (lane, number) in lanes.iter_mut().zip(rest) {
+        *lane += (f64::from(*number) - mean).powi(2);
+    }
+    lanes.iter().sum()
+}
+
+/// What one pass over finite numbers gives.
+struct Totals {
+    sum: f64,
+    min: f64,
+    max: f64,
+}
+
+impl Totals {
+    /// `None` if there is no number, or one that is not finite.
+    fn of(list: &[f32]) -> Option<Self> {
+        let mut least = [f32::INFINITY; LANES];
+        let mut greatest = [f32::NEG_INFINITY; LANES];
+        let mut sums = [0.0; LANES];
+        // Stays zero unless a number is not finite.
+        let mut products = [0.0_f32; LANES];
+        let mut add = |lane: usize, number: f32| {
+            // Written out: `f32::min` would ask for NaN.
             least[lane] = if number < least[lane] {
                 number
             } else {
@@ -153,29 +143,32 @@ fn range(list: &[f32]) -> Option<(f64, f64)> {
                 greatest[lane]
             };
             products[lane] += number * 0.0;
+            sums[lane] += f64::from(number);
+        };
+        let (chunks, rest) = list.as_chunks::<LANES>();
+        for chunk in chunks {
+            for lane in 0..LANES {
+                add(lane, chunk[lane]);
+            }
         }
+        for (lane, number) in rest.iter().enumerate() {
+            add(lane, *number);
+        }
+        if list.is_empty() || products.iter().any(|product| *product != 0.0) {
+            return None;
+        }
+        // Of zeros that differ in sign the first counts, as it does when numbers are compared one by one.
+        let first_zero = || list.iter().copied().find(|number| *number == 0.0);
+        let exact = |number: f32| match number == 0.0 {
+            true => first_zero().unwrap_or(number),
+            false => number,
+        };
+        Some(Totals {
+            sum: sums.iter().sum(),
+            min: exact(least.into_iter().fold(f32::INFINITY, f32::min)).into(),
+            max: exact(greatest.into_iter().fold(f32::NEG_INFINITY, f32::max)).into(),
+        })
     }
-    let rest_is_finite = rest.iter().all(|number| number.is_finite());
-    if list.is_empty() || !rest_is_finite || products.iter().any(|product| *product != 0.0) {
-        return None;
-    }
-    // Of zeros that differ in sign the first counts, as it does when numbers are compared one by one.
-    let first_zero = || list.iter().copied().find(|number| *number == 0.0);
-    let exact = |number: f32| match number == 0.0 {
-        true => first_zero().unwrap_or(number),
-        false => number,
-    };
-    let least = least
-        .iter()
-        .chain(rest)
-        .copied()
-        .fold(f32::INFINITY, f32::min);
-    let greatest = greatest
-        .iter()
-        .chain(rest)
-        .copied()
-        .fold(f32::NEG_INFINITY, f32::max);
-    Some((exact(least).into(), exact(greatest).into()))
 }
 
 #[cfg(test)]
@@ -183,7 +176,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lists_in_step_have_the_very_statistics_of_each() {
+    fn a_list_of_floats_has_the_very_statistics_of_its_numbers() {
         let list = |seed: u32, length: usize| -> Vec<f32> {
             let numbers =
                 (0..length as u32).map(|i| (i + 1).wrapping_mul(seed * 2 + 2_654_435_761));
@@ -197,14 +190,17 @@ mod tests {
         lists[3] = vec![-3.0, 0.0, -0.0, -5.0];
         lists[6] = vec![1.0, f32::NAN, 2.0];
         lists[8] = Vec::new();
-        let lists: Vec<&[f32]> = lists.iter().map(Vec::as_slice).collect();
         let bits = |s: Statistics| {
             let bits = [s.mean, s.std, s.min, s.max].map(|number| number.map(f64::to_bits));
             (bits, s.finite)
         };
-        let found = Statistics::of_lists(&lists).into_iter().map(bits);
-        let each = lists.iter().map(|list| bits(Statistics::of_list(list)));
-        assert!(found.eq(each));
+        for list in &lists {
+            let numbers = || list.iter().map(|number| f64::from(*number));
+            assert_eq!(
+                bits(Statistics::of_list(list)),
+                bits(Statistics::of(numbers))
+            );
+        }
     }
 
     #[test]

@@ -1,12 +1,14 @@
-use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::fs::File;
-use std::io::Read;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 
+use rayon::prelude::*;
 use safetensors::Dtype;
-use safetensors::tensor::View;
+use safetensors::tensor::{Metadata, TensorInfo};
 use serde::Deserialize;
+use serde::ser::Error as _;
 
 use super::bytes::little_endian;
 use super::float_tensor::FloatTensor;
@@ -17,23 +19,6 @@ use crate::refusal::Refusal;
 /// all of it is therefore one entry, a JSON object with sorted keys.
 const METADATA_KEY: &str = "pipeline";
 
-struct Borrowed<'a>(&'a FloatTensor);
-
-impl View for Borrowed<'_> {
-    fn dtype(&self) -> Dtype {
-        Dtype::F32
-    }
-    fn shape(&self) -> &[usize] {
-        &self.0.shape
-    }
-    fn data(&self) -> Cow<'_, [u8]> {
-        little_endian(&self.0.values)
-    }
-    fn data_len(&self) -> usize {
-        self.0.values.len() * 4
-    }
-}
-
 /// Writes tensors, sorted by name, and `metadata` as a safetensors file. Equal input gives equal
 /// bytes. A file at `path` is replaced in one step.
 pub fn write_safetensors(
@@ -41,9 +26,35 @@ pub fn write_safetensors(
     tensors: &BTreeMap<String, FloatTensor>,
     metadata: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
-    let failed = |error: &dyn std::fmt::Display| Error::file(path, format!("not written: {error}"));
-    let header = header(metadata).map_err(|error| failed(&error))?;
-    safetensors::serialize_to_file(views(tensors), header, path).map_err(|error| failed(&error))
+    let failed = |error: io::Error| Error::file(path, format!("not written: {error}"));
+    let header = header(tensors, metadata).map_err(|error| failed(error.into()))?;
+    let folder = path.parent().filter(|folder| folder.as_os_str() != "");
+    let draft = tempfile::Builder::new()
+        .permissions(fs::Permissions::from_mode(0o644))
+        .tempfile_in(folder.unwrap_or(Path::new(".")));
+    let draft = draft.map_err(failed)?;
+    write_all(draft.as_file(), &header, tensors).map_err(failed)?;
+    let kept = draft.persist(path).map_err(|error| failed(error.error));
+    kept.map(|_| ())
+}
+
+/// The tensors one after the other behind the header, written by all threads.
+fn write_all(
+    file: &File,
+    header: &[u8],
+    tensors: &BTreeMap<String, FloatTensor>,
+) -> io::Result<()> {
+    file.write_all_at(header, 0)?;
+    let mut end = header.len() as u64;
+    let places = tensors.values().map(|tensor| {
+        let start = end;
+        end += size_of_val(&tensor.values[..]) as u64;
+        (start, tensor)
+    });
+    let places: Vec<_> = places.collect();
+    places
+        .into_par_iter()
+        .try_for_each(|(start, tensor)| file.write_all_at(&little_endian(&tensor.values), start))
 }
 
 /// The bytes of the file that [`write_safetensors`] would write.
@@ -51,24 +62,47 @@ pub fn safetensors_bytes(
     tensors: &BTreeMap<String, FloatTensor>,
     metadata: &BTreeMap<String, String>,
 ) -> Result<Vec<u8>, Error> {
-    let failed = |error: &dyn std::fmt::Display| Error::stage(format!("no safetensors: {error}"));
-    let header = header(metadata).map_err(|error| failed(&error))?;
-    safetensors::serialize(views(tensors), header).map_err(|error| failed(&error))
+    let header = header(tensors, metadata)
+        .map_err(|error| Error::stage(format!("no safetensors: {error}")))?;
+    let tensors = tensors.values();
+    let bytes = tensors.map(|tensor| little_endian(&tensor.values));
+    Ok(bytes.fold(header, |mut all, bytes| {
+        all.extend_from_slice(&bytes);
+        all
+    }))
 }
 
-fn views(tensors: &BTreeMap<String, FloatTensor>) -> impl Iterator<Item = (&String, Borrowed<'_>)> {
-    let tensors = tensors.iter();
-    tensors.map(|(name, tensor)| (name, Borrowed(tensor)))
-}
-
+/// What stands before the tensors: the length of the rest, names, types, shapes and places, blanks up to a
+/// multiple of 8 bytes.
 fn header(
+    tensors: &BTreeMap<String, FloatTensor>,
     metadata: &BTreeMap<String, String>,
-) -> Result<Option<HashMap<String, String>>, serde_json::Error> {
-    if metadata.is_empty() {
-        return Ok(None);
-    }
-    let text = serde_json::to_string(metadata)?;
-    Ok(Some(HashMap::from([(METADATA_KEY.to_string(), text)])))
+) -> Result<Vec<u8>, serde_json::Error> {
+    let mut end = 0;
+    let infos = tensors.iter().map(|(name, tensor)| {
+        let start = end;
+        end += size_of_val(&tensor.values[..]);
+        let info = TensorInfo {
+            dtype: Dtype::F32,
+            shape: tensor.shape.clone(),
+            data_offsets: (start, end),
+        };
+        (name.clone(), info)
+    });
+    let infos = infos.collect();
+    let metadata = match metadata.is_empty() {
+        true => None,
+        false => Some(HashMap::from([(
+            METADATA_KEY.to_string(),
+            serde_json::to_string(metadata)?,
+        )])),
+    };
+    let described = Metadata::new(metadata, infos).map_err(serde_json::Error::custom)?;
+    let mut json = serde_json::to_vec(&described)?;
+    json.resize(json.len().next_multiple_of(8), b' ');
+    let mut header = (json.len() as u64).to_le_bytes().to_vec();
+    header.append(&mut json);
+    Ok(header)
 }
 
 /// The metadata of a safetensors file: what [`write_safetensors`] was given, or, in a file by
@@ -149,6 +183,41 @@ mod tests {
             assert_eq!(read.shape(), tensor.shape);
             let bits = |values: &[f32]| values.iter().map(|v| v.to_bits()).collect::<Vec<_>>();
             assert_eq!(bits(&read.to_f32(false).unwrap().0), bits(&tensor.values));
+        }
+    }
+
+    #[test]
+    fn the_bytes_are_those_that_the_crate_writes() {
+        struct Borrowed<'a>(&'a FloatTensor);
+        impl safetensors::View for Borrowed<'_> {
+            fn dtype(&self) -> Dtype {
+                Dtype::F32
+            }
+            fn shape(&self) -> &[usize] {
+                &self.0.shape
+            }
+            fn data(&self) -> std::borrow::Cow<'_, [u8]> {
+                little_endian(&self.0.values)
+            }
+            fn data_len(&self) -> usize {
+                self.0.values.len() * 4
+            }
+        }
+        let (tensors, metadata) = sample();
+        let text = serde_json::to_string(&metadata).unwrap();
+        for (metadata, header) in [
+            (metadata, Some(HashMap::from([("pipeline".into(), text)]))),
+            (BTreeMap::new(), None),
+        ] {
+            let views = tensors
+                .iter()
+                .map(|(name, tensor)| (name, Borrowed(tensor)));
+            let expected = safetensors::serialize(views, header).unwrap();
+            assert_eq!(safetensors_bytes(&tensors, &metadata).unwrap(), expected);
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("x.safetensors");
+            write_safetensors(&path, &tensors, &metadata).unwrap();
+            assert_eq!(std::fs::read(path).unwrap(), expected);
         }
     }
 

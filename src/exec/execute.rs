@@ -98,6 +98,7 @@ impl Workshop<'_> {
         let reporter = StageReporter::new(selected.name(), self.journal);
         let context = StageContext {
             inputs,
+            digests: &job.fingerprint.inputs,
             work: work.path(),
             log: &self.journal.log_path(selected.name()),
             threads: job.threads,

@@ -103,7 +103,10 @@ impl Fingerprinter {
             };
             for (name, artifact) in artifacts_read(input, outputs)? {
                 if inputs
-                    .insert(format!("{}.{name}", input.role), artifact.digest)
+                    .insert(
+                        Fingerprint::artifact_input(&input.role, name),
+                        artifact.digest,
+                    )
                     .is_some()
                 {
                     return Err(Error::stage(format!(
@@ -117,7 +120,7 @@ impl Fingerprinter {
             let digest = self.external.get(&input.path);
             let digest = digest.ok_or_else(|| Error::file(&input.path, "was not digested"))?;
             if inputs
-                .insert(format!("external:{}", input.field), *digest)
+                .insert(Fingerprint::external_input(&input.field), *digest)
                 .is_some()
             {
                 return Err(Error::stage(format!(
@@ -148,8 +151,8 @@ impl Fingerprinter {
         for input in &selected.inputs {
             for name in &input.artifacts {
                 let digest = Digest::of_bytes(input.stage.as_bytes());
-                let role = format!("{}.{name}", input.role);
-                fingerprint.inputs.insert(role, digest);
+                let input = Fingerprint::artifact_input(&input.role, name);
+                fingerprint.inputs.insert(input, digest);
             }
         }
         Ok(fingerprint.key())

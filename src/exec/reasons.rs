@@ -9,7 +9,7 @@ use super::fingerprints::KnownPart;
 use super::selection::Selected;
 use crate::store::Store;
 use crate::store::action::{Earlier, Nearest, nearest};
-use crate::store::fingerprint::Difference;
+use crate::store::fingerprint::{Difference, Fingerprint};
 
 /// A value longer than this says nothing in a line.
 const LONGEST_VALUE: usize = 60;
@@ -86,7 +86,7 @@ fn describe(difference: &Difference, selected: &Selected) -> String {
 
 /// Where an input comes from: ` (artifact `events` of stage `cohort`)`, or the path.
 fn origin(input: &str, selected: &Selected) -> String {
-    if let Some(field) = input.strip_prefix("external:") {
+    if let Some(field) = Fingerprint::external_field(input) {
         let external = selected.external.iter().find(|e| e.field == field);
         return external.map_or(String::new(), |e| format!(" ({})", e.path.display()));
     }

@@ -81,13 +81,112 @@ impl Batch {
 
     /// Weight of every set in the mean over `stays_in_all` stays of each stay's mean over its sets: [sets].
     pub fn set_weights(&self, stays_in_all: usize) -> Result<Tensor> {
-        let mut weights = Vec::with_capacity(self.sets());
-        for pair in self.stay_starts.windows(2) {
-            let sets = pair[1] - pair[0];
-            let weight = 1.0 / (sets as f32 * stays_in_all as f32);
-            weights.resize(weights.len() + sets, weight);
+        weights(&self.stay_starts, stays_in_all, self.values.device())
+    }
+}
+
+fn weights(stay_starts: &[usize], stays_in_all: usize, device: &Device) -> Result<Tensor> {
+    let mut weights = Vec::new();
+    for pair in stay_starts.windows(2) {
+        let sets = pair[1] - pair[0];
+        let weight = 1.0 / (sets as f32 * stays_in_all as f32);
+        weights.resize(weights.len() + sets, weight);
+    }
+    let sets = weights.len();
+    Tensor::from_vec(weights, sets, device)
+}
+
+/// The sets of a batch that are decoded: all, or all that follow another one.
+#[derive(Clone, Debug)]
+pub struct DecodedSets {
+    /// First event of every set, and the number of events.
+    pub set_starts: Arc<[usize]>,
+    /// Set of every event, u32 [events].
+    pub set_of_event: Tensor,
+    /// First of these sets of every stay, and the number of sets.
+    stay_starts: Arc<[usize]>,
+    /// Where only some sets are decoded: their events among the batch's, u32 [events], and for each set the set of
+    /// the batch before it, u32 [sets].
+    pub chosen: Option<Chosen>,
+    /// Stays, as indices into the dataset, and their events.
+    events_by_stay: Vec<(usize, usize)>,
+}
+
+/// Places in a batch.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    /// Events that are decoded, u32 [events].
+    pub events: Tensor,
+    /// The set that stands before each set that is decoded, u32 [sets].
+    pub before: Tensor,
+}
+
+impl DecodedSets {
+    /// Stays, as indices into the dataset, and how many events of each are decoded.
+    pub fn events_by_stay(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        self.events_by_stay.iter().copied()
+    }
+
+    /// As [`Batch::set_weights`], of these sets.
+    pub fn weights(&self, stays_in_all: usize) -> Result<Tensor> {
+        weights(&self.stay_starts, stays_in_all, self.set_of_event.device())
+    }
+}
+
+impl Batch {
+    /// Every set.
+    pub fn all_sets(&self) -> Result<DecodedSets> {
+        Ok(DecodedSets {
+            set_starts: self.set_starts.clone(),
+            set_of_event: self.set_of_event.clone(),
+            stay_starts: self.stay_starts.clone(),
+            chosen: None,
+            events_by_stay: self
+                .stays
+                .iter()
+                .copied()
+                .zip(self.events_by_stay())
+                .collect(),
+        })
+    }
+
+    /// Every set but the first of each stay.
+    pub fn following_sets(&self) -> Result<DecodedSets> {
+        let mut set_starts = vec![0];
+        let mut stay_starts = vec![0];
+        let mut set_of_event = Vec::new();
+        let (mut events, mut before) = (Vec::new(), Vec::new());
+        let mut events_by_stay = Vec::with_capacity(self.stays.len());
+        for (stay, sets) in self.stays.iter().zip(self.stay_starts.windows(2)) {
+            let following = sets[0] + 1..sets[1];
+            let events_before = events.len();
+            for set in following {
+                set_of_event.resize(
+                    set_of_event.len() + self.set_starts[set + 1] - self.set_starts[set],
+                    before.len() as u32,
+                );
+                events.extend(self.set_starts[set] as u32..self.set_starts[set + 1] as u32);
+                set_starts.push(events.len());
+                before.push(set as u32 - 1);
+            }
+            stay_starts.push(before.len());
+            events_by_stay.push((*stay, events.len() - events_before));
         }
-        Tensor::from_vec(weights, self.sets(), self.values.device())
+        let device = self.values.device();
+        let list = |list: Vec<u32>| {
+            let length = list.len();
+            Tensor::from_vec(list, length, device)
+        };
+        Ok(DecodedSets {
+            set_starts: set_starts.into(),
+            set_of_event: list(set_of_event)?,
+            stay_starts: stay_starts.into(),
+            chosen: Some(Chosen {
+                events: list(events)?,
+                before: list(before)?,
+            }),
+            events_by_stay,
+        })
     }
 }
 
@@ -146,6 +245,18 @@ mod tests {
         );
         assert_eq!(batch.events_by_stay().collect::<Vec<_>>(), [3, 2]);
         assert_eq!(batch.set_weights(2)?.to_vec1::<f32>()?, [0.25, 0.25, 0.5]);
+
+        let following = batch.following_sets()?;
+        assert_eq!(&*following.set_starts, &[0, 2]);
+        assert_eq!(following.set_of_event.to_vec1::<u32>()?, [0, 0]);
+        assert_eq!(following.weights(2)?.to_vec1::<f32>()?, [0.5]);
+        assert_eq!(
+            following.events_by_stay().collect::<Vec<_>>(),
+            [(1, 2), (0, 0)]
+        );
+        let chosen = following.chosen.expect("not all sets");
+        assert_eq!(chosen.events.to_vec1::<u32>()?, [1, 2]);
+        assert_eq!(chosen.before.to_vec1::<u32>()?, [0]);
         Ok(())
     }
 }

@@ -38,6 +38,11 @@ pub struct ModelConfig {
     pub transformer_layers: usize,
     /// How a value enters its event's vector.
     pub value_encoding: ValueEncoding,
+    /// What the decoder grows the events of a set from.
+    pub decoder_queries: DecoderQueries,
+    /// Whether the transformer's input is normalised (LayerNorm without weights) before positions and times are added.
+    /// Without it, as in the reference, latents that the KL keeps small drown beside them.
+    pub latent_norm: bool,
     /// The classifier on the backbone; no part of a pretrain stage's fingerprint.
     pub classifier: ClassifierConfig,
 }
@@ -56,6 +61,8 @@ impl Default for ModelConfig {
             transformer_heads: 8,
             transformer_layers: 4,
             value_encoding: ValueEncoding::Scale,
+            decoder_queries: DecoderQueries::Noise,
+            latent_norm: false,
             classifier: ClassifierConfig::default(),
         }
     }
@@ -77,6 +84,16 @@ pub enum ValueEncoding {
     Scale,
     /// `embed.0(unit · value)` plus a learned linear map of `unit`: a value of 0 keeps its variable.
     Affine,
+}
+
+/// What the decoder grows the events of a set from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum DecoderQueries {
+    /// Random seeds, as the reference: which variables a set has must be decoded, too.
+    Noise,
+    /// A learned linear map of each event's variable: its value has to be decoded.
+    Variables,
 }
 
 /// The classifier on the backbone.
@@ -110,6 +127,10 @@ pub enum Fusion {
     None,
     /// The mean, weighted by the posterior's uncertainty; no parameters.
     Uncertainty,
+    /// A learned gate between projections of mean and standard deviation: the parameters `vae_feature_fusion.*`, which an import declares `new` and a freeze leaves trainable.
+    Gated,
+    /// The mean alone goes to the transformer, as in pretraining; the head sees mean and standard deviation, averaged over a stay's sets and of its last set, beside the pooled output. No parameters, but the head's first layer takes five times as many numbers.
+    Concat,
 }
 
 /// How the transformer's outputs become one vector.
@@ -118,6 +139,8 @@ pub enum Fusion {
 pub enum Pooling {
     /// The last output and an attention over all outputs with the last as its query; no parameters.
     Recency,
+    /// A learned projection of mean, maximum and attention with the mean as its query: the parameters `feature_fusion.*` and `feature_projection.*`, which an import declares `new` and a freeze leaves trainable.
+    Multiscale,
 }
 
 /// What a set of weights is for. Stored with every model artifact.
@@ -137,6 +160,15 @@ impl ModelConfig {
         Self {
             classifier: ClassifierConfig::default(),
             ..self.clone()
+        }
+    }
+
+    /// Numbers in a stay's features, the head's input: the pooled output, and beside it with fusion
+    /// `concat` the mean over sets and the last of μ and of σ.
+    pub fn feature_dim(&self) -> usize {
+        match self.classifier.fusion {
+            Fusion::None | Fusion::Uncertainty | Fusion::Gated => self.latent_dim,
+            Fusion::Concat => 5 * self.latent_dim,
         }
     }
 

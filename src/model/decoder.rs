@@ -2,8 +2,8 @@
 
 use candle_core::{Result, Tensor};
 
-use super::batch::Batch;
-use super::config::ModelConfig;
+use super::batch::DecodedSets;
+use super::config::{DecoderQueries, ModelConfig};
 use super::layers::{Isab, LayerNorm, Linear, LinearInit, Mab};
 use super::noise::Noise;
 use super::ops::{self, Attention};
@@ -15,6 +15,7 @@ const DROPOUT: f64 = 0.1;
 #[derive(Clone, Debug)]
 pub struct Decoder {
     layers: Vec<DecoderLayer>,
+    query: Option<Linear>,
     out: Linear,
     latent_dim: usize,
 }
@@ -26,28 +27,43 @@ impl Decoder {
             .map(|level| DecoderLayer::new(&source.part("decoder_layers").part(level), config))
             .collect::<Result<_>>()?;
         let (latent, reduced) = (config.latent_dim, config.reduced_dim);
+        let query = match config.decoder_queries {
+            DecoderQueries::Noise => None,
+            DecoderQueries::Variables => Some(Linear::new(
+                &source.part("query"),
+                reduced,
+                latent,
+                LinearInit::Torch,
+            )?),
+        };
         Ok(Self {
             layers,
+            query,
             out: Linear::new(&source.part("out"), latent, reduced, LinearInit::Torch)?,
             latent_dim: latent,
         })
     }
 
-    /// Seeds of every level, [events, latent_dim] each.
-    pub fn seeds(&self, batch: &Batch, noise: &Noise) -> Result<Vec<Tensor>> {
-        let events = batch.values.dim(0)?;
+    /// Seeds of every level, [events, latent_dim] each; `units` [events, reduced_dim] are the directions of the
+    /// events' variables, which learn nothing from this.
+    pub fn seeds(&self, sets: &DecodedSets, units: &Tensor, noise: &Noise) -> Result<Vec<Tensor>> {
+        if let Some(query) = &self.query {
+            let queries = query.forward(&units.detach())?;
+            return Ok(vec![queries; self.layers.len()]);
+        }
+        let events = units.dim(0)?;
         (0..self.layers.len())
             .map(|level| {
                 let mut seeds = Vec::with_capacity(events * self.latent_dim);
-                for (stay, count) in batch.stays.iter().zip(batch.events_by_stay()) {
+                for (stay, count) in sets.events_by_stay() {
                     noise.decoder_seeds(
-                        *stay as u64,
+                        stay as u64,
                         level as u64,
                         count * self.latent_dim,
                         &mut seeds,
                     )?;
                 }
-                Tensor::from_vec(seeds, (events, self.latent_dim), batch.values.device())
+                Tensor::from_vec(seeds, (events, self.latent_dim), units.device())
             })
             .collect()
     }
@@ -60,7 +76,7 @@ impl Decoder {
         &self,
         hidden: &Tensor,
         seeds: &[Tensor],
-        batch: &Batch,
+        sets: &DecodedSets,
         noise: &Noise,
     ) -> Result<Tensor> {
         let mut current: Option<Tensor> = None;
@@ -68,10 +84,10 @@ impl Decoder {
             let (attended, residual) = match &current {
                 None => {
                     let row = layer.forward_single_row(hidden)?;
-                    let spread = |rows: &Tensor| rows.index_select(&batch.set_of_event, 0);
+                    let spread = |rows: &Tensor| rows.index_select(&sets.set_of_event, 0);
                     (spread(&row)?, spread(hidden)?)
                 }
-                Some(rows) => (layer.forward(rows, seeds, &batch.set_starts)?, rows.clone()),
+                Some(rows) => (layer.forward(rows, seeds, &sets.set_starts)?, rows.clone()),
             };
             let out = noise.dropout(&(attended + seeds)?, DROPOUT)?;
             current = Some((out + residual)?);

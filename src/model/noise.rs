@@ -109,6 +109,22 @@ impl<'a> Noise<'a> {
     }
 }
 
+/// Where the draws of latents stand among those of decoder seeds: beyond every level.
+const LATENTS: u64 = 1 << 32;
+
+impl Noise<'_> {
+    /// N(0, 1) for the latents of one stay's sets: `count` numbers appended to `out`.
+    pub fn latents(&self, stay: u64, count: usize, out: &mut Vec<f32>) -> Result<()> {
+        let mut draws = match self {
+            Noise::Off => bail!("latents were asked for where there is no sampling"),
+            Noise::Evaluation { seeds } => seeds.at(&[u64::MAX, stay, LATENTS]),
+            Noise::Training(noise) => noise.seeds.at(&[noise.step, stay, LATENTS]),
+        };
+        out.extend((0..count).map(|_| draws.normal_f32()));
+        Ok(())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::ops::gradient_check::numbers;

@@ -6,12 +6,12 @@ use candle_core::Result;
 
 use super::config::{ModelConfig, ModelMode};
 use super::decoder::{Decoder, DecoderLayer};
-use super::layers::{LayerNorm, Linear, LinearInit, MultiheadAttention};
+use super::fusion::{FusionLayer, GatedFusion};
+use super::layers::{Linear, LinearInit};
 use super::parameter::{Init, ParameterSource, ParameterSpec};
+use super::pooling::MultiscalePooling;
 use super::seqsetvae::parameter_specs;
 
-/// Heads of the reference's pooling by attention.
-const POOLING_HEADS: usize = 4;
 /// What the reference's time scale, in minutes, starts with and, without a gradient, keeps.
 const TIME_TAU: f32 = 60.0;
 
@@ -29,8 +29,8 @@ pub struct Placeholder {
 /// What a state dict of the reference's model has besides our parameters, sorted by name.
 ///
 /// Its encoder computes a second decoder and throws the result away, and a time bias is zero
-/// wherever attention is allowed. Its finetuning model also keeps the pretraining decoder, and a
-/// fusion and a pooling that its classification mode leaves out. Weights are zero, and one where
+/// wherever attention is allowed. Its finetuning model also keeps the pretraining decoder, and a gated
+/// fusion and a multi-scale pooling whether it uses them or not. Weights are zero, and one where
 /// they scale a norm: whoever looks at them sees that they were never trained.
 pub fn placeholders(config: &ModelConfig, mode: ModelMode) -> Result<Vec<Placeholder>> {
     let recorded = ParameterSource::record(|source| {
@@ -80,24 +80,8 @@ fn discarded_decoder(encoder: &ParameterSource, config: &ModelConfig) -> Result<
 }
 
 fn fusion_and_pooling(source: &ParameterSource, config: &ModelConfig) -> Result<()> {
-    let width = config.latent_dim;
-    for (name, inputs, outputs) in [
-        ("vae_feature_fusion.mean_projection", width, width),
-        ("vae_feature_fusion.var_projection", width, width),
-        ("vae_feature_fusion.fusion_gate.0", 2 * width, width),
-        (
-            "vae_feature_fusion.uncertainty_calibration.0",
-            width,
-            width / 4,
-        ),
-        ("vae_feature_fusion.uncertainty_calibration.2", width / 4, 1),
-        ("feature_projection.0", 3 * width, width),
-    ] {
-        Linear::new(&source.part(name), inputs, outputs, LinearInit::Torch)?;
-    }
-    LayerNorm::new(&source.part("feature_projection.1"), width, LayerNorm::EPS)?;
-    let pool = source.part("feature_fusion.attention_pool");
-    MultiheadAttention::new(&pool, width, POOLING_HEADS, LinearInit::Torch).map(|_| ())
+    GatedFusion::new(&source.part(FusionLayer::PREFIX), config.latent_dim)?;
+    MultiscalePooling::new(source, config).map(|_| ())
 }
 
 #[cfg(test)]

@@ -2,11 +2,13 @@
 
 use candle_core::{Result, Tensor};
 
-use super::batch::Batch;
-use super::classifier::{Head, fuse, pool};
+use super::backbone::Backbone;
+use super::batch::{Batch, DecodedSets};
+use super::classifier::Head;
 use super::config::{ModelConfig, ModelMode};
 use super::decoder::Decoder;
 use super::noise::Noise;
+use super::objective::Objective;
 use super::ops;
 use super::parameter::{ParameterSource, ParameterSpec};
 use super::sequence::{SequenceOutput, SequencePart};
@@ -44,8 +46,15 @@ pub struct PretrainOutput {
     pub posterior: Posterior,
     /// Input and output of the transformer.
     pub sequence: SequenceOutput,
-    /// Reconstructed events, [events, reduced_dim].
+    /// Reconstructed events, [decoded events, reduced_dim].
     pub reconstruction: Tensor,
+    /// What they should be, [decoded events, reduced_dim].
+    pub target: Tensor,
+    /// The sets that were decoded.
+    pub decoded: DecodedSets,
+    /// The posteriors whose KL counts.
+    divergent: Vec<Posterior>,
+    rewards_variance: bool,
 }
 
 impl PretrainModel {
@@ -58,18 +67,18 @@ impl PretrainModel {
         })
     }
 
-    /// One pass with decoder seeds drawn from `noise`; `embeddings` [variables, input_dim].
+    /// One pass with decoder seeds and latents drawn from `noise`; `embeddings` [variables, input_dim].
     pub fn forward(
         &self,
         batch: &Batch,
         embeddings: &Tensor,
+        objective: Objective,
         noise: &Noise,
     ) -> Result<PretrainOutput> {
-        let seeds = self.decoder.seeds(batch, noise)?;
-        self.forward_with_seeds(batch, embeddings, &seeds, noise)
+        self.pass(batch, embeddings, objective, None, noise)
     }
 
-    /// One pass with the given decoder seeds, by level.
+    /// One pass under the reference's objective with the given decoder seeds, by level.
     pub fn forward_with_seeds(
         &self,
         batch: &Batch,
@@ -77,17 +86,69 @@ impl PretrainModel {
         seeds: &[Tensor],
         noise: &Noise,
     ) -> Result<PretrainOutput> {
+        self.pass(batch, embeddings, Objective::Reference, Some(seeds), noise)
+    }
+
+    fn pass(
+        &self,
+        batch: &Batch,
+        embeddings: &Tensor,
+        objective: Objective,
+        seeds: Option<&[Tensor]>,
+        noise: &Noise,
+    ) -> Result<PretrainOutput> {
         let encoding = self.encoder.forward(batch, embeddings, noise)?;
         let posterior = self.encoder.last_posterior(&encoding, noise)?;
-        let sequence = self.sequence.forward(&posterior.mu, batch, noise)?;
-        let reconstruction = self
-            .decoder
-            .forward(&sequence.hidden, seeds, batch, noise)?;
+        let latents = match objective.draws_latents() {
+            true => posterior.draw(batch, noise)?,
+            false => posterior.mu.clone(),
+        };
+        let sequence = self.sequence.forward(&latents, batch, noise)?;
+        let decoded = match objective {
+            Objective::Reference | Objective::Elbo => batch.all_sets()?,
+            Objective::Forecast => batch.following_sets()?,
+        };
+        let (states, units, target) = match &decoded.chosen {
+            None => (
+                sequence.hidden.clone(),
+                encoding.units.clone(),
+                encoding.target.clone(),
+            ),
+            Some(chosen) => (
+                sequence.hidden.index_select(&chosen.before, 0)?,
+                encoding.units.index_select(&chosen.events, 0)?,
+                encoding.target.index_select(&chosen.events, 0)?,
+            ),
+        };
+        let target = match objective.target_learns() {
+            true => target,
+            false => target.detach(),
+        };
+        let drawn;
+        let seeds = match seeds {
+            Some(seeds) => seeds,
+            None => {
+                drawn = self.decoder.seeds(&decoded, &units, noise)?;
+                &drawn
+            }
+        };
+        let reconstruction = self.decoder.forward(&states, seeds, &decoded, noise)?;
+        let mut divergent = vec![posterior.clone()];
+        if objective == Objective::Elbo {
+            let lower = &encoding.aggregates[..encoding.aggregates.len() - 1];
+            for aggregate in lower {
+                divergent.push(self.encoder.posterior(aggregate, noise)?);
+            }
+        }
         Ok(PretrainOutput {
             encoding,
             posterior,
             sequence,
             reconstruction,
+            target,
+            decoded,
+            divergent,
+            rewards_variance: objective == Objective::Reference,
         })
     }
 
@@ -98,72 +159,51 @@ impl PretrainModel {
 }
 
 impl PretrainOutput {
-    /// Reconstruction loss of every set, [sets].
-    pub fn reconstruction_loss(&self, batch: &Batch) -> Result<Tensor> {
-        ops::set_reconstruction_loss(
-            &self.reconstruction,
-            &self.encoding.target,
-            &batch.set_starts,
-        )
+    /// Reconstruction loss of every decoded set, [decoded sets].
+    pub fn reconstruction_loss(&self) -> Result<Tensor> {
+        ops::set_reconstruction_loss(&self.reconstruction, &self.target, &self.decoded.set_starts)
     }
 
-    /// KL loss of every set, [sets]: max(KL, free_bits·latent_dim) − 0.1·mean logvar.
+    /// KL loss of every set, [sets]: the sum over posteriors of max(KL, free_bits·latent_dim); under the
+    /// reference's objective less 0.1·mean logvar.
     pub fn kl_loss(&self, free_bits: f64) -> Result<Tensor> {
-        let Posterior { mu, logvar } = &self.posterior;
+        let mut posteriors = self.divergent.iter();
+        let Some(last) = posteriors.next() else {
+            candle_core::bail!("a model has at least one posterior")
+        };
+        let mut sum = last.floored_divergence(free_bits)?;
+        for posterior in posteriors {
+            sum = (sum + posterior.floored_divergence(free_bits)?)?;
+        }
+        match self.rewards_variance {
+            true => sum - (last.logvar.mean(1)? * 0.1)?,
+            false => Ok(sum),
+        }
+    }
+}
+
+impl Posterior {
+    /// A latent a set, [sets, latent_dim]: mu + σ·ε, ε ~ N(0, 1) (Kingma and Welling 2014).
+    fn draw(&self, batch: &Batch, noise: &Noise) -> Result<Tensor> {
+        let (sets, width) = self.mu.dims2()?;
+        let mut draws = Vec::with_capacity(sets * width);
+        for (stay, sets) in batch.stays.iter().zip(batch.stay_starts.windows(2)) {
+            noise.latents(*stay as u64, (sets[1] - sets[0]) * width, &mut draws)?;
+        }
+        let draws = Tensor::from_vec(draws, (sets, width), self.mu.device())?;
+        &self.mu + ((&self.logvar * 0.5)?.exp()? * draws)?
+    }
+
+    /// KL to N(0, 1) of every set, or the floor of `free_bits` nats a dimension where that is more: [sets].
+    fn floored_divergence(&self, free_bits: f64) -> Result<Tensor> {
+        let Posterior { mu, logvar } = self;
         let width = mu.dim(1)?;
         let terms = (((logvar.exp()? + mu.sqr()?)? - 1.0)? - logvar)?;
         let kl = (terms.sum(1)? * 0.5)?;
         let floor = free_bits * width as f64;
         // A mask passes the whole gradient at the floor itself, as torch's clamp does.
         let above = kl.ge(floor)?.to_dtype(kl.dtype())?;
-        let floored = ((&kl * &above)? + ((1.0 - above)? * floor)?)?;
-        floored - (logvar.mean(1)? * 0.1)?
-    }
-}
-
-/// The classifier without its head: what makes the feature vector of a stay.
-///
-/// It runs in evaluation mode: it has no dropout.
-#[derive(Clone, Debug)]
-pub struct Backbone {
-    encoder: SetEncoder,
-    sequence: SequencePart,
-    config: ModelConfig,
-}
-
-/// What one pass of the backbone gives.
-pub struct BackboneOutput {
-    /// Input of the sequence part before positions, [sets, latent_dim].
-    pub fused: Tensor,
-    /// Output of the transformer, [sets, latent_dim].
-    pub hidden: Tensor,
-    /// The pooled vector of every stay, [stays, latent_dim].
-    pub features: Tensor,
-}
-
-impl Backbone {
-    /// The backbone from its parameters.
-    pub fn new(source: &ParameterSource, config: &ModelConfig) -> Result<Self> {
-        Ok(Self {
-            encoder: SetEncoder::new(&source.part("setvae.setvae"), config)?,
-            sequence: SequencePart::new(source, config, 0.0)?,
-            config: config.clone(),
-        })
-    }
-
-    /// One pass; `embeddings` [variables, input_dim].
-    pub fn forward(&self, batch: &Batch, embeddings: &Tensor) -> Result<BackboneOutput> {
-        let noise = Noise::Off;
-        let encoding = self.encoder.forward(batch, embeddings, &noise)?;
-        let posterior = self.encoder.last_posterior(&encoding, &noise)?;
-        let fused = fuse(&posterior, &self.config.classifier)?;
-        let hidden = self.sequence.forward(&fused, batch, &noise)?.hidden;
-        let features = pool(&hidden, batch, &self.config.classifier)?;
-        Ok(BackboneOutput {
-            fused,
-            hidden,
-            features,
-        })
+        (&kl * &above)? + ((1.0 - above)? * floor)?
     }
 }
 

@@ -20,6 +20,7 @@ pub struct SequencePart {
     post_norm: LayerNorm,
     ones: Tensor,
     zeros: Tensor,
+    latent_norm: bool,
     dropout: f64,
 }
 
@@ -49,24 +50,50 @@ impl SequencePart {
             post_norm: LayerNorm::new(&source.part("post_transformer_norm"), width, POST_NORM_EPS)?,
             ones: Tensor::ones(width, DType::F32, &device)?,
             zeros: Tensor::zeros(width, DType::F32, &device)?,
+            latent_norm: config.latent_norm,
             dropout,
         })
     }
 
     /// `z` [sets, latent_dim].
     pub fn forward(&self, z: &Tensor, batch: &Batch, noise: &Noise) -> Result<SequenceOutput> {
-        let positions = position_encoding(batch, z.dim(1)?, z.device())?;
-        let times = self.time_embedding.index_select(&batch.time_buckets, 0)?;
-        let sum = ((z + positions)? + times)?;
-        let input = ops::layer_norm(&sum, &self.ones, &self.zeros, LayerNorm::EPS)?;
+        let input = self.input(z, batch)?;
         let mut hidden = input.clone();
-        for layer in &self.layers {
-            hidden = layer.forward(&hidden, &batch.stay_starts, noise, self.dropout)?;
+        for layer in 0..self.layers.len() {
+            hidden = self.layer(layer, &hidden, batch, noise)?;
         }
         Ok(SequenceOutput {
             input,
-            hidden: self.post_norm.forward(&hidden)?,
+            hidden: self.norm(&hidden)?,
         })
+    }
+
+    /// The first layer's input, [sets, latent_dim], from `z` [sets, latent_dim].
+    pub fn input(&self, z: &Tensor, batch: &Batch) -> Result<Tensor> {
+        let positions = position_encoding(batch, z.dim(1)?, z.device())?;
+        let times = self.time_embedding.index_select(&batch.time_buckets, 0)?;
+        let normalised = |x: &Tensor| ops::layer_norm(x, &self.ones, &self.zeros, LayerNorm::EPS);
+        let sum = match self.latent_norm {
+            true => (normalised(z)? + positions)?,
+            false => (z + positions)?,
+        };
+        normalised(&(sum + times)?)
+    }
+
+    /// The output of layer `index` for its input, both [sets, latent_dim].
+    pub fn layer(
+        &self,
+        index: usize,
+        hidden: &Tensor,
+        batch: &Batch,
+        noise: &Noise,
+    ) -> Result<Tensor> {
+        self.layers[index].forward(hidden, &batch.stay_starts, noise, self.dropout)
+    }
+
+    /// The norm after the last layer, [sets, latent_dim].
+    pub fn norm(&self, hidden: &Tensor) -> Result<Tensor> {
+        self.post_norm.forward(hidden)
     }
 }
 

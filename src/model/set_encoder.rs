@@ -34,7 +34,9 @@ pub struct SetEncoder {
 pub struct Encoding {
     /// Mean over each set's events after every level, [sets, latent_dim] each.
     pub aggregates: Vec<Tensor>,
-    /// What the decoder has to reconstruct: unit vector of the variable times the value, [events, reduced_dim].
+    /// Directions of the events' variables, of length 1: [events, reduced_dim].
+    pub units: Tensor,
+    /// What the decoder has to reconstruct: the unit vector times the value, [events, reduced_dim].
     pub target: Tensor,
 }
 
@@ -45,6 +47,13 @@ pub struct Posterior {
     pub mu: Tensor,
     /// Logarithms of the variances, [sets, latent_dim], within ±10.
     pub logvar: Tensor,
+}
+
+impl Posterior {
+    /// Standard deviations e^(logvar/2), [sets, latent_dim].
+    pub fn std(&self) -> Result<Tensor> {
+        (&self.logvar * 0.5)?.exp()
+    }
 }
 
 impl SetEncoder {
@@ -101,7 +110,11 @@ impl SetEncoder {
             current = (layer.forward(&current, &batch.set_starts)? + &current)?;
             aggregates.push(ops::segment_mean(&current, &batch.set_starts)?);
         }
-        Ok(Encoding { aggregates, target })
+        Ok(Encoding {
+            aggregates,
+            units: unit,
+            target,
+        })
     }
 
     /// The posterior of one level's aggregate. Only the last level's is used for training.

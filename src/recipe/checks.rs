@@ -1,13 +1,14 @@
 //! Rules that join several values, or that a schema cannot say.
 
 use super::mistake::Mistake;
-use super::stage_config::StageConfig;
+use super::opened::trainable_parameters;
+use super::stage_config::{FinetuneStage, FreezeStage, StageConfig};
 use super::tree::Node;
 use crate::checkpoint::{Pattern, RenameRule};
 use crate::data::config::{DataConfig, Embeddings, Source, SplitRule};
+use crate::model::backbone::Step;
 use crate::model::classifier::Head;
-use crate::model::config::{ModelConfig, ModelMode};
-use crate::model::seqsetvae::parameter_specs;
+use crate::model::config::ModelConfig;
 
 /// How far the shares of a split may be from a sum of 1.
 const RATIO_TOLERANCE: f64 = 1e-9;
@@ -48,6 +49,13 @@ pub fn check(
             StageConfig::Finetune(stage) => {
                 check.betas(stage.optimizer.betas);
                 check.dropout(stage.dropout);
+                let freeze = stages.iter().find_map(|(other, config)| match config {
+                    StageConfig::Freeze(freeze) if *other == stage.model => Some(freeze),
+                    _ => None,
+                });
+                if let (Some(freeze), Some(model)) = (freeze, model) {
+                    check.transformer_dropout(stage, freeze, model);
+                }
             }
             StageConfig::Import(stage) => {
                 check.patterns("new", &stage.new);
@@ -56,10 +64,7 @@ pub fn check(
             }
             StageConfig::Freeze(stage) => {
                 check.patterns("trainable", &stage.trainable);
-                let finetuned = stages.iter().any(|(_, other)| {
-                    matches!(other, StageConfig::Finetune(finetune) if finetune.model == *name)
-                });
-                check.trainable(&stage.trainable, model, finetuned);
+                check.trainable(&stage.trainable, model);
             }
             StageConfig::Evaluate(_) => {}
             StageConfig::Command(command) => check.command(command),
@@ -194,24 +199,14 @@ impl StageCheck<'_> {
         }
     }
 
-    /// Finetuning trains the head on stored features, so only the head can be trainable there.
-    fn trainable(&mut self, patterns: &[String], model: Option<&ModelConfig>, finetuned: bool) {
-        let specs = model.and_then(|model| parameter_specs(model, ModelMode::Classifier).ok());
-        let specs = specs.unwrap_or_default();
-        let names: Vec<&str> = specs.iter().map(|spec| spec.name.as_str()).collect();
-        if names.is_empty() {
-            return;
-        }
-        let readable = |(index, text): (usize, &String)| Some((index, Pattern::new(text).ok()?));
-        for (index, pattern) in patterns.iter().enumerate().filter_map(readable) {
-            let matched = names.iter().filter(|name| pattern.matches(name));
-            let open: Vec<&str> = matched
-                .clone()
-                .filter(|name| !Head::owns(name))
-                .copied()
-                .collect();
-            let path = ["trainable", &index.to_string()];
-            if matched.count() == 0 {
+    /// A pattern that opens nothing is a slip of the pen.
+    fn trainable(&mut self, patterns: &[String], model: Option<&ModelConfig>) {
+        for (index, text) in patterns.iter().enumerate() {
+            let one = std::slice::from_ref(text);
+            let matches_none =
+                |model: &ModelConfig| trainable_parameters(model, one).is_ok_and(|n| n.is_empty());
+            if Pattern::new(text).is_ok() && model.is_some_and(matches_none) {
+                let path = ["trainable", &index.to_string()];
                 let mistake = self
                     .mistake(
                         &path,
@@ -220,20 +215,33 @@ impl StageCheck<'_> {
                     )
                     .help(format!("the head's parameters are {}.*", Head::PREFIX));
                 self.mistakes.push(mistake);
-            } else if finetuned && !open.is_empty() {
-                let problem = format!(
-                    "opens {} of the backbone's parameters: {}",
-                    open.len(),
-                    open.join(", ")
-                );
-                let mistake = self
-                    .mistake(&path, &problem, "not the head's")
-                    .help(format!(
-                        "finetuning trains the head alone: keep `trainable` within {}.*",
-                        Head::PREFIX
-                    ));
-                self.mistakes.push(mistake);
             }
+        }
+    }
+
+    /// A rate that acts on nothing would make two stages that do the same look different.
+    fn transformer_dropout(
+        &mut self,
+        stage: &FinetuneStage,
+        freeze: &FreezeStage,
+        model: &ModelConfig,
+    ) {
+        let opened = trainable_parameters(model, &freeze.trainable).unwrap_or_default();
+        let steps = Step::of_parameters(&opened);
+        let has_layer = steps.iter().any(|step| matches!(step, Step::Layer(_)));
+        if stage.transformer_dropout > 0.0 && !has_layer {
+            let mistake = self
+                .mistake(
+                    &["transformer_dropout"],
+                    "acts on no layer: every layer of the transformer is frozen",
+                    "without effect",
+                )
+                .and(
+                    self.tree.place(&["stages", &stage.model, "trainable"]),
+                    "what is trainable",
+                )
+                .help("frozen layers have no dropout; open some of `transformer.layers.N.*`, or leave it out");
+            self.mistakes.push(mistake);
         }
     }
 }

@@ -12,6 +12,7 @@ use crate::data::config::DataConfig;
 use crate::data::dataset::Split;
 use crate::data::input_path::InputPath;
 use crate::model::config::ModelMode;
+use crate::model::objective::Objective;
 use crate::train::config::{AdamW, EarlyStopping, Loss, SelectionMetric};
 use crate::train::monitor::MonitorSettings;
 
@@ -73,6 +74,9 @@ pub struct PretrainStage {
     /// An import stage (`into = "pretrain"`) to start from; left out: a fresh initialisation.
     #[serde(default)]
     pub init: Option<String>,
+    /// What is asked of the model.
+    #[serde(default)]
+    pub objective: Objective,
     /// Passes over the training split.
     #[schemars(range(min = 1))]
     pub epochs: usize,
@@ -256,7 +260,7 @@ impl JsonSchema for ImportFrom {
 pub struct FreezeStage {
     /// The import stage whose weights are frozen.
     pub model: String,
-    /// Patterns of the parameters that stay trainable; everything else is frozen.
+    /// Patterns of the parameters that stay trainable; everything else is frozen. While they name the head alone (`cls_head.*`), the features of every stay are computed once and stored; where they open parts of the backbone (`transformer.layers.3.*`, `vae_feature_fusion.*`), what lies below the first of these is computed once, and the rest in every step of the optimizer.
     #[serde(default = "FreezeStage::default_trainable")]
     pub trainable: Vec<String>,
     /// A larger trainable share of all numbers is an error.
@@ -310,6 +314,10 @@ pub struct FinetuneStage {
     /// Dropout after each of the head's three hidden layers.
     #[serde(default = "FinetuneStage::default_dropout")]
     pub dropout: [f64; 3],
+    /// Dropout in those layers of the transformer that the freeze stage left trainable. Frozen layers have none; where all are frozen, to state a rate is a mistake.
+    #[serde(default)]
+    #[schemars(range(min = 0.0, max = 0.9))]
+    pub transformer_dropout: f64,
     /// The validation metric by which the best epoch is chosen.
     #[serde(default)]
     pub select: SelectionMetric,

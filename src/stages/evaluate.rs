@@ -8,9 +8,9 @@ use arrow::array::{ArrayRef, Float32Array, Float64Array, StringArray, UInt32Arra
 use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
 
-use super::data::{DATASET_ARTIFACTS, load_dataset};
+use super::data::load_dataset;
 use super::evaluation::Evaluation;
-use super::features::compute;
+use super::features::{FeatureOrigin, compute};
 use super::json::{as_json, write_json};
 use super::model_artifact::ModelArtifact;
 use super::stage::{Stage, StageContext, StageInput, StageOutput};
@@ -25,14 +25,6 @@ use crate::model::noise::Noise;
 use crate::model::parameter::ParameterSource;
 use crate::train::head::positive_scores;
 use crate::train::to_device;
-
-/// Where the features of the stays come from.
-pub enum FeatureOrigin {
-    /// The features node of the finetune stage that made the model.
-    Node(String),
-    /// Computed here, from a data stage.
-    Data(String),
-}
 
 /// Scores a model.
 pub struct EvaluateStage {
@@ -180,11 +172,7 @@ impl Stage for EvaluateStage {
 
     fn inputs(&self) -> Vec<StageInput> {
         let model = StageInput::new("model", &self.model, &["weights"]);
-        let features = match &self.features {
-            FeatureOrigin::Node(node) => StageInput::new("features", node, &["features"]),
-            FeatureOrigin::Data(stage) => StageInput::new("data", stage, DATASET_ARTIFACTS),
-        };
-        vec![model, features]
+        vec![model, self.features.input()]
     }
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {

@@ -12,14 +12,33 @@ use super::stage::{Progress, Stage, StageContext, StageInput, StageOutput};
 use crate::data::dataset::{Dataset, Split};
 use crate::data::feature_table::FeatureTable;
 use crate::error::Error;
+use crate::model::backbone::Backbone;
 use crate::model::batch::Batch;
 use crate::model::classifier::Head;
 use crate::model::parameter::ParameterSource;
-use crate::model::seqsetvae::Backbone;
+use crate::train::open_backbone::check_finite;
 use crate::train::to_device;
 
 /// Stays in one pass; a constant, so that no result depends on the number of threads.
 const SHARD_STAYS: usize = 8;
+
+/// Where the features of stays come from.
+pub enum FeatureOrigin {
+    /// The features node of a finetune stage.
+    Node(String),
+    /// Computed from a data stage by whoever needs them.
+    Data(String),
+}
+
+impl FeatureOrigin {
+    /// What is read for them.
+    pub fn input(&self) -> StageInput {
+        match self {
+            FeatureOrigin::Node(node) => StageInput::new("features", node, &["features"]),
+            FeatureOrigin::Data(stage) => StageInput::new("data", stage, DATASET_ARTIFACTS),
+        }
+    }
+}
 
 /// Computes the features of every stay.
 pub struct FeaturesStage {
@@ -38,7 +57,7 @@ pub fn compute(
 ) -> Result<FeatureTable, Error> {
     let device = context.tensor_device()?;
     let backbone = backbone(artifact, &device)?;
-    let width = artifact.config.latent_dim;
+    let width = artifact.config.feature_dim();
     let embeddings = embeddings(artifact, dataset, &device)?;
     let done = std::sync::atomic::AtomicU64::new(0);
     let shard = |shard: &[usize]| -> Result<Vec<f32>, Error> {
@@ -97,7 +116,8 @@ fn backbone(artifact: &ModelArtifact, device: &Device) -> Result<Backbone, Error
     )?)
 }
 
-fn embeddings(
+/// Embeddings of the data's variables, [variables, input_dim].
+pub fn embeddings(
     artifact: &ModelArtifact,
     dataset: &Dataset,
     device: &Device,
@@ -110,27 +130,6 @@ fn embeddings(
     }
     let shape = (dataset.variables.len(), dim);
     Ok(Tensor::from_slice(&dataset.embeddings, shape, device)?)
-}
-
-fn check_finite(
-    values: &[f32],
-    width: usize,
-    dataset: &Dataset,
-    stays: &[usize],
-) -> Result<(), Error> {
-    let bad = values
-        .chunks_exact(width)
-        .position(|row| row.iter().any(|value| !value.is_finite()));
-    match bad {
-        None => Ok(()),
-        Some(row) => Err(Error::stage(format!(
-            "the features of stay {} are not finite",
-            dataset.stays[stays[row]].id
-        ))
-        .with_hint(
-            "look for extreme values in this stay; `clip` in the data stage bounds z-scores",
-        )),
-    }
 }
 
 impl Stage for FeaturesStage {

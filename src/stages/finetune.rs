@@ -1,79 +1,171 @@
-//! The stage `finetune`: trains the head on stored features and proves that all else stayed frozen.
+//! The stage `finetune`: trains what a freeze stage left trainable, and proves that all else stayed frozen.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
 
+use super::data::load_dataset;
+use super::features::{FeatureOrigin, embeddings};
 use super::freeze::FreezeAudit;
 use super::json::{as_json, read_json};
 use super::model_artifact::ModelArtifact;
 use super::stage::{Stage, StageContext, StageInput, StageOutput};
+use crate::checkpoint::FloatTensor;
 use crate::data::dataset::Split;
 use crate::data::feature_table::FeatureTable;
 use crate::error::Error;
 use crate::model::classifier::Head;
 use crate::train::config::HeadSettings;
-use crate::train::head::{HeadTrainer, LabelledFeatures, train_head};
-use crate::train::{HostParameters, initial_parameters};
+use crate::train::head::{HeadTrainer, LabelledFeatures, TrainedHead, train_head};
+use crate::train::head_input::HeadInput;
+use crate::train::open_backbone::{OpenBackbone, Opening};
+use crate::train::{HostParameters, initial_parameters, to_device};
 
-/// Trains the head.
+/// Trains the head, and what is open of the backbone.
 pub struct FinetuneStage {
     /// How training runs.
     pub settings: HeadSettings,
+    /// Dropout of the transformer's layers that are trained.
+    pub transformer_dropout: f64,
     /// The stage's own seed, or the recipe's.
     pub seed: u64,
     /// The freeze stage.
     pub model: String,
-    /// The features node.
-    pub features: String,
+    /// The features node; a data stage where a part of the backbone is trained, too.
+    pub features: FeatureOrigin,
 }
 
 impl FinetuneStage {
-    /// The head's parameters: loaded, or drawn from the seed where they are new.
-    fn initial_head(&self, artifact: &ModelArtifact) -> Result<HostParameters, Error> {
+    /// The head's parameters and what is trained below: loaded, or drawn from the seed where they are new.
+    fn initial(&self, artifact: &ModelArtifact) -> Result<HostParameters, Error> {
         let specs = artifact.specs()?;
         let new = specs
             .iter()
             .filter(|spec| artifact.new.contains(&spec.name));
-        let mut head = initial_parameters(new, self.seed);
+        let mut initial = initial_parameters(new, self.seed);
+        let trainable = artifact.trainable.iter().flatten().collect::<BTreeSet<_>>();
         let loaded = artifact
             .parameters
             .iter()
-            .filter(|(name, _)| Head::owns(name));
-        head.extend(loaded.map(|(name, tensor)| (name.clone(), tensor.clone())));
-        Ok(head)
+            .filter(|(name, _)| Head::owns(name) || trainable.contains(name));
+        initial.extend(loaded.map(|(name, tensor)| (name.clone(), tensor.clone())));
+        Ok(initial)
+    }
+
+    fn trainer(
+        &self,
+        artifact: &ModelArtifact,
+        initial: &HostParameters,
+        device: &Device,
+    ) -> Result<HeadTrainer<'_>, Error> {
+        let trainable: Vec<String> = artifact.trainable.iter().flatten().cloned().collect();
+        HeadTrainer::on_device(
+            device,
+            &artifact.config,
+            initial,
+            &trainable,
+            &self.settings,
+            self.seed,
+        )
+    }
+
+    /// Trains the head on the features of a wholly frozen backbone.
+    fn train_on_features(
+        &self,
+        artifact: &ModelArtifact,
+        initial: &HostParameters,
+        context: &StageContext,
+    ) -> Result<TrainedHead, Error> {
+        let table = FeatureTable::read(context.input("features", "features")?)?;
+        let classes = artifact.config.classifier.num_classes;
+        let ids = table.ids.iter().map(String::as_str);
+        check_labels(ids.zip(table.labels.iter().copied()), classes)?;
+        let train = rows_of(&table, Split::Train)?;
+        let validation = rows_of(&table, Split::Validation)?;
+        require_every_class(&train.labels, classes)?;
+        let trainer = self.trainer(artifact, initial, &Device::Cpu)?;
+        train_head(trainer, &train, &validation, self.seed, context)
+    }
+
+    /// Trains the head together with what is open of the backbone.
+    fn train_open(
+        &self,
+        artifact: &ModelArtifact,
+        initial: &HostParameters,
+        context: &StageContext,
+    ) -> Result<TrainedHead, Error> {
+        let dataset = load_dataset(context)?;
+        let classes = artifact.config.classifier.num_classes;
+        let labels = dataset.stays.iter().map(|stay| (&*stay.id, stay.label));
+        check_labels(labels, classes)?;
+        let [train, validation] =
+            [Split::Train, Split::Validation].map(|split| dataset.stays_of(split));
+        require_stays(&train, Split::Train)?;
+        require_stays(&validation, Split::Validation)?;
+
+        let device = &context.tensor_device()?;
+        let trainer = self.trainer(artifact, initial, device)?;
+        let mut frozen = artifact.parameters.clone();
+        frozen.retain(|name, _| !initial.contains_key(name));
+        let opening = Opening {
+            model: &artifact.config,
+            frozen: to_device(&frozen, device)?,
+            dropout: self.transformer_dropout,
+            dataset: &dataset,
+            embeddings: embeddings(artifact, &dataset, device)?,
+            seed: self.seed,
+            device,
+            watch: context,
+        };
+        let stays = [train.as_slice(), &validation].concat();
+        let open = OpenBackbone::new(opening, trainer.variables(), &stays)?;
+        context.reporter.note(&open.describe());
+        let (train, validation) = (open.stays(&train), open.stays(&validation));
+        require_every_class(train.labels(), classes)?;
+        train_head(trainer, &train, &validation, self.seed, context)
     }
 }
 
-fn rows_of(table: &FeatureTable, split: Split, classes: usize) -> Result<LabelledFeatures, Error> {
-    let (labels, values) = table.of_split(split);
-    if labels.is_empty() {
-        return Err(Error::stage(format!(
-            "the split {} has no stays",
-            split.name()
-        )));
-    }
-    let outside = (0..table.ids.len()).find(|&row| table.labels[row] as usize >= classes);
-    if let Some(row) = outside {
-        return Err(Error::stage(format!(
-            "stay {} has label {}, the model's classes are 0 to {}",
-            table.ids[row],
-            table.labels[row],
+fn check_labels<'a>(
+    stays: impl IntoIterator<Item = (&'a str, u32)>,
+    classes: usize,
+) -> Result<(), Error> {
+    let mut stays = stays.into_iter();
+    match stays.find(|(_, label)| *label as usize >= classes) {
+        None => Ok(()),
+        Some((id, label)) => Err(Error::stage(format!(
+            "stay {id} has label {label}, the model's classes are 0 to {}",
             classes - 1
         ))
-        .with_hint("set model.classifier.num_classes to the number of classes"));
+        .with_hint("set model.classifier.num_classes to the number of classes")),
     }
+}
+
+fn require_stays<T>(stays: &[T], split: Split) -> Result<(), Error> {
+    match stays.is_empty() {
+        true => Err(Error::stage(format!(
+            "the split {} has no stays",
+            split.name()
+        ))),
+        false => Ok(()),
+    }
+}
+
+fn rows_of(table: &FeatureTable, split: Split) -> Result<LabelledFeatures, Error> {
+    let (labels, values) = table.of_split(split);
+    require_stays(&labels, split)?;
     let shape = (labels.len(), table.width);
     Ok(LabelledFeatures {
         features: Tensor::from_vec(values, shape, &Device::Cpu)?,
         labels,
+        shards: Vec::new(),
     })
 }
 
-fn require_every_class(train: &LabelledFeatures, classes: usize) -> Result<(), Error> {
+fn require_every_class(train: &[u32], classes: usize) -> Result<(), Error> {
     let absent: Vec<String> = (0..classes as u32)
-        .filter(|class| !train.labels.contains(class))
+        .filter(|class| !train.contains(class))
         .map(|class| class.to_string())
         .collect();
     if absent.is_empty() {
@@ -84,6 +176,15 @@ fn require_every_class(train: &LabelledFeatures, classes: usize) -> Result<(), E
         absent.join(", ")
     ))
     .with_hint("a classifier cannot learn a class it never sees; check the labels and the split"))
+}
+
+/// Trainable parameters that training left as they were, to the bit.
+fn unmoved<'a>(initial: &HostParameters, trained: &'a HostParameters) -> Vec<&'a str> {
+    let same = trained.iter().filter(|(name, tensor)| {
+        let before = initial.get(*name).map(FloatTensor::digest);
+        before == Some(tensor.digest())
+    });
+    same.map(|(name, _)| name.as_str()).collect()
 }
 
 /// Every frozen parameter of the written weights still has the digest it had when it was frozen.
@@ -121,7 +222,12 @@ impl Stage for FinetuneStage {
     }
 
     fn fields(&self) -> Value {
-        as_json(&self.settings)
+        let mut fields = as_json(&self.settings);
+        // Left out at its default, so that results from before there was one keep their keys.
+        if self.transformer_dropout != 0.0 {
+            fields["transformer_dropout"] = json!(self.transformer_dropout);
+        }
+        fields
     }
 
     fn seed(&self) -> Option<u64> {
@@ -131,34 +237,30 @@ impl Stage for FinetuneStage {
     fn inputs(&self) -> Vec<StageInput> {
         vec![
             StageInput::new("model", &self.model, &["weights", "audit"]),
-            StageInput::new("features", &self.features, &["features"]),
+            self.features.input(),
         ]
     }
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         let mut artifact = ModelArtifact::read(context.input("model", "weights")?)?;
         let audit: FreezeAudit = read_json(context.input("model", "audit")?)?;
-        let table = FeatureTable::read(context.input("features", "features")?)?;
-        let classes = artifact.config.classifier.num_classes;
-        let train = rows_of(&table, Split::Train, classes)?;
-        let validation = rows_of(&table, Split::Validation, classes)?;
-        require_every_class(&train, classes)?;
-
-        let mut head = self.initial_head(&artifact)?;
-        let trainable: Vec<String> = artifact.trainable.iter().flatten().cloned().collect();
-        let trainer = HeadTrainer::new(
-            &artifact.config,
-            &head,
-            &trainable,
-            &self.settings,
-            self.seed,
-        )?;
-        let trained = train_head(trainer, &train, &validation, self.seed, context)?;
+        let mut parameters = self.initial(&artifact)?;
+        let trained = match &self.features {
+            FeatureOrigin::Node(_) => self.train_on_features(&artifact, &parameters, context)?,
+            FeatureOrigin::Data(_) => self.train_open(&artifact, &parameters, context)?,
+        };
+        let unmoved = unmoved(&parameters, &trained.parameters);
+        if !unmoved.is_empty() {
+            context.reporter.note(&format!(
+                "warning: training changed nothing of {}",
+                unmoved.join(", ")
+            ));
+        }
         trained
             .history
             .write_parquet(&context.work.join("history.parquet"))?;
-        head.extend(trained.parameters);
-        artifact.parameters.extend(head);
+        parameters.extend(trained.parameters);
+        artifact.parameters.extend(parameters);
         artifact.new = BTreeSet::new();
         let weights = context.work.join("weights.safetensors");
         artifact.write(&weights)?;

@@ -6,7 +6,7 @@ use std::panic::resume_unwind;
 use std::path::Path;
 
 use serde_json::{Value, json};
-use sha2::{Digest, Sha256};
+use sha2::{Digest as _, Sha256};
 
 use super::json::{as_json, backbone_fields, write_json};
 use super::model_artifact::ModelArtifact;
@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::model::config::{ModelConfig, ModelMode};
 use crate::model::parameter::ParameterSource;
 use crate::model::seqsetvae::{ClassifierModel, PretrainModel, parameter_specs};
+use crate::store::digest::Digest;
 use crate::train::{HostParameters, digests, initial_parameters, into_tensors};
 
 /// The setting that names a checkpoint file.
@@ -58,9 +59,15 @@ impl ImportStage {
         }
     }
 
-    /// The SHA-256 of a file, of an index with all its shards behind it; an error if the
-    /// recipe pins another.
-    pub fn sha256(&self, path: &Path) -> Result<String, Error> {
+    /// Fails if the recipe pins another file than the one at `path`. The pin of an index is the SHA-256 of it
+    /// with all its shards behind it.
+    pub fn check_pin(&self, path: &Path) -> Result<(), Error> {
+        let WeightSource::File {
+            sha256: Some(pin), ..
+        } = &self.from
+        else {
+            return Ok(());
+        };
         let mut hasher = Sha256::new();
         for path in checkpoint::files_of(path) {
             let mut file = File::open(&path).map_err(|error| Error::file(&path, error))?;
@@ -71,31 +78,40 @@ impl ImportStage {
             .iter()
             .map(|byte| format!("{byte:02x}"))
             .collect();
-        match &self.from {
-            WeightSource::File {
-                sha256: Some(pin), ..
-            } if *pin != found => Err(Error::Audit {
-                message: format!(
-                    "{}: the SHA-256 is {found}, the recipe pins {pin}",
-                    path.display()
-                ),
-                hint: Some("the file is not the one the recipe was written for".into()),
-            }),
-            _ => Ok(found),
+        if found == *pin {
+            return Ok(());
         }
+        Err(Error::Audit {
+            message: format!(
+                "{}: the SHA-256 is {found}, the recipe pins {pin}",
+                path.display()
+            ),
+            hint: Some("the file is not the one the recipe was written for".into()),
+        })
     }
 
-    /// Reads and audits the file while its SHA-256 is worked out. A file that is not the pinned one is
-    /// told before anything that is wrong with it.
-    fn read_and_hash(&self, path: &Path) -> Result<(Import, String), Error> {
+    /// Reads and audits the file while it is compared with the recipe's pin, if there is one. A file that is
+    /// not the pinned one is told before anything that is wrong with it.
+    fn read(&self, path: &Path) -> Result<Import, Error> {
         let targets = self.targets()?;
         std::thread::scope(|scope| {
-            let sha256 = scope.spawn(|| self.sha256(path));
+            let pin = scope.spawn(|| self.check_pin(path));
             let imported = checkpoint::read(path)
                 .and_then(|checkpoint| checkpoint::import(checkpoint, &targets, &self.rules));
-            let sha256 = sha256.join().unwrap_or_else(|panic| resume_unwind(panic))?;
-            Ok((imported?, sha256))
+            pin.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            imported
         })
+    }
+
+    /// The digest that the scheduler knows the file by.
+    fn source_digest(&self, context: &StageContext) -> Result<Digest, Error> {
+        match &self.from {
+            WeightSource::Stage(_, artifact) => context.input_digest("from", artifact),
+            WeightSource::File { path, .. } => match path.artifact() {
+                Some(made) => context.input_digest(FILE_FIELD, &made.artifact),
+                None => context.external_digest(FILE_FIELD),
+            },
+        }
     }
 
     /// Reads the written weights back, builds the model from them, and digests every parameter that the
@@ -143,8 +159,9 @@ impl Stage for ImportStage {
         "import"
     }
 
+    /// 2: the audit names the file by its BLAKE3; moments are summed in sixteen parts.
     fn code_version(&self) -> u32 {
-        1
+        2
     }
 
     fn fields(&self) -> Value {
@@ -207,14 +224,14 @@ impl Stage for ImportStage {
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         let path = self.path(context)?;
-        let (imported, sha256) = self.read_and_hash(path)?;
+        let imported = self.read(path)?;
         let mut audit = imported.audit;
         audit
             .render()
             .lines()
             .for_each(|line| context.reporter.note(line));
         // Content, not place: the same weights give the same audit wherever they lie.
-        audit.file = format!("sha256:{sha256}");
+        audit.file = format!("blake3:{}", self.source_digest(context)?);
         let weights = context.work.join("weights.safetensors");
         let artifact = ModelArtifact {
             config: self.config(),

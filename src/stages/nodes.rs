@@ -5,8 +5,8 @@ use std::time::Duration;
 
 use super::command::{CommandInput, CommandStage};
 use super::data::DataStage;
-use super::evaluate::{EvaluateStage, FeatureOrigin};
-use super::features::FeaturesStage;
+use super::evaluate::EvaluateStage;
+use super::features::{FeatureOrigin, FeaturesStage};
 use super::finetune::FinetuneStage;
 use super::freeze::FreezeStage;
 use super::import::{ImportStage, WeightSource};
@@ -17,10 +17,12 @@ use crate::checkpoint::ImportRules;
 use crate::data::input_path::InputPath;
 use crate::recipe::Recipe;
 use crate::recipe::command_config as commands;
+use crate::recipe::opens_backbone;
 use crate::recipe::stage_config::{self as config, ImportFrom, Names, StageConfig};
 use crate::train::config::{HeadSettings, PretrainSettings};
 
-/// The nodes of a recipe, in its order; a finetune stage is preceded by the node that computes its features.
+/// The nodes of a recipe, in its order; a finetune stage that trains the head alone is preceded by the
+/// node that computes its features.
 pub fn nodes_of(recipe: &Recipe) -> Vec<Node> {
     let mut nodes = Vec::with_capacity(recipe.stages.len() + 1);
     for (name, stage) in &recipe.stages {
@@ -38,15 +40,17 @@ pub fn nodes_of(recipe: &Recipe) -> Vec<Node> {
                 max_trainable_fraction: stage.max_trainable_fraction,
             }),
             StageConfig::Finetune(stage) => {
-                let features = features_node(name);
-                nodes.push(Node {
-                    name: features.clone(),
-                    states_seed: false,
-                    stage: Box::new(FeaturesStage {
-                        model: stage.model.clone(),
-                        data: stage.data.clone(),
-                    }),
-                });
+                let features = feature_origin(recipe, name, stage);
+                if let FeatureOrigin::Node(node) = &features {
+                    nodes.push(Node {
+                        name: node.clone(),
+                        states_seed: false,
+                        stage: Box::new(FeaturesStage {
+                            model: stage.model.clone(),
+                            data: stage.data.clone(),
+                        }),
+                    });
+                }
                 Box::new(finetune(recipe, stage, features))
             }
             StageConfig::Evaluate(stage) => Box::new(evaluate(recipe, stage)),
@@ -61,15 +65,24 @@ pub fn nodes_of(recipe: &Recipe) -> Vec<Node> {
     nodes
 }
 
-/// The name of the node that computes a finetune stage's features.
-fn features_node(finetune: &str) -> String {
-    format!("{finetune}:features")
+/// Where the finetune stage `name` has its features from: a node of their own while all of the
+/// backbone is frozen, as they are constants then.
+fn feature_origin(recipe: &Recipe, name: &str, stage: &config::FinetuneStage) -> FeatureOrigin {
+    let opens = match recipe.stage(&stage.model) {
+        Some(StageConfig::Freeze(freeze)) => opens_backbone(&recipe.model, &freeze.trainable),
+        _ => false,
+    };
+    match opens {
+        true => FeatureOrigin::Data(stage.data.clone()),
+        false => FeatureOrigin::Node(format!("{name}:features")),
+    }
 }
 
 fn pretrain(recipe: &Recipe, stage: &config::PretrainStage) -> PretrainStage {
     PretrainStage {
         model: recipe.model.clone(),
         settings: PretrainSettings {
+            objective: stage.objective,
             epochs: stage.epochs,
             batch_size: stage.batch_size,
             optimizer: stage.optimizer.clone(),
@@ -115,7 +128,11 @@ pub(super) fn import(recipe: &Recipe, stage: &config::ImportStage) -> ImportStag
     }
 }
 
-fn finetune(recipe: &Recipe, stage: &config::FinetuneStage, features: String) -> FinetuneStage {
+fn finetune(
+    recipe: &Recipe,
+    stage: &config::FinetuneStage,
+    features: FeatureOrigin,
+) -> FinetuneStage {
     FinetuneStage {
         settings: HeadSettings {
             epochs: stage.epochs,
@@ -127,17 +144,18 @@ fn finetune(recipe: &Recipe, stage: &config::FinetuneStage, features: String) ->
             select: stage.select,
             early_stopping: stage.early_stopping.clone(),
         },
+        transformer_dropout: stage.transformer_dropout,
         seed: stage.seed.unwrap_or(recipe.seed),
         model: stage.model.clone(),
         features,
     }
 }
 
-/// A finetuned model is scored on the features it was trained on, where the data are the same.
+/// A finetuned model is scored on the features it was trained on, where there are any and the data are the same.
 fn evaluate(recipe: &Recipe, stage: &config::EvaluateStage) -> EvaluateStage {
     let features = match recipe.stage(&stage.model) {
         Some(StageConfig::Finetune(finetune)) if finetune.data == stage.data => {
-            FeatureOrigin::Node(features_node(&stage.model))
+            feature_origin(recipe, &stage.model, finetune)
         }
         _ => FeatureOrigin::Data(stage.data.clone()),
     };

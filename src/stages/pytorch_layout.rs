@@ -7,7 +7,7 @@ use super::json::as_json;
 use super::model_artifact::ModelArtifact;
 use crate::checkpoint::{FloatTensor, safetensors_bytes};
 use crate::error::Error;
-use crate::model::config::{ModelMode, ValueEncoding};
+use crate::model::config::{DecoderQueries, Fusion, ModelMode, ValueEncoding};
 use crate::model::reference_layout::{Placeholder, placeholders};
 
 /// The artifacts that are weights: (kind of the stage, artifact).
@@ -73,6 +73,33 @@ fn refuse_unfit(artifact: &ModelArtifact) -> Result<(), Error> {
              its layout cannot hold these weights"
                 .into(),
             "train with value_encoding = \"scale\" what the reference is to load",
+        );
+    }
+    if artifact.config.latent_norm {
+        return refused(
+            "the reference does not normalise latents, which model.latent_norm = true does: \
+             it would compute other features from these weights"
+                .into(),
+            "train with latent_norm = false what the reference is to load",
+        );
+    }
+    let queries = artifact.config.decoder_queries;
+    if artifact.mode == ModelMode::Pretrain && queries == DecoderQueries::Variables {
+        return refused(
+            "the reference has no `decoder.query`, which model.decoder_queries = \"variables\" adds: \
+             its layout cannot hold these weights"
+                .into(),
+            "export the weights of an import stage with into = \"classifier\": they have no decoder",
+        );
+    }
+    if artifact.mode == ModelMode::Classifier && artifact.config.classifier.fusion == Fusion::Concat
+    {
+        return refused(
+            "the reference's head takes the pooled output alone, and with \
+             model.classifier.fusion = \"concat\" it takes the posterior beside it: \
+             its layout cannot hold these weights"
+                .into(),
+            "train with another fusion what the reference is to load",
         );
     }
     if !artifact.new.is_empty() {

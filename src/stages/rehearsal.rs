@@ -62,12 +62,7 @@ impl Rehearsal {
 
     /// Fails if the recipe pins another file than the one at `path`.
     pub fn check_pin(&self, path: &Path) -> Result<(), Error> {
-        match &self.import.from {
-            WeightSource::File {
-                sha256: Some(_), ..
-            } => self.import.sha256(path).map(|_| ()),
-            _ => Ok(()),
-        }
+        self.import.check_pin(path)
     }
 }
 

@@ -8,6 +8,8 @@ use candle_core::Device;
 use serde_json::Value;
 
 use crate::error::Error;
+use crate::store::digest::Digest;
+use crate::store::fingerprint::Fingerprint;
 
 /// One executable node of a run. It knows its own settings, not the store and not the recipe.
 pub trait Stage: Send + Sync {
@@ -87,6 +89,8 @@ pub struct ExternalInput {
 pub struct StageContext<'a> {
     /// Artifacts read, by (role, artifact name).
     pub inputs: BTreeMap<(String, String), PathBuf>,
+    /// The digest of every input, by its name in the fingerprint.
+    pub digests: &'a BTreeMap<String, Digest>,
     /// A folder of the stage's own. It survives a crash, so checkpoints to resume from live here.
     pub work: &'a Path,
     /// Threads this stage may use; no result may depend on it.
@@ -112,6 +116,23 @@ impl StageContext<'_> {
                     "the input {role}.{artifact} was not declared by this stage"
                 ))
             })
+    }
+
+    /// The digest of an input artifact that the stage declared.
+    pub fn input_digest(&self, role: &str, artifact: &str) -> Result<Digest, Error> {
+        self.digest(&Fingerprint::artifact_input(role, artifact))
+    }
+
+    /// The digest of an external input that the stage declared.
+    pub fn external_digest(&self, field: &str) -> Result<Digest, Error> {
+        self.digest(&Fingerprint::external_input(field))
+    }
+
+    fn digest(&self, input: &str) -> Result<Digest, Error> {
+        let digest = self.digests.get(input).copied();
+        digest.ok_or_else(|| {
+            Error::stage(format!("the input {input} was not declared by this stage"))
+        })
     }
 
     /// The device that tensors are computed on.

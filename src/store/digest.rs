@@ -2,18 +2,14 @@
 
 use std::fmt;
 use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
 use std::str::FromStr;
 
 use serde::de::Visitor;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-/// Bytes that are read, and then digested, at a time.
-const PIECE: u64 = 4 << 20;
-
-/// Fewer bytes are digested before another thread has woken up.
-const WORTH_SHARING: usize = 256 << 10;
+use super::file_hash::hash_file;
 
 /// BLAKE3 of some bytes, written in lower-case hexadecimal.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -25,23 +21,15 @@ impl Digest {
         Self(*blake3::hash(bytes).as_bytes())
     }
 
-    /// The digest of what is left to read of `reader`, on all threads where it is much.
-    pub fn of_reader(mut reader: impl io::Read) -> io::Result<Self> {
-        let mut hasher = blake3::Hasher::new();
-        let mut piece = Vec::new();
-        loop {
-            piece.clear();
-            match reader.by_ref().take(PIECE).read_to_end(&mut piece)? {
-                0 => return Ok(Self(*hasher.finalize().as_bytes())),
-                few if few < WORTH_SHARING => hasher.update(&piece),
-                _ => hasher.update_rayon(&piece),
-            };
-        }
+    /// The digest of an open file's contents, wherever it stands; and their length.
+    pub fn of_open_file(file: &File) -> io::Result<(Self, u64)> {
+        let length = file.metadata()?.len();
+        Ok((Self(*hash_file(file, length)?.as_bytes()), length))
     }
 
     /// The digest of a file's contents.
     pub fn of_file(path: &Path) -> io::Result<Self> {
-        Self::of_reader(File::open(path)?)
+        Ok(Self::of_open_file(&File::open(path)?)?.0)
     }
 
     /// The digest that has these bytes.

@@ -88,7 +88,7 @@ fn look(cache: &StatCache, file: &Path) -> Result<Digest, Error> {
     }
     let read_at = now();
     let open = File::open(file).map_err(trouble)?;
-    let digest = Digest::of_reader(&open).map_err(trouble)?;
+    let (digest, _) = Digest::of_open_file(&open).map_err(trouble)?;
     if Stat::of(&open.metadata().map_err(trouble)?) != stat {
         return Err(unreadable(file, "changed while it was read"));
     }

@@ -45,9 +45,27 @@ pub struct Fingerprint {
     pub device: String,
 }
 
+/// What names of external inputs start with.
+const EXTERNAL: &str = "external:";
+
 impl Fingerprint {
     /// The version of the encoding that this build writes.
     pub const FORMAT: u32 = 1;
+
+    /// The name among the inputs of an artifact that a stage reads in `role`.
+    pub fn artifact_input(role: &str, artifact: &str) -> String {
+        format!("{role}.{artifact}")
+    }
+
+    /// The name among the inputs of what the setting `field` names outside the store.
+    pub fn external_input(field: &str) -> String {
+        format!("{EXTERNAL}{field}")
+    }
+
+    /// The setting of an [`Self::external_input`]; `None`: `input` is an artifact.
+    pub fn external_field(input: &str) -> Option<&str> {
+        input.strip_prefix(EXTERNAL)
+    }
 
     /// The key under which the result is kept.
     pub fn key(&self) -> Key {

@@ -26,6 +26,7 @@ pub mod digest;
 mod durable;
 mod export;
 pub mod external;
+mod file_hash;
 pub mod fingerprint;
 mod format;
 mod hold;

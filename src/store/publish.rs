@@ -144,10 +144,8 @@ fn lost(name: &str, path: &Path, error: io::Error) -> Error {
 fn digest_durably(path: &Path) -> io::Result<Artifact> {
     let file = File::open(path)?;
     file.sync_all()?;
-    Ok(Artifact {
-        digest: Digest::of_reader(&file)?,
-        bytes: file.metadata()?.len(),
-    })
+    let (digest, bytes) = Digest::of_open_file(&file)?;
+    Ok(Artifact { digest, bytes })
 }
 
 fn check_metrics(metrics: &BTreeMap<String, Value>) -> Result<(), Error> {

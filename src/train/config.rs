@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::monitor::MonitorSettings;
+use crate::model::objective::Objective;
 
 /// AdamW (Loshchilov and Hutter 2019), as torch's: decoupled weight decay, bias-corrected moments.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -89,6 +90,8 @@ pub enum SelectionMetric {
 /// How pretraining runs: all that can change its result beside model, data and seed.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct PretrainSettings {
+    /// What is asked of the model.
+    pub objective: Objective,
     /// Passes over the training split.
     pub epochs: usize,
     /// Stays in an optimizer step.

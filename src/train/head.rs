@@ -1,4 +1,4 @@
-//! Training the classification head on the stored features of a frozen backbone.
+//! Training the classification head, on stored features or on those of a backbone that is trained along.
 
 use candle_core::{Device, Tensor, Var};
 
@@ -6,6 +6,7 @@ use super::adamw::AdamWState;
 use super::config::{HeadSettings, SelectionMetric};
 use super::early_stopping::Patience;
 use super::gradients::{Gradients, Variables, variables_to_host};
+use super::head_input::HeadInput;
 use super::history::History;
 use super::loss::{classification_loss, log_softmax};
 use super::watch::Watch;
@@ -21,10 +22,12 @@ use crate::random::Stream;
 /// Features and labels of some stays, in one order.
 #[derive(Clone, Debug)]
 pub struct LabelledFeatures {
-    /// [stays, latent_dim].
+    /// [stays, feature_dim]. A variable, if they depend on parameters in training.
     pub features: Tensor,
     /// Class of every stay.
     pub labels: Vec<u32>,
+    /// The graphs that such features come from: the same rows again, shard after shard.
+    pub shards: Vec<Tensor>,
 }
 
 /// The outcome of training a head.
@@ -61,7 +64,8 @@ pub struct HeadTrainer<'a> {
 }
 
 impl<'a> HeadTrainer<'a> {
-    /// `parameters` holds the whole head; only those that `trainable` names become variables.
+    /// `parameters` holds the whole head, and what is trained below it; only those that `trainable`
+    /// names become variables.
     pub fn new(
         model: &ModelConfig,
         parameters: &HostParameters,
@@ -69,7 +73,19 @@ impl<'a> HeadTrainer<'a> {
         settings: &'a HeadSettings,
         seed: u64,
     ) -> Result<Self, Error> {
-        let mut tensors = to_device(parameters, &Device::Cpu)?;
+        Self::on_device(&Device::Cpu, model, parameters, trainable, settings, seed)
+    }
+
+    /// As [`HeadTrainer::new`], where its input is on `device`.
+    pub fn on_device(
+        device: &Device,
+        model: &ModelConfig,
+        parameters: &HostParameters,
+        trainable: &[String],
+        settings: &'a HeadSettings,
+        seed: u64,
+    ) -> Result<Self, Error> {
+        let mut tensors = to_device(parameters, device)?;
         let mut variables = Variables::new();
         for name in trainable {
             let Some(tensor) = tensors.get_mut(name) else {
@@ -111,7 +127,7 @@ impl<'a> HeadTrainer<'a> {
                 ),
             );
         }
-        let mut gradients = Gradients::sum(&self.variables, &[loss.backward()?])?;
+        let mut gradients = Gradients::sum(&self.variables, &batch.backward(&loss)?)?;
         gradients.audit(&self.variables, &[])?;
         Ok((value, gradients))
     }
@@ -150,6 +166,11 @@ impl<'a> HeadTrainer<'a> {
             auroc,
             average_precision,
         })
+    }
+
+    /// What is trained.
+    pub fn variables(&self) -> &Variables {
+        &self.variables
     }
 
     /// The trainable parameters as they are now.
@@ -208,13 +229,13 @@ impl HeadValidation {
 /// Trains until the last epoch or until early stopping; returns the best epoch's parameters.
 pub fn train_head(
     mut trainer: HeadTrainer,
-    train: &LabelledFeatures,
-    validation: &LabelledFeatures,
+    train: &dyn HeadInput,
+    validation: &dyn HeadInput,
     seed: u64,
     watch: &dyn Watch,
 ) -> Result<TrainedHead, Error> {
     let settings = trainer.settings;
-    let rows = train.labels.len();
+    let rows = train.labels().len();
     let order = Stream::new(seed, "order of stays");
     let mut patience = Patience::new(settings.early_stopping.as_ref());
     let mut history = History::default();
@@ -226,7 +247,7 @@ pub fn train_head(
         let mut stays: Vec<u32> = (0..rows as u32).collect();
         order.at(&[epoch as u64]).shuffle(&mut stays);
         let loss = train_epoch(&mut trainer, train, &stays)?;
-        let now = trainer.validate(validation)?;
+        let now = trainer.validate(&validation.evaluated()?)?;
         history.push(now.history_row(epoch, trainer.step, loss));
         let message = format!("epoch {epoch}/{} · loss {loss:.4}{now}", settings.epochs);
         let total = settings.epochs * rows;
@@ -254,16 +275,12 @@ pub fn train_head(
 /// One pass over the rows in the order of `stays`; returns the mean loss.
 fn train_epoch(
     trainer: &mut HeadTrainer,
-    train: &LabelledFeatures,
+    train: &dyn HeadInput,
     stays: &[u32],
 ) -> Result<f64, Error> {
     let mut total = 0.0;
     for rows in stays.chunks(trainer.settings.batch_size) {
-        let index = Tensor::new(rows, train.features.device())?;
-        let batch = LabelledFeatures {
-            features: train.features.index_select(&index, 0)?,
-            labels: rows.iter().map(|row| train.labels[*row as usize]).collect(),
-        };
+        let batch = train.batch(rows, trainer.step)?;
         total += trainer.step(&batch)? * rows.len() as f64;
     }
     Ok(total / stays.len() as f64)

@@ -63,16 +63,15 @@ pub fn validate(
                 return Err(Error::Interrupted);
             }
             let batch = Batch::new(dataset, shard, embeddings.device())?;
-            let output = model.forward(&batch, embeddings, &Noise::Evaluation { seeds })?;
-            let weights = batch.set_weights(1)?;
-            let total = |losses: Tensor| -> Result<f64, Error> {
-                Ok(f64::from(
-                    (losses * &weights)?.sum_all()?.to_scalar::<f32>()?,
-                ))
+            let noise = Noise::Evaluation { seeds };
+            let output = model.forward(&batch, embeddings, settings.objective, &noise)?;
+            let total = |losses: Tensor, weights: Tensor| -> Result<f64, Error> {
+                let sum = (losses * weights)?.sum_all()?;
+                Ok(f64::from(sum.to_scalar::<f32>()?))
             };
             Ok(ShardSums {
-                reconstruction: total(output.reconstruction_loss(&batch)?)?,
-                kl: total(output.kl_loss(free_bits)?)?,
+                reconstruction: total(output.reconstruction_loss()?, output.decoded.weights(1)?)?,
+                kl: total(output.kl_loss(free_bits)?, batch.set_weights(1)?)?,
                 posterior: PosteriorMoments::of(&output.posterior, free_bits)?,
             })
         })

@@ -21,11 +21,7 @@ pub fn zoo(start: &[u8]) -> Vec<(String, Vec<u8>)> {
 }
 
 pub fn check(input: &[u8]) -> Result<bool, String> {
-    let read = read_from(
-        Path::new("fuzzed"),
-        &mut Cursor::new(input),
-        input.len() as u64,
-    );
+    let read = read_from(Path::new("fuzzed"), Cursor::new(input), input.len() as u64);
     let checkpoint = match read {
         Ok(checkpoint) => checkpoint,
         Err(error) => {

@@ -10,54 +10,35 @@ use super::{Flag, ImportRules, Loaded, Pair};
 use crate::checkpoint::Checkpoint;
 use crate::checkpoint::float_tensor::tensor_digest;
 use crate::checkpoint::source_tensor::Conversion;
-use crate::checkpoint::statistics::{IN_STEP, Statistics};
+use crate::checkpoint::statistics::Statistics;
 
 type Offence = (Kind, String);
 type Checked = Result<Loaded, Offence>;
 
-/// Looks at the numbers of all pairs. Tensors of about one size are looked at together.
+/// Looks at the numbers of all pairs.
 pub(super) fn check_all(
     pairs: &[Pair],
     checkpoint: &Checkpoint,
     rules: &ImportRules,
 ) -> Vec<Checked> {
-    let mut by_size: Vec<usize> = (0..pairs.len()).collect();
-    by_size.sort_by_key(|at| pairs[*at].tensor.bytes().len());
-    let mut checked: Vec<(usize, Checked)> = by_size
-        .par_chunks(IN_STEP)
-        .flat_map_iter(|places| {
-            let group: Vec<&Pair> = places.iter().map(|at| &pairs[*at]).collect();
-            let checked = check_group(&group, checkpoint, rules);
-            places.iter().copied().zip(checked)
-        })
-        .collect();
-    checked.sort_by_key(|(at, _)| *at);
-    checked.into_iter().map(|(_, checked)| checked).collect()
+    let pairs = pairs.par_iter();
+    pairs.map(|pair| check(pair, checkpoint, rules)).collect()
 }
 
-fn check_group(group: &[&Pair], checkpoint: &Checkpoint, rules: &ImportRules) -> Vec<Checked> {
-    let converted: Vec<_> = group.iter().map(|pair| converted(pair, rules)).collect();
-    let lists = converted.iter().map(|converted| match converted {
-        Ok((values, _)) => &**values,
-        Err(_) => &[],
-    });
-    let statistics = Statistics::of_lists(&lists.collect::<Vec<_>>());
-    let all = group.iter().zip(converted).zip(statistics);
-    all.map(|((pair, converted), statistics)| {
-        let (values, conversion) = converted?;
-        all_finite(pair, &values, &statistics)?;
-        Ok(Loaded {
-            source: pair.source.to_string(),
-            target: pair.target.to_string(),
-            shape: pair.shape.to_vec(),
-            dtype: pair.tensor.dtype(),
-            trained: (checkpoint.trained.as_ref()).map(|names| names.contains(pair.source)),
-            digest: tensor_digest(pair.shape, &values),
-            flags: flags(pair, conversion, &statistics, checkpoint.trained.as_ref()),
-            statistics,
-        })
+fn check(pair: &Pair, checkpoint: &Checkpoint, rules: &ImportRules) -> Checked {
+    let (values, conversion) = converted(pair, rules)?;
+    let statistics = Statistics::of_list(&values);
+    all_finite(pair, &values, &statistics)?;
+    Ok(Loaded {
+        source: pair.source.to_string(),
+        target: pair.target.to_string(),
+        shape: pair.shape.to_vec(),
+        dtype: pair.tensor.dtype(),
+        trained: (checkpoint.trained.as_ref()).map(|names| names.contains(pair.source)),
+        digest: tensor_digest(pair.shape, &values),
+        flags: flags(pair, conversion, &statistics, checkpoint.trained.as_ref()),
+        statistics,
     })
-    .collect()
 }
 
 /// The pair's numbers as f32, if it has the shape and the type.

@@ -73,7 +73,7 @@ fn archive(root: &[u8], others: &[(&str, &[u8])]) -> Vec<u8> {
 }
 
 fn read(bytes: &[u8]) -> Result<Contents, Refusal> {
-    contents(&mut Cursor::new(bytes), bytes.len() as u64).map(|(_, contents)| contents)
+    contents(Cursor::new(bytes), bytes.len() as u64).map(|(_, contents)| contents)
 }
 
 fn refusal(bytes: &[u8]) -> String {

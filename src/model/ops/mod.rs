@@ -11,7 +11,9 @@ mod cpu;
 mod gelu;
 mod layer_norm;
 mod linear;
+mod segment_max;
 mod segment_mean;
+mod sigmoid;
 
 #[cfg(test)]
 pub(crate) mod gradient_check;
@@ -22,4 +24,6 @@ pub use chamfer::set_reconstruction_loss;
 pub use gelu::gelu;
 pub use layer_norm::layer_norm;
 pub use linear::linear;
+pub use segment_max::segment_max;
 pub use segment_mean::segment_mean;
+pub use sigmoid::sigmoid;

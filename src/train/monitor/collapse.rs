@@ -116,11 +116,11 @@ impl Thresholds<'_> {
                 self.floor(),
             ),
             Sign::UnitVariance => format!(
-                "warning: the posterior's variance is between {:.4} and {:.4} in every latent dimension {seen}, nearer to the prior's 1 than monitor.min_variance_deviation = {}: it carries no information; lower max_beta, and keep it out of a classifier with fusion = \"none\"",
+                "warning: the posterior's variance is between {:.4} and {:.4} in every latent dimension {seen}, nearer to the prior's 1 than monitor.min_variance_deviation = {}: it carries no information; objective = \"elbo\" lets the data speak to it, fusion = \"none\" keeps it out of a classifier",
                 summary.variance_min, summary.variance_max, settings.min_variance_deviation,
             ),
             Sign::ConstantLogvar => format!(
-                "warning: logvar varies across sets by {:.1e} {seen}, less than monitor.min_logvar_variance = {:e}: the posterior's variance carries no information about a set; keep it out of a classifier with fusion = \"none\"",
+                "warning: logvar varies across sets by {:.1e} {seen}, less than monitor.min_logvar_variance = {:e}: the posterior's variance carries no information about a set; objective = \"elbo\" lets the data speak to it, fusion = \"none\" keeps it out of a classifier",
                 summary.logvar_variance, settings.min_logvar_variance,
             ),
         }

@@ -121,7 +121,17 @@ impl Pretraining<'_> {
     }
 
     fn stays_of(&self, split: Split) -> Result<Vec<usize>, Error> {
-        let stays = self.dataset.stays_of(split);
+        let unasked = self.settings.objective.sets_without_loss();
+        let mut stays = self.dataset.stays_of(split);
+        let all = stays.len();
+        stays.retain(|stay| self.dataset.stays[*stay].sets.len() > unasked);
+        if stays.len() < all {
+            self.watch.note(&format!(
+                "{} of {all} stays of the split {} have a single set, and nothing to forecast: left out",
+                all - stays.len(),
+                split.name()
+            ));
+        }
         if stays.is_empty() {
             return Err(Error::stage(format!(
                 "the split {} has no stays",

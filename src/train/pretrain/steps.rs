@@ -117,11 +117,13 @@ impl Pretraining<'_> {
             .map(|(shard, stays)| {
                 let noise = Noise::training(&seeds, &dropout, step, shard as u64);
                 let packed = Batch::new(self.dataset, stays, self.device)?;
-                let output = model.forward(&packed, embeddings, &noise)?;
-                let weights = packed.set_weights(batch.len())?;
-                let weigh = |losses: Tensor| (losses * &weights)?.sum_all();
-                let reconstruction = weigh(output.reconstruction_loss(&packed)?)?;
-                let kl = weigh(output.kl_loss(self.settings.free_bits)?)?;
+                let objective = self.settings.objective;
+                let output = model.forward(&packed, embeddings, objective, &noise)?;
+                let weigh = |losses: Tensor, weights: Tensor| (losses * weights)?.sum_all();
+                let decoded = output.decoded.weights(batch.len())?;
+                let reconstruction = weigh(output.reconstruction_loss()?, decoded)?;
+                let kl = output.kl_loss(self.settings.free_bits)?;
+                let kl = weigh(kl, packed.set_weights(batch.len())?)?;
                 let loss = (&reconstruction + (&kl * self.settings.beta(step))?)?;
                 self.check_loss(&loss, step, stays)?;
                 let sum = |mean: &Tensor| -> Result<f64, Error> {

@@ -1,0 +1,48 @@
+//! What a freeze stage leaves trainable, told from the recipe alone.
+
+use candle_core::Result;
+
+use crate::checkpoint::Pattern;
+use crate::model::classifier::Head;
+use crate::model::config::{ModelConfig, ModelMode};
+use crate::model::seqsetvae::parameter_specs;
+
+/// The classifier's parameters that any of `patterns` names, sorted. What is no pattern names none.
+///
+/// Fails for an architecture that cannot be built.
+pub(super) fn trainable_parameters(
+    model: &ModelConfig,
+    patterns: &[String],
+) -> Result<Vec<String>> {
+    let patterns: Vec<Pattern> = patterns
+        .iter()
+        .filter_map(|text| Pattern::new(text).ok())
+        .collect();
+    let specs = parameter_specs(model, ModelMode::Classifier)?.into_iter();
+    let named = specs.filter(|spec| patterns.iter().any(|one| one.matches(&spec.name)));
+    Ok(named.map(|spec| spec.name).collect())
+}
+
+/// Whether `patterns` leave any parameter below the head trainable: features are no constants then.
+pub fn opens_backbone(model: &ModelConfig, patterns: &[String]) -> bool {
+    let trainable = trainable_parameters(model, patterns).unwrap_or_default();
+    trainable.iter().any(|name| !Head::owns(name))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_head_alone_opens_nothing_below_it() {
+        let model = ModelConfig::default();
+        let opens = |patterns: &[&str]| {
+            let patterns: Vec<String> = patterns.iter().map(ToString::to_string).collect();
+            opens_backbone(&model, &patterns)
+        };
+        assert!(!opens(&["cls_head.*"]));
+        assert!(!opens(&["cls_head.*", "transformer.layers.9.*"]));
+        assert!(opens(&["cls_head.*", "transformer.layers.3.*"]));
+        assert!(opens(&["*"]));
+    }
+}
