@@ -16,6 +16,7 @@ use pipeline::model::seqsetvae::parameter_specs;
 use pipeline::random::Stream;
 use pipeline::train::config::{AdamW, PretrainSettings};
 use pipeline::train::initial_parameters;
+use pipeline::train::monitor::MonitorSettings;
 use pipeline::train::options::LoopOptions;
 use pipeline::train::pretrain::Pretraining;
 use pipeline::train::replay::ReplayFolder;
@@ -75,6 +76,7 @@ fn train(dataset: &Dataset, batch_size: usize, clock: &Clock) {
         dropout: 0.15,
         early_stopping: None,
         options: LoopOptions::default(),
+        monitor: MonitorSettings::default(),
     };
     let folder = tempfile::tempdir().expect("a temporary folder");
     let never = Duration::from_secs(u64::MAX);

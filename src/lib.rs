@@ -1,7 +1,7 @@
 //! `pipeline`: a declarative runner for pretrain → finetune experiments.
 //!
 //! Modules import downwards only:
-//! `cli` → `exec` → `stages` → {`data`, `model`, `checkpoint`, `train`, `metrics`} → {`store`, `pickle`}.
+//! `cli` → {`exec`, `report`} → `stages` → {`data`, `model`, `checkpoint`, `train`, `metrics`} → {`store`, `pickle`}.
 
 #![warn(missing_docs)]
 
@@ -18,6 +18,7 @@ mod pickle;
 pub mod random;
 pub mod recipe;
 mod refusal;
+pub mod report;
 pub mod stages;
 pub mod store;
 pub mod train;

@@ -23,7 +23,7 @@ const KEYS: [(&str, &str); 7] = [
     ),
     (
         "pretrain",
-        "795a05481d197314cf9274083c789dd8dbf4eabf888bcac196cdaa2d9c9f1b80",
+        "cc983b2fbebe82bf1e7572ea835234cb5cd152e83684ff1448b3486b0fc4deeb",
     ),
     (
         "weights",
@@ -186,6 +186,12 @@ const CHANGES: &[(&str, &str, usize)] = &[
     ("stages.pretrain.epochs", "5", 1),
     ("stages.pretrain.free_bits", "0.1", 1),
     ("stages.pretrain.max_beta", "0.1", 1),
+    ("stages.pretrain.monitor.active_variance", "0.02", 1),
+    ("stages.pretrain.monitor.min_active_fraction", "0.2", 1),
+    ("stages.pretrain.monitor.min_kl_over_floor", "1.2", 1),
+    ("stages.pretrain.monitor.min_logvar_variance", "1e-5", 1),
+    ("stages.pretrain.monitor.min_variance_deviation", "0.1", 1),
+    ("stages.pretrain.monitor.window", "50", 1),
     ("stages.pretrain.optimizer.betas", "[0.9, 0.99]", 1),
     ("stages.pretrain.optimizer.eps", "1e-7", 1),
     ("stages.pretrain.optimizer.lr", "2e-3", 1),

@@ -9,7 +9,7 @@ use super::check::CheckArguments;
 use super::completions::CompletionsArguments;
 use super::device;
 use super::explain::ExplainArguments;
-use super::export::ExportArguments;
+use super::export::{ExportArguments, USAGE};
 use super::graph::GraphArguments;
 use super::inspect::InspectArguments;
 use super::lock::LockArguments;
@@ -66,8 +66,8 @@ pub enum Command {
     /// Prints where up-to-date artifacts lie
     #[command(after_help = EXIT_CODES)]
     Outputs(OutputsArguments),
-    /// Writes an up-to-date artifact to a file, as it is or as the PyTorch reference loads it
-    #[command(after_help = EXIT_CODES)]
+    /// Writes up-to-date artifacts to files: as they are, as the PyTorch reference loads weights, or as TensorBoard reads histories
+    #[command(after_help = EXIT_CODES, override_usage = USAGE)]
     Export(ExportArguments),
     /// Shows the tensors of a checkpoint, and what an import of it would say; runs nothing in it
     #[command(after_help = EXIT_CODES)]

@@ -8,8 +8,9 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 
 use super::arguments::{ExperimentArguments, Format, Selection};
+use super::export_tensorboard::TensorboardExport;
 use super::verbosity::Verbosity;
-use super::{outputs, stdout};
+use super::{export_tensorboard, outputs, stdout};
 use crate::error::Error;
 use crate::exec;
 use crate::stages::node::Node;
@@ -24,19 +25,12 @@ pub struct ExportArguments {
     #[command(flatten)]
     experiment: ExperimentArguments,
 
-    /// The stage that makes the artifact
-    #[arg(value_name = "STAGE")]
-    stage: String,
+    /// The stage, its artifact, and the file to write or a folder to put it in; with --layout
+    /// tensorboard the folder alone, or one stage and the folder
+    #[arg(value_names = ["STAGE", "NAME", "DEST"], num_args = 1..=3, required = true)]
+    places: Vec<PathBuf>,
 
-    /// The artifact
-    #[arg(value_name = "NAME")]
-    artifact: String,
-
-    /// The file to write, or a folder to put it in
-    #[arg(value_name = "DEST")]
-    target: PathBuf,
-
-    /// As what the artifact is written
+    /// As what an artifact is written
     #[arg(long, value_enum, default_value_t = Layout::Stored)]
     layout: Layout,
 
@@ -56,30 +50,82 @@ enum Layout {
     Stored,
     /// Weights as safetensors under the names of the PyTorch reference, for its load_state_dict
     Pytorch,
+    /// The history of every pretrain and finetune stage, or of one, as DEST/STAGE/events.out.tfevents.…
+    Tensorboard,
 }
+
+/// Two ways to say what goes where.
+pub const USAGE: &str = "\
+pipeline export [OPTIONS] <RECIPE> <STAGE> <NAME> <DEST>
+       pipeline export [OPTIONS] --layout tensorboard <RECIPE> [STAGE] <DEST>";
 
 impl ExportArguments {
     /// Checks what can be checked without reading a file.
     pub fn validate(self) -> Result<Export, Error> {
-        Ok(Export {
-            selection: self.experiment.validate()?,
-            stage: self.stage,
-            artifact: self.artifact,
-            target: self.target,
-            layout: self.layout,
-            force: self.force,
-            format: self.format,
-        })
+        let name = |place: &PathBuf| place.to_string_lossy().into_owned();
+        let selection = self.experiment.validate()?;
+        let (force, format) = (self.force, self.format);
+        let histories = |stage, folder: &PathBuf, selection| {
+            Ok(Export::Histories(TensorboardExport {
+                selection,
+                stage,
+                folder: folder.clone(),
+                force,
+                format,
+            }))
+        };
+        match (self.layout, self.places.as_slice()) {
+            (Layout::Tensorboard, [folder]) => histories(None, folder, selection),
+            (Layout::Tensorboard, [stage, folder]) => {
+                histories(Some(name(stage)), folder, selection)
+            }
+            (Layout::Stored | Layout::Pytorch, [stage, artifact, target]) => {
+                Ok(Export::Artifact(ArtifactExport {
+                    selection,
+                    stage: name(stage),
+                    artifact: name(artifact),
+                    target: target.clone(),
+                    as_pytorch: self.layout == Layout::Pytorch,
+                    force,
+                    format,
+                }))
+            }
+            (layout, places) => Err(wrong_places(layout, places.len())),
+        }
+    }
+}
+
+fn wrong_places(layout: Layout, given: usize) -> Error {
+    let (wants, layout) = match layout {
+        Layout::Tensorboard => ("[STAGE] DEST", " --layout tensorboard"),
+        Layout::Stored | Layout::Pytorch => ("STAGE NAME DEST", ""),
+    };
+    let few = match given {
+        1 => "one",
+        2 => "two",
+        _ => "three",
+    };
+    Error::Usage {
+        message: format!("export{layout} takes {wants} behind the recipe, and {few} of them given"),
+        hint: Some("`pipeline export --help` shows both usages".into()),
     }
 }
 
 /// [`ExportArguments`], validated.
-pub struct Export {
+pub enum Export {
+    /// One artifact.
+    Artifact(ArtifactExport),
+    /// Histories for TensorBoard.
+    Histories(TensorboardExport),
+}
+
+/// One artifact and where it goes.
+pub struct ArtifactExport {
     selection: Selection,
     stage: String,
     artifact: String,
     target: PathBuf,
-    layout: Layout,
+    as_pytorch: bool,
     force: bool,
     format: Format,
 }
@@ -95,8 +141,15 @@ struct ExportRecord {
     placeholders: Option<Vec<String>>,
 }
 
-/// Writes the artifact and prints where it went; that it is out of date is an error.
+/// Writes what is asked for and prints where it went; that it is out of date is an error.
 pub fn execute(export: Export, verbosity: Verbosity) -> Result<ExitCode, Error> {
+    match export {
+        Export::Artifact(export) => artifact(export, verbosity),
+        Export::Histories(export) => export_tensorboard::execute(&export),
+    }
+}
+
+fn artifact(export: ArtifactExport, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let (experiment, store) = export.selection.open()?;
     let options = export.selection.looking_at(vec![export.stage.clone()]);
     let surveyed = exec::survey(&experiment.nodes, &options, &store)?;
@@ -117,9 +170,9 @@ pub fn execute(export: Export, verbosity: Verbosity) -> Result<ExitCode, Error> 
         let names = outcome.outputs.keys().map(String::as_str).collect();
         return Err(outputs::no_artifact(&export.stage, &export.artifact, names));
     };
-    let record = match export.layout {
-        Layout::Stored => stored(&export, artifact, &store)?,
-        Layout::Pytorch => {
+    let record = match export.as_pytorch {
+        false => stored(&export, artifact, &store)?,
+        true => {
             require_weights(&experiment.nodes, &stage.planned.kind, &export)?;
             pytorch(&export, artifact, &store, verbosity)?
         }
@@ -131,7 +184,11 @@ pub fn execute(export: Export, verbosity: Verbosity) -> Result<ExitCode, Error> 
     Ok(ExitCode::SUCCESS)
 }
 
-fn stored(export: &Export, artifact: &Artifact, store: &Store) -> Result<ExportRecord, Error> {
+fn stored(
+    export: &ArtifactExport,
+    artifact: &Artifact,
+    store: &Store,
+) -> Result<ExportRecord, Error> {
     Ok(ExportRecord {
         path: store.export(artifact, &export.artifact, &export.target, export.force)?,
         digest: artifact.digest.to_string(),
@@ -141,7 +198,7 @@ fn stored(export: &Export, artifact: &Artifact, store: &Store) -> Result<ExportR
 }
 
 /// Refuses an artifact that is no weights, and names those of the recipe that are.
-fn require_weights(nodes: &[Node], kind: &str, export: &Export) -> Result<(), Error> {
+fn require_weights(nodes: &[Node], kind: &str, export: &ArtifactExport) -> Result<(), Error> {
     if pytorch_layout::weights_of(kind) == Some(&*export.artifact) {
         return Ok(());
     }
@@ -166,7 +223,7 @@ fn require_weights(nodes: &[Node], kind: &str, export: &Export) -> Result<(), Er
 }
 
 fn pytorch(
-    export: &Export,
+    export: &ArtifactExport,
     artifact: &Artifact,
     store: &Store,
     verbosity: Verbosity,

@@ -10,6 +10,7 @@ mod display;
 mod experiment;
 mod explain;
 mod export;
+mod export_tensorboard;
 mod graph;
 mod inspect;
 mod interrupt;

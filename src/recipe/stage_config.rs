@@ -13,8 +13,10 @@ use crate::data::dataset::Split;
 use crate::data::input_path::InputPath;
 use crate::model::config::ModelMode;
 use crate::model::objective::Objective;
+use crate::model::objective::Objective;
 use crate::train::class_balance::{ClassWeights, Sampling};
 use crate::train::config::{AdamW, EarlyStopping, Loss, PretrainMetric, SelectionMetric};
+use crate::train::monitor::MonitorSettings;
 use crate::train::optimizer::Optimizer;
 use crate::train::options::Keep;
 use crate::train::schedule::Schedule;
@@ -138,6 +140,9 @@ pub struct PretrainStage {
     /// Whether the stage delivers the parameters of the epoch that was best on validation, or those that training ended with.
     #[serde(default)]
     pub keep: Keep,
+    /// How the posterior is watched for collapse; keys left out have their defaults.
+    #[serde(default)]
+    pub monitor: MonitorSettings,
     /// Time between two states that a killed run can go on from, to the same bits. No part of the fingerprint.
     #[serde(default = "PretrainStage::default_checkpoint_seconds")]
     #[schemars(range(min = 0.0, max = 1e9))]

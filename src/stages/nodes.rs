@@ -100,6 +100,7 @@ fn pretrain(recipe: &Recipe, stage: &config::PretrainStage) -> PretrainStage {
                 validate_every: stage.validate_every,
                 keep: stage.keep,
             },
+            monitor: stage.monitor.clone(),
         },
         seed: stage.seed.unwrap_or(recipe.seed),
         data: stage.data.clone(),

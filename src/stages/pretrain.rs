@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::model::config::{ModelConfig, ModelMode};
 use crate::model::seqsetvae::parameter_specs;
 use crate::train::config::PretrainSettings;
-use crate::train::pretrain::Pretraining;
+use crate::train::pretrain::{Pretrained, Pretraining};
 use crate::train::resume::ResumeFile;
 use crate::train::{HostParameters, initial_parameters};
 
@@ -51,7 +51,7 @@ impl Stage for PretrainStage {
     }
 
     fn code_version(&self) -> u32 {
-        2
+        3
     }
 
     fn fields(&self) -> Value {
@@ -97,6 +97,7 @@ impl Stage for PretrainStage {
         trained
             .history
             .write_parquet(&context.work.join("history.parquet"))?;
+        let metrics = metrics(&trained, &self.settings);
         let artifact = ModelArtifact {
             config: self.model.without_classifier(),
             mode: ModelMode::Pretrain,
@@ -110,29 +111,28 @@ impl Stage for PretrainStage {
                 ("checkpoint".into(), "checkpoint.safetensors".into()),
                 ("history".into(), "history.parquet".into()),
             ]),
-            metrics: BTreeMap::from([
-                (
-                    self.settings.options.keep.metric().into(),
-                    json!(trained.best_epoch),
-                ),
-                (
-                    "validation_loss".into(),
-                    json!(trained.best.monitored(self.settings.max_beta)),
-                ),
-                (
-                    "validation_reconstruction".into(),
-                    json!(trained.best.reconstruction),
-                ),
-                ("validation_kl".into(), json!(trained.best.kl)),
-                (
-                    "posterior_mu_variance".into(),
-                    json!(trained.best.mu_variance),
-                ),
-                (
-                    "posterior_logvar_variance".into(),
-                    json!(trained.best.logvar_variance),
-                ),
-            ]),
+            metrics,
         })
     }
+}
+
+/// Numbers of the epoch that is kept, and how often the posterior seemed to collapse.
+fn metrics(trained: &Pretrained, settings: &PretrainSettings) -> BTreeMap<String, Value> {
+    let best = &trained.best;
+    let losses = [
+        ("validation_loss", best.monitored(settings.max_beta)),
+        ("validation_reconstruction", best.reconstruction),
+        ("validation_kl", best.kl),
+    ];
+    let numbers = losses.into_iter().chain(best.posterior.columns());
+    let counts = [
+        (settings.options.keep.metric(), trained.best_epoch),
+        ("collapse_warnings", trained.collapse_warnings),
+    ];
+    let counts = counts.into_iter().map(|(name, count)| (name, json!(count)));
+    numbers
+        .map(|(name, value)| (name, json!(value)))
+        .chain(counts)
+        .map(|(name, value)| (name.to_string(), value))
+        .collect()
 }

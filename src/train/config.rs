@@ -4,9 +4,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::class_balance::{ClassWeights, Sampling};
+use super::monitor::MonitorSettings;
 use super::monitored::{Metric, Mode, Monitored};
 use super::optimizer::Optimizer;
 use super::options::{LoopOptions, is_default};
+use crate::model::objective::Objective;
 use crate::model::objective::Objective;
 
 /// AdamW (Loshchilov and Hutter 2019), as torch's: decoupled weight decay, bias-corrected moments.
@@ -166,6 +168,8 @@ pub struct PretrainSettings {
     pub early_stopping: Option<EarlyStopping<PretrainMetric>>,
     /// How the loop goes.
     pub options: LoopOptions,
+    /// How the posterior is watched.
+    pub monitor: MonitorSettings,
 }
 
 impl PretrainSettings {

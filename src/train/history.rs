@@ -3,7 +3,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array};
+use arrow::array::{Array, ArrayRef, Float64Array};
 
 use crate::data::parquet_file::{self, Compression};
 use crate::error::Error;
@@ -52,5 +52,63 @@ impl History {
             (name.as_str(), Arc::new(values) as ArrayRef)
         });
         parquet_file::write_nullable(path, columns.collect(), Compression::UNCOMPRESSED)
+    }
+
+    /// Reads what [`History::write_parquet`] wrote.
+    pub fn read_parquet(path: &Path) -> Result<Self, Error> {
+        let unreadable =
+            |e: &dyn std::fmt::Display| Error::file(path, format!("cannot be read: {e}"));
+        let reader = parquet_file::open(path)?.build();
+        let mut history = Self::default();
+        for batch in reader.map_err(|e| unreadable(&e))? {
+            let batch = batch.map_err(|e| unreadable(&e))?;
+            let schema = batch.schema();
+            let names = schema.fields().iter().map(|field| field.name());
+            let columns: Vec<(&String, &Float64Array)> = names
+                .zip(batch.columns())
+                .map(|(name, column)| {
+                    let numbers = column.as_any().downcast_ref();
+                    let numbers = numbers.ok_or_else(|| {
+                        Error::file(path, format!("the column `{name}` is not f64"))
+                    })?;
+                    Ok((name, numbers))
+                })
+                .collect::<Result<_, Error>>()?;
+            for row in 0..batch.num_rows() {
+                let value = |column: &Float64Array| column.is_valid(row).then(|| column.value(row));
+                history.push(
+                    columns
+                        .iter()
+                        .map(|(name, column)| (name.as_str(), value(column))),
+                );
+            }
+        }
+        Ok(history)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_reads_back_to_the_bit_with_what_is_undefined() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("history.parquet");
+        let mut history = History::default();
+        history.push([("epoch", Some(1.0)), ("auroc", None)]);
+        history.push([("epoch", Some(0.1 + 0.2)), ("auroc", Some(-0.0))]);
+        history.write_parquet(&path).unwrap();
+        assert_eq!(History::read_parquet(&path).unwrap(), history);
+    }
+
+    #[test]
+    fn another_table_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.parquet");
+        let column: ArrayRef = Arc::new(arrow::array::Float32Array::from(vec![1.0]));
+        parquet_file::write(&path, vec![("a", column)], Compression::SNAPPY).unwrap();
+        let error = History::read_parquet(&path).unwrap_err().to_string();
+        assert!(error.contains("`a` is not f64"), "{error}");
     }
 }

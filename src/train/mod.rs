@@ -1,5 +1,6 @@
 //! Training: losses, optimizers, schedules, the loops over batches, and their records.
 
+mod bits;
 pub mod class_balance;
 pub mod config;
 pub mod course;
@@ -9,6 +10,7 @@ pub mod head;
 pub mod head_input;
 pub mod history;
 pub mod loss;
+pub mod monitor;
 pub mod monitored;
 pub mod open_backbone;
 pub mod optimizer;

@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 
 use serde::{Deserialize, Serialize};
 
-use super::HostParameters;
 use super::history::History;
+use super::monitor::{Episodes, Watched};
 use super::validation::Validation;
+use super::{HostParameters, bits};
 use crate::checkpoint::{self, FloatTensor, read_metadata, write_safetensors};
 use crate::error::Error;
 
@@ -29,6 +30,8 @@ pub struct Snapshot {
     pub history: History,
     /// The best epoch so far.
     pub best: Option<Best>,
+    /// What the posterior's monitor has seen.
+    pub watched: Watched,
 }
 
 impl Snapshot {
@@ -93,19 +96,6 @@ pub struct Best {
     pub parameters: HostParameters,
 }
 
-/// Printing and reading a float as decimals may move its last bit; its bits are an integer.
-mod bits {
-    use serde::{Deserialize, Deserializer, Serializer};
-
-    pub fn serialize<S: Serializer>(value: &f64, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_u64(value.to_bits())
-    }
-
-    pub fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<f64, D::Error> {
-        u64::deserialize(deserializer).map(f64::from_bits)
-    }
-}
-
 /// All of a snapshot that is no tensor.
 #[derive(Serialize, Deserialize)]
 struct Record {
@@ -113,12 +103,13 @@ struct Record {
     best: Option<BestRecord>,
     columns: Vec<String>,
     rows: Vec<Vec<Option<u64>>>,
+    episodes: Episodes,
 }
 
 #[derive(Serialize, Deserialize)]
 struct BestRecord {
     epoch: usize,
-    validation: [u64; 4],
+    validation: Validation,
 }
 
 /// Key of the record in the file's metadata.
@@ -173,10 +164,16 @@ impl ResumeFile {
 }
 
 /// Sets of tensors in one file, by what their names begin with.
-const GROUPS: [&str; 4] = ["parameters/", "first/", "second/", "best/"];
+const GROUPS: [&str; 5] = ["parameters/", "first/", "second/", "best/", "watched/"];
+
+/// The one tensor of the last group.
+const WINDOW: &str = "window";
 
 fn tensors(snapshot: &Snapshot) -> BTreeMap<String, FloatTensor> {
     let none = HostParameters::new();
+    let (window, _) = snapshot.watched.parts();
+    let watched = window.map(|window| (WINDOW.to_string(), window));
+    let watched: HostParameters = watched.into_iter().collect();
     let best = snapshot
         .best
         .as_ref()
@@ -186,6 +183,7 @@ fn tensors(snapshot: &Snapshot) -> BTreeMap<String, FloatTensor> {
         &snapshot.first_moments,
         &snapshot.second_moments,
         best,
+        &watched,
     ];
     let all = GROUPS.iter().zip(groups).flat_map(|(group, tensors)| {
         tensors
@@ -201,7 +199,7 @@ fn read(path: &Path) -> Result<Snapshot, Error> {
     let record = metadata.get(RECORD).ok_or_else(|| damaged("no record"))?;
     let record: Record =
         serde_json::from_str(record).map_err(|error| damaged(&error.to_string()))?;
-    let mut groups: [HostParameters; 4] = Default::default();
+    let mut groups: [HostParameters; 5] = Default::default();
     for (name, tensor) in checkpoint::read(path)?.tensors {
         let group = GROUPS.iter().position(|group| name.starts_with(group));
         let group = group.ok_or_else(|| damaged(&name))?;
@@ -212,18 +210,22 @@ fn read(path: &Path) -> Result<Snapshot, Error> {
         };
         groups[group].insert(name[GROUPS[group].len()..].to_string(), tensor);
     }
-    let [parameters, first_moments, second_moments, best] = groups;
+    let [parameters, first_moments, second_moments, best, watched] = groups;
+    let history = record.history();
+    let watched = Watched::from_parts(watched.get(WINDOW), record.episodes)
+        .ok_or_else(|| damaged("its window holds no steps"))?;
     Ok(Snapshot {
         position: record.position,
         parameters,
         first_moments,
         second_moments,
-        history: record.history(),
+        history,
         best: record.best.map(|record| Best {
             epoch: record.epoch,
-            validation: validation(record.validation),
+            validation: record.validation,
             parameters: best,
         }),
+        watched,
     })
 }
 
@@ -231,13 +233,7 @@ impl Record {
     fn of(snapshot: &Snapshot) -> Self {
         let best = snapshot.best.as_ref().map(|best| BestRecord {
             epoch: best.epoch,
-            validation: [
-                best.validation.reconstruction,
-                best.validation.kl,
-                best.validation.mu_variance,
-                best.validation.logvar_variance,
-            ]
-            .map(f64::to_bits),
+            validation: best.validation,
         });
         let rows = snapshot.history.rows().map(|row| {
             let values = row.iter().map(|(_, value)| value.map(f64::to_bits));
@@ -248,6 +244,7 @@ impl Record {
             best,
             columns: snapshot.history.columns(),
             rows: rows.collect(),
+            episodes: snapshot.watched.parts().1,
         }
     }
 
@@ -261,19 +258,11 @@ impl Record {
     }
 }
 
-fn validation(bits: [u64; 4]) -> Validation {
-    let [reconstruction, kl, mu_variance, logvar_variance] = bits.map(f64::from_bits);
-    Validation {
-        reconstruction,
-        kl,
-        mu_variance,
-        logvar_variance,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::train::monitor::PosteriorSummary;
+    use crate::train::monitor::tests::watched;
 
     fn snapshot() -> Snapshot {
         let tensors = |value: f32| {
@@ -307,9 +296,17 @@ mod tests {
             history,
             best: Some(Best {
                 epoch: 1,
-                validation: validation([0.1, 0.2, 1e-17, 4.0].map(f64::to_bits)),
+                validation: Validation {
+                    reconstruction: 0.1,
+                    kl: 0.2,
+                    posterior: PosteriorSummary {
+                        kl: 1e-17,
+                        ..PosteriorSummary::default()
+                    },
+                },
                 parameters: tensors(9.0),
             }),
+            watched: watched(2),
         }
     }
 
@@ -322,6 +319,7 @@ mod tests {
             snapshot(),
             Snapshot {
                 best: None,
+                watched: watched(0),
                 ..snapshot()
             },
         ] {

@@ -2,13 +2,16 @@
 
 use candle_core::Tensor;
 use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
 
+use super::bits;
+use super::config::PretrainSettings;
+use super::monitor::{PosteriorMoments, PosteriorSummary};
 use super::watch::Watch;
 use crate::data::dataset::Dataset;
 use crate::error::Error;
 use crate::model::batch::Batch;
 use crate::model::noise::Noise;
-use crate::model::objective::Objective;
 use crate::model::seqsetvae::PretrainModel;
 use crate::random::Stream;
 
@@ -16,16 +19,16 @@ use crate::random::Stream;
 const SHARD_STAYS: usize = 8;
 
 /// Means over the stays of a split.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Validation {
     /// Mean over stays of the mean over sets of the reconstruction loss.
+    #[serde(with = "bits")]
     pub reconstruction: f64,
     /// The same of the KL loss.
+    #[serde(with = "bits")]
     pub kl: f64,
-    /// Variance of mu across sets, mean over latent dimensions.
-    pub mu_variance: f64,
-    /// Variance of logvar across sets, mean over latent dimensions.
-    pub logvar_variance: f64,
+    /// The posterior of all sets.
+    pub posterior: PosteriorSummary,
 }
 
 impl Validation {
@@ -35,65 +38,24 @@ impl Validation {
     }
 }
 
-/// Sums over the sets of a shard.
+/// Sums over the stays of a shard.
 struct ShardSums {
     reconstruction: f64,
     kl: f64,
-    sets: f64,
-    mu: Moments,
-    logvar: Moments,
-}
-
-/// Sums and sums of squares by latent dimension.
-struct Moments {
-    sums: Vec<f64>,
-    squares: Vec<f64>,
-}
-
-impl Moments {
-    fn of(tensor: &Tensor) -> candle_core::Result<Self> {
-        let (_, width) = tensor.dims2()?;
-        let mut moments = Self {
-            sums: vec![0.0; width],
-            squares: vec![0.0; width],
-        };
-        for row in tensor.flatten_all()?.to_vec1::<f32>()?.chunks_exact(width) {
-            for (column, value) in row.iter().enumerate() {
-                moments.sums[column] += f64::from(*value);
-                moments.squares[column] += f64::from(*value).powi(2);
-            }
-        }
-        Ok(moments)
-    }
-
-    fn add(&mut self, other: &Self) {
-        let pairs = self.sums.iter_mut().zip(&other.sums);
-        pairs
-            .chain(self.squares.iter_mut().zip(&other.squares))
-            .for_each(|(a, b)| *a += b);
-    }
-
-    /// Population variance, mean over dimensions.
-    fn mean_variance(&self, count: f64) -> f64 {
-        let variances = self.sums.iter().zip(&self.squares).map(|(sum, square)| {
-            let mean = sum / count;
-            (square / count - mean * mean).max(0.0)
-        });
-        variances.sum::<f64>() / self.sums.len() as f64
-    }
+    posterior: PosteriorMoments,
 }
 
 /// The losses of `model` on `stays`.
 pub fn validate(
     model: &PretrainModel,
-    objective: Objective,
     dataset: &Dataset,
     stays: &[usize],
     embeddings: &Tensor,
-    free_bits: f64,
+    settings: &PretrainSettings,
     seeds: &Stream,
     watch: &dyn Watch,
 ) -> Result<Validation, Error> {
+    let free_bits = settings.free_bits;
     let shards: Vec<ShardSums> = stays
         .par_chunks(SHARD_STAYS)
         .map(|shard| {
@@ -102,7 +64,7 @@ pub fn validate(
             }
             let batch = Batch::new(dataset, shard, embeddings.device())?;
             let noise = Noise::Evaluation { seeds };
-            let output = model.forward(&batch, embeddings, objective, &noise)?;
+            let output = model.forward(&batch, embeddings, settings.objective, &noise)?;
             let total = |losses: Tensor, weights: Tensor| -> Result<f64, Error> {
                 let sum = (losses * weights)?.sum_all()?;
                 Ok(f64::from(sum.to_scalar::<f32>()?))
@@ -110,18 +72,14 @@ pub fn validate(
             Ok(ShardSums {
                 reconstruction: total(output.reconstruction_loss()?, output.decoded.weights(1)?)?,
                 kl: total(output.kl_loss(free_bits)?, batch.set_weights(1)?)?,
-                sets: batch.sets() as f64,
-                mu: Moments::of(&output.posterior.mu)?,
-                logvar: Moments::of(&output.posterior.logvar)?,
+                posterior: PosteriorMoments::of(&output.posterior, free_bits)?,
             })
         })
         .collect::<Result<_, Error>>()?;
     let total = shards.into_iter().reduce(|mut total, shard| {
         total.reconstruction += shard.reconstruction;
         total.kl += shard.kl;
-        total.sets += shard.sets;
-        total.mu.add(&shard.mu);
-        total.logvar.add(&shard.logvar);
+        total.posterior.add(&shard.posterior);
         total
     });
     let Some(total) = total else {
@@ -131,8 +89,7 @@ pub fn validate(
     let validation = Validation {
         reconstruction: total.reconstruction / count,
         kl: total.kl / count,
-        mu_variance: total.mu.mean_variance(total.sets),
-        logvar_variance: total.logvar.mean_variance(total.sets),
+        posterior: PosteriorSummary::new(&total.posterior, settings.monitor.active_variance),
     };
     if validation.reconstruction.is_finite() && validation.kl.is_finite() {
         Ok(validation)

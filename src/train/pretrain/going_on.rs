@@ -8,6 +8,7 @@ use crate::train::config::PretrainMetric;
 use crate::train::course::Course;
 use crate::train::gradients::{Variables, variables_to_host};
 use crate::train::history::History;
+use crate::train::monitor::Watched;
 use crate::train::monitored::{Metric, Monitored};
 use crate::train::optimizer::OptimizerState;
 use crate::train::resume::{Best, Position, Snapshot};
@@ -21,6 +22,7 @@ pub(super) struct State {
     pub(super) position: Position,
     pub(super) history: History,
     pub(super) best: Option<Best>,
+    pub(super) watched: Watched,
 }
 
 impl Pretraining<'_> {
@@ -30,7 +32,10 @@ impl Pretraining<'_> {
         let moments = self.settings.optimizer.update.moments();
         let why = match self.resume.read() {
             Ok(None) => return self.start(initial, course),
-            Ok(Some(snapshot)) if snapshot.fits(&initial, moments) => {
+            Ok(Some(snapshot))
+                if snapshot.fits(&initial, moments)
+                    && snapshot.watched.fits(self.model.latent_dim) =>
+            {
                 self.watch.note(&format!(
                     "goes on in epoch {}, after {} of {} steps",
                     snapshot.position.epoch,
@@ -73,6 +78,7 @@ impl Pretraining<'_> {
             position: snapshot.position,
             history: snapshot.history,
             best: snapshot.best,
+            watched: snapshot.watched,
         })
     }
 
@@ -103,6 +109,7 @@ impl Pretraining<'_> {
                 second_moments,
                 history: state.history.clone(),
                 best: state.best.clone(),
+                watched: state.watched.clone(),
             })
         });
         if let Err(error) = saved {
@@ -123,6 +130,7 @@ impl Pretraining<'_> {
             },
             history: History::default(),
             best: None,
+            watched: Watched::default(),
         })
     }
 

@@ -17,15 +17,13 @@ use crate::train::HostParameters;
 use crate::train::config::PretrainSettings;
 use crate::train::gradients::variables_to_host;
 use crate::train::history::History;
+use crate::train::monitor::Monitor;
 use crate::train::options::Keep;
 use crate::train::replay::ReplayFolder;
 use crate::train::resume::{Best, Position, ResumeFile};
 use crate::train::validation::{Validation, validate};
 use crate::train::watch::Watch;
 use going_on::State;
-
-/// Across-set variance of logvar below which the posterior's variance says nothing about a set.
-const CONSTANT_LOGVAR: f64 = 1e-6;
 
 /// The outcome of pretraining.
 pub struct Pretrained {
@@ -37,6 +35,8 @@ pub struct Pretrained {
     pub best_epoch: usize,
     /// Validation after that epoch.
     pub best: Validation,
+    /// Times that a sign of posterior collapse began.
+    pub collapse_warnings: usize,
 }
 
 /// One pretraining run, on the threads of the rayon pool it is started in.
@@ -78,17 +78,12 @@ impl Pretraining<'_> {
         let Some(best) = state.best else {
             return Err(Error::stage("pretraining needs at least one epoch"));
         };
-        if best.validation.logvar_variance < CONSTANT_LOGVAR {
-            self.watch.note(&format!(
-                "warning: logvar hardly differs between sets (variance {:.1e}): the posterior's variance carries no information about a set",
-                best.validation.logvar_variance
-            ));
-        }
         Ok(Pretrained {
             parameters: best.parameters,
             history: state.history,
             best_epoch: best.epoch,
             best: best.validation,
+            collapse_warnings: state.watched.warnings(),
         })
     }
 
@@ -114,6 +109,9 @@ impl Pretraining<'_> {
                 true => Some(self.validate(state, validation, embeddings)?),
                 false => None,
             };
+            if let Some(validation) = &validation {
+                self.watch_epoch(state, validation);
+            }
             let row = self.history_row(state, validation.as_ref());
             self.steer(&mut state.course, &row);
             state.history.push(row);
@@ -208,14 +206,28 @@ impl Pretraining<'_> {
         let seeds = Stream::new(self.seed, "decoder seeds");
         validate(
             &model,
-            self.settings.objective,
             self.dataset,
             stays,
             embeddings,
-            self.settings.free_bits,
+            self.settings,
             &seeds,
             self.watch,
         )
+    }
+
+    fn monitor(&self) -> Monitor<'_> {
+        Monitor {
+            settings: &self.settings.monitor,
+            dimensions: self.model.latent_dim,
+            free_bits: self.settings.free_bits,
+        }
+    }
+
+    fn watch_epoch(&self, state: &mut State, validation: &Validation) {
+        let Position { epoch, step, .. } = state.position;
+        let monitor = self.monitor();
+        let warnings = monitor.after_epoch(&mut state.watched, epoch, step, &validation.posterior);
+        warnings.iter().for_each(|line| self.watch.note(line));
     }
 
     fn history_row(
@@ -244,20 +256,23 @@ impl Pretraining<'_> {
             ),
             ("validation_kl", validation.map(|validation| validation.kl)),
             ("validation_loss", validation.map(loss)),
-            (
-                "posterior_mu_variance",
-                validation.map(|validation| validation.mu_variance),
-            ),
-            (
-                "posterior_logvar_variance",
-                validation.map(|validation| validation.logvar_variance),
-            ),
         ];
         if state.course.is_scheduled() {
             row.push(("learning_rate", Some(self.last_rate(state))));
         }
+        let posterior = validation.map_or_else(Default::default, |validation| validation.posterior);
+        let of_validation = posterior.columns().map(|(name, value)| {
+            let value = validation.map(|_| value);
+            (name, value)
+        });
+        let warnings = [("collapse_warnings", Some(state.watched.warnings() as f64))];
+        let named = |(name, value): (&str, Option<f64>)| (name.to_string(), value);
+        let window = self.monitor().window_columns(&state.watched).into_iter();
         row.into_iter()
-            .map(|(name, value)| (name.to_string(), value))
+            .chain(of_validation)
+            .map(named)
+            .chain(window.map(|(name, value)| (name, Some(value))))
+            .chain(warnings.map(named))
             .collect()
     }
 

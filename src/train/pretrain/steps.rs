@@ -12,6 +12,7 @@ use crate::model::noise::Noise;
 use crate::model::seqsetvae::{PretrainModel, gradient_free_parameters};
 use crate::random::Stream;
 use crate::train::gradients::{Gradients, find_not_finite, variables_to_host};
+use crate::train::monitor::{PosteriorMoments, Step};
 use crate::train::options::LoopOptions;
 use crate::train::replay::BrokenStep;
 use crate::train::resume::{Position, Totals};
@@ -25,6 +26,7 @@ struct ShardResult {
     gradients: GradStore,
     reconstruction: f64,
     kl: f64,
+    posterior: PosteriorMoments,
 }
 
 /// Where a batch is.
@@ -58,11 +60,13 @@ impl Pretraining<'_> {
                 break;
             }
             let mut totals = state.position.totals;
-            let gradients = self.gradients(state, &model, group, embeddings, &mut totals)?;
+            let (gradients, seen) =
+                self.gradients(state, &model, group, embeddings, &mut totals)?;
             totals.gradient_norm += self.update(state, gradients)?;
             totals.stays += group.len();
             state.position.totals = totals;
             state.position.batches += 1;
+            self.watch_step(state, &seen);
             self.report(&state.position, stays.len());
             if self.resume.is_due() {
                 self.save(state);
@@ -72,7 +76,8 @@ impl Pretraining<'_> {
     }
 
     /// The gradients of the mean loss of `group`, the stays of one optimizer step, batch after batch:
-    /// a stay counts the same in an incomplete last batch as in a whole one.
+    /// a stay counts the same in an incomplete last batch as in a whole one. And what the posterior's
+    /// monitor sees of it.
     fn gradients(
         &self,
         state: &State,
@@ -80,9 +85,10 @@ impl Pretraining<'_> {
         group: &[usize],
         embeddings: &Tensor,
         totals: &mut Totals,
-    ) -> Result<Gradients, Error> {
+    ) -> Result<(Gradients, Step), Error> {
         let batch_size = self.settings.batch_size;
         let mut gradients = Gradients::default();
+        let (mut reconstruction, mut posterior) = (0.0, PosteriorMoments::default());
         for (index, batch) in group.chunks(batch_size).enumerate() {
             if self.watch.is_interrupted() {
                 return Err(Error::Interrupted);
@@ -97,6 +103,8 @@ impl Pretraining<'_> {
             for shard in &shards {
                 totals.reconstruction += shard.reconstruction;
                 totals.kl += shard.kl;
+                reconstruction += shard.reconstruction;
+                posterior.add(&shard.posterior);
             }
             let shards: Vec<GradStore> = shards.into_iter().map(|shard| shard.gradients).collect();
             gradients.add(&state.variables, &shards)?;
@@ -104,7 +112,19 @@ impl Pretraining<'_> {
                 return Err(self.broken_gradient(state, group, batch, &shards, parameter));
             }
         }
-        Ok(gradients)
+        let stays = group.len();
+        let seen = Step {
+            stays,
+            reconstruction: reconstruction / stays as f64,
+            posterior,
+        };
+        Ok((gradients, seen))
+    }
+
+    fn watch_step(&self, state: &mut State, seen: &Step) {
+        let monitor = self.monitor();
+        let warnings = monitor.after_step(&mut state.watched, state.position.step, seen);
+        warnings.iter().for_each(|line| self.watch.note(line));
     }
 
     fn report(&self, position: &Position, stays: usize) {
@@ -158,6 +178,7 @@ impl Pretraining<'_> {
                     loss: loss.to_scalar::<f32>()?,
                     reconstruction: sum(&reconstruction)?,
                     kl: sum(&kl)?,
+                    posterior: PosteriorMoments::of(&output.posterior, self.settings.free_bits)?,
                     gradients: loss.backward()?,
                 })
             })

@@ -1,0 +1,3 @@
+//! Results for other people's programs.
+
+pub mod tensorboard;
