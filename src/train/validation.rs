@@ -43,6 +43,12 @@ struct ShardSums {
     logvar: Moments,
 }
 
+impl ShardSums {
+    fn is_finite(&self) -> bool {
+        self.reconstruction.is_finite() && self.kl.is_finite()
+    }
+}
+
 /// Sums and sums of squares by latent dimension.
 struct Moments {
     sums: Vec<f64>,
@@ -115,6 +121,18 @@ pub fn validate(
             })
         })
         .collect::<Result<_, Error>>()?;
+    let mut pairs = stays.chunks(SHARD_STAYS).zip(&shards);
+    if let Some((suspects, sums)) = pairs.find(|(_, sums)| !sums.is_finite()) {
+        let name = |&stay: &usize| dataset.stays[stay].id.as_str();
+        let names: Vec<&str> = suspects.iter().map(name).collect();
+        return Err(Error::stage(format!(
+            "the validation loss is not finite (reconstruction {}, KL {}), in one of the stays {}",
+            sums.reconstruction,
+            sums.kl,
+            names.join(", ")
+        ))
+        .with_hint("look for extreme values in these stays (`clip` in the data stage bounds z-scores), or lower the learning rate"));
+    }
     let total = shards.into_iter().reduce(|mut total, shard| {
         total.reconstruction += shard.reconstruction;
         total.kl += shard.kl;
@@ -127,18 +145,10 @@ pub fn validate(
         return Err(Error::stage("there is no stay to validate on"));
     };
     let count = stays.len() as f64;
-    let validation = Validation {
+    Ok(Validation {
         reconstruction: total.reconstruction / count,
         kl: total.kl / count,
         mu_variance: total.mu.mean_variance(total.sets),
         logvar_variance: total.logvar.mean_variance(total.sets),
-    };
-    if validation.reconstruction.is_finite() && validation.kl.is_finite() {
-        Ok(validation)
-    } else {
-        Err(Error::stage(format!(
-            "the validation loss is not finite: reconstruction {}, KL {}",
-            validation.reconstruction, validation.kl
-        )))
-    }
+    })
 }
