@@ -45,6 +45,12 @@ struct ShardSums {
     posterior: PosteriorMoments,
 }
 
+impl ShardSums {
+    fn is_finite(&self) -> bool {
+        self.reconstruction.is_finite() && self.kl.is_finite()
+    }
+}
+
 /// The losses of `model` on `stays`.
 pub fn validate(
     model: &PretrainModel,
@@ -76,6 +82,18 @@ pub fn validate(
             })
         })
         .collect::<Result<_, Error>>()?;
+    let mut pairs = stays.chunks(SHARD_STAYS).zip(&shards);
+    if let Some((suspects, sums)) = pairs.find(|(_, sums)| !sums.is_finite()) {
+        let name = |&stay: &usize| dataset.stays[stay].id.as_str();
+        let names: Vec<&str> = suspects.iter().map(name).collect();
+        return Err(Error::stage(format!(
+            "the validation loss is not finite (reconstruction {}, KL {}), in one of the stays {}",
+            sums.reconstruction,
+            sums.kl,
+            names.join(", ")
+        ))
+        .with_hint("look for extreme values in these stays (`clip` in the data stage bounds z-scores), or lower the learning rate"));
+    }
     let total = shards.into_iter().reduce(|mut total, shard| {
         total.reconstruction += shard.reconstruction;
         total.kl += shard.kl;
@@ -86,17 +104,9 @@ pub fn validate(
         return Err(Error::stage("there is no stay to validate on"));
     };
     let count = stays.len() as f64;
-    let validation = Validation {
+    Ok(Validation {
         reconstruction: total.reconstruction / count,
         kl: total.kl / count,
         posterior: PosteriorSummary::new(&total.posterior, settings.monitor.active_variance),
-    };
-    if validation.reconstruction.is_finite() && validation.kl.is_finite() {
-        Ok(validation)
-    } else {
-        Err(Error::stage(format!(
-            "the validation loss is not finite: reconstruction {}, KL {}",
-            validation.reconstruction, validation.kl
-        )))
-    }
+    })
 }

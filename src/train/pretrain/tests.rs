@@ -389,6 +389,24 @@ fn a_number_that_is_not_finite_names_step_and_stays_and_leaves_them_for_replay()
 }
 
 #[test]
+fn a_validation_that_is_not_finite_names_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut dataset = dataset();
+    let bad = dataset.events_of(dataset.stays[TRAIN].sets.start);
+    dataset.event_value[bad.start] = f32::NAN;
+    let error = train_in(folder.path(), &dataset, &settings(), usize::MAX).err();
+    let error = error.expect("a stay is not finite").to_string();
+    assert!(
+        error.starts_with("the validation loss is not finite"),
+        "{error}"
+    );
+    assert!(
+        error.ends_with("in one of the stays stay-10, stay-11"),
+        "{error}"
+    );
+}
+
+#[test]
 fn an_empty_split_is_an_error_before_training() {
     let mut dataset = dataset();
     for stay in &mut dataset.stays {
