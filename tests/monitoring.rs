@@ -16,7 +16,9 @@ use pipeline::train::config::{AdamW, PretrainSettings};
 use pipeline::train::history::History;
 use pipeline::train::initial_parameters;
 use pipeline::train::monitor::MonitorSettings;
+use pipeline::train::options::LoopOptions;
 use pipeline::train::pretrain::{Pretrained, Pretraining};
+use pipeline::train::replay::ReplayFolder;
 use pipeline::train::resume::ResumeFile;
 use pipeline::train::watch::Watch;
 
@@ -135,13 +137,16 @@ fn train(
             betas: [0.9, 0.999],
             eps: 1e-8,
             weight_decay: 0.02,
-        },
+        }
+        .into(),
         clip_norm: 0.2,
         free_bits: 0.03,
         max_beta: 0.05,
         beta_warmup_steps: 5,
         dropout: 0.1,
         objective: Objective::default(),
+        early_stopping: None,
+        options: LoopOptions::default(),
         monitor,
     };
     let never = Duration::from_secs(1 << 40);
@@ -153,6 +158,7 @@ fn train(
         device: &Device::Cpu,
         watch: &listener,
         resume: &ResumeFile::new(folder.join("resume.safetensors"), never),
+        replay: &ReplayFolder::new(folder.join("replay")),
     };
     let specs = parameter_specs(&model, ModelMode::Pretrain).expect("a sound model");
     let outcome = training.run(initial_parameters(&specs, 7));

@@ -147,8 +147,8 @@ impl Totals {
         };
         let (chunks, rest) = list.as_chunks::<LANES>();
         for chunk in chunks {
-            for lane in 0..LANES {
-                add(lane, chunk[lane]);
+            for (lane, number) in chunk.iter().enumerate() {
+                add(lane, *number);
             }
         }
         for (lane, number) in rest.iter().enumerate() {

@@ -13,7 +13,6 @@ use crate::data::dataset::Split;
 use crate::data::input_path::InputPath;
 use crate::model::config::ModelMode;
 use crate::model::objective::Objective;
-use crate::model::objective::Objective;
 use crate::train::class_balance::{ClassWeights, Sampling};
 use crate::train::config::{AdamW, EarlyStopping, Loss, PretrainMetric, SelectionMetric};
 use crate::train::monitor::MonitorSettings;

@@ -9,7 +9,6 @@ use super::monitored::{Metric, Mode, Monitored};
 use super::optimizer::Optimizer;
 use super::options::{LoopOptions, is_default};
 use crate::model::objective::Objective;
-use crate::model::objective::Objective;
 
 /// AdamW (Loshchilov and Hutter 2019), as torch's: decoupled weight decay, bias-corrected moments.
 #[derive(Clone, Debug, PartialEq)]

@@ -7,9 +7,11 @@ use std::time::Duration;
 use super::*;
 use crate::data::dataset::Stay;
 use crate::model::config::ModelMode;
+use crate::model::objective::Objective;
 use crate::model::seqsetvae::parameter_specs;
 use crate::train::config::{AdamW, EarlyStopping, PretrainMetric};
 use crate::train::initial_parameters;
+use crate::train::monitor::MonitorSettings;
 use crate::train::optimizer::{Optimizer, ParameterGroup, Sgd, Update};
 use crate::train::options::LoopOptions;
 use crate::train::schedule::Schedule;
@@ -67,6 +69,8 @@ fn dataset() -> Dataset {
 
 fn settings() -> PretrainSettings {
     PretrainSettings {
+        objective: Objective::Reference,
+        monitor: MonitorSettings::default(),
         epochs: 3,
         batch_size: 4,
         optimizer: adamw(),
