@@ -23,11 +23,11 @@ const KEYS: [(&str, &str); 7] = [
     ),
     (
         "pretrain",
-        "fb419eca453a68c8618891c23d89e6a894949692c6cc8b34b71375a138787d93",
+        "caa212ed6e3ba0d245bcf559c8621e046e84b9a1dae4478b19edf5b6393b2ee5",
     ),
     (
         "weights",
-        "38d9aaea1949c1171143ede4f0e9d4430f440929421c35cc8ef1ee4abb7d2d9d",
+        "a28c8eb3a46533bbda7b4e84823df59eb09f5b4e2fbb304806c88f183d1d1fe0",
     ),
     (
         "frozen",
@@ -173,6 +173,7 @@ const CHANGES: &[(&str, &str, usize)] = &[
     ("model.latent_norm", "true", 2),
     ("model.levels", "1", 2),
     ("model.reduced_dim", "16", 2),
+    ("model.time_bias", "'elapsed'", 2),
     ("model.transformer_heads", "2", 2),
     ("model.transformer_layers", "1", 2),
     ("model.value_encoding", "'affine'", 2),
@@ -206,6 +207,7 @@ const CHANGES: &[(&str, &str, usize)] = &[
     ("stages.pretrain.validate_every", "2", 1),
     ("stages.weights.ignore", "['decoder.*', 'x.*']", 1),
     ("stages.weights.new", "['cls_head.**']", 1),
+    ("stages.weights.model_changes", "['heads']", 1),
     ("stages.weights.names", "'exact'", 1),
     ("stages.weights.allow_narrowing", "true", 1),
     ("stages.weights.rename", "[{ prefix = 'a.', to = 'b.' }]", 1),

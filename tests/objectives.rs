@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor};
 use pipeline::data::dataset::Dataset;
 use pipeline::model::batch::Batch;
-use pipeline::model::config::{DecoderQueries, ModelConfig, ModelMode};
+use pipeline::model::config::{DecoderQueries, ModelConfig, ModelMode, TimeBiasKind};
 use pipeline::model::noise::Noise;
 use pipeline::model::objective::Objective;
 use pipeline::model::parameter::ParameterSource;
@@ -174,5 +174,30 @@ fn a_normalised_latent_is_as_large_as_positions_whatever_its_scale() -> TestResu
         Ok(pass(model, &dataset, Objective::Reference)?.sequence.input)
     };
     assert_ne!(numbers(&of(&normalised)?), numbers(&of(&plain)?));
+    Ok(())
+}
+
+#[test]
+fn an_elapsed_time_bias_of_slope_0_is_none_and_any_other_looks_at_the_clock() -> TestResult {
+    let dataset = data();
+    let given = parameters(&variables(
+        ModelMode::Pretrain,
+        "pretrain.weights.safetensors",
+    )?);
+    let hidden = |time_bias, slope: f32| -> candle_core::Result<Vec<f32>> {
+        let mut given = given.clone();
+        given.insert("alibi_slope".into(), Tensor::new(slope, &Device::Cpu)?);
+        given.insert("time_tau".into(), Tensor::new(60f32, &Device::Cpu)?);
+        let config = ModelConfig {
+            time_bias,
+            ..config()
+        };
+        let model = PretrainModel::new(&ParameterSource::given(&given), &config, 0.0)?;
+        let output = pass(&model, &dataset, Objective::Reference)?;
+        Ok(numbers(&output.sequence.hidden))
+    };
+    let without = hidden(TimeBiasKind::Zero, 1.0)?;
+    assert_eq!(hidden(TimeBiasKind::Elapsed, 0.0)?, without);
+    assert_ne!(hidden(TimeBiasKind::Elapsed, 1.0)?, without);
     Ok(())
 }

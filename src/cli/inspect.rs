@@ -198,7 +198,7 @@ fn rehearse(
     path: &Path,
     checkpoint: &Checkpoint,
 ) -> (ImportRecord, Option<Error>) {
-    let pin = rehearsal.check_pin(path).err();
+    let pin = rehearsal.check_file(path).err();
     let mut record = ImportRecord {
         stage: rehearsal.stage.clone(),
         into: rehearsal.into(),

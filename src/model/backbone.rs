@@ -13,6 +13,7 @@ use super::parameter::ParameterSource;
 use super::pooling::{MultiscalePooling, PoolingLayer, pool_posterior};
 use super::sequence::SequencePart;
 use super::set_encoder::{Posterior, SetEncoder};
+use super::time_bias::TimeBias;
 
 /// The prefix of the set encoder's parameters.
 const ENCODER: &str = "setvae.setvae";
@@ -44,6 +45,9 @@ impl Step {
         let below = |prefix: &str| name.strip_prefix(prefix)?.strip_prefix('.');
         if Head::owns(name) {
             return None;
+        }
+        if TimeBias::PARAMETERS.contains(&name) {
+            return Some(Step::Layer(0));
         }
         if let Some(rest) = below(ENCODER) {
             return Some(match rest.starts_with("mu_logvar.") {

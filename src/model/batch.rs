@@ -28,6 +28,8 @@ pub struct Batch {
     pub positions: Tensor,
     /// Bucket of the time since the set before, u32 [sets].
     pub time_buckets: Tensor,
+    /// Minute of every set.
+    minutes: Vec<f32>,
 }
 
 impl Batch {
@@ -38,6 +40,7 @@ impl Batch {
         let (mut variables, mut values) = (Vec::new(), Vec::new());
         let (mut set_of_event, mut positions, mut time_buckets) =
             (Vec::new(), Vec::new(), Vec::new());
+        let mut minutes = Vec::new();
         for &stay in stays {
             let mut previous: Option<f32> = None;
             for (position, set) in dataset.stays[stay].sets.clone().enumerate() {
@@ -50,6 +53,7 @@ impl Batch {
                 let minute = dataset.set_minute[set];
                 time_buckets.push(time_bucket(previous.map_or(0.0, |before| minute - before)));
                 previous = Some(minute);
+                minutes.push(minute);
             }
             stay_starts.push(positions.len());
         }
@@ -64,7 +68,22 @@ impl Batch {
             set_of_event: Tensor::from_vec(set_of_event, events, device)?,
             positions: Tensor::from_vec(positions, sets, device)?,
             time_buckets: Tensor::from_vec(time_buckets, sets, device)?,
+            minutes,
         })
+    }
+
+    /// Minutes from each set of a stay that a set may attend to, itself included, to that set: the pairs of
+    /// causal attention within stays, set after set, [pairs].
+    pub fn gaps(&self) -> Result<Tensor> {
+        let mut gaps = Vec::new();
+        for pair in self.stay_starts.windows(2) {
+            let minutes = &self.minutes[pair[0]..pair[1]];
+            for (index, now) in minutes.iter().enumerate() {
+                gaps.extend(minutes[..=index].iter().map(|then| (now - then).max(0.0)));
+            }
+        }
+        let pairs = gaps.len();
+        Tensor::from_vec(gaps, pairs, self.values.device())
     }
 
     /// Number of sets.
@@ -245,6 +264,8 @@ mod tests {
         );
         assert_eq!(batch.events_by_stay().collect::<Vec<_>>(), [3, 2]);
         assert_eq!(batch.set_weights(2)?.to_vec1::<f32>()?, [0.25, 0.25, 0.5]);
+
+        assert_eq!(batch.gaps()?.to_vec1::<f32>()?, [0.0, 60.0, 0.0, 0.0]);
 
         let following = batch.following_sets()?;
         assert_eq!(&*following.set_starts, &[0, 2]);

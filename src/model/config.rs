@@ -43,6 +43,8 @@ pub struct ModelConfig {
     /// Whether the transformer's input is normalised (LayerNorm without weights) before positions and times are added.
     /// Without it, as in the reference, latents that the KL keeps small drown beside them.
     pub latent_norm: bool,
+    /// Whether attention between sets knows how much time lies between them.
+    pub time_bias: TimeBiasKind,
     /// The classifier on the backbone; no part of a pretrain stage's fingerprint.
     pub classifier: ClassifierConfig,
 }
@@ -63,6 +65,7 @@ impl Default for ModelConfig {
             value_encoding: ValueEncoding::Scale,
             decoder_queries: DecoderQueries::Noise,
             latent_norm: false,
+            time_bias: TimeBiasKind::Zero,
             classifier: ClassifierConfig::default(),
         }
     }
@@ -84,6 +87,26 @@ pub enum ValueEncoding {
     Scale,
     /// `embed.0(unit · value)` plus a learned linear map of `unit`: a value of 0 keeps its variable.
     Affine,
+}
+
+/// Whether attention between sets knows how much time lies between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TimeBiasKind {
+    /// It does not, as in the reference, whose time bias is 0 wherever attention is allowed.
+    Zero,
+    /// −slope·log1p(minutes/τ) is added to the scores; slope and τ (`alibi_slope`, `time_tau`) are learned.
+    Elapsed,
+}
+
+impl TimeBiasKind {
+    /// As the recipe writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            TimeBiasKind::Zero => "zero",
+            TimeBiasKind::Elapsed => "elapsed",
+        }
+    }
 }
 
 /// What the decoder grows the events of a set from.

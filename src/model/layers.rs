@@ -140,12 +140,23 @@ impl MultiheadAttention {
         kv: &Tensor,
         pattern: impl FnOnce(usize, f32) -> Attention,
     ) -> Result<Tensor> {
+        self.forward_biased(q, kv, None, pattern)
+    }
+
+    /// As [`Self::forward`], with a number added to the score of every pair of query and key, as [`ops::attend_biased`].
+    pub fn forward_biased(
+        &self,
+        q: &Tensor,
+        kv: &Tensor,
+        bias: Option<&Tensor>,
+        pattern: impl FnOnce(usize, f32) -> Attention,
+    ) -> Result<Tensor> {
         let attention = pattern(self.heads, self.scale());
-        let mixed = ops::attend(
-            &self.project(q, 0, 1)?,
-            &self.project(kv, 1, 2)?,
-            &attention,
-        )?;
+        let (q, kv) = (self.project(q, 0, 1)?, self.project(kv, 1, 2)?);
+        let mixed = match bias {
+            None => ops::attend(&q, &kv, &attention)?,
+            Some(bias) => ops::attend_biased(&q, &kv, bias, &attention)?,
+        };
         self.out_proj.forward(&mixed)
     }
 

@@ -29,6 +29,8 @@ pub enum Init {
     Zeros,
     /// All one.
     Ones,
+    /// All this number.
+    Constant(f32),
     /// N(0, 1).
     Normal,
     /// U(−a, a), a = √(6 / (fan in + fan out)) (Glorot and Bengio 2010).
@@ -53,6 +55,7 @@ impl ParameterSpec {
         match self.init {
             Init::Zeros => vec![0.0; count],
             Init::Ones => vec![1.0; count],
+            Init::Constant(value) => vec![value; count],
             Init::TorchLinear { fan_in } => uniform(1.0 / (fan_in as f64).sqrt()),
             Init::XavierUniform => {
                 let fans: usize = self.shape.iter().take(2).sum();

@@ -3,11 +3,12 @@
 use candle_core::{DType, Device, Result, Tensor};
 
 use super::batch::{Batch, TIME_BUCKETS};
-use super::config::ModelConfig;
+use super::config::{ModelConfig, TimeBiasKind};
 use super::layers::{LayerNorm, Linear, LinearInit, MultiheadAttention};
 use super::noise::Noise;
 use super::ops::{self, Attention};
 use super::parameter::{Init, ParameterSource};
+use super::time_bias::TimeBias;
 
 /// torch's default eps of the last norm in the reference.
 const POST_NORM_EPS: f32 = 1e-6;
@@ -21,6 +22,7 @@ pub struct SequencePart {
     ones: Tensor,
     zeros: Tensor,
     latent_norm: bool,
+    time_bias: Option<TimeBias>,
     dropout: f64,
 }
 
@@ -44,6 +46,10 @@ impl SequencePart {
         let time = source.part("rel_time_bucket_embed");
         let time_embedding = time.get("weight", &[TIME_BUCKETS, width], Init::Normal)?;
         let device = time_embedding.device().clone();
+        let time_bias = match config.time_bias {
+            TimeBiasKind::Zero => None,
+            TimeBiasKind::Elapsed => Some(TimeBias::new(source)?),
+        };
         Ok(Self {
             time_embedding,
             layers,
@@ -51,6 +57,7 @@ impl SequencePart {
             ones: Tensor::ones(width, DType::F32, &device)?,
             zeros: Tensor::zeros(width, DType::F32, &device)?,
             latent_norm: config.latent_norm,
+            time_bias,
             dropout,
         })
     }
@@ -88,7 +95,12 @@ impl SequencePart {
         batch: &Batch,
         noise: &Noise,
     ) -> Result<Tensor> {
-        self.layers[index].forward(hidden, &batch.stay_starts, noise, self.dropout)
+        let bias = match &self.time_bias {
+            None => None,
+            Some(bias) => Some(bias.of(&batch.gaps()?)?),
+        };
+        let starts = &batch.stay_starts;
+        self.layers[index].forward(hidden, bias.as_ref(), starts, noise, self.dropout)
     }
 
     /// The norm after the last layer, [sets, latent_dim].
@@ -148,19 +160,21 @@ impl TransformerLayer {
         })
     }
 
-    /// The reference's time bias is 0 wherever attention is allowed: a plain causal mask.
+    /// Causal attention within stays; `bias` is added to the scores of its pairs.
     fn forward(
         &self,
         x: &Tensor,
+        bias: Option<&Tensor>,
         stay_starts: &[usize],
         noise: &Noise,
         dropout: f64,
     ) -> Result<Tensor> {
         let y = self.norm1.forward(x)?;
-        let attended = self.self_attn.forward(&y, &y, |heads, scale| Attention {
+        let pattern = |heads, scale| Attention {
             dropout: noise.attention_dropout(dropout),
             ..Attention::within(stay_starts, heads, scale, true)
-        })?;
+        };
+        let attended = self.self_attn.forward_biased(&y, &y, bias, pattern)?;
         let x = (x + noise.dropout(&attended, dropout)?)?;
         let hidden = ops::gelu(&self.linear1.forward(&self.norm2.forward(&x)?)?)?;
         let y = self.linear2.forward(&noise.dropout(&hidden, dropout)?)?;

@@ -12,6 +12,7 @@ use crate::data::config::DataConfig;
 use crate::data::dataset::Split;
 use crate::data::input_path::InputPath;
 use crate::model::config::ModelMode;
+use crate::model::hidden_setting::HiddenSetting;
 use crate::model::objective::Objective;
 use crate::train::class_balance::{ClassWeights, Sampling};
 use crate::train::config::{AdamW, EarlyStopping, Loss, PretrainMetric, SelectionMetric};
@@ -210,6 +211,9 @@ pub struct ImportStage {
     /// Round F64 to F32; left out: F64 weights are refused.
     #[serde(default)]
     pub allow_narrowing: bool,
+    /// Settings of `[model]` that may be other ones than the weights were trained with, though no parameter's shape shows it; any other difference is an error.
+    #[serde(default)]
+    pub model_changes: Vec<HiddenSetting>,
 }
 
 /// Whether an import translates names by itself.

@@ -8,6 +8,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
+use super::import_settings::check_hidden_settings;
 use super::json::{as_json, backbone_fields, write_json};
 use super::model_artifact::ModelArtifact;
 use super::stage::{ExternalInput, RecipePlace, Stage, StageContext, StageInput, StageOutput};
@@ -15,6 +16,7 @@ use crate::checkpoint::{self, Audit, Checkpoint, Import, ImportRules, TargetTens
 use crate::data::input_path::InputPath;
 use crate::error::Error;
 use crate::model::config::{ModelConfig, ModelMode};
+use crate::model::hidden_setting::HiddenSetting;
 use crate::model::parameter::ParameterSource;
 use crate::model::seqsetvae::{ClassifierModel, PretrainModel, parameter_specs};
 use crate::store::digest::Digest;
@@ -46,6 +48,8 @@ pub struct ImportStage {
     pub into: ModelMode,
     /// What may be missing, and what may be left over.
     pub rules: ImportRules,
+    /// Settings that may be other ones than the weights were trained with.
+    pub model_changes: Vec<HiddenSetting>,
 }
 
 impl ImportStage {
@@ -101,6 +105,11 @@ impl ImportStage {
             pin.join().unwrap_or_else(|panic| resume_unwind(panic))?;
             imported
         })
+    }
+
+    /// Fails unless the weights at `path` were trained with the model's hidden settings, or the recipe says otherwise.
+    pub fn check_hidden_settings(&self, path: &Path) -> Result<Vec<String>, Error> {
+        check_hidden_settings(path, &self.model, &self.model_changes)
     }
 
     /// The digest that the scheduler knows the file by.
@@ -173,7 +182,7 @@ impl Stage for ImportStage {
             WeightSource::File { sha256, .. } => sha256.clone(),
             WeightSource::Stage(..) => None,
         };
-        json!({
+        let mut fields = json!({
             "model": model,
             "into": as_json(&self.into),
             "new": self.rules.new,
@@ -182,7 +191,12 @@ impl Stage for ImportStage {
             "names": if self.rules.exact_names { "exact" } else { "auto" },
             "allow_narrowing": self.rules.allow_narrowing,
             "from": { "path": Value::Null, "sha256": sha256 },
-        })
+        });
+        // Left out where there is none, so that results from before it was asked keep their keys.
+        if !self.model_changes.is_empty() {
+            fields["model_changes"] = as_json(&self.model_changes);
+        }
+        fields
     }
 
     fn place_in_recipe(&self, field: &str) -> RecipePlace {
@@ -225,6 +239,8 @@ impl Stage for ImportStage {
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         let path = self.path(context)?;
         let imported = self.read(path)?;
+        let changes = self.check_hidden_settings(path)?;
+        changes.iter().for_each(|line| context.reporter.note(line));
         let mut audit = imported.audit;
         audit
             .render()

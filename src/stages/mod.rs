@@ -8,6 +8,7 @@ mod features;
 mod finetune;
 mod freeze;
 mod import;
+mod import_settings;
 mod json;
 mod model_artifact;
 pub mod node;

@@ -134,6 +134,7 @@ pub(super) fn import(recipe: &Recipe, stage: &config::ImportStage) -> ImportStag
             exact_names: stage.names == Names::Exact,
             allow_narrowing: stage.allow_narrowing,
         },
+        model_changes: stage.model_changes.clone(),
     }
 }
 

@@ -7,7 +7,7 @@ use super::json::as_json;
 use super::model_artifact::ModelArtifact;
 use crate::checkpoint::{FloatTensor, safetensors_bytes};
 use crate::error::Error;
-use crate::model::config::{DecoderQueries, Fusion, ModelMode, ValueEncoding};
+use crate::model::config::{DecoderQueries, Fusion, ModelMode, TimeBiasKind, ValueEncoding};
 use crate::model::reference_layout::{Placeholder, placeholders};
 
 /// The artifacts that are weights: (kind of the stage, artifact).
@@ -73,6 +73,14 @@ fn refuse_unfit(artifact: &ModelArtifact) -> Result<(), Error> {
              its layout cannot hold these weights"
                 .into(),
             "train with value_encoding = \"scale\" what the reference is to load",
+        );
+    }
+    if artifact.config.time_bias == TimeBiasKind::Elapsed {
+        return refused(
+            "the reference's time bias is 0, and model.time_bias = \"elapsed\" is not: \
+             it would compute other features from these weights"
+                .into(),
+            "train with time_bias = \"zero\" what the reference is to load",
         );
     }
     if artifact.config.latent_norm {

@@ -60,9 +60,11 @@ impl Rehearsal {
         self.import.audit(checkpoint)
     }
 
-    /// Fails if the recipe pins another file than the one at `path`.
-    pub fn check_pin(&self, path: &Path) -> Result<(), Error> {
-        self.import.check_pin(path)
+    /// Fails if the recipe pins another file than the one at `path`, or has another model than its weights were
+    /// trained in.
+    pub fn check_file(&self, path: &Path) -> Result<(), Error> {
+        self.import.check_pin(path)?;
+        self.import.check_hidden_settings(path).map(|_| ())
     }
 }
 
@@ -77,6 +79,7 @@ fn without_rules(recipe: &Recipe, mode: ModelMode) -> Rehearsal {
             },
             into: mode,
             rules: ImportRules::default(),
+            model_changes: Vec::new(),
         },
     }
 }

@@ -3,10 +3,10 @@
 //! A segment is a set with its events, or a stay with its sets. Sets are small (1 to some tens
 //! of events), so a kernel that walks them beats padded batched products, and nothing is wasted.
 
-use candle_core::{CpuStorage, CustomOp2, D, DType, Layout, Result, Shape, Tensor};
+use candle_core::{CpuStorage, CustomOp2, CustomOp3, D, DType, Layout, Result, Shape, Tensor};
 
 use super::attention_kernel;
-use super::attention_pattern::Attention;
+use super::attention_pattern::{Attention, Segment};
 use super::cpu::{contiguous, read};
 
 /// softmax(`scale` · q kᵀ) v per segment and head.
@@ -18,11 +18,60 @@ pub fn attend(q: &Tensor, kv: &Tensor, attention: &Attention) -> Result<Tensor> 
         q.contiguous()?
             .apply_op2(&kv.contiguous()?, attention.clone())
     } else {
-        composed(q, kv, attention)
+        composed(q, kv, None, attention)
     }
 }
 
-fn composed(q: &Tensor, kv: &Tensor, attention: &Attention) -> Result<Tensor> {
+/// softmax(`scale` · q kᵀ + bias) v per segment and head.
+///
+/// As [`attend`], with `bias` [pairs]: one number for every query and key that it sees, query after query, the same
+/// for all heads.
+pub fn attend_biased(
+    q: &Tensor,
+    kv: &Tensor,
+    bias: &Tensor,
+    attention: &Attention,
+) -> Result<Tensor> {
+    if bias.dims1()? != attention.pairs() {
+        candle_core::bail!(
+            "{} biases for {} pairs of query and key",
+            bias.dims1()?,
+            attention.pairs()
+        );
+    }
+    if q.device().is_cpu() {
+        let op = BiasedAttention(attention.clone());
+        q.contiguous()?
+            .apply_op3(&kv.contiguous()?, &bias.contiguous()?, op)
+    } else {
+        composed(q, kv, Some(bias), attention)
+    }
+}
+
+/// The bias of one segment as [queries, keys], 0 where a key is not seen; `first` is its first pair.
+fn bias_of(
+    bias: &Tensor,
+    first: usize,
+    segment: &Segment,
+    attention: &Attention,
+) -> Result<(Tensor, usize)> {
+    let mut rows = Vec::with_capacity(segment.queries);
+    let mut next = first;
+    for query in 0..segment.queries {
+        let seen = attention.visible_keys(segment, query);
+        let row = bias.narrow(0, next, seen)?;
+        rows.push(row.pad_with_zeros(0, 0, segment.keys - seen)?);
+        next += seen;
+    }
+    Ok((Tensor::stack(&rows, 0)?, next))
+}
+
+fn composed(
+    q: &Tensor,
+    kv: &Tensor,
+    bias: Option<&Tensor>,
+    attention: &Attention,
+) -> Result<Tensor> {
     let width = q.dim(1)?;
     let size = width / attention.heads;
     let split = |rows: &Tensor, count: usize| {
@@ -31,7 +80,7 @@ fn composed(q: &Tensor, kv: &Tensor, attention: &Attention) -> Result<Tensor> {
             .contiguous()
     };
     let mut outputs = Vec::with_capacity(attention.segments.len());
-    let mut first_row = 0;
+    let (mut first_row, mut first_pair) = (0, 0);
     for segment in attention.segments.iter() {
         let q = split(
             &q.narrow(0, segment.query_start, segment.queries)?,
@@ -41,6 +90,11 @@ fn composed(q: &Tensor, kv: &Tensor, attention: &Attention) -> Result<Tensor> {
         let k = split(&kv.narrow(1, 0, width)?.contiguous()?, segment.keys)?;
         let v = split(&kv.narrow(1, width, width)?.contiguous()?, segment.keys)?;
         let mut scores = (q.matmul(&k.t()?)? * f64::from(attention.scale))?;
+        if let Some(bias) = bias {
+            let (bias, next) = bias_of(bias, first_pair, segment, attention)?;
+            scores = scores.broadcast_add(&bias)?;
+            first_pair = next;
+        }
         if attention.causal {
             let hidden: Vec<f32> = (0..segment.queries)
                 .flat_map(|i| {
@@ -91,7 +145,7 @@ impl CustomOp2 for Attention {
     ) -> Result<(CpuStorage, Shape)> {
         let (_, width) = q_layout.shape().dims2()?;
         let (q, kv) = (contiguous(q, q_layout)?, contiguous(kv, kv_layout)?);
-        let output = attention_kernel::forward(self, width, q, kv);
+        let output = attention_kernel::forward(self, width, q, kv, &[]);
         Ok((CpuStorage::F32(output), (self.output_rows(), width).into()))
     }
 
@@ -105,11 +159,61 @@ impl CustomOp2 for Attention {
         let grad_output = grad_output.contiguous()?;
         let (_, width) = q.dims2()?;
         let (queries, keys, grads) = (read(q)?, read(kv)?, read(&grad_output)?);
-        let (grad_q, grad_kv) = attention_kernel::backward(self, width, &queries, &keys, &grads);
+        let (grad_q, grad_kv, _) =
+            attention_kernel::backward(self, width, &queries, &keys, &[], &grads);
         let device = q.device();
         Ok((
             Some(Tensor::from_vec(grad_q, q.shape(), device)?),
             Some(Tensor::from_vec(grad_kv, kv.shape(), device)?),
+        ))
+    }
+}
+
+struct BiasedAttention(Attention);
+
+impl CustomOp3 for BiasedAttention {
+    fn name(&self) -> &'static str {
+        "biased-segment-attention"
+    }
+
+    fn cpu_fwd(
+        &self,
+        q: &CpuStorage,
+        q_layout: &Layout,
+        kv: &CpuStorage,
+        kv_layout: &Layout,
+        bias: &CpuStorage,
+        bias_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let (_, width) = q_layout.shape().dims2()?;
+        let (q, kv) = (contiguous(q, q_layout)?, contiguous(kv, kv_layout)?);
+        let bias = contiguous(bias, bias_layout)?;
+        let output = attention_kernel::forward(&self.0, width, q, kv, bias);
+        Ok((
+            CpuStorage::F32(output),
+            (self.0.output_rows(), width).into(),
+        ))
+    }
+
+    fn bwd(
+        &self,
+        q: &Tensor,
+        kv: &Tensor,
+        bias: &Tensor,
+        _output: &Tensor,
+        grad_output: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        let grad_output = grad_output.contiguous()?;
+        let (_, width) = q.dims2()?;
+        let (queries, keys) = (read(q)?, read(kv)?);
+        let (biases, grads) = (read(bias)?, read(&grad_output)?);
+        let (grad_q, grad_kv, grad_bias) =
+            attention_kernel::backward(&self.0, width, &queries, &keys, &biases, &grads);
+        let device = q.device();
+        Ok((
+            Some(Tensor::from_vec(grad_q, q.shape(), device)?),
+            Some(Tensor::from_vec(grad_kv, kv.shape(), device)?),
+            Some(Tensor::from_vec(grad_bias, bias.shape(), device)?),
         ))
     }
 }
@@ -144,10 +248,33 @@ mod tests {
             let (q, kv) = (numbers(1, (queries, 8))?, numbers(2, (keys, 16))?);
             assert_close(
                 &attend(&q, &kv, &attention)?,
-                &composed(&q, &kv, &attention)?,
+                &composed(&q, &kv, None, &attention)?,
                 1e-5,
             );
         }
+        Ok(())
+    }
+
+    #[test]
+    fn a_bias_of_every_pair_enters_the_scores_and_has_a_gradient() -> Result<()> {
+        for (attention, queries, keys) in cases() {
+            let bias = numbers(3, attention.pairs())?;
+            let (q, kv) = (numbers(1, (queries, 8))?, numbers(2, (keys, 16))?);
+            let biased = attend_biased(&q, &kv, &bias, &attention)?;
+            assert_close(&biased, &composed(&q, &kv, Some(&bias), &attention)?, 1e-5);
+            let none = bias.zeros_like()?;
+            let unbiased = attend_biased(&q, &kv, &none, &attention)?;
+            assert_close(&unbiased, &attend(&q, &kv, &attention)?, 0.0);
+            let arguments = [q, kv, bias];
+            assert_gradients(&arguments, |t| {
+                attend_biased(&t[0], &t[1], &t[2], &attention)
+            })?;
+        }
+        let (attention, queries, keys) = &cases()[0];
+        let (q, kv) = (numbers(1, (*queries, 8))?, numbers(2, (*keys, 16))?);
+        let few = numbers(3, attention.pairs() - 1)?;
+        let error = attend_biased(&q, &kv, &few, attention).unwrap_err();
+        assert!(error.to_string().contains("pairs of query and key"));
         Ok(())
     }
 

@@ -34,12 +34,23 @@ fn queries(attention: &Attention, width: usize) -> impl Iterator<Item = Query> +
     rows.enumerate().map(|(row, query)| Query { row, ..query })
 }
 
-/// Softmax weights of one query and head over the keys it sees; keys lie `stride` numbers apart.
+/// Softmax weights of one query and head over the keys it sees; keys lie `stride` numbers apart. `bias`, of as many
+/// numbers or none, is added to the scores.
 #[inline(always)]
-fn softmax_weights(weights: &mut [f32], query: &[f32], keys: &[f32], stride: usize, scale: f32) {
+fn softmax_weights(
+    weights: &mut [f32],
+    query: &[f32],
+    keys: &[f32],
+    stride: usize,
+    scale: f32,
+    bias: &[f32],
+) {
     let mut largest = f32::NEG_INFINITY;
     for (key, weight) in weights.iter_mut().enumerate() {
         *weight = dot(query, &keys[key * stride..][..query.len()]) * scale;
+        if let Some(bias) = bias.get(key) {
+            *weight += bias;
+        }
         largest = largest.max(*weight);
     }
     let mut total = 0f32;
@@ -52,8 +63,15 @@ fn softmax_weights(weights: &mut [f32], query: &[f32], keys: &[f32], stride: usi
 }
 
 vectorized! {
-    /// `q` [query rows, width], `kv` [key rows, 2·width] → [output rows, width].
-    pub fn forward(attention: &Attention, width: usize, q: &[f32], kv: &[f32]) -> Vec<f32> {
+    /// `q` [query rows, width], `kv` [key rows, 2·width], `bias` [pairs] or nothing → [output rows, width].
+    pub fn forward(
+        attention: &Attention,
+        width: usize,
+        q: &[f32],
+        kv: &[f32],
+        bias: &[f32],
+    ) -> Vec<f32> {
+        let mut bias = bias;
         let size = width / attention.heads;
         let stride = 2 * width;
         let mut output = vec![0f32; attention.output_rows() * width];
@@ -61,10 +79,13 @@ vectorized! {
         for (query, out) in queries(attention, width).zip(output.chunks_exact_mut(width)) {
             let keys = &kv[query.first_key..];
             weights.resize(query.seen, 0.0);
+            let (own_bias, later_bias) = bias.split_at(query.seen.min(bias.len()));
+            bias = later_bias;
             for head in 0..attention.heads {
                 let part = head * size;
                 let q_head = &q[query.start + part..][..size];
-                softmax_weights(&mut weights, q_head, &keys[part..], stride, attention.scale);
+                let keys_head = &keys[part..];
+                softmax_weights(&mut weights, q_head, keys_head, stride, attention.scale, own_bias);
                 let out_head = &mut out[part..][..size];
                 for (key, weight) in weights.iter().enumerate() {
                     let weight = weight * attention.dropout_factor(query.row, head, key);
@@ -77,14 +98,17 @@ vectorized! {
 }
 
 vectorized! {
-    /// Gradients of `q` and `kv` from the output's gradient `grad` [output rows, width].
+    /// Gradients of `q`, `kv` and `bias` from the output's gradient `grad` [output rows, width].
     pub fn backward(
         attention: &Attention,
         width: usize,
         q: &[f32],
         kv: &[f32],
+        bias: &[f32],
         grad: &[f32],
-    ) -> (Vec<f32>, Vec<f32>) {
+    ) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+        let mut grad_bias = vec![0f32; bias.len()];
+        let mut first_pair = 0;
         let size = width / attention.heads;
         let stride = 2 * width;
         let (mut grad_q, mut grad_kv) = (vec![0f32; q.len()], vec![0f32; kv.len()]);
@@ -94,12 +118,18 @@ vectorized! {
             let grad_keys = &mut grad_kv[query.first_key..];
             weights.resize(query.seen, 0.0);
             slopes.resize(query.seen, 0.0);
+            let pairs = match bias.is_empty() {
+                true => 0..0,
+                false => first_pair..first_pair + query.seen,
+            };
+            first_pair += query.seen;
             for head in 0..attention.heads {
                 let part = head * size;
                 let q_head = &q[query.start + part..][..size];
                 let grad_q_head = &mut grad_q[query.start + part..][..size];
                 let grad_out = &grad_row[part..][..size];
-                softmax_weights(&mut weights, q_head, &keys[part..], stride, attention.scale);
+                let (keys_head, own_bias) = (&keys[part..], &bias[pairs.clone()]);
+                softmax_weights(&mut weights, q_head, keys_head, stride, attention.scale, own_bias);
                 let mut expected = 0f32;
                 for (key, (weight, slope)) in weights.iter().zip(&mut slopes).enumerate() {
                     let value = key * stride + width + part;
@@ -107,6 +137,12 @@ vectorized! {
                     *slope = factor * dot(grad_out, &keys[value..][..size]);
                     expected += weight * *slope;
                     add_scaled(&mut grad_keys[value..][..size], factor * weight, grad_out);
+                }
+                let slopes_of_pairs = weights.iter().zip(&slopes);
+                for (grad, (weight, slope)) in
+                    grad_bias[pairs.clone()].iter_mut().zip(slopes_of_pairs)
+                {
+                    *grad += weight * (slope - expected);
                 }
                 for (key, (weight, slope)) in weights.iter().zip(&slopes).enumerate() {
                     let slope = weight * (slope - expected) * attention.scale;
@@ -116,6 +152,6 @@ vectorized! {
                 }
             }
         }
-        (grad_q, grad_kv)
+        (grad_q, grad_kv, grad_bias)
     }
 }

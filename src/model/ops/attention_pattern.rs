@@ -119,6 +119,17 @@ impl Attention {
         self.segments.iter().map(|segment| segment.queries).sum()
     }
 
+    /// Queries with the keys that they see.
+    pub fn pairs(&self) -> usize {
+        let segments = self.segments.iter();
+        segments
+            .map(|segment| {
+                let seen = |query| self.visible_keys(segment, query);
+                (0..segment.queries).map(seen).sum::<usize>()
+            })
+            .sum()
+    }
+
     #[inline(always)]
     pub(super) fn dropout_factor(&self, row: usize, head: usize, key: usize) -> f32 {
         self.dropout

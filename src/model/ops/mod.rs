@@ -18,7 +18,7 @@ mod sigmoid;
 #[cfg(test)]
 pub(crate) mod gradient_check;
 
-pub use attention::attend;
+pub use attention::{attend, attend_biased};
 pub use attention_pattern::{Attention, AttentionDropout, Segment};
 pub use chamfer::set_reconstruction_loss;
 pub use gelu::gelu;
