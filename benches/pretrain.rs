@@ -27,6 +27,7 @@ const VARIABLES: usize = 37;
 const EPOCHS: usize = 2;
 
 fn main() {
+    pipeline::memory::keep_what_is_freed();
     // As the program does: the matrix product must not start threads of its own below ours.
     // SAFETY: no other thread has been started yet.
     unsafe { std::env::set_var("RAYON_NUM_THREADS", "1") };

@@ -12,6 +12,7 @@ mod dtype;
 pub mod error;
 pub mod exec;
 pub mod graph;
+pub mod memory;
 pub mod metrics;
 pub mod model;
 mod pickle;

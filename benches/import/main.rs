@@ -35,6 +35,7 @@ fn main() {
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
+    pipeline::memory::keep_what_is_freed();
     let specs = parameter_specs(&config(), ModelMode::Pretrain).expect("a model");
     let arguments: Vec<String> = std::env::args().collect();
     if let [_, part, file] = &arguments[..] {
