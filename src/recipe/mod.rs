@@ -11,6 +11,7 @@ pub mod command_config;
 mod document;
 mod edges;
 mod expansion;
+mod import_config;
 mod interpolate;
 mod layers;
 mod load;
