@@ -286,6 +286,31 @@ fn an_interrupt_reaches_the_program_and_exits_130() {
     assert_eq!(log, "told\n");
 }
 
+/// Regression: what a shell had started outlived a killed run and wrote into the next one's folder.
+#[test]
+fn what_a_killed_program_left_running_does_not_write_into_the_next_run() {
+    // The folder it runs in is `.pipeline/work/KEY/run`. The first time it leaves a process that
+    // writes file after file under the folder's name.
+    let fields = r#"run = """
+started=../../../../started
+if [ -e $started ]; then sleep 0.1; echo good > good; exit; fi
+(while [ $((i += 1)) -lt 200000 ]; do mkdir -p $HOME; : > $HOME/../late.$i; done) &
+echo > $started
+sleep 60
+"""
+outputs = { good = "good" }"#;
+    let mut test = command(fields).args(["run", "recipe.toml", "--format", "json"]);
+    let killed = Running::start(&test);
+    let start = Instant::now();
+    while !test.folder().join("started").exists() {
+        assert!(start.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(killed);
+    let document = run(&mut test).success().json();
+    assert_eq!(text(&document, "clean", "good"), "good\n");
+}
+
 #[test]
 fn metrics_are_taken_from_a_declared_output() {
     let fields = |json: &str| {

@@ -6,6 +6,7 @@ use std::io;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
 
+use super::leftover;
 use super::log::Log;
 use crate::error::Error;
 
@@ -41,9 +42,9 @@ impl CommandFolder {
     /// Makes the folder anew, whatever an earlier attempt left in it.
     pub(super) fn prepare(&self, inputs: &[(&str, &Path)]) -> Result<(), Error> {
         let make = || -> io::Result<()> {
-            match fs::remove_dir_all(&self.path) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => {}
+            if self.path.exists() {
+                leftover::end(&self.scratch())?;
+                fs::remove_dir_all(&self.path)?;
             }
             fs::create_dir_all(self.scratch())?;
             let links = self.path.join(INPUTS);

@@ -1,6 +1,7 @@
 //! The stage `command`: any program, with declared inputs and outputs.
 
 mod folder;
+mod leftover;
 mod log;
 mod process;
 

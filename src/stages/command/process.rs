@@ -138,13 +138,18 @@ impl Program<'_> {
             // Of its own, so that all it starts can be stopped together, and so that Ctrl-C
             // reaches it through us.
             .process_group(0);
-        // SAFETY: prctl is async-signal-safe and touches no memory of ours.
+        let us = std::process::id();
+        // SAFETY: prctl and getppid are async-signal-safe and touch no memory of ours.
         unsafe {
-            command.pre_exec(|| {
+            command.pre_exec(move || {
                 // If we are killed the program must not go on writing into a folder that
                 // the next run makes anew.
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);
-                Ok(())
+                // Killed before that call: nobody will send the signal any more.
+                match u32::try_from(libc::getppid()) {
+                    Ok(parent) if parent == us => Ok(()),
+                    _ => Err(io::Error::from_raw_os_error(libc::ESRCH)),
+                }
             });
         }
         Ok((output, command.spawn().map_err(trouble)?))
