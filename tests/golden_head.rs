@@ -84,7 +84,15 @@ fn twenty_head_steps_give_the_references_losses_and_weights() -> TestResult {
         .collect();
     let trainable: Vec<String> = parameters.keys().cloned().collect();
     let replay = ReplayFolder::new("nowhere".into());
-    let mut trainer = HeadTrainer::new(&config(), &parameters, &trainable, &settings, 0, &replay)?;
+    let mut trainer = HeadTrainer::new(
+        &Device::Cpu,
+        &config(),
+        &parameters,
+        &trainable,
+        &settings,
+        0,
+        &replay,
+    )?;
     let rows: Vec<Tensor> = (0..STAYS)
         .map(|stay| golden[&format!("classification_only.{stay}.features")].unsqueeze(0))
         .collect::<candle_core::Result<_>>()?;

@@ -2,11 +2,10 @@
 
 use super::mistake::Mistake;
 use super::opened::trainable_parameters;
-use super::stage_config::{FinetuneStage, FreezeStage, StageConfig};
+use super::stage_config::StageConfig;
 use super::tree::Node;
 use crate::checkpoint::{Pattern, RenameRule};
 use crate::data::config::{DataConfig, Embeddings, Source, SplitRule};
-use crate::model::backbone::Step;
 use crate::model::classifier::Head;
 use crate::model::config::ModelConfig;
 
@@ -48,14 +47,6 @@ pub fn check(
             StageConfig::Pretrain(stage) => check.pretrain(stage, model),
             StageConfig::Finetune(stage) => {
                 check.finetune(stage, model, stages);
-                check.dropout(stage.dropout);
-                let freeze = stages.iter().find_map(|(other, config)| match config {
-                    StageConfig::Freeze(freeze) if *other == stage.model => Some(freeze),
-                    _ => None,
-                });
-                if let (Some(freeze), Some(model)) = (freeze, model) {
-                    check.transformer_dropout(stage, freeze, model);
-                }
             }
             StageConfig::Import(stage) => {
                 check.patterns("new", &stage.new);
@@ -73,7 +64,7 @@ pub fn check(
 }
 
 pub(super) struct StageCheck<'a> {
-    tree: &'a Node,
+    pub(super) tree: &'a Node,
     name: &'a str,
     pub(super) mistakes: &'a mut Vec<Mistake>,
 }
@@ -164,7 +155,7 @@ impl StageCheck<'_> {
         }
     }
 
-    fn dropout(&mut self, rates: [f64; 3]) {
+    pub(super) fn dropout(&mut self, rates: [f64; 3]) {
         for (index, rate) in rates.into_iter().enumerate() {
             if !(0.0..=MAX_DROPOUT).contains(&rate) {
                 let index = index.to_string();
@@ -210,8 +201,9 @@ impl StageCheck<'_> {
     fn trainable(&mut self, patterns: &[String], model: Option<&ModelConfig>) {
         for (index, text) in patterns.iter().enumerate() {
             let one = std::slice::from_ref(text);
-            let matches_none =
-                |model: &ModelConfig| trainable_parameters(model, one).is_ok_and(|n| n.is_empty());
+            let matches_none = |model: &ModelConfig| {
+                trainable_parameters(model, one).is_some_and(|n| n.is_empty())
+            };
             if Pattern::new(text).is_ok() && model.is_some_and(matches_none) {
                 let path = ["trainable", &index.to_string()];
                 let mistake = self
@@ -223,32 +215,6 @@ impl StageCheck<'_> {
                     .help(format!("the head's parameters are {}.*", Head::PREFIX));
                 self.mistakes.push(mistake);
             }
-        }
-    }
-
-    /// A rate that acts on nothing would make two stages that do the same look different.
-    fn transformer_dropout(
-        &mut self,
-        stage: &FinetuneStage,
-        freeze: &FreezeStage,
-        model: &ModelConfig,
-    ) {
-        let opened = trainable_parameters(model, &freeze.trainable).unwrap_or_default();
-        let steps = Step::of_parameters(&opened);
-        let has_layer = steps.iter().any(|step| matches!(step, Step::Layer(_)));
-        if stage.transformer_dropout > 0.0 && !has_layer {
-            let mistake = self
-                .mistake(
-                    &["transformer_dropout"],
-                    "acts on no layer: every layer of the transformer is frozen",
-                    "without effect",
-                )
-                .and(
-                    self.tree.place(&["stages", &stage.model, "trainable"]),
-                    "what is trainable",
-                )
-                .help("frozen layers have no dropout; open some of `transformer.layers.N.*`, or leave it out");
-            self.mistakes.push(mistake);
         }
     }
 }

@@ -1,26 +1,25 @@
 //! What a freeze stage leaves trainable, told from the recipe alone.
 
-use candle_core::Result;
-
 use crate::checkpoint::Pattern;
 use crate::model::classifier::Head;
 use crate::model::config::{ModelConfig, ModelMode};
 use crate::model::seqsetvae::parameter_specs;
 
-/// The classifier's parameters that any of `patterns` names, sorted. What is no pattern names none.
+/// The classifier's parameters that any of `patterns` names, sorted.
 ///
-/// Fails for an architecture that cannot be built.
+/// `None` for an architecture that cannot be built, or a text that is no pattern: either is a
+/// mistake with an error of its own.
 pub(super) fn trainable_parameters(
     model: &ModelConfig,
     patterns: &[String],
-) -> Result<Vec<String>> {
-    let patterns: Vec<Pattern> = patterns
-        .iter()
-        .filter_map(|text| Pattern::new(text).ok())
-        .collect();
-    let specs = parameter_specs(model, ModelMode::Classifier)?.into_iter();
-    let named = specs.filter(|spec| patterns.iter().any(|one| one.matches(&spec.name)));
-    Ok(named.map(|spec| spec.name).collect())
+) -> Option<Vec<String>> {
+    let patterns = patterns.iter().map(|text| Pattern::new(text).ok());
+    let patterns: Vec<Pattern> = patterns.collect::<Option<_>>()?;
+    let specs = parameter_specs(model, ModelMode::Classifier).ok()?;
+    let named = specs
+        .into_iter()
+        .filter(|spec| patterns.iter().any(|one| one.matches(&spec.name)));
+    Some(named.map(|spec| spec.name).collect())
 }
 
 /// Whether `patterns` leave any parameter below the head trainable: features are no constants then.

@@ -1,8 +1,9 @@
 //! What a schema cannot say of how a stage trains.
 
 use super::checks::StageCheck;
-use super::stage_config::{FinetuneStage, FreezeStage, PretrainStage, StageConfig};
-use crate::checkpoint::Pattern;
+use super::opened::trainable_parameters;
+use super::stage_config::{FinetuneStage, PretrainStage, StageConfig};
+use crate::model::backbone::Step;
 use crate::model::config::{ModelConfig, ModelMode};
 use crate::model::seqsetvae::parameter_specs;
 use crate::train::class_balance::{ClassWeights, Sampling};
@@ -11,7 +12,8 @@ use crate::train::schedule::Schedule;
 
 impl StageCheck<'_> {
     pub(super) fn pretrain(&mut self, stage: &PretrainStage, model: Option<&ModelConfig>) {
-        let names = model.map(|model| names(model, ModelMode::Pretrain));
+        let specs = model.and_then(|model| parameter_specs(model, ModelMode::Pretrain).ok());
+        let names = specs.map(|specs| specs.into_iter().map(|spec| spec.name).collect());
         self.optimizer(&stage.optimizer, names);
         self.schedule(&stage.schedule, stage.max_steps);
     }
@@ -28,11 +30,30 @@ impl StageCheck<'_> {
         });
         let trainable = model
             .zip(freeze)
-            .map(|(model, freeze)| trainable(model, freeze));
+            .and_then(|(model, freeze)| trainable_parameters(model, &freeze.trainable));
+        self.dropout(stage.dropout);
+        if let Some(trainable) = &trainable {
+            self.transformer_dropout(stage, trainable);
+        }
         self.optimizer(&stage.optimizer, trainable);
         self.schedule(&stage.schedule, stage.max_steps);
         if let Some(model) = model {
             self.class_weights(stage, model.classifier.num_classes);
+        }
+    }
+
+    /// A rate that acts on nothing would make two stages that do the same look different.
+    fn transformer_dropout(&mut self, stage: &FinetuneStage, trainable: &[String]) {
+        let steps = Step::of_parameters(trainable);
+        let has_layer = steps.iter().any(|step| matches!(step, Step::Layer(_)));
+        if stage.transformer_dropout > 0.0 && !has_layer {
+            let problem = "acts on no layer: every layer of the transformer is frozen";
+            let mistake = self.mistake(&["transformer_dropout"], problem, "without effect");
+            let trainable = self.tree.place(&["stages", &stage.model, "trainable"]);
+            self.mistakes
+                .push(mistake.and(trainable, "what is trainable").help(
+                    "frozen layers have no dropout; open some of `transformer.layers.N.*`, or leave it out",
+                ));
         }
     }
 
@@ -136,19 +157,4 @@ impl StageCheck<'_> {
             _ => {}
         }
     }
-}
-
-fn names(model: &ModelConfig, mode: ModelMode) -> Vec<String> {
-    let specs = parameter_specs(model, mode).unwrap_or_default();
-    specs.into_iter().map(|spec| spec.name).collect()
-}
-
-/// The parameters that a freeze stage leaves open; none if its patterns cannot be read.
-fn trainable(model: &ModelConfig, freeze: &FreezeStage) -> Vec<String> {
-    let patterns = freeze.trainable.iter().map(|text| Pattern::new(text).ok());
-    let patterns: Option<Vec<Pattern>> = patterns.collect();
-    let mut names = names(model, ModelMode::Classifier);
-    let patterns = patterns.unwrap_or_default();
-    names.retain(|name| patterns.iter().any(|pattern| pattern.matches(name)));
-    names
 }

@@ -62,7 +62,7 @@ impl FinetuneStage {
         replay: &'a ReplayFolder,
     ) -> Result<HeadTrainer<'a>, Error> {
         let trainable: Vec<String> = artifact.trainable.iter().flatten().cloned().collect();
-        HeadTrainer::on_device(
+        HeadTrainer::new(
             device,
             &artifact.config,
             initial,

@@ -22,20 +22,20 @@ pub fn check_hidden_settings(
     for setting in HiddenSetting::ALL {
         let (name, ours) = (setting.name(), setting.of(model));
         let trained = trained_with(setting, theirs.as_ref());
-        let differs = trained.as_ref().is_some_and(|trained| *trained != ours);
-        match (differs, accepted.contains(&setting)) {
-            (true, true) => notes.push(format!(
-                "model.{name} is {ours}, the weights were trained with {}, as `model_changes` allows",
-                trained.unwrap_or_default()
+        let other = trained.filter(|trained| *trained != ours);
+        let difference = |trained: Value| {
+            format!("model.{name} is {ours}, the weights were trained with {trained}")
+        };
+        match (other, accepted.contains(&setting)) {
+            (Some(trained), true) => notes.push(format!(
+                "{}, as `model_changes` allows",
+                difference(trained)
             )),
-            (true, false) => wrong.push(format!(
-                "model.{name} is {ours}, the weights were trained with {}",
-                trained.unwrap_or_default()
-            )),
-            (false, true) => wrong.push(format!(
+            (Some(trained), false) => wrong.push(difference(trained)),
+            (None, true) => wrong.push(format!(
                 "`model_changes` names {name}, in which nothing is known to differ"
             )),
-            (false, false) => {}
+            (None, false) => {}
         }
     }
     if wrong.is_empty() {

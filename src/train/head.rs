@@ -95,22 +95,9 @@ pub struct HeadTrainer<'a> {
 const HINT: &str = "lower the learning rate, or look at the features for extreme values";
 
 impl<'a> HeadTrainer<'a> {
-    /// `parameters` holds the whole head, and what is trained below it; only those that `trainable`
-    /// names become variables. A step with a loss or gradient that is not finite is left in `replay`.
+    /// For input on `device`. `parameters` holds the whole head, and what is trained below it; only
+    /// those that `trainable` names become variables. A step with a loss or gradient that is not finite is left in `replay`.
     pub fn new(
-        model: &ModelConfig,
-        parameters: &HostParameters,
-        trainable: &[String],
-        settings: &'a HeadSettings,
-        seed: u64,
-        replay: &'a ReplayFolder,
-    ) -> Result<Self, Error> {
-        let device = &Device::Cpu;
-        Self::on_device(device, model, parameters, trainable, settings, seed, replay)
-    }
-
-    /// As [`HeadTrainer::new`], where its input is on `device`.
-    pub fn on_device(
         device: &Device,
         model: &ModelConfig,
         parameters: &HostParameters,

@@ -51,7 +51,7 @@ pub(in crate::checkpoint) fn read(file: impl Source, length: u64) -> Result<Cont
     let state_dict = state_dict::find(&pickle)?;
 
     let mut storages = Storages::new(&state_dict.tensors, length)?;
-    let wanted = |name: &'_ str| {
+    let wanted = |name: &str| {
         let key = name.strip_prefix(prefix)?.strip_prefix("data/")?;
         storages.wants(key).then(|| key.to_string())
     };

@@ -83,7 +83,15 @@ fn train_into(
 ) -> Result<TrainedHead, Error> {
     let parameters = initial();
     let names: Vec<String> = parameters.keys().cloned().collect();
-    let trainer = HeadTrainer::new(&model(), &parameters, &names, settings, 3, replay)?;
+    let trainer = HeadTrainer::new(
+        &Device::Cpu,
+        &model(),
+        &parameters,
+        &names,
+        settings,
+        3,
+        replay,
+    )?;
     train_head(trainer, train, &rows(8, 2), 3, &Unwatched)
 }
 
@@ -189,7 +197,15 @@ fn a_metric_may_be_undefined_where_nothing_goes_by_it() {
                 ..LoopOptions::default()
             })
         };
-        let trainer = HeadTrainer::new(&model(), &parameters, &names, &settings, 3, &replay);
+        let trainer = HeadTrainer::new(
+            &Device::Cpu,
+            &model(),
+            &parameters,
+            &names,
+            &settings,
+            3,
+            &replay,
+        );
         let trained = train_head(trainer.unwrap(), &train, &validation, 3, &Unwatched);
         assert_eq!(trained.is_ok(), sound, "{keep:?}");
     }
@@ -251,7 +267,15 @@ fn a_parameter_that_takes_no_part_is_named_after_the_first_step() {
     let parameters = initial();
     let names: Vec<String> = parameters.keys().cloned().collect();
     let (settings, replay) = (settings(), ReplayFolder::new("nowhere".into()));
-    let trainer = HeadTrainer::new(&model(), &parameters, &names, &settings, 3, &replay);
+    let trainer = HeadTrainer::new(
+        &Device::Cpu,
+        &model(),
+        &parameters,
+        &names,
+        &settings,
+        3,
+        &replay,
+    );
     let mut trainer = trainer.unwrap();
     let lost = Var::new(&[0f32], &Device::Cpu).unwrap();
     trainer.variables.insert("cls_head.lost".into(), lost);
