@@ -1,9 +1,19 @@
 //! The settings of a data stage.
 
+mod cleaning;
+mod source;
+
+use std::collections::BTreeMap;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::input_path::InputPath;
+pub use super::memory_size::MemorySize;
+pub use cleaning::{CleaningRule, Logarithm, Outside, VariableSelection};
+pub use source::{
+    LabelTable, MedsSource, PatientParquetSource, Physionet2012Source, Source, SyntheticSource,
+};
 
 /// What a data stage reads and how it turns it into tables.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -26,6 +36,33 @@ pub struct DataConfig {
     #[serde(default)]
     #[schemars(range(min = 0.0))]
     pub hours: Option<f64>,
+    /// Only events in the last `last_hours` before the time of prediction, or where the source tells none, up to the stay's
+    /// last event; the stay's clock begins there. Left out: all of them.
+    #[serde(default)]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub last_hours: Option<f64>,
+    /// Hours between the last event that is seen and the time of prediction.
+    #[serde(default)]
+    #[schemars(range(min = 0.0))]
+    pub gap_hours: Option<f64>,
+    /// Events of the same `set_minutes` minutes form a set; left out: those of exactly the same time.
+    #[serde(default)]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub set_minutes: Option<f64>,
+    /// A stay with more sets keeps its most recent ones.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub max_sets: Option<u32>,
+    /// A stay with more events keeps as many of its most recent sets as fit, whole.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub max_events: Option<u32>,
+    /// Which variables are read; left out: all of them.
+    #[serde(default)]
+    pub variables: VariableSelection,
+    /// What is done to the values of single variables, by name.
+    #[serde(default)]
+    pub cleaning: BTreeMap<String, CleaningRule>,
     /// What to do where one stay has several values of a variable at one time.
     #[serde(default)]
     pub duplicates: Duplicates,
@@ -39,6 +76,9 @@ pub struct DataConfig {
     /// What to do with a stay that has no label.
     #[serde(default)]
     pub without_label: StayPolicy,
+    /// About how much memory reading may take for events, e.g. `"512MB"`; what does not fit waits on the disk. No result depends on it.
+    #[serde(default)]
+    pub memory: MemorySize,
 }
 
 impl DataConfig {
@@ -54,6 +94,10 @@ impl DataConfig {
                 for (index, path) in source.outcomes.iter_mut().enumerate() {
                     paths.push((format!("source.outcomes.{index}"), path));
                 }
+            }
+            Source::Meds(source) => {
+                paths.push(("source.path".into(), &mut source.path));
+                paths.push(("source.labels".into(), &mut source.labels));
             }
             Source::PatientParquet(source) => {
                 paths.push(("source.path".into(), &mut source.path));
@@ -73,73 +117,12 @@ impl DataConfig {
     }
 }
 
-/// Where the events and labels come from.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(tag = "format", rename_all = "kebab-case")]
-pub enum Source {
-    /// An ICU-like cohort from a seeded generator.
-    Synthetic(SyntheticSource),
-    /// The text files of the PhysioNet/CinC Challenge 2012.
-    #[serde(rename = "physionet-2012")]
-    Physionet2012(Physionet2012Source),
-    /// One Parquet file a stay, in one folder a split: the reference's layout.
-    PatientParquet(PatientParquetSource),
-}
-
-/// An ICU-like cohort from a seeded generator, whose label depends on the trajectories.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SyntheticSource {
-    /// Number of stays.
-    #[schemars(range(min = 1, max = 10_000_000))]
-    pub stays: usize,
-}
-
-/// The text files of the PhysioNet/CinC Challenge 2012.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Physionet2012Source {
-    /// Folders of `ID.txt` files (set-a, set-b).
-    #[schemars(length(min = 1))]
-    pub records: Vec<InputPath>,
-    /// The outcome files of those folders.
-    #[schemars(length(min = 1))]
-    pub outcomes: Vec<InputPath>,
-    /// The outcome that is the label.
-    #[serde(default = "in_hospital_death")]
-    pub label: String,
-}
-
-fn in_hospital_death() -> String {
-    "In-hospital_death".into()
-}
-
-/// One Parquet file a stay: `PATH/{train,valid,test}/ID.parquet` with columns variable, value, minute and optionally set_index.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct PatientParquetSource {
-    /// The folder that holds one folder a split.
-    pub path: InputPath,
-    /// The label table.
-    pub labels: LabelTable,
-}
-
-/// A CSV file with one label a stay.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LabelTable {
-    /// The CSV file.
-    pub path: InputPath,
-    /// The column of stay ids. Ids are compared as integers: `200001.0` is 200001.
-    pub id: String,
-    /// The column of labels: 0, 1, ….
-    pub column: String,
-}
-
 /// Which stay belongs to which split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum SplitRule {
+    /// The source says it itself: `metadata/subject_splits.parquet` of MEDS.
+    Source,
     /// A CSV file: stay id, split name (train; validation, valid, val or tuning; test or held_out).
     File(InputPath),
     /// The source's own folders by split.
@@ -185,6 +168,10 @@ pub enum Duplicates {
     /// One event with their mean.
     #[default]
     Mean,
+    /// The first in time; of the same time, the first in the source.
+    First,
+    /// The last in time; of the same time, the last in the source.
+    Last,
     /// Every one stays an event.
     Keep,
 }

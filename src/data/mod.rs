@@ -21,31 +21,44 @@
 //! counted and named.
 
 mod address;
+mod assemble;
 mod build;
-mod cohort;
+mod chunks;
 pub mod config;
 mod csv_table;
 pub mod dataset;
 mod embedding;
 pub mod feature_table;
-mod folder;
+mod fit;
+mod ingest;
 pub mod input_path;
-mod labels;
+mod leaks;
 mod load;
+mod memory_size;
 pub mod parquet_file;
-mod patient_parquet;
-mod physionet2012;
+mod profile;
 mod report;
+mod score;
+mod source;
 mod split;
 mod statistics;
 mod statistics_file;
 mod stay_id;
-mod synthetic;
 mod tables;
 #[cfg(test)]
 mod tests;
-mod timeline;
 mod typed_column;
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use crate::error::Error;
 pub use build::build;
 pub use report::{DataReport, SplitCounts};
+
+/// [`Error::Interrupted`] once the user has asked to stop.
+fn go_on(interrupted: &AtomicBool) -> Result<(), Error> {
+    match interrupted.load(Ordering::Relaxed) {
+        true => Err(Error::Interrupted),
+        false => Ok(()),
+    }
+}

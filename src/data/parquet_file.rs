@@ -1,14 +1,17 @@
 //! How every table of the house is written to and read from a Parquet file.
 
+use std::fmt::Display;
 use std::fs::File;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, FixedSizeListArray, Float32Array, RecordBatch};
-use arrow::datatypes::{DataType, Field};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::arrow::{ArrowWriter, ProjectionMask};
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::{ArrowSchemaConverter, ArrowWriter, ProjectionMask};
 use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
 
 use crate::error::Error;
 
@@ -41,7 +44,7 @@ fn write_columns(
     nullable: bool,
     compression: Compression,
 ) -> Result<(), Error> {
-    let failed = |e: &dyn std::fmt::Display| Error::file(path, format!("cannot be written: {e}"));
+    let failed = |e: &dyn Display| Error::file(path, format!("cannot be written: {e}"));
     let columns = columns
         .into_iter()
         .map(|(name, column)| (name, column, nullable));
@@ -57,9 +60,92 @@ fn write_columns(
     Ok(())
 }
 
+/// A table without nulls that is written a row group at a time, so that it need not fit into
+/// memory, and whose row groups may be encoded by several threads.
+pub struct StreamedTable {
+    path: PathBuf,
+    schema: SchemaRef,
+    writer: SerializedFileWriter<File>,
+    columns: ArrowRowGroupWriterFactory,
+}
+
+/// A row group, ready to be written.
+pub struct EncodedRows(Vec<ArrowColumnChunk>);
+
+impl StreamedTable {
+    /// An empty table of the types of these columns.
+    pub fn create(
+        path: &Path,
+        columns: Vec<(&str, ArrayRef)>,
+        compression: Compression,
+    ) -> Result<Self, Error> {
+        let failed = |e: &dyn Display| Error::file(path, format!("cannot be written: {e}"));
+        let fields: Vec<Field> = (columns.iter())
+            .map(|(name, column)| Field::new(*name, column.data_type().clone(), false))
+            .collect();
+        let schema = Arc::new(Schema::new(fields));
+        let mut properties = WriterProperties::builder()
+            .set_compression(compression)
+            .build();
+        parquet::arrow::add_encoded_arrow_schema_to_metadata(&schema, &mut properties);
+        let converted = ArrowSchemaConverter::new()
+            .convert(&schema)
+            .map_err(|e| failed(&e))?;
+        let file = File::create(path).map_err(|e| failed(&e))?;
+        let root = converted.root_schema_ptr();
+        let writer =
+            SerializedFileWriter::new(file, root, Arc::new(properties)).map_err(|e| failed(&e))?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            columns: ArrowRowGroupWriterFactory::new(&writer, schema.clone()),
+            schema,
+            writer,
+        })
+    }
+
+    /// Encodes columns as a row group; any thread may do so.
+    pub fn encode(&self, columns: Vec<(&str, ArrayRef)>) -> Result<EncodedRows, Error> {
+        let encode = || -> parquet::errors::Result<EncodedRows> {
+            // The number of the row group matters to encrypted files alone.
+            let writers = self.columns.create_column_writers(0)?;
+            let mut chunks = Vec::with_capacity(writers.len());
+            let fields = self.schema.fields().iter();
+            for ((mut writer, field), (_, column)) in writers.into_iter().zip(fields).zip(&columns)
+            {
+                for leaf in compute_leaves(field, column)? {
+                    writer.write(&leaf)?;
+                }
+                chunks.push(writer.close()?);
+            }
+            Ok(EncodedRows(chunks))
+        };
+        encode().map_err(|e| Error::file(&self.path, format!("cannot be encoded: {e}")))
+    }
+
+    /// Writes the next row group.
+    pub fn append(&mut self, rows: EncodedRows) -> Result<(), Error> {
+        let write = || -> parquet::errors::Result<()> {
+            let mut group = self.writer.next_row_group()?;
+            for chunk in rows.0 {
+                chunk.append_to_row_group(&mut group)?;
+            }
+            group.close().map(|_| ())
+        };
+        write().map_err(|e| Error::file(&self.path, format!("cannot be written: {e}")))
+    }
+
+    /// Writes what a Parquet file ends with.
+    pub fn finish(self) -> Result<(), Error> {
+        let written = self.writer.close();
+        written
+            .map(|_| ())
+            .map_err(|e| Error::file(&self.path, format!("cannot be written: {e}")))
+    }
+}
+
 /// A column of vectors, `numbers` row-major [rows, width].
 pub fn vectors(path: &Path, width: usize, numbers: Vec<f32>) -> Result<ArrayRef, Error> {
-    let failed = |e: &dyn std::fmt::Display| Error::file(path, format!("cannot be written: {e}"));
+    let failed = |e: &dyn Display| Error::file(path, format!("cannot be written: {e}"));
     let width = i32::try_from(width).map_err(|e| failed(&e))?;
     let item = Arc::new(Field::new("item", DataType::Float32, false));
     let numbers = Arc::new(Float32Array::from(numbers));
@@ -69,7 +155,7 @@ pub fn vectors(path: &Path, width: usize, numbers: Vec<f32>) -> Result<ArrayRef,
 
 /// Opens a file to read from.
 pub fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, Error> {
-    let unreadable = |e: &dyn std::fmt::Display| Error::file(path, format!("cannot be read: {e}"));
+    let unreadable = |e: &dyn Display| Error::file(path, format!("cannot be read: {e}"));
     let file = File::open(path).map_err(|e| unreadable(&e))?;
     if file.metadata().map_err(|e| unreadable(&e))?.len() == 0 {
         return Err(Error::file(path, "is empty: a Parquet file is expected"));
@@ -79,7 +165,7 @@ pub fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, Error>
 
 /// Reads the columns of these names; one that is not there is an error.
 pub fn read(path: &Path, columns: &[&str]) -> Result<Vec<RecordBatch>, Error> {
-    let unreadable = |e: &dyn std::fmt::Display| Error::file(path, format!("cannot be read: {e}"));
+    let unreadable = |e: &dyn Display| Error::file(path, format!("cannot be read: {e}"));
     let builder = open(path)?;
     let mut roots = Vec::new();
     for name in columns {

@@ -9,40 +9,14 @@ use super::dataset::Split;
 /// Counts of a data stage.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct DataReport {
-    /// Rows of the source, headers not counted.
-    pub source_rows: u64,
-    /// Stays of the source.
-    pub source_stays: u64,
     /// Stays, sets, events and positives of the training split.
     pub train: SplitCounts,
     /// The same of the validation split.
     pub validation: SplitCounts,
     /// The same of the test split.
     pub test: SplitCounts,
-    /// Variables in the artifacts.
-    pub variables: u64,
-    /// Variables that never vary in the training split: they count as presence.
-    pub constant_variables: u64,
-    /// Stays dropped because they have no event (in the window).
-    pub stays_without_events: u64,
-    /// Stays dropped because they have no label.
-    pub stays_without_label: u64,
-    /// Stays kept that have descriptors, but no series.
-    pub stays_without_series: u64,
-    /// Labels of stays that the source does not hold.
-    pub unused_labels: u64,
-    /// Lines of the split file whose stay is not among those kept.
-    pub unused_splits: u64,
-    /// Events after the window.
-    pub events_outside_window: u64,
-    /// Events that went into the mean of another of the same variable and time.
-    pub duplicates_merged: u64,
-    /// Rows that say "missing".
-    pub missing_markers: u64,
-    /// Events of variables that the training split never shows.
-    pub events_of_unseen_variables: u64,
-    /// Z-scores that were clipped.
-    pub clipped_values: u64,
+    /// All others, by name.
+    pub counts: BTreeMap<&'static str, u64>,
 }
 
 /// Counts of a split.
@@ -68,6 +42,11 @@ impl DataReport {
         }
     }
 
+    /// Sets the count `name`.
+    pub(super) fn set(&mut self, name: &'static str, count: u64) {
+        self.counts.insert(name, count);
+    }
+
     pub(super) fn of_mut(&mut self, split: Split) -> &mut SplitCounts {
         match split {
             Split::Train => &mut self.train,
@@ -90,25 +69,7 @@ impl DataReport {
                 metrics.insert(format!("{}.{name}", split.name()), json!(count));
             }
         }
-        for (name, count) in [
-            ("source_rows", self.source_rows),
-            ("source_stays", self.source_stays),
-            ("variables", self.variables),
-            ("constant_variables", self.constant_variables),
-            ("stays_without_events", self.stays_without_events),
-            ("stays_without_label", self.stays_without_label),
-            ("stays_without_series", self.stays_without_series),
-            ("unused_labels", self.unused_labels),
-            ("unused_splits", self.unused_splits),
-            ("events_outside_window", self.events_outside_window),
-            ("duplicates_merged", self.duplicates_merged),
-            ("missing_markers", self.missing_markers),
-            (
-                "events_of_unseen_variables",
-                self.events_of_unseen_variables,
-            ),
-            ("clipped_values", self.clipped_values),
-        ] {
+        for (name, count) in &self.counts {
             metrics.insert(name.to_string(), json!(count));
         }
         metrics

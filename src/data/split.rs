@@ -1,19 +1,21 @@
 //! Which stay belongs to which split.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::address::address_of;
-use super::cohort::RawStay;
 use super::config::{SplitFolders, SplitRule};
 use super::csv_table::{CsvTable, quoted};
 use super::dataset::Split;
+use super::source::StayRow;
 use super::stay_id::StayId;
 use crate::error::Error;
 use crate::random::Stream;
 
 /// A split rule, ready to be asked.
 pub(super) enum SplitAssigner {
+    /// The source tells.
+    Source,
     /// By a table of stay ids.
     Table {
         path: PathBuf,
@@ -21,7 +23,8 @@ pub(super) enum SplitAssigner {
     },
     /// By the folder of the stay's file.
     Folders(SplitFolders),
-    /// By a uniform draw that belongs to the stay's id alone, so that no other stay and no order can move it.
+    /// By a uniform draw that belongs to the id alone of the patient, or where the source tells none, of the stay: no
+    /// other stay and no order can move it.
     Ratio {
         train: f64,
         validation: f64,
@@ -33,6 +36,7 @@ impl SplitAssigner {
     /// Reads what the rule needs.
     pub(super) fn new(rule: &SplitRule, seed: u64) -> Result<Self, Error> {
         match rule {
+            SplitRule::Source => Ok(SplitAssigner::Source),
             SplitRule::File(path) => read_table(path.as_ref()),
             SplitRule::Folders(folders) => Ok(SplitAssigner::Folders(folders.clone())),
             SplitRule::Ratio(shares) => {
@@ -52,20 +56,29 @@ impl SplitAssigner {
     }
 
     /// The split of `stay`. A stay that the rule does not know is an error.
-    pub(super) fn split_of(&self, stay: &RawStay) -> Result<Split, Error> {
+    ///
+    /// `origin` is the file it was read from, `title` what it is called in messages.
+    pub(super) fn split_of(
+        &self,
+        stay: &StayRow,
+        origin: &Path,
+        title: &dyn Fn() -> String,
+    ) -> Result<Split, Error> {
         match self {
+            SplitAssigner::Source => stay.split.ok_or_else(|| {
+                Error::stage(format!("{} has no split in the source", title()))
+                    .with_hint("state another: split = { file = … } or { ratio = […] }")
+            }),
             SplitAssigner::Table { path, splits } => {
-                splits.get(&stay.id).map(|entry| entry.0).ok_or_else(|| {
-                    Error::stage(format!(
-                        "{} has no split in {}",
-                        stay.title(),
-                        path.display()
-                    ))
-                    .with_hint("add a line for it: the stay's id and train, validation or test")
+                let entry = splits.get(&stay.id);
+                let entry = entry.or_else(|| splits.get(stay.subject.as_ref()?));
+                entry.map(|entry| entry.0).ok_or_else(|| {
+                    Error::stage(format!("{} has no split in {}", title(), path.display()))
+                        .with_hint("add a line for it: the stay's id and train, validation or test")
                 })
             }
             SplitAssigner::Folders(folders) => {
-                let folder = stay.origin.parent().and_then(Path::file_name);
+                let folder = origin.parent().and_then(Path::file_name);
                 let named = |name: &str| folder.is_some_and(|folder| folder == name);
                 match folders {
                     _ if named(&folders.train) => Ok(Split::Train),
@@ -73,7 +86,7 @@ impl SplitAssigner {
                     _ if named(&folders.test) => Ok(Split::Test),
                     _ => Err(Error::stage(format!(
                         "{} is in none of the split folders {}",
-                        stay.title(),
+                        title(),
                         quoted([&folders.train, &folders.validation, &folders.test].into_iter())
                     ))),
                 }
@@ -83,7 +96,8 @@ impl SplitAssigner {
                 validation,
                 draws,
             } => {
-                let draw = draws.at(&[address_of(&stay.id.to_string())]).uniform();
+                let whose = stay.subject.as_ref().unwrap_or(&stay.id);
+                let draw = draws.at(&[address_of(&whose.to_string())]).uniform();
                 Ok(match draw {
                     _ if draw < *train => Split::Train,
                     _ if draw < train + validation => Split::Validation,
@@ -93,16 +107,40 @@ impl SplitAssigner {
         }
     }
 
-    /// Stays of the split file that are not among `stays` (sorted by id).
-    pub(super) fn unused(&self, stays: &[RawStay]) -> u64 {
-        match self {
-            SplitAssigner::Table { splits, .. } => splits
-                .keys()
-                .filter(|id| stays.binary_search_by(|stay| stay.id.cmp(id)).is_err())
-                .count() as u64,
-            _ => 0,
+    /// Ids of the split file that are neither a stay's nor a patient's.
+    pub(super) fn unused(&self, stays: &[StayRow]) -> u64 {
+        let SplitAssigner::Table { splits, .. } = self else {
+            return 0;
+        };
+        let ids = stays
+            .iter()
+            .flat_map(|stay| [Some(&stay.id), stay.subject.as_ref()]);
+        let known: HashSet<&StayId> = ids.flatten().collect();
+        splits.keys().filter(|id| !known.contains(id)).count() as u64
+    }
+}
+
+/// Fails if stays of one patient are in two splits: what is learned of him in one answers for
+/// him in the other.
+pub(super) fn refuse_straddling(stays: &[StayRow], splits: &[Split]) -> Result<(), Error> {
+    let mut homes: HashMap<&StayId, (&StayRow, Split)> = HashMap::new();
+    for (stay, &split) in stays.iter().zip(splits) {
+        let Some(subject) = &stay.subject else {
+            continue;
+        };
+        let (first, home) = *homes.entry(subject).or_insert((stay, split));
+        if home != split {
+            return Err(Error::stage(format!(
+                "patient {subject} is in two splits: stay {} in {}, stay {} in {}",
+                first.id,
+                home.name(),
+                stay.id,
+                split.name()
+            ))
+            .with_hint("split by patient: all stays of one belong into the same split"));
         }
     }
+    Ok(())
 }
 
 fn read_table(path: &Path) -> Result<SplitAssigner, Error> {
@@ -146,9 +184,55 @@ fn read_table(path: &Path) -> Result<SplitAssigner, Error> {
 mod tests {
     use super::*;
     use crate::data::input_path::InputPath;
+    use crate::data::source::Start;
 
-    fn stay(name: &str) -> RawStay {
-        RawStay::of_file(&Path::new("set-a").join(name)).unwrap()
+    fn stay(name: &str) -> StayRow {
+        let stem = name.strip_suffix(".txt").unwrap();
+        StayRow {
+            id: StayId::parse(stem).unwrap(),
+            subject: None,
+            series: 0,
+            label: None,
+            start: Start::FirstEvent,
+            prediction: None,
+            split: None,
+        }
+    }
+
+    fn split_of(assigner: &SplitAssigner, stay: &StayRow) -> Result<Split, Error> {
+        let title = || format!("stay {} (x)", stay.id);
+        assigner.split_of(stay, Path::new("set-a/x"), &title)
+    }
+
+    #[test]
+    fn a_patient_in_two_splits_is_named_with_both_stays() {
+        let mut stays = [stay("1.txt"), stay("2.txt"), stay("3.txt")];
+        for stay in &mut stays[1..] {
+            stay.subject = StayId::parse("P7");
+        }
+        let splits = [Split::Train, Split::Test, Split::Test];
+        assert!(refuse_straddling(&stays, &splits).is_ok());
+        let splits = [Split::Train, Split::Train, Split::Test];
+        let error = refuse_straddling(&stays, &splits).unwrap_err().to_string();
+        assert!(
+            error.contains("patient P7 is in two splits: stay 2 in train, stay 3 in test"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn stays_of_a_patient_are_drawn_together_and_found_by_his_id() {
+        let mut stays = [stay("1.txt"), stay("2.txt")];
+        for stay in &mut stays {
+            stay.subject = StayId::parse("9");
+        }
+        let drawn = SplitAssigner::new(&SplitRule::Ratio([0.4, 0.3, 0.3]), 3);
+        let drawn = drawn.ok().unwrap();
+        let splits = stays.each_ref().map(|stay| split_of(&drawn, stay).unwrap());
+        assert_eq!(splits[0], splits[1]);
+        let named = table("id,split\n9,test\n").ok().unwrap();
+        assert_eq!(split_of(&named, &stays[0]).unwrap(), Split::Test);
+        assert_eq!(named.unused(&stays), 0);
     }
 
     fn table(text: &str) -> Result<SplitAssigner, Error> {
@@ -167,12 +251,12 @@ mod tests {
         let assigner = table("id,split\n1.0,train\n2,tuning\n3,held_out\n9,val\n")
             .ok()
             .unwrap();
-        assert_eq!(assigner.split_of(&stay("1.txt")).unwrap(), Split::Train);
+        assert_eq!(split_of(&assigner, &stay("1.txt")).unwrap(), Split::Train);
         assert_eq!(
-            assigner.split_of(&stay("2.0.txt")).unwrap(),
+            split_of(&assigner, &stay("2.0.txt")).unwrap(),
             Split::Validation
         );
-        assert_eq!(assigner.split_of(&stay("3.txt")).unwrap(), Split::Test);
+        assert_eq!(split_of(&assigner, &stay("3.txt")).unwrap(), Split::Test);
         assert_eq!(assigner.unused(&[stay("1.txt"), stay("2.txt")]), 2);
     }
 
@@ -195,7 +279,7 @@ mod tests {
     #[test]
     fn a_stay_that_the_split_file_does_not_know_is_named() {
         let assigner = table("id,split\n1,train\n").ok().unwrap();
-        let text = assigner.split_of(&stay("4.txt")).unwrap_err().to_string();
+        let text = split_of(&assigner, &stay("4.txt")).unwrap_err().to_string();
         assert!(
             text.contains("stay 4 (") && text.contains("has no split"),
             "{text}"
@@ -208,7 +292,7 @@ mod tests {
         let assigner = SplitAssigner::new(&rule, 3).ok().unwrap();
         let mut counts = BTreeMap::new();
         for id in 0..4000 {
-            let split = assigner.split_of(&stay(&format!("{id}.txt"))).unwrap();
+            let split = split_of(&assigner, &stay(&format!("{id}.txt"))).unwrap();
             *counts.entry(split).or_insert(0) += 1;
         }
         for (split, share) in [

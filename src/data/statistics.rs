@@ -1,9 +1,9 @@
-//! Mean and standard deviation of every variable, computed on the training split.
+//! Count, mean and spread of every variable, gathered from chunks of stays.
+//!
+//! Within a chunk the squares are taken about the chunk's own mean; chunks are joined by the
+//! formula of Chan, Golub and LeVeque (1983), always in the order of the stays, so that no number
+//! of threads changes a bit.
 
-use std::path::Path;
-
-use super::cohort::{RawEvent, RawStay};
-use super::csv_table::quoted;
 use crate::error::Error;
 
 /// A variable with what makes its values z-scores.
@@ -28,152 +28,196 @@ impl Variable {
             (value - self.mean) / self.std
         }
     }
-}
 
-/// Statistics of the events of the training split, by index into `names`; `None` for a variable
-/// that it never shows. The sums run in the order of the events, so they are the same every time.
-pub(super) fn of_training<'a>(
-    names: &[String],
-    events: impl Iterator<Item = &'a RawEvent> + Clone,
-) -> Result<Vec<Option<Variable>>, Error> {
-    let mut sums = vec![Sums::default(); names.len()];
-    for event in events.clone() {
-        sums[event.variable as usize].add(event.value);
-    }
-    let means: Vec<f64> = sums.iter().map(Sums::mean).collect();
-    let mut squares = vec![0.0; names.len()];
-    for event in events {
-        let variable = event.variable as usize;
-        squares[variable] += (event.value - means[variable]).powi(2);
-    }
-    let variable = |index: usize| {
-        let (sums, mean) = (&sums[index], means[index]);
-        if sums.count == 0 {
+    /// The variable `name` by the events of its training split; `None` if there are none.
+    pub(super) fn of_training(name: &str, moments: &Moments) -> Result<Option<Self>, Error> {
+        if moments.events() == 0 {
             return Ok(None);
         }
-        let constant = sums.low == sums.high;
-        let std = (squares[index] / sums.count as f64).sqrt();
-        let usable = mean.is_finite() && std.is_finite() && std > 0.0;
-        if !(constant || usable) {
-            let message = format!(
-                "variable `{}`: values from {} to {} in the training split have no usable mean and standard deviation",
-                names[index], sums.low, sums.high
-            );
-            return Err(Error::stage(message));
+        let constant = moments.low >= moments.high;
+        let std = moments.std();
+        let usable = moments.mean.is_finite() && std.is_finite() && std > 0.0;
+        if moments.valued > 0 && !(constant || usable) {
+            return Err(Error::stage(format!(
+                "variable `{name}`: values from {} to {} in the training split have no usable mean and standard deviation",
+                moments.low, moments.high
+            )));
         }
-        Ok(Some(Variable {
-            name: names[index].clone(),
-            mean: if constant { sums.low } else { mean },
-            std: if constant { 0.0 } else { std },
-            constant,
-            train_events: sums.count,
+        let (mean, std) = match (moments.valued, constant) {
+            // Presence alone.
+            (0, _) => (1.0, 0.0),
+            (_, true) => (moments.low, 0.0),
+            (_, false) => (moments.mean, std),
+        };
+        Ok(Some(Self {
+            name: name.to_string(),
+            mean,
+            std,
+            constant: moments.valued == 0 || constant,
+            train_events: match moments.valued {
+                0 => moments.valueless,
+                valued => valued,
+            },
         }))
-    };
-    (0..names.len()).map(variable).collect()
+    }
 }
 
-#[derive(Clone, Debug)]
-struct Sums {
-    count: u64,
-    sum: f64,
-    low: f64,
-    high: f64,
+/// Moments of the values of one variable.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Moments {
+    /// Events that have a value.
+    pub(super) valued: u64,
+    /// Events that have none.
+    pub(super) valueless: u64,
+    /// Stays that have either.
+    pub(super) stays: u64,
+    pub(super) mean: f64,
+    /// Sum of squared deviations from the mean.
+    squares: f64,
+    pub(super) low: f64,
+    pub(super) high: f64,
 }
 
-impl Default for Sums {
+impl Default for Moments {
     fn default() -> Self {
         Self {
-            count: 0,
-            sum: 0.0,
+            valued: 0,
+            valueless: 0,
+            stays: 0,
+            mean: 0.0,
+            squares: 0.0,
             low: f64::INFINITY,
             high: f64::NEG_INFINITY,
         }
     }
 }
 
-impl Sums {
-    fn add(&mut self, value: f64) {
-        self.count += 1;
-        self.sum += value;
-        self.low = self.low.min(value);
-        self.high = self.high.max(value);
+impl Moments {
+    /// Events with and without a value.
+    pub(super) fn events(&self) -> u64 {
+        self.valued + self.valueless
     }
 
-    fn mean(&self) -> f64 {
-        self.sum / self.count as f64
+    /// The population's standard deviation; NaN without values.
+    pub(super) fn std(&self) -> f64 {
+        (self.squares / self.valued as f64).sqrt()
+    }
+
+    /// Joins the moments of later stays.
+    pub(super) fn merge(&mut self, other: &Self) {
+        self.valueless += other.valueless;
+        self.stays += other.stays;
+        if other.valued == 0 {
+            return;
+        }
+        let (mine, theirs) = (self.valued as f64, other.valued as f64);
+        let all = mine + theirs;
+        let difference = other.mean - self.mean;
+        self.mean += difference * (theirs / all);
+        self.squares += other.squares + difference * difference * (mine * theirs / all);
+        self.valued += other.valued;
+        self.low = self.low.min(other.low);
+        self.high = self.high.max(other.high);
     }
 }
 
-/// Errors, naming every variable among `names` that occurs in `stays` but not in `known`
-/// (sorted), the statistics of the file `path`.
-pub(super) fn check_all_known(
-    names: &[String],
-    stays: &[RawStay],
-    known: &[Variable],
-    path: &Path,
-) -> Result<(), Error> {
-    let unknown: Vec<bool> = names
-        .iter()
-        .map(|name| known.binary_search_by(|v| v.name.cmp(name)).is_err())
-        .collect();
-    let mut seen = vec![false; names.len()];
-    let mut first = None;
-    for stay in stays {
-        for event in &stay.events {
-            if unknown[event.variable as usize] {
-                seen[event.variable as usize] = true;
-                first.get_or_insert((&names[event.variable as usize], stay));
-            }
+/// Gathers the moments of all variables over a chunk of stays.
+pub(super) struct Gathering {
+    moments: Vec<Moments>,
+    /// One more than the number of the stay that had the variable last.
+    last_stay: Vec<u32>,
+    stay: u32,
+    values: Vec<(u32, f64)>,
+}
+
+impl Gathering {
+    /// Of this many variables.
+    pub(super) fn new(variables: usize) -> Self {
+        Self {
+            moments: vec![Moments::default(); variables],
+            last_stay: vec![0; variables],
+            stay: 0,
+            values: Vec::new(),
         }
     }
-    let Some((name, stay)) = first else {
-        return Ok(());
-    };
-    let mut message = format!(
-        "{}: no statistics of variable `{name}`, which {} has",
-        path.display(),
-        stay.title()
-    );
-    if seen.iter().filter(|&&seen| seen).count() > 1 {
-        let missing = (0..names.len()).filter(|&i| seen[i]).map(|i| &names[i]);
-        message += &format!("; missing in all: {}", quoted(missing));
+
+    /// The events that follow are those of another stay.
+    pub(super) fn next_stay(&mut self) {
+        self.stay += 1;
     }
-    Err(Error::stage(message)
-        .with_hint("add the variable to the file, or leave `statistics` out to compute them on the training split"))
+
+    /// Takes an event; NaN has no value.
+    pub(super) fn add(&mut self, variable: u32, value: f64) {
+        let moments = &mut self.moments[variable as usize];
+        let last = &mut self.last_stay[variable as usize];
+        if *last != self.stay {
+            *last = self.stay;
+            moments.stays += 1;
+        }
+        if value.is_nan() {
+            moments.valueless += 1;
+            return;
+        }
+        moments.valued += 1;
+        // The sum, until the chunk is finished.
+        moments.mean += value;
+        moments.low = moments.low.min(value);
+        moments.high = moments.high.max(value);
+        self.values.push((variable, value));
+    }
+
+    /// The moments, by variable.
+    pub(super) fn finish(mut self) -> Vec<Moments> {
+        for moments in &mut self.moments {
+            if moments.valued > 0 {
+                moments.mean /= moments.valued as f64;
+            }
+        }
+        for (variable, value) in self.values {
+            let moments = &mut self.moments[variable as usize];
+            moments.squares += (value - moments.mean).powi(2);
+        }
+        self.moments
+    }
+}
+
+/// Joins the moments of a later chunk to those of the earlier ones.
+pub(super) fn merge_all(moments: &mut [Moments], later: &[Moments]) {
+    for (moments, later) in moments.iter_mut().zip(later) {
+        moments.merge(later);
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn event(variable: u32, value: f64) -> RawEvent {
-        RawEvent {
-            minute: 0.0,
-            value,
-            variable,
-            set: 0,
+    fn of(stays: &[&[(u32, f64)]]) -> Vec<Moments> {
+        let mut gathering = Gathering::new(4);
+        for stay in stays {
+            gathering.next_stay();
+            for &(variable, value) in *stay {
+                gathering.add(variable, value);
+            }
         }
+        gathering.finish()
     }
 
     #[test]
     fn the_standard_deviation_is_the_populations() {
-        let names: Vec<String> = ["a", "b", "c"].map(String::from).to_vec();
-        let events = [
-            event(0, 1.0),
-            event(2, 0.1),
-            event(0, 5.0),
-            event(2, 0.1),
-            event(2, 0.1),
-        ];
-        let found = of_training(&names, events.iter()).unwrap();
-        let a = found[0].as_ref().unwrap();
+        let nothing = f64::NAN;
+        let found = of(&[
+            &[(0, 1.0), (2, 0.1), (3, nothing)],
+            &[(0, 5.0), (2, 0.1), (2, 0.1)],
+        ]);
+        let a = Variable::of_training("a", &found[0]).unwrap().unwrap();
         assert_eq!(
             (a.mean, a.std, a.constant, a.train_events),
             (3.0, 2.0, false, 2)
         );
         assert_eq!(a.z_score(7.0), 2.0);
-        assert_eq!(found[1], None);
-        let c = found[2].as_ref().unwrap();
+        assert_eq!(Variable::of_training("b", &found[1]).unwrap(), None);
+        let c = Variable::of_training("c", &found[2]).unwrap().unwrap();
         assert_eq!(
             (c.mean, c.std, c.constant, c.train_events),
             (0.1, 0.0, true, 3)
@@ -183,12 +227,36 @@ mod tests {
             1.0,
             "a constant variable counts as presence"
         );
+        let d = Variable::of_training("d", &found[3]).unwrap().unwrap();
+        assert!(
+            d.constant && d.z_score(nothing) == 1.0,
+            "so does one without values"
+        );
+        assert_eq!((found[0].stays, found[2].stays, found[3].stays), (2, 2, 1));
+    }
+
+    #[test]
+    fn chunks_join_to_the_moments_of_the_whole() {
+        let values: Vec<(u32, f64)> = (0..1000)
+            .map(|i| (0, (f64::from(i) * 0.7).sin() + 1e3))
+            .collect();
+        let whole = of(&[&values])[0];
+        let mut joined = Moments::default();
+        for chunk in values.chunks(77) {
+            joined.merge(&of(&[chunk])[0]);
+        }
+        assert_eq!(
+            (joined.valued, joined.low, joined.high),
+            (1000, whole.low, whole.high)
+        );
+        assert!((joined.mean - whole.mean).abs() < 1e-12 * whole.mean);
+        assert!((joined.std() - whole.std()).abs() < 1e-10 * whole.std());
     }
 
     #[test]
     fn values_whose_spread_overflows_are_refused_by_name() {
-        let events = [event(0, 1e300), event(0, -1e300)];
-        let error = of_training(&["huge".to_string()], events.iter()).unwrap_err();
+        let found = of(&[&[(0, 1e300), (0, -1e300)]]);
+        let error = Variable::of_training("huge", &found[0]).unwrap_err();
         assert!(error.to_string().contains("variable `huge`"));
     }
 }

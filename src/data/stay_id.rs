@@ -3,7 +3,7 @@
 use std::fmt;
 
 /// A stay's id. Numbers sort by value and before all names.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum StayId {
     /// A whole number, however it was written: `200001` and `200001.0` are the same stay.
     Number(u64),

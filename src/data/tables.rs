@@ -1,6 +1,6 @@
 //! Writes the three tables. Their columns are described in [`crate::data`].
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -8,17 +8,19 @@ use arrow::array::{
     UInt64Array,
 };
 
-use super::cohort::{RawEvent, RawStay};
 use super::dataset::Split;
 use super::embedding::EmbeddingRows;
-use super::parquet_file::{self, Compression};
+use super::ingest::{RawEvent, time_to_minutes};
+use super::parquet_file::{self, Compression, EncodedRows, StreamedTable};
+use super::source::StayRow;
 use super::statistics::Variable;
 use crate::error::Error;
 
-/// Columns of the table of events.
+/// Columns of the table of events, of some stays.
 #[derive(Default)]
 pub(super) struct EventRows {
-    stay: Vec<u32>,
+    /// Events of each stay.
+    sizes: Vec<(u32, u32)>,
     set: Vec<u32>,
     minute: Vec<f32>,
     variable: Vec<u32>,
@@ -27,62 +29,109 @@ pub(super) struct EventRows {
 }
 
 impl EventRows {
-    /// Empty columns with room for `events`.
-    pub(super) fn with_capacity(events: usize) -> Self {
-        Self {
-            stay: Vec::with_capacity(events),
-            set: Vec::with_capacity(events),
-            minute: Vec::with_capacity(events),
-            variable: Vec::with_capacity(events),
-            raw: Vec::with_capacity(events),
-            value: Vec::with_capacity(events),
-        }
-    }
-
     /// Appends an event with its z-score.
-    pub(super) fn push(&mut self, stay: u32, event: &RawEvent, value: f32) {
-        self.stay.push(stay);
+    pub(super) fn push(&mut self, event: &RawEvent, value: f32) {
         self.set.push(event.set);
-        self.minute.push(event.minute as f32);
+        self.minute.push(time_to_minutes(event.time) as f32);
         self.variable.push(event.variable);
-        self.raw.push(event.value);
+        // An event without a value counts as presence.
+        self.raw.push(if event.value.is_nan() {
+            1.0
+        } else {
+            event.value
+        });
         self.value.push(value);
     }
+
+    /// Says that the last `events` events are those of stay number `stay` among all that are kept.
+    pub(super) fn end_stay(&mut self, stay: u32, events: u32) {
+        self.sizes.push((stay, events));
+    }
+
+    /// Whether there is any event.
+    pub(super) fn is_empty(&self) -> bool {
+        self.set.is_empty()
+    }
+
+    /// Moves the numbers of the stays by as many as there are before them.
+    pub(super) fn after(mut self, stays: u32) -> Self {
+        for (stay, _) in &mut self.sizes {
+            *stay += stays;
+        }
+        self
+    }
+
+    fn columns(self) -> Vec<(&'static str, ArrayRef)> {
+        let sizes = self.sizes.iter();
+        let stays = sizes.flat_map(|&(stay, events)| std::iter::repeat_n(stay, events as usize));
+        vec![
+            ("stay", Arc::new(UInt32Array::from_iter_values(stays))),
+            ("set", Arc::new(UInt32Array::from(self.set))),
+            ("minute", Arc::new(Float32Array::from(self.minute))),
+            ("variable", Arc::new(UInt32Array::from(self.variable))),
+            ("raw", Arc::new(Float64Array::from(self.raw))),
+            ("value", Arc::new(Float32Array::from(self.value))),
+        ]
+    }
 }
 
-/// Sets of an arranged stay.
-pub(super) fn sets_of(stay: &RawStay) -> u32 {
-    stay.events.last().map_or(0, |event| event.set + 1)
+/// The table of events, written a row group at a time.
+pub(super) struct EventTable(StreamedTable);
+
+impl EventTable {
+    pub(super) fn create(path: &Path) -> Result<Self, Error> {
+        let columns = EventRows::default().columns();
+        StreamedTable::create(path, columns, Compression::SNAPPY).map(Self)
+    }
+
+    /// Encodes the rows of a row group: the work, which any thread may do.
+    pub(super) fn encode(&self, rows: EventRows) -> Result<EncodedRows, Error> {
+        self.0.encode(rows.columns())
+    }
+
+    /// Writes the next row group.
+    pub(super) fn append(&mut self, rows: EncodedRows) -> Result<(), Error> {
+        self.0.append(rows)
+    }
+
+    pub(super) fn finish(self) -> Result<(), Error> {
+        self.0.finish()
+    }
 }
 
-/// Writes the table of events.
-pub(super) fn write_events(path: &Path, rows: EventRows) -> Result<(), Error> {
-    let columns: Vec<(&str, ArrayRef)> = vec![
-        ("stay", Arc::new(UInt32Array::from(rows.stay))),
-        ("set", Arc::new(UInt32Array::from(rows.set))),
-        ("minute", Arc::new(Float32Array::from(rows.minute))),
-        ("variable", Arc::new(UInt32Array::from(rows.variable))),
-        ("raw", Arc::new(Float64Array::from(rows.raw))),
-        ("value", Arc::new(Float32Array::from(rows.value))),
-    ];
-    parquet_file::write(path, columns, Compression::SNAPPY)
+/// A row of the table of stays.
+pub(super) struct KeptStay<'a> {
+    pub(super) stay: &'a StayRow,
+    pub(super) split: Split,
+    pub(super) sets: u32,
+    pub(super) events: u32,
 }
 
 /// Writes the table of stays. Every stay has a label by now.
-pub(super) fn write_stays(path: &Path, stays: &[RawStay], splits: &[Split]) -> Result<(), Error> {
-    let ids: Vec<String> = stays.iter().map(|stay| stay.id.to_string()).collect();
-    let names: Vec<&str> = splits.iter().map(|split| split.name()).collect();
-    let labels = stays.iter().map(|stay| stay.label.map(i64::from));
-    let events = stays.iter().map(|stay| stay.events.len() as u32);
+pub(super) fn write_stays(path: &Path, stays: &[KeptStay]) -> Result<(), Error> {
+    let text = |of: &dyn Fn(&KeptStay) -> String| -> ArrayRef {
+        Arc::new(StringArray::from_iter_values(stays.iter().map(of)))
+    };
+    let count = |of: &dyn Fn(&KeptStay) -> u32| -> ArrayRef {
+        Arc::new(UInt32Array::from_iter_values(stays.iter().map(of)))
+    };
+    let labels = stays.iter().map(|kept| kept.stay.label.map(i64::from));
+    let subject = |kept: &KeptStay| {
+        let subject = kept.stay.subject.as_ref().unwrap_or(&kept.stay.id);
+        subject.to_string()
+    };
     let columns: Vec<(&str, ArrayRef)> = vec![
-        ("stay_id", Arc::new(StringArray::from(ids))),
-        ("split", Arc::new(StringArray::from(names))),
-        ("label", Arc::new(labels.collect::<Int64Array>())),
+        ("stay_id", text(&|kept| kept.stay.id.to_string())),
+        ("subject_id", text(&subject)),
+        ("split", text(&|kept| kept.split.name().to_string())),
         (
-            "sets",
-            Arc::new(UInt32Array::from_iter_values(stays.iter().map(sets_of))),
+            "label",
+            Arc::new(Int64Array::from_iter_values(
+                labels.map(Option::unwrap_or_default),
+            )),
         ),
-        ("events", Arc::new(UInt32Array::from_iter_values(events))),
+        ("sets", count(&|kept| kept.sets)),
+        ("events", count(&|kept| kept.events)),
     ];
     parquet_file::write(path, columns, Compression::SNAPPY)
 }
@@ -112,4 +161,9 @@ pub(super) fn write_variables(
         ("embedding", embedding),
     ];
     parquet_file::write(path, columns, Compression::SNAPPY)
+}
+
+/// Where the tables lie in a work folder.
+pub(super) fn place(work: &Path, table: &str) -> PathBuf {
+    work.join(format!("{table}.parquet"))
 }

@@ -2,22 +2,28 @@
 
 use std::path::Path;
 
-use arrow::array::{Array, ArrayRef, Float64Array, RecordBatch, StringArray};
+use arrow::array::{
+    Array, ArrayRef, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+};
 use arrow::compute::cast;
-use arrow::datatypes::{DataType, Schema};
+use arrow::datatypes::{DataType, Schema, TimeUnit};
 
 use super::csv_table::quoted;
 use crate::error::Error;
 
 /// What a column must hold.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ColumnType {
+pub(in crate::data) enum ColumnType {
     Text,
     Number,
+    /// A time of day and year.
+    Time,
+    /// A whole number, or true and false.
+    Class,
 }
 
 /// Where the columns of these names are; one that is absent or of another type is an error.
-pub(super) fn positions(
+pub(in crate::data) fn positions(
     path: &Path,
     schema: &Schema,
     wanted: &[(&str, ColumnType)],
@@ -42,13 +48,25 @@ fn position(
     let found = schema.field(position).data_type();
     let (fits, expected) = match expected {
         ColumnType::Text => (is_text(found), "text"),
-        ColumnType::Number => (found.is_integer() || found.is_floating(), "a number"),
+        ColumnType::Number => (is_number(found), "a number"),
+        ColumnType::Time => (
+            matches!(found, DataType::Timestamp(_, _) | DataType::Date32),
+            "a timestamp",
+        ),
+        ColumnType::Class => (
+            is_number(found) || *found == DataType::Boolean,
+            "a number or a boolean",
+        ),
     };
     if !fits {
         let what = format!("column `{name}` is of type {found}, where {expected} is expected");
         return Err(Error::file(path, what));
     }
     Ok(position)
+}
+
+fn is_number(data_type: &DataType) -> bool {
+    data_type.is_integer() || data_type.is_floating()
 }
 
 fn is_text(data_type: &DataType) -> bool {
@@ -60,16 +78,35 @@ fn is_text(data_type: &DataType) -> bool {
 }
 
 /// The column `name`, which holds text.
-pub(super) fn text(path: &Path, rows: &RecordBatch, name: &str) -> Result<StringArray, Error> {
-    column(path, rows, name, &DataType::Utf8)
+pub(in crate::data) fn text(
+    path: &Path,
+    rows: &RecordBatch,
+    name: &str,
+) -> Result<StringArray, Error> {
+    cast_to(path, rows, name, &DataType::Utf8)
 }
 
 /// The column `name`, which holds numbers.
-pub(super) fn numbers(path: &Path, rows: &RecordBatch, name: &str) -> Result<Float64Array, Error> {
-    column(path, rows, name, &DataType::Float64)
+pub(in crate::data) fn numbers(
+    path: &Path,
+    rows: &RecordBatch,
+    name: &str,
+) -> Result<Float64Array, Error> {
+    cast_to(path, rows, name, &DataType::Float64)
 }
 
-fn column<T: Array + Clone + 'static>(
+/// The column `name`, which holds times, in microseconds.
+pub(in crate::data) fn times(
+    path: &Path,
+    rows: &RecordBatch,
+    name: &str,
+) -> Result<TimestampMicrosecondArray, Error> {
+    let plain = DataType::Timestamp(TimeUnit::Microsecond, None);
+    cast_to(path, rows, name, &plain)
+}
+
+/// The column `name` as an array of type `T`, cast to `to`.
+pub(in crate::data) fn cast_to<T: Array + Clone + 'static>(
     path: &Path,
     rows: &RecordBatch,
     name: &str,

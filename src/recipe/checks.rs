@@ -114,7 +114,21 @@ impl StageCheck<'_> {
                     .help("only `patient-parquet` has them; use { file = … } or { ratio = […] }");
                 self.mistakes.push(mistake);
             }
-            SplitRule::Folders(_) | SplitRule::File(_) => {}
+            SplitRule::Source if !matches!(data.source, Source::Meds(_)) => {
+                let mistake = self
+                    .mistake(
+                        &["split"],
+                        "is `source`, which tells no splits",
+                        "told by the source",
+                    )
+                    .and(
+                        self.tree.place(&["stages", self.name, "source", "format"]),
+                        "tells none",
+                    )
+                    .help("only `meds` does; use { file = … } or { ratio = […] }");
+                self.mistakes.push(mistake);
+            }
+            SplitRule::Source | SplitRule::Folders(_) | SplitRule::File(_) => {}
         }
     }
 

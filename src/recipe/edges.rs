@@ -70,6 +70,7 @@ impl StageConfig {
         match self {
             StageConfig::Data(_) => vec![
                 ("events", "events.parquet"),
+                ("profile", "profile.json"),
                 ("stays", "stays.parquet"),
                 ("variables", "variables.parquet"),
             ],

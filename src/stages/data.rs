@@ -1,6 +1,7 @@
 //! The stage `data`: a source of clinical time series → events, stays, variables.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use serde_json::Value;
 
@@ -45,13 +46,17 @@ impl Stage for DataStage {
     }
 
     fn code_version(&self) -> u32 {
-        2
+        3
     }
 
     fn fields(&self) -> Value {
         let mut config = self.config.clone();
         config.seed = None;
         let mut fields = as_json(&config);
+        // How much is read at a time changes no result.
+        if let Some(fields) = fields.as_object_mut() {
+            fields.remove("memory");
+        }
         // Contents, not places: a path is an input, and a cohort that was moved is the same one.
         for field in self
             .config
@@ -103,10 +108,11 @@ impl Stage for DataStage {
             context.interrupted,
             &mut notes,
         )?;
-        let artifacts = ["events", "stays", "variables"]
+        let mut artifacts: BTreeMap<String, PathBuf> = ["events", "stays", "variables"]
             .into_iter()
             .map(|name| (name.to_string(), format!("{name}.parquet").into()))
-            .collect::<BTreeMap<_, _>>();
+            .collect();
+        artifacts.insert("profile".into(), "profile.json".into());
         Ok(StageOutput {
             artifacts,
             metrics: report.metrics(),

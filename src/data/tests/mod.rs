@@ -4,6 +4,7 @@ mod patient_layout;
 mod physionet;
 mod stage;
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
 
@@ -15,7 +16,7 @@ use super::dataset::Dataset;
 use super::{DataReport, build};
 use crate::error::Error;
 
-fn synthetic(stays: usize) -> DataConfig {
+pub(super) fn synthetic(stays: usize) -> DataConfig {
     DataConfig {
         seed: None,
         source: Source::Synthetic(SyntheticSource { stays }),
@@ -23,6 +24,14 @@ fn synthetic(stays: usize) -> DataConfig {
         statistics: None,
         embeddings: Embeddings::Orthonormal(16),
         hours: None,
+        last_hours: None,
+        gap_hours: None,
+        set_minutes: None,
+        max_sets: None,
+        max_events: None,
+        variables: VariableSelection::default(),
+        cleaning: BTreeMap::new(),
+        memory: MemorySize::default(),
         duplicates: Duplicates::Mean,
         clip: None,
         without_events: StayPolicy::Error,

@@ -291,7 +291,10 @@ fn a_stay_without_a_label_is_refused_or_dropped_as_the_recipe_says() {
     config.without_label = StayPolicy::Drop;
     let built = Built::of(&config, 1).unwrap();
     assert_eq!(
-        (built.report.stays_without_label, built.load().stays.len()),
+        (
+            built.report.counts["stays_without_label"],
+            built.load().stays.len()
+        ),
         (1, 3)
     );
 }
@@ -320,7 +323,10 @@ fn a_stay_without_an_event_in_the_window_is_refused_or_dropped_as_the_recipe_say
     config.without_events = StayPolicy::Drop;
     let report = Built::of(&config, 1).unwrap().report;
     assert_eq!(
-        (report.stays_without_events, report.events_outside_window),
+        (
+            report.counts["stays_without_events"],
+            report.counts["events_outside_window"]
+        ),
         (1, 2)
     );
     assert_eq!(
@@ -350,10 +356,13 @@ fn statistics_come_from_the_training_split_alone() {
         "91 is clipped; pH is constant: presence"
     );
     assert_eq!(
-        (built.report.clipped_values, built.report.constant_variables),
+        (
+            built.report.counts["clipped_values"],
+            built.report.counts["constant_variables"]
+        ),
         (1, 1)
     );
-    assert_eq!(built.report.events_of_unseen_variables, 1);
+    assert_eq!(built.report.counts["events_of_unseen_variables"], 1);
     assert!(
         built.notes.iter().any(|note| note.contains("`Lactate`")),
         "{:?}",

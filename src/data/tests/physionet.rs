@@ -36,7 +36,7 @@ fn physionet_2012_has_the_counts_that_are_known_of_it() {
         built.report
     );
     let report = &built.report;
-    assert_eq!(report.source_rows, 1_757_980 + 1_762_535);
+    assert_eq!(report.counts["source_rows"], 1_757_980 + 1_762_535);
     assert_eq!(
         (
             report.train.stays,
@@ -47,14 +47,15 @@ fn physionet_2012_has_the_counts_that_are_known_of_it() {
     );
     assert_eq!(report.train.positives + report.validation.positives, 554);
     assert_eq!(report.test.positives, 568);
-    assert_eq!(report.stays_without_series, 10);
+    assert_eq!(report.counts["stays_without_series"], 10);
     assert!(built.notes[0].ends_with(
         "140501, 140936, 141264, 142731, 142998, 143656, 145611, 147514, 150309, 150649"
     ));
     let events = report.train.events + report.validation.events + report.test.events;
-    let accounted = events + report.duplicates_merged + report.missing_markers + 8000;
+    let accounted =
+        events + report.counts["duplicates_merged"] + report.counts["missing_markers"] + 8000;
     assert_eq!(
-        accounted, report.source_rows,
+        accounted, report.counts["source_rows"],
         "every row is an event, a RecordID or counted"
     );
     assert_eq!(data.event_value.len() as u64, events);

@@ -11,28 +11,62 @@ use arrow::array::{Array, Float64Array, RecordBatch};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
-use super::cohort::{Batch, Cohort, RawEvent, RawStay};
-use super::config::{PatientParquetSource, SplitRule};
-use super::csv_table::quoted;
 use super::folder::{files_with_extension, subfolders};
 use super::labels::Labels;
-use super::parquet_file;
-use super::typed_column::{self, ColumnType};
+use super::stay_table::StayTable;
+use super::{EventSource, FILES_IN_PART};
+use crate::data::config::{PatientParquetSource, SplitRule};
+use crate::data::csv_table::quoted;
+use crate::data::go_on;
+use crate::data::ingest::{Ingested, PartWriter, RawEvent, minutes_to_time};
+use crate::data::parquet_file;
+use crate::data::stay_id::StayId;
+use crate::data::typed_column::{self, ColumnType};
 use crate::error::Error;
 
-/// Reads every stay and its label.
-pub(super) fn read(
-    source: &PatientParquetSource,
-    split: &SplitRule,
-    interrupted: &AtomicBool,
-) -> Result<Cohort, Error> {
-    let mut labels = Labels::default();
-    let table = &source.labels;
-    labels.read(table.path.as_ref(), &table.id, &table.column)?;
-    let files = list_files(source.path.as_ref(), split)?;
-    let mut cohort = Cohort::from_files(&files, interrupted, read_stay)?;
-    labels.label(&mut cohort);
-    Ok(cohort)
+/// A folder of the reference's layout.
+pub(super) struct PatientParquet {
+    files: Vec<PathBuf>,
+    labels: Labels,
+}
+
+impl PatientParquet {
+    /// Lists the stays' files and reads the labels.
+    pub(super) fn open(source: &PatientParquetSource, split: &SplitRule) -> Result<Self, Error> {
+        let mut labels = Labels::default();
+        let table = &source.labels;
+        labels.read(table.path.as_ref(), &table.id, &table.column)?;
+        Ok(Self {
+            files: list_files(source.path.as_ref(), split)?,
+            labels,
+        })
+    }
+}
+
+impl EventSource for PatientParquet {
+    fn parts(&self) -> usize {
+        self.files.len().div_ceil(FILES_IN_PART)
+    }
+
+    fn read(
+        &self,
+        part: usize,
+        rows: &mut PartWriter,
+        interrupted: &AtomicBool,
+    ) -> Result<(), Error> {
+        let files = self.files.chunks(FILES_IN_PART).nth(part);
+        for file in files.into_iter().flatten() {
+            go_on(interrupted)?;
+            read_stay(file, rows)?;
+        }
+        Ok(())
+    }
+
+    fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
+        let mut stays = StayTable::one_for_each_series(ingested);
+        self.labels.label(&mut stays);
+        Ok(stays)
+    }
 }
 
 fn list_files(root: &Path, split: &SplitRule) -> Result<Vec<PathBuf>, Error> {
@@ -61,16 +95,35 @@ fn list_files(root: &Path, split: &SplitRule) -> Result<Vec<PathBuf>, Error> {
     Ok(files)
 }
 
-fn read_stay(path: &Path, batch: &mut Batch) -> Result<RawStay, Error> {
-    let mut stay = RawStay::of_file(path)?;
+/// A stay's file that is being read.
+struct StayFile<'a> {
+    path: &'a Path,
+    id: StayId,
+    series: u32,
+    has_set_index: bool,
+    rows_before: usize,
+}
+
+fn read_stay(path: &Path, out: &mut PartWriter) -> Result<(), Error> {
+    let (series, id) = out.stay_of_file(path)?;
     let (reader, has_set_index) = open(path)?;
-    stay.has_set_index = has_set_index;
+    if has_set_index {
+        out.has_set_index(series);
+    }
+    let mut stay = StayFile {
+        path,
+        id,
+        series,
+        has_set_index,
+        rows_before: 0,
+    };
     for rows in reader {
         let rows = rows.map_err(|e| Error::file(path, format!("cannot be read: {e}")))?;
-        append(&mut stay, &rows, batch)?;
+        append(&stay, &rows, out)?;
+        stay.rows_before += rows.num_rows();
     }
-    batch.rows += stay.events.len() as u64;
-    Ok(stay)
+    out.counts().rows += stay.rows_before as u64;
+    Ok(())
 }
 
 fn open(path: &Path) -> Result<(ParquetRecordBatchReader, bool), Error> {
@@ -92,53 +145,46 @@ fn open(path: &Path) -> Result<(ParquetRecordBatchReader, bool), Error> {
     Ok((reader, has_set_index))
 }
 
-fn append(stay: &mut RawStay, rows: &RecordBatch, batch: &mut Batch) -> Result<(), Error> {
-    let names = typed_column::text(&stay.origin, rows, "variable")?;
-    let values = typed_column::numbers(&stay.origin, rows, "value")?;
-    let minutes = typed_column::numbers(&stay.origin, rows, "minute")?;
+fn append(stay: &StayFile, rows: &RecordBatch, out: &mut PartWriter) -> Result<(), Error> {
+    let names = typed_column::text(stay.path, rows, "variable")?;
+    let values = typed_column::numbers(stay.path, rows, "value")?;
+    let minutes = typed_column::numbers(stay.path, rows, "minute")?;
     let sets = match stay.has_set_index {
-        true => Some(typed_column::numbers(&stay.origin, rows, "set_index")?),
+        true => Some(typed_column::numbers(stay.path, rows, "set_index")?),
         false => None,
     };
     for row in 0..rows.num_rows() {
-        let bad = |stay: &RawStay, what: String| {
-            let row = stay.events.len() + 1;
-            Error::file(
-                &stay.origin,
-                format!("row {row}: {what} (stay {})", stay.id),
-            )
+        let bad = |what: String| {
+            let row = stay.rows_before + row + 1;
+            Error::file(stay.path, format!("row {row}: {what} (stay {})", stay.id))
         };
         let number = |column: &Float64Array, name: &str| match column.is_null(row) {
-            true => Err(bad(stay, format!("{name} is null"))),
+            true => Err(bad(format!("{name} is null"))),
             false => Ok(column.value(row)),
         };
         if names.is_null(row) || names.value(row).is_empty() {
-            return Err(bad(stay, "no variable is named".into()));
+            return Err(bad("no variable is named".into()));
         }
         let (value, minute) = (number(&values, "value")?, number(&minutes, "minute")?);
         if !value.is_finite() {
             let what = format!("value {value} of `{}` is not finite", names.value(row));
-            return Err(bad(stay, what));
+            return Err(bad(what));
         }
-        if !(minute.is_finite() && minute >= 0.0) {
-            return Err(bad(stay, format!("minute {minute} is not a time ≥ 0")));
-        }
+        let time = minutes_to_time(minute).filter(|time| *time >= 0);
+        let time = time.ok_or_else(|| bad(format!("minute {minute} is not a time ≥ 0")))?;
         let set = sets
             .as_ref()
             .map_or(Ok(0.0), |sets| number(sets, "set_index"))?;
         if !(set >= 0.0 && set <= f64::from(u32::MAX) && set.fract() == 0.0) {
-            return Err(bad(
-                stay,
-                format!("set_index {set} is not a whole number ≥ 0"),
-            ));
+            return Err(bad(format!("set_index {set} is not a whole number ≥ 0")));
         }
-        stay.events.push(RawEvent {
-            // Adding 0 makes −0 the same time as 0.
-            minute: minute + 0.0,
+        let event = RawEvent {
+            time,
             value,
-            variable: batch.names.number(names.value(row)),
+            variable: out.variable(names.value(row)),
             set: set as u32,
-        });
+        };
+        out.push(stay.series, event)?;
     }
     Ok(())
 }

@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use super::cohort::Cohort;
-use super::csv_table::CsvTable;
-use super::stay_id::StayId;
+use super::stay_table::StayTable;
+use crate::data::csv_table::CsvTable;
+use crate::data::stay_id::StayId;
 use crate::error::Error;
 
 /// The label of every stay that has one.
@@ -54,14 +54,14 @@ impl Labels {
         Ok(())
     }
 
-    /// Gives every stay of the cohort its label.
-    pub(super) fn label(&self, cohort: &mut Cohort) {
+    /// Gives every stay its label.
+    pub(super) fn label(&self, stays: &mut StayTable) {
         let mut used = 0;
-        for stay in &mut cohort.stays {
+        for stay in &mut stays.rows {
             stay.label = self.labels.get(&stay.id).map(|entry| entry.label);
             used += u64::from(stay.label.is_some());
         }
-        cohort.unused_labels = self.labels.len() as u64 - used;
+        stays.unused_labels = self.labels.len() as u64 - used;
     }
 }
 

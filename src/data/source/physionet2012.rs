@@ -8,35 +8,90 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
 
-use super::cohort::{Batch, Cohort, RawEvent, RawStay};
-use super::config::Physionet2012Source;
 use super::folder::files_with_extension;
-use super::input_path::InputPath;
 use super::labels::Labels;
-use super::stay_id::StayId;
+use super::stay_table::StayTable;
+use super::{EventSource, FILES_IN_PART};
+use crate::data::config::Physionet2012Source;
+use crate::data::go_on;
+use crate::data::ingest::{Ingested, MICROSECONDS_OF_A_MINUTE, PartWriter, RawEvent};
+use crate::data::input_path::InputPath;
+use crate::data::stay_id::StayId;
 use crate::error::Error;
 
 const HEADER: &str = "Time,Parameter,Value";
 const MINUS_ONE_IS_MISSING: [&str; 3] = ["Height", "Weight", "Gender"];
 const DESCRIPTORS: [&str; 5] = ["Age", "Gender", "Height", "ICUType", "Weight"];
 
-/// Reads every record and its label.
-pub(super) fn read(
-    source: &Physionet2012Source,
-    interrupted: &AtomicBool,
-) -> Result<Cohort, Error> {
-    let mut labels = Labels::default();
-    for outcomes in &source.outcomes {
-        labels.read(outcomes.as_ref(), "RecordID", &source.label)?;
-    }
-    let mut cohort = read_records(&source.records, interrupted)?;
-    labels.label(&mut cohort);
-    Ok(cohort)
+/// The records of the challenge, and their outcomes.
+pub(super) struct Physionet2012 {
+    files: Vec<PathBuf>,
+    labels: Labels,
+    /// Stays without a series, found while reading.
+    without_series: Mutex<Vec<StayId>>,
 }
 
-/// Reads every record of the folders, without labels.
-fn read_records(folders: &[InputPath], interrupted: &AtomicBool) -> Result<Cohort, Error> {
+impl Physionet2012 {
+    /// Lists the records and reads the outcomes.
+    pub(super) fn open(source: &Physionet2012Source) -> Result<Self, Error> {
+        let mut labels = Labels::default();
+        for outcomes in &source.outcomes {
+            labels.read(outcomes.as_ref(), "RecordID", &source.label)?;
+        }
+        Ok(Self {
+            files: list_records(&source.records)?,
+            labels,
+            without_series: Mutex::default(),
+        })
+    }
+}
+
+impl EventSource for Physionet2012 {
+    fn parts(&self) -> usize {
+        self.files.len().div_ceil(FILES_IN_PART)
+    }
+
+    fn read(
+        &self,
+        part: usize,
+        rows: &mut PartWriter,
+        interrupted: &AtomicBool,
+    ) -> Result<(), Error> {
+        let files = self.files.chunks(FILES_IN_PART).nth(part);
+        for file in files.into_iter().flatten() {
+            go_on(interrupted)?;
+            let (stay, has_series) = read_record(file, rows)?;
+            if !has_series {
+                self.without_series
+                    .lock()
+                    .unwrap_or_else(PoisonError::into_inner)
+                    .push(stay);
+            }
+        }
+        Ok(())
+    }
+
+    fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
+        let mut stays = StayTable::one_for_each_series(ingested);
+        self.labels.label(&mut stays);
+        let without = &mut *(self.without_series.lock()).unwrap_or_else(PoisonError::into_inner);
+        without.sort();
+        if !without.is_empty() {
+            let ids: Vec<String> = without.iter().map(ToString::to_string).collect();
+            stays.without_series = without.len() as u64;
+            stays.notes.push(format!(
+                "{} stays have no series: descriptors are their only events: {}",
+                ids.len(),
+                ids.join(", ")
+            ));
+        }
+        Ok(stays)
+    }
+}
+
+fn list_records(folders: &[InputPath]) -> Result<Vec<PathBuf>, Error> {
     let mut files: Vec<PathBuf> = Vec::new();
     for folder in folders {
         let found = files_with_extension(folder.as_ref(), "txt")?;
@@ -45,60 +100,55 @@ fn read_records(folders: &[InputPath], interrupted: &AtomicBool) -> Result<Cohor
         }
         files.extend(found);
     }
-    Cohort::from_files(&files, interrupted, read_record)
+    Ok(files)
 }
 
-fn read_record(path: &Path, batch: &mut Batch) -> Result<RawStay, Error> {
-    let mut stay = RawStay::of_file(path)?;
+/// Reads a record; false if it has events, and all of them are descriptors.
+fn read_record(path: &Path, rows: &mut PartWriter) -> Result<(StayId, bool), Error> {
+    let (stay, id) = rows.stay_of_file(path)?;
     let bytes =
         std::fs::read(path).map_err(|e| Error::file(path, format!("cannot be read: {e}")))?;
+    let bad_row =
+        |line: usize, what: &str| Error::file(path, format!("line {line}: {what} (stay {id})"));
     let text = std::str::from_utf8(&bytes).map_err(|e| {
         let line = 1 + bytes[..e.valid_up_to()]
             .iter()
             .filter(|&&b| b == b'\n')
             .count();
-        bad_row(&stay, line, "not UTF-8 text")
+        bad_row(line, "not UTF-8 text")
     })?;
     let mut lines = text.lines();
     check_header(path, lines.next().unwrap_or_default())?;
-    let mut has_series = false;
+    let (mut has_events, mut has_series) = (false, false);
     for (index, line) in lines.enumerate() {
         if line.is_empty() {
             continue;
         }
-        let row = parse_row(line).map_err(|what| bad_row(&stay, index + 2, &what))?;
-        batch.rows += 1;
+        let row = parse_row(line).map_err(|what| bad_row(index + 2, &what))?;
+        rows.counts().rows += 1;
         if row.parameter == "RecordID" {
-            if StayId::parse(row.value).as_ref() != Some(&stay.id) {
+            if StayId::parse(row.value).as_ref() != Some(&id) {
                 let what = format!("RecordID {} in the file of another stay", row.value);
-                return Err(bad_row(&stay, index + 2, &what));
+                return Err(bad_row(index + 2, &what));
             }
             continue;
         }
-        let value = parse_value(row.value).map_err(|what| bad_row(&stay, index + 2, &what))?;
+        let value = parse_value(row.value).map_err(|what| bad_row(index + 2, &what))?;
         if value == -1.0 && MINUS_ONE_IS_MISSING.contains(&row.parameter) {
-            batch.missing += 1;
+            rows.counts().missing += 1;
             continue;
         }
+        has_events = true;
         has_series |= row.minute > 0 || !DESCRIPTORS.contains(&row.parameter);
-        stay.events.push(RawEvent {
-            minute: f64::from(row.minute),
+        let event = RawEvent {
+            time: i64::from(row.minute) * MICROSECONDS_OF_A_MINUTE,
             value,
-            variable: batch.names.number(row.parameter),
+            variable: rows.variable(row.parameter),
             set: 0,
-        });
+        };
+        rows.push(stay, event)?;
     }
-    if !has_series && !stay.events.is_empty() {
-        batch.without_series.push(stay.id.clone());
-    }
-    Ok(stay)
-}
-
-fn bad_row(stay: &RawStay, line: usize, what: &str) -> Error {
-    Error::file(
-        &stay.origin,
-        format!("line {line}: {what} (stay {})", stay.id),
-    )
+    Ok((id, has_series || !has_events))
 }
 
 fn check_header(path: &Path, line: &str) -> Result<(), Error> {
@@ -176,12 +226,20 @@ fn parse_value(text: &str) -> Result<f64, String> {
 mod tests {
     use super::*;
 
-    static RUNNING: AtomicBool = AtomicBool::new(false);
+    fn read_records(folders: &[InputPath]) -> Result<Ingested, Error> {
+        let source = Physionet2012 {
+            files: list_records(folders)?,
+            labels: Labels::default(),
+            without_series: Mutex::default(),
+        };
+        let scratch = tempfile::tempdir().unwrap();
+        Ingested::read(&source, scratch.path(), 1 << 20, &AtomicBool::new(false))
+    }
 
-    fn record(bytes: &[u8]) -> Result<Cohort, Error> {
+    fn record(bytes: &[u8]) -> Result<Ingested, Error> {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("12.txt"), bytes).unwrap();
-        read_records(&[InputPath::file(folder.path().to_path_buf())], &RUNNING)
+        read_records(&[InputPath::file(folder.path().to_path_buf())])
     }
 
     #[test]
@@ -189,12 +247,21 @@ mod tests {
         let text = "Time,Parameter,Value\r\n00:00,RecordID,12\r\n00:00,Age,54\r\n00:00,Height,-1\r\n01:07,Temp,-1\r\n48:00,Weight,80.5\r\n";
         let cohort = record(text.as_bytes()).unwrap();
         assert_eq!(cohort.variables, ["Age", "Temp", "Weight"]);
-        let events: Vec<(f64, u32, f64)> = (cohort.stays[0].events.iter())
-            .map(|event| (event.minute, event.variable, event.value))
+        let (mut bytes, mut events) = (Vec::new(), Vec::new());
+        cohort
+            .load(&cohort.series[0], &mut bytes, &mut events)
+            .unwrap();
+        let events: Vec<(i64, u32, f64)> = (events.iter())
+            .map(|event| {
+                (
+                    event.time / MICROSECONDS_OF_A_MINUTE,
+                    event.variable,
+                    event.value,
+                )
+            })
             .collect();
-        assert_eq!(events, [(0.0, 0, 54.0), (67.0, 1, -1.0), (2880.0, 2, 80.5)]);
-        assert_eq!((cohort.rows, cohort.missing), (5, 1));
-        assert!(cohort.without_series.is_empty());
+        assert_eq!(events, [(0, 0, 54.0), (67, 1, -1.0), (2880, 2, 80.5)]);
+        assert_eq!((cohort.counts.rows, cohort.counts.missing), (5, 1));
     }
 
     #[test]
@@ -244,10 +311,10 @@ mod tests {
             std::fs::create_dir(path.as_ref()).unwrap();
             std::fs::write(path.as_ref().join("12.txt"), "Time,Parameter,Value\n").unwrap();
         }
-        let error = read_records(&folders, &RUNNING).err().unwrap().to_string();
+        let error = read_records(&folders).err().unwrap().to_string();
         assert!(error.contains("stay 12 is there twice"), "{error}");
         let empty = InputPath::file(folder.path().to_path_buf());
-        let error = read_records(&[empty], &RUNNING).err().unwrap().to_string();
+        let error = read_records(&[empty]).err().unwrap().to_string();
         assert!(error.contains("holds no record"), "{error}");
     }
 }

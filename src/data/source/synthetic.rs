@@ -10,10 +10,13 @@
 //!
 //! Stay i draws from its own address of the stream, so stays do not depend on each other.
 
-use rayon::prelude::*;
+use std::sync::atomic::AtomicBool;
 
-use super::cohort::{Batch, Cohort, RawEvent, RawStay};
-use super::stay_id::StayId;
+use super::EventSource;
+use super::stay_table::StayTable;
+use crate::data::go_on;
+use crate::data::ingest::{Ingested, MICROSECONDS_OF_A_MINUTE, PartWriter, RawEvent};
+use crate::data::stay_id::StayId;
 use crate::error::Error;
 use crate::random::{Draws, Stream};
 
@@ -67,29 +70,65 @@ const MOST_SETS: usize = 60;
 /// The standard normal's upper quartile.
 const UPPER_QUARTILE: f64 = 0.674_489_750_196_081_7;
 const MOST_EVENTS_IN_SET: usize = 8;
-const STAYS_IN_BATCH: usize = 256;
+const STAYS_IN_PART: usize = 256;
 
-/// Generates the cohort, labels included.
-pub(super) fn generate(stays: usize, seed: u64) -> Result<Cohort, Error> {
-    let stream = Stream::new(seed, "synthetic");
-    let batches: Vec<Batch> = (0..stays.div_ceil(STAYS_IN_BATCH))
-        .into_par_iter()
-        .map(|batch| {
-            let first = batch * STAYS_IN_BATCH;
-            generate_batch(first..stays.min(first + STAYS_IN_BATCH), &stream)
-        })
-        .collect();
-    Cohort::from_batches(batches)
+/// The generator.
+pub(super) struct Synthetic {
+    stays: usize,
+    stream: Stream,
 }
 
-fn generate_batch(stays: std::ops::Range<usize>, stream: &Stream) -> Batch {
-    let mut batch = Batch::default();
-    for index in stays {
-        let stay = generate_stay(index, stream.at(&[index as u64]), &mut batch);
-        batch.rows += stay.events.len() as u64;
-        batch.stays.push(stay);
+impl Synthetic {
+    /// A cohort of this many stays.
+    pub(super) fn new(stays: usize, seed: u64) -> Self {
+        Self {
+            stays,
+            stream: Stream::new(seed, "synthetic"),
+        }
     }
-    batch
+
+    fn draws(&self, stay: usize) -> Draws {
+        self.stream.at(&[stay as u64])
+    }
+}
+
+impl EventSource for Synthetic {
+    fn parts(&self) -> usize {
+        self.stays.div_ceil(STAYS_IN_PART)
+    }
+
+    fn read(
+        &self,
+        part: usize,
+        rows: &mut PartWriter,
+        interrupted: &AtomicBool,
+    ) -> Result<(), Error> {
+        go_on(interrupted)?;
+        let first = part * STAYS_IN_PART;
+        for stay in first..self.stays.min(first + STAYS_IN_PART) {
+            let series = rows.series(StayId::Name(id_of(stay)));
+            for event in events_of(self.draws(stay), rows) {
+                rows.counts().rows += 1;
+                rows.push(series, event)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
+        let mut stays = StayTable::one_for_each_series(ingested);
+        // Ids of more than six digits do not sort by number.
+        let mut numbers: Vec<usize> = (0..self.stays).collect();
+        numbers.sort_by_cached_key(|&stay| id_of(stay));
+        for (stay, number) in stays.rows.iter_mut().zip(numbers) {
+            stay.label = Some(Severity::draw(&mut self.draws(number)).label);
+        }
+        Ok(stays)
+    }
+}
+
+fn id_of(stay: usize) -> String {
+    format!("S{:06}", stay + 1)
 }
 
 /// A signal in one stay.
@@ -101,10 +140,10 @@ struct Course {
 }
 
 impl Course {
-    fn new(signal: &'static Signal, draws: &mut Draws, batch: &mut Batch) -> Self {
+    fn new(signal: &'static Signal, draws: &mut Draws, rows: &mut PartWriter) -> Self {
         Self {
             signal,
-            variable: batch.names.number(signal.name),
+            variable: rows.variable(signal.name),
             offset: 0.4 * draws.normal(),
             present: draws.uniform() >= signal.absence,
         }
@@ -116,7 +155,7 @@ impl Course {
         let scale = 10f64.powi(signal.decimals);
         let value = (signal.mean + signal.spread * deviation).clamp(signal.range.0, signal.range.1);
         RawEvent {
-            minute,
+            time: minute as i64 * MICROSECONDS_OF_A_MINUTE,
             value: (value * scale).round() / scale,
             variable: self.variable,
             set: 0,
@@ -124,21 +163,39 @@ impl Course {
     }
 }
 
-fn generate_stay(index: usize, mut draws: Draws, batch: &mut Batch) -> RawStay {
-    let draws = &mut draws;
-    let start = SPREAD_AT_START * draws.normal();
-    let drift = SPREAD_OF_DRIFT * draws.normal();
-    let outcome = start + drift + SPREAD_OF_LABEL_NOISE * draws.normal();
-    let spread =
-        (SPREAD_AT_START.powi(2) + SPREAD_OF_DRIFT.powi(2) + SPREAD_OF_LABEL_NOISE.powi(2)).sqrt();
+/// How ill a patient is, and what comes of it.
+struct Severity {
+    start: f64,
+    drift: f64,
+    label: u32,
+}
 
-    let age = Course::new(&AGE, draws, batch);
+impl Severity {
+    /// Takes the first draws of a stay.
+    fn draw(draws: &mut Draws) -> Self {
+        let start = SPREAD_AT_START * draws.normal();
+        let drift = SPREAD_OF_DRIFT * draws.normal();
+        let outcome = start + drift + SPREAD_OF_LABEL_NOISE * draws.normal();
+        let variance =
+            SPREAD_AT_START.powi(2) + SPREAD_OF_DRIFT.powi(2) + SPREAD_OF_LABEL_NOISE.powi(2);
+        Self {
+            start,
+            drift,
+            label: u32::from(outcome > UPPER_QUARTILE * variance.sqrt()),
+        }
+    }
+}
+
+fn events_of(mut draws: Draws, rows: &mut PartWriter) -> Vec<RawEvent> {
+    let draws = &mut draws;
+    let Severity { start, drift, .. } = Severity::draw(draws);
+    let age = Course::new(&AGE, draws, rows);
     let mut vitals = VITALS
         .each_ref()
-        .map(|signal| Course::new(signal, draws, batch));
+        .map(|signal| Course::new(signal, draws, rows));
     let mut panel = PANEL
         .each_ref()
-        .map(|signal| Course::new(signal, draws, batch));
+        .map(|signal| Course::new(signal, draws, rows));
     let hours = 24.0 + 23.0 * draws.uniform();
     let length = 60.0 * hours;
     let mut events = vec![age.measure(0.0, start, draws)];
@@ -161,13 +218,7 @@ fn generate_stay(index: usize, mut draws: Draws, batch: &mut Batch) -> RawStay {
         let gap = length / TYPICAL_SETS * (0.4 + 1.2 * draws.uniform());
         minute += (gap * (-URGENCY * severity).exp()).round().max(1.0);
     }
-    RawStay {
-        id: StayId::Name(format!("S{:06}", index + 1)),
-        origin: Default::default(),
-        label: Some(u32::from(outcome > UPPER_QUARTILE * spread)),
-        has_set_index: false,
-        events,
-    }
+    events
 }
 
 /// Measures some of `courses`, in random order, until the set that began at event `first` is full.
@@ -191,13 +242,41 @@ fn chart(
 mod tests {
     use super::*;
 
+    struct Cohort {
+        variables: Vec<String>,
+        ids: Vec<StayId>,
+        labels: Vec<u32>,
+        events: Vec<Vec<RawEvent>>,
+    }
+
+    impl Cohort {
+        fn generate(stays: usize, seed: u64) -> Self {
+            let folder = tempfile::tempdir().unwrap();
+            let source = Synthetic::new(stays, seed);
+            let going = AtomicBool::new(false);
+            let ingested = Ingested::read(&source, folder.path(), 1 << 20, &going).unwrap();
+            let table = source.stays(&ingested).unwrap().rows;
+            let load = |series| {
+                let (mut bytes, mut events) = (Vec::new(), Vec::new());
+                ingested.load(series, &mut bytes, &mut events).unwrap();
+                events
+            };
+            Self {
+                ids: table.iter().map(|stay| stay.id.clone()).collect(),
+                labels: table.iter().map(|stay| stay.label.unwrap()).collect(),
+                events: ingested.series.iter().map(load).collect(),
+                variables: ingested.variables,
+            }
+        }
+    }
+
     #[test]
     fn stays_look_like_short_icu_stays() {
-        let cohort = generate(300, 5).unwrap();
+        let cohort = Cohort::generate(300, 5);
         assert_eq!(cohort.variables.len(), 12);
-        assert_eq!(cohort.stays[0].id.to_string(), "S000001");
-        for stay in &cohort.stays {
-            let sets = stay.events.chunk_by(|a, b| a.minute == b.minute);
+        assert_eq!(cohort.ids[0].to_string(), "S000001");
+        for events in &cohort.events {
+            let sets = events.chunk_by(|a, b| a.time == b.time);
             let sizes: Vec<usize> = sets.map(<[RawEvent]>::len).collect();
             assert!(
                 (4..=MOST_SETS).contains(&sizes.len()),
@@ -210,19 +289,16 @@ mod tests {
 
     #[test]
     fn a_stay_does_not_depend_on_how_many_there_are() {
-        let (few, many) = (generate(3, 5).unwrap(), generate(600, 5).unwrap());
-        assert_eq!(few.stays[2].events, many.stays[2].events);
-        assert_ne!(few.stays[2].events, generate(3, 6).unwrap().stays[2].events);
+        let (few, many) = (Cohort::generate(3, 5), Cohort::generate(600, 5));
+        assert_eq!(few.events[2], many.events[2]);
+        assert_eq!(few.labels[..3], many.labels[..3]);
+        assert_ne!(few.events[2], Cohort::generate(3, 6).events[2]);
     }
 
     #[test]
     fn the_label_can_be_learned_but_not_read_off() {
-        let cohort = generate(4000, 1).unwrap();
-        let positives = cohort
-            .stays
-            .iter()
-            .filter(|stay| stay.label == Some(1))
-            .count();
+        let cohort = Cohort::generate(4000, 1);
+        let positives = cohort.labels.iter().filter(|label| **label == 1).count();
         assert!((800..1200).contains(&positives), "{positives} of 4000");
         let creatinine = auroc(
             &cohort,
@@ -252,10 +328,9 @@ mod tests {
         };
         let means: Vec<f64> = cohort.variables.iter().map(|name| mean_of(name)).collect();
         let mut scores: Vec<(f64, bool)> = Vec::new();
-        for stay in &cohort.stays {
+        for (events, label) in cohort.events.iter().zip(&cohort.labels) {
             let mut last = vec![None; weights.len()];
-            for event in stay
-                .events
+            for event in events
                 .iter()
                 .filter(|e| weights[e.variable as usize] != 0.0)
             {
@@ -263,7 +338,7 @@ mod tests {
                 last[variable] = Some(weights[variable] * (event.value - means[variable]));
             }
             if last.iter().any(Option::is_some) {
-                scores.push((last.iter().flatten().sum(), stay.label == Some(1)));
+                scores.push((last.iter().flatten().sum(), *label == 1));
             }
         }
         scores.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -11,6 +11,16 @@ pub(super) fn files_with_extension(folder: &Path, extension: &str) -> Result<Vec
     Ok(files)
 }
 
+/// Files of `folder` and of every folder below it whose extension is `extension`, by path.
+pub(super) fn files_below(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, Error> {
+    let mut files = files_with_extension(folder, extension)?;
+    for inner in subfolders(folder)? {
+        files.extend(files_below(&inner, extension)?);
+    }
+    files.sort();
+    Ok(files)
+}
+
 /// Folders in `folder`, by name.
 pub(super) fn subfolders(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut folders = entries(folder)?;

@@ -1,0 +1,99 @@
+//! The file that events wait in between reading and scoring.
+
+use std::fs::File;
+use std::os::unix::fs::FileExt;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use super::event::{ENCODED, RawEvent};
+use crate::error::Error;
+
+/// Events encoded at a time.
+const AT_A_TIME: usize = 4096;
+
+/// A file without a name: it is gone when the process is. Blocks are appended from any thread.
+pub(super) struct EventLog {
+    folder: PathBuf,
+    file: File,
+    end: AtomicU64,
+}
+
+impl EventLog {
+    /// An empty log on the disk of `folder`.
+    pub(super) fn create(folder: &Path) -> Result<Self, Error> {
+        let file = tempfile::tempfile_in(folder).map_err(|error| {
+            Error::file(folder, format!("no temporary file can be made: {error}"))
+        })?;
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            file,
+            end: AtomicU64::new(0),
+        })
+    }
+
+    /// Writes a block; returns where it begins.
+    pub(super) fn append(&self, events: &[RawEvent]) -> Result<u64, Error> {
+        let length = (events.len() * ENCODED) as u64;
+        let start = self.end.fetch_add(length, Ordering::Relaxed);
+        let mut bytes = Vec::with_capacity(AT_A_TIME.min(events.len()) * ENCODED);
+        let mut at = start;
+        for chunk in events.chunks(AT_A_TIME) {
+            bytes.resize(chunk.len() * ENCODED, 0);
+            let (places, _) = bytes.as_chunks_mut::<ENCODED>();
+            for (event, place) in chunk.iter().zip(places) {
+                event.encode(place);
+            }
+            self.file.write_all_at(&bytes, at).map_err(|error| {
+                Error::file(&self.folder, format!("events cannot be kept: {error}"))
+            })?;
+            at += bytes.len() as u64;
+        }
+        Ok(start)
+    }
+
+    /// Appends the block of `count` events at `start` to `events`.
+    pub(super) fn read(
+        &self,
+        start: u64,
+        count: usize,
+        bytes: &mut Vec<u8>,
+        events: &mut Vec<RawEvent>,
+    ) -> Result<(), Error> {
+        bytes.resize(count * ENCODED, 0);
+        self.file.read_exact_at(bytes, start).map_err(|error| {
+            Error::file(&self.folder, format!("kept events cannot be read: {error}"))
+        })?;
+        let (places, _) = bytes.as_chunks::<ENCODED>();
+        events.extend(places.iter().map(RawEvent::decode));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn blocks_come_back_whole_whatever_was_written_between() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = EventLog::create(folder.path()).unwrap();
+        let event = |value: usize| RawEvent {
+            time: value as i64,
+            value: value as f64,
+            variable: 1,
+            set: 0,
+        };
+        let blocks: Vec<Vec<RawEvent>> = [3, 0, AT_A_TIME + 5]
+            .map(|count| (0..count).map(event).collect())
+            .into();
+        let starts: Vec<u64> = blocks.iter().map(|b| log.append(b).unwrap()).collect();
+        let mut bytes = Vec::new();
+        for (block, start) in blocks.iter().zip(starts).rev() {
+            let mut found = Vec::new();
+            log.read(start, block.len(), &mut bytes, &mut found)
+                .unwrap();
+            assert_eq!(&found, block);
+        }
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

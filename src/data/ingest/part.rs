@@ -1,0 +1,228 @@
+//! Writes the rows of one part of a source into the log.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use super::SourceCounts;
+use super::event::RawEvent;
+use super::event_log::EventLog;
+use crate::data::stay_id::StayId;
+use crate::error::Error;
+
+/// A series of events that a part has rows of.
+#[derive(Debug)]
+pub(super) struct PartSeries {
+    pub(super) id: StayId,
+    /// Index into the part's files.
+    pub(super) file: u32,
+    pub(super) has_set_index: bool,
+    /// Whether a file holds this series and no other.
+    pub(super) alone_in_file: bool,
+}
+
+/// Events of one series that lie together in the log.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Block {
+    /// Index into the part's series.
+    pub(super) series: u32,
+    pub(super) start: u64,
+    pub(super) events: u32,
+}
+
+/// What is known of a part once it has been read.
+#[derive(Debug, Default)]
+pub(super) struct Part {
+    pub(super) files: Vec<PathBuf>,
+    pub(super) variables: Vec<String>,
+    pub(super) series: Vec<PartSeries>,
+    /// In the order of the rows.
+    pub(super) blocks: Vec<Block>,
+    pub(super) counts: SourceCounts,
+}
+
+/// Takes the rows of one part: in any order, though one by series needs the least work.
+pub(in crate::data) struct PartWriter<'a> {
+    log: &'a EventLog,
+    /// Events held back before they are written.
+    room: usize,
+    part: Part,
+    numbers: HashMap<String, u32>,
+    series: HashMap<StayId, u32>,
+    events: Vec<RawEvent>,
+    /// The series of each run of `events`, and where the run begins.
+    runs: Vec<(u32, usize)>,
+}
+
+impl<'a> PartWriter<'a> {
+    pub(super) fn new(log: &'a EventLog, room: usize) -> Self {
+        Self {
+            log,
+            room,
+            part: Part::default(),
+            numbers: HashMap::new(),
+            series: HashMap::new(),
+            events: Vec::new(),
+            runs: Vec::new(),
+        }
+    }
+
+    /// Says which file the series that follow are read from.
+    pub(in crate::data) fn file(&mut self, path: &Path) {
+        self.part.files.push(path.to_path_buf());
+    }
+
+    /// The stay whose file this is: its name's stem is the stay's id. A second file of it is an error.
+    pub(in crate::data) fn stay_of_file(&mut self, path: &Path) -> Result<(u32, StayId), Error> {
+        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        let id = stem
+            .and_then(StayId::parse)
+            .ok_or_else(|| Error::file(path, "the file's name holds no stay id"))?;
+        if let Some(&series) = self.series.get(&id) {
+            let file = self.part.series[series as usize].file;
+            return Err(stay_in_two_files(
+                &id,
+                &self.part.files[file as usize],
+                path,
+            ));
+        }
+        self.file(path);
+        let series = self.series(id.clone());
+        self.part.series[series as usize].alone_in_file = true;
+        Ok((series, id))
+    }
+
+    /// The number of a variable; a heap string is made only for a name not seen before.
+    pub(in crate::data) fn variable(&mut self, name: &str) -> u32 {
+        if let Some(&number) = self.numbers.get(name) {
+            return number;
+        }
+        let number = self.part.variables.len() as u32;
+        self.part.variables.push(name.to_string());
+        self.numbers.insert(name.to_string(), number);
+        number
+    }
+
+    /// The number of a series, which exists from now on even if no event follows.
+    pub(in crate::data) fn series(&mut self, id: StayId) -> u32 {
+        if let Some(&number) = self.series.get(&id) {
+            return number;
+        }
+        let number = self.part.series.len() as u32;
+        self.part.series.push(PartSeries {
+            id: id.clone(),
+            file: self.part.files.len().saturating_sub(1) as u32,
+            has_set_index: false,
+            alone_in_file: false,
+        });
+        self.series.insert(id, number);
+        number
+    }
+
+    /// Says that the source tells which events of this series form a set.
+    pub(in crate::data) fn has_set_index(&mut self, series: u32) {
+        self.part.series[series as usize].has_set_index = true;
+    }
+
+    /// Takes an event of a series.
+    pub(in crate::data) fn push(&mut self, series: u32, event: RawEvent) -> Result<(), Error> {
+        if self.runs.last().is_none_or(|run| run.0 != series) {
+            self.runs.push((series, self.events.len()));
+        }
+        self.events.push(event);
+        if self.events.len() >= self.room {
+            self.flush()?;
+        }
+        Ok(())
+    }
+
+    /// The counts of this part.
+    pub(in crate::data) fn counts(&mut self) -> &mut SourceCounts {
+        &mut self.part.counts
+    }
+
+    pub(super) fn finish(mut self) -> Result<Part, Error> {
+        self.flush()?;
+        Ok(self.part)
+    }
+
+    /// Writes the events at hand, those of a series together.
+    fn flush(&mut self) -> Result<(), Error> {
+        let ends = (self.runs.iter().skip(1).map(|run| run.1)).chain([self.events.len()]);
+        let mut runs: Vec<(u32, std::ops::Range<usize>)> = (self.runs.iter().zip(ends))
+            .map(|(&(series, start), end)| (series, start..end))
+            .collect();
+        // Stable: the events of a series keep the order of their rows.
+        runs.sort_by_key(|run| run.0);
+        let mut gathered = Vec::new();
+        for same in runs.chunk_by(|a, b| a.0 == b.0) {
+            let events = match same {
+                [(_, range)] => &self.events[range.clone()],
+                _ => {
+                    gathered.clear();
+                    for (_, range) in same {
+                        gathered.extend_from_slice(&self.events[range.clone()]);
+                    }
+                    &gathered[..]
+                }
+            };
+            self.part.blocks.push(Block {
+                series: same[0].0,
+                start: self.log.append(events)?,
+                events: events.len() as u32,
+            });
+        }
+        self.events.clear();
+        self.runs.clear();
+        Ok(())
+    }
+}
+
+pub(super) fn stay_in_two_files(id: &StayId, first: &Path, second: &Path) -> Error {
+    Error::stage(format!(
+        "stay {id} is there twice: {} and {}",
+        first.display(),
+        second.display()
+    ))
+    .with_hint("one file is one stay; a stay in two splits would leak the answer")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn interleaved_series_are_written_apart_each_in_the_order_of_its_rows() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = EventLog::create(folder.path()).unwrap();
+        let mut writer = PartWriter::new(&log, 4);
+        let [a, b] = [1, 2].map(|id| writer.series(StayId::Number(id)));
+        let variable = writer.variable("HR");
+        for (value, series) in [(1, a), (2, b), (3, a), (4, a), (5, b), (6, a)] {
+            let event = RawEvent {
+                time: 0,
+                value: f64::from(value),
+                variable,
+                set: 0,
+            };
+            writer.push(series, event).unwrap();
+        }
+        let part = writer.finish().unwrap();
+        let mut bytes = Vec::new();
+        let blocks: Vec<(u32, Vec<f64>)> = (part.blocks.iter())
+            .map(|block| {
+                let mut events = Vec::new();
+                let count = block.events as usize;
+                log.read(block.start, count, &mut bytes, &mut events)
+                    .unwrap();
+                (block.series, events.iter().map(|e| e.value).collect())
+            })
+            .collect();
+        let expected: [(u32, Vec<f64>); 4] = [
+            (a, vec![1.0, 3.0, 4.0]),
+            (b, vec![2.0]),
+            (a, vec![6.0]),
+            (b, vec![5.0]),
+        ];
+        assert_eq!(blocks, expected);
+    }
+}

@@ -1,0 +1,93 @@
+//! An amount of memory, as people write it.
+
+use std::borrow::Cow;
+use std::fmt;
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+const UNITS: [(&str, u64); 4] = [
+    ("GB", 1_000_000_000),
+    ("MB", 1_000_000),
+    ("KB", 1_000),
+    ("B", 1),
+];
+
+/// A number of bytes, written `"2GB"` or `"512MB"`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MemorySize(pub u64);
+
+impl Default for MemorySize {
+    fn default() -> Self {
+        Self(1_000_000_000)
+    }
+}
+
+impl MemorySize {
+    fn parse(text: &str) -> Option<Self> {
+        let (unit, bytes) = UNITS.iter().find(|(unit, _)| text.ends_with(unit))?;
+        let number = text.strip_suffix(unit)?.trim_end();
+        let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
+        let number: u64 = plain.then(|| number.parse().ok())??;
+        number
+            .checked_mul(*bytes)
+            .filter(|size| *size > 0)
+            .map(Self)
+    }
+}
+
+impl fmt::Display for MemorySize {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        let fits = |(_, bytes): &&(&str, u64)| self.0.is_multiple_of(*bytes);
+        let (unit, bytes) = UNITS.iter().find(fits).unwrap_or(&("B", 1));
+        write!(formatter, "{}{unit}", self.0 / bytes)
+    }
+}
+
+impl Serialize for MemorySize {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for MemorySize {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = String::deserialize(deserializer)?;
+        Self::parse(&text).ok_or_else(|| {
+            serde::de::Error::custom(format!(
+                "`{text}` is no amount of memory: a whole number and KB, MB or GB is expected"
+            ))
+        })
+    }
+}
+
+impl JsonSchema for MemorySize {
+    fn schema_name() -> Cow<'static, str> {
+        "MemorySize".into()
+    }
+
+    fn json_schema(_: &mut SchemaGenerator) -> Schema {
+        json_schema!({
+            "description": "A whole number of bytes, with its unit: `2GB`, `512MB`.",
+            "type": "string",
+            "pattern": "^[0-9]+ *(K|M|G)?B$"
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sizes_are_read_and_written_with_their_unit() {
+        for (text, bytes) in [("2GB", 2_000_000_000), ("512 MB", 512_000_000), ("7B", 7)] {
+            assert_eq!(MemorySize::parse(text), Some(MemorySize(bytes)));
+        }
+        assert_eq!(MemorySize(2_000_000_000).to_string(), "2GB");
+        assert_eq!(MemorySize(1_500_000_000).to_string(), "1500MB");
+        for text in ["", "GB", "2", "0GB", "-1GB", "1.5GB", "99999999999GB"] {
+            assert_eq!(MemorySize::parse(text), None, "{text}");
+        }
+    }
+}
