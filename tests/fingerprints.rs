@@ -19,7 +19,7 @@ use crate::physionet_layout::{self, FOLDER};
 const KEYS: [(&str, &str); 7] = [
     (
         "events",
-        "7114666e1cde264b8d1ac646096c66db111c3907467e5786f3fdbe79b7d1e6e5",
+        "ac4aa0f6b7fc0c9b3196bebbecb7df7cf7f0512267fc5f4c21d0febe708ac2ce",
     ),
     (
         "pretrain",
@@ -180,6 +180,8 @@ const CHANGES: &[(&str, &str, usize)] = &[
     ("stages.events.duplicates", "'keep'", 1),
     ("stages.events.source.stays", "100", 1),
     ("stages.events.split.ratio", "[0.8, 0.1, 0.1]", 1),
+    ("stages.events.variables.drop", "['Glucose']", 1),
+    ("stages.events.variables.min_stays", "2", 1),
     ("stages.events.without_events", "'drop'", 1),
     ("stages.events.without_label", "'drop'", 1),
     ("stages.pretrain.batch_size", "8", 1),
@@ -247,6 +249,8 @@ const NOT_CHANGED: &[&str] = &[
     "stages.events.embeddings.orthonormal",
     // What a stage is, and which others it reads: their contents are part of the key.
     "stages.events.kind",
+    // How much is read at a time changes no result.
+    "stages.events.memory",
     "stages.events.source.format",
     "stages.pretrain.kind",
     "stages.pretrain.data",

@@ -159,7 +159,7 @@ fn pickled_statistics_give_the_tables_that_the_csv_file_gives() {
     let run = ["run", &recipe, "--set", &pickle, "--format", "json"];
     let (csv, pickled) = (csv.success().json(), test.run_with(run).success().json());
     assert_eq!(statuses(&pickled), [("events", "executed")]);
-    assert_eq!(digests(&csv).len(), 3);
+    assert_eq!(digests(&csv).len(), 4);
     assert_eq!(digests(&csv), digests(&pickled));
 }
 

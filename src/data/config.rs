@@ -121,8 +121,8 @@ impl DataConfig {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum SplitRule {
-    /// The source says it itself: `metadata/subject_splits.parquet` of MEDS.
-    Source,
+    /// A column of the source's own table: `split` in `metadata/subject_splits.parquet` of MEDS.
+    Column(String),
     /// A CSV file: stay id, split name (train; validation, valid, val or tuning; test or held_out).
     File(InputPath),
     /// The source's own folders by split.

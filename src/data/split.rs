@@ -36,7 +36,7 @@ impl SplitAssigner {
     /// Reads what the rule needs.
     pub(super) fn new(rule: &SplitRule, seed: u64) -> Result<Self, Error> {
         match rule {
-            SplitRule::Source => Ok(SplitAssigner::Source),
+            SplitRule::Column(_) => Ok(SplitAssigner::Source),
             SplitRule::File(path) => read_table(path.as_ref()),
             SplitRule::Folders(folders) => Ok(SplitAssigner::Folders(folders.clone())),
             SplitRule::Ratio(shares) => {

@@ -114,12 +114,12 @@ impl StageCheck<'_> {
                     .help("only `patient-parquet` has them; use { file = … } or { ratio = […] }");
                 self.mistakes.push(mistake);
             }
-            SplitRule::Source if !matches!(data.source, Source::Meds(_)) => {
+            SplitRule::Column(_) if !matches!(data.source, Source::Meds(_)) => {
                 let mistake = self
                     .mistake(
-                        &["split"],
-                        "is `source`, which tells no splits",
-                        "told by the source",
+                        &["split", "column"],
+                        "needs a source whose own table tells splits",
+                        "a column of the source",
                     )
                     .and(
                         self.tree.place(&["stages", self.name, "source", "format"]),
@@ -128,7 +128,7 @@ impl StageCheck<'_> {
                     .help("only `meds` does; use { file = … } or { ratio = […] }");
                 self.mistakes.push(mistake);
             }
-            SplitRule::Source | SplitRule::Folders(_) | SplitRule::File(_) => {}
+            SplitRule::Column(_) | SplitRule::Folders(_) | SplitRule::File(_) => {}
         }
     }
 

@@ -79,8 +79,11 @@ impl Meds {
                 rows_before += group.num_rows() as usize;
             }
         }
-        let splits = match config.split {
-            SplitRule::Source => Some(read_splits(&root.join("metadata/subject_splits.parquet"))?),
+        let splits = match &config.split {
+            SplitRule::Column(column) => {
+                let table = root.join("metadata/subject_splits.parquet");
+                Some(read_splits(&table, column)?)
+            }
             _ => None,
         };
         Ok(Self {

@@ -102,17 +102,17 @@ pub(super) fn read_labels(
         .collect())
 }
 
-/// Reads the splits of the patients.
-pub(super) fn read_splits(path: &Path) -> Result<BTreeMap<i64, Split>, Error> {
+/// Reads the splits of the patients, which are in column `column`.
+pub(super) fn read_splits(path: &Path, column: &str) -> Result<BTreeMap<i64, Split>, Error> {
     let mut splits = BTreeMap::new();
     let columns = [
         ("subject_id", ColumnType::Number),
-        ("split", ColumnType::Text),
+        (column, ColumnType::Text),
     ];
     each_batch(path, &columns, |before, batch| {
         let subjects: Int64Array =
             typed_column::cast_to(path, batch, "subject_id", &DataType::Int64)?;
-        let names: StringArray = typed_column::text(path, batch, "split")?;
+        let names: StringArray = typed_column::text(path, batch, column)?;
         for row in 0..batch.num_rows() {
             let bad = |what: String| Error::file(path, format!("row {}: {what}", before + row + 1));
             if subjects.is_null(row) || names.is_null(row) {

@@ -1,5 +1,7 @@
 //! The data stage as a whole: fixtures, refusals, reproduction.
 
+mod cleaning;
+mod meds;
 mod patient_layout;
 mod physionet;
 mod stage;
