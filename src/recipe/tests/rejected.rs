@@ -95,7 +95,7 @@ fn the_split_is_whole_and_fits_its_source() {
     one(
         "{ ratio = [0.8, 0.1, 0.1] }",
         "{ ratio = [0.8, 0.1, 0.1], file = 'a.toml' }",
-        "`stages.events.split` takes one of `file`, `folders` or `ratio`, not several",
+        "`stages.events.split` takes one of `column`, `file`, `folders` or `ratio`, not several",
     );
     one(
         "{ ratio = [0.8, 0.1, 0.1] }",
