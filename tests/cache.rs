@@ -185,7 +185,7 @@ fn what_a_store_holds_is_listed_by_kind() {
     let list = ["cache", "ls", "--format", "json"];
     let document = test.run_with(list).success().json();
     assert_eq!(document["kinds"]["data"]["entries"], 1);
-    assert_eq!(document["kinds"]["data"]["blobs"], 3);
+    assert_eq!(document["kinds"]["data"]["blobs"], 4);
     assert_eq!(document["unreferenced"]["blobs"], 0);
     let blobs = files_below(&test.folder().join(".pipeline/blobs"));
     assert_eq!(document["total"]["blobs"], blobs.len());

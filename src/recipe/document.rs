@@ -89,6 +89,8 @@ mod tests {
         let command = "/$defs/StageConfig/oneOf/6/properties";
         let names = ["env", "inputs", "outputs"].map(|key| format!("{command}/{key}"));
         let top = ["/properties/stages", "/properties/vars"].map(String::from);
-        assert_eq!(open, [names.as_slice(), top.as_slice()].concat());
+        let cleaning = ["/$defs/StageConfig/oneOf/0/properties/cleaning".to_string()];
+        let all = [cleaning.as_slice(), names.as_slice(), top.as_slice()];
+        assert_eq!(open, all.concat());
     }
 }
