@@ -10,7 +10,11 @@ use crate::harness::{Outcome, Test};
 use crate::running::{Running, wait_until_under_way};
 
 const STAGES: [(&str, &str, &[&str]); 7] = [
-    ("events", "data", &["events", "stays", "variables"]),
+    (
+        "events",
+        "data",
+        &["events", "profile", "stays", "variables"],
+    ),
     ("pretrain", "pretrain", &["checkpoint", "history"]),
     ("weights", "import", &["audit", "weights"]),
     ("frozen", "freeze", &["audit", "weights"]),
