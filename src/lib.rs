@@ -11,6 +11,7 @@ pub mod data;
 mod dtype;
 pub mod error;
 pub mod exec;
+mod files;
 pub mod graph;
 pub mod memory;
 pub mod metrics;

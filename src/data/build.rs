@@ -1,19 +1,20 @@
 //! The data stage: from a source to its artifacts.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use super::assemble::{Cleaning, Loss};
 use super::config::{DataConfig, StayPolicy};
-use super::csv_table::quoted;
 use super::dataset::Split;
 use super::embedding::of_variables;
 use super::fit::{Fitted, Material};
 use super::go_on;
-use super::ingest::Ingested;
+use super::ingest::{Ingested, variable_of_category};
 use super::profile;
 use super::report::DataReport;
 use super::score::{SPLITS, Scored};
+use super::small_table::quoted;
 use super::source::{self, StayRow, StayTable};
 use super::split::{SplitAssigner, refuse_straddling};
 use super::tables;
@@ -35,7 +36,8 @@ pub fn build(
     check_settings(config)?;
     go_on(interrupted)?;
     let source = source::open(config, seed)?;
-    let ingested = Ingested::read(&*source, work, config.memory.0, interrupted)?;
+    let categorical: BTreeSet<String> = config.categorical.iter().cloned().collect();
+    let ingested = Ingested::read(&*source, work, config.memory.0, &categorical, interrupted)?;
     let mut table = source.stays(&ingested)?;
     std::mem::take(&mut table.notes)
         .into_iter()
@@ -44,6 +46,7 @@ pub fn build(
     report.set("source_rows", ingested.counts.rows);
     report.set("source_stays", table.rows.len() as u64);
     report.set("missing_markers", ingested.counts.missing);
+    report.set("rows_of_other_stays", ingested.counts.of_others);
     report.set("stays_without_series", table.without_series);
     report.set("unused_labels", table.unused_labels);
     drop_without_label(config, &ingested, &mut table, &mut report, notes)?;
@@ -60,6 +63,7 @@ pub fn build(
         interrupted,
     };
     let fitted = material.fit()?;
+    refuse_outcomes(config, &table.outcomes, &fitted)?;
     let names: Vec<&str> = fitted.variables.iter().map(|v| v.name.as_str()).collect();
     let embeddings = of_variables(&config.embeddings, &names, seed)?;
     go_on(interrupted)?;
@@ -126,6 +130,29 @@ fn drop_without_label(
         table.rows.retain(|stay| stay.label.is_some());
     }
     Ok(())
+}
+
+/// Fails if a variable is called like an outcome. The recipe may say of a column beside the label
+/// that it is meant, by naming it among `variables.only`.
+fn refuse_outcomes(
+    config: &DataConfig,
+    outcomes: &BTreeSet<String>,
+    fitted: &Fitted,
+) -> Result<(), Error> {
+    let meant = config.variables.only.iter().flatten();
+    let meant: BTreeSet<&str> = meant.map(String::as_str).collect();
+    let is_outcome = |name: &str| outcomes.contains(name) && !meant.contains(name);
+    let base = |name| variable_of_category(name, &config.categorical).unwrap_or(name);
+    let mut names = fitted.variables.iter().map(|variable| base(&variable.name));
+    match names.find(|name| is_outcome(name)) {
+        None => Ok(()),
+        Some(name) => Err(Error::stage(format!(
+            "variable `{name}` is called like a column of the labels: an outcome is no input"
+        ))
+        .with_hint(format!(
+            "variables = {{ drop = [\"{name}\"] }} leaves it out; if it is known when the prediction is made, name it in variables.only"
+        ))),
+    }
 }
 
 fn split_all(

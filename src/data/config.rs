@@ -1,7 +1,9 @@
 //! The settings of a data stage.
 
 mod cleaning;
+mod paths;
 mod source;
+mod table;
 
 use std::collections::BTreeMap;
 
@@ -14,6 +16,7 @@ pub use cleaning::{CleaningRule, Logarithm, Outside, VariableSelection};
 pub use source::{
     LabelTable, MedsSource, PatientParquetSource, Physionet2012Source, Source, SyntheticSource,
 };
+pub use table::{LongSource, Physionet2019Source, StaysTable, TimeColumn, TimeUnit, WideSource};
 
 /// What a data stage reads and how it turns it into tables.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -63,6 +66,9 @@ pub struct DataConfig {
     /// What is done to the values of single variables, by name.
     #[serde(default)]
     pub cleaning: BTreeMap<String, CleaningRule>,
+    /// Variables whose values are categories, not amounts: the value `x` of `name` is the presence of the variable `name=x`.
+    #[serde(default)]
+    pub categorical: Vec<String>,
     /// What to do where one stay has several values of a variable at one time.
     #[serde(default)]
     pub duplicates: Duplicates,
@@ -81,49 +87,13 @@ pub struct DataConfig {
     pub memory: MemorySize,
 }
 
-impl DataConfig {
-    /// Everything the stage reads from disk: the setting that names it (`source.records.0`), and its place.
-    pub fn paths(&mut self) -> Vec<(String, &mut InputPath)> {
-        let mut paths: Vec<(String, &mut InputPath)> = Vec::new();
-        match &mut self.source {
-            Source::Synthetic(_) => {}
-            Source::Physionet2012(source) => {
-                for (index, path) in source.records.iter_mut().enumerate() {
-                    paths.push((format!("source.records.{index}"), path));
-                }
-                for (index, path) in source.outcomes.iter_mut().enumerate() {
-                    paths.push((format!("source.outcomes.{index}"), path));
-                }
-            }
-            Source::Meds(source) => {
-                paths.push(("source.path".into(), &mut source.path));
-                paths.push(("source.labels".into(), &mut source.labels));
-            }
-            Source::PatientParquet(source) => {
-                paths.push(("source.path".into(), &mut source.path));
-                paths.push(("source.labels.path".into(), &mut source.labels.path));
-            }
-        }
-        if let SplitRule::File(path) = &mut self.split {
-            paths.push(("split.file".into(), path));
-        }
-        if let Some(statistics) = &mut self.statistics {
-            paths.push(("statistics.path".into(), &mut statistics.path));
-        }
-        if let Embeddings::Table(path) = &mut self.embeddings {
-            paths.push(("embeddings.table".into(), path));
-        }
-        paths
-    }
-}
-
 /// Which stay belongs to which split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum SplitRule {
-    /// A column of the source's own table: `split` in `metadata/subject_splits.parquet` of MEDS.
+    /// A column of the source's own table: `split` in `metadata/subject_splits.parquet` of MEDS, any column of `stays` in `long` and `wide`.
     Column(String),
-    /// A CSV file: stay id, split name (train; validation, valid, val or tuning; test or held_out).
+    /// A CSV or Parquet file: stay id, split name (train; validation, valid, val or tuning; test or held_out).
     File(InputPath),
     /// The source's own folders by split.
     Folders(SplitFolders),

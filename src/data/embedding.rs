@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::address::address_of;
 use super::config::Embeddings;
-use super::csv_table::{CsvTable, quoted};
+use super::small_table::{SmallTable, quoted};
 use crate::error::Error;
 use crate::random::Stream;
 
@@ -29,7 +29,7 @@ pub(super) fn of_variables(
 }
 
 fn of_table(path: &Path, names: &[&str]) -> Result<EmbeddingRows, Error> {
-    let table = CsvTable::read(path)?;
+    let table = SmallTable::read(path)?;
     let key = table.column("Key")?;
     let columns: Vec<usize> = (0..table.header.len()).filter(|&c| c != key).collect();
     if columns.is_empty() {

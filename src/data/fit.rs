@@ -7,10 +7,10 @@ use super::assemble::{
     Assembler, Cleaning, Fate, Loss, Losses, Variables, Workspace, no_such_variable,
 };
 use super::chunks::{chunks_of, in_order};
-use super::config::{DataConfig, VariableSelection};
-use super::csv_table::quoted;
+use super::config::DataConfig;
 use super::dataset::Split;
-use super::ingest::Ingested;
+use super::ingest::{Ingested, variable_of_category};
+use super::small_table::quoted;
 use super::source::StayRow;
 use super::statistics::{Gathering, Moments, Variable, merge_all};
 use super::statistics_file;
@@ -46,7 +46,7 @@ impl Fitted {
 impl Material<'_> {
     /// Decides on the variables: by the recipe, then by the statistics file or the training split.
     pub(super) fn fit(&self) -> Result<Fitted, Error> {
-        let selected = selected(&self.config.variables, &self.ingested.variables)?;
+        let selected = selected(self.config, &self.ingested.variables)?;
         let Some(file) = &self.config.statistics else {
             let moments = self.training_moments(&selected)?;
             return self.fit_to_training(&selected, &moments);
@@ -168,8 +168,10 @@ impl Material<'_> {
     }
 }
 
-/// What the recipe selects: every variable keeps its number for now.
-fn selected(selection: &VariableSelection, variables: &[String]) -> Result<Variables, Error> {
+/// What the recipe selects: every variable keeps its number for now. A category goes with the
+/// variable whose it is.
+fn selected(config: &DataConfig, variables: &[String]) -> Result<Variables, Error> {
+    let selection = &config.variables;
     let named = |setting: &str, names: &[String]| {
         let unknown = names
             .iter()
@@ -179,16 +181,17 @@ fn selected(selection: &VariableSelection, variables: &[String]) -> Result<Varia
             None => Ok(()),
         }
     };
+    named("categorical", &config.categorical)?;
     named("variables.drop", &selection.drop)?;
     if let Some(only) = &selection.only {
         named("variables.only", only)?;
     }
     let keeps = |name: &String| {
-        selection
-            .only
-            .as_ref()
-            .is_none_or(|only| only.contains(name))
-            && !selection.drop.contains(name)
+        let whole = variable_of_category(name, &config.categorical);
+        let is_in = |names: &[String]| {
+            names.contains(name) || names.iter().any(|name| Some(name.as_str()) == whole)
+        };
+        selection.only.as_ref().is_none_or(|only| is_in(only)) && !is_in(&selection.drop)
     };
     let fate = |(number, name): (u32, &String)| match keeps(name) {
         true => Fate::Kept {

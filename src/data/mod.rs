@@ -25,7 +25,6 @@ mod assemble;
 mod build;
 mod chunks;
 pub mod config;
-mod csv_table;
 pub mod dataset;
 mod embedding;
 pub mod feature_table;
@@ -39,6 +38,7 @@ pub mod parquet_file;
 mod profile;
 mod report;
 mod score;
+mod small_table;
 mod source;
 mod split;
 mod statistics;
@@ -47,6 +47,7 @@ mod stay_id;
 mod tables;
 #[cfg(test)]
 mod tests;
+mod text_file;
 mod typed_column;
 
 use std::sync::atomic::{AtomicBool, Ordering};

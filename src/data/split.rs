@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use super::address::address_of;
 use super::config::{SplitFolders, SplitRule};
-use super::csv_table::{CsvTable, quoted};
 use super::dataset::Split;
+use super::small_table::{SmallTable, quoted};
 use super::source::StayRow;
 use super::stay_id::StayId;
 use crate::error::Error;
@@ -144,7 +144,7 @@ pub(super) fn refuse_straddling(stays: &[StayRow], splits: &[Split]) -> Result<(
 }
 
 fn read_table(path: &Path) -> Result<SplitAssigner, Error> {
-    let table = CsvTable::read(path)?;
+    let table = SmallTable::read(path)?;
     if table.header.len() != 2 {
         return Err(Error::file(
             path,

@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 use arrow::array::Array;
 use parquet::arrow::ProjectionMask;
 
-use super::csv_table::CsvTable;
 use super::parquet_file;
+use super::small_table::SmallTable;
 use super::statistics::Variable;
 use super::typed_column::{self, ColumnType};
 use crate::error::Error;
@@ -103,7 +103,7 @@ impl Found {
 }
 
 fn of_csv(path: &Path) -> Result<Vec<Variable>, Error> {
-    let table = CsvTable::read(path)?;
+    let table = SmallTable::read(path)?;
     let (name, mean, std) = (
         table.column("variable")?,
         table.column("mean")?,

@@ -12,6 +12,11 @@ pub(super) enum StayId {
 }
 
 impl StayId {
+    /// The id of a whole number; one below 0 is a name.
+    pub(super) fn of_number(number: i64) -> Self {
+        u64::try_from(number).map_or_else(|_| Self::Name(number.to_string()), Self::Number)
+    }
+
     /// Reads an id; `None` if the text is blank.
     pub(super) fn parse(text: &str) -> Option<Self> {
         let text = text.trim();

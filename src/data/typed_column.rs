@@ -8,7 +8,7 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Schema, TimeUnit};
 
-use super::csv_table::quoted;
+use super::small_table::quoted;
 use crate::error::Error;
 
 /// What a column must hold.

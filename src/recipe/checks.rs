@@ -114,7 +114,7 @@ impl StageCheck<'_> {
                     .help("only `patient-parquet` has them; use { file = … } or { ratio = […] }");
                 self.mistakes.push(mistake);
             }
-            SplitRule::Column(_) if !matches!(data.source, Source::Meds(_)) => {
+            SplitRule::Column(_) if !data.source.has_split_columns() => {
                 let mistake = self
                     .mistake(
                         &["split", "column"],
@@ -125,7 +125,7 @@ impl StageCheck<'_> {
                         self.tree.place(&["stages", self.name, "source", "format"]),
                         "tells none",
                     )
-                    .help("only `meds` does; use { file = … } or { ratio = […] }");
+                    .help("`meds` does, and the table `stays` of `long` and `wide`; use { file = … } or { ratio = […] }");
                 self.mistakes.push(mistake);
             }
             SplitRule::Column(_) | SplitRule::Folders(_) | SplitRule::File(_) => {}

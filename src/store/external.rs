@@ -1,9 +1,8 @@
 //! Digests of files and folders outside the store.
 
-use std::fs::{self, File, Metadata};
+use std::fs::{self, File};
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
-use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -12,6 +11,7 @@ use super::Store;
 use super::digest::Digest;
 use super::stat_cache::{Stat, StatCache, now};
 use crate::error::Error;
+use crate::files::{FilePattern, ListingError, files_below};
 
 /// Sets a folder's digest apart from that of a file with the same bytes.
 const FOLDER_CONTEXT: &str = "pipeline 2026 folder digest v1";
@@ -36,18 +36,30 @@ impl Store {
 
 impl ExternalDigests {
     /// The digest of a file's contents, or of a folder's: of the paths below it and their
-    /// contents. Symbolic links count as what they lead to; empty folders do not count.
+    /// contents. Symbolic links count as what they lead to; empty folders do not count. Of a
+    /// [pattern](FilePattern), the digest is that of a folder with the files that fit.
     pub fn digest(&self, path: &Path) -> Result<Digest, Error> {
-        let metadata = fs::metadata(path).map_err(|error| unreadable(path, error))?;
-        let absolute = std::path::absolute(path).map_err(|error| unreadable(path, error))?;
-        if !metadata.is_dir() {
-            return look(&self.cache, &absolute);
+        if let Some(pattern) = FilePattern::of(path).map_err(|what| unreadable(path, what))? {
+            let folder = absolute(pattern.folder())?;
+            let mut files = files_below(&folder).map_err(unlisted)?;
+            files.retain(|file| (file.strip_prefix(&folder)).is_ok_and(|file| pattern.fits(file)));
+            return match files.is_empty() {
+                true => Err(unreadable(path, "fits no file")),
+                false => self.digest_folder(&folder, &files),
+            };
         }
-        let mut files = Vec::new();
-        list_files(&absolute, &metadata, &mut Vec::new(), &mut files)?;
-        files.sort_unstable_by(|a, b| a.as_os_str().cmp(b.as_os_str()));
-        let prefix = absolute.as_os_str().len();
-        let digests = self.digest_files(&files)?;
+        let metadata = fs::metadata(path).map_err(|error| unreadable(path, error))?;
+        let path = absolute(path)?;
+        match metadata.is_dir() {
+            true => self.digest_folder(&path, &files_below(&path).map_err(unlisted)?),
+            false => look(&self.cache, &path),
+        }
+    }
+
+    /// The digest of a folder with these files, by path.
+    fn digest_folder(&self, folder: &Path, files: &[PathBuf]) -> Result<Digest, Error> {
+        let prefix = folder.as_os_str().len();
+        let digests = self.digest_files(files)?;
         let mut hasher = blake3::Hasher::new_derive_key(FOLDER_CONTEXT);
         for (file, digest) in files.iter().zip(digests) {
             let name = &file.as_os_str().as_bytes()[prefix..];
@@ -96,40 +108,12 @@ fn look(cache: &StatCache, file: &Path) -> Result<Digest, Error> {
     Ok(digest)
 }
 
-/// All files below `folder`, in no particular order. `above` are the folders on the way here.
-fn list_files(
-    folder: &Path,
-    metadata: &Metadata,
-    above: &mut Vec<(u64, u64)>,
-    files: &mut Vec<PathBuf>,
-) -> Result<(), Error> {
-    let identity = (metadata.dev(), metadata.ino());
-    if above.contains(&identity) {
-        return Err(unreadable(
-            folder,
-            "a symbolic link leads back to a folder above it",
-        ));
-    }
-    above.push(identity);
-    for entry in fs::read_dir(folder).map_err(|error| unreadable(folder, error))? {
-        let entry = entry.map_err(|error| unreadable(folder, error))?;
-        let path = entry.path();
-        let kind = entry
-            .file_type()
-            .map_err(|error| unreadable(&path, error))?;
-        if kind.is_file() {
-            files.push(path);
-            continue;
-        }
-        let target = fs::metadata(&path).map_err(|error| unreadable(&path, error))?;
-        if target.is_dir() {
-            list_files(&path, &target, above, files)?;
-        } else {
-            files.push(path);
-        }
-    }
-    above.pop();
-    Ok(())
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|error| unreadable(path, error))
+}
+
+fn unlisted(failure: ListingError) -> Error {
+    unreadable(&failure.path, failure.error)
 }
 
 fn unreadable(path: &Path, what: impl Into<Trouble>) -> Error {
@@ -142,6 +126,12 @@ fn unreadable(path: &Path, what: impl Into<Trouble>) -> Error {
 
 /// What is wrong with an input, in words.
 struct Trouble(String);
+
+impl From<String> for Trouble {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
 
 impl From<&str> for Trouble {
     fn from(text: &str) -> Self {
@@ -202,6 +192,22 @@ mod tests {
         for name in ["one", "one/", "six"] {
             assert_eq!(digest(name, &[]), first, "{name}");
         }
+    }
+
+    #[test]
+    fn a_pattern_is_a_folder_of_the_files_it_fits() {
+        let (folder, digests) = digests();
+        for (file, text) in [("one/a.csv", "1"), ("one/b.csv", "2"), ("one/c.txt", "3")] {
+            write(&folder.path().join(file), text);
+        }
+        let digest = |name: &str| digests.digest(&folder.path().join(name));
+        let before = digest("one/*.csv").unwrap();
+        write(&folder.path().join("one/c.txt"), "4");
+        assert_eq!(digest("one/*.csv").unwrap(), before);
+        write(&folder.path().join("one/c.csv"), "4");
+        assert_ne!(digest("one/*.csv").unwrap(), before);
+        let nothing = digest("one/*.tsv").unwrap_err().to_string();
+        assert!(nothing.ends_with("one/*.tsv: fits no file"), "{nothing}");
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::table::{LongSource, Physionet2019Source, WideSource};
 use crate::data::input_path::InputPath;
 
 /// Where the events and labels come from.
@@ -18,6 +19,25 @@ pub enum Source {
     PatientParquet(PatientParquetSource),
     /// The Medical Event Data Standard, 0.4.
     Meds(MedsSource),
+    /// Tables with one row an event.
+    Long(LongSource),
+    /// Tables with one row for each stay and time, and a column for each variable.
+    Wide(WideSource),
+    /// The hourly files of the PhysioNet/CinC Challenge 2019.
+    #[serde(rename = "physionet-2019")]
+    Physionet2019(Physionet2019Source),
+}
+
+impl Source {
+    /// Whether a table of its own may tell splits.
+    pub fn has_split_columns(&self) -> bool {
+        match self {
+            Source::Meds(_) => true,
+            Source::Long(source) => source.stays.is_some(),
+            Source::Wide(source) => source.stays.is_some(),
+            _ => false,
+        }
+    }
 }
 
 /// An ICU-like cohort from a seeded generator, whose label depends on the trajectories.
@@ -58,15 +78,15 @@ pub struct PatientParquetSource {
     pub labels: LabelTable,
 }
 
-/// A CSV file with one label a stay.
+/// A table with one label a stay: CSV or Parquet.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LabelTable {
-    /// The CSV file.
+    /// The file.
     pub path: InputPath,
     /// The column of stay ids. Ids are compared as integers: `200001.0` is 200001.
     pub id: String,
-    /// The column of labels: 0, 1, ….
+    /// The column of labels: 0, 1, …. A variable that is called like another column of this table is refused.
     pub column: String,
 }
 

@@ -62,6 +62,7 @@ impl Ingested {
         source: &dyn EventSource,
         folder: &Path,
         memory: u64,
+        categorical: &BTreeSet<String>,
         interrupted: &AtomicBool,
     ) -> Result<Self, Error> {
         let log = EventLog::create(folder)?;
@@ -72,7 +73,7 @@ impl Ingested {
             .into_par_iter()
             .map(|part| {
                 go_on(interrupted)?;
-                let mut writer = PartWriter::new(&log, room);
+                let mut writer = PartWriter::new(&log, room, categorical);
                 source.read(part, &mut writer, interrupted)?;
                 writer.finish()
             })
@@ -104,6 +105,7 @@ impl Ingested {
             .map(|part| {
                 counts.rows += part.counts.rows;
                 counts.missing += part.counts.missing;
+                counts.of_others += part.counts.of_others;
                 let mut of = vec![Vec::new(); part.series.len()];
                 for (index, block) in part.blocks.iter().enumerate() {
                     of[block.series as usize].push(index);

@@ -12,7 +12,7 @@ pub(super) use event::{
     MICROSECONDS_OF_A_MINUTE, RawEvent, STATIC, minutes_to_time, time_to_minutes,
 };
 pub(super) use ingested::Ingested;
-pub(super) use part::PartWriter;
+pub(super) use part::{PartWriter, variable_of_category};
 
 /// What a source counted while it was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -21,4 +21,6 @@ pub(super) struct SourceCounts {
     pub(super) rows: u64,
     /// Rows or cells that say "missing".
     pub(super) missing: u64,
+    /// Rows of stays that are not of the cohort.
+    pub(super) of_others: u64,
 }

@@ -1,6 +1,6 @@
 //! Writes the rows of one part of a source into the log.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::path::{Path, PathBuf};
 
 use super::SourceCounts;
@@ -45,8 +45,12 @@ pub(in crate::data) struct PartWriter<'a> {
     log: &'a EventLog,
     /// Events held back before they are written.
     room: usize,
+    /// Variables whose values are categories.
+    categorical: &'a BTreeSet<String>,
     part: Part,
     numbers: HashMap<String, u32>,
+    /// By variable: whether its values are categories.
+    is_categorical: Vec<bool>,
     series: HashMap<StayId, u32>,
     events: Vec<RawEvent>,
     /// The series of each run of `events`, and where the run begins.
@@ -54,12 +58,14 @@ pub(in crate::data) struct PartWriter<'a> {
 }
 
 impl<'a> PartWriter<'a> {
-    pub(super) fn new(log: &'a EventLog, room: usize) -> Self {
+    pub(super) fn new(log: &'a EventLog, room: usize, categorical: &'a BTreeSet<String>) -> Self {
         Self {
             log,
             room,
+            categorical,
             part: Part::default(),
             numbers: HashMap::new(),
+            is_categorical: Vec::new(),
             series: HashMap::new(),
             events: Vec::new(),
             runs: Vec::new(),
@@ -99,7 +105,22 @@ impl<'a> PartWriter<'a> {
         let number = self.part.variables.len() as u32;
         self.part.variables.push(name.to_string());
         self.numbers.insert(name.to_string(), number);
+        (self.is_categorical).push(self.categorical.contains(name));
         number
+    }
+
+    /// What a variable is called.
+    pub(in crate::data) fn name_of(&self, variable: u32) -> &str {
+        &self.part.variables[variable as usize]
+    }
+
+    /// The variable that says that `variable` has the category `text`; `None` if its values are amounts.
+    pub(in crate::data) fn category(&mut self, variable: u32, text: &str) -> Option<u32> {
+        if !self.is_categorical[variable as usize] {
+            return None;
+        }
+        let name = category_name(self.name_of(variable), text);
+        Some(self.variable(&name))
     }
 
     /// The number of a series, which exists from now on even if no event follows.
@@ -124,7 +145,13 @@ impl<'a> PartWriter<'a> {
     }
 
     /// Takes an event of a series.
-    pub(in crate::data) fn push(&mut self, series: u32, event: RawEvent) -> Result<(), Error> {
+    pub(in crate::data) fn push(&mut self, series: u32, mut event: RawEvent) -> Result<(), Error> {
+        if self.is_categorical[event.variable as usize]
+            && !event.value.is_nan()
+            && let Some(category) = self.category(event.variable, &event.value.to_string())
+        {
+            (event.variable, event.value) = (category, f64::NAN);
+        }
         if self.runs.last().is_none_or(|run| run.0 != series) {
             self.runs.push((series, self.events.len()));
         }
@@ -177,6 +204,21 @@ impl<'a> PartWriter<'a> {
     }
 }
 
+/// What the variable is called that says that `variable` has a category.
+fn category_name(variable: &str, category: &str) -> String {
+    format!("{variable}={category}")
+}
+
+/// The variable of whose categories `name` is one.
+pub(in crate::data) fn variable_of_category<'a>(
+    name: &'a str,
+    categorical: &[String],
+) -> Option<&'a str> {
+    let places = name.match_indices('=').map(|(at, _)| &name[..at]);
+    let mut bases = places.filter(|base| categorical.iter().any(|name| name == base));
+    bases.next()
+}
+
 pub(super) fn stay_in_two_files(id: &StayId, first: &Path, second: &Path) -> Error {
     Error::stage(format!(
         "stay {id} is there twice: {} and {}",
@@ -191,10 +233,42 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_value_of_a_categorical_variable_is_the_presence_of_its_category() {
+        let folder = tempfile::tempdir().unwrap();
+        let log = EventLog::create(folder.path()).unwrap();
+        let categorical = BTreeSet::from(["unit".to_string()]);
+        let mut writer = PartWriter::new(&log, 4, &categorical);
+        let stay = writer.series(StayId::Number(1));
+        let [unit, rate] = ["unit", "HR"].map(|name| writer.variable(name));
+        for (variable, value) in [(unit, 2.0), (rate, 2.0), (unit, 2.5), (unit, f64::NAN)] {
+            let event = RawEvent {
+                time: 0,
+                value,
+                variable,
+                set: 0,
+            };
+            writer.push(stay, event).unwrap();
+        }
+        assert_eq!(writer.category(rate, "high"), None);
+        assert_eq!(writer.category(unit, "2"), Some(2));
+        let part = writer.finish().unwrap();
+        assert_eq!(part.variables, ["unit", "HR", "unit=2", "unit=2.5"]);
+        let mut events = Vec::new();
+        log.read(0, 4, &mut Vec::new(), &mut events).unwrap();
+        let variables: Vec<u32> = events.iter().map(|event| event.variable).collect();
+        assert_eq!(variables, [2, 1, 3, 0]);
+        assert!(events[0].value.is_nan() && events[1].value == 2.0);
+        let names = ["unit".to_string()];
+        assert_eq!(variable_of_category("unit=2=x", &names), Some("unit"));
+        assert_eq!(variable_of_category("HR=2", &names), None);
+    }
+
+    #[test]
     fn interleaved_series_are_written_apart_each_in_the_order_of_its_rows() {
         let folder = tempfile::tempdir().unwrap();
         let log = EventLog::create(folder.path()).unwrap();
-        let mut writer = PartWriter::new(&log, 4);
+        let categorical = BTreeSet::new();
+        let mut writer = PartWriter::new(&log, 4, &categorical);
         let [a, b] = [1, 2].map(|id| writer.series(StayId::Number(id)));
         let variable = writer.variable("HR");
         for (value, series) in [(1, a), (2, b), (3, a), (4, a), (5, b), (6, a)] {

@@ -1,10 +1,10 @@
 //! Labels from CSV tables.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::stay_table::StayTable;
-use crate::data::csv_table::CsvTable;
+use crate::data::small_table::SmallTable;
 use crate::data::stay_id::StayId;
 use crate::error::Error;
 
@@ -12,6 +12,8 @@ use crate::error::Error;
 #[derive(Default)]
 pub(super) struct Labels {
     labels: BTreeMap<StayId, Entry>,
+    /// Names of the tables' other columns: outcomes, all of them.
+    columns: BTreeSet<String>,
 }
 
 struct Entry {
@@ -24,8 +26,11 @@ impl Labels {
     /// Adds the table `path`: the stay ids in column `id`, whole numbers ≥ 0 in column `label`
     /// (`1.0` is 1). Errors name file and line; a stay may come twice only with the same label.
     pub(super) fn read(&mut self, path: &Path, id: &str, label: &str) -> Result<(), Error> {
-        let table = CsvTable::read(path)?;
+        let table = SmallTable::read(path)?;
         let (id, column) = (table.column(id)?, table.column(label)?);
+        let columns = table.header.iter().enumerate();
+        let columns = columns.filter(|(at, _)| *at != id).map(|(_, name)| name);
+        self.columns.extend(columns.cloned());
         for row in &table.rows {
             let stay = StayId::parse(&row.fields[id])
                 .ok_or_else(|| table.error(row.line, "the stay id is blank"))?;
@@ -36,7 +41,7 @@ impl Labels {
                     .error(row.line, what)
                     .with_hint("take the row out if the stay has no label")
             })?;
-            let place = format!("{} line {}", path.display(), row.line);
+            let place = table.place(row.line);
             match self.labels.get(&stay) {
                 Some(other) if other.label != label => {
                     let what = format!(
@@ -62,6 +67,7 @@ impl Labels {
             used += u64::from(stay.label.is_some());
         }
         stays.unused_labels = self.labels.len() as u64 - used;
+        stays.outcomes.extend(self.columns.iter().cloned());
     }
 }
 

@@ -184,7 +184,7 @@ impl Meds {
             if subject != Some(subjects.value(row)) {
                 let number = subjects.value(row);
                 subject = Some(number);
-                series = out.series(subject_id(number));
+                series = out.series(StayId::of_number(number));
                 wanted = !self.needs_labels || self.labels.contains_key(&number);
             }
             if !wanted {
@@ -245,11 +245,6 @@ impl Codes {
     fn key(&self, row: usize) -> Option<usize> {
         self.keys.key(row)
     }
-}
-
-/// Numbers from 0 are numbers, so that stays sort by them.
-fn subject_id(number: i64) -> StayId {
-    u64::try_from(number).map_or_else(|_| StayId::Name(number.to_string()), StayId::Number)
 }
 
 fn subject_number(id: &StayId) -> Option<i64> {

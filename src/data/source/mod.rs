@@ -1,13 +1,21 @@
 //! Formats in: what a source must tell, and who reads which.
 
+mod cohort;
 mod folder;
 mod labels;
+mod long;
 mod meds;
 mod meds_labels;
 mod patient_parquet;
 mod physionet2012;
+mod physionet2019;
+mod row_label;
+mod row_place;
+mod row_statics;
+mod rows;
 mod stay_table;
 mod synthetic;
+mod wide;
 
 use std::sync::atomic::AtomicBool;
 
@@ -36,14 +44,19 @@ pub(super) trait EventSource: Sync {
 
 /// Opens the source of `config`: lists its files and reads its small tables.
 pub(super) fn open(config: &DataConfig, seed: u64) -> Result<Box<dyn EventSource>, Error> {
+    let split = &config.split;
     Ok(match &config.source {
         Source::Synthetic(source) => Box::new(synthetic::Synthetic::new(source.stays, seed)),
         Source::Physionet2012(source) => Box::new(physionet2012::Physionet2012::open(source)?),
+        Source::Physionet2019(source) => {
+            Box::new(wide::Wide::open(physionet2019::as_wide(source), split)?)
+        }
         Source::Meds(source) => Box::new(meds::Meds::open(source, config)?),
-        Source::PatientParquet(source) => Box::new(patient_parquet::PatientParquet::open(
-            source,
-            &config.split,
-        )?),
+        Source::PatientParquet(source) => {
+            Box::new(patient_parquet::PatientParquet::open(source, split)?)
+        }
+        Source::Long(source) => Box::new(long::Long::open(source, split)?),
+        Source::Wide(source) => Box::new(wide::Wide::open(source.clone(), split)?),
     })
 }
 

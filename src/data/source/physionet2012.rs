@@ -224,6 +224,8 @@ fn parse_value(text: &str) -> Result<f64, String> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     fn read_records(folders: &[InputPath]) -> Result<Ingested, Error> {
@@ -233,7 +235,8 @@ mod tests {
             without_series: Mutex::default(),
         };
         let scratch = tempfile::tempdir().unwrap();
-        Ingested::read(&source, scratch.path(), 1 << 20, &AtomicBool::new(false))
+        let (categorical, go_on) = (BTreeSet::new(), AtomicBool::new(false));
+        Ingested::read(&source, scratch.path(), 1 << 20, &categorical, &go_on)
     }
 
     fn record(bytes: &[u8]) -> Result<Ingested, Error> {

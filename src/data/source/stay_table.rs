@@ -1,5 +1,7 @@
 //! The stays that a source makes of its series.
 
+use std::collections::BTreeSet;
+
 use crate::data::dataset::Split;
 use crate::data::ingest::Ingested;
 use crate::data::stay_id::StayId;
@@ -39,6 +41,8 @@ pub(in crate::data) struct StayTable {
     pub(in crate::data) unused_labels: u64,
     /// What is worth reading of the stays.
     pub(in crate::data) notes: Vec<String>,
+    /// Names that no variable may have: what they tell is not known when the prediction is made.
+    pub(in crate::data) outcomes: BTreeSet<String>,
     /// Stays that have descriptors, but no series.
     pub(in crate::data) without_series: u64,
 }

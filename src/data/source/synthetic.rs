@@ -240,6 +240,8 @@ fn chart(
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
 
     struct Cohort {
@@ -254,7 +256,8 @@ mod tests {
             let folder = tempfile::tempdir().unwrap();
             let source = Synthetic::new(stays, seed);
             let going = AtomicBool::new(false);
-            let ingested = Ingested::read(&source, folder.path(), 1 << 20, &going).unwrap();
+            let none = BTreeSet::new();
+            let ingested = Ingested::read(&source, folder.path(), 1 << 20, &none, &going).unwrap();
             let table = source.stays(&ingested).unwrap().rows;
             let load = |series| {
                 let (mut bytes, mut events) = (Vec::new(), Vec::new());

@@ -5,6 +5,7 @@ mod meds;
 mod patient_layout;
 mod physionet;
 mod stage;
+mod tables;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -33,6 +34,7 @@ pub(super) fn synthetic(stays: usize) -> DataConfig {
         max_events: None,
         variables: VariableSelection::default(),
         cleaning: BTreeMap::new(),
+        categorical: Vec::new(),
         memory: MemorySize::default(),
         duplicates: Duplicates::Mean,
         clip: None,

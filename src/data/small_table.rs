@@ -1,35 +1,56 @@
-//! Small CSV files with a header, whose every complaint names file and line.
+//! Small tables, CSV or Parquet, whose every complaint names file and line (or row).
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use arrow::array::{Array, StringArray};
+use arrow::compute::can_cast_types;
+use arrow::datatypes::{DataType, Field};
 use csv::{ErrorKind, Position, ReaderBuilder, StringRecord, Trim};
 
+use super::parquet_file;
+use super::text_file::{self, Container};
+use super::typed_column;
 use crate::error::Error;
 
-/// A CSV file in memory. Every row has as many fields as the header.
-pub(super) struct CsvTable {
+/// A table in memory. Every row has as many fields as the header.
+pub(super) struct SmallTable {
     path: PathBuf,
+    /// What a row's number counts: `line` of a text, `row` of a Parquet file.
+    unit: &'static str,
     /// Names of the columns.
     pub(super) header: Vec<String>,
     /// The rows below the header.
-    pub(super) rows: Vec<CsvRow>,
+    pub(super) rows: Vec<SmallRow>,
 }
 
-/// A row of a CSV file.
-pub(super) struct CsvRow {
-    /// Its line in the file, from 1.
+/// A row of a table.
+pub(super) struct SmallRow {
+    /// Its line in the file, or its row, from 1.
     pub(super) line: u64,
-    /// Its fields, without surrounding blanks.
+    /// Its fields, without surrounding blanks. What Parquet holds is written out; null is empty.
     pub(super) fields: StringRecord,
 }
 
-impl CsvTable {
-    /// Reads `path`. Errors: unreadable, empty, without rows, not UTF-8, ragged.
+impl SmallTable {
+    /// Reads `path`: the contents tell whether it is Parquet or text, which may be compressed.
+    /// Errors: unreadable, empty, without rows, not UTF-8, ragged.
     pub(super) fn read(path: &Path) -> Result<Self, Error> {
-        let bytes =
-            std::fs::read(path).map_err(|e| Error::file(path, format!("cannot be read: {e}")))?;
-        let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-        let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(bytes);
+        let table = match text_file::container(path)? {
+            Container::Parquet => Self::of_parquet(path)?,
+            _ => Self::of_text(path)?,
+        };
+        match table.rows.is_empty() {
+            true => Err(Error::file(path, "has a header, but no rows")),
+            false => Ok(table),
+        }
+    }
+
+    fn of_text(path: &Path) -> Result<Self, Error> {
+        let bytes = &text_file::read(path)?[..];
+        let mut reader = (ReaderBuilder::new().trim(Trim::All))
+            .delimiter(text_file::delimiter(path))
+            .from_reader(bytes);
         let malformed = |e: csv::Error| Error::file(path, describe(&e, bytes));
         let header: Vec<String> = reader
             .headers()
@@ -45,16 +66,55 @@ impl CsvTable {
         for record in reader.records() {
             let fields = record.map_err(malformed)?;
             let line = fields.position().map_or(0, |at| lines.line_of(at));
-            rows.push(CsvRow { line, fields });
-        }
-        if rows.is_empty() {
-            return Err(Error::file(path, "has a header, but no rows"));
+            rows.push(SmallRow { line, fields });
         }
         Ok(Self {
             path: path.to_path_buf(),
+            unit: "line",
             header,
             rows,
         })
+    }
+
+    fn of_parquet(path: &Path) -> Result<Self, Error> {
+        let schema = parquet_file::open(path)?.schema().clone();
+        let is_written = |field: &&Arc<Field>| can_cast_types(field.data_type(), &DataType::Utf8);
+        let header: Vec<&str> = (schema.fields().iter())
+            .filter(is_written)
+            .map(|field| field.name().as_str())
+            .collect();
+        let mut rows = Vec::new();
+        for batch in parquet_file::read(path, &header)? {
+            let columns = (header.iter())
+                .map(|name| typed_column::text(path, &batch, name))
+                .collect::<Result<Vec<_>, Error>>()?;
+            for row in 0..batch.num_rows() {
+                let field = |column: &StringArray| match column.is_null(row) {
+                    true => String::new(),
+                    false => column.value(row).trim().to_string(),
+                };
+                rows.push(SmallRow {
+                    line: rows.len() as u64 + 1,
+                    fields: columns.iter().map(field).collect(),
+                });
+            }
+        }
+        Ok(Self {
+            path: path.to_path_buf(),
+            unit: "row",
+            header: header.into_iter().map(str::to_string).collect(),
+            rows,
+        })
+    }
+
+    /// Its file.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Where a row stands, for a complaint about another: `labels.csv line 3`.
+    pub(super) fn place(&self, line: u64) -> String {
+        format!("{} {} {line}", self.path.display(), self.unit)
     }
 
     /// The position of the one column called `name`.
@@ -75,11 +135,11 @@ impl CsvTable {
 
     /// A complaint about the row at `line`.
     pub(super) fn error(&self, line: u64, what: impl std::fmt::Display) -> Error {
-        Error::file(&self.path, format!("line {line}: {what}"))
+        Error::file(&self.path, format!("{} {line}: {what}", self.unit))
     }
 
     /// The finite number in column `column` of `row`.
-    pub(super) fn number(&self, row: &CsvRow, column: usize) -> Result<f64, Error> {
+    pub(super) fn number(&self, row: &SmallRow, column: usize) -> Result<f64, Error> {
         let text = &row.fields[column];
         match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(number),
@@ -152,7 +212,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("table.csv");
         std::fs::write(&path, bytes).unwrap();
-        let outcome = CsvTable::read(&path).and_then(|table| table.column("b").map(drop));
+        let outcome = SmallTable::read(&path).and_then(|table| table.column("b").map(drop));
         outcome.unwrap_err().to_string()
     }
 
@@ -173,7 +233,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("table.csv");
         std::fs::write(&path, b"\xef\xbb\xbfa, b\r\n1,2\r\n").unwrap();
-        let table = CsvTable::read(&path).unwrap();
+        let table = SmallTable::read(&path).unwrap();
         assert_eq!(table.header, ["a", "b"]);
         assert_eq!(table.rows[0].line, 2);
         assert_eq!(table.number(&table.rows[0], 1).unwrap(), 2.0);

@@ -1,0 +1,116 @@
+//! Times as people and programs write them.
+
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use jiff::{SignedDuration, Timestamp};
+
+/// Microseconds since 1970 of `2150-01-31 14:05:00`, `2150-01-31T14:05:00.25Z` or `2150-01-31`. Without an
+/// offset it is UTC: all times of a cohort are compared with each other alone.
+pub(super) fn parse_timestamp(text: &str) -> Option<i64> {
+    if let Ok(time) = text.parse::<DateTime>() {
+        // A text that ends in an offset is no civil time, whatever the parser ignores of it.
+        let (_, clock) = text.split_at(text.len().min(10));
+        if !clock.contains(['Z', 'z', '+', '-', '[']) {
+            let time = time.to_zoned(TimeZone::UTC).ok()?;
+            return Some(time.timestamp().as_microsecond());
+        }
+    }
+    let time = text.parse::<Timestamp>().ok()?;
+    Some(time.as_microsecond())
+}
+
+/// Microseconds of `26:30` (hours and minutes), `26:30:15.5`, `1 days 02:30:00`, `-1 days +23:00:00`, `2 days`,
+/// or a duration of ISO 8601: `PT95400S`.
+pub(super) fn parse_duration(text: &str) -> Option<i64> {
+    if text.trim_start_matches('-').starts_with('P') {
+        let duration = text.parse::<SignedDuration>().ok()?;
+        return i64::try_from(duration.as_micros()).ok();
+    }
+    let (days, clock) = match text.split_once("day") {
+        Some((days, rest)) => {
+            let rest = rest.strip_prefix('s').unwrap_or(rest).trim();
+            (days.trim().parse::<i64>().ok()?, rest)
+        }
+        None => (0, text),
+    };
+    let (sign, clock) = match clock.strip_prefix('-') {
+        Some(clock) => (-1, clock),
+        None => (1, clock.strip_prefix('+').unwrap_or(clock)),
+    };
+    let clock = match clock {
+        "" if text.contains("day") => 0,
+        clock => parse_clock(clock)?,
+    };
+    let days = days.checked_mul(86_400_000_000)?;
+    days.checked_add(sign * clock)
+}
+
+fn parse_clock(text: &str) -> Option<i64> {
+    let mut fields = text.split(':');
+    let whole = |text: &str| {
+        let plain = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+        plain.then(|| text.parse::<i64>().ok()).flatten()
+    };
+    let (hours, minutes) = (whole(fields.next()?)?, whole(fields.next()?)?);
+    let seconds = match fields.next() {
+        None => 0.0,
+        Some(text) => {
+            let plain = text
+                .bytes()
+                .all(|byte| byte.is_ascii_digit() || byte == b'.');
+            plain.then(|| text.parse::<f64>().ok()).flatten()?
+        }
+    };
+    if fields.next().is_some() || minutes >= 60 || seconds >= 60.0 {
+        return None;
+    }
+    let minutes = hours.checked_mul(60)?.checked_add(minutes)?;
+    (minutes.checked_mul(60_000_000)?).checked_add((seconds * 1e6).round() as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const MINUTE: i64 = 60_000_000;
+    const DAY: i64 = 24 * 60 * MINUTE;
+
+    #[test]
+    fn timestamps_are_read_with_and_without_an_offset() {
+        for (text, expected) in [
+            ("1970-01-02", DAY),
+            ("1970-01-01 00:01:00", MINUTE),
+            ("1970-01-01T00:01", MINUTE),
+            ("1970-01-01T00:01:00.25", MINUTE + 250_000),
+            ("1970-01-01T01:01:00+01:00", MINUTE),
+            ("1970-01-01 00:01:00Z", MINUTE),
+            ("1969-12-31 23:59:00", -MINUTE),
+        ] {
+            assert_eq!(parse_timestamp(text), Some(expected), "{text}");
+        }
+        for odd in ["", "12", "1970-13-01", "01/02/1970", "1970-01-01 25:00"] {
+            assert_eq!(parse_timestamp(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn durations_are_read_as_clocks_and_as_pandas_writes_them() {
+        for (text, expected) in [
+            ("26:30", 1590 * MINUTE),
+            ("00:01:30.5", 90_500_000),
+            ("1 days 02:30:00", DAY + 150 * MINUTE),
+            ("2 days", 2 * DAY),
+            ("1 day, 0:10:00", i64::MIN),
+            ("-1 days +23:00:00", -60 * MINUTE),
+            ("-00:10", -10 * MINUTE),
+            ("PT90.5S", 90_500_000),
+            ("-PT1H", -60 * MINUTE),
+        ] {
+            let expected = (expected != i64::MIN).then_some(expected);
+            assert_eq!(parse_duration(text), expected, "{text}");
+        }
+        for odd in ["", "90", "1:60", "a:10", "1:2:3:4", "x days", "1:-5"] {
+            assert_eq!(parse_duration(odd), None, "{odd}");
+        }
+    }
+}

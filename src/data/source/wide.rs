@@ -1,0 +1,177 @@
+//! Tables with one row for each stay and time, and a column for each variable.
+
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
+
+use super::EventSource;
+use super::cohort::Cohort;
+use super::row_label::{RowLabels, row_class};
+use super::row_place::{RowPlaces, event_of};
+use super::row_statics::RowStatics;
+use super::rows::{RowTaker, Rows, TableFiles, position_of};
+use super::stay_table::StayTable;
+use crate::data::config::{SplitRule, WideSource};
+use crate::data::go_on;
+use crate::data::ingest::{Ingested, PartWriter, RawEvent};
+use crate::error::Error;
+
+/// The tables of a recipe's source.
+pub(super) struct Wide {
+    config: WideSource,
+    files: TableFiles,
+    cohort: Cohort,
+    /// Of the column `row_label`, gathered while reading.
+    row_labels: Mutex<RowLabels>,
+    /// Of the columns `statics`.
+    row_statics: Mutex<RowStatics>,
+}
+
+impl Wide {
+    /// Lists the files and reads the small tables.
+    pub(super) fn open(config: WideSource, split: &SplitRule) -> Result<Self, Error> {
+        if config.labels.is_some() == config.row_label.is_some() {
+            let error = Error::stage("source states labels and row_label, or neither");
+            return Err(error.with_hint("labels = { path = …, id = …, column = … } for a table of labels, row_label for a column of the rows"));
+        }
+        let (stays, labels) = (config.stays.as_ref(), config.labels.as_ref());
+        Ok(Self {
+            files: TableFiles::open(&config.files, config.id.is_none())?,
+            cohort: Cohort::open(stays, labels, &config.time, split)?,
+            config,
+            row_labels: Mutex::default(),
+            row_statics: Mutex::default(),
+        })
+    }
+}
+
+impl EventSource for Wide {
+    fn parts(&self) -> usize {
+        self.files.parts() + self.cohort.parts()
+    }
+
+    fn read(
+        &self,
+        part: usize,
+        out: &mut PartWriter,
+        interrupted: &AtomicBool,
+    ) -> Result<(), Error> {
+        if part == self.files.parts() {
+            return self.cohort.write_statics(out);
+        }
+        let config = &self.config;
+        let mut taker = WideRows {
+            config,
+            places: RowPlaces::new(&self.cohort, &config.time, config.id.is_none()),
+            labels: RowLabels::default(),
+            statics: RowStatics::default(),
+            out,
+            interrupted,
+        };
+        self.files.read(part, &mut taker)?;
+        let WideRows {
+            labels, statics, ..
+        } = taker;
+        let all = self.row_labels.lock();
+        all.unwrap_or_else(PoisonError::into_inner).merge(labels);
+        let all = self.row_statics.lock();
+        let mut all = all.unwrap_or_else(PoisonError::into_inner);
+        all.write_new(statics, out)
+    }
+
+    fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
+        let mut stays = self.cohort.stays(ingested);
+        if let Some(column) = &self.config.row_label {
+            let labels = self.row_labels.lock();
+            labels
+                .unwrap_or_else(PoisonError::into_inner)
+                .label(&mut stays);
+            stays.outcomes.insert(column.clone());
+        }
+        Ok(stays)
+    }
+}
+
+struct WideRows<'a, 'w> {
+    config: &'a WideSource,
+    places: RowPlaces<'a>,
+    labels: RowLabels,
+    statics: RowStatics,
+    out: &'a mut PartWriter<'w>,
+    interrupted: &'a AtomicBool,
+}
+
+impl RowTaker for WideRows<'_, '_> {
+    fn begin(&mut self, file: &Path) -> Result<(), Error> {
+        self.places.begin(file, self.out)
+    }
+
+    /// The time, the stay's id, the label of rows, statics, then the variables.
+    fn select(&self, file: &Path, header: &[String]) -> Result<Vec<usize>, Error> {
+        let config = self.config;
+        let leading = [
+            Some(&config.time.column),
+            config.id.as_ref(),
+            config.row_label.as_ref(),
+        ];
+        let leading = leading.into_iter().flatten().chain(&config.statics);
+        let mut selected = leading
+            .map(|name| position_of(file, header, name))
+            .collect::<Result<Vec<usize>, Error>>()?;
+        for name in &config.ignore {
+            position_of(file, header, name)?;
+        }
+        for (at, name) in header.iter().enumerate() {
+            if !selected.contains(&at) && !config.ignore.contains(name) {
+                position_of(file, header, name)?;
+                selected.push(at);
+            }
+        }
+        Ok(selected)
+    }
+
+    fn take(&mut self, rows: &Rows) -> Result<(), Error> {
+        go_on(self.interrupted)?;
+        let label = (self.config.row_label.as_ref()).map(|_| self.places.columns());
+        let first_static = self.places.columns() + usize::from(label.is_some());
+        let first_variable = first_static + self.config.statics.len();
+        let variables: Vec<u32> = rows
+            .names
+            .iter()
+            .map(|name| self.out.variable(name))
+            .collect();
+        self.out.counts().rows += rows.len() as u64;
+        for row in 0..rows.len() {
+            let Some((series, time)) = self.places.place(rows, row, self.out)? else {
+                continue;
+            };
+            let id = self.places.id();
+            if let Some(label) = label {
+                let positive = row_class(rows, row, label, id)?;
+                self.labels.add(id, time, positive);
+            }
+            let columns = (rows.names.iter()).zip(&rows.columns).zip(&variables);
+            for (column, ((name, cells), &variable)) in columns.enumerate().skip(first_static) {
+                let event = event_of(rows, row, cells, (variable, name), id, self.out)?;
+                let Some((variable, value)) = event else {
+                    self.out.counts().missing += 1;
+                    continue;
+                };
+                if column < first_variable {
+                    self.statics
+                        .add(id, series, name, (variable, value), self.out)
+                        .map_err(|what| rows.error(row, what))?;
+                    continue;
+                }
+                let event = RawEvent {
+                    time,
+                    value,
+                    variable,
+                    set: 0,
+                };
+                self.out.push(series, event)?;
+            }
+        }
+        Ok(())
+    }
+}
