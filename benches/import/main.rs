@@ -6,11 +6,13 @@
 //! `TMPDIR`: put it where no disk is waited for (`/dev/shm`) to compare the work, not the disk.
 
 mod checkpoint_file;
+#[path = "../measured.rs"]
+mod measured;
 
 use std::path::Path;
 use std::process::{Command, Stdio};
-use std::time::{Duration, Instant};
 
+use measured::{Measured, measured, median, peer};
 use pipeline::checkpoint::{self, ImportRules, TargetTensor};
 use pipeline::model::config::{ModelConfig, ModelMode};
 use pipeline::model::parameter::ParameterSpec;
@@ -85,15 +87,6 @@ fn main() {
     }
 }
 
-/// What a piece of work took.
-struct Measured {
-    wall: Duration,
-    /// Of all threads, the kernel's part with it: says more than wall time on a busy machine.
-    processor: Duration,
-    /// Most memory, in bytes.
-    memory: u64,
-}
-
 fn row(name: &str, measured: &[Measured], file: u64) {
     let memory = measured.iter().map(|one| one.memory).max().unwrap_or(0);
     println!(
@@ -102,13 +95,6 @@ fn row(name: &str, measured: &[Measured], file: u64) {
         median(measured.iter().map(|one| one.processor)),
         memory as f64 / file as f64
     );
-}
-
-fn median(times: impl Iterator<Item = Duration>) -> String {
-    let mut seconds: Vec<f64> = times.map(|time| time.as_secs_f64()).collect();
-    seconds.sort_by(f64::total_cmp);
-    let (least, most) = (seconds[0], seconds[seconds.len() - 1]);
-    format!("{:.2} ({least:.2}–{most:.2})", seconds[seconds.len() / 2])
 }
 
 fn config() -> ModelConfig {
@@ -150,44 +136,11 @@ fn pipeline(folder: &Path, arguments: &[&str]) -> Command {
     command
 }
 
-/// The whole process.
-#[expect(clippy::zombie_processes, reason = "wait4 waits for it")]
-fn measured(mut command: Command) -> Measured {
-    let start = Instant::now();
-    let child = command.spawn().expect("the program starts");
-    let (mut status, mut usage) = (0, std::mem::MaybeUninit::<libc::rusage>::uninit());
-    // SAFETY: the child is ours and nobody else waits for it; both places can be written.
-    let waited = unsafe { libc::wait4(child.id() as i32, &mut status, 0, usage.as_mut_ptr()) };
-    let wall = start.elapsed();
-    assert!(waited > 0 && status == 0, "{command:?} failed");
-    // SAFETY: wait4 succeeded and has written it.
-    let usage = unsafe { usage.assume_init() };
-    let seconds =
-        |time: libc::timeval| Duration::new(time.tv_sec as u64, time.tv_usec as u32 * 1000);
-    Measured {
-        wall,
-        processor: seconds(usage.ru_utime) + seconds(usage.ru_stime),
-        memory: usage.ru_maxrss as u64 * 1024,
-    }
-}
-
 /// The peer measures itself: starting Python and importing torch are not its work.
 fn torch(python: &str, file: &Path) -> Measured {
     let script = concat!(
         env!("CARGO_MANIFEST_DIR"),
         "/benches/import/peer_torch_load.py"
     );
-    let output = Command::new(python).arg(script).arg(file).output();
-    let output = output.expect("PEER_PYTHON is a Python");
-    let text = String::from_utf8_lossy(&output.stdout);
-    let mut numbers = text.split_whitespace();
-    let mut number = || -> f64 {
-        let number = numbers.next().and_then(|text| text.parse().ok());
-        number.unwrap_or_else(|| panic!("{}", String::from_utf8_lossy(&output.stderr)))
-    };
-    Measured {
-        wall: Duration::from_secs_f64(number()),
-        processor: Duration::from_secs_f64(number()),
-        memory: number() as u64,
-    }
+    peer(python, script, &[file])
 }

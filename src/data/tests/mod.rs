@@ -4,6 +4,7 @@ mod cleaning;
 mod meds;
 mod patient_layout;
 mod physionet;
+mod property;
 mod stage;
 mod tables;
 
