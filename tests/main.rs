@@ -39,5 +39,6 @@ mod running;
 mod schema;
 mod shipped_recipes;
 mod tensorboard;
+mod text_embeddings;
 mod training;
 mod verbosity;

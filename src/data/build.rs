@@ -65,7 +65,7 @@ pub fn build(
     let fitted = material.fit()?;
     refuse_outcomes(config, &table.outcomes, &fitted)?;
     let names: Vec<&str> = fitted.variables.iter().map(|v| v.name.as_str()).collect();
-    let embeddings = of_variables(&config.embeddings, &names, seed)?;
+    let embeddings = of_variables(&config.embeddings, &names, seed, interrupted, notes)?;
     go_on(interrupted)?;
     let scored = material.score(&fitted, &tables::place(work, "events"))?;
     report.set("stays_without_events", scored.empty.len() as u64);

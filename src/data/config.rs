@@ -1,6 +1,7 @@
 //! The settings of a data stage.
 
 mod cleaning;
+pub(crate) mod embeddings;
 mod paths;
 mod source;
 mod table;
@@ -13,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::input_path::InputPath;
 pub use super::memory_size::MemorySize;
 pub use cleaning::{CleaningRule, Logarithm, Outside, VariableSelection};
+pub use embeddings::{Embeddings, MissingDescription, TextEmbeddings, TextPooling};
 pub use source::{
     LabelTable, MedsSource, PatientParquetSource, Physionet2012Source, Source, SyntheticSource,
 };
@@ -119,16 +121,6 @@ pub struct SplitFolders {
 pub struct StatisticsFile {
     /// The file; its contents tell its format, not its name.
     pub path: InputPath,
-}
-
-/// The embedding of every variable.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum Embeddings {
-    /// A CSV file: the column `Key` holds the variable's name, the other columns its numbers.
-    Table(InputPath),
-    /// Seeded orthonormal rows of this many numbers (as far as there are no more variables than numbers).
-    Orthonormal(usize),
 }
 
 /// What to do where one stay has several values of a variable at one time.

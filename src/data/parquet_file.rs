@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, FixedSizeListArray, Float32Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::arrow::{ArrowSchemaConverter, ArrowWriter, ProjectionMask};
 use parquet::file::properties::WriterProperties;
@@ -165,20 +165,46 @@ pub fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, Error>
 
 /// Reads the columns of these names; one that is not there is an error.
 pub fn read(path: &Path, columns: &[&str]) -> Result<Vec<RecordBatch>, Error> {
-    let unreadable = |e: &dyn Display| Error::file(path, format!("cannot be read: {e}"));
-    let builder = open(path)?;
-    let mut roots = Vec::new();
-    for name in columns {
-        let index = builder.schema().index_of(name);
-        roots.push(index.map_err(|_| Error::file(path, format!("no column `{name}`")))?);
+    StreamedRows::open(path, columns)?.collect()
+}
+
+/// Some columns of a table, a batch of rows at a time: no more of it is in memory.
+pub struct StreamedRows {
+    path: PathBuf,
+    reader: ParquetRecordBatchReader,
+    /// Rows in the table, by what the file says of itself.
+    pub rows: u64,
+}
+
+impl StreamedRows {
+    /// The columns of these names; one that is not there is an error.
+    pub fn open(path: &Path, columns: &[&str]) -> Result<Self, Error> {
+        let builder = open(path)?;
+        let mut roots = Vec::new();
+        for name in columns {
+            let index = builder.schema().index_of(name);
+            roots.push(index.map_err(|_| Error::file(path, format!("no column `{name}`")))?);
+        }
+        let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
+        let rows = builder.metadata().file_metadata().num_rows();
+        let reader = (builder.with_projection(mask).with_batch_size(ROWS_IN_BATCH))
+            .build()
+            .map_err(|e| Error::file(path, format!("cannot be read: {e}")))?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            reader,
+            rows: u64::try_from(rows).unwrap_or_default(),
+        })
     }
-    let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-    let reader = (builder.with_projection(mask).with_batch_size(ROWS_IN_BATCH))
-        .build()
-        .map_err(|e| unreadable(&e))?;
-    reader
-        .map(|batch| batch.map_err(|e| unreadable(&e)))
-        .collect()
+}
+
+impl Iterator for StreamedRows {
+    type Item = Result<RecordBatch, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = self.reader.next()?;
+        Some(batch.map_err(|e| Error::file(&self.path, format!("cannot be read: {e}"))))
+    }
 }
 
 /// The column `name` as an array of type `T`, without nulls.

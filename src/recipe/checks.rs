@@ -5,7 +5,7 @@ use super::opened::trainable_parameters;
 use super::stage_config::StageConfig;
 use super::tree::Node;
 use crate::checkpoint::{Pattern, RenameRule};
-use crate::data::config::{DataConfig, Embeddings, Source, SplitRule};
+use crate::data::config::{DataConfig, Embeddings, MissingDescription, Source, SplitRule};
 use crate::model::classifier::Head;
 use crate::model::config::ModelConfig;
 
@@ -133,6 +133,19 @@ impl StageCheck<'_> {
     }
 
     fn embeddings(&mut self, data: &DataConfig, model: Option<&ModelConfig>) {
+        if let Embeddings::Text(text) = &data.embeddings
+            && text.missing == MissingDescription::Name
+            && text.descriptions.is_none()
+        {
+            let mistake = self
+                .mistake(
+                    &["embeddings", "text", "missing"],
+                    "needs `descriptions`",
+                    "what to do with a variable without a description",
+                )
+                .help("without descriptions the names are the texts of all variables");
+            self.mistakes.push(mistake);
+        }
         if let (Embeddings::Orthonormal(numbers), Some(model)) = (&data.embeddings, model)
             && *numbers != model.input_dim
         {

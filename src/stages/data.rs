@@ -1,13 +1,14 @@
 //! The stage `data`: a source of clinical time series → events, stays, variables.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
 use super::json::as_json;
 use super::stage::{ExternalInput, Stage, StageContext, StageInput, StageOutput};
 use crate::data;
+use crate::data::config::embeddings::{MODEL_FIELD, ModelFiles};
 use crate::data::config::{DataConfig, Embeddings, Source, SplitRule};
 use crate::data::dataset::Dataset;
 use crate::error::Error;
@@ -92,10 +93,7 @@ impl Stage for DataStage {
         let paths = config.paths().into_iter();
         let external = paths.filter(|(_, path)| path.artifact().is_none());
         external
-            .map(|(field, path)| ExternalInput {
-                field,
-                path: path.as_ref().to_path_buf(),
-            })
+            .flat_map(|(field, path)| files_read(field, path.as_ref()))
             .collect()
     }
 
@@ -118,6 +116,22 @@ impl Stage for DataStage {
             metrics: report.metrics(),
         })
     }
+}
+
+/// What of `path` is read. Of a sentence model's folder that is a few files: what else lies there
+/// (weights for other programs, a README) is no reason to read the data again.
+fn files_read(field: String, path: &Path) -> Vec<ExternalInput> {
+    if field != MODEL_FIELD {
+        let path = path.to_path_buf();
+        return vec![ExternalInput { field, path }];
+    }
+    let files = ModelFiles::of(path).expected().into_iter();
+    files
+        .map(|(what, path)| ExternalInput {
+            field: format!("{field}.{what}"),
+            path,
+        })
+        .collect()
 }
 
 /// The artifacts that [`load_dataset`] needs under the role `data`.

@@ -1,6 +1,6 @@
 //! Everything that a data stage reads from disk.
 
-use super::{DataConfig, Embeddings, LabelTable, Source, SplitRule, StaysTable};
+use super::{DataConfig, LabelTable, Source, SplitRule, StaysTable};
 use crate::data::input_path::InputPath;
 
 /// The setting that names a file or folder (`source.records.0`), and its place.
@@ -16,9 +16,7 @@ impl DataConfig {
         if let Some(statistics) = &mut self.statistics {
             paths.push(("statistics.path".into(), &mut statistics.path));
         }
-        if let Embeddings::Table(path) = &mut self.embeddings {
-            paths.push(("embeddings.table".into(), path));
-        }
+        paths.extend(self.embeddings.paths());
         paths
     }
 }
