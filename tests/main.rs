@@ -22,6 +22,7 @@ mod main_job;
 mod manual;
 mod many_recipe;
 mod many_stages;
+mod metrics;
 mod monitoring;
 mod objectives;
 mod outputs;
