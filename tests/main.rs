@@ -7,6 +7,7 @@ mod command_stage;
 mod data_errors;
 mod document;
 mod durability;
+mod evaluation;
 mod explain;
 mod export;
 mod fingerprints;

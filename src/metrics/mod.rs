@@ -11,6 +11,7 @@ mod binary_scores;
 mod bootstrap;
 mod calibration;
 mod confusion;
+mod curve_set;
 pub mod curves;
 mod input;
 mod interval;
@@ -32,6 +33,7 @@ pub use calibration::{
     expected_calibration_error,
 };
 pub use confusion::Confusion;
+pub use curve_set::{BandPoint, CurveSet};
 pub use interval::Interval;
 pub use isotonic::Isotonic;
 pub use multiclass::{ClassMetrics, ClassScores};
