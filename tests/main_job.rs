@@ -20,7 +20,11 @@ const STAGES: [(&str, &str, &[&str]); 7] = [
     ("frozen", "freeze", &["audit", "weights"]),
     ("classifier:features", "features", &["features"]),
     ("classifier", "finetune", &["history", "weights"]),
-    ("test", "evaluate", &["metrics", "predictions"]),
+    (
+        "test",
+        "evaluate",
+        &["curves", "meds_predictions", "metrics", "predictions"],
+    ),
 ];
 
 /// The main job on 160 stays: two epochs, so that pretraining can be disturbed.

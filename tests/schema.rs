@@ -6,8 +6,8 @@ use crate::document::{artifact, repository};
 use crate::harness::Test;
 use crate::recipes::PRETRAIN;
 
-const NAMES: [&str; 7] = [
-    "recipe", "lock", "run", "plan", "inspect", "audit", "metrics",
+const NAMES: [&str; 8] = [
+    "recipe", "lock", "run", "plan", "inspect", "audit", "metrics", "curves",
 ];
 
 /// Validates documents, TOML or JSON by their names' endings, against the schema before them.
@@ -128,7 +128,11 @@ fn an_audit_and_an_evaluation_are_valid_for_an_independent_validator() {
     let mut test = Test::new();
     let run = test.run_with(["run", &recipe, "--format", "json"]);
     let run = run.success().json();
-    for (schema, stage) in [("audit", "weights"), ("metrics", "test")] {
+    for (schema, stage) in [
+        ("audit", "weights"),
+        ("metrics", "test"),
+        ("curves", "test"),
+    ] {
         let document = std::fs::read(artifact(&run, stage, schema)).expect("an artifact");
         test = test.file("document.json", document);
         let path = test.folder().join("document.json").display().to_string();

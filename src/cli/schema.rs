@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::exec::Lock;
 use crate::exec::record::{PlanRecord, RunRecord};
 use crate::recipe;
-use crate::stages::evaluation::Evaluation;
+use crate::stages::evaluation::{Evaluation, EvaluationCurves};
 
 #[derive(Debug, Args)]
 pub struct SchemaArguments {
@@ -40,6 +40,8 @@ enum Document {
     Audit,
     /// The artifact `metrics` of an evaluate stage
     Metrics,
+    /// The artifact `curves` of an evaluate stage
+    Curves,
 }
 
 impl Document {
@@ -52,6 +54,7 @@ impl Document {
             Document::Inspect => output::<InspectRecord>(),
             Document::Audit => output::<Audit>(),
             Document::Metrics => output::<Evaluation>(),
+            Document::Curves => output::<EvaluationCurves>(),
         }
     }
 }

@@ -43,6 +43,7 @@ mod source;
 mod split;
 mod statistics;
 mod statistics_file;
+pub mod stay_columns;
 mod stay_id;
 mod tables;
 #[cfg(test)]

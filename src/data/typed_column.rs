@@ -65,11 +65,11 @@ fn position(
     Ok(position)
 }
 
-fn is_number(data_type: &DataType) -> bool {
+pub(in crate::data) fn is_number(data_type: &DataType) -> bool {
     data_type.is_integer() || data_type.is_floating()
 }
 
-fn is_text(data_type: &DataType) -> bool {
+pub(in crate::data) fn is_text(data_type: &DataType) -> bool {
     match data_type {
         DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
         DataType::Dictionary(_, values) => is_text(values),

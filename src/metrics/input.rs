@@ -29,3 +29,20 @@ pub(super) fn probabilities(metric: &str, labels: &[bool], given: &[f64]) -> Res
         ))),
     }
 }
+
+/// Refuses weights that are not finite, are negative or belong to other items.
+pub(super) fn weights(metric: &str, items: usize, weights: &[f64]) -> Result<(), Error> {
+    if weights.len() != items {
+        return Err(Error::stage(format!(
+            "{metric}: {items} items but {} weights",
+            weights.len()
+        )));
+    }
+    match weights.iter().position(|w| !(w.is_finite() && *w >= 0.0)) {
+        None => Ok(()),
+        Some(at) => Err(Error::stage(format!(
+            "{metric}: weight {at} (counting from 0) is {}",
+            weights[at]
+        ))),
+    }
+}

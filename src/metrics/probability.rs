@@ -1,7 +1,8 @@
 use super::input;
 use crate::error::Error;
 
-fn target(label: bool) -> f64 {
+/// 1 for the positive class, 0 for the negative.
+pub(super) fn target(label: bool) -> f64 {
     f64::from(u8::from(label))
 }
 
@@ -38,11 +39,14 @@ pub fn accuracy(labels: &[bool], scores: &[f64], threshold: f64) -> Result<Optio
 /// `None` without items.
 pub fn log_loss(labels: &[bool], probabilities: &[f64]) -> Result<Option<f64>, Error> {
     input::probabilities("log_loss", labels, probabilities)?;
-    let terms = labels.iter().zip(probabilities).map(|(label, p)| {
-        let p = p.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
-        -(if *label { p } else { 1.0 - p }).ln()
-    });
+    let terms = labels.iter().zip(probabilities);
+    let terms = terms.map(|(label, p)| log_loss_term(if *label { *p } else { 1.0 - p }));
     Ok(mean(labels.len(), terms))
+}
+
+/// −ln of the probability of the true class.
+pub(super) fn log_loss_term(probability: f64) -> f64 {
+    -probability.clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln()
 }
 
 #[cfg(test)]

@@ -1,59 +1,105 @@
-use std::cmp::Ordering;
+use rayon::prelude::*;
 
 use super::input;
+use super::score_key::{SortedClasses, descending_key};
+use super::tie::{Tie, area_under_roc, precision_sum};
+use super::undefined::Undefined;
 use crate::error::Error;
-
-/// Positives and negatives that share one score.
-struct Tie {
-    positives: u64,
-    negatives: u64,
-}
-
-/// The ties in descending order of their score. 0.0 and -0.0 are one score.
-fn ties(labels: &[bool], scores: &[f64]) -> Vec<Tie> {
-    let mut items: Vec<(f64, bool)> = scores.iter().copied().zip(labels.iter().copied()).collect();
-    items.sort_unstable_by(|a, b| b.0.partial_cmp(&a.0).unwrap_or(Ordering::Equal));
-    items
-        .chunk_by(|a, b| a.0 == b.0)
-        .map(|tie| {
-            let positives = tie.iter().filter(|(_, label)| *label).count() as u64;
-            Tie {
-                positives,
-                negatives: tie.len() as u64 - positives,
-            }
-        })
-        .collect()
-}
 
 /// Area under the ROC curve: the chance that a positive scores above a negative, ties
 /// counting half (the Mann–Whitney statistic with average ranks). `None` when one class is absent.
 pub fn auroc(labels: &[bool], scores: &[f64]) -> Result<Option<f64>, Error> {
     input::scores("auroc", labels, scores)?;
-    let (mut positives, mut negatives) = (0_u64, 0_u64);
-    // Twice the number of won pairs, so that half a win is an integer and the sum exact.
-    let mut doubled_wins = 0_u128;
-    for tie in ties(labels, scores) {
-        let won = 2 * u128::from(positives) + u128::from(tie.positives);
-        doubled_wins += won * u128::from(tie.negatives);
-        positives += tie.positives;
-        negatives += tie.negatives;
-    }
-    let pairs = u128::from(positives) * u128::from(negatives);
-    Ok((pairs > 0).then(|| doubled_wins as f64 / (2 * pairs) as f64))
+    let sorted = SortedClasses::new(labels, scores);
+    Ok(area_under_roc(sorted.ties()).ok())
 }
 
 /// Average precision, sum of (R_n − R_{n−1}) P_n over the distinct thresholds, as scikit-learn's
 /// `average_precision_score`: no interpolation. `None` without positives.
 pub fn average_precision(labels: &[bool], scores: &[f64]) -> Result<Option<f64>, Error> {
     input::scores("average_precision", labels, scores)?;
-    let (mut positives, mut retrieved) = (0_u64, 0_u64);
-    let mut sum = 0.0;
-    for tie in ties(labels, scores) {
-        positives += tie.positives;
-        retrieved += tie.positives + tie.negatives;
-        sum += tie.positives as f64 * (positives as f64 / retrieved as f64);
+    let sorted = SortedClasses::new(labels, scores);
+    Ok(precision_sum(sorted.ties()).ok())
+}
+
+/// Items sorted by their score once, to be measured under many weights: each costs one linear
+/// pass. That is what makes a bootstrap resample cheap.
+#[derive(Clone, Debug)]
+pub struct Ranking {
+    /// Items in descending order of their score.
+    order: Vec<u32>,
+    /// Their labels, in that order.
+    labels: Vec<bool>,
+    /// For every distinct score, in descending order, itself and where its items end in `order`.
+    ties: Vec<(f64, u32)>,
+}
+
+impl Ranking {
+    /// Sorts. Errors: lengths that differ, a score that is not finite.
+    pub fn new(labels: &[bool], scores: &[f64]) -> Result<Self, Error> {
+        input::scores("ranking", labels, scores)?;
+        let items = u32::try_from(labels.len())
+            .map_err(|_| Error::stage("ranking: more than 4,294,967,295 items"))?;
+        let mut keyed: Vec<(u64, u32)> = (0..items)
+            .map(|item| (descending_key(scores[item as usize]), item))
+            .collect();
+        keyed.par_sort_unstable();
+        let order: Vec<u32> = keyed.iter().map(|(_, item)| *item).collect();
+        let mut ties = Vec::new();
+        let mut end = 0;
+        for tie in keyed.chunk_by(|a, b| a.0 == b.0) {
+            end += tie.len() as u32;
+            ties.push((scores[tie[0].1 as usize], end));
+        }
+        Ok(Self {
+            labels: order.iter().map(|item| labels[*item as usize]).collect(),
+            order,
+            ties,
+        })
     }
-    Ok((positives > 0).then(|| sum / positives as f64))
+
+    /// The number of items.
+    pub fn len(&self) -> usize {
+        self.order.len()
+    }
+
+    /// Whether there is no item.
+    pub fn is_empty(&self) -> bool {
+        self.order.is_empty()
+    }
+
+    /// The distinct scores in descending order, with the weights of their items; `weights` is by
+    /// item. Ties without weight are left out.
+    pub fn ties<'a>(&'a self, weights: &'a [f64]) -> impl Iterator<Item = Tie> + 'a {
+        let mut start = 0;
+        let ties = self.ties.iter().map(move |&(score, end)| {
+            let mut tie = Tie {
+                score,
+                positives: 0.0,
+                negatives: 0.0,
+            };
+            for rank in start..end as usize {
+                let weight = weights[self.order[rank] as usize];
+                match self.labels[rank] {
+                    true => tie.positives += weight,
+                    false => tie.negatives += weight,
+                }
+            }
+            start = end as usize;
+            tie
+        });
+        ties.filter(|tie| tie.weight() > 0.0)
+    }
+
+    /// Area under the ROC curve of weighted items: scikit-learn's `roc_auc_score` with `sample_weight`.
+    pub fn auroc(&self, weights: &[f64]) -> Result<f64, Undefined> {
+        area_under_roc(self.ties(weights))
+    }
+
+    /// Average precision of weighted items: scikit-learn's `average_precision_score` with `sample_weight`.
+    pub fn average_precision(&self, weights: &[f64]) -> Result<f64, Undefined> {
+        precision_sum(self.ties(weights))
+    }
 }
 
 #[cfg(test)]

@@ -57,7 +57,7 @@ pub fn check(
                 check.patterns("trainable", &stage.trainable);
                 check.trainable(&stage.trainable, model);
             }
-            StageConfig::Evaluate(_) => {}
+            StageConfig::Evaluate(stage) => check.evaluate(stage, model),
             StageConfig::Command(command) => check.command(command),
         }
     }

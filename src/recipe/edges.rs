@@ -86,6 +86,8 @@ impl StageConfig {
                 ("history", "history.parquet"),
             ],
             StageConfig::Evaluate(_) => vec![
+                ("curves", "curves.json"),
+                ("meds_predictions", "meds_predictions.parquet"),
                 ("metrics", "metrics.json"),
                 ("predictions", "predictions.parquet"),
             ],

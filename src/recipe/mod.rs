@@ -10,6 +10,8 @@ mod command_checks;
 pub mod command_config;
 mod document;
 mod edges;
+mod evaluate_config;
+mod evaluation_checks;
 mod expansion;
 mod import_config;
 mod interpolate;

@@ -1,13 +1,13 @@
 //! The tables under `[stages.*]`, one struct a kind.
 
-use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::command_config::CommandStage;
+pub use super::evaluate_config::EvaluateStage;
 pub use super::import_config::{CheckpointFile, ImportFrom, ImportStage, Names};
 use super::stated_optimizer::StatedOptimizer;
 use crate::data::config::DataConfig;
-use crate::data::dataset::Split;
 use crate::model::objective::Objective;
 use crate::train::class_balance::{ClassWeights, Sampling};
 use crate::train::config::{AdamW, EarlyStopping, Loss, PretrainMetric, SelectionMetric};
@@ -31,7 +31,7 @@ pub enum StageConfig {
     /// Trains what is not frozen on the labels.
     Finetune(FinetuneStage),
     /// Scores a model on a split.
-    Evaluate(EvaluateStage),
+    Evaluate(Box<EvaluateStage>),
     /// Runs a program with declared inputs and outputs.
     Command(CommandStage),
 }
@@ -57,7 +57,8 @@ impl StageConfig {
             StageConfig::Pretrain(stage) => stage.seed,
             StageConfig::Finetune(stage) => stage.seed,
             StageConfig::Command(stage) => stage.seed,
-            StageConfig::Import(_) | StageConfig::Freeze(_) | StageConfig::Evaluate(_) => None,
+            StageConfig::Evaluate(stage) => stage.seed,
+            StageConfig::Import(_) | StageConfig::Freeze(_) => None,
         }
     }
 }
@@ -306,42 +307,5 @@ impl FinetuneStage {
     }
     fn default_dropout() -> [f64; 3] {
         [0.2, 0.2, 0.1]
-    }
-}
-
-/// Scores a model on a split.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct EvaluateStage {
-    /// An import, freeze or finetune stage with no parameter left new.
-    pub model: String,
-    /// The data stage to score on.
-    pub data: String,
-    /// The split to score on.
-    #[schemars(schema_with = "split_names")]
-    pub split: Split,
-    /// Probability from which a stay is predicted positive.
-    #[serde(default = "EvaluateStage::default_threshold")]
-    #[schemars(range(min = 0.0, max = 1.0))]
-    pub threshold: f64,
-}
-
-/// The splits' names and aliases: schemars leaves aliases of enum variants out.
-fn split_names(_: &mut SchemaGenerator) -> Schema {
-    let names = [
-        "train",
-        "validation",
-        "test",
-        "valid",
-        "val",
-        "tuning",
-        "held_out",
-    ];
-    json_schema!({ "type": "string", "enum": names })
-}
-
-impl EvaluateStage {
-    fn default_threshold() -> f64 {
-        0.5
     }
 }

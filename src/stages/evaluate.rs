@@ -1,53 +1,43 @@
 //! The stage `evaluate`: scores a model on one split.
 
-use std::collections::BTreeMap;
-use std::path::Path;
-use std::sync::Arc;
-
-use arrow::array::{ArrayRef, Float32Array, Float64Array, StringArray, UInt32Array};
 use candle_core::{Device, Tensor};
-use serde_json::{Value, json};
+use serde_json::Value;
 
-use super::data::load_dataset;
-use super::evaluation::Evaluation;
+use super::data::{DATASET_ARTIFACTS, load_dataset};
+use super::evaluation::{
+    BaselineScores, EvaluationSettings, Measured, Measurement, MedsPredictions, Predictions,
+};
 use super::features::{FeatureOrigin, compute};
 use super::json::{as_json, write_json};
 use super::model_artifact::ModelArtifact;
 use super::stage::{Stage, StageContext, StageInput, StageOutput};
 use crate::data::dataset::Split;
 use crate::data::feature_table::FeatureTable;
-use crate::data::parquet_file::{self, Compression};
+use crate::data::stay_columns::StayColumns;
 use crate::error::Error;
-use crate::metrics;
+use crate::metrics::Bootstrap;
 use crate::model::classifier::Head;
 use crate::model::config::ModelMode;
 use crate::model::noise::Noise;
 use crate::model::parameter::ParameterSource;
-use crate::train::head::positive_scores;
 use crate::train::to_device;
 
 /// Scores a model.
 pub struct EvaluateStage {
     /// The stage that holds the model.
     pub model: String,
+    /// The data stage.
+    pub data: String,
     /// Where the features come from.
     pub features: FeatureOrigin,
-    /// The split to score on.
-    pub split: Split,
-    /// Probability from which a stay is predicted positive.
-    pub threshold: f64,
-}
-
-/// What a model says of the stays of a split.
-struct Predictions {
-    ids: Vec<String>,
-    labels: Vec<u32>,
-    probabilities: Vec<f64>,
-    /// Row-major [stays, 2].
-    logits: Vec<f32>,
+    /// What is measured, and how.
+    pub settings: EvaluationSettings,
+    /// Seed of the resamples.
+    pub seed: u64,
 }
 
 impl EvaluateStage {
+    /// The features of the split that is scored and, where something is chosen on it, of validation.
     fn features(
         &self,
         artifact: &ModelArtifact,
@@ -57,88 +47,105 @@ impl EvaluateStage {
             FeatureOrigin::Node(_) => FeatureTable::read(context.input("features", "features")?),
             FeatureOrigin::Data(_) => {
                 let dataset = load_dataset(context)?;
-                compute(artifact, &dataset, &dataset.stays_of(self.split), context)
+                let mut stays = dataset.stays_of(self.settings.split);
+                if self.settings.needs_validation() && self.settings.split != Split::Validation {
+                    stays.extend(dataset.stays_of(Split::Validation));
+                }
+                compute(artifact, &dataset, &stays, context)
             }
         }
     }
 
-    fn predict(
-        &self,
-        artifact: &ModelArtifact,
-        table: &FeatureTable,
-    ) -> Result<Predictions, Error> {
-        let (labels, values) = table.of_split(self.split);
-        if labels.is_empty() {
-            return Err(Error::stage(format!(
-                "the split {} has no stays",
-                self.split.name()
-            )));
+    /// Says what makes numbers look better than they are.
+    fn warn(&self, context: &StageContext) {
+        let note = |line: &str| context.reporter.note(line);
+        match self.settings.split {
+            Split::Train => note(
+                "the model was fitted to the split that is scored: these numbers say how well, not how good it is",
+            ),
+            Split::Validation if self.settings.needs_validation() => {
+                note("thresholds and corrections were chosen on the split that is scored");
+            }
+            Split::Validation | Split::Test => {}
         }
-        let head = artifact
-            .parameters
-            .iter()
-            .filter(|(name, _)| Head::owns(name))
-            .map(|(name, tensor)| (name.clone(), tensor.clone()))
-            .collect();
-        let head = Head::new(
-            &ParameterSource::given(&to_device(&head, &Device::Cpu)?),
-            &artifact.config,
-        )?;
-        let features = Tensor::from_vec(values, (labels.len(), table.width), &Device::Cpu)?;
-        let logits = head.forward(&features, [0.0; 3], &Noise::Off)?;
-        Ok(Predictions {
-            ids: (0..table.ids.len())
-                .filter(|&row| table.splits[row] == self.split)
-                .map(|row| table.ids[row].clone())
-                .collect(),
-            labels,
-            probabilities: positive_scores(&logits)?,
-            logits: logits.flatten_all()?.to_vec1()?,
-        })
     }
 
-    fn measure(&self, predictions: &Predictions) -> Result<Evaluation, Error> {
-        if let Some(row) = predictions.labels.iter().position(|label| *label > 1) {
-            return Err(Error::stage(format!(
-                "stay {} has label {}, and evaluate knows the labels 0 and 1",
-                predictions.ids[row], predictions.labels[row]
-            )));
+    fn measure(
+        &self,
+        predictions: &Predictions,
+        validation: Option<&Predictions>,
+        stays: &StayColumns,
+        rows: &[usize],
+        context: &StageContext,
+    ) -> Result<Measured, Error> {
+        let subjects = stays.subjects()?;
+        let subjects: Vec<&str> = rows.iter().map(|row| subjects[*row].as_str()).collect();
+        let split = self.settings.split;
+        let baseline = self.settings.baseline;
+        let baseline = baseline.map(|_| BaselineScores::fit(context, split, &predictions.ids));
+        Measurement {
+            settings: &self.settings,
+            predictions,
+            validation,
+            baseline: baseline.transpose()?,
+            stays,
+            rows,
+            bootstrap: Bootstrap::new(self.settings.bootstrap, self.seed, &subjects),
         }
-        let labels: Vec<bool> = predictions.labels.iter().map(|label| *label == 1).collect();
-        let scores = &predictions.probabilities;
-        let positives = labels.iter().filter(|label| **label).count();
-        let n = labels.len();
-        Ok(Evaluation {
-            accuracy: metrics::accuracy(&labels, scores, self.threshold)?,
-            auroc: metrics::auroc(&labels, scores)?,
-            average_precision: metrics::average_precision(&labels, scores)?,
-            brier: metrics::brier(&labels, scores)?,
-            log_loss: metrics::log_loss(&labels, scores)?,
-            n,
-            positives,
-            prevalence: positives as f64 / n as f64,
-            split: self.split,
-            threshold: self.threshold,
-        })
+        .run()
     }
 }
 
-impl Predictions {
-    fn write(&self, path: &Path) -> Result<(), Error> {
-        let logits = |class: usize| -> ArrayRef {
-            let column = self.logits.iter().skip(class).step_by(2).copied();
-            Arc::new(Float32Array::from_iter_values(column))
-        };
-        let probabilities = self.probabilities.clone();
-        let columns: Vec<(&str, ArrayRef)> = vec![
-            ("stay_id", Arc::new(StringArray::from(self.ids.clone()))),
-            ("label", Arc::new(UInt32Array::from(self.labels.clone()))),
-            ("probability", Arc::new(Float64Array::from(probabilities))),
-            ("logit_0", logits(0)),
-            ("logit_1", logits(1)),
-        ];
-        parquet_file::write(path, columns, Compression::UNCOMPRESSED)
+/// What the head says of the stays of a split.
+fn predict(
+    head: &Head,
+    classes: usize,
+    table: &FeatureTable,
+    split: Split,
+) -> Result<Predictions, Error> {
+    let (labels, values) = table.of_split(split);
+    if labels.is_empty() {
+        return Err(Error::stage(format!(
+            "the split {} has no stays",
+            split.name()
+        )));
     }
+    let ids = table.ids_of(split);
+    if let Some(row) = labels.iter().position(|label| *label as usize >= classes) {
+        return Err(Error::stage(format!(
+            "stay {} has label {}, the model's classes are 0 to {}",
+            ids[row],
+            labels[row],
+            classes - 1
+        )));
+    }
+    let features = Tensor::from_vec(values, (labels.len(), table.width), &Device::Cpu)?;
+    let logits = head.forward(&features, [0.0; 3], &Noise::Off)?;
+    let logits: Vec<f32> = logits.flatten_all()?.to_vec1()?;
+    if let Some(at) = logits.iter().position(|logit| !logit.is_finite()) {
+        let id = &ids[at / classes];
+        return Err(Error::stage(format!(
+            "stay {id}: a logit is {}",
+            logits[at]
+        )));
+    }
+    Ok(Predictions {
+        ids,
+        labels,
+        logits,
+        classes,
+    })
+}
+
+fn head_of(artifact: &ModelArtifact) -> Result<Head, Error> {
+    let own = artifact.parameters.iter();
+    let own = own.filter(|(name, _)| Head::owns(name));
+    let own = own.map(|(name, tensor)| (name.clone(), tensor.clone()));
+    let parameters = to_device(&own.collect(), &Device::Cpu)?;
+    Ok(Head::new(
+        &ParameterSource::given(&parameters),
+        &artifact.config,
+    )?)
 }
 
 fn check_model(artifact: &ModelArtifact) -> Result<(), Error> {
@@ -147,12 +154,6 @@ fn check_model(artifact: &ModelArtifact) -> Result<(), Error> {
         return Err(Error::stage(
             "a pretraining model has no classifier to evaluate",
         ));
-    }
-    let classes = artifact.config.classifier.num_classes;
-    if classes != 2 {
-        return Err(Error::stage(format!(
-            "the model has {classes} classes, and evaluate scores two-class models only"
-        )));
     }
     Ok(())
 }
@@ -163,31 +164,73 @@ impl Stage for EvaluateStage {
     }
 
     fn code_version(&self) -> u32 {
-        2
+        3
     }
 
     fn fields(&self) -> Value {
-        json!({ "split": as_json(&self.split), "threshold": self.threshold })
+        as_json(&self.settings)
+    }
+
+    fn seed(&self) -> Option<u64> {
+        (self.settings.bootstrap.resamples > 0).then_some(self.seed)
     }
 
     fn inputs(&self) -> Vec<StageInput> {
         let model = StageInput::new("model", &self.model, &["weights"]);
-        vec![model, self.features.input()]
+        let mut inputs = vec![model, self.features.input()];
+        if let FeatureOrigin::Node(_) = self.features {
+            let artifacts = match self.settings.baseline {
+                Some(_) => DATASET_ARTIFACTS,
+                None => &["stays"],
+            };
+            inputs.push(StageInput::new("data", &self.data, artifacts));
+        }
+        inputs
     }
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         let artifact = ModelArtifact::read(context.input("model", "weights")?)?;
         check_model(&artifact)?;
-        let predictions = self.predict(&artifact, &self.features(&artifact, context)?)?;
-        let evaluation = self.measure(&predictions)?;
-        predictions.write(&context.work.join("predictions.parquet"))?;
-        write_json(&context.work.join("metrics.json"), &evaluation)?;
+        self.warn(context);
+        let table = self.features(&artifact, context)?;
+        let head = head_of(&artifact)?;
+        let classes = artifact.config.classifier.num_classes;
+        let of_split = |split| predict(&head, classes, &table, split);
+        let predictions = of_split(self.settings.split)?;
+        let validation = self.settings.needs_validation();
+        let validation = validation
+            .then(|| of_split(Split::Validation))
+            .transpose()?;
+        let stays = StayColumns::read(context.input("data", "stays")?)?;
+        let rows = stays.rows_of(&predictions.ids)?;
+        let measured = self.measure(&predictions, validation.as_ref(), &stays, &rows, context)?;
+
+        let file = |name: &str| context.work.join(name);
+        predictions.write(&file("predictions.parquet"), measured.columns)?;
+        let meds = MedsPredictions::of(&stays, &predictions.ids, &rows)?;
+        if meds.numbered {
+            context.reporter.note(
+                "some subject is called by no whole number: meds_predictions numbers them all",
+            );
+        }
+        meds.write(
+            &file("meds_predictions.parquet"),
+            &predictions.is_positive(),
+            &predictions.positive_probabilities(),
+            self.settings.threshold,
+        )?;
+        write_json(&file("metrics.json"), &measured.evaluation)?;
+        write_json(&file("curves.json"), &measured.curves)?;
         Ok(StageOutput {
-            artifacts: BTreeMap::from([
-                ("metrics".into(), "metrics.json".into()),
-                ("predictions".into(), "predictions.parquet".into()),
-            ]),
-            metrics: evaluation.metrics(),
+            artifacts: [
+                ("curves", "curves.json"),
+                ("meds_predictions", "meds_predictions.parquet"),
+                ("metrics", "metrics.json"),
+                ("predictions", "predictions.parquet"),
+            ]
+            .map(|(name, file)| (name.to_string(), file.into()))
+            .into(),
+            metrics: measured.evaluation.metrics(),
         })
     }
 }

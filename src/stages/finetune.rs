@@ -224,7 +224,7 @@ impl Stage for FinetuneStage {
     }
 
     fn code_version(&self) -> u32 {
-        2
+        3
     }
 
     fn fields(&self) -> Value {

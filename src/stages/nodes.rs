@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::command::{CommandInput, CommandStage};
 use super::data::DataStage;
 use super::evaluate::EvaluateStage;
+use super::evaluation::EvaluationSettings;
 use super::features::{FeatureOrigin, FeaturesStage};
 use super::finetune::FinetuneStage;
 use super::freeze::FreezeStage;
@@ -180,9 +181,18 @@ fn evaluate(recipe: &Recipe, stage: &config::EvaluateStage) -> EvaluateStage {
     };
     EvaluateStage {
         model: stage.model.clone(),
+        data: stage.data.clone(),
         features,
-        split: stage.split,
-        threshold: stage.threshold,
+        settings: EvaluationSettings {
+            split: stage.split,
+            threshold: stage.threshold,
+            operating_points: stage.operating_points.clone(),
+            recalibrate: stage.recalibrate,
+            bootstrap: stage.bootstrap,
+            subgroups: stage.subgroups.clone(),
+            baseline: stage.baseline,
+        },
+        seed: stage.seed.unwrap_or(recipe.seed),
     }
 }
 

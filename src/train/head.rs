@@ -18,7 +18,7 @@ use super::replay::{BrokenStep, ReplayFolder};
 use super::schedule::RateScale;
 use super::{HostParameters, to_device};
 use crate::error::Error;
-use crate::metrics;
+use crate::metrics::{self, ClassScores};
 use crate::model::classifier::Head;
 use crate::model::config::ModelConfig;
 use crate::model::noise::Noise;
@@ -257,16 +257,7 @@ impl<'a> HeadTrainer<'a> {
             let problem = format!("the validation loss is {loss}");
             return Err(self.broken(std::slice::from_ref(rows), problem, None));
         }
-        let (auroc, average_precision) = if logits.dim(1)? == 2 {
-            let scores = positive_scores(&logits)?;
-            let labels: Vec<bool> = rows.labels.iter().map(|label| *label == 1).collect();
-            (
-                metrics::auroc(&labels, &scores)?,
-                metrics::average_precision(&labels, &scores)?,
-            )
-        } else {
-            (None, None)
-        };
+        let (auroc, average_precision) = ranking_metrics(&logits, &rows.labels)?;
         Ok(HeadValidation {
             loss,
             auroc,
@@ -285,11 +276,29 @@ impl<'a> HeadTrainer<'a> {
     }
 }
 
-/// Probability of class 1 of every row of `logits` [stays, 2].
-pub fn positive_scores(logits: &Tensor) -> Result<Vec<f64>, Error> {
-    let probabilities = log_softmax(logits)?.exp()?.narrow(1, 1, 1)?;
-    let probabilities = probabilities.flatten_all()?.to_vec1::<f32>()?;
-    Ok(probabilities.into_iter().map(f64::from).collect())
+/// AUROC and average precision of `logits` [stays, classes]; of more than two classes, their means over
+/// the classes, each against all others. Undefined where a class has no stay.
+fn ranking_metrics(logits: &Tensor, labels: &[u32]) -> Result<(Option<f64>, Option<f64>), Error> {
+    let classes = logits.dim(1)?;
+    let probabilities = log_softmax(logits)?
+        .exp()?
+        .flatten_all()?
+        .to_vec1::<f32>()?;
+    let probabilities: Vec<f64> = probabilities.into_iter().map(f64::from).collect();
+    if classes == 2 {
+        let scores: Vec<f64> = probabilities.chunks(2).map(|row| row[1]).collect();
+        let labels: Vec<bool> = labels.iter().map(|label| *label == 1).collect();
+        return Ok((
+            metrics::auroc(&labels, &scores)?,
+            metrics::average_precision(&labels, &scores)?,
+        ));
+    }
+    let scores = ClassScores::new(labels.to_vec(), probabilities, classes)?;
+    let measured = scores.measure(&vec![1.0; labels.len()]);
+    Ok((
+        measured.macro_auroc().ok(),
+        measured.macro_average_precision().ok(),
+    ))
 }
 
 impl std::fmt::Display for HeadValidation {
@@ -319,8 +328,12 @@ impl HeadValidation {
         };
         let value = self.value(metric).filter(|value| value.is_finite());
         let value = value.ok_or_else(|| {
-            Error::stage(format!("{name} is undefined on the validation split, so no epoch can be chosen by it"))
-                .with_hint("the validation split needs stays of both classes of a two-class label; or set `select = \"loss\"`")
+            Error::stage(format!(
+                "{name} is undefined on the validation split, so no epoch can be chosen by it"
+            ))
+            .with_hint(
+                "the validation split needs stays of every class; or set `select = \"loss\"`",
+            )
         })?;
         let mode = metric.mode();
         Ok(Monitored { value, mode })

@@ -1,5 +1,6 @@
 //! Training: losses, optimizers, schedules, the loops over batches, and their records.
 
+pub mod baseline;
 mod bits;
 pub mod class_balance;
 pub mod config;

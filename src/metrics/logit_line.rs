@@ -1,0 +1,208 @@
+use super::undefined::Undefined;
+
+/// Newton's steps at most; well-posed fits need fewer than ten.
+const MAX_STEPS: usize = 100;
+/// Halvings of a step that made the loss larger.
+const MAX_HALVINGS: i32 = 60;
+/// Newton's method squares the error: what is left after a step of this size is below rounding.
+const LAST_STEP: f64 = 1e-6;
+
+/// σ(intercept + slope · x): logistic regression on one number.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct LogitLine {
+    pub(super) intercept: f64,
+    pub(super) slope: f64,
+}
+
+/// What of a line is fitted; the other stays as it was at the start.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) enum Free {
+    Intercept,
+    Slope,
+    Both,
+}
+
+/// Log-likelihood of a line, negative, with its derivatives.
+#[derive(Default)]
+struct Loss {
+    value: f64,
+    gradient: [f64; 2],
+    /// Second derivatives: intercept twice, both, slope twice.
+    curvature: [f64; 3],
+}
+
+impl LogitLine {
+    /// Probability of the positive class.
+    pub(super) fn probability(&self, x: f64) -> f64 {
+        sigmoid(self.intercept + self.slope * x)
+    }
+
+    /// Maximum likelihood of `targets` (shares of the positive class) by Newton's method, which
+    /// for this model is iteratively reweighted least squares. A step that makes the loss larger
+    /// is halved, so that no start diverges.
+    pub(super) fn fit(
+        start: LogitLine,
+        free: Free,
+        x: &[f64],
+        targets: &[f64],
+        weights: &[f64],
+    ) -> Result<LogitLine, Undefined> {
+        let mut line = start;
+        let mut loss = line.loss(x, targets, weights);
+        for _ in 0..MAX_STEPS {
+            let step = loss.newton_step(free).ok_or(Undefined::NotConverged)?;
+            let is_small = |step: f64, at: f64| step.abs() <= LAST_STEP * (1.0 + at.abs());
+            if is_small(step[0], line.intercept) && is_small(step[1], line.slope) {
+                return Ok(line.moved(step, 1.0));
+            }
+            (line, loss) = line
+                .descend(&loss, step, x, targets, weights)
+                .ok_or(Undefined::NotConverged)?;
+        }
+        Err(Undefined::NotConverged)
+    }
+
+    fn moved(&self, step: [f64; 2], share: f64) -> LogitLine {
+        LogitLine {
+            intercept: self.intercept - share * step[0],
+            slope: self.slope - share * step[1],
+        }
+    }
+
+    /// Goes the whole step, or the first of its halves that does not make the loss larger.
+    fn descend(
+        &self,
+        loss: &Loss,
+        step: [f64; 2],
+        x: &[f64],
+        targets: &[f64],
+        weights: &[f64],
+    ) -> Option<(LogitLine, Loss)> {
+        let rounding = 1e-13 * loss.value.abs();
+        (0..MAX_HALVINGS).find_map(|halvings| {
+            let next = self.moved(step, 0.5_f64.powi(halvings));
+            let next_loss = next.loss(x, targets, weights);
+            (next_loss.value <= loss.value + rounding).then_some((next, next_loss))
+        })
+    }
+
+    fn loss(&self, x: &[f64], targets: &[f64], weights: &[f64]) -> Loss {
+        let mut loss = Loss::default();
+        for ((&x, &target), &weight) in x.iter().zip(targets).zip(weights) {
+            if weight == 0.0 {
+                continue;
+            }
+            let z = self.intercept + self.slope * x;
+            // One exponential serves both σ(z) and ln(1 + e^z).
+            let e = (-z.abs()).exp();
+            let above = if z >= 0.0 { 1.0 } else { e };
+            let p = above / (1.0 + e);
+            loss.value += weight * (z.max(0.0) + e.ln_1p() - target * z);
+            let error = weight * (p - target);
+            loss.gradient[0] += error;
+            loss.gradient[1] += error * x;
+            let curvature = weight * p * (1.0 - p);
+            loss.curvature[0] += curvature;
+            loss.curvature[1] += curvature * x;
+            loss.curvature[2] += curvature * x * x;
+        }
+        loss
+    }
+}
+
+impl Loss {
+    fn newton_step(&self, free: Free) -> Option<[f64; 2]> {
+        let [g0, g1] = self.gradient;
+        let [h00, h01, h11] = self.curvature;
+        let step = match free {
+            Free::Intercept => [g0 / h00, 0.0],
+            Free::Slope => [0.0, g1 / h11],
+            Free::Both => {
+                let determinant = h00 * h11 - h01 * h01;
+                [
+                    (h11 * g0 - h01 * g1) / determinant,
+                    (h00 * g1 - h01 * g0) / determinant,
+                ]
+            }
+        };
+        step.iter().all(|number| number.is_finite()).then_some(step)
+    }
+}
+
+pub(super) fn sigmoid(z: f64) -> f64 {
+    let e = (-z.abs()).exp();
+    let above = if z >= 0.0 { 1.0 } else { e };
+    above / (1.0 + e)
+}
+
+/// ln(p / (1 − p)); probabilities are kept `f64::EPSILON` away from 0 and 1.
+pub(super) fn logit(p: f64) -> f64 {
+    let p = p.clamp(f64::EPSILON, 1.0 - f64::EPSILON);
+    (p / (1.0 - p)).ln()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const START: LogitLine = LogitLine {
+        intercept: 0.0,
+        slope: 0.0,
+    };
+
+    #[test]
+    fn a_line_goes_through_the_shares_of_two_groups() {
+        // Two values of x: the fit is exact. Shares 1/4 and 2/3.
+        let x = [0.0, 0.0, 0.0, 0.0, 2.0, 2.0, 2.0];
+        let y = [1.0, 0.0, 0.0, 0.0, 1.0, 1.0, 0.0];
+        let line = LogitLine::fit(START, Free::Both, &x, &y, &[1.0; 7]).unwrap();
+        assert!((line.intercept - (1.0_f64 / 3.0).ln()).abs() < 1e-10);
+        assert!((line.slope - (2.0_f64.ln() - (1.0_f64 / 3.0).ln()) / 2.0).abs() < 1e-10);
+        assert!((line.probability(2.0) - 2.0 / 3.0).abs() < 1e-10);
+        // Weights stand for repetitions, and 0 for absence.
+        let weighted = LogitLine::fit(
+            START,
+            Free::Both,
+            &[0.0, 0.0, 2.0, 2.0, 9.0],
+            &[1.0, 0.0, 1.0, 0.0, 0.0],
+            &[1.0, 3.0, 2.0, 1.0, 0.0],
+        );
+        assert!((weighted.unwrap().slope - line.slope).abs() < 1e-10);
+    }
+
+    #[test]
+    fn a_bad_start_is_survived() {
+        let x = [-1.0, 0.0, 1.0, 2.0];
+        let y = [0.0, 1.0, 0.0, 1.0];
+        let far = LogitLine {
+            intercept: 20.0,
+            slope: -12.0,
+        };
+        let near = LogitLine::fit(START, Free::Both, &x, &y, &[1.0; 4]).unwrap();
+        let far = LogitLine::fit(far, Free::Both, &x, &y, &[1.0; 4]).unwrap();
+        assert!((near.slope - far.slope).abs() < 1e-9);
+    }
+
+    #[test]
+    fn one_of_both_may_be_fitted_alone() {
+        let x = [-1.0, 0.0, 1.0, 2.0];
+        let y = [0.0, 1.0, 0.0, 1.0];
+        let start = LogitLine {
+            intercept: 0.0,
+            slope: 1.0,
+        };
+        let shifted = LogitLine::fit(start, Free::Intercept, &x, &y, &[1.0; 4]).unwrap();
+        assert_eq!(shifted.slope, 1.0);
+        let sum: f64 = x.iter().map(|&x| shifted.probability(x)).sum();
+        assert!((sum - 2.0).abs() < 1e-9);
+        let turned = LogitLine::fit(start, Free::Slope, &x, &y, &[1.0; 4]).unwrap();
+        assert_eq!(turned.intercept, 0.0);
+    }
+
+    #[test]
+    fn logits_of_certainties_are_finite() {
+        assert!(logit(0.0).is_finite() && logit(1.0).is_finite());
+        assert!((sigmoid(logit(0.3)) - 0.3).abs() < 1e-15);
+        assert_eq!((sigmoid(800.0), sigmoid(-800.0)), (1.0, 0.0));
+    }
+}
