@@ -23,6 +23,7 @@ mod main_job;
 mod manual;
 mod many_recipe;
 mod many_stages;
+mod meds_layout;
 mod metrics;
 mod monitoring;
 mod objectives;
