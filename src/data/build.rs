@@ -78,7 +78,7 @@ pub fn build(
         &fitted.variables,
         &embeddings,
     )?;
-    tables::write_stays(&tables::place(work, "stays"), &scored.kept)?;
+    tables::write_stays(&tables::place(work, "stays"), &scored.kept, table.is_dated)?;
     let place = work.join("profile.json");
     profile::write(&place, &report, &ingested.variables, &fitted, &scored)?;
     Ok(report)

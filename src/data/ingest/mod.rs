@@ -7,6 +7,8 @@ mod event;
 mod event_log;
 mod ingested;
 mod part;
+mod scattered;
+mod series_table;
 
 pub(super) use event::{
     MICROSECONDS_OF_A_MINUTE, RawEvent, STATIC, minutes_to_time, time_to_minutes,

@@ -6,25 +6,18 @@ use std::path::{Path, PathBuf};
 use super::SourceCounts;
 use super::event::RawEvent;
 use super::event_log::EventLog;
+use super::scattered::{BUCKETS, OwnedEvent, ScatteredBlock, are_scattered};
+use super::series_table::{FilePlace, SeriesFacts, SeriesTable, bucket_of};
 use crate::data::stay_id::StayId;
 use crate::error::Error;
-
-/// A series of events that a part has rows of.
-#[derive(Debug)]
-pub(super) struct PartSeries {
-    pub(super) id: StayId,
-    /// Index into the part's files.
-    pub(super) file: u32,
-    pub(super) has_set_index: bool,
-    /// Whether a file holds this series and no other.
-    pub(super) alone_in_file: bool,
-}
 
 /// Events of one series that lie together in the log.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block {
-    /// Index into the part's series.
+    /// The series' number in the table of all.
     pub(super) series: u32,
+    /// Which write of its part it is of.
+    pub(super) flush: u32,
     pub(super) start: u64,
     pub(super) events: u32,
 }
@@ -34,15 +27,20 @@ pub(super) struct Block {
 pub(super) struct Part {
     pub(super) files: Vec<PathBuf>,
     pub(super) variables: Vec<String>,
-    pub(super) series: Vec<PartSeries>,
-    /// In the order of the rows.
+    /// In the order of the writes.
     pub(super) blocks: Vec<Block>,
+    /// Of writes whose rows were in no order of series, in the order of the writes.
+    pub(super) scattered: Vec<ScatteredBlock>,
     pub(super) counts: SourceCounts,
 }
 
 /// Takes the rows of one part: in any order, though one by series needs the least work.
 pub(in crate::data) struct PartWriter<'a> {
     log: &'a EventLog,
+    /// Of all parts.
+    table: &'a SeriesTable,
+    /// Which part it is.
+    number: u32,
     /// Events held back before they are written.
     room: usize,
     /// Variables whose values are categories.
@@ -51,22 +49,34 @@ pub(in crate::data) struct PartWriter<'a> {
     numbers: HashMap<String, u32>,
     /// By variable: whether its values are categories.
     is_categorical: Vec<bool>,
+    /// The numbers of the series that this part has.
     series: HashMap<StayId, u32>,
+    /// Writes so far.
+    flushes: u32,
     events: Vec<RawEvent>,
     /// The series of each run of `events`, and where the run begins.
     runs: Vec<(u32, usize)>,
 }
 
 impl<'a> PartWriter<'a> {
-    pub(super) fn new(log: &'a EventLog, room: usize, categorical: &'a BTreeSet<String>) -> Self {
+    pub(super) fn new(
+        log: &'a EventLog,
+        table: &'a SeriesTable,
+        number: u32,
+        room: usize,
+        categorical: &'a BTreeSet<String>,
+    ) -> Self {
         Self {
             log,
+            table,
+            number,
             room,
             categorical,
             part: Part::default(),
             numbers: HashMap::new(),
             is_categorical: Vec::new(),
             series: HashMap::new(),
+            flushes: 0,
             events: Vec::new(),
             runs: Vec::new(),
         }
@@ -77,23 +87,21 @@ impl<'a> PartWriter<'a> {
         self.part.files.push(path.to_path_buf());
     }
 
-    /// The stay whose file this is: its name's stem is the stay's id. A second file of it is an error.
+    /// The stay whose file this is: its name's stem is the stay's id. A second file of it is an error
+    /// once all parts are read.
     pub(in crate::data) fn stay_of_file(&mut self, path: &Path) -> Result<(u32, StayId), Error> {
         let stem = path.file_stem().and_then(|stem| stem.to_str());
         let id = stem
             .and_then(StayId::parse)
             .ok_or_else(|| Error::file(path, "the file's name holds no stay id"))?;
-        if let Some(&series) = self.series.get(&id) {
-            let file = self.part.series[series as usize].file;
-            return Err(stay_in_two_files(
-                &id,
-                &self.part.files[file as usize],
-                path,
-            ));
-        }
         self.file(path);
-        let series = self.series(id.clone());
-        self.part.series[series as usize].alone_in_file = true;
+        let place = self.place();
+        let facts = SeriesFacts {
+            own_files: [Some(place), None],
+            ..SeriesFacts::of(place)
+        };
+        let series = self.table.note(&id, &facts);
+        self.series.insert(id.clone(), series);
         Ok((series, id))
     }
 
@@ -128,20 +136,24 @@ impl<'a> PartWriter<'a> {
         if let Some(&number) = self.series.get(&id) {
             return number;
         }
-        let number = self.part.series.len() as u32;
-        self.part.series.push(PartSeries {
-            id: id.clone(),
-            file: self.part.files.len().saturating_sub(1) as u32,
-            has_set_index: false,
-            alone_in_file: false,
-        });
+        let number = self.table.note(&id, &SeriesFacts::of(self.place()));
         self.series.insert(id, number);
         number
     }
 
     /// Says that the source tells which events of this series form a set.
-    pub(in crate::data) fn has_set_index(&mut self, series: u32) {
-        self.part.series[series as usize].has_set_index = true;
+    pub(in crate::data) fn has_set_index(&mut self, id: &StayId) {
+        let facts = SeriesFacts {
+            has_set_index: true,
+            ..SeriesFacts::of(self.place())
+        };
+        self.table.note(id, &facts);
+    }
+
+    /// This part, and its file at hand.
+    fn place(&self) -> FilePlace {
+        let file = self.part.files.len().saturating_sub(1);
+        (self.number, file as u32)
     }
 
     /// Takes an event of a series.
@@ -172,7 +184,7 @@ impl<'a> PartWriter<'a> {
         Ok(self.part)
     }
 
-    /// Writes the events at hand, those of a series together.
+    /// Writes the events at hand, those of a series together, or those of a bucket of series.
     fn flush(&mut self) -> Result<(), Error> {
         let ends = (self.runs.iter().skip(1).map(|run| run.1)).chain([self.events.len()]);
         let mut runs: Vec<(u32, std::ops::Range<usize>)> = (self.runs.iter().zip(ends))
@@ -180,6 +192,18 @@ impl<'a> PartWriter<'a> {
             .collect();
         // Stable: the events of a series keep the order of their rows.
         runs.sort_by_key(|run| run.0);
+        let blocks = runs.chunk_by(|a, b| a.0 == b.0).count();
+        match are_scattered(self.events.len(), blocks) && blocks > BUCKETS as usize {
+            true => self.write_scattered()?,
+            false => self.write_grouped(&runs)?,
+        }
+        self.flushes += 1;
+        self.events.clear();
+        self.runs.clear();
+        Ok(())
+    }
+
+    fn write_grouped(&mut self, runs: &[(u32, std::ops::Range<usize>)]) -> Result<(), Error> {
         let mut gathered = Vec::new();
         for same in runs.chunk_by(|a, b| a.0 == b.0) {
             let events = match same {
@@ -194,12 +218,33 @@ impl<'a> PartWriter<'a> {
             };
             self.part.blocks.push(Block {
                 series: same[0].0,
+                flush: self.flushes,
                 start: self.log.append(events)?,
                 events: events.len() as u32,
             });
         }
-        self.events.clear();
-        self.runs.clear();
+        Ok(())
+    }
+
+    fn write_scattered(&mut self) -> Result<(), Error> {
+        let buckets: HashMap<u32, u32> = (self.series.iter())
+            .map(|(id, &number)| (number, bucket_of(id, BUCKETS)))
+            .collect();
+        let mut dealt: Vec<Vec<OwnedEvent>> = vec![Vec::new(); BUCKETS as usize];
+        let ends = (self.runs.iter().skip(1).map(|run| run.1)).chain([self.events.len()]);
+        for (&(series, start), end) in self.runs.iter().zip(ends) {
+            let bucket = &mut dealt[buckets[&series] as usize];
+            let events = self.events[start..end].iter();
+            bucket.extend(events.map(|&event| OwnedEvent { series, event }));
+        }
+        for (bucket, events) in (0..).zip(&dealt).filter(|(_, events)| !events.is_empty()) {
+            self.part.scattered.push(ScatteredBlock {
+                bucket,
+                flush: self.flushes,
+                start: self.log.append(events)?,
+                events: events.len() as u32,
+            });
+        }
         Ok(())
     }
 }
@@ -219,15 +264,6 @@ pub(in crate::data) fn variable_of_category<'a>(
     bases.next()
 }
 
-pub(super) fn stay_in_two_files(id: &StayId, first: &Path, second: &Path) -> Error {
-    Error::stage(format!(
-        "stay {id} is there twice: {} and {}",
-        first.display(),
-        second.display()
-    ))
-    .with_hint("one file is one stay; a stay in two splits would leak the answer")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -237,7 +273,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log = EventLog::create(folder.path()).unwrap();
         let categorical = BTreeSet::from(["unit".to_string()]);
-        let mut writer = PartWriter::new(&log, 4, &categorical);
+        let table = SeriesTable::new();
+        let mut writer = PartWriter::new(&log, &table, 0, 4, &categorical);
         let stay = writer.series(StayId::Number(1));
         let [unit, rate] = ["unit", "HR"].map(|name| writer.variable(name));
         for (variable, value) in [(unit, 2.0), (rate, 2.0), (unit, 2.5), (unit, f64::NAN)] {
@@ -253,7 +290,7 @@ mod tests {
         assert_eq!(writer.category(unit, "2"), Some(2));
         let part = writer.finish().unwrap();
         assert_eq!(part.variables, ["unit", "HR", "unit=2", "unit=2.5"]);
-        let mut events = Vec::new();
+        let mut events: Vec<RawEvent> = Vec::new();
         log.read(0, 4, &mut Vec::new(), &mut events).unwrap();
         let variables: Vec<u32> = events.iter().map(|event| event.variable).collect();
         assert_eq!(variables, [2, 1, 3, 0]);
@@ -268,7 +305,8 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let log = EventLog::create(folder.path()).unwrap();
         let categorical = BTreeSet::new();
-        let mut writer = PartWriter::new(&log, 4, &categorical);
+        let table = SeriesTable::new();
+        let mut writer = PartWriter::new(&log, &table, 0, 4, &categorical);
         let [a, b] = [1, 2].map(|id| writer.series(StayId::Number(id)));
         let variable = writer.variable("HR");
         for (value, series) in [(1, a), (2, b), (3, a), (4, a), (5, b), (6, a)] {
@@ -284,7 +322,7 @@ mod tests {
         let mut bytes = Vec::new();
         let blocks: Vec<(u32, Vec<f64>)> = (part.blocks.iter())
             .map(|block| {
-                let mut events = Vec::new();
+                let mut events: Vec<RawEvent> = Vec::new();
                 let count = block.events as usize;
                 log.read(block.start, count, &mut bytes, &mut events)
                     .unwrap();

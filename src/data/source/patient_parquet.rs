@@ -108,7 +108,7 @@ fn read_stay(path: &Path, out: &mut PartWriter) -> Result<(), Error> {
     let (series, id) = out.stay_of_file(path)?;
     let (reader, has_set_index) = open(path)?;
     if has_set_index {
-        out.has_set_index(series);
+        out.has_set_index(&id);
     }
     let mut stay = StayFile {
         path,
