@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Built, synthetic};
+use super::{Built, plain_long, synthetic};
 use crate::data::config::*;
 use crate::data::input_path::InputPath;
 
@@ -35,23 +35,7 @@ fn built(root: &Path, sorted: usize, duplicates: Duplicates, threads: usize) -> 
     std::fs::write(root.join("labels.csv"), format!("id,y\n{labels}")).unwrap();
     let path = |name: &str| InputPath::file(root.join(name));
     let config = DataConfig {
-        source: Source::Long(LongSource {
-            files: vec![path("events.csv")],
-            id: Some("id".into()),
-            time: TimeColumn {
-                column: "minute".into(),
-                unit: TimeUnit::Minutes,
-                negative: StayPolicy::Error,
-            },
-            variable: "name".into(),
-            value: "value".into(),
-            stays: None,
-            labels: LabelTable {
-                path: path("labels.csv"),
-                id: "id".into(),
-                column: "y".into(),
-            },
-        }),
+        source: Source::Long(plain_long(path("events.csv"), path("labels.csv"))),
         duplicates,
         // Few events at a time, so that there are several writes.
         memory: MemorySize(1000),
