@@ -34,6 +34,7 @@ pub mod input_path;
 mod leaks;
 mod load;
 mod memory_size;
+mod names;
 pub mod parquet_file;
 mod profile;
 mod report;

@@ -19,16 +19,6 @@ pub(super) fn are_scattered(events: usize, blocks: usize) -> bool {
     events < blocks * LEAST_IN_BLOCK
 }
 
-/// Events of the series of one bucket that lie together in the log, in the order of their rows.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct ScatteredBlock {
-    pub(super) bucket: u32,
-    /// Which write of its part it is of.
-    pub(super) flush: u32,
-    pub(super) start: u64,
-    pub(super) events: u32,
-}
-
 /// Bytes of an [`OwnedEvent`] in the log.
 const OWNED: usize = ENCODED + 4;
 
