@@ -4,6 +4,7 @@ mod cache;
 mod check;
 mod command_line;
 mod command_stage;
+mod compare;
 mod data_errors;
 mod document;
 mod durability;

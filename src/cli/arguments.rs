@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::cache::CacheArguments;
 use super::check::CheckArguments;
+use super::compare::CompareArguments;
 use super::completions::CompletionsArguments;
 use super::device;
 use super::explain::ExplainArguments;
@@ -75,6 +76,9 @@ pub enum Command {
     /// Lists the runs of the past, or shows one
     #[command(after_help = EXIT_CODES)]
     Runs(RunsArguments),
+    /// Shows in what runs differ: their recipes, and their metrics with paired intervals
+    #[command(after_help = EXIT_CODES)]
+    Compare(CompareArguments),
     /// Lists, verifies and cleans the store
     #[command(after_help = EXIT_CODES)]
     Cache(CacheArguments),

@@ -3,6 +3,7 @@
 mod arguments;
 mod cache;
 mod check;
+mod compare;
 mod completions;
 mod device;
 mod diagnostic;
@@ -62,6 +63,7 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
         Command::Export(raw) => export::execute(raw.validate()?, verbosity),
         Command::Inspect(raw) => inspect::execute(&raw),
         Command::Runs(raw) => runs::execute(&raw),
+        Command::Compare(raw) => compare::execute(&raw),
         Command::Cache(raw) => cache::execute(&raw, verbosity),
         Command::Lock(raw) => lock::execute(raw.validate()?, verbosity),
         Command::Schema(raw) => schema::execute(&raw),

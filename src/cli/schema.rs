@@ -12,6 +12,7 @@ use super::stdout;
 use crate::checkpoint::Audit;
 use crate::error::Error;
 use crate::exec::Lock;
+use crate::exec::comparison::Comparison;
 use crate::exec::record::{PlanRecord, RunRecord};
 use crate::recipe;
 use crate::stages::evaluation::{Evaluation, EvaluationCurves};
@@ -34,6 +35,8 @@ enum Document {
     Run,
     /// What `plan --format json` prints
     Plan,
+    /// What `compare --format json` prints
+    Compare,
     /// What `inspect --format json` prints
     Inspect,
     /// The artifact `audit` of an import stage
@@ -51,6 +54,7 @@ impl Document {
             Document::Lock => generate::<Lock>(),
             Document::Run => output::<RunRecord>(),
             Document::Plan => output::<PlanRecord>(),
+            Document::Compare => output::<Comparison>(),
             Document::Inspect => output::<InspectRecord>(),
             Document::Audit => output::<Audit>(),
             Document::Metrics => output::<Evaluation>(),

@@ -2,6 +2,7 @@
 
 pub mod artifact_table;
 mod bars;
+pub mod comparison;
 pub mod explanation;
 pub mod inspection;
 pub mod lines;
