@@ -38,6 +38,7 @@ mod run;
 mod running;
 mod schema;
 mod shipped_recipes;
+mod sweep;
 mod tensorboard;
 mod training;
 mod verbosity;

@@ -1,4 +1,4 @@
-//! The transcripts in the README are what the program writes.
+//! The transcripts in the README, and in those of `docs/` that have some, are what the program writes.
 //!
 //! Every ```` ```toml ```` block that begins with `# NAME.toml` is written as that file into a fresh
 //! folder that has `recipes/`; every ```` ```console ```` block is run there, in order, one store
@@ -38,7 +38,7 @@ fn parts(readme: &str) -> Vec<Part<'_>> {
             }
         }
     }
-    assert!(open.is_none(), "a block of the README has no end");
+    assert!(open.is_none(), "a block has no end");
     parts
 }
 
@@ -114,7 +114,17 @@ fn is_time(word: &str) -> bool {
 
 #[test]
 fn the_transcripts_are_what_the_program_writes() {
-    let path = repository("README.md");
+    are_what_the_program_writes("README.md");
+}
+
+#[test]
+fn the_transcripts_of_sweeps_are_what_the_program_writes() {
+    are_what_the_program_writes("docs/sweeps.md");
+}
+
+#[track_caller]
+fn are_what_the_program_writes(document: &str) {
+    let path = repository(document);
     let readme = std::fs::read_to_string(&path).expect("a README");
     let mut test = folder();
     let mut written = String::new();
@@ -161,7 +171,7 @@ fn the_transcripts_are_what_the_program_writes() {
         .position(|(before, now)| before != now);
     let line = differs.unwrap_or(before.len().min(now.len()));
     panic!(
-        "README.md:{}: a transcript is not what the program writes:\n- {}\n+ {}\n\
+        "{document}:{}: a transcript is not what the program writes:\n- {}\n+ {}\n\
          write it anew with UPDATE_README=1 cargo test --release --test main readme",
         line + 1,
         before.get(line).map_or("", String::as_str),

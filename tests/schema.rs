@@ -6,8 +6,8 @@ use crate::document::{artifact, repository};
 use crate::harness::Test;
 use crate::recipes::PRETRAIN;
 
-const NAMES: [&str; 7] = [
-    "recipe", "lock", "run", "plan", "inspect", "audit", "metrics",
+const NAMES: [&str; 8] = [
+    "recipe", "lock", "run", "plan", "sweep", "inspect", "audit", "metrics",
 ];
 
 /// Validates documents, TOML or JSON by their names' endings, against the schema before them.

@@ -25,6 +25,7 @@ mod schema;
 mod size;
 mod stdout;
 mod style;
+mod sweep;
 mod terminal;
 mod verbosity;
 
@@ -61,6 +62,7 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
         Command::Outputs(raw) => raw.validate().and_then(outputs::execute),
         Command::Export(raw) => export::execute(raw.validate()?, verbosity),
         Command::Inspect(raw) => inspect::execute(&raw),
+        Command::Sweep(raw) => sweep::execute(raw, verbosity),
         Command::Runs(raw) => runs::execute(&raw),
         Command::Cache(raw) => cache::execute(&raw, verbosity),
         Command::Lock(raw) => lock::execute(raw.validate()?, verbosity),

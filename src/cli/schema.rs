@@ -13,6 +13,7 @@ use crate::checkpoint::Audit;
 use crate::error::Error;
 use crate::exec::Lock;
 use crate::exec::record::{PlanRecord, RunRecord};
+use crate::exec::sweep::record::SweepRecord;
 use crate::recipe;
 use crate::stages::evaluation::Evaluation;
 
@@ -34,6 +35,8 @@ enum Document {
     Run,
     /// What `plan --format json` prints
     Plan,
+    /// What `sweep --format json` prints
+    Sweep,
     /// What `inspect --format json` prints
     Inspect,
     /// The artifact `audit` of an import stage
@@ -49,6 +52,7 @@ impl Document {
             Document::Lock => generate::<Lock>(),
             Document::Run => output::<RunRecord>(),
             Document::Plan => output::<PlanRecord>(),
+            Document::Sweep => output::<SweepRecord>(),
             Document::Inspect => output::<InspectRecord>(),
             Document::Audit => output::<Audit>(),
             Document::Metrics => output::<Evaluation>(),

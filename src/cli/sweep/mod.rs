@@ -1,0 +1,84 @@
+//! `pipeline sweep`: the variants of a recipe with a table `[sweep]`.
+
+mod batch;
+mod best;
+mod frame;
+pub mod plan;
+mod run;
+mod show;
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use self::best::BestArguments;
+use self::plan::PlanArguments;
+use self::show::ShowArguments;
+use super::arguments::{EXIT_CODES, Format, SettingArguments};
+use super::verbosity::Verbosity;
+use crate::error::Error;
+use crate::exec::RunOptions;
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct SweepArguments {
+    #[command(subcommand)]
+    command: Option<SweepCommand>,
+
+    /// The recipe, a TOML file with a table [sweep]
+    #[arg(required = true)]
+    recipe: Option<PathBuf>,
+
+    #[command(flatten)]
+    with: SettingArguments,
+
+    /// Stages that may run at the same time
+    #[arg(long, value_name = "N", default_value = "1")]
+    jobs: NonZeroUsize,
+
+    /// Threads of the whole sweep; no result depends on it [default: the cores of this machine]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+
+    /// How the result is written to standard output
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum SweepCommand {
+    /// Shows how many stages the variants share and what is left to do; executes nothing
+    #[command(after_help = EXIT_CODES)]
+    Plan(PlanArguments),
+    /// Shows what came of the variants, the best first; executes nothing
+    #[command(after_help = EXIT_CODES)]
+    Show(ShowArguments),
+    /// Shows the best variant, and writes its recipe; executes nothing
+    #[command(after_help = EXIT_CODES)]
+    Best(BestArguments),
+}
+
+/// Runs the variants, or does what the subcommand says.
+pub fn execute(arguments: SweepArguments, verbosity: Verbosity) -> Result<ExitCode, Error> {
+    match arguments.command {
+        Some(SweepCommand::Plan(raw)) => plan::execute(raw.validate()?),
+        Some(SweepCommand::Show(raw)) => show::execute(raw.validate()?),
+        Some(SweepCommand::Best(raw)) => best::execute(raw.validate()?, verbosity),
+        None => {
+            // clap lets no recipe be left out here.
+            let selection = arguments.with.of(arguments.recipe.unwrap_or_default())?;
+            let options = RunOptions {
+                jobs: arguments.jobs.get(),
+                threads: (arguments.threads)
+                    .map_or(RunOptions::default().threads, NonZeroUsize::get),
+                keep_going: true,
+                device: selection.device.clone(),
+                ..RunOptions::default()
+            };
+            let format = arguments.format;
+            run::execute(&selection, options, format, verbosity)
+        }
+    }
+}
