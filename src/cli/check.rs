@@ -106,7 +106,9 @@ fn check(
     let read = read.and_then(|read| {
         if read.0.has_sweep {
             let sweep = SweepRecipe::open(path, &arguments.set)?;
-            let variants = sweep.variants(sweep.points()?)?;
+            let points = sweep.points()?;
+            sweep.check_later_rungs(&points)?;
+            let variants = sweep.variants(points)?;
             record.variants = Some(variants.into_iter().map(|one| one.point.name).collect());
         }
         Ok(read)

@@ -96,13 +96,8 @@ mod tests {
         let draw = "/$defs/RandomAxis/properties/draw".to_string();
         let sweep = ["exclude/items", "grid", "list/items", "seeds", "zip"];
         let sweep = sweep.map(|key| format!("/$defs/SweepConfig/properties/{key}"));
-        let paths = [&[draw], sweep.as_slice()].concat();
-        let all = [
-            &paths,
-            cleaning.as_slice(),
-            names.as_slice(),
-            top.as_slice(),
-        ];
+        let stages = [cleaning.as_slice(), names.as_slice()].concat();
+        let all = [&[draw], stages.as_slice(), sweep.as_slice(), top.as_slice()];
         assert_eq!(open, all.concat());
     }
 }

@@ -58,7 +58,8 @@ pub fn apply(
 /// One key of a dotted path, and where it is written.
 pub(super) type Key = (String, Origin);
 
-fn read(
+/// The path and the value of a text `PATH=VALUE`.
+pub(super) fn read(
     source: usize,
     text: &str,
     sources: &Sources,

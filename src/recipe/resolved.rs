@@ -152,7 +152,7 @@ fn one_line(text: &str) -> String {
 
 /// A value as TOML. JSON strings and numbers are TOML but for `${`, which would be a reference, and
 /// for U+007F, which JSON does not escape.
-fn toml(value: &Json) -> String {
+pub(super) fn toml(value: &Json) -> String {
     match value {
         Json::Array(items) => {
             let items: Vec<String> = items.iter().map(toml).collect();

@@ -27,6 +27,9 @@ pub struct SweepConfig {
     /// Seeds by path, as many for each; all paths move together. Variants that differ in nothing else are one setting, and its metrics are their mean and standard deviation.
     #[serde(default)]
     pub seeds: BTreeMap<String, Vec<u64>>,
+    /// Try every setting a little, and the better ones more.
+    #[serde(default)]
+    pub halving: Option<Halving>,
     /// Combinations that are left out: tables of values by path, all of which must be met.
     #[serde(default)]
     pub exclude: Vec<BTreeMap<String, Value>>,
@@ -69,6 +72,35 @@ pub struct RandomAxis {
     pub seed: u64,
     /// What is drawn, by path.
     pub draw: BTreeMap<String, Distribution>,
+}
+
+/// Successive halving (Jamieson and Talwalkar 2016): every setting is tried on the first rung; on each further one, the best share of those on the rung before.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Halving {
+    /// The path that grows from rung to rung, of a whole number such as a stage's `epochs`; left out: the number of seeds.
+    #[serde(default)]
+    pub path: Option<String>,
+    /// Its values, each greater than the one before.
+    #[schemars(length(min = 2))]
+    pub rungs: Vec<u64>,
+    /// The share of a rung's settings that goes on to the next, rounded up: more than 0, less than 1.
+    #[serde(default = "Halving::default_keep")]
+    #[schemars(range(max = 1.0), extend("exclusiveMinimum" = 0.0))]
+    pub keep: f64,
+}
+
+impl Halving {
+    fn default_keep() -> f64 {
+        0.5
+    }
+
+    /// How many of so many settings go on.
+    pub fn kept(&self, settings: usize) -> usize {
+        // Shares such as 0.1 are a little more than they are written.
+        let share = (settings as f64 * self.keep - 1e-9).ceil();
+        (share as usize).clamp(1, settings.max(1))
+    }
 }
 
 /// From what a value is drawn.
@@ -117,5 +149,23 @@ impl Distribution {
             Distribution::Choice { .. } => false,
         };
         is_empty.then(|| "has a `min` that is not below its `max`".into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_is_rounded_up_and_never_nothing() {
+        let halving = |keep| Halving {
+            path: None,
+            rungs: vec![1, 2],
+            keep,
+        };
+        assert_eq!(halving(0.1).kept(100), 10);
+        assert_eq!(halving(0.1).kept(101), 11);
+        assert_eq!(halving(0.1).kept(3), 1);
+        assert_eq!(halving(0.5).kept(3), 2);
     }
 }

@@ -1,7 +1,7 @@
 //! What the variants of a sweep share and what is left to do, for people.
 
 use super::super::style::{Style, Tone};
-use super::super::sweep::plan::SweepPlanRecord;
+use super::super::sweep::plan::{SharedStage, SweepPlanRecord};
 use super::table::{Align, Cell, Table};
 
 /// One row a stage of the recipe, and two lines that count.
@@ -36,9 +36,7 @@ pub fn render(plan: &SweepPlanRecord, style: Style) -> String {
 
 fn verdict(plan: &SweepPlanRecord) -> String {
     let all: usize = plan.shared.iter().map(|stage| stage.variants).sum();
-    let sum = |count: fn(&crate::cli::sweep::plan::SharedStage) -> usize| -> usize {
-        plan.shared.iter().map(count).sum()
-    };
+    let sum = |count: fn(&SharedStage) -> usize| -> usize { plan.shared.iter().map(count).sum() };
     let different = sum(|stage| stage.different);
     let (run, may_run) = (sum(|stage| stage.run), sum(|stage| stage.may_run));
     let left = match (run, may_run) {
@@ -47,5 +45,9 @@ fn verdict(plan: &SweepPlanRecord) -> String {
         (run, may_run) => format!("{run} of {different} would run, {may_run} may run"),
     };
     let variants = plan.variants.len();
+    let left = match plan.rungs {
+        1 => left,
+        rungs => format!("{left}, on the first of {rungs} rungs"),
+    };
     format!("{variants} variants have {all} stages, {different} of them different\n{left}\n")
 }

@@ -45,7 +45,7 @@ pub fn render_variants(show: &ShowRecord, style: Style) -> String {
         (objective(show).into(), Align::Right),
     ];
     heading.extend(
-        short(&paths)
+        short_paths(&paths)
             .into_iter()
             .map(|name| (name.into(), Align::Right)),
     );
@@ -84,7 +84,7 @@ fn settings(settings: &[SettingRecord], show: &ShowRecord, style: Style) -> Stri
         heading.push(("seeds".into(), Align::Right));
     }
     heading.extend(
-        short(&paths)
+        short_paths(&paths)
             .into_iter()
             .map(|name| (name.into(), Align::Right)),
     );
@@ -153,10 +153,6 @@ fn evaluations(show: &ShowRecord) -> BTreeSet<(String, String)> {
 fn paths<'a>(all: impl Iterator<Item = &'a BTreeMap<String, Value>>) -> Vec<&'a str> {
     let paths: BTreeSet<&str> = all.flat_map(|one| one.keys().map(String::as_str)).collect();
     paths.into_iter().collect()
-}
-
-fn short(paths: &[&str]) -> Vec<String> {
-    short_paths(paths)
 }
 
 fn setting_text(value: Option<&Value>) -> String {

@@ -27,12 +27,7 @@ pub struct Batch {
 }
 
 impl Batch {
-    /// All variants of the space.
-    pub fn of_space(sweep: &SweepRecipe) -> Result<Self, Error> {
-        Self::of(sweep, sweep.variants(sweep.points()?)?)
-    }
-
-    /// These variants.
+    /// These variants of a recipe.
     pub fn of(sweep: &SweepRecipe, variants: Vec<SweepVariant>) -> Result<Self, Error> {
         let nodes = variants.iter().map(|variant| VariantNodes {
             settings: variant.point.parts.clone(),

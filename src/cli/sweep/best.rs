@@ -8,13 +8,14 @@ use clap::Args;
 use serde::Serialize;
 
 use super::batch::Batch;
+use super::ladder::{self, Climbed};
 use crate::cli::arguments::{ExperimentArguments, Format, Selection};
 use crate::cli::display::number;
 use crate::cli::stdout;
 use crate::cli::verbosity::Verbosity;
 use crate::error::Error;
 use crate::exec::sweep::record::{SettingRecord, ShowRecord, VariantRecord};
-use crate::recipe::{SweepRecipe, nearest};
+use crate::recipe::{Point, SweepRecipe, nearest};
 use crate::store::Store;
 
 #[derive(Debug, Args)]
@@ -74,11 +75,12 @@ struct BestRecord<'a> {
 pub fn execute(best: Best, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let sweep = SweepRecipe::open(&best.selection.recipe, &best.selection.overrides)?;
     let store = Store::open(&best.selection.store)?;
-    let show = Batch::of_space(&sweep)?.stored(&best.selection, &store)?;
+    let stored = |batch: &Batch| Ok((batch.stored(&best.selection, &store)?, true));
+    let Climbed { show, points } = ladder::climb(&sweep, stored)?;
     let variant = chosen(&show, best.variant.as_deref())?;
     let setting = show.settings.iter().find(|one| one.name == variant.setting);
     if let Some(path) = &best.write {
-        write(&sweep, variant, setting, path, best.force)?;
+        write(&sweep, &points, variant, setting, path, best.force)?;
     }
     if show.settings.iter().any(|one| !one.is_complete()) {
         verbosity.note("not every variant has the objective yet: a better one may be among them");
@@ -119,6 +121,7 @@ fn chosen<'a>(show: &'a ShowRecord, name: Option<&str>) -> Result<&'a VariantRec
 
 fn write(
     sweep: &SweepRecipe,
+    points: &[Point],
     variant: &VariantRecord,
     setting: Option<&SettingRecord>,
     path: &Path,
@@ -128,7 +131,6 @@ fn write(
         message: format!("{}: cannot be written: {what}", path.display()),
         hint: None,
     };
-    let points = sweep.points()?;
     let point = points.iter().find(|point| point.name == variant.name);
     let point = point.ok_or_else(|| failed(format!("there is no variant `{}`", variant.name)))?;
     let folder = match path.parent() {

@@ -1,8 +1,10 @@
 //! `pipeline sweep`: the variants of a recipe with a table `[sweep]`.
 
+mod ask_tell;
 mod batch;
 mod best;
 mod frame;
+mod ladder;
 pub mod plan;
 mod run;
 mod show;
@@ -42,6 +44,11 @@ pub struct SweepArguments {
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
 
+    /// Let an optimizer ask for variants: a line of JSON on standard input each, and one on
+    /// standard output with what came of it
+    #[arg(long, conflicts_with = "format")]
+    ask_tell: bool,
+
     /// How the result is written to standard output
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -77,8 +84,10 @@ pub fn execute(arguments: SweepArguments, verbosity: Verbosity) -> Result<ExitCo
                 device: selection.device.clone(),
                 ..RunOptions::default()
             };
-            let format = arguments.format;
-            run::execute(&selection, options, format, verbosity)
+            match arguments.ask_tell {
+                true => ask_tell::execute(&selection, &options, verbosity),
+                false => run::execute(&selection, options, arguments.format, verbosity),
+            }
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::cli::stdout;
 use crate::cli::style::Style;
 use crate::error::Error;
 use crate::exec::record::{PlannedStage, PlannedStatus};
+use crate::exec::sweep::record::PlannedVariant;
 use crate::recipe::SweepRecipe;
 use crate::store::Store;
 
@@ -47,6 +48,8 @@ pub struct Plan {
 pub struct SweepPlanRecord {
     /// The recipe's name.
     pub recipe: String,
+    /// How many rungs there are; all else is of the first, as nobody knows yet who goes on.
+    pub rungs: usize,
     /// Names of the variants, in the order of the space.
     pub variants: Vec<String>,
     /// What the variants share, stage by stage of the recipe.
@@ -77,11 +80,14 @@ pub struct SharedStage {
 /// Plans; nothing is executed.
 pub fn execute(plan: Plan) -> Result<ExitCode, Error> {
     let sweep = SweepRecipe::open(&plan.selection.recipe, &plan.selection.overrides)?;
-    let batch = Batch::of_space(&sweep)?;
+    let first = sweep.on_rung(0, &sweep.points()?);
+    let points = first.into_iter().map(|(_, point)| point).collect();
+    let batch = Batch::of(&sweep, sweep.variants(points)?)?;
     let store = Store::open(&plan.selection.store)?;
     let surveyed = batch.survey(&plan.selection, &store)?;
     let stages: Vec<PlannedStage> = surveyed.into_iter().map(|stage| stage.planned).collect();
     let record = SweepPlanRecord {
+        rungs: sweep.rungs(),
         recipe: sweep.name,
         variants: batch.planned.iter().map(|one| one.name.clone()).collect(),
         shared: shared(&batch, &stages),
@@ -113,7 +119,7 @@ fn shared(batch: &Batch, stages: &[PlannedStage]) -> Vec<SharedStage> {
         };
         let place = *places.entry(stage.to_string()).or_insert(order.len());
         if place == order.len() {
-            let has_it = |variant: &&_| has_stage(variant, stage);
+            let has_it = |variant: &&PlannedVariant| variant.stages.contains_key(*stage);
             order.push(SharedStage {
                 name: stage.to_string(),
                 kind: planned.kind.clone(),
@@ -133,8 +139,4 @@ fn shared(batch: &Batch, stages: &[PlannedStage]) -> Vec<SharedStage> {
         } += 1;
     }
     order
-}
-
-fn has_stage(variant: &crate::exec::sweep::record::PlannedVariant, stage: &str) -> bool {
-    variant.stages.contains_key(stage)
 }

@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use serde::Serialize;
 
-use super::batch::Batch;
+use super::ladder;
 use crate::cli::arguments::{Format, Selection};
 use crate::cli::display::progress::Progress;
 use crate::cli::display::{run_summary, sweep_table};
@@ -13,6 +13,7 @@ use crate::cli::style::Style;
 use crate::cli::verbosity::Verbosity;
 use crate::cli::{diagnostic, interrupt, stdout};
 use crate::error::Error;
+use crate::exec::event::Event;
 use crate::exec::sweep::record::{PlannedVariant, SweepRecord};
 use crate::exec::{self, RunOptions, RunOutcome};
 use crate::recipe::SweepRecipe;
@@ -27,37 +28,49 @@ pub fn execute(
     verbosity: Verbosity,
 ) -> Result<ExitCode, Error> {
     let sweep = SweepRecipe::open(&selection.recipe, &selection.overrides)?;
-    let batch = Batch::of_space(&sweep)?;
     let store = Store::open(&selection.store)?;
-    options.documents = documents(selection, &batch.planned)?;
     let interrupted = interrupt::listen();
-
     let progress = Progress::stderr(verbosity);
-    let outcome = exec::run(
-        &sweep.name,
-        &batch.nodes,
-        &options,
-        &store,
-        interrupted,
-        &|events| progress.show(events),
-    )?;
+    let mut runs = Vec::new();
+    let mut failures: Vec<Error> = Vec::new();
+    let mut objective = Ok(());
+    let climbed = ladder::climb(&sweep, |batch| {
+        options.documents = documents(selection, &batch.planned)?;
+        let tell = |events: &[Event]| progress.show(events);
+        let outcome = exec::run(
+            &sweep.name,
+            &batch.nodes,
+            &options,
+            &store,
+            interrupted,
+            &tell,
+        )?;
+        let RunOutcome { record, error } = outcome;
+        let (show, found) = batch.ran(&record);
+        let goes_on = !matches!(error, Some(Error::Interrupted | Error::Store { .. }));
+        failures.extend(
+            error
+                .iter()
+                .flat_map(|error| run_summary::other_failures(&record, error)),
+        );
+        failures.extend(error);
+        objective = found;
+        runs.push(record);
+        Ok((show, goes_on && objective.is_ok()))
+    })?;
     drop(progress);
-    let RunOutcome { record: run, error } = outcome;
-    let (show, objective) = batch.ran(&run);
-    let failures = error
-        .iter()
-        .flat_map(|error| run_summary::other_failures(&run, error));
-    let failures: Vec<Error> = failures.collect();
-    let record = SweepRecord::of(run, show);
+    let record = SweepRecord::of(runs, climbed.show);
     match format {
         Format::Json => stdout::print_json(&record)?,
         Format::Human => stdout::print(&sweep_table::render_run(&record, Style::stdout()))?,
     }
-    for other in &failures {
-        diagnostic::eprint(other, Style::stderr());
-    }
-    match error {
-        Some(error) => Err(error),
+    match failures.pop() {
+        Some(last) => {
+            for failure in &failures {
+                diagnostic::eprint(failure, Style::stderr());
+            }
+            Err(last)
+        }
         None => objective.map(|()| ExitCode::SUCCESS),
     }
 }

@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::batch::Batch;
 use super::frame::Frame;
+use super::ladder;
 use crate::cli::arguments::{ExperimentArguments, Selection};
 use crate::cli::display::sweep_table;
 use crate::cli::stdout;
@@ -82,7 +83,8 @@ pub struct Show {
 pub fn execute(show: Show) -> Result<ExitCode, Error> {
     let sweep = SweepRecipe::open(&show.selection.recipe, &show.selection.overrides)?;
     let store = Store::open(&show.selection.store)?;
-    let record = Batch::of_space(&sweep)?.stored(&show.selection, &store)?;
+    let stored = |batch: &Batch| Ok((batch.stored(&show.selection, &store)?, true));
+    let record = ladder::climb(&sweep, stored)?.show;
     let frame = || match show.every_seed {
         true => Frame::of_variants(&record),
         false => Frame::of_settings(&record),

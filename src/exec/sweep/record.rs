@@ -1,6 +1,6 @@
 //! The document that `sweep --format json` prints: part of the contract.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -17,7 +17,7 @@ pub type Metrics<T> = BTreeMap<String, BTreeMap<String, T>>;
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
 #[schemars(rename = "sweep")]
 pub struct SweepRecord {
-    /// The run's id.
+    /// The run's id; with halving, that of the last rung.
     pub run: String,
     /// The recipe's name.
     pub recipe: String,
@@ -58,16 +58,20 @@ pub struct Counts {
 }
 
 impl Counts {
-    /// Those of a run.
-    pub fn of(stages: &[StageRecord]) -> Self {
+    /// Those of some runs, one after the other: what one executed is not counted once more where
+    /// another found it.
+    pub fn of<'a>(stages: impl Iterator<Item = &'a StageRecord>) -> Self {
         let mut counts = Self::default();
+        let mut seen = BTreeSet::new();
         for stage in stages {
             let of_status = match stage.status {
                 StageStatus::Executed => &mut counts.executed,
                 StageStatus::Cached => &mut counts.cached,
                 StageStatus::Failed | StageStatus::Skipped => continue,
             };
-            *of_status.entry(stage.kind.clone()).or_default() += 1;
+            if stage.key.as_ref().is_none_or(|key| seen.insert(key)) {
+                *of_status.entry(stage.kind.clone()).or_default() += 1;
+            }
         }
         counts
     }
@@ -220,14 +224,21 @@ impl VariantRecord {
 }
 
 impl SweepRecord {
-    /// The document of a run of all variants.
-    pub fn of(run: RunRecord, show: ShowRecord) -> Self {
+    /// The document of the runs of all rungs, of which there is at least one, and of what is known
+    /// after them.
+    pub fn of(runs: Vec<RunRecord>, show: ShowRecord) -> Self {
+        let counts = Counts::of(runs.iter().flat_map(|run| &run.stages));
+        let last = runs.last();
+        let mut seen = BTreeSet::new();
         Self {
-            run: run.run,
-            recipe: run.recipe,
-            status: run.status,
-            counts: Counts::of(&run.stages),
-            stages: run.stages,
+            run: last.map(|run| run.run.clone()).unwrap_or_default(),
+            recipe: show.recipe,
+            status: last.map_or(RunStatus::Done, |run| run.status),
+            stages: (runs.into_iter())
+                .flat_map(|run| run.stages)
+                .filter(|stage| seen.insert((stage.name.clone(), stage.key.clone())))
+                .collect(),
+            counts,
             objective: show.objective,
             variants: show.variants,
             settings: show.settings,

@@ -123,7 +123,7 @@ impl Axes<'_> {
     }
 
     fn assignment(&mut self, entry: &Entry, node: Node, is_seed: bool) -> Option<Assignment> {
-        match paths::keys(entry, self.sources) {
+        match paths::keys(&entry.key, entry.key_origin, self.sources) {
             Ok(keys) => Some(Assignment {
                 path: entry.key.clone(),
                 keys,

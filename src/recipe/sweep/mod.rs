@@ -1,10 +1,12 @@
 //! Variants of a recipe: the space that `[sweep]` spans, and the recipe at each of its points.
 
+mod asked;
 mod axes;
 mod draws;
 mod names;
 mod paths;
 mod point;
+mod rungs;
 mod space;
 mod variant;
 

@@ -3,14 +3,12 @@
 use crate::recipe::mistake::Mistake;
 use crate::recipe::overrides::{self, Key};
 use crate::recipe::source::{Origin, Sources};
-use crate::recipe::tree::Entry;
 
 /// What is read before there are variants, or says nothing about what runs.
 const NO_SETTINGS: [&str; 4] = ["extends", "format", "name", "sweep"];
 
-/// The keys of the path that is written as an entry's key, each with its place.
-pub(super) fn keys(entry: &Entry, sources: &Sources) -> Result<Vec<Key>, Mistake> {
-    let (text, place) = (entry.key.as_str(), entry.key_origin);
+/// The keys of the path that is written at a place, each with its own.
+pub(super) fn keys(text: &str, place: Origin, sources: &Sources) -> Result<Vec<Key>, Mistake> {
     let form = "write it dotted and in quotes: \"stages.classifier.optimizer.lr\"";
     let mistake = |message: String, label: &str| Mistake::new(message, place, label).help(form);
     let Some(keys) = overrides::path(place.source, text) else {

@@ -43,6 +43,11 @@ impl Point {
         }
     }
 
+    /// The same point with one more path set.
+    pub(super) fn with(&self, one: Assignment) -> Self {
+        Self::new([self.assignments.as_slice(), &[one]].concat())
+    }
+
     /// Dotted paths and what they are set to.
     pub fn overrides(&self) -> Vec<(&str, Json)> {
         let all = self.assignments.iter();

@@ -48,6 +48,7 @@ impl SweepRecipe {
             let mistake = Mistake::new(message, self.sweep.origin, "too many");
             mistakes.push(mistake.help("`random` draws some of a large space"));
         }
+        self.rung_mistakes(&axes, mistakes);
         if !mistakes.is_empty() {
             return Vec::new();
         }

@@ -50,7 +50,11 @@ impl SweepRecipe {
         }
     }
 
-    fn settle(&self, point: &Point, mistakes: &mut Vec<Mistake>) -> Option<(Recipe, Settled)> {
+    pub(super) fn settle(
+        &self,
+        point: &Point,
+        mistakes: &mut Vec<Mistake>,
+    ) -> Option<(Recipe, Settled)> {
         let (of_variables, others): (Vec<_>, Vec<_>) =
             (point.assignments.iter()).partition(|one| is_variable(one));
         let mut tree = match of_variables.is_empty() {

@@ -24,7 +24,9 @@ fn names(folder: &Folder) -> Vec<String> {
 fn mistakes(folder: &Folder) -> String {
     let whole = || {
         let sweep = SweepRecipe::open(&folder.path("a.toml"), &[])?;
-        sweep.variants(sweep.points()?)
+        let points = sweep.points()?;
+        sweep.check_later_rungs(&points)?;
+        sweep.variants(points)
     };
     match whole() {
         Ok(_) => String::new(),
@@ -135,7 +137,7 @@ fn a_mistake_of_many_variants_is_told_once_and_where_it_is_written() {
 
     Error:
       × unknown key `lrr` in `stages.classifier.optimizer`
-        ╭─[a.toml:44:31]
+        ╭─[a.toml:44:30]
      43 │ [sweep.grid]
      44 │ "stages.classifier.optimizer.lrr" = [1e-3, 1e-4]
         ·                              ─┬─
@@ -219,6 +221,26 @@ fn every_slip_in_the_space_has_its_error() {
             "random = { count = 2, draw = { \"stages.classifier.clip_norm\" = { kind = \"uniform\", min = 2, max = 1 } } }",
             "`stages.classifier.clip_norm` has a `min` that is not below its `max`",
         ),
+        (
+            "grid.\"stages.classifier.epochs\" = [3, 4]\nhalving = { path = \"stages.classifier.epochs\", rungs = [1, 2] }",
+            "`stages.classifier.epochs` grows from rung to rung, and is varied, too",
+        ),
+        (
+            "grid.\"stages.classifier.clip_norm\" = [3, 4]\nhalving = { path = \"stages.classifier.epochs\", rungs = [2, 2] }",
+            "the rungs of `halving` do not rise",
+        ),
+        (
+            "seeds.\"stages.classifier.seed\" = [3, 4]\nhalving = { rungs = [1, 3] }",
+            "needs more seeds than the 2 there are",
+        ),
+        (
+            "grid.\"stages.classifier.clip_norm\" = [3, 4]\nhalving = { path = \"stages.classifier.epoch\", rungs = [2, 3] }",
+            "unknown key `epoch` in `stages.classifier`",
+        ),
+        (
+            "grid.\"stages.classifier.optimizer.lr\" = [1e-3, 1e-4]\nhalving = { path = \"stages.pretrain.batch_size\", rungs = [2, 3], keep = 1 }",
+            "`sweep.halving.keep` must be less than 1, not 1",
+        ),
     ] {
         let text = mistakes(&folder(sweep));
         assert!(text.contains(message), "{sweep}\n{text}");
@@ -286,4 +308,40 @@ fn a_resolved_variant_names_its_files_from_where_it_is_written() {
     let written = folder.sound("out/deep/b.toml", &[]);
     assert_eq!(written.stages, variants[1].recipe.stages);
     assert!(!written.has_sweep);
+}
+
+#[test]
+fn on_a_rung_every_setting_has_its_amount_and_keeps_its_name_in_the_space() {
+    let folder = folder(
+        "halving = { path = \"stages.classifier.epochs\", rungs = [2, 9] }\n\
+         grid.\"stages.classifier.clip_norm\" = [1, 2]\n\
+         seeds.\"stages.classifier.seed\" = [1, 2]\n",
+    );
+    let sweep = SweepRecipe::open(&folder.path("a.toml"), &[]).unwrap();
+    let points = sweep.on_rung(1, &sweep.points().unwrap());
+    assert_eq!(points.len(), 4);
+    let (setting, point) = &points[3];
+    assert_eq!(setting, "clip_norm=2");
+    assert_eq!(point.setting, "clip_norm=2,epochs=9");
+    let variants = sweep.variants(vec![point.clone()]).unwrap();
+    let Some(StageConfig::Finetune(stage)) = variants[0].recipe.stage("classifier") else {
+        panic!("classifier is a finetune stage")
+    };
+    assert_eq!((stage.epochs, stage.seed), (9, Some(2)));
+}
+
+#[test]
+fn a_rung_may_be_a_number_of_seeds() {
+    let folder = folder(
+        "halving = { rungs = [1, 3] }\n\
+         grid.\"stages.classifier.clip_norm\" = [1, 2]\n\
+         seeds.\"stages.classifier.seed\" = [7, 8, 9]\n",
+    );
+    let sweep = SweepRecipe::open(&folder.path("a.toml"), &[]).unwrap();
+    let names = |rung| -> Vec<String> {
+        let points = sweep.on_rung(rung, &sweep.points().unwrap()).into_iter();
+        points.map(|(_, point)| point.name).collect()
+    };
+    assert_eq!(names(0), ["clip_norm=1,seed=7", "clip_norm=2,seed=7"]);
+    assert_eq!(names(1).len(), 6);
 }
