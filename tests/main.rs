@@ -42,6 +42,7 @@ mod run;
 mod running;
 mod schema;
 mod shipped_recipes;
+mod sweep;
 mod tensorboard;
 mod text_embeddings;
 mod training;

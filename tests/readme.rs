@@ -124,6 +124,11 @@ fn the_transcripts_of_data_formats_are_what_the_program_writes() {
     are_what_the_program_writes("docs/data.md");
 }
 
+#[test]
+fn the_transcripts_of_sweeps_are_what_the_program_writes() {
+    are_what_the_program_writes("docs/sweeps.md");
+}
+
 #[track_caller]
 fn are_what_the_program_writes(document: &str) {
     let path = repository(document);

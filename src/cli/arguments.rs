@@ -20,6 +20,7 @@ use super::plan::PlanArguments;
 use super::run::RunArguments;
 use super::runs::RunsArguments;
 use super::schema::SchemaArguments;
+use super::sweep::SweepArguments;
 use super::verbosity::VerbosityArguments;
 use crate::error::Error;
 use crate::recipe::Override;
@@ -73,6 +74,9 @@ pub enum Command {
     /// Shows the tensors of a checkpoint, and what an import of it would say; runs nothing in it
     #[command(after_help = EXIT_CODES)]
     Inspect(InspectArguments),
+    /// Runs every variant of a recipe with [sweep], what is equal once; shows and writes the best
+    #[command(after_help = EXIT_CODES)]
+    Sweep(SweepArguments),
     /// Lists the runs of the past, or shows one
     #[command(after_help = EXIT_CODES)]
     Runs(RunsArguments),
@@ -111,6 +115,13 @@ pub struct ExperimentArguments {
     /// The recipe, a TOML file
     pub recipe: PathBuf,
 
+    #[command(flatten)]
+    pub with: SettingArguments,
+}
+
+/// A recipe changed how, against which store, on which device.
+#[derive(Debug, Args)]
+pub struct SettingArguments {
     /// Set a value of the recipe, e.g. stages.classifier.optimizer.lr=3e-4; repeatable
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<Override>,
@@ -132,8 +143,15 @@ pub struct ExperimentArguments {
 impl ExperimentArguments {
     /// Checks what can be checked without reading a file.
     pub fn validate(self) -> Result<Selection, Error> {
+        self.with.of(self.recipe)
+    }
+}
+
+impl SettingArguments {
+    /// Checks what can be checked without reading a file.
+    pub fn of(self, recipe: PathBuf) -> Result<Selection, Error> {
         Ok(Selection {
-            recipe: self.recipe,
+            recipe,
             overrides: self.set,
             store: self.store,
             device: device::validate(self.device)?,

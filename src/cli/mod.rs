@@ -26,6 +26,7 @@ mod schema;
 mod size;
 mod stdout;
 mod style;
+mod sweep;
 mod terminal;
 mod verbosity;
 
@@ -62,6 +63,7 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
         Command::Outputs(raw) => raw.validate().and_then(outputs::execute),
         Command::Export(raw) => export::execute(raw.validate()?, verbosity),
         Command::Inspect(raw) => inspect::execute(&raw),
+        Command::Sweep(raw) => sweep::execute(raw, verbosity),
         Command::Runs(raw) => runs::execute(&raw),
         Command::Compare(raw) => compare::execute(&raw),
         Command::Cache(raw) => cache::execute(&raw, verbosity),

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::exec::Lock;
 use crate::exec::comparison::Comparison;
 use crate::exec::record::{PlanRecord, RunRecord};
+use crate::exec::sweep::record::SweepRecord;
 use crate::recipe;
 use crate::stages::evaluation::{Evaluation, EvaluationCurves};
 
@@ -37,6 +38,8 @@ enum Document {
     Plan,
     /// What `compare --format json` prints
     Compare,
+    /// What `sweep --format json` prints
+    Sweep,
     /// What `inspect --format json` prints
     Inspect,
     /// The artifact `audit` of an import stage
@@ -55,6 +58,7 @@ impl Document {
             Document::Run => output::<RunRecord>(),
             Document::Plan => output::<PlanRecord>(),
             Document::Compare => output::<Comparison>(),
+            Document::Sweep => output::<SweepRecord>(),
             Document::Inspect => output::<InspectRecord>(),
             Document::Audit => output::<Audit>(),
             Document::Metrics => output::<Evaluation>(),

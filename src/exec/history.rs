@@ -106,6 +106,11 @@ pub fn show(store: &Store, prefix: &str) -> Result<PastRunRecord, Error> {
     })
 }
 
+/// The stages of a run that ended.
+pub fn stages(store: &Store, id: &str) -> Result<Vec<StageRecord>, Error> {
+    Ok(outline(store, id)?.1)
+}
+
 fn unknown(prefix: &str, ids: &[String]) -> Error {
     Error::Usage {
         message: format!("no run's id starts with `{prefix}`"),

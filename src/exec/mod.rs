@@ -16,6 +16,7 @@ pub mod record;
 pub mod run;
 mod scheduler;
 mod selection;
+pub mod sweep;
 #[cfg(test)]
 mod tests;
 
