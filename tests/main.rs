@@ -5,6 +5,7 @@ mod check;
 mod command_line;
 mod command_stage;
 mod data_errors;
+mod diagnosis;
 mod document;
 mod durability;
 mod evaluation;

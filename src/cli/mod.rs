@@ -5,6 +5,7 @@ mod cache;
 mod check;
 mod completions;
 mod device;
+mod diagnose;
 mod diagnostic;
 mod display;
 mod experiment;
@@ -60,6 +61,7 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
         Command::Check(raw) => check::execute(&raw),
         Command::Outputs(raw) => raw.validate().and_then(outputs::execute),
         Command::Export(raw) => export::execute(raw.validate()?, verbosity),
+        Command::Diagnose(raw) => diagnose::execute(raw.validate()?, verbosity),
         Command::Inspect(raw) => inspect::execute(&raw),
         Command::Runs(raw) => runs::execute(&raw),
         Command::Cache(raw) => cache::execute(&raw, verbosity),

@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::exec::Lock;
 use crate::exec::record::{PlanRecord, RunRecord};
 use crate::recipe;
+use crate::stages::diagnosis::Diagnosis;
 use crate::stages::evaluation::{Evaluation, EvaluationCurves};
 
 #[derive(Debug, Args)]
@@ -42,6 +43,8 @@ enum Document {
     Metrics,
     /// The artifact `curves` of an evaluate stage
     Curves,
+    /// The artifact `diagnosis` of a diagnose stage
+    Diagnosis,
 }
 
 impl Document {
@@ -55,6 +58,7 @@ impl Document {
             Document::Audit => output::<Audit>(),
             Document::Metrics => output::<Evaluation>(),
             Document::Curves => output::<EvaluationCurves>(),
+            Document::Diagnosis => output::<Diagnosis>(),
         }
     }
 }

@@ -2,6 +2,7 @@
 
 pub mod artifact_table;
 mod bars;
+pub mod diagnosis_table;
 pub mod explanation;
 pub mod inspection;
 pub mod lines;
