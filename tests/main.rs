@@ -6,6 +6,7 @@ mod command_line;
 mod command_stage;
 mod compare;
 mod data_errors;
+mod diagnosis;
 mod document;
 mod durability;
 mod evaluation;

@@ -6,8 +6,18 @@ use crate::document::{artifact, repository};
 use crate::harness::Test;
 use crate::recipes::PRETRAIN;
 
-const NAMES: [&str; 10] = [
-    "recipe", "lock", "run", "plan", "sweep", "compare", "inspect", "audit", "metrics", "curves",
+const NAMES: [&str; 11] = [
+    "recipe",
+    "lock",
+    "run",
+    "plan",
+    "sweep",
+    "compare",
+    "inspect",
+    "audit",
+    "metrics",
+    "curves",
+    "diagnosis",
 ];
 
 /// Validates documents, TOML or JSON by their names' endings, against the schema before them.

@@ -9,6 +9,7 @@ use super::check::CheckArguments;
 use super::compare::CompareArguments;
 use super::completions::CompletionsArguments;
 use super::device;
+use super::diagnose::DiagnoseArguments;
 use super::explain::ExplainArguments;
 use super::export::{ExportArguments, USAGE};
 use super::graph::GraphArguments;
@@ -71,6 +72,9 @@ pub enum Command {
     /// Writes up-to-date artifacts to files: as they are, as the PyTorch reference loads weights, or as TensorBoard reads histories
     #[command(after_help = EXIT_CODES, override_usage = USAGE)]
     Export(ExportArguments),
+    /// Looks for what is wrong with the finetuned models of a recipe that is up to date
+    #[command(after_help = EXIT_CODES)]
+    Diagnose(DiagnoseArguments),
     /// Shows the tensors of a checkpoint, and what an import of it would say; runs nothing in it
     #[command(after_help = EXIT_CODES)]
     Inspect(InspectArguments),

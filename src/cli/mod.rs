@@ -6,6 +6,7 @@ mod check;
 mod compare;
 mod completions;
 mod device;
+mod diagnose;
 mod diagnostic;
 mod display;
 mod experiment;
@@ -62,6 +63,7 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
         Command::Check(raw) => check::execute(&raw),
         Command::Outputs(raw) => raw.validate().and_then(outputs::execute),
         Command::Export(raw) => export::execute(raw.validate()?, verbosity),
+        Command::Diagnose(raw) => diagnose::execute(raw.validate()?, verbosity),
         Command::Inspect(raw) => inspect::execute(&raw),
         Command::Sweep(raw) => sweep::execute(raw, verbosity),
         Command::Runs(raw) => runs::execute(&raw),

@@ -16,6 +16,7 @@ use crate::exec::comparison::Comparison;
 use crate::exec::record::{PlanRecord, RunRecord};
 use crate::exec::sweep::record::SweepRecord;
 use crate::recipe;
+use crate::stages::diagnosis::Diagnosis;
 use crate::stages::evaluation::{Evaluation, EvaluationCurves};
 
 #[derive(Debug, Args)]
@@ -48,6 +49,8 @@ enum Document {
     Metrics,
     /// The artifact `curves` of an evaluate stage
     Curves,
+    /// The artifact `diagnosis` of a diagnose stage
+    Diagnosis,
 }
 
 impl Document {
@@ -63,6 +66,7 @@ impl Document {
             Document::Audit => output::<Audit>(),
             Document::Metrics => output::<Evaluation>(),
             Document::Curves => output::<EvaluationCurves>(),
+            Document::Diagnosis => output::<Diagnosis>(),
         }
     }
 }

@@ -168,6 +168,12 @@ impl Backbone {
         })
     }
 
+    /// What step [`Step::Fuse`] reads: `embeddings` [variables, input_dim] → rows of [μ, logvar].
+    pub fn posterior_rows(&self, batch: &Batch, embeddings: &Tensor) -> Result<Activations> {
+        let start = Activations::of_embeddings(embeddings);
+        self.advance(start, Step::Encode..Step::Fuse, batch, &Noise::Off)
+    }
+
     /// What step `range.end` reads, from what step `range.start` reads.
     pub fn advance(
         &self,
@@ -247,8 +253,8 @@ impl Backbone {
         Ok(Activations { rows, beside })
     }
 
-    /// What [`Step::Posterior`] made.
-    fn posterior(&self, rows: &Tensor) -> Result<Posterior> {
+    /// The posterior of every set, from what [`Step::Fuse`] reads.
+    pub fn posterior(&self, rows: &Tensor) -> Result<Posterior> {
         let part = |index: usize| {
             let width = self.config.latent_dim;
             rows.narrow(1, index * width, width)?.contiguous()

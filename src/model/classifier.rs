@@ -17,6 +17,8 @@ pub struct Head {
 impl Head {
     /// The prefix of its parameters' names.
     pub const PREFIX: &str = "cls_head";
+    /// The parts that are norms, one before the ReLU of each hidden layer.
+    pub const NORMS: [usize; 3] = [1, 5, 9];
 
     /// Whether a parameter of this name belongs to the head.
     pub fn owns(parameter: &str) -> bool {
@@ -56,5 +58,17 @@ impl Head {
             x = noise.dropout(&norm.forward(&linear.forward(&x)?)?.relu()?, rate)?;
         }
         self.out.forward(&x)
+    }
+
+    /// What the units of every hidden layer give, [stays, width] each, and the logits, [stays, classes]:
+    /// without dropout.
+    pub fn activations(&self, features: &Tensor) -> Result<(Vec<Tensor>, Tensor)> {
+        let mut layers: Vec<Tensor> = Vec::with_capacity(self.hidden.len());
+        for (linear, norm) in &self.hidden {
+            let before = layers.last().unwrap_or(features);
+            layers.push(norm.forward(&linear.forward(before)?)?.relu()?);
+        }
+        let logits = self.out.forward(layers.last().unwrap_or(features))?;
+        Ok((layers, logits))
     }
 }

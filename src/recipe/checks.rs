@@ -58,6 +58,7 @@ pub fn check(
                 check.trainable(&stage.trainable, model);
             }
             StageConfig::Evaluate(stage) => check.evaluate(stage, model),
+            StageConfig::Diagnose(_) => {}
             StageConfig::Command(command) => check.command(command),
         }
     }

@@ -56,6 +56,16 @@ impl StageConfig {
                 kind("model", &stage.model, WEIGHTS),
                 kind("data", &stage.data, DATA),
             ],
+            StageConfig::Diagnose(stage) => {
+                let pretrain = stage.pretrain.iter();
+                [
+                    kind("model", &stage.model, WEIGHTS),
+                    kind("data", &stage.data, DATA),
+                ]
+                .into_iter()
+                .chain(pretrain.map(|stage| kind("pretrain", stage, &["pretrain"])))
+                .collect()
+            }
             StageConfig::Command(stage) => {
                 let inputs = stage.inputs.iter();
                 inputs
@@ -91,6 +101,7 @@ impl StageConfig {
                 ("metrics", "metrics.json"),
                 ("predictions", "predictions.parquet"),
             ],
+            StageConfig::Diagnose(_) => vec![("diagnosis", "diagnosis.json")],
             StageConfig::Command(stage) => {
                 let outputs = stage.outputs.iter();
                 outputs

@@ -9,6 +9,7 @@
 mod checks;
 mod command_checks;
 pub mod command_config;
+mod diagnose_config;
 mod document;
 mod edges;
 mod evaluate_config;

@@ -196,6 +196,12 @@ impl References<'_> {
                 ModelMode::Classifier,
                 "a classifier is evaluated, so its import needs `into = \"classifier\"`",
             ),
+            StageConfig::Diagnose(stage) => (
+                "model",
+                stage.model.as_str(),
+                ModelMode::Classifier,
+                "a classifier is diagnosed, so its import needs `into = \"classifier\"`",
+            ),
             _ => return None,
         };
         let import = self.import(target)?;
@@ -214,7 +220,8 @@ impl References<'_> {
                 .help(use_),
             );
         }
-        if matches!(stage, StageConfig::Evaluate(_)) && !import.new.is_empty() {
+        let needs_all = matches!(stage, StageConfig::Evaluate(_) | StageConfig::Diagnose(_));
+        if needs_all && !import.new.is_empty() {
             return Some(
                 Mistake::new(
                     format!(
@@ -224,7 +231,7 @@ impl References<'_> {
                     "has never been trained",
                 )
                 .and(self.place(target, "new"), "these parameters are new")
-                .help("evaluate the finetune stage that trains them"),
+                .help("name the finetune stage that trains them"),
             );
         }
         None

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
 use super::command_config::CommandStage;
+pub use super::diagnose_config::DiagnoseStage;
 pub use super::evaluate_config::EvaluateStage;
 pub use super::import_config::{CheckpointFile, ImportFrom, ImportStage, Names};
 use super::stated_optimizer::StatedOptimizer;
@@ -32,6 +33,8 @@ pub enum StageConfig {
     Finetune(FinetuneStage),
     /// Scores a model on a split.
     Evaluate(Box<EvaluateStage>),
+    /// Looks for what is wrong with a model.
+    Diagnose(DiagnoseStage),
     /// Runs a program with declared inputs and outputs.
     Command(CommandStage),
 }
@@ -46,6 +49,7 @@ impl StageConfig {
             StageConfig::Freeze(_) => "freeze",
             StageConfig::Finetune(_) => "finetune",
             StageConfig::Evaluate(_) => "evaluate",
+            StageConfig::Diagnose(_) => "diagnose",
             StageConfig::Command(_) => "command",
         }
     }
@@ -58,6 +62,7 @@ impl StageConfig {
             StageConfig::Finetune(stage) => stage.seed,
             StageConfig::Command(stage) => stage.seed,
             StageConfig::Evaluate(stage) => stage.seed,
+            StageConfig::Diagnose(stage) => stage.seed,
             StageConfig::Import(_) | StageConfig::Freeze(_) => None,
         }
     }

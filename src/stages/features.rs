@@ -93,7 +93,8 @@ pub fn compute(
     })
 }
 
-fn backbone(artifact: &ModelArtifact, device: &Device) -> Result<Backbone, Error> {
+/// The backbone of `artifact`, in evaluation mode.
+pub fn backbone(artifact: &ModelArtifact, device: &Device) -> Result<Backbone, Error> {
     let missing: Vec<&str> = artifact
         .new
         .iter()

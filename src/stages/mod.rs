@@ -2,6 +2,8 @@
 
 mod command;
 mod data;
+mod diagnose;
+pub mod diagnosis;
 mod evaluate;
 pub mod evaluation;
 mod features;
@@ -9,7 +11,7 @@ mod finetune;
 mod freeze;
 mod import;
 mod import_settings;
-mod json;
+pub mod json;
 mod model_artifact;
 pub mod node;
 pub mod nodes;

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::command::{CommandInput, CommandStage};
 use super::data::DataStage;
+use super::diagnose::DiagnoseStage;
 use super::evaluate::EvaluateStage;
 use super::evaluation::EvaluationSettings;
 use super::features::{FeatureOrigin, FeaturesStage};
@@ -56,6 +57,7 @@ pub fn nodes_of(recipe: &Recipe) -> Vec<Node> {
                 Box::new(finetune(recipe, stage, features))
             }
             StageConfig::Evaluate(stage) => Box::new(evaluate(recipe, stage)),
+            StageConfig::Diagnose(stage) => Box::new(diagnose(recipe, stage)),
             StageConfig::Command(stage) => Box::new(command(recipe, stage)),
         };
         nodes.push(Node {
@@ -171,18 +173,46 @@ fn finetune(
     }
 }
 
-/// A finetuned model is scored on the features it was trained on, where there are any and the data are the same.
-fn evaluate(recipe: &Recipe, stage: &config::EvaluateStage) -> EvaluateStage {
-    let features = match recipe.stage(&stage.model) {
-        Some(StageConfig::Finetune(finetune)) if finetune.data == stage.data => {
-            feature_origin(recipe, &stage.model, finetune)
+/// A finetuned model is looked at on the features it was trained on, where there are any and the data are the same.
+fn features_of(recipe: &Recipe, model: &str, data: &str) -> FeatureOrigin {
+    match recipe.stage(model) {
+        Some(StageConfig::Finetune(finetune)) if finetune.data == data => {
+            feature_origin(recipe, model, finetune)
         }
-        _ => FeatureOrigin::Data(stage.data.clone()),
-    };
+        _ => FeatureOrigin::Data(data.to_string()),
+    }
+}
+
+fn diagnose(recipe: &Recipe, stage: &config::DiagnoseStage) -> DiagnoseStage {
+    let pretrain = stage.pretrain.as_ref();
+    let pretrain = pretrain.and_then(|name| match recipe.stage(name) {
+        Some(StageConfig::Pretrain(pretrain)) => Some((name.clone(), pretrain.objective)),
+        _ => None,
+    });
+    DiagnoseStage {
+        model: stage.model.clone(),
+        data: stage.data.clone(),
+        features: features_of(recipe, &stage.model, &stage.data),
+        split: stage.split,
+        pretrain,
+        seed: stage.seed.unwrap_or(recipe.seed),
+    }
+}
+
+/// The node of a diagnosis that no recipe states, called `name`.
+pub fn diagnosis_of(recipe: &Recipe, name: String, stage: &config::DiagnoseStage) -> Node {
+    Node {
+        name,
+        states_seed: stage.seed.is_some(),
+        stage: Box::new(diagnose(recipe, stage)),
+    }
+}
+
+fn evaluate(recipe: &Recipe, stage: &config::EvaluateStage) -> EvaluateStage {
     EvaluateStage {
         model: stage.model.clone(),
         data: stage.data.clone(),
-        features,
+        features: features_of(recipe, &stage.model, &stage.data),
         settings: EvaluationSettings {
             split: stage.split,
             threshold: stage.threshold,

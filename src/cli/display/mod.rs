@@ -3,6 +3,7 @@
 pub mod artifact_table;
 mod bars;
 pub mod comparison;
+pub mod diagnosis_table;
 pub mod explanation;
 pub mod inspection;
 pub mod lines;
