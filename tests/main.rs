@@ -39,6 +39,7 @@ mod running;
 mod schema;
 mod shipped_recipes;
 mod sweep;
+mod sweep_search;
 mod tensorboard;
 mod training;
 mod verbosity;
