@@ -44,6 +44,7 @@ mod running;
 mod schema;
 mod shipped_recipes;
 mod sweep;
+mod sweep_search;
 mod tensorboard;
 mod text_embeddings;
 mod training;

@@ -35,7 +35,7 @@ inputs = { score = { stage = "score", artifact = "score" } }
 outputs = { after = "after.json" }
 "#;
 
-const SWEEP: &str = r#"format = 1
+pub const SWEEP: &str = r#"format = 1
 extends = ["base.toml"]
 
 [sweep]
@@ -48,21 +48,21 @@ objective = { stage = "score", metric = "score", direction = "maximize" }
 "stages.score.seed" = [1, 2]
 "#;
 
-fn test(sweep: &str) -> Test {
+pub fn test(sweep: &str) -> Test {
     Test::new()
         .file("in/start.txt", "start")
         .file("base.toml", BASE)
         .file("sweep.toml", sweep)
 }
 
-fn counts(record: &Value) -> (Value, Value) {
+pub fn counts(record: &Value) -> (Value, Value) {
     (
         record["counts"]["executed"].clone(),
         record["counts"]["cached"].clone(),
     )
 }
 
-const RUN: [&str; 4] = ["sweep", "sweep.toml", "--format", "json"];
+pub const RUN: [&str; 4] = ["sweep", "sweep.toml", "--format", "json"];
 
 #[test]
 fn what_variants_share_runs_once_and_a_second_run_executes_nothing() {
@@ -372,141 +372,6 @@ fn a_name_is_of_its_variant_alone() {
     }
 }
 
-/// Seven settings, of which one fails, on three rungs.
-const HALVING: &str = r#"format = 1
-extends = ["base.toml"]
-
-[vars]
-amount = 1
-
-[stages.score]
-run = 'test "$X" != 7 && echo "{\"score\": $((X * $${AMOUNT#n} + PIPELINE_SEED))}" > score.json'
-env = { AMOUNT = "n${vars.amount}" }
-
-[sweep]
-objective = { stage = "score", metric = "score", direction = "maximize" }
-halving = { path = "vars.amount", rungs = [1, 10, 100], keep = 0.5 }
-grid."stages.score.env.X" = ["1", "3", "2", "9", "7", "8", "4"]
-"#;
-
-#[test]
-fn halving_promotes_the_better_settings_and_comes_to_the_same_from_the_store() {
-    let mut test = test(HALVING);
-    let plan = test.run_with(["sweep", "plan", "sweep.toml"]).success();
-    plan.stdout_has("7 variants have 21 stages, 15 of them different\n")
-        .stdout_has("on the first of 3 rungs\n");
-    let record = test.run_with(RUN).failure(3).json();
-    // One base; of seven scores one fails; four go on, two of these once more.
-    assert_eq!(
-        counts(&record).0,
-        json!({ "command": 1 + 2 * 6 + 2 * 4 + 2 * 2 })
-    );
-    let names = |record: &Value| -> Vec<String> {
-        let settings = record["settings"].as_array().expect("settings").iter();
-        settings
-            .map(|one| one["name"].as_str().expect("a name").into())
-            .collect()
-    };
-    assert_eq!(
-        names(&record),
-        [
-            "X=9,amount=100",
-            "X=8,amount=100",
-            "X=4,amount=10",
-            "X=3,amount=10",
-            "X=2,amount=1",
-            "X=1,amount=1",
-            "X=7,amount=1",
-        ]
-    );
-    assert_eq!(record["settings"][0]["objective"]["mean"], json!(901.0));
-    let show = test.run_with(["sweep", "show", "sweep.toml", "--format", "json"]);
-    assert_eq!(show.success().json()["settings"], record["settings"]);
-    let again = test.run_with(RUN).failure(3).json();
-    assert_eq!(counts(&again).0, json!({}));
-    let write = ["sweep", "best", "sweep.toml", "--write", "best.toml"];
-    test.run_with(write)
-        .success()
-        .stdout_has("X=9,amount=100\n");
-    let plan = test.run_with(["plan", "best.toml", "--check"]).success();
-    plan.stdout_has("everything is up to date");
-}
-
-#[test]
-fn halving_over_seeds_takes_the_first_ones_first() {
-    let sweep = SWEEP.replace(
-        "[sweep.grid]",
-        "halving = { rungs = [1, 2], keep = 0.3 }\n\n[sweep.grid]",
-    );
-    let mut test = test(&sweep);
-    let record = test.run_with(RUN).success().json();
-    assert_eq!(counts(&record).0, json!({ "command": 1 + 2 * 3 + 2 }));
-    let best = &record["settings"][0];
-    assert_eq!(
-        (&best["name"], &best["variants"]),
-        (&json!("X=3"), &json!(2))
-    );
-    assert_eq!(record["settings"][1]["variants"], 1);
-}
-
-#[test]
-fn an_optimizer_asks_and_is_told() {
-    let sweep = SWEEP.replace("[sweep.grid]", "[sweep.random]\ncount = 3\ndraw.\"stages.score.seed\" = { kind = \"integer\", min = 1, max = 9 }\n\n[sweep.grid]");
-    let sweep = &sweep[..sweep.find("[sweep.grid]").expect("a grid")];
-    let test = test(sweep).args(["sweep", "sweep.toml", "--ask-tell", "--quiet"]);
-    let asked = r#"{"id": "a", "overrides": {"stages.score.env.X": "4", "stages.score.seed": 2}}
-{"id": 2, "overrides": {"stages.score.env.X": "7"}}
-{"id": 3, "overrides": {"stages.score.seeds": 1}}
-{"id": 4, "overrides": {"stages.score.env.X": null}}
-nonsense
-"#;
-    let output = assert_cmd::Command::from_std(test.command())
-        .write_stdin(asked)
-        .output()
-        .expect("it ends");
-    assert_eq!(output.status.code(), Some(0));
-    let text = String::from_utf8(output.stdout).expect("text");
-    let lines = text
-        .lines()
-        .map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
-    let (opening, mut answers): (Vec<Value>, Vec<Value>) =
-        lines.partition(|line| line["space"].is_object());
-    assert_eq!(
-        opening,
-        [json!({
-            "recipe": "demo",
-            "objective": { "stage": "score", "metric": "score", "direction": "maximize", "allow_test": false },
-            "space": { "stages.score.seed": { "kind": "integer", "min": 1, "max": 9 } },
-        })]
-    );
-    answers.sort_by_key(|answer| answer["id"].to_string());
-    let [told, failed, unknown, null, nonsense] = answers.as_slice() else {
-        panic!("{text}")
-    };
-    assert_eq!(
-        *told,
-        json!({
-            "id": "a", "status": "done", "variant": "X=4,seed=2", "objective": 42.0,
-            "metrics": { "score": { "score": 42 } },
-        })
-    );
-    assert_eq!(
-        (&failed["id"], &failed["status"]),
-        (&json!(2), &json!("failed"))
-    );
-    assert_eq!(unknown["status"], "refused");
-    let error = unknown["error"].as_str().expect("an error");
-    assert_eq!(error, "unknown key `seeds` in `stages.score`");
-    assert_eq!(
-        (&null["id"], &null["status"]),
-        (&json!(4), &json!("refused"))
-    );
-    assert_eq!(
-        (&nonsense["id"], &nonsense["status"]),
-        (&Value::Null, &json!("refused"))
-    );
-}
-
 #[test]
 fn a_stage_that_some_variants_share_is_called_by_what_they_have_in_common() {
     let sweep = SWEEP.replace("[sweep.seeds]\n\"stages.score.seed\" = [1, 2]", "")
@@ -519,4 +384,14 @@ fn a_stage_that_some_variants_share_is_called_by_what_they_have_in_common() {
         *stages,
         json!({ "base": "base", "score": "score@X=3", "after": "after@X=3,Y=b" })
     );
+}
+
+#[test]
+fn a_collection_that_keeps_the_recipe_keeps_its_variants() {
+    let mut test = test(SWEEP);
+    test.run_with(RUN).success();
+    let collect = ["cache", "gc", "--keep-recipe", "sweep.toml"];
+    test.run_with(collect).success();
+    let record = test.run_with(RUN).success().json();
+    assert_eq!(counts(&record).0, json!({}), "nothing had to be made again");
 }

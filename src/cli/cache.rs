@@ -8,14 +8,14 @@ use std::time::{Duration, SystemTime};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use super::arguments::{EXIT_CODES, Format};
+use super::arguments::{EXIT_CODES, Format, Selection};
 use super::display::number;
 use super::display::table::{Align, Table};
 use super::experiment::Experiment;
 use super::runs::SharedArguments;
 use super::style::Style;
 use super::verbosity::Verbosity;
-use super::{size, stdout};
+use super::{size, stdout, sweep};
 use crate::error::Error;
 use crate::exec::{self, RunOptions};
 use crate::store::Store;
@@ -322,6 +322,15 @@ fn keys_of(
                     recipe.display(),
                     unknown.join(", ")
                 ));
+            }
+            if experiment.recipe.has_sweep {
+                let selection = Selection {
+                    recipe: recipe.clone(),
+                    overrides: vec![],
+                    store: store.root().to_path_buf(),
+                    device: device.into(),
+                };
+                keys.extend(sweep::keys_of(&selection, store)?);
             }
         }
     }

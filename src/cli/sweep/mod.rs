@@ -9,6 +9,7 @@ pub mod plan;
 mod run;
 mod show;
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -18,10 +19,12 @@ use clap::{Args, Subcommand};
 use self::best::BestArguments;
 use self::plan::PlanArguments;
 use self::show::ShowArguments;
-use super::arguments::{EXIT_CODES, Format, SettingArguments};
+use super::arguments::{EXIT_CODES, Format, Selection, SettingArguments};
 use super::verbosity::Verbosity;
 use crate::error::Error;
 use crate::exec::RunOptions;
+use crate::recipe::SweepRecipe;
+use crate::store::Store;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
@@ -65,6 +68,19 @@ enum SweepCommand {
     /// Shows the best variant, and writes its recipe; executes nothing
     #[command(after_help = EXIT_CODES)]
     Best(BestArguments),
+}
+
+/// Keys of the stages of all variants, as far as they are known.
+pub fn keys_of(selection: &Selection, store: &Store) -> Result<BTreeSet<String>, Error> {
+    let sweep = SweepRecipe::open(&selection.recipe, &selection.overrides)?;
+    let mut keys = BTreeSet::new();
+    ladder::climb(&sweep, |batch| {
+        let surveyed = batch.survey(selection, store)?;
+        let known = surveyed.iter().filter_map(|stage| stage.key);
+        keys.extend(known.map(|key| key.to_string()));
+        Ok((batch.stored(selection, store)?, true))
+    })?;
+    Ok(keys)
 }
 
 /// Runs the variants, or does what the subcommand says.
