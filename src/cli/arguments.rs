@@ -15,6 +15,7 @@ use super::graph::GraphArguments;
 use super::inspect::InspectArguments;
 use super::lock::LockArguments;
 use super::man::ManArguments;
+use super::mlflow::MlflowArguments;
 use super::outputs::OutputsArguments;
 use super::plan::PlanArguments;
 use super::run::RunArguments;
@@ -79,6 +80,9 @@ pub enum Command {
     /// Lists the runs of the past, or shows one
     #[command(after_help = EXIT_CODES)]
     Runs(RunsArguments),
+    /// Sends a run of the past to an MLflow tracking server
+    #[command(after_help = EXIT_CODES)]
+    Mlflow(MlflowArguments),
     /// Lists, verifies and cleans the store
     #[command(after_help = EXIT_CODES)]
     Cache(CacheArguments),

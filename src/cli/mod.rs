@@ -18,6 +18,7 @@ mod interrupt;
 mod lock;
 mod lock_file;
 mod man;
+mod mlflow;
 mod outputs;
 mod plan;
 mod run;
@@ -64,6 +65,7 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
         Command::Diagnose(raw) => diagnose::execute(raw.validate()?, verbosity),
         Command::Inspect(raw) => inspect::execute(&raw),
         Command::Runs(raw) => runs::execute(&raw),
+        Command::Mlflow(raw) => mlflow::execute(&raw, verbosity),
         Command::Cache(raw) => cache::execute(&raw, verbosity),
         Command::Lock(raw) => lock::execute(raw.validate()?, verbosity),
         Command::Schema(raw) => schema::execute(&raw),
