@@ -16,6 +16,7 @@ fn help_lists_commands_and_every_exit_code() {
         "check",
         "outputs",
         "export",
+        "sweep",
         "runs",
         "cache",
         "lock",
@@ -44,7 +45,7 @@ Exit codes:
 #[test]
 fn a_command_s_help_lists_the_exit_codes_too() {
     for command in [
-        "run", "plan", "explain", "graph", "check", "outputs", "export", "runs", "lock",
+        "run", "plan", "explain", "graph", "check", "outputs", "export", "sweep", "runs", "lock",
     ] {
         let help = Test::new().args([command, "--help"]).run().success();
         help.stdout_has("Exit codes:").stdout_has("--format");

@@ -310,7 +310,7 @@ fn the_test_split_and_a_model_with_new_parameters_are_refused() {
         "into = \"classifier\"",
         "into = \"classifier\"\nnew = [\"cls_head.*\"]",
     );
-    let test = Test::new().recipe(&text);
+    let test = planted(|_| {}).recipe(&text);
     let refused = test.args(["check", "recipe.toml"]).run().failure(2);
     refused.stderr_has("some of whose parameters are new");
 }

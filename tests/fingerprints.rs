@@ -19,7 +19,7 @@ use crate::physionet_layout::{self, FOLDER};
 const KEYS: [(&str, &str); 7] = [
     (
         "events",
-        "ac4aa0f6b7fc0c9b3196bebbecb7df7cf7f0512267fc5f4c21d0febe708ac2ce",
+        "f8ccc25192c7176cc3aee3da1fa9562089cac127ac2e9088c6e1b5a24d0fefe1",
     ),
     (
         "pretrain",
@@ -177,6 +177,7 @@ const CHANGES: &[(&str, &str, usize)] = &[
     ("model.transformer_heads", "2", 2),
     ("model.transformer_layers", "1", 2),
     ("model.value_encoding", "'affine'", 2),
+    ("stages.events.categorical", "['Gender']", 1),
     ("stages.events.duplicates", "'keep'", 1),
     ("stages.events.source.stays", "100", 1),
     ("stages.events.split.ratio", "[0.8, 0.1, 0.1]", 1),

@@ -1,7 +1,7 @@
-//! The transcripts in the README are what the program writes.
+//! The transcripts in the README, and in those of `docs/` that have some, are what the program writes.
 //!
-//! Every ```` ```toml ```` block that begins with `# NAME.toml` is written as that file into a fresh
-//! folder that has `recipes/`; every ```` ```console ```` block is run there, in order, one store
+//! Every ```` ```toml ```` block that begins with `# NAME.toml`, and every ```` ```csv NAME.csv ````, is
+//! written as that file into a fresh folder that has `recipes/`; every ```` ```console ```` block is run there, in order, one store
 //! for all. Only what differs from machine to machine and from run to run is not compared: digests
 //! and times of day. Blanks at the ends of lines are left out. The blocks are written anew with
 //! `UPDATE_README=1 cargo test --release --test main readme`.
@@ -38,7 +38,7 @@ fn parts(readme: &str) -> Vec<Part<'_>> {
             }
         }
     }
-    assert!(open.is_none(), "a block of the README has no end");
+    assert!(open.is_none(), "a block has no end");
     parts
 }
 
@@ -73,8 +73,10 @@ fn transcript(test: &mut Test, block: &Block) -> String {
         assert_eq!(words.next(), Some("pipeline"), "{command}");
         let mut outcome = test.run_with(words);
         if !is_shown {
-            outcome = outcome.success();
             outcome.stdout.clear();
+            if outcome.stderr.is_empty() {
+                outcome = outcome.success();
+            }
         }
         // In which order a terminal shows two streams is not known.
         let one = outcome.stdout.is_empty() || outcome.stderr.is_empty();
@@ -114,7 +116,22 @@ fn is_time(word: &str) -> bool {
 
 #[test]
 fn the_transcripts_are_what_the_program_writes() {
-    let path = repository("README.md");
+    are_what_the_program_writes("README.md");
+}
+
+#[test]
+fn the_transcripts_of_data_formats_are_what_the_program_writes() {
+    are_what_the_program_writes("docs/data.md");
+}
+
+#[test]
+fn the_transcripts_of_sweeps_are_what_the_program_writes() {
+    are_what_the_program_writes("docs/sweeps.md");
+}
+
+#[track_caller]
+fn are_what_the_program_writes(document: &str) {
+    let path = repository(document);
     let readme = std::fs::read_to_string(&path).expect("a README");
     let mut test = folder();
     let mut written = String::new();
@@ -135,6 +152,9 @@ fn the_transcripts_are_what_the_program_writes() {
         {
             test = test.file(name, &before);
         }
+        if let Some(name) = block.language.strip_prefix("csv ") {
+            test = test.file(name, &before);
+        }
         let mut lines = before.clone();
         if block.language == "console" {
             let now = transcript(&mut test, &block);
@@ -145,7 +165,7 @@ fn the_transcripts_are_what_the_program_writes() {
         }
         written += &format!("```{}\n{lines}```\n", block.language);
     }
-    assert!(commands >= 5, "{commands} commands");
+    assert!(commands >= 4, "{commands} commands");
     if written == readme {
         return;
     }
@@ -161,7 +181,7 @@ fn the_transcripts_are_what_the_program_writes() {
         .position(|(before, now)| before != now);
     let line = differs.unwrap_or(before.len().min(now.len()));
     panic!(
-        "README.md:{}: a transcript is not what the program writes:\n- {}\n+ {}\n\
+        "{document}:{}: a transcript is not what the program writes:\n- {}\n+ {}\n\
          write it anew with UPDATE_README=1 cargo test --release --test main readme",
         line + 1,
         before.get(line).map_or("", String::as_str),

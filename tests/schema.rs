@@ -6,11 +6,13 @@ use crate::document::{artifact, repository};
 use crate::harness::Test;
 use crate::recipes::PRETRAIN;
 
-const NAMES: [&str; 9] = [
+const NAMES: [&str; 11] = [
     "recipe",
     "lock",
     "run",
     "plan",
+    "sweep",
+    "compare",
     "inspect",
     "audit",
     "metrics",

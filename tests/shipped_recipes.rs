@@ -7,6 +7,7 @@ use serde_json::Value;
 
 use crate::document::{artifact, repository, stage};
 use crate::harness::Test;
+use crate::meds_layout;
 use crate::physionet_layout;
 
 /// The shipped recipes: file name and text.
@@ -35,9 +36,11 @@ fn recipes() -> BTreeMap<String, String> {
     recipes
 }
 
-/// A folder whose PhysioNet data are the made-up ones.
+/// A folder whose PhysioNet and MEDS data are the made-up ones.
 fn test() -> Test {
-    physionet_layout::point_at(physionet_layout::write(Test::new()))
+    meds_layout::write(physionet_layout::point_at(physionet_layout::write(
+        Test::new(),
+    )))
 }
 
 #[test]
@@ -118,6 +121,23 @@ fn the_physionet_recipe_reads_a_small_cohort_and_counts_what_it_left_out() {
     for (name, count) in counts {
         assert_eq!(metrics[name], Value::from(count), "{name}");
     }
+}
+
+#[test]
+fn the_meds_recipe_runs_from_shards_to_metrics() {
+    let mut test = test();
+    let recipe = repository("recipes/meds.toml");
+    let epochs = ["stages.pretrain.epochs=1", "stages.classifier.epochs=1"];
+    let changes = epochs.iter().flat_map(|change| ["--set", change]);
+    let run = ["run", &recipe, "--format", "json"]
+        .into_iter()
+        .chain(changes);
+    let document = test.run_with(run).success().json();
+    let metrics = &stage(&document, "events")["metrics"];
+    assert_eq!(metrics["stays_without_label"], 1);
+    // Five times of two series, and sex; the last time comes after 36 hours.
+    assert_eq!(metrics["train.events"], 6 * 11);
+    assert_eq!(stage(&document, "test")["metrics"]["n"], 3);
 }
 
 #[test]

@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::cache::CacheArguments;
 use super::check::CheckArguments;
+use super::compare::CompareArguments;
 use super::completions::CompletionsArguments;
 use super::device;
 use super::diagnose::DiagnoseArguments;
@@ -21,6 +22,7 @@ use super::plan::PlanArguments;
 use super::run::RunArguments;
 use super::runs::RunsArguments;
 use super::schema::SchemaArguments;
+use super::sweep::SweepArguments;
 use super::verbosity::VerbosityArguments;
 use crate::error::Error;
 use crate::recipe::Override;
@@ -77,12 +79,18 @@ pub enum Command {
     /// Shows the tensors of a checkpoint, and what an import of it would say; runs nothing in it
     #[command(after_help = EXIT_CODES)]
     Inspect(InspectArguments),
+    /// Runs every variant of a recipe with [sweep], what is equal once; shows and writes the best
+    #[command(after_help = EXIT_CODES)]
+    Sweep(SweepArguments),
     /// Lists the runs of the past, or shows one
     #[command(after_help = EXIT_CODES)]
     Runs(RunsArguments),
     /// Sends a run of the past to an MLflow tracking server
     #[command(after_help = EXIT_CODES)]
     Mlflow(MlflowArguments),
+    /// Shows in what runs differ: their recipes, and their metrics with paired intervals
+    #[command(after_help = EXIT_CODES)]
+    Compare(CompareArguments),
     /// Lists, verifies and cleans the store
     #[command(after_help = EXIT_CODES)]
     Cache(CacheArguments),
@@ -115,6 +123,13 @@ pub struct ExperimentArguments {
     /// The recipe, a TOML file
     pub recipe: PathBuf,
 
+    #[command(flatten)]
+    pub with: SettingArguments,
+}
+
+/// A recipe changed how, against which store, on which device.
+#[derive(Debug, Args)]
+pub struct SettingArguments {
     /// Set a value of the recipe, e.g. stages.classifier.optimizer.lr=3e-4; repeatable
     #[arg(long, value_name = "PATH=VALUE")]
     pub set: Vec<Override>,
@@ -136,8 +151,15 @@ pub struct ExperimentArguments {
 impl ExperimentArguments {
     /// Checks what can be checked without reading a file.
     pub fn validate(self) -> Result<Selection, Error> {
+        self.with.of(self.recipe)
+    }
+}
+
+impl SettingArguments {
+    /// Checks what can be checked without reading a file.
+    pub fn of(self, recipe: PathBuf) -> Result<Selection, Error> {
         Ok(Selection {
-            recipe: self.recipe,
+            recipe,
             overrides: self.set,
             store: self.store,
             device: device::validate(self.device)?,

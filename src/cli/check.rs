@@ -11,7 +11,7 @@ use super::diagnostic::{self, ErrorRecord};
 use super::stdout;
 use super::style::{Style, Tone};
 use crate::error::Error;
-use crate::recipe::{self, Override, Resolved, ResolvedValue};
+use crate::recipe::{self, Override, Resolved, ResolvedValue, SweepRecipe};
 use crate::stages;
 
 #[derive(Debug, Args)]
@@ -50,6 +50,9 @@ struct RecipeRecord {
     /// Names of its nodes, if it could be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     stages: Option<Vec<String>>,
+    /// Names of its variants, if it is a sweep and could be read.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    variants: Option<Vec<String>>,
     /// Every value, if it was asked for and could be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     resolved: Option<Vec<ResolvedValue>>,
@@ -92,6 +95,7 @@ fn check(
         ok: false,
         recipe: None,
         stages: None,
+        variants: None,
         resolved: None,
         errors: vec![],
     };
@@ -99,6 +103,16 @@ fn check(
         true => recipe::resolve(path, &arguments.set).map(|(recipe, all)| (recipe, Some(all))),
         false => recipe::load(path, &arguments.set).map(|recipe| (recipe, None)),
     };
+    let read = read.and_then(|read| {
+        if read.0.has_sweep {
+            let sweep = SweepRecipe::open(path, &arguments.set)?;
+            let points = sweep.points()?;
+            sweep.check_later_rungs(&points)?;
+            let variants = sweep.variants(points)?;
+            record.variants = Some(variants.into_iter().map(|one| one.point.name).collect());
+        }
+        Ok(read)
+    });
     match read {
         Ok((recipe, resolved)) => {
             let names = stages::nodes_of(&recipe).into_iter().map(|node| node.name);
@@ -117,8 +131,12 @@ fn check(
 
 fn line(record: &RecipeRecord, style: Style) -> String {
     let stages = record.stages.as_deref().unwrap_or_default();
+    let variants = match &record.variants {
+        Some(variants) => format!(", {} variants", variants.len()),
+        None => String::new(),
+    };
     format!(
-        "{} {}: {}, {} stages: {}\n",
+        "{} {}: {}{variants}, {} stages: {}\n",
         style.paint(Tone::Good, "ok"),
         record.path.display(),
         record.recipe.as_deref().unwrap_or_default(),

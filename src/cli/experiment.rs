@@ -6,6 +6,7 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::arguments::Selection;
+use super::verbosity::Verbosity;
 use crate::error::Error;
 use crate::exec::RunOptions;
 use crate::model::config::ModelConfig;
@@ -29,6 +30,16 @@ impl Experiment {
         let recipe = recipe::load(path, overrides)?;
         let nodes = stages::nodes_of(&recipe);
         Ok(Experiment { recipe, nodes })
+    }
+
+    /// A table `[sweep]` says nothing about the recipe itself, which may be run before its variants.
+    pub fn tell_of_sweep(&self, verbosity: Verbosity) {
+        if self.recipe.has_sweep {
+            let path = self.recipe.path.display();
+            verbosity.note(&format!(
+                "this is the recipe without its variants; `pipeline sweep {path}` runs those"
+            ));
+        }
     }
 
     /// What a run keeps of the recipe: `recipe.toml`, the file as it was given, and

@@ -49,6 +49,7 @@ struct LockedRecord<'a> {
 pub fn execute(locking: Locking, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let Locking { selection, format } = locking;
     let (experiment, store) = selection.open()?;
+    experiment.tell_of_sweep(verbosity);
     let path = lock_file::path_for(&selection.recipe);
     let earlier = lock_file::read(&path)?;
     let options = selection.looking_at(vec![]);

@@ -3,6 +3,7 @@
 mod arguments;
 mod cache;
 mod check;
+mod compare;
 mod completions;
 mod device;
 mod diagnose;
@@ -27,6 +28,7 @@ mod schema;
 mod size;
 mod stdout;
 mod style;
+mod sweep;
 mod terminal;
 mod verbosity;
 
@@ -64,8 +66,10 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
         Command::Export(raw) => export::execute(raw.validate()?, verbosity),
         Command::Diagnose(raw) => diagnose::execute(raw.validate()?, verbosity),
         Command::Inspect(raw) => inspect::execute(&raw),
+        Command::Sweep(raw) => sweep::execute(raw, verbosity),
         Command::Runs(raw) => runs::execute(&raw),
         Command::Mlflow(raw) => mlflow::execute(&raw, verbosity),
+        Command::Compare(raw) => compare::execute(&raw),
         Command::Cache(raw) => cache::execute(&raw, verbosity),
         Command::Lock(raw) => lock::execute(raw.validate()?, verbosity),
         Command::Schema(raw) => schema::execute(&raw),

@@ -55,6 +55,7 @@ pub struct Plan {
 /// Plans; with `--check`, being out of date is an error.
 pub fn execute(plan: Plan, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let (experiment, store) = plan.selection.open()?;
+    experiment.tell_of_sweep(verbosity);
     let options = plan.selection.looking_at(plan.targets);
     let surveyed = exec::survey(&experiment.nodes, &options, &store)?;
     let record = PlanRecord::of(&experiment.recipe.name, &surveyed);

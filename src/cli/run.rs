@@ -85,6 +85,7 @@ pub struct Run {
 /// Runs; the record goes to standard output also when a stage failed.
 pub fn execute(mut run: Run, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let (experiment, store) = run.selection.open()?;
+    experiment.tell_of_sweep(verbosity);
     // The process ends with this function: what a thousand stages came to need not be freed
     // leaf by leaf.
     let experiment = ManuallyDrop::new(experiment);

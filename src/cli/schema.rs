@@ -12,7 +12,9 @@ use super::stdout;
 use crate::checkpoint::Audit;
 use crate::error::Error;
 use crate::exec::Lock;
+use crate::exec::comparison::Comparison;
 use crate::exec::record::{PlanRecord, RunRecord};
+use crate::exec::sweep::record::SweepRecord;
 use crate::recipe;
 use crate::stages::diagnosis::Diagnosis;
 use crate::stages::evaluation::{Evaluation, EvaluationCurves};
@@ -35,6 +37,10 @@ enum Document {
     Run,
     /// What `plan --format json` prints
     Plan,
+    /// What `compare --format json` prints
+    Compare,
+    /// What `sweep --format json` prints
+    Sweep,
     /// What `inspect --format json` prints
     Inspect,
     /// The artifact `audit` of an import stage
@@ -54,6 +60,8 @@ impl Document {
             Document::Lock => generate::<Lock>(),
             Document::Run => output::<RunRecord>(),
             Document::Plan => output::<PlanRecord>(),
+            Document::Compare => output::<Comparison>(),
+            Document::Sweep => output::<SweepRecord>(),
             Document::Inspect => output::<InspectRecord>(),
             Document::Audit => output::<Audit>(),
             Document::Metrics => output::<Evaluation>(),

@@ -11,10 +11,10 @@ use super::embedding::of_variables;
 use super::fit::{Fitted, Material};
 use super::go_on;
 use super::ingest::{Ingested, variable_of_category};
+use super::names::quoted;
 use super::profile;
 use super::report::DataReport;
 use super::score::{SPLITS, Scored};
-use super::small_table::quoted;
 use super::source::{self, StayRow, StayTable};
 use super::split::{SplitAssigner, refuse_straddling};
 use super::tables;
@@ -78,7 +78,7 @@ pub fn build(
         &fitted.variables,
         &embeddings,
     )?;
-    tables::write_stays(&tables::place(work, "stays"), &scored.kept)?;
+    tables::write_stays(&tables::place(work, "stays"), &scored.kept, table.is_dated)?;
     let place = work.join("profile.json");
     profile::write(&place, &report, &ingested.variables, &fitted, &scored)?;
     Ok(report)

@@ -15,10 +15,10 @@ use super::input_path::InputPath;
 pub use super::memory_size::MemorySize;
 pub use cleaning::{CleaningRule, Logarithm, Outside, VariableSelection};
 pub use embeddings::{Embeddings, MissingDescription, TextEmbeddings, TextPooling};
-pub use source::{
-    LabelTable, MedsSource, PatientParquetSource, Physionet2012Source, Source, SyntheticSource,
+pub use source::{MedsSource, PatientParquetSource, Physionet2012Source, Source, SyntheticSource};
+pub use table::{
+    LabelTable, LongSource, Physionet2019Source, StaysTable, TimeColumn, TimeUnit, WideSource,
 };
-pub use table::{LongSource, Physionet2019Source, StaysTable, TimeColumn, TimeUnit, WideSource};
 
 /// What a data stage reads and how it turns it into tables.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]

@@ -10,7 +10,7 @@ use super::chunks::{chunks_of, in_order};
 use super::config::DataConfig;
 use super::dataset::Split;
 use super::ingest::{Ingested, variable_of_category};
-use super::small_table::quoted;
+use super::names::quoted;
 use super::source::StayRow;
 use super::statistics::{Gathering, Moments, Variable, merge_all};
 use super::statistics_file;

@@ -8,6 +8,7 @@ use arrow::compute::can_cast_types;
 use arrow::datatypes::{DataType, Field};
 use csv::{ErrorKind, Position, ReaderBuilder, StringRecord, Trim};
 
+use super::names::quoted;
 use super::parquet_file;
 use super::text_file::{self, Container};
 use super::typed_column;
@@ -149,12 +150,6 @@ impl SmallTable {
             )),
         }
     }
-}
-
-/// Names in backquotes, with commas.
-pub(super) fn quoted<'a>(names: impl Iterator<Item = &'a String>) -> String {
-    let names: Vec<String> = names.map(|name| format!("`{name}`")).collect();
-    names.join(", ")
 }
 
 fn describe(error: &csv::Error, bytes: &[u8]) -> String {

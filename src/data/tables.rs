@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Float32Array, Float64Array, Int64Array, StringArray, UInt32Array,
-    UInt64Array,
+    ArrayRef, BooleanArray, Float32Array, Float64Array, Int64Array, StringArray,
+    TimestampMicrosecondArray, UInt32Array, UInt64Array,
 };
 
 use super::dataset::Split;
@@ -107,8 +107,9 @@ pub(super) struct KeptStay<'a> {
     pub(super) events: u32,
 }
 
-/// Writes the table of stays. Every stay has a label by now.
-pub(super) fn write_stays(path: &Path, stays: &[KeptStay]) -> Result<(), Error> {
+/// Writes the table of stays. Every stay has a label by now. The times of prediction are there if all
+/// stays have one, and clocks show the date.
+pub(super) fn write_stays(path: &Path, stays: &[KeptStay], is_dated: bool) -> Result<(), Error> {
     let text = |of: &dyn Fn(&KeptStay) -> String| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(stays.iter().map(of)))
     };
@@ -120,7 +121,7 @@ pub(super) fn write_stays(path: &Path, stays: &[KeptStay]) -> Result<(), Error> 
         let subject = kept.stay.subject.as_ref().unwrap_or(&kept.stay.id);
         subject.to_string()
     };
-    let columns: Vec<(&str, ArrayRef)> = vec![
+    let mut columns: Vec<(&str, ArrayRef)> = vec![
         ("stay_id", text(&|kept| kept.stay.id.to_string())),
         ("subject_id", text(&subject)),
         ("split", text(&|kept| kept.split.name().to_string())),
@@ -133,6 +134,11 @@ pub(super) fn write_stays(path: &Path, stays: &[KeptStay]) -> Result<(), Error> 
         ("sets", count(&|kept| kept.sets)),
         ("events", count(&|kept| kept.events)),
     ];
+    let predictions: Option<Vec<i64>> = stays.iter().map(|kept| kept.stay.prediction).collect();
+    if let Some(times) = predictions.filter(|_| is_dated) {
+        let times = TimestampMicrosecondArray::from(times);
+        columns.push(("prediction_time", Arc::new(times)));
+    }
     parquet_file::write(path, columns, Compression::SNAPPY)
 }
 

@@ -8,7 +8,7 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Schema, TimeUnit};
 
-use super::small_table::quoted;
+use super::names::quoted;
 use crate::error::Error;
 
 /// What a column must hold.

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use jiff::Timestamp;
 use rayon::prelude::*;
+use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -43,7 +44,7 @@ pub struct PastRun {
 }
 
 /// How a run of the past ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum PastStatus {
     /// Everything asked for was brought up to date.
@@ -103,6 +104,11 @@ pub fn show(store: &Store, prefix: &str) -> Result<PastRunRecord, Error> {
         recipe_text: text(&folder.join("recipe.toml"))?,
         resolved: document(&folder.join("resolved.json"))?,
     })
+}
+
+/// The stages of a run that ended.
+pub fn stages(store: &Store, id: &str) -> Result<Vec<StageRecord>, Error> {
+    Ok(outline(store, id)?.1)
 }
 
 fn unknown(prefix: &str, ids: &[String]) -> Error {

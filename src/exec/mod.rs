@@ -1,5 +1,6 @@
 //! The scheduler: decides what is out of date, runs it, and tells what happens as events.
 
+pub mod comparison;
 pub mod environment;
 pub mod event;
 mod execute;
@@ -15,6 +16,7 @@ pub mod record;
 pub mod run;
 mod scheduler;
 mod selection;
+pub mod sweep;
 #[cfg(test)]
 mod tests;
 

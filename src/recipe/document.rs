@@ -7,6 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use super::stage_config::StageConfig;
+use super::sweep_config::SweepConfig;
 use crate::model::config::ModelConfig;
 
 /// A recipe of pipeline: what to train, on what, in which stages.
@@ -40,6 +41,8 @@ struct RecipeDocument {
     /// The stages by name. A field that names a stage is an edge of the graph.
     #[schemars(extend("propertyNames" = json!({ "pattern": "^[A-Za-z0-9_-]+$" })), extend("minProperties" = 1))]
     stages: BTreeMap<String, StageConfig>,
+    /// Variants of the recipe, for `pipeline sweep`.
+    sweep: Option<SweepConfig>,
 }
 
 fn format_version(_: &mut SchemaGenerator) -> Schema {
@@ -90,7 +93,11 @@ mod tests {
         let names = ["env", "inputs", "outputs"].map(|key| format!("{command}/{key}"));
         let top = ["/properties/stages", "/properties/vars"].map(String::from);
         let cleaning = ["/$defs/StageConfig/oneOf/0/properties/cleaning".to_string()];
-        let all = [cleaning.as_slice(), names.as_slice(), top.as_slice()];
+        let draw = "/$defs/RandomAxis/properties/draw".to_string();
+        let sweep = ["exclude/items", "grid", "list/items", "seeds", "zip"];
+        let sweep = sweep.map(|key| format!("/$defs/SweepConfig/properties/{key}"));
+        let stages = [cleaning.as_slice(), names.as_slice()].concat();
+        let all = [&[draw], stages.as_slice(), sweep.as_slice(), top.as_slice()];
         assert_eq!(open, all.concat());
     }
 }

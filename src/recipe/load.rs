@@ -1,5 +1,6 @@
 //! From files to a recipe, or to everything that is wrong with it.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
@@ -32,6 +33,8 @@ pub struct Recipe {
     pub model: ModelConfig,
     /// The stages in order of appearance: those of extended recipes first.
     pub stages: Vec<(String, StageConfig)>,
+    /// Whether it has a table `[sweep]`, which is no part of it as it stands.
+    pub has_sweep: bool,
 }
 
 impl Recipe {
@@ -52,15 +55,23 @@ pub fn load(path: &Path, overrides: &[Override]) -> Result<Recipe, Error> {
 /// As [`load`]; also every value of the recipe, with its origin.
 pub fn resolve(path: &Path, overrides: &[Override]) -> Result<(Recipe, Resolved), Error> {
     let read = read_whole(path, overrides, &|name| std::env::var(name).ok())?;
-    let resolved = Resolved::new(&read.recipe, &read.tree, &read.sources);
+    let resolved = Resolved::new(&read.recipe, &read.settled, &read.sources);
     Ok((read.recipe, resolved))
 }
 
 /// A recipe and what it was made of.
 struct Read {
     recipe: Recipe,
-    tree: Node,
+    settled: Settled,
     sources: Sources,
+}
+
+/// A tree whose references are replaced and whose paths start from here.
+#[derive(Debug)]
+pub(super) struct Settled {
+    pub(super) tree: Node,
+    /// Dotted places of the paths to files and folders.
+    pub(super) paths: BTreeSet<String>,
 }
 
 /// [`load`] in an environment of one's own.
@@ -76,32 +87,66 @@ pub(super) fn load_in(
 fn read_whole(path: &Path, overrides: &[Override], env: Environment) -> Result<Read, Error> {
     let mut sources = Sources::default();
     let mut mistakes = Vec::new();
+    let tree = read_tree(path, overrides, env, &mut sources, &mut mistakes)?;
+    let recipe = tree.and_then(|tree| settle(path, tree, &sources, env, &mut mistakes));
+    match recipe {
+        Some((recipe, settled)) if mistakes.is_empty() => Ok(Read {
+            recipe,
+            settled,
+            sources,
+        }),
+        _ => Err(refused(path, mistakes, &sources)),
+    }
+}
+
+/// The files as one tree with the overrides in it; `None`: there are mistakes in a file.
+pub(super) fn read_tree(
+    path: &Path,
+    overrides: &[Override],
+    env: Environment,
+    sources: &mut Sources,
+    mistakes: &mut Vec<Mistake>,
+) -> Result<Option<Node>, Error> {
     let shape = Shape::new(&SCHEMA);
-    let read = Layers::new(&mut sources, &mut mistakes, shape, env).read(path);
+    let read = Layers::new(sources, mistakes, shape, env).read(path);
     let tree = read.map_err(|reason| Error::Usage {
         message: format!("{}: {reason}", path.display()),
         hint: None,
     })?;
-    let recipe = tree.and_then(|mut tree| {
-        overrides::apply(&mut tree, overrides, &mut sources, &mut mistakes);
-        interpolate::interpolate(&mut tree, &sources, env, &mut mistakes);
-        embeddings_of_the_model(&mut tree);
-        let verdict = validate(&mut tree, shape, &mut mistakes);
-        let recipe = typed(path, &tree, &verdict, &mut mistakes)?;
-        Some((recipe, tree))
-    });
-    match recipe {
-        Some((recipe, tree)) if mistakes.is_empty() => Ok(Read {
-            recipe,
-            tree,
-            sources,
-        }),
-        _ => {
-            let name = path.display().to_string();
-            let errors = RecipeErrors::new(name, mistakes, &sources);
-            Err(Error::Recipe(Box::new(errors)))
-        }
-    }
+    Ok(tree.map(|mut tree| {
+        overrides::apply(&mut tree, overrides, sources, mistakes);
+        tree
+    }))
+}
+
+/// Replaces the references in a tree and gives it types, as far as it is sound.
+pub(super) fn settle(
+    path: &Path,
+    mut tree: Node,
+    sources: &Sources,
+    env: Environment,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<(Recipe, Settled)> {
+    interpolate::interpolate(&mut tree, sources, env, mistakes);
+    typed_tree(path, tree, mistakes)
+}
+
+/// Gives a tree without references types, as far as it is sound.
+pub(super) fn typed_tree(
+    path: &Path,
+    mut tree: Node,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<(Recipe, Settled)> {
+    embeddings_of_the_model(&mut tree);
+    let verdict = validate(&mut tree, Shape::new(&SCHEMA), mistakes);
+    let recipe = typed(path, &tree, &verdict, mistakes)?;
+    let paths = verdict.paths;
+    Some((recipe, Settled { tree, paths }))
+}
+
+pub(super) fn refused(path: &Path, mistakes: Vec<Mistake>, sources: &Sources) -> Error {
+    let name = path.display().to_string();
+    Error::Recipe(Box::new(RecipeErrors::new(name, mistakes, sources)))
 }
 
 /// A data stage that states no embeddings has those that fit the model.
@@ -162,10 +207,15 @@ fn typed(
         },
         model: model?,
         stages,
+        has_sweep: tree.child("sweep").is_some(),
     })
 }
 
-fn read<T: DeserializeOwned>(name: &str, node: &Node, mistakes: &mut Vec<Mistake>) -> Option<T> {
+pub(super) fn read<T: DeserializeOwned>(
+    name: &str,
+    node: &Node,
+    mistakes: &mut Vec<Mistake>,
+) -> Option<T> {
     match serde_json::from_value(node.to_json()) {
         Ok(read) => Some(read),
         Err(error) => {

@@ -7,7 +7,7 @@ use miette::{Diagnostic, LabeledSpan, NamedSource, Severity, SourceCode};
 use super::source::{Origin, Sources};
 
 /// One thing that is wrong, with every place that has to do with it.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mistake {
     message: String,
     labels: Vec<(Origin, String)>,
@@ -29,6 +29,10 @@ impl Mistake {
     pub fn and(mut self, origin: Origin, label: impl Into<String>) -> Self {
         self.labels.push((origin, label.into()));
         self
+    }
+
+    fn place(&self) -> Option<Origin> {
+        self.labels.first().map(|(origin, _)| *origin)
     }
 
     /// What to do.
@@ -54,7 +58,17 @@ pub struct RecipeErrors {
 impl RecipeErrors {
     /// The mistakes of a recipe, in the order of their places, each with its excerpt.
     pub fn new(recipe: String, mut mistakes: Vec<Mistake>, sources: &Sources) -> Self {
-        mistakes.sort_by_key(|mistake| mistake.labels.first().map(|(origin, _)| *origin));
+        mistakes.sort_by_key(Mistake::place);
+        // Variants of one recipe share most of theirs.
+        let mut told: Vec<Mistake> = Vec::with_capacity(mistakes.len());
+        for mistake in mistakes {
+            let place = mistake.place();
+            let here = told.iter().rev().take_while(|one| one.place() == place);
+            if !here.into_iter().any(|one| *one == mistake) {
+                told.push(mistake);
+            }
+        }
+        let mistakes = told;
         let count = mistakes.len();
         let mut reports: Vec<_> = mistakes
             .into_iter()

@@ -4,6 +4,7 @@
 //! each other (`layers`, `overrides`), their references replaced (`interpolate`), and checked
 //! against the JSON schema that the Rust types generate (`document`, `validate`). Only then
 //! are they given types, and the rules that join several values checked (`checks`, `references`).
+//! A sweep does the same for every variant, on copies of the tree (`sweep`).
 
 mod checks;
 mod command_checks;
@@ -31,6 +32,8 @@ mod source;
 pub mod stage_config;
 mod stated_optimizer;
 mod suggest;
+mod sweep;
+pub mod sweep_config;
 mod training_checks;
 mod tree;
 mod validate;
@@ -46,3 +49,4 @@ pub use overrides::Override;
 pub use published::published_schema;
 pub use resolved::{Resolved, ResolvedValue};
 pub use suggest::nearest;
+pub use sweep::{Point, SweepRecipe, SweepVariant, short_paths};

@@ -46,7 +46,7 @@ pub fn apply(
         let source = sources.add_override(text);
         match read(source, text, sources, mistakes) {
             Ok((path, node)) => {
-                if let Err(mistake) = set(tree, &path, node) {
+                if let Err(mistake) = set(tree, &path, node, "--set") {
                     mistakes.push(mistake);
                 }
             }
@@ -55,9 +55,11 @@ pub fn apply(
     }
 }
 
-type Key = (String, Origin);
+/// One key of a dotted path, and where it is written.
+pub(super) type Key = (String, Origin);
 
-fn read(
+/// The path and the value of a text `PATH=VALUE`.
+pub(super) fn read(
     source: usize,
     text: &str,
     sources: &Sources,
@@ -120,7 +122,7 @@ fn equals_sign(text: &str) -> Option<usize> {
 }
 
 /// The keys of a dotted path, as TOML reads them.
-fn path(source: usize, text: &str) -> Option<Vec<Key>> {
+pub(super) fn path(source: usize, text: &str) -> Option<Vec<Key>> {
     if text.contains('\n') || text.trim_start().starts_with(['[', '#']) {
         return None;
     }
@@ -138,7 +140,8 @@ fn path(source: usize, text: &str) -> Option<Vec<Key>> {
     }
 }
 
-fn set(tree: &mut Node, path: &[Key], node: Node) -> Result<(), Mistake> {
+/// Puts a value at a path; what was there is gone. `by`: who does so, for messages.
+pub(super) fn set(tree: &mut Node, path: &[Key], node: Node, by: &str) -> Result<(), Mistake> {
     let Some(((key, key_origin), rest)) = path.split_first() else {
         *tree = node;
         return Ok(());
@@ -152,10 +155,10 @@ fn set(tree: &mut Node, path: &[Key], node: Node) -> Result<(), Mistake> {
                 if rest.is_empty() {
                     entry.key_origin = *key_origin;
                 }
-                return set(&mut entry.node, rest, node);
+                return set(&mut entry.node, rest, node, by);
             }
             let mut inner = Node::new(Value::Table(Table::default()), *key_origin);
-            set(&mut inner, rest, node)?;
+            set(&mut inner, rest, node, by)?;
             table.set(Entry {
                 key: key.clone(),
                 key_origin: *key_origin,
@@ -166,9 +169,9 @@ fn set(tree: &mut Node, path: &[Key], node: Node) -> Result<(), Mistake> {
         Value::Array(items) => {
             let length = items.len();
             match key.parse::<usize>().ok().and_then(|at| items.get_mut(at)) {
-                Some(item) => set(item, rest, node),
+                Some(item) => set(item, rest, node, by),
                 None => Err(Mistake::new(
-                    format!("`--set` of an item `{key}` that is not there"),
+                    format!("`{by}` of an item `{key}` that is not there"),
                     *key_origin,
                     format!("the array has {length} items, counted from 0"),
                 )
@@ -176,7 +179,7 @@ fn set(tree: &mut Node, path: &[Key], node: Node) -> Result<(), Mistake> {
             }
         }
         _ => Err(Mistake::new(
-            format!("`--set` of `{key}` in what is no table"),
+            format!("`{by}` of `{key}` in what is no table"),
             *key_origin,
             format!("there is no key in {type_name}"),
         )

@@ -1,11 +1,13 @@
 //! A recipe as it will run: every value, and where it comes from.
 
+use std::collections::BTreeSet;
 use std::fmt;
+use std::path::{Component, Path, PathBuf};
 
 use serde::Serialize;
 use serde_json::{Map, Value as Json};
 
-use super::load::Recipe;
+use super::load::{Recipe, Settled};
 use super::source::{Origin, Sources};
 use super::tree::Node;
 
@@ -14,6 +16,8 @@ use super::tree::Node;
 pub struct Resolved {
     /// The values, top level first, then `model`, then the stages in the recipe's order.
     pub values: Vec<ResolvedValue>,
+    /// Dotted places of the paths to files and folders.
+    paths: BTreeSet<String>,
 }
 
 /// One value and where it comes from.
@@ -31,9 +35,9 @@ pub struct ResolvedValue {
 
 impl Resolved {
     /// The values of a recipe that was read from `tree`.
-    pub(super) fn new(recipe: &Recipe, tree: &Node, sources: &Sources) -> Self {
+    pub(super) fn new(recipe: &Recipe, settled: &Settled, sources: &Sources) -> Self {
         let mut collector = Collector {
-            tree,
+            tree: &settled.tree,
             sources,
             line_starts: sources
                 .iter()
@@ -55,8 +59,60 @@ impl Resolved {
         }
         Self {
             values: collector.values,
+            paths: settled.paths.clone(),
         }
     }
+
+    /// The same with paths such as a recipe in `folder` states them.
+    pub fn stated_in(mut self, folder: &Path) -> std::io::Result<Self> {
+        let folder = folder.canonicalize()?;
+        for value in &mut self.values {
+            let place = match value.table.is_empty() {
+                true => value.key.clone(),
+                false => format!("{}.{}", value.table, value.key),
+            };
+            restate(&mut value.value, &place, &self.paths, &folder)?;
+        }
+        Ok(self)
+    }
+}
+
+/// Rewrites what is a path from here; absolute ones stay.
+fn restate(
+    value: &mut Json,
+    place: &str,
+    paths: &BTreeSet<String>,
+    folder: &Path,
+) -> std::io::Result<()> {
+    match value {
+        Json::String(text) if paths.contains(place) && Path::new(text).is_relative() => {
+            let target = Path::new(text).canonicalize()?;
+            *text = relative(&target, folder).to_string_lossy().into_owned();
+        }
+        Json::Array(items) => {
+            for (index, item) in items.iter_mut().enumerate() {
+                restate(item, &format!("{place}.{index}"), paths, folder)?;
+            }
+        }
+        Json::Object(fields) => {
+            for (key, item) in fields {
+                restate(item, &format!("{place}.{key}"), paths, folder)?;
+            }
+        }
+        _ => {}
+    }
+    Ok(())
+}
+
+/// The way from a folder to a target, both from the root.
+fn relative(target: &Path, folder: &Path) -> PathBuf {
+    let shared = target.components().zip(folder.components());
+    let shared = shared.take_while(|(one, other)| one == other).count();
+    let up = folder
+        .components()
+        .skip(shared)
+        .map(|_| Component::ParentDir);
+    up.chain(target.components().skip(shared)).collect()
 }
 
 /// The recipe as TOML that runs as it stands; each value's origin is a comment.
@@ -96,7 +152,7 @@ fn one_line(text: &str) -> String {
 
 /// A value as TOML. JSON strings and numbers are TOML but for `${`, which would be a reference, and
 /// for U+007F, which JSON does not escape.
-fn toml(value: &Json) -> String {
+pub(super) fn toml(value: &Json) -> String {
     match value {
         Json::Array(items) => {
             let items: Vec<String> = items.iter().map(toml).collect();
@@ -180,5 +236,21 @@ impl Collector<'_> {
         }
         let line = self.line_starts[origin.source].partition_point(|start| *start <= origin.start);
         format!("{}:{line}", source.name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_way_leads_up_to_what_is_shared_and_down_again() {
+        let way = |target: &str, folder: &str| {
+            let way = relative(Path::new(target), Path::new(folder));
+            way.display().to_string()
+        };
+        assert_eq!(way("/a/b/c.csv", "/a/b"), "c.csv");
+        assert_eq!(way("/a/b/c.csv", "/a/x/y"), "../../b/c.csv");
+        assert_eq!(way("/a", "/a/b"), "..");
     }
 }

@@ -58,6 +58,11 @@ impl Sources {
         self.add(OVERRIDE.into(), PathBuf::new(), text)
     }
 
+    /// Takes in what was asked for on standard input.
+    pub fn add_asked(&mut self, text: &str) -> usize {
+        self.add("standard input".into(), PathBuf::new(), text)
+    }
+
     /// Whether the text with this index is the argument of a `--set`.
     pub fn is_override(&self, source: usize) -> bool {
         self.list[source].name == OVERRIDE

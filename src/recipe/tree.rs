@@ -211,6 +211,13 @@ impl Table {
         self.entries.iter_mut()
     }
 
+    /// Takes a key out; the others keep their order.
+    pub fn remove(&mut self, key: &str) -> Option<Entry> {
+        let at = self.position(key)?;
+        self.index.clear();
+        Some(self.entries.remove(at))
+    }
+
     /// All keys in order of appearance.
     pub fn keys(&self) -> impl Iterator<Item = &str> {
         self.entries.iter().map(|entry| entry.key.as_str())

@@ -47,7 +47,7 @@ impl Stage for DataStage {
     }
 
     fn code_version(&self) -> u32 {
-        3
+        4
     }
 
     fn fields(&self) -> Value {

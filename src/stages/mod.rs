@@ -19,6 +19,7 @@ mod pretrain;
 pub mod pytorch_layout;
 pub mod rehearsal;
 pub mod stage;
+pub mod union;
 mod watch;
 
 pub use nodes::nodes_of;

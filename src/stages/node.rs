@@ -1,10 +1,12 @@
 //! A recipe's stages as executable nodes.
 
 use super::stage::{RecipePlace, Stage};
+use super::union::OF_VARIANT;
 
 /// One executable node of a run: a stage of the recipe, or one the planner derived from it.
 pub struct Node {
-    /// The stage's name in the recipe; a derived node is `STAGE:ROLE` (`classifier:features`).
+    /// The stage's name in the recipe; a derived node is `STAGE:ROLE` (`classifier:features`), one of
+    /// some variants of a sweep `STAGE@SETTINGS` (`classifier@lr=0.001`).
     pub name: String,
     /// Whether the recipe states a seed for this stage alone.
     pub states_seed: bool,
@@ -34,7 +36,11 @@ impl Node {
 
     /// A derived node has no table of its own: what it depends on is in that of its stage.
     fn below_stage(&self, field: &str) -> String {
-        let stage = self.name.split(':').next().unwrap_or_default();
+        let stage = self
+            .name
+            .split([':', OF_VARIANT])
+            .next()
+            .unwrap_or_default();
         format!("stages.{stage}.{field}")
     }
 }

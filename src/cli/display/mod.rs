@@ -2,6 +2,7 @@
 
 pub mod artifact_table;
 mod bars;
+pub mod comparison;
 pub mod diagnosis_table;
 pub mod explanation;
 pub mod inspection;
@@ -13,4 +14,6 @@ pub mod plan_table;
 pub mod progress;
 pub mod run_summary;
 pub mod run_table;
+pub mod sweep_plan_table;
+pub mod sweep_table;
 pub mod table;

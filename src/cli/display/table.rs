@@ -45,7 +45,7 @@ const GAP: usize = 2;
 /// Rows below a heading.
 #[derive(Debug)]
 pub struct Table {
-    heading: Vec<(&'static str, Align)>,
+    heading: Vec<(Cow<'static, str>, Align)>,
     /// Columns by their headings, the least important first.
     yielding: Vec<&'static str>,
     rows: Vec<Vec<Cell>>,
@@ -54,8 +54,18 @@ pub struct Table {
 impl Table {
     /// An empty table with these columns.
     pub fn new(heading: &[(&'static str, Align)]) -> Self {
+        let heading = heading.iter();
+        Self::with_heading(
+            heading
+                .map(|(name, align)| (Cow::Borrowed(*name), *align))
+                .collect(),
+        )
+    }
+
+    /// An empty table with columns that are known only now.
+    pub fn with_heading(heading: Vec<(Cow<'static, str>, Align)>) -> Self {
         Table {
-            heading: heading.to_vec(),
+            heading,
             yielding: vec![],
             rows: vec![],
         }
@@ -86,7 +96,7 @@ impl Table {
         let heading: Vec<Cell> = self
             .heading
             .iter()
-            .map(|(text, _)| Cell::new(*text, Tone::Strong))
+            .map(|(text, _)| Cell::new(text.as_ref(), Tone::Strong))
             .collect();
         let rows = || std::iter::once(&heading).chain(&self.rows);
         let mut text = String::new();

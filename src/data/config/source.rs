@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::table::{LongSource, Physionet2019Source, WideSource};
+use super::table::{LabelTable, LongSource, Physionet2019Source, WideSource};
 use crate::data::input_path::InputPath;
 
 /// Where the events and labels come from.
@@ -76,18 +76,6 @@ pub struct PatientParquetSource {
     pub path: InputPath,
     /// The label table.
     pub labels: LabelTable,
-}
-
-/// A table with one label a stay: CSV or Parquet.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct LabelTable {
-    /// The file.
-    pub path: InputPath,
-    /// The column of stay ids. Ids are compared as integers: `200001.0` is 200001.
-    pub id: String,
-    /// The column of labels: 0, 1, …. A variable that is called like another column of this table is refused.
-    pub column: String,
 }
 
 /// A dataset of the Medical Event Data Standard. Every label is a stay: its patient's events up to the time of prediction.

@@ -4,7 +4,6 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::StayPolicy;
-use super::source::LabelTable;
 use crate::data::input_path::InputPath;
 
 /// Tables with one row an event: a stay, a time, a variable, a value.
@@ -147,4 +146,16 @@ pub struct StaysTable {
     /// Columns that are static variables: events at minute 0. An empty field is not measured.
     #[serde(default)]
     pub variables: Vec<String>,
+}
+
+/// A table with one label a stay: CSV or Parquet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LabelTable {
+    /// The file.
+    pub path: InputPath,
+    /// The column of stay ids. Ids are compared as integers: `200001.0` is 200001.
+    pub id: String,
+    /// The column of labels: 0, 1, …. A variable that is called like another column of this table is refused.
+    pub column: String,
 }

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use crate::data::config::MissingDescription;
-use crate::data::small_table::{SmallTable, quoted};
+use crate::data::names::quoted;
+use crate::data::small_table::SmallTable;
 use crate::error::Error;
 
 /// The description of each of `names`, from a CSV file with the columns variable and description.

@@ -10,8 +10,9 @@ use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::ProjectionMask;
 
 use super::EmbeddingRows;
+use crate::data::names::quoted;
 use crate::data::parquet_file;
-use crate::data::small_table::{SmallTable, quoted};
+use crate::data::small_table::SmallTable;
 use crate::data::text_file::{self, Container};
 use crate::data::typed_column::{self, ColumnType};
 use crate::error::Error;

@@ -9,7 +9,7 @@ use super::sentence_model::SentenceModel;
 use super::{EmbeddingRows, descriptions};
 use crate::data::config::TextEmbeddings;
 use crate::data::go_on;
-use crate::data::small_table::quoted;
+use crate::data::names::quoted;
 use crate::error::Error;
 
 /// The embeddings of `names`, in their order. Each is computed by itself: neither threads nor the

@@ -19,18 +19,22 @@ pub(in crate::data) struct RawEvent {
     pub(in crate::data) set: u32,
 }
 
+/// What lies in the log: so many bytes each.
+pub(super) trait Record<const BYTES: usize>: Sized {
+    fn encode(&self, bytes: &mut [u8; BYTES]);
+
+    fn decode(bytes: &[u8; BYTES]) -> Self;
+}
+
 /// Bytes of an event in the log.
 pub(super) const ENCODED: usize = 24;
 
-impl RawEvent {
-    pub(super) fn encode(&self, bytes: &mut [u8; ENCODED]) {
-        bytes[..8].copy_from_slice(&self.time.to_le_bytes());
-        bytes[8..16].copy_from_slice(&self.value.to_le_bytes());
-        bytes[16..20].copy_from_slice(&self.variable.to_le_bytes());
-        bytes[20..].copy_from_slice(&self.set.to_le_bytes());
+impl Record<ENCODED> for RawEvent {
+    fn encode(&self, bytes: &mut [u8; ENCODED]) {
+        *bytes = encoded(self);
     }
 
-    pub(super) fn decode(bytes: &[u8; ENCODED]) -> Self {
+    fn decode(bytes: &[u8; ENCODED]) -> Self {
         let eight = |at: usize| std::array::from_fn(|index| bytes[at + index]);
         let four = |at: usize| std::array::from_fn(|index| bytes[at + index]);
         Self {
@@ -40,6 +44,16 @@ impl RawEvent {
             set: u32::from_le_bytes(four(20)),
         }
     }
+}
+
+/// The bytes of an event.
+pub(super) fn encoded(event: &RawEvent) -> [u8; ENCODED] {
+    let mut bytes = [0; ENCODED];
+    bytes[..8].copy_from_slice(&event.time.to_le_bytes());
+    bytes[8..16].copy_from_slice(&event.value.to_le_bytes());
+    bytes[16..20].copy_from_slice(&event.variable.to_le_bytes());
+    bytes[20..].copy_from_slice(&event.set.to_le_bytes());
+    bytes
 }
 
 /// The time of `minutes`, to the microsecond; `None` if it is not finite or beyond 100,000 years.
@@ -65,9 +79,7 @@ mod tests {
             variable: 3,
             set: u32::MAX,
         };
-        let mut bytes = [0; ENCODED];
-        event.encode(&mut bytes);
-        assert_eq!(RawEvent::decode(&bytes), event);
+        assert_eq!(RawEvent::decode(&encoded(&event)), event);
     }
 
     #[test]

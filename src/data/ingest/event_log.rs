@@ -5,7 +5,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::event::{ENCODED, RawEvent};
+use super::event::Record;
 use crate::error::Error;
 
 /// Events encoded at a time.
@@ -32,16 +32,19 @@ impl EventLog {
     }
 
     /// Writes a block; returns where it begins.
-    pub(super) fn append(&self, events: &[RawEvent]) -> Result<u64, Error> {
-        let length = (events.len() * ENCODED) as u64;
+    pub(super) fn append<const BYTES: usize>(
+        &self,
+        records: &[impl Record<BYTES>],
+    ) -> Result<u64, Error> {
+        let length = (records.len() * BYTES) as u64;
         let start = self.end.fetch_add(length, Ordering::Relaxed);
-        let mut bytes = Vec::with_capacity(AT_A_TIME.min(events.len()) * ENCODED);
+        let mut bytes = Vec::with_capacity(AT_A_TIME.min(records.len()) * BYTES);
         let mut at = start;
-        for chunk in events.chunks(AT_A_TIME) {
-            bytes.resize(chunk.len() * ENCODED, 0);
-            let (places, _) = bytes.as_chunks_mut::<ENCODED>();
-            for (event, place) in chunk.iter().zip(places) {
-                event.encode(place);
+        for chunk in records.chunks(AT_A_TIME) {
+            bytes.resize(chunk.len() * BYTES, 0);
+            let (places, _) = bytes.as_chunks_mut::<BYTES>();
+            for (record, place) in chunk.iter().zip(places) {
+                record.encode(place);
             }
             self.file.write_all_at(&bytes, at).map_err(|error| {
                 Error::file(&self.folder, format!("events cannot be kept: {error}"))
@@ -51,20 +54,20 @@ impl EventLog {
         Ok(start)
     }
 
-    /// Appends the block of `count` events at `start` to `events`.
-    pub(super) fn read(
+    /// Appends the block of `count` records at `start` to `records`. `bytes` is room to work in.
+    pub(super) fn read<const BYTES: usize, R: Record<BYTES>>(
         &self,
         start: u64,
         count: usize,
         bytes: &mut Vec<u8>,
-        events: &mut Vec<RawEvent>,
+        records: &mut Vec<R>,
     ) -> Result<(), Error> {
-        bytes.resize(count * ENCODED, 0);
+        bytes.resize(count * BYTES, 0);
         self.file.read_exact_at(bytes, start).map_err(|error| {
             Error::file(&self.folder, format!("kept events cannot be read: {error}"))
         })?;
-        let (places, _) = bytes.as_chunks::<ENCODED>();
-        events.extend(places.iter().map(RawEvent::decode));
+        let (places, _) = bytes.as_chunks::<BYTES>();
+        records.extend(places.iter().map(R::decode));
         Ok(())
     }
 }
@@ -72,6 +75,7 @@ impl EventLog {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::data::ingest::RawEvent;
 
     #[test]
     fn blocks_come_back_whole_whatever_was_written_between() {
@@ -89,7 +93,7 @@ mod tests {
         let starts: Vec<u64> = blocks.iter().map(|b| log.append(b).unwrap()).collect();
         let mut bytes = Vec::new();
         for (block, start) in blocks.iter().zip(starts).rev() {
-            let mut found = Vec::new();
+            let mut found: Vec<RawEvent> = Vec::new();
             log.read(start, block.len(), &mut bytes, &mut found)
                 .unwrap();
             assert_eq!(&found, block);

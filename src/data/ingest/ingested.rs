@@ -10,7 +10,10 @@ use rayon::prelude::*;
 use super::SourceCounts;
 use super::event::{ENCODED, RawEvent};
 use super::event_log::EventLog;
-use super::part::{Part, PartWriter, stay_in_two_files};
+use super::part::{Block, Part};
+use super::part_writer::PartWriter;
+use super::scattered::{BUCKETS, GatheredBlock, gather};
+use super::series_table::{FilePlace, MetSeries, SeriesTable, bucket_of};
 use crate::data::go_on;
 use crate::data::source::EventSource;
 use crate::data::stay_id::StayId;
@@ -34,11 +37,17 @@ pub(in crate::data) struct Series {
     blocks: Range<usize>,
 }
 
+/// Events of one series that lie together in the log.
+#[derive(Clone, Copy)]
 struct SeriesBlock {
+    /// Whose numbers the variables have; [`GATHERED`]: the cohort's.
     part: u32,
     start: u64,
     events: u32,
 }
+
+/// No part: events of many, sorted.
+const GATHERED: u32 = u32::MAX;
 
 /// A source that has been read.
 pub(in crate::data) struct Ingested {
@@ -66,6 +75,7 @@ impl Ingested {
         interrupted: &AtomicBool,
     ) -> Result<Self, Error> {
         let log = EventLog::create(folder)?;
+        let table = SeriesTable::new();
         let threads = rayon::current_num_threads() as u64;
         let room = (memory / threads) as usize / HELD;
         let room = room.clamp(LEAST_ROOM, MOST_ROOM);
@@ -73,74 +83,55 @@ impl Ingested {
             .into_par_iter()
             .map(|part| {
                 go_on(interrupted)?;
-                let mut writer = PartWriter::new(&log, room, categorical);
+                let mut writer = PartWriter::new(&log, &table, part as u32, room, categorical);
                 source.read(part, &mut writer, interrupted)?;
                 writer.finish()
             })
             .collect();
         let parts = parts.into_iter().collect::<Result<Vec<Part>, Error>>()?;
-        Self::join(log, parts)
+        Self::join(log, parts, table)
     }
 
     /// Variables by name, series by id, the blocks of a series in the order of its rows.
-    fn join(log: EventLog, parts: Vec<Part>) -> Result<Self, Error> {
+    fn join(log: EventLog, parts: Vec<Part>, table: SeriesTable) -> Result<Self, Error> {
         let names: BTreeSet<&String> = parts.iter().flat_map(|part| &part.variables).collect();
         let variables: Vec<String> = names.into_iter().cloned().collect();
         let number = |name: &String| variables.partition_point(|other| other < name) as u32;
-        let numbers = (parts.iter())
+        let numbers: Vec<Vec<u32>> = (parts.iter())
             .map(|part| part.variables.iter().map(number).collect())
             .collect();
-        let mut entries: Vec<(&StayId, u32, u32)> = Vec::new();
-        for (place, part) in (0..).zip(&parts) {
-            entries.extend(
-                (0..)
-                    .zip(&part.series)
-                    .map(|(local, s)| (&s.id, place, local)),
-            );
-        }
-        entries.par_sort_unstable();
         let mut counts = SourceCounts::default();
-        // Where the blocks of each series of each part begin, counted within the part.
-        let by_series: Vec<Vec<Vec<usize>>> = (parts.iter())
-            .map(|part| {
-                counts.rows += part.counts.rows;
-                counts.missing += part.counts.missing;
-                counts.of_others += part.counts.of_others;
-                let mut of = vec![Vec::new(); part.series.len()];
-                for (index, block) in part.blocks.iter().enumerate() {
-                    of[block.series as usize].push(index);
-                }
-                of
-            })
-            .collect();
-        let (mut series, mut blocks) = (Vec::new(), Vec::new());
-        for same in entries.chunk_by(|a, b| a.0 == b.0) {
-            refuse_second_file(&parts, same)?;
-            let first_block = blocks.len();
-            for &(_, part, local) in same {
-                for &index in &by_series[part as usize][local as usize] {
-                    let block = parts[part as usize].blocks[index];
-                    blocks.push(SeriesBlock {
-                        part,
-                        start: block.start,
-                        events: block.events,
-                    });
-                }
-            }
-            let (id, part, local) = same[0];
-            let of_part = |part: u32, local: u32| &parts[part as usize].series[local as usize];
-            series.push(Series {
-                id: id.clone(),
-                has_set_index: same.iter().any(|&(_, p, l)| of_part(p, l).has_set_index),
-                part,
-                file: of_part(part, local).file,
-                blocks: first_block..blocks.len(),
-            });
+        for part in &parts {
+            counts.rows += part.counts.rows;
+            counts.missing += part.counts.missing;
+            counts.of_others += part.counts.of_others;
         }
+        let (met, end) = table.into_sorted();
+        refuse_second_files(&parts, &met)?;
+        let mut place_of = vec![0; end];
+        for (place, met) in (0..).zip(&met) {
+            place_of[met.number as usize] = place;
+        }
+        let scattered = parts.iter().any(|part| !part.scattered.is_empty());
+        let (blocks, ends) = match scattered {
+            true => {
+                let buckets = met.iter().map(|met| bucket_of(&met.id, BUCKETS)).collect();
+                gathered_blocks(&log, &parts, &numbers, &place_of, buckets)?
+            }
+            false => blocks_as_read(&parts, &place_of, met.len()),
+        };
+        let mut first_block = 0;
+        let of_met = |(met, end): (MetSeries, usize)| Series {
+            id: met.id,
+            has_set_index: met.facts.has_set_index,
+            part: met.facts.first.0,
+            file: met.facts.first.1,
+            blocks: std::mem::replace(&mut first_block, end)..end,
+        };
         Ok(Self {
             log,
             variables,
-            series,
+            series: met.into_iter().zip(ends).map(of_met).collect(),
             counts,
             blocks,
             files: parts.into_iter().map(|part| part.files).collect(),
@@ -181,6 +172,9 @@ impl Ingested {
         for block in &self.blocks[series.blocks.clone()] {
             let first = events.len();
             (self.log).read(block.start, block.events as usize, bytes, events)?;
+            if block.part == GATHERED {
+                continue;
+            }
             let numbers = &self.numbers[block.part as usize];
             for event in &mut events[first..] {
                 event.variable = numbers[event.variable as usize];
@@ -190,19 +184,91 @@ impl Ingested {
     }
 }
 
+/// The blocks by the place of their series, those of a series in the order of its rows; and where
+/// those of each series end.
+fn blocks_as_read(
+    parts: &[Part],
+    place_of: &[u32],
+    series: usize,
+) -> (Vec<SeriesBlock>, Vec<usize>) {
+    let place = |block: &Block| place_of[block.series as usize] as usize;
+    let mut ends = vec![0; series];
+    let all = || parts.iter().flat_map(|part| &part.blocks);
+    all().for_each(|block| ends[place(block)] += 1);
+    let mut next = Vec::with_capacity(series);
+    let mut total = 0;
+    for end in &mut ends {
+        next.push(total);
+        total += *end;
+        *end = total;
+    }
+    let nothing = SeriesBlock {
+        part: 0,
+        start: 0,
+        events: 0,
+    };
+    let mut blocks = vec![nothing; total];
+    for (part, of) in (0..).zip(parts) {
+        for block in &of.blocks {
+            let at = &mut next[place(block)];
+            blocks[*at] = SeriesBlock {
+                part,
+                start: block.start,
+                events: block.events,
+            };
+            *at += 1;
+        }
+    }
+    (blocks, ends)
+}
+
+/// The same of events that had to be sorted: one block for each series.
+fn gathered_blocks(
+    log: &EventLog,
+    parts: &[Part],
+    numbers: &[Vec<u32>],
+    place_of: &[u32],
+    buckets: Vec<u32>,
+) -> Result<(Vec<SeriesBlock>, Vec<usize>), Error> {
+    let bucket_of = |series: u32| buckets[place_of[series as usize] as usize];
+    let gathered: Vec<Result<Vec<GatheredBlock>, Error>> = (0..BUCKETS)
+        .into_par_iter()
+        .map(|bucket| gather(log, parts, bucket, &bucket_of, numbers))
+        .collect();
+    let mut of_series: Vec<Option<SeriesBlock>> = vec![None; buckets.len()];
+    for blocks in gathered {
+        for block in blocks? {
+            of_series[place_of[block.series as usize] as usize] = Some(SeriesBlock {
+                part: GATHERED,
+                start: block.start,
+                events: block.events,
+            });
+        }
+    }
+    let mut blocks = Vec::with_capacity(of_series.len());
+    let mut ends = Vec::with_capacity(of_series.len());
+    for block in of_series {
+        blocks.extend(block);
+        ends.push(blocks.len());
+    }
+    Ok((blocks, ends))
+}
+
 /// A stay that has a file of its own has no second one.
-fn refuse_second_file(parts: &[Part], same: &[(&StayId, u32, u32)]) -> Result<(), Error> {
-    let [(id, part, local), (_, other_part, other), ..] = same else {
-        return Ok(());
-    };
-    let home = |part: u32, local: u32| {
-        let part = &parts[part as usize];
-        let series = &part.series[local as usize];
-        let file = part.files.get(series.file as usize);
-        file.filter(|_| series.alone_in_file)
-    };
-    match (home(*part, *local), home(*other_part, *other)) {
-        (Some(first), Some(second)) => Err(stay_in_two_files(id, first, second)),
-        _ => Ok(()),
+fn refuse_second_files(parts: &[Part], met: &[MetSeries]) -> Result<(), Error> {
+    let path = |(part, file): FilePlace| &parts[part as usize].files[file as usize];
+    let twice = met.iter().find_map(|met| match met.facts.own_files {
+        [Some(first), Some(second)] => Some((met, path(first), path(second))),
+        _ => None,
+    });
+    match twice {
+        Some((met, first, second)) => Err(Error::stage(format!(
+            "stay {} is there twice: {} and {}",
+            met.id,
+            first.display(),
+            second.display()
+        ))
+        .with_hint("one file is one stay; a stay in two splits would leak the answer")),
+        None => Ok(()),
     }
 }

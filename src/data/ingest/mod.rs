@@ -7,12 +7,15 @@ mod event;
 mod event_log;
 mod ingested;
 mod part;
+mod part_writer;
+mod scattered;
+mod series_table;
 
 pub(super) use event::{
     MICROSECONDS_OF_A_MINUTE, RawEvent, STATIC, minutes_to_time, time_to_minutes,
 };
 pub(super) use ingested::Ingested;
-pub(super) use part::{PartWriter, variable_of_category};
+pub(super) use part_writer::{PartWriter, variable_of_category};
 
 /// What a source counted while it was read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]

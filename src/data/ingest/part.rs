@@ -1,30 +1,16 @@
-//! Writes the rows of one part of a source into the log.
+//! What is known of a part of a source once it has been read.
 
-use std::collections::{BTreeSet, HashMap};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::SourceCounts;
-use super::event::RawEvent;
-use super::event_log::EventLog;
-use crate::data::stay_id::StayId;
-use crate::error::Error;
-
-/// A series of events that a part has rows of.
-#[derive(Debug)]
-pub(super) struct PartSeries {
-    pub(super) id: StayId,
-    /// Index into the part's files.
-    pub(super) file: u32,
-    pub(super) has_set_index: bool,
-    /// Whether a file holds this series and no other.
-    pub(super) alone_in_file: bool,
-}
 
 /// Events of one series that lie together in the log.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Block {
-    /// Index into the part's series.
+    /// The series' number in the table of all.
     pub(super) series: u32,
+    /// Which write of its part it is of.
+    pub(super) flush: u32,
     pub(super) start: u64,
     pub(super) events: u32,
 }
@@ -34,269 +20,19 @@ pub(super) struct Block {
 pub(super) struct Part {
     pub(super) files: Vec<PathBuf>,
     pub(super) variables: Vec<String>,
-    pub(super) series: Vec<PartSeries>,
-    /// In the order of the rows.
+    /// In the order of the writes.
     pub(super) blocks: Vec<Block>,
+    /// Of writes whose rows were in no order of series, in the order of the writes.
+    pub(super) scattered: Vec<ScatteredBlock>,
     pub(super) counts: SourceCounts,
 }
 
-/// Takes the rows of one part: in any order, though one by series needs the least work.
-pub(in crate::data) struct PartWriter<'a> {
-    log: &'a EventLog,
-    /// Events held back before they are written.
-    room: usize,
-    /// Variables whose values are categories.
-    categorical: &'a BTreeSet<String>,
-    part: Part,
-    numbers: HashMap<String, u32>,
-    /// By variable: whether its values are categories.
-    is_categorical: Vec<bool>,
-    series: HashMap<StayId, u32>,
-    events: Vec<RawEvent>,
-    /// The series of each run of `events`, and where the run begins.
-    runs: Vec<(u32, usize)>,
-}
-
-impl<'a> PartWriter<'a> {
-    pub(super) fn new(log: &'a EventLog, room: usize, categorical: &'a BTreeSet<String>) -> Self {
-        Self {
-            log,
-            room,
-            categorical,
-            part: Part::default(),
-            numbers: HashMap::new(),
-            is_categorical: Vec::new(),
-            series: HashMap::new(),
-            events: Vec::new(),
-            runs: Vec::new(),
-        }
-    }
-
-    /// Says which file the series that follow are read from.
-    pub(in crate::data) fn file(&mut self, path: &Path) {
-        self.part.files.push(path.to_path_buf());
-    }
-
-    /// The stay whose file this is: its name's stem is the stay's id. A second file of it is an error.
-    pub(in crate::data) fn stay_of_file(&mut self, path: &Path) -> Result<(u32, StayId), Error> {
-        let stem = path.file_stem().and_then(|stem| stem.to_str());
-        let id = stem
-            .and_then(StayId::parse)
-            .ok_or_else(|| Error::file(path, "the file's name holds no stay id"))?;
-        if let Some(&series) = self.series.get(&id) {
-            let file = self.part.series[series as usize].file;
-            return Err(stay_in_two_files(
-                &id,
-                &self.part.files[file as usize],
-                path,
-            ));
-        }
-        self.file(path);
-        let series = self.series(id.clone());
-        self.part.series[series as usize].alone_in_file = true;
-        Ok((series, id))
-    }
-
-    /// The number of a variable; a heap string is made only for a name not seen before.
-    pub(in crate::data) fn variable(&mut self, name: &str) -> u32 {
-        if let Some(&number) = self.numbers.get(name) {
-            return number;
-        }
-        let number = self.part.variables.len() as u32;
-        self.part.variables.push(name.to_string());
-        self.numbers.insert(name.to_string(), number);
-        (self.is_categorical).push(self.categorical.contains(name));
-        number
-    }
-
-    /// What a variable is called.
-    pub(in crate::data) fn name_of(&self, variable: u32) -> &str {
-        &self.part.variables[variable as usize]
-    }
-
-    /// The variable that says that `variable` has the category `text`; `None` if its values are amounts.
-    pub(in crate::data) fn category(&mut self, variable: u32, text: &str) -> Option<u32> {
-        if !self.is_categorical[variable as usize] {
-            return None;
-        }
-        let name = category_name(self.name_of(variable), text);
-        Some(self.variable(&name))
-    }
-
-    /// The number of a series, which exists from now on even if no event follows.
-    pub(in crate::data) fn series(&mut self, id: StayId) -> u32 {
-        if let Some(&number) = self.series.get(&id) {
-            return number;
-        }
-        let number = self.part.series.len() as u32;
-        self.part.series.push(PartSeries {
-            id: id.clone(),
-            file: self.part.files.len().saturating_sub(1) as u32,
-            has_set_index: false,
-            alone_in_file: false,
-        });
-        self.series.insert(id, number);
-        number
-    }
-
-    /// Says that the source tells which events of this series form a set.
-    pub(in crate::data) fn has_set_index(&mut self, series: u32) {
-        self.part.series[series as usize].has_set_index = true;
-    }
-
-    /// Takes an event of a series.
-    pub(in crate::data) fn push(&mut self, series: u32, mut event: RawEvent) -> Result<(), Error> {
-        if self.is_categorical[event.variable as usize]
-            && !event.value.is_nan()
-            && let Some(category) = self.category(event.variable, &event.value.to_string())
-        {
-            (event.variable, event.value) = (category, f64::NAN);
-        }
-        if self.runs.last().is_none_or(|run| run.0 != series) {
-            self.runs.push((series, self.events.len()));
-        }
-        self.events.push(event);
-        if self.events.len() >= self.room {
-            self.flush()?;
-        }
-        Ok(())
-    }
-
-    /// The counts of this part.
-    pub(in crate::data) fn counts(&mut self) -> &mut SourceCounts {
-        &mut self.part.counts
-    }
-
-    pub(super) fn finish(mut self) -> Result<Part, Error> {
-        self.flush()?;
-        Ok(self.part)
-    }
-
-    /// Writes the events at hand, those of a series together.
-    fn flush(&mut self) -> Result<(), Error> {
-        let ends = (self.runs.iter().skip(1).map(|run| run.1)).chain([self.events.len()]);
-        let mut runs: Vec<(u32, std::ops::Range<usize>)> = (self.runs.iter().zip(ends))
-            .map(|(&(series, start), end)| (series, start..end))
-            .collect();
-        // Stable: the events of a series keep the order of their rows.
-        runs.sort_by_key(|run| run.0);
-        let mut gathered = Vec::new();
-        for same in runs.chunk_by(|a, b| a.0 == b.0) {
-            let events = match same {
-                [(_, range)] => &self.events[range.clone()],
-                _ => {
-                    gathered.clear();
-                    for (_, range) in same {
-                        gathered.extend_from_slice(&self.events[range.clone()]);
-                    }
-                    &gathered[..]
-                }
-            };
-            self.part.blocks.push(Block {
-                series: same[0].0,
-                start: self.log.append(events)?,
-                events: events.len() as u32,
-            });
-        }
-        self.events.clear();
-        self.runs.clear();
-        Ok(())
-    }
-}
-
-/// What the variable is called that says that `variable` has a category.
-fn category_name(variable: &str, category: &str) -> String {
-    format!("{variable}={category}")
-}
-
-/// The variable of whose categories `name` is one.
-pub(in crate::data) fn variable_of_category<'a>(
-    name: &'a str,
-    categorical: &[String],
-) -> Option<&'a str> {
-    let places = name.match_indices('=').map(|(at, _)| &name[..at]);
-    let mut bases = places.filter(|base| categorical.iter().any(|name| name == base));
-    bases.next()
-}
-
-pub(super) fn stay_in_two_files(id: &StayId, first: &Path, second: &Path) -> Error {
-    Error::stage(format!(
-        "stay {id} is there twice: {} and {}",
-        first.display(),
-        second.display()
-    ))
-    .with_hint("one file is one stay; a stay in two splits would leak the answer")
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_value_of_a_categorical_variable_is_the_presence_of_its_category() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = EventLog::create(folder.path()).unwrap();
-        let categorical = BTreeSet::from(["unit".to_string()]);
-        let mut writer = PartWriter::new(&log, 4, &categorical);
-        let stay = writer.series(StayId::Number(1));
-        let [unit, rate] = ["unit", "HR"].map(|name| writer.variable(name));
-        for (variable, value) in [(unit, 2.0), (rate, 2.0), (unit, 2.5), (unit, f64::NAN)] {
-            let event = RawEvent {
-                time: 0,
-                value,
-                variable,
-                set: 0,
-            };
-            writer.push(stay, event).unwrap();
-        }
-        assert_eq!(writer.category(rate, "high"), None);
-        assert_eq!(writer.category(unit, "2"), Some(2));
-        let part = writer.finish().unwrap();
-        assert_eq!(part.variables, ["unit", "HR", "unit=2", "unit=2.5"]);
-        let mut events = Vec::new();
-        log.read(0, 4, &mut Vec::new(), &mut events).unwrap();
-        let variables: Vec<u32> = events.iter().map(|event| event.variable).collect();
-        assert_eq!(variables, [2, 1, 3, 0]);
-        assert!(events[0].value.is_nan() && events[1].value == 2.0);
-        let names = ["unit".to_string()];
-        assert_eq!(variable_of_category("unit=2=x", &names), Some("unit"));
-        assert_eq!(variable_of_category("HR=2", &names), None);
-    }
-
-    #[test]
-    fn interleaved_series_are_written_apart_each_in_the_order_of_its_rows() {
-        let folder = tempfile::tempdir().unwrap();
-        let log = EventLog::create(folder.path()).unwrap();
-        let categorical = BTreeSet::new();
-        let mut writer = PartWriter::new(&log, 4, &categorical);
-        let [a, b] = [1, 2].map(|id| writer.series(StayId::Number(id)));
-        let variable = writer.variable("HR");
-        for (value, series) in [(1, a), (2, b), (3, a), (4, a), (5, b), (6, a)] {
-            let event = RawEvent {
-                time: 0,
-                value: f64::from(value),
-                variable,
-                set: 0,
-            };
-            writer.push(series, event).unwrap();
-        }
-        let part = writer.finish().unwrap();
-        let mut bytes = Vec::new();
-        let blocks: Vec<(u32, Vec<f64>)> = (part.blocks.iter())
-            .map(|block| {
-                let mut events = Vec::new();
-                let count = block.events as usize;
-                log.read(block.start, count, &mut bytes, &mut events)
-                    .unwrap();
-                (block.series, events.iter().map(|e| e.value).collect())
-            })
-            .collect();
-        let expected: [(u32, Vec<f64>); 4] = [
-            (a, vec![1.0, 3.0, 4.0]),
-            (b, vec![2.0]),
-            (a, vec![6.0]),
-            (b, vec![5.0]),
-        ];
-        assert_eq!(blocks, expected);
-    }
+/// Events of the series of one bucket that lie together in the log, in the order of their rows.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct ScatteredBlock {
+    pub(super) bucket: u32,
+    /// Which write of its part it is of.
+    pub(super) flush: u32,
+    pub(super) start: u64,
+    pub(super) events: u32,
 }

@@ -113,6 +113,7 @@ impl Cohort {
     /// A stay for each series, with what is known of it.
     pub(super) fn stays(&self, ingested: &Ingested) -> StayTable {
         let mut stays = StayTable::one_for_each_series(ingested);
+        stays.is_dated = self.unit == TimeUnit::Timestamp;
         for stay in &mut stays.rows {
             let listed = self.listed.as_ref();
             let listed = listed.and_then(|listed| listed.stays.get(&stay.id));

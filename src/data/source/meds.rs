@@ -124,7 +124,10 @@ impl EventSource for Meds {
     }
 
     fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
-        let mut table = StayTable::default();
+        let mut table = StayTable {
+            is_dated: true,
+            ..StayTable::default()
+        };
         let mut used = 0;
         for (series, found) in ingested.series.iter().enumerate() {
             let subject = subject_number(&found.id);
@@ -188,6 +191,7 @@ impl Meds {
                 wanted = !self.needs_labels || self.labels.contains_key(&number);
             }
             if !wanted {
+                out.counts().of_others += 1;
                 continue;
             }
             let of = || format!("(subject {})", subjects.value(row));

@@ -18,8 +18,8 @@ use super::{EventSource, FILES_IN_PART};
 use crate::data::config::{PatientParquetSource, SplitRule};
 use crate::data::go_on;
 use crate::data::ingest::{Ingested, PartWriter, RawEvent, minutes_to_time};
+use crate::data::names::quoted;
 use crate::data::parquet_file;
-use crate::data::small_table::quoted;
 use crate::data::stay_id::StayId;
 use crate::data::typed_column::{self, ColumnType};
 use crate::error::Error;
@@ -108,7 +108,7 @@ fn read_stay(path: &Path, out: &mut PartWriter) -> Result<(), Error> {
     let (series, id) = out.stay_of_file(path)?;
     let (reader, has_set_index) = open(path)?;
     if has_set_index {
-        out.has_set_index(series);
+        out.has_set_index(&id);
     }
     let mut stay = StayFile {
         path,

@@ -43,6 +43,8 @@ pub(in crate::data) struct StayTable {
     pub(in crate::data) notes: Vec<String>,
     /// Names that no variable may have: what they tell is not known when the prediction is made.
     pub(in crate::data) outcomes: BTreeSet<String>,
+    /// Whether clocks show the date: microseconds since 1970.
+    pub(in crate::data) is_dated: bool,
     /// Stays that have descriptors, but no series.
     pub(in crate::data) without_series: u64,
 }

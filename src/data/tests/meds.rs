@@ -14,6 +14,7 @@ use crate::data::config::*;
 use crate::data::dataset::Split;
 use crate::data::input_path::InputPath;
 use crate::data::parquet_file::{Compression, write_nullable};
+use crate::data::stay_columns::StayColumns;
 
 /// A row: subject, minute, code, value.
 type Row = (i64, Option<i64>, &'static str, Option<f64>);
@@ -155,6 +156,9 @@ fn every_label_is_a_stay_of_what_was_known_when_it_is_predicted() {
         ("30@1969-12-31T23:30:00", Split::Validation, 1),
     ];
     assert_eq!(stays, expected);
+    let columns = StayColumns::read(&built.path("stays")).unwrap();
+    let times = [30, 1010, -45, -30].map(|minute| Some(minute * MINUTE));
+    assert_eq!(columns.prediction_times().unwrap(), Some(times.into()));
     // HR has mean 90 and deviation 10 in training; pH and sex never vary there.
     let row = |minute: f32, name: &str, score: f32| (minute, name.to_string(), score);
     assert_eq!(

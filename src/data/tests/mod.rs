@@ -7,6 +7,7 @@ mod physionet;
 mod property;
 mod stage;
 mod tables;
+mod unsorted;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
@@ -17,6 +18,7 @@ use tempfile::TempDir;
 
 use super::config::*;
 use super::dataset::Dataset;
+use super::input_path::InputPath;
 use super::{DataReport, build};
 use crate::error::Error;
 
@@ -41,6 +43,27 @@ pub(super) fn synthetic(stays: usize) -> DataConfig {
         clip: None,
         without_events: StayPolicy::Error,
         without_label: StayPolicy::Error,
+    }
+}
+
+/// Rows of `id,minute,name,value`, whose labels are in `labels`: `id` and `y`.
+fn plain_long(files: InputPath, labels: InputPath) -> LongSource {
+    LongSource {
+        files: vec![files],
+        id: Some("id".into()),
+        time: TimeColumn {
+            column: "minute".into(),
+            unit: TimeUnit::Minutes,
+            negative: StayPolicy::Error,
+        },
+        variable: "name".into(),
+        value: "value".into(),
+        stays: None,
+        labels: LabelTable {
+            path: labels,
+            id: "id".into(),
+            column: "y".into(),
+        },
     }
 }
 

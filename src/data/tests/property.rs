@@ -9,7 +9,7 @@ use arrow::array::{
 };
 use proptest::prelude::*;
 
-use super::{Built, synthetic};
+use super::{Built, plain_long, synthetic};
 use crate::data::config::*;
 use crate::data::input_path::InputPath;
 use crate::data::parquet_file::{Compression, write_nullable};
@@ -63,15 +63,6 @@ fn long(rows: &[(Row, usize)]) -> Built {
     let path = |name: &str| InputPath::file(root.join(name));
     let config = DataConfig {
         source: Source::Long(LongSource {
-            files: vec![path("events/*.csv")],
-            id: Some("id".into()),
-            time: TimeColumn {
-                column: "minute".into(),
-                unit: TimeUnit::Minutes,
-                negative: StayPolicy::Error,
-            },
-            variable: "name".into(),
-            value: "value".into(),
             stays: Some(StaysTable {
                 path: path("stays.csv"),
                 id: "id".into(),
@@ -80,11 +71,7 @@ fn long(rows: &[(Row, usize)]) -> Built {
                 prediction: None,
                 variables: Vec::new(),
             }),
-            labels: LabelTable {
-                path: path("stays.csv"),
-                id: "id".into(),
-                column: "y".into(),
-            },
+            ..plain_long(path("events/*.csv"), path("stays.csv"))
         }),
         split: SplitRule::Column("split".into()),
         ..synthetic(1)

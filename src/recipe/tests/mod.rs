@@ -1,6 +1,7 @@
 mod layering;
 mod rejected;
 mod rendered;
+mod sweep;
 mod training;
 mod whole;
 

@@ -17,18 +17,22 @@ use super::tree::{Node, Value};
 pub struct Verdict {
     /// Parts that must not be read any further: `model`, `stages.NAME`.
     pub broken: BTreeSet<String>,
+    /// Dotted places of the paths to files and folders.
+    pub paths: BTreeSet<String>,
 }
 
 /// Checks a recipe's tree, and makes its paths start from the folders of their files.
 pub fn validate(tree: &mut Node, shape: Shape, mistakes: &mut Vec<Mistake>) -> Verdict {
-    let mut validator = Validator {
-        mistakes,
-        path: Vec::new(),
-        variants: BTreeMap::new(),
-        verdict: Verdict::default(),
-    };
+    let mut validator = Validator::new(mistakes);
     validator.node(tree, shape);
     validator.verdict
+}
+
+/// Checks what a recipe has at one of its keys.
+pub fn validate_part(key: &str, node: &mut Node, shape: Shape, mistakes: &mut Vec<Mistake>) {
+    if let Some(inner) = shape.property(key) {
+        Validator::new(mistakes).at(key, node, inner);
+    }
 }
 
 struct Validator<'a, 's> {
@@ -39,7 +43,16 @@ struct Validator<'a, 's> {
     verdict: Verdict,
 }
 
-impl<'s> Validator<'_, 's> {
+impl<'a, 's> Validator<'a, 's> {
+    fn new(mistakes: &'a mut Vec<Mistake>) -> Self {
+        Self {
+            mistakes,
+            path: Vec::new(),
+            variants: BTreeMap::new(),
+            verdict: Verdict::default(),
+        }
+    }
+
     fn broken(&mut self) {
         let part = match self.path.as_slice() {
             [stages, name, ..] if stages == "stages" => format!("stages.{name}"),

@@ -119,6 +119,7 @@ impl<'s> Validator<'_, 's> {
                 (_, None) => Some("the name of its folder is no UTF-8".into()),
                 (Ok(_), Some(whole)) => {
                     *text = whole.into();
+                    self.verdict.paths.insert(self.path.join("."));
                     // From now on it is as it is.
                     *folder = Arc::from(Path::new(""));
                     None

@@ -13,7 +13,7 @@ use std::path::Path;
 pub(super) use cells::{Cells, TimeCell, is_missing, time_of_text};
 pub(super) use table_files::TableFiles;
 
-use crate::data::small_table::quoted;
+use crate::data::names::quoted;
 use crate::data::text_file;
 use crate::error::Error;
 

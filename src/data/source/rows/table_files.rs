@@ -1,5 +1,6 @@
 //! The files of a source, and the pieces they are read in.
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use super::csv_ranges::ranges_of;
@@ -48,13 +49,10 @@ impl TableFiles {
         paths: &[InputPath],
         whole_files: bool,
     ) -> Result<Self, Error> {
-        let mut files: Vec<PathBuf> = Vec::new();
+        let (mut files, mut known) = (Vec::new(), HashSet::new());
         for path in paths {
-            for file in listed(path.as_ref())? {
-                if !files.contains(&file) {
-                    files.push(file);
-                }
-            }
+            let listed = listed(path.as_ref())?.into_iter();
+            files.extend(listed.filter(|file| known.insert(file.clone())));
         }
         let mut parts: Vec<Vec<Piece>> = Vec::new();
         let mut bytes = BYTES_OF_PART;

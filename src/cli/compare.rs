@@ -1,0 +1,48 @@
+//! `pipeline compare`: runs of the past beside each other.
+
+use std::process::ExitCode;
+
+use clap::Args;
+
+use super::arguments::Format;
+use super::display::comparison;
+use super::runs::SharedArguments;
+use super::stdout;
+use super::style::Style;
+use crate::error::Error;
+use crate::exec::comparison::compare;
+use crate::metrics::BootstrapSettings;
+use crate::store::Store;
+
+#[derive(Debug, Args)]
+pub struct CompareArguments {
+    /// The runs' ids, or beginnings of them that no others have; the others are compared with the first
+    #[arg(required = true, num_args = 2.., value_name = "RUN")]
+    runs: Vec<String>,
+
+    /// Resamples of the patients that intervals come from; 0: none
+    #[arg(long, value_name = "N", default_value_t = BootstrapSettings::default().resamples)]
+    resamples: usize,
+
+    /// Seed of the resamples
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+
+    #[command(flatten)]
+    shared: SharedArguments,
+}
+
+/// Compares; nothing is executed.
+pub fn execute(arguments: &CompareArguments) -> Result<ExitCode, Error> {
+    let store = Store::open(&arguments.shared.store)?;
+    let bootstrap = BootstrapSettings {
+        resamples: arguments.resamples,
+        ..BootstrapSettings::default()
+    };
+    let record = compare(&store, &arguments.runs, bootstrap, arguments.seed)?;
+    match arguments.shared.format {
+        Format::Json => stdout::print_json(&record)?,
+        Format::Human => stdout::print(&comparison::render(&record, Style::stdout()))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

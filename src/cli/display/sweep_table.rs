@@ -1,0 +1,221 @@
+//! What came of the variants of a sweep, for people.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::super::style::{Style, Tone};
+use super::number;
+use super::table::{Align, Cell, Table};
+use crate::exec::sweep::record::{
+    Counts, SettingRecord, ShowRecord, Summary, SweepRecord, VariantRecord, VariantStatus,
+};
+use crate::recipe::short_paths;
+
+/// A longer value is cut.
+const LONGEST_VALUE: usize = 40;
+
+/// Metrics of an evaluation that have a column.
+const EVALUATION: [&str; 2] = ["auroc", "average_precision"];
+
+/// The settings, the best first, and a line that counts variants.
+pub fn render(show: &ShowRecord, style: Style) -> String {
+    let table = settings(&show.settings, show, style);
+    format!("{table}\n{}", verdict(&show.variants))
+}
+
+/// [`render`] after a run, and what was executed in it.
+pub fn render_run(sweep: &SweepRecord, style: Style) -> String {
+    let show = ShowRecord {
+        recipe: sweep.recipe.clone(),
+        objective: sweep.objective.clone(),
+        variants: sweep.variants.clone(),
+        settings: sweep.settings.clone(),
+    };
+    format!("{}{}", render(&show, style), counted(&sweep.counts))
+}
+
+/// The variants, in the order of the space.
+pub fn render_variants(show: &ShowRecord, style: Style) -> String {
+    let paths = paths(show.variants.iter().map(|one| &one.overrides));
+    let columns = evaluations(show);
+    let mut heading = vec![
+        ("status".into(), Align::Left),
+        (objective(show).into(), Align::Right),
+    ];
+    heading.extend(
+        short_paths(&paths)
+            .into_iter()
+            .map(|name| (name.into(), Align::Right)),
+    );
+    heading.extend(
+        columns
+            .iter()
+            .map(|(stage, metric)| (format!("{stage} {metric}").into(), Align::Right)),
+    );
+    let mut table = Table::with_heading(heading);
+    for variant in &show.variants {
+        let value = variant.objective.map(number::float).unwrap_or_default();
+        let mut row = vec![status(variant.status), Cell::new(value, Tone::Strong)];
+        row.extend(
+            paths
+                .iter()
+                .map(|path| Cell::from(setting_text(variant.overrides.get(*path)))),
+        );
+        row.extend(columns.iter().map(|(stage, metric)| {
+            let value = variant.metrics.get(stage).and_then(|all| all.get(metric));
+            Cell::from(value.and_then(number::metric).unwrap_or_default())
+        }));
+        table.push(row);
+    }
+    format!("{}\n{}", table.render(style), verdict(&show.variants))
+}
+
+fn settings(settings: &[SettingRecord], show: &ShowRecord, style: Style) -> String {
+    let paths = paths(settings.iter().map(|one| &one.overrides));
+    let columns = evaluations(show);
+    let has_seeds = settings.iter().any(|one| one.variants > 1);
+    let mut heading: Vec<(Cow<str>, Align)> = vec![
+        ("".into(), Align::Left),
+        (objective(show).into(), Align::Right),
+    ];
+    if has_seeds {
+        heading.push(("seeds".into(), Align::Right));
+    }
+    heading.extend(
+        short_paths(&paths)
+            .into_iter()
+            .map(|name| (name.into(), Align::Right)),
+    );
+    heading.extend(
+        columns
+            .iter()
+            .map(|(stage, metric)| (format!("{stage} {metric}").into(), Align::Right)),
+    );
+    let mut table = Table::with_heading(heading);
+    for (rank, setting) in settings.iter().enumerate() {
+        let is_best = rank == 0 && setting.is_complete();
+        let tone = if is_best { Tone::Good } else { Tone::Plain };
+        let mut row = vec![
+            mark(setting, is_best),
+            Cell::new(summary(setting.objective.as_ref()), tone),
+        ];
+        if has_seeds {
+            row.push(format!("{}/{}", setting.done, setting.variants).into());
+        }
+        row.extend(
+            paths
+                .iter()
+                .map(|path| Cell::new(setting_text(setting.overrides.get(*path)), tone)),
+        );
+        row.extend(columns.iter().map(|(stage, metric)| {
+            let value = setting.metrics.get(stage).and_then(|all| all.get(metric));
+            Cell::from(summary(value))
+        }));
+        table.push(row);
+    }
+    table.render(style)
+}
+
+fn mark(setting: &SettingRecord, is_best: bool) -> Cell {
+    match setting {
+        _ if is_best => Cell::new("best", Tone::Good),
+        setting if setting.failed > 0 => Cell::new("failed", Tone::Bad),
+        setting if setting.done < setting.variants => Cell::new("unfinished", Tone::Notice),
+        _ => Cell::from(""),
+    }
+}
+
+fn status(status: VariantStatus) -> Cell {
+    match status {
+        VariantStatus::Done => Cell::new("done", Tone::Faint),
+        VariantStatus::Failed => Cell::new("failed", Tone::Bad),
+        VariantStatus::Unfinished => Cell::new("unfinished", Tone::Notice),
+    }
+}
+
+fn objective(show: &ShowRecord) -> String {
+    format!("{} {}", show.objective.stage, show.objective.metric)
+}
+
+/// Stages and metrics of evaluations, but for the objective.
+fn evaluations(show: &ShowRecord) -> BTreeSet<(String, String)> {
+    let metrics = show.variants.iter().flat_map(|one| &one.metrics);
+    let evaluated =
+        metrics.filter(|(_, all)| EVALUATION.iter().all(|name| all.contains_key(*name)));
+    let pairs =
+        evaluated.flat_map(|(stage, _)| EVALUATION.map(|name| (stage.clone(), name.to_string())));
+    let objective = (show.objective.stage.clone(), show.objective.metric.clone());
+    pairs.filter(|pair| *pair != objective).collect()
+}
+
+fn paths<'a>(all: impl Iterator<Item = &'a BTreeMap<String, Value>>) -> Vec<&'a str> {
+    let paths: BTreeSet<&str> = all.flat_map(|one| one.keys().map(String::as_str)).collect();
+    paths.into_iter().collect()
+}
+
+fn setting_text(value: Option<&Value>) -> String {
+    let text = match value {
+        None | Some(Value::Null) => return String::new(),
+        Some(Value::String(text)) => text.clone(),
+        Some(value) => value.to_string(),
+    };
+    match text.chars().count() > LONGEST_VALUE {
+        true => text.chars().take(LONGEST_VALUE - 1).chain(['…']).collect(),
+        false => text,
+    }
+}
+
+/// Mean ± standard deviation.
+fn summary(summary: Option<&Summary>) -> String {
+    match summary {
+        None => String::new(),
+        Some(Summary {
+            mean, std: None, ..
+        }) => number::float(*mean),
+        Some(Summary {
+            mean,
+            std: Some(std),
+            ..
+        }) => {
+            format!("{} ± {}", number::float(*mean), number::float(*std))
+        }
+    }
+}
+
+fn verdict(variants: &[VariantRecord]) -> String {
+    let count = |status| variants.iter().filter(|one| one.status == status).count();
+    let mut text = format!(
+        "{} of {} variants are done",
+        count(VariantStatus::Done),
+        variants.len()
+    );
+    for (status, what) in [
+        (VariantStatus::Failed, "failed"),
+        (VariantStatus::Unfinished, "unfinished"),
+    ] {
+        match count(status) {
+            0 => {}
+            some => text += &format!(", {some} {what}"),
+        }
+    }
+    text + "\n"
+}
+
+fn counted(counts: &Counts) -> String {
+    let list = |of_kind: &BTreeMap<String, usize>| {
+        let parts = of_kind
+            .iter()
+            .map(|(kind, count)| format!("{count} {kind}"));
+        match of_kind.is_empty() {
+            true => "nothing".to_string(),
+            false => parts.collect::<Vec<_>>().join(", "),
+        }
+    };
+    format!(
+        "executed: {}\ncached: {}\n",
+        list(&counts.executed),
+        list(&counts.cached)
+    )
+}

@@ -1,0 +1,108 @@
+//! `pipeline sweep show`: what came of the variants.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+
+use super::batch::Batch;
+use super::frame::Frame;
+use super::ladder;
+use crate::cli::arguments::{ExperimentArguments, Selection};
+use crate::cli::display::sweep_table;
+use crate::cli::stdout;
+use crate::cli::style::Style;
+use crate::error::Error;
+use crate::recipe::SweepRecipe;
+use crate::store::Store;
+
+#[derive(Debug, Args)]
+pub struct ShowArguments {
+    #[command(flatten)]
+    experiment: ExperimentArguments,
+
+    /// A row a variant, in the order of the space, instead of a row a setting
+    #[arg(long)]
+    every_seed: bool,
+
+    /// How the result is written
+    #[arg(long, value_enum, default_value_t = ShowFormat::Human)]
+    format: ShowFormat,
+
+    /// Write a table (csv, parquet) to this file instead of standard output; replaces it
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+}
+
+/// How what is known of variants is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ShowFormat {
+    /// Text for people
+    Human,
+    /// Exactly one JSON document
+    Json,
+    /// Comma-separated values with a heading
+    Csv,
+    /// A Parquet file, which needs --write
+    Parquet,
+}
+
+impl ShowArguments {
+    /// Checks what can be checked without reading a file.
+    pub fn validate(self) -> Result<Show, Error> {
+        let usage = |message: &str| {
+            Err(Error::Usage {
+                message: message.into(),
+                hint: None,
+            })
+        };
+        match (self.format, &self.write) {
+            (ShowFormat::Parquet, None) => usage("--format parquet needs --write FILE"),
+            (ShowFormat::Human | ShowFormat::Json, Some(_)) => {
+                usage("--write needs --format csv or --format parquet")
+            }
+            _ => Ok(Show {
+                selection: self.experiment.validate()?,
+                every_seed: self.every_seed,
+                format: self.format,
+                write: self.write,
+            }),
+        }
+    }
+}
+
+/// [`ShowArguments`], validated.
+pub struct Show {
+    selection: Selection,
+    every_seed: bool,
+    format: ShowFormat,
+    write: Option<PathBuf>,
+}
+
+/// Shows what the store knows; nothing is executed.
+pub fn execute(show: Show) -> Result<ExitCode, Error> {
+    let sweep = SweepRecipe::open(&show.selection.recipe, &show.selection.overrides)?;
+    let store = Store::open(&show.selection.store)?;
+    let stored = |batch: &Batch| Ok((batch.stored(&show.selection, &store)?, true));
+    let record = ladder::climb(&sweep, stored)?.show;
+    let frame = || match show.every_seed {
+        true => Frame::of_variants(&record),
+        false => Frame::of_settings(&record),
+    };
+    match (show.format, &show.write) {
+        (ShowFormat::Json, _) => stdout::print_json(&record)?,
+        (ShowFormat::Csv, None) => stdout::print(&frame().csv()?)?,
+        (ShowFormat::Csv, Some(path)) => {
+            std::fs::write(path, frame().csv()?).map_err(|error| Error::file(path, error))?;
+        }
+        (ShowFormat::Parquet, Some(path)) => frame().write_parquet(path)?,
+        (ShowFormat::Human | ShowFormat::Parquet, _) => {
+            let style = Style::stdout();
+            stdout::print(&match show.every_seed {
+                true => sweep_table::render_variants(&record, style),
+                false => sweep_table::render(&record, style),
+            })?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}

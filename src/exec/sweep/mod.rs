@@ -1,0 +1,12 @@
+//! What came of the variants of a sweep, and which setting is the best.
+
+mod failures;
+mod halving;
+mod node_result;
+mod ranking;
+pub mod record;
+
+pub use failures::known_failures;
+pub use halving::promoted;
+pub use node_result::{NodeResult, NodeState};
+pub use ranking::{check_objective, rank};

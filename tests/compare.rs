@@ -1,0 +1,103 @@
+//! `pipeline compare`.
+
+use serde_json::{Value, json};
+
+use crate::document::{repository, stage};
+use crate::harness::Test;
+
+/// The main job with 200 stays, changed; the run's document.
+fn run(test: &mut Test, changes: &[&str]) -> Value {
+    let recipe = repository("recipes/finetune.toml");
+    let mut arguments = vec!["run", &recipe, "--format", "json"];
+    let small = [
+        "vars.stays=200",
+        "stages.pretrain.epochs=1",
+        "stages.classifier.epochs=8",
+    ];
+    for change in small.iter().chain(changes) {
+        arguments.extend(["--set", change]);
+    }
+    test.run_with(arguments).success().json()
+}
+
+fn id(run: &Value) -> &str {
+    run["run"].as_str().expect("an id")
+}
+
+fn row<'a>(comparison: &'a Value, metric: &str) -> &'a Value {
+    let rows = comparison["metrics"].as_array().expect("a list");
+    let mut found = rows.iter().filter(|row| row["stage"] == "test");
+    let found = found.find(|row| row["metric"] == metric);
+    found.unwrap_or_else(|| panic!("no {metric} in {comparison:#}"))
+}
+
+#[test]
+fn two_runs_are_told_apart_by_their_recipes_and_metrics() {
+    let mut test = Test::new();
+    let first = run(&mut test, &[]);
+    let second = run(&mut test, &["stages.classifier.optimizer.lr=1e-2"]);
+    let compare = ["compare", id(&first), id(&second)];
+    let comparison = test.run_with(compare.into_iter().chain(["--format", "json"]));
+    let comparison = comparison.success().json();
+    assert_eq!(comparison["runs"][0]["run"], first["run"]);
+    assert_eq!(
+        comparison["recipe"],
+        json!([{ "path": "stages.classifier.optimizer.lr", "values": [0.001, 0.01] }])
+    );
+    assert_eq!(comparison["notes"], json!([]));
+    let auroc = row(&comparison, "auroc");
+    let of_runs = [&first, &second].map(|run| stage(run, "test")["metrics"]["auroc"].clone());
+    assert_eq!(auroc["values"], json!(of_runs));
+    assert_eq!(auroc["differences"][0], Value::Null);
+    let number = |value: &Value| value.as_f64().expect("a number");
+    let paired = &auroc["differences"][1];
+    let difference = number(&of_runs[1]) - number(&of_runs[0]);
+    assert!((number(&paired["difference"]) - difference).abs() < 1e-12);
+    let interval = &paired["interval"];
+    assert!(number(&interval["lower"]) <= number(&interval["upper"]));
+    // The same stays, so counts differ in nothing and have no interval.
+    assert_eq!(row(&comparison, "n")["differences"][1], Value::Null);
+
+    let shown = test.run_with(compare).success();
+    let shown = shown
+        .stdout_has("stages.classifier.optimizer.lr  A    0.001\n")
+        .stdout_has("B    0.01\n")
+        .stdout_has("95 % of 1000 resamples of the patients");
+    assert!(shown.stderr.is_empty());
+    let again = test.run_with(compare).success();
+    assert_eq!(again.stdout, shown.stdout);
+}
+
+#[test]
+fn a_run_is_no_different_from_itself() {
+    let mut test = Test::new();
+    let first = run(&mut test, &[]);
+    let second = run(&mut test, &[]);
+    let compare = ["compare", id(&first), id(&second), "--format", "json"];
+    let comparison = test.run_with(compare).success().json();
+    assert_eq!(comparison["recipe"], json!([]));
+    let paired = &row(&comparison, "auroc")["differences"][1];
+    assert_eq!(paired["difference"], 0.0);
+    assert_eq!(paired["interval"]["upper"], 0.0);
+}
+
+#[test]
+fn runs_on_other_stays_have_no_intervals_and_it_is_said_why() {
+    let mut test = Test::new();
+    let first = run(&mut test, &[]);
+    let second = run(&mut test, &["stages.test.split='validation'"]);
+    let compare = ["compare", id(&first), id(&second), "--format", "json"];
+    let comparison = test.run_with(compare).success().json();
+    let notes = comparison["notes"][0].as_str().expect("a note");
+    assert!(notes.starts_with("test: no intervals: "), "{notes}");
+    assert!(notes.contains(" stays and "), "{notes}");
+    assert_eq!(row(&comparison, "auroc")["differences"][1], Value::Null);
+}
+
+#[test]
+fn a_run_that_is_not_there_is_a_mistake_of_the_command_line() {
+    let mut test = Test::new();
+    let outcome = test.run_with(["compare", "a", "b"]).failure(2);
+    outcome.stderr_has("no run's id starts with `a`");
+    test.run_with(["compare", "a"]).failure(2);
+}

@@ -1,0 +1,522 @@
+//! `pipeline sweep`, on programs that take no time.
+
+use std::collections::BTreeMap;
+use std::process::Stdio;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use crate::document::kinds_in_store;
+use crate::harness::Test;
+
+/// Its score is X · 10 plus the seed, less 100 for the odd ones when they are bad; X = 7 fails.
+const BASE: &str = r#"format = 1
+name = "demo"
+
+[stages.base]
+kind = "command"
+run = "cp inputs/start.txt base.txt"
+inputs = { start = "in/start.txt" }
+outputs = { base = "base.txt" }
+
+[stages.score]
+kind = "command"
+run = 'test "$X" != 7 && sleep "$PAUSE" && echo "{\"score\": $((X * 10 + PIPELINE_SEED))}" > score.json'
+inputs = { base = { stage = "base", artifact = "base" } }
+env = { X = "1", PAUSE = "0" }
+outputs = { score = "score.json" }
+metrics = "score"
+seed = 1
+
+[stages.after]
+kind = "command"
+run = "cp inputs/score.json after.json"
+inputs = { score = { stage = "score", artifact = "score" } }
+outputs = { after = "after.json" }
+"#;
+
+const SWEEP: &str = r#"format = 1
+extends = ["base.toml"]
+
+[sweep]
+objective = { stage = "score", metric = "score", direction = "maximize" }
+
+[sweep.grid]
+"stages.score.env.X" = ["1", "3", "2"]
+
+[sweep.seeds]
+"stages.score.seed" = [1, 2]
+"#;
+
+fn test(sweep: &str) -> Test {
+    Test::new()
+        .file("in/start.txt", "start")
+        .file("base.toml", BASE)
+        .file("sweep.toml", sweep)
+}
+
+fn counts(record: &Value) -> (Value, Value) {
+    (
+        record["counts"]["executed"].clone(),
+        record["counts"]["cached"].clone(),
+    )
+}
+
+const RUN: [&str; 4] = ["sweep", "sweep.toml", "--format", "json"];
+
+#[test]
+fn what_variants_share_runs_once_and_a_second_run_executes_nothing() {
+    let mut test = test(SWEEP);
+    let record = test
+        .run_with(RUN.into_iter().chain(["--jobs", "2"]))
+        .success()
+        .json();
+    assert_eq!(
+        counts(&record),
+        (json!({ "command": 1 + 6 + 6 }), json!({}))
+    );
+    assert_eq!(record["status"], "done");
+    let variants = record["variants"].as_array().expect("variants");
+    assert_eq!(variants.len(), 6);
+    let variant = &variants[3];
+    assert_eq!(variant["name"], "X=3,seed=2");
+    assert_eq!(variant["status"], "done");
+    assert_eq!(
+        variant["overrides"],
+        json!({ "stages.score.env.X": "3", "stages.score.seed": 2 })
+    );
+    assert_eq!(variant["metrics"], json!({ "score": { "score": 32 } }));
+    assert_eq!(variant["stages"]["base"], "base");
+    assert_eq!(variant["stages"]["score"], "score@X=3,seed=2");
+    let again = test.run_with(RUN).success().json();
+    assert_eq!(counts(&again), (json!({}), json!({ "command": 13 })));
+    assert_eq!(again["settings"], record["settings"]);
+}
+
+#[test]
+fn more_values_run_what_is_new_alone() {
+    let mut test = test(SWEEP);
+    test.run_with(RUN).success();
+    let test = &mut test.file("sweep.toml", SWEEP.replace("\"2\"]", "\"2\", \"4\"]"));
+    let plan = test.run_with(["sweep", "plan", "sweep.toml"]).success();
+    plan.stdout_is(
+        "\
+stage  kind     variants  different  cached  run  may run
+base   command         8          1       1
+score  command         8          8       6    2
+after  command         8          8       6             2
+
+8 variants have 24 stages, 17 of them different
+2 of 17 would run, 2 may run
+",
+    )
+    .stderr_is("");
+    let record = test.run_with(RUN).success().json();
+    assert_eq!(
+        counts(&record),
+        (json!({ "command": 4 }), json!({ "command": 13 }))
+    );
+    // Another start changes what depends on it: nothing but the copy of it, as no score reads its bytes.
+    let test = &mut std::mem::replace(test, Test::new()).file("in/start.txt", "other");
+    let record = test.run_with(RUN).success().json();
+    assert_eq!(counts(&record).0, json!({ "command": 1 + 8 }));
+    assert_eq!(
+        counts(&record).1,
+        json!({ "command": 8 }),
+        "the scores are the same bytes"
+    );
+}
+
+#[test]
+fn a_failed_variant_is_recorded_and_the_others_go_on() {
+    let mut test = test(&SWEEP.replace("\"3\"", "\"7\""));
+    let outcome = test.run_with(RUN).failure(3);
+    let record = outcome.json();
+    outcome
+        .stderr_has("score@X=7,seed=1")
+        .stderr_has("score@X=7,seed=2");
+    let statuses = |record: &Value| -> Vec<String> {
+        let variants = record["variants"].as_array().expect("variants").iter();
+        variants
+            .map(|one| one["status"].as_str().expect("a status").into())
+            .collect()
+    };
+    let expected = ["done", "done", "failed", "failed", "done", "done"];
+    assert_eq!(statuses(&record), expected);
+    let error = record["variants"][2]["error"].as_str().expect("an error");
+    assert!(error.starts_with("stage `score@X=7,seed=1`: "), "{error}");
+    // Later, and without running anything, it is known, too.
+    let show = test.run_with(["sweep", "show", "sweep.toml", "--format", "json"]);
+    let show = show.success().json();
+    assert_eq!(statuses(&show), expected);
+    assert_eq!(show["settings"][0]["name"], "X=2");
+    assert_eq!(show["settings"][2]["failed"], 2);
+    let again = test.run_with(RUN).failure(3).json();
+    assert_eq!(
+        counts(&again).0,
+        json!({}),
+        "only what failed is tried again"
+    );
+}
+
+#[test]
+fn the_table_is_sorted_by_the_objective_and_marks_the_best() {
+    let mut test = test(SWEEP);
+    let nothing = test.run_with(["sweep", "show", "sweep.toml"]).success();
+    nothing.stdout_has("0 of 6 variants are done, 6 unfinished");
+    test.run_with(["sweep", "best", "sweep.toml"])
+        .failure(5)
+        .stderr_has("`pipeline sweep`");
+    let run = test
+        .run_with(["sweep", "sweep.toml", "--quiet"])
+        .success()
+        .stderr_is("");
+    let table = "\
+      score score  seeds  X
+best  31.5000 ± 0.7071    2/2  3
+      21.5000 ± 0.7071    2/2  2
+      11.5000 ± 0.7071    2/2  1
+
+6 of 6 variants are done
+";
+    let squeezed = |text: &str| -> String {
+        let lines = text
+            .lines()
+            .map(|line| line.split_whitespace().collect::<Vec<_>>().join(" "));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    let counted = format!("{table}executed: 13 command\ncached: nothing\n");
+    assert_eq!(squeezed(&run.stdout), squeezed(&counted));
+    let show = test.run_with(["sweep", "show", "sweep.toml"]).success();
+    assert_eq!(squeezed(&show.stdout), squeezed(table));
+    let every = test.run_with(["sweep", "show", "sweep.toml", "--every-seed"]);
+    every.success().stdout_has("done").stdout_has("seed");
+}
+
+#[test]
+fn tables_for_programs_have_every_column() {
+    let mut test = test(SWEEP);
+    test.run_with(["sweep", "sweep.toml"]).success();
+    let csv = test.run_with(["sweep", "show", "sweep.toml", "--format", "csv"]);
+    csv.success().stdout_is(
+        "\
+setting,stages.score.env.X,variants,done,failed,objective.mean,objective.std,score.score.mean,score.score.std
+X=3,3,2,2,0,31.5,0.7071067811865476,31.5,0.7071067811865476
+X=2,2,2,2,0,21.5,0.7071067811865476,21.5,0.7071067811865476
+X=1,1,2,2,0,11.5,0.7071067811865476,11.5,0.7071067811865476
+",
+    );
+    let every = [
+        "sweep",
+        "show",
+        "sweep.toml",
+        "--every-seed",
+        "--format",
+        "csv",
+    ];
+    let every = test.run_with(every).success();
+    every.stdout_has(
+        "\
+variant,setting,stages.score.env.X,stages.score.seed,status,objective,score.score
+\"X=1,seed=1\",X=1,1,1,done,11.0,11
+",
+    );
+    test.run_with(["sweep", "show", "sweep.toml", "--format", "parquet"])
+        .failure(2)
+        .stderr_has("--write FILE");
+    let write = [
+        "sweep",
+        "show",
+        "sweep.toml",
+        "--format",
+        "parquet",
+        "--write",
+        "t.parquet",
+    ];
+    test.run_with(write).success().stdout_is("");
+    let bytes = std::fs::read(test.folder().join("t.parquet")).expect("a table");
+    assert_eq!(&bytes[..4], b"PAR1");
+}
+
+#[test]
+fn the_best_recipe_runs_alone_from_where_it_is_and_finds_everything_in_the_store() {
+    let mut test = test(SWEEP);
+    let swept = test.run_with(RUN).success().json();
+    std::fs::create_dir_all(test.folder().join("out/deep")).expect("a folder");
+    let write = [
+        "sweep",
+        "best",
+        "sweep.toml",
+        "--write",
+        "out/deep/best.toml",
+    ];
+    test.run_with(write).success().stdout_has("X=3,seed=1\n");
+    test.run_with(write).failure(2).stderr_has("--force");
+    let alone = ["run", "out/deep/best.toml", "--format", "json"];
+    let alone = test
+        .run_with(alone)
+        .success()
+        .stderr_has("base: cached")
+        .json();
+    let digest = |record: &Value, name: &str| {
+        let stages = record["stages"].as_array().expect("stages");
+        let stage = stages.iter().find(|stage| stage["name"] == name);
+        let stage = stage.unwrap_or_else(|| panic!("no {name}"));
+        (stage["key"].clone(), stage["outputs"].clone())
+    };
+    for (stage, node) in swept["variants"][2]["stages"].as_object().expect("stages") {
+        let node = node.as_str().expect("a name");
+        assert_eq!(digest(&alone, stage), digest(&swept, node), "{stage}");
+    }
+    let statuses = alone["stages"].as_array().expect("stages").iter();
+    assert!(
+        statuses
+            .into_iter()
+            .all(|stage| stage["status"] == "cached")
+    );
+    let other = ["sweep", "best", "sweep.toml", "--variant", "X=1,seed=3"];
+    test.run_with(other)
+        .failure(2)
+        .stderr_has("did you mean `X=1,seed=");
+}
+
+#[test]
+fn a_sweep_that_is_killed_repeats_no_finished_stage_and_comes_to_the_same() {
+    let slow = SWEEP.replace(
+        "[sweep.grid]",
+        "[stages.score]\nenv = { X = \"1\", PAUSE = \"0.2\" }\n\n[sweep.grid]",
+    );
+    let undisturbed = {
+        let mut test = test(&slow);
+        test.run_with(RUN).success().json()
+    };
+    let test = test(&slow).args(RUN);
+    let mut child = test
+        .command()
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .expect("the program starts");
+    let start = Instant::now();
+    while kinds_in_store(&test).len() < 5 {
+        assert!(start.elapsed() < Duration::from_secs(60), "nothing happens");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    child.kill().expect("it is killed");
+    child.wait().expect("it ends");
+    let finished = kinds_in_store(&test).len();
+    let record = test.run().success().json();
+    let (executed, cached) = counts(&record);
+    assert_eq!(cached["command"], json!(finished));
+    assert_eq!(executed["command"], json!(13 - finished));
+    for key in ["variants", "settings"] {
+        assert_eq!(record[key], undisturbed[key], "{key}");
+    }
+}
+
+#[test]
+fn a_recipe_with_variants_still_runs_without_them_and_says_so() {
+    let mut test = test(SWEEP);
+    for command in ["plan", "run"] {
+        let outcome = test.run_with([command, "sweep.toml"]).success();
+        outcome.stderr_has(
+            "note: this is the recipe without its variants; `pipeline sweep sweep.toml` runs those",
+        );
+    }
+    let record = test.run_with(RUN).success().json();
+    assert_eq!(
+        counts(&record).1,
+        json!({ "command": 3 }),
+        "what it made is that of a variant"
+    );
+    let check = test.run_with(["check", "sweep.toml"]).success();
+    check.stdout_has(": demo, 6 variants, 3 stages: ");
+    let base = test.run_with(["sweep", "base.toml"]).failure(2);
+    base.stderr_has("base.toml has no [sweep]");
+}
+
+#[test]
+fn an_objective_that_no_stage_measures_is_an_error() {
+    let mut test = test(&SWEEP.replace("metric = \"score\"", "metric = \"scores\""));
+    let outcome = test.run_with(RUN).failure(2);
+    outcome
+        .stderr_has("has no metric `scores`")
+        .stderr_has("did you mean `score`?");
+}
+
+#[test]
+fn mistakes_of_variants_are_found_before_anything_runs() {
+    let mut test = test(&SWEEP.replace("\"2\"]", "2]"));
+    let outcome = test.run_with(RUN).failure(2).stdout_is("");
+    outcome
+        .stderr_has("`stages.score.env.X` must be a string")
+        .stderr_has("[sweep.toml:8:");
+    assert!(!test.folder().join(".pipeline").exists());
+}
+
+#[test]
+fn a_name_is_of_its_variant_alone() {
+    let mut test = test(SWEEP);
+    let names = |record: &Value| -> BTreeMap<String, String> {
+        let stages = record["stages"].as_array().expect("stages").iter();
+        let text = |value: &Value| value.as_str().expect("text").to_string();
+        stages
+            .map(|stage| (text(&stage["key"]), text(&stage["name"])))
+            .collect()
+    };
+    let few = names(&test.run_with(RUN).success().json());
+    let test = &mut test.file("sweep.toml", SWEEP.replace("[\"1\"", "[\"5\", \"1\""));
+    let more = names(&test.run_with(RUN).success().json());
+    for (key, name) in &few {
+        assert_eq!(more.get(key), Some(name));
+    }
+}
+
+/// Seven settings, of which one fails, on three rungs.
+const HALVING: &str = r#"format = 1
+extends = ["base.toml"]
+
+[vars]
+amount = 1
+
+[stages.score]
+run = 'test "$X" != 7 && echo "{\"score\": $((X * $${AMOUNT#n} + PIPELINE_SEED))}" > score.json'
+env = { AMOUNT = "n${vars.amount}" }
+
+[sweep]
+objective = { stage = "score", metric = "score", direction = "maximize" }
+halving = { path = "vars.amount", rungs = [1, 10, 100], keep = 0.5 }
+grid."stages.score.env.X" = ["1", "3", "2", "9", "7", "8", "4"]
+"#;
+
+#[test]
+fn halving_promotes_the_better_settings_and_comes_to_the_same_from_the_store() {
+    let mut test = test(HALVING);
+    let plan = test.run_with(["sweep", "plan", "sweep.toml"]).success();
+    plan.stdout_has("7 variants have 21 stages, 15 of them different\n")
+        .stdout_has("on the first of 3 rungs\n");
+    let record = test.run_with(RUN).failure(3).json();
+    // One base; of seven scores one fails; four go on, two of these once more.
+    assert_eq!(
+        counts(&record).0,
+        json!({ "command": 1 + 2 * 6 + 2 * 4 + 2 * 2 })
+    );
+    let names = |record: &Value| -> Vec<String> {
+        let settings = record["settings"].as_array().expect("settings").iter();
+        settings
+            .map(|one| one["name"].as_str().expect("a name").into())
+            .collect()
+    };
+    assert_eq!(
+        names(&record),
+        [
+            "X=9,amount=100",
+            "X=8,amount=100",
+            "X=4,amount=10",
+            "X=3,amount=10",
+            "X=2,amount=1",
+            "X=1,amount=1",
+            "X=7,amount=1",
+        ]
+    );
+    assert_eq!(record["settings"][0]["objective"]["mean"], json!(901.0));
+    let show = test.run_with(["sweep", "show", "sweep.toml", "--format", "json"]);
+    assert_eq!(show.success().json()["settings"], record["settings"]);
+    let again = test.run_with(RUN).failure(3).json();
+    assert_eq!(counts(&again).0, json!({}));
+    let write = ["sweep", "best", "sweep.toml", "--write", "best.toml"];
+    test.run_with(write)
+        .success()
+        .stdout_has("X=9,amount=100\n");
+    let plan = test.run_with(["plan", "best.toml", "--check"]).success();
+    plan.stdout_has("everything is up to date");
+}
+
+#[test]
+fn halving_over_seeds_takes_the_first_ones_first() {
+    let sweep = SWEEP.replace(
+        "[sweep.grid]",
+        "halving = { rungs = [1, 2], keep = 0.3 }\n\n[sweep.grid]",
+    );
+    let mut test = test(&sweep);
+    let record = test.run_with(RUN).success().json();
+    assert_eq!(counts(&record).0, json!({ "command": 1 + 2 * 3 + 2 }));
+    let best = &record["settings"][0];
+    assert_eq!(
+        (&best["name"], &best["variants"]),
+        (&json!("X=3"), &json!(2))
+    );
+    assert_eq!(record["settings"][1]["variants"], 1);
+}
+
+#[test]
+fn an_optimizer_asks_and_is_told() {
+    let sweep = SWEEP.replace("[sweep.grid]", "[sweep.random]\ncount = 3\ndraw.\"stages.score.seed\" = { kind = \"integer\", min = 1, max = 9 }\n\n[sweep.grid]");
+    let sweep = &sweep[..sweep.find("[sweep.grid]").expect("a grid")];
+    let test = test(sweep).args(["sweep", "sweep.toml", "--ask-tell", "--quiet"]);
+    let asked = r#"{"id": "a", "overrides": {"stages.score.env.X": "4", "stages.score.seed": 2}}
+{"id": 2, "overrides": {"stages.score.env.X": "7"}}
+{"id": 3, "overrides": {"stages.score.seeds": 1}}
+{"id": 4, "overrides": {"stages.score.env.X": null}}
+nonsense
+"#;
+    let output = assert_cmd::Command::from_std(test.command())
+        .write_stdin(asked)
+        .output()
+        .expect("it ends");
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).expect("text");
+    let lines = text
+        .lines()
+        .map(|line| serde_json::from_str::<Value>(line).expect("JSON"));
+    let (opening, mut answers): (Vec<Value>, Vec<Value>) =
+        lines.partition(|line| line["space"].is_object());
+    assert_eq!(
+        opening,
+        [json!({
+            "recipe": "demo",
+            "objective": { "stage": "score", "metric": "score", "direction": "maximize", "allow_test": false },
+            "space": { "stages.score.seed": { "kind": "integer", "min": 1, "max": 9 } },
+        })]
+    );
+    answers.sort_by_key(|answer| answer["id"].to_string());
+    let [told, failed, unknown, null, nonsense] = answers.as_slice() else {
+        panic!("{text}")
+    };
+    assert_eq!(
+        *told,
+        json!({
+            "id": "a", "status": "done", "variant": "X=4,seed=2", "objective": 42.0,
+            "metrics": { "score": { "score": 42 } },
+        })
+    );
+    assert_eq!(
+        (&failed["id"], &failed["status"]),
+        (&json!(2), &json!("failed"))
+    );
+    assert_eq!(unknown["status"], "refused");
+    let error = unknown["error"].as_str().expect("an error");
+    assert_eq!(error, "unknown key `seeds` in `stages.score`");
+    assert_eq!(
+        (&null["id"], &null["status"]),
+        (&json!(4), &json!("refused"))
+    );
+    assert_eq!(
+        (&nonsense["id"], &nonsense["status"]),
+        (&Value::Null, &json!("refused"))
+    );
+}
+
+#[test]
+fn a_stage_that_some_variants_share_is_called_by_what_they_have_in_common() {
+    let sweep = SWEEP.replace("[sweep.seeds]\n\"stages.score.seed\" = [1, 2]", "")
+        + "\"stages.after.env.Y\" = [\"a\", \"b\"]\n";
+    let mut test = test(&sweep);
+    let record = test.run_with(RUN).success().json();
+    assert_eq!(counts(&record).0, json!({ "command": 1 + 3 + 6 }));
+    let stages = &record["variants"][3]["stages"];
+    assert_eq!(
+        *stages,
+        json!({ "base": "base", "score": "score@X=3", "after": "after@X=3,Y=b" })
+    );
+}
