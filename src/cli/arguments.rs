@@ -16,6 +16,7 @@ use super::graph::GraphArguments;
 use super::inspect::InspectArguments;
 use super::lock::LockArguments;
 use super::man::ManArguments;
+use super::mlflow::MlflowArguments;
 use super::outputs::OutputsArguments;
 use super::plan::PlanArguments;
 use super::run::RunArguments;
@@ -84,6 +85,9 @@ pub enum Command {
     /// Lists the runs of the past, or shows one
     #[command(after_help = EXIT_CODES)]
     Runs(RunsArguments),
+    /// Sends a run of the past to an MLflow tracking server
+    #[command(after_help = EXIT_CODES)]
+    Mlflow(MlflowArguments),
     /// Shows in what runs differ: their recipes, and their metrics with paired intervals
     #[command(after_help = EXIT_CODES)]
     Compare(CompareArguments),

@@ -19,6 +19,7 @@ mod interrupt;
 mod lock;
 mod lock_file;
 mod man;
+mod mlflow;
 mod outputs;
 mod plan;
 mod run;
@@ -67,6 +68,7 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
         Command::Inspect(raw) => inspect::execute(&raw),
         Command::Sweep(raw) => sweep::execute(raw, verbosity),
         Command::Runs(raw) => runs::execute(&raw),
+        Command::Mlflow(raw) => mlflow::execute(&raw, verbosity),
         Command::Compare(raw) => compare::execute(&raw),
         Command::Cache(raw) => cache::execute(&raw, verbosity),
         Command::Lock(raw) => lock::execute(raw.validate()?, verbosity),

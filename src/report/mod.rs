@@ -1,3 +1,4 @@
 //! Results for other people's programs.
 
+pub mod mlflow;
 pub mod tensorboard;

@@ -9,7 +9,7 @@ use super::diagnosis::{Diagnosis, Subject, Verdict};
 use super::features::{FeatureOrigin, compute};
 use super::json::{as_json, write_json};
 use super::model_artifact::ModelArtifact;
-use super::stage::{Stage, StageContext, StageInput, StageOutput};
+use super::stage::{RecipePlace, Stage, StageContext, StageInput, StageOutput};
 use crate::data::dataset::{Dataset, Split};
 use crate::data::feature_table::FeatureTable;
 use crate::error::Error;
@@ -106,6 +106,15 @@ impl Stage for DiagnoseStage {
             .as_ref()
             .map(|(_, objective)| as_json(objective));
         json!({ "split": self.split, "objective": objective })
+    }
+
+    fn place_in_recipe(&self, field: &str) -> RecipePlace {
+        match &self.pretrain {
+            Some((stage, _)) if field == "objective" => {
+                RecipePlace::Top(format!("stages.{stage}.objective"))
+            }
+            _ => RecipePlace::Stage(field.into()),
+        }
     }
 
     fn seed(&self) -> Option<u64> {
