@@ -89,7 +89,7 @@ mod tests {
                 open.push(path.to_string());
             }
         });
-        let command = "/$defs/StageConfig/oneOf/6/properties";
+        let command = "/$defs/StageConfig/oneOf/7/properties";
         let names = ["env", "inputs", "outputs"].map(|key| format!("{command}/{key}"));
         let top = ["/properties/stages", "/properties/vars"].map(String::from);
         let cleaning = ["/$defs/StageConfig/oneOf/0/properties/cleaning".to_string()];
