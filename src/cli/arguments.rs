@@ -6,6 +6,7 @@ use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::cache::CacheArguments;
 use super::check::CheckArguments;
+use super::compare::CompareArguments;
 use super::completions::CompletionsArguments;
 use super::device;
 use super::explain::ExplainArguments;
@@ -16,6 +17,7 @@ use super::lock::LockArguments;
 use super::man::ManArguments;
 use super::outputs::OutputsArguments;
 use super::plan::PlanArguments;
+use super::report::ReportArguments;
 use super::run::RunArguments;
 use super::runs::RunsArguments;
 use super::schema::SchemaArguments;
@@ -69,6 +71,12 @@ pub enum Command {
     /// Writes up-to-date artifacts to files: as they are, as the PyTorch reference loads weights, or as TensorBoard reads histories
     #[command(after_help = EXIT_CODES, override_usage = USAGE)]
     Export(ExportArguments),
+    /// Writes what is up to date as a page to read: metrics, curves, training, weights, data, provenance
+    #[command(after_help = EXIT_CODES)]
+    Report(ReportArguments),
+    /// Compares runs of the past: metrics with paired intervals, recipes, builds
+    #[command(after_help = EXIT_CODES)]
+    Compare(CompareArguments),
     /// Shows the tensors of a checkpoint, and what an import of it would say; runs nothing in it
     #[command(after_help = EXIT_CODES)]
     Inspect(InspectArguments),

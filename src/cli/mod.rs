@@ -3,6 +3,7 @@
 mod arguments;
 mod cache;
 mod check;
+mod compare;
 mod completions;
 mod device;
 mod diagnostic;
@@ -19,6 +20,7 @@ mod lock_file;
 mod man;
 mod outputs;
 mod plan;
+mod report;
 mod run;
 mod runs;
 mod schema;
@@ -60,6 +62,8 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
         Command::Check(raw) => check::execute(&raw),
         Command::Outputs(raw) => raw.validate().and_then(outputs::execute),
         Command::Export(raw) => export::execute(raw.validate()?, verbosity),
+        Command::Report(raw) => report::execute(raw.validate()?, verbosity),
+        Command::Compare(raw) => raw.validate().and_then(compare::execute),
         Command::Inspect(raw) => inspect::execute(&raw),
         Command::Runs(raw) => runs::execute(&raw),
         Command::Cache(raw) => cache::execute(&raw, verbosity),

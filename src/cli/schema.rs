@@ -14,6 +14,7 @@ use crate::error::Error;
 use crate::exec::Lock;
 use crate::exec::record::{PlanRecord, RunRecord};
 use crate::recipe;
+use crate::report::comparison::Comparison;
 use crate::stages::evaluation::{Evaluation, EvaluationCurves};
 
 #[derive(Debug, Args)]
@@ -36,6 +37,8 @@ enum Document {
     Plan,
     /// What `inspect --format json` prints
     Inspect,
+    /// What `compare --format json` prints
+    Compare,
     /// The artifact `audit` of an import stage
     Audit,
     /// The artifact `metrics` of an evaluate stage
@@ -52,6 +55,7 @@ impl Document {
             Document::Run => output::<RunRecord>(),
             Document::Plan => output::<PlanRecord>(),
             Document::Inspect => output::<InspectRecord>(),
+            Document::Compare => output::<Comparison>(),
             Document::Audit => output::<Audit>(),
             Document::Metrics => output::<Evaluation>(),
             Document::Curves => output::<EvaluationCurves>(),

@@ -2,11 +2,11 @@
 
 pub mod artifact_table;
 mod bars;
+pub mod comparison;
 pub mod explanation;
 pub mod inspection;
 pub mod lines;
 mod live;
-pub mod number;
 mod pace;
 pub mod plan_table;
 pub mod progress;

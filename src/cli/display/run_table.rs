@@ -1,10 +1,10 @@
 //! Runs of the past, for people.
 
 use super::super::style::{Style, Tone};
-use super::number;
 use super::table::{Align, Cell, Table};
 use crate::exec::history::{PastRun, PastStatus};
 use crate::exec::record::{StageRecord, StageStatus};
+use crate::report::number;
 
 /// One row a run.
 pub fn render(runs: &[PastRun], style: Style) -> String {

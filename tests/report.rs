@@ -1,0 +1,183 @@
+//! `pipeline report`: one page that needs nothing else.
+
+use std::fs;
+
+use crate::document::repository;
+use crate::harness::Test;
+
+/// The main job, small, with everything that a page has a section for. The name and the finding hold
+/// what would be markup if it were not escaped.
+fn recipe() -> String {
+    format!(
+        r#"
+format = 1
+extends = ["{}"]
+name = "<script>alert('a & b')</script>"
+
+[vars]
+stays = 200
+
+[stages.pretrain]
+epochs = 2
+
+[stages.classifier]
+epochs = 4
+
+[stages.test]
+operating_points = [{{ kind = "youden" }}]
+recalibrate = "platt"
+subgroups = ["events"]
+baseline = "logistic-regression"
+bootstrap = {{ resamples = 100 }}
+
+[stages.look]
+kind = "command"
+run = "cp inputs/found.json found.json"
+inputs = {{ found = "found.json" }}
+outputs = {{ diagnosis = "found.json" }}
+"#,
+        repository("recipes/finetune.toml")
+    )
+}
+
+const FOUND: &str = r#"{ "findings": [
+  { "name": "dead units", "verdict": "fault", "value": 0.25, "what": "<b>8</b> of 32", "do": "less decay" }
+] }"#;
+
+const SECTIONS: [&str; 9] = [
+    "summary",
+    "stages",
+    "evaluation",
+    "diagnosis",
+    "training",
+    "weights",
+    "data",
+    "recipe",
+    "provenance",
+];
+
+fn page(test: &mut Test, more: &[&str]) -> String {
+    let arguments = ["report", "recipe.toml"].iter().chain(more);
+    test.run_with(arguments.copied())
+        .success()
+        .stdout_is("report.html\n");
+    let page = fs::read_to_string(test.folder().join("report.html"));
+    page.expect("the page is written")
+}
+
+fn sections(page: &str) -> Vec<&str> {
+    let parts = page.split("<section id=\"").skip(1);
+    parts.filter_map(|part| part.split('"').next()).collect()
+}
+
+/// Levels of the headings, in the page's order.
+fn headings(page: &str) -> Vec<u32> {
+    let parts = page.split("<h").skip(1);
+    let digits = parts.filter_map(|part| part.chars().next()?.to_digit(10));
+    digits.collect()
+}
+
+#[test]
+fn a_page_has_every_section_and_its_pictures_and_needs_nothing_else() {
+    let mut test = Test::new().recipe(&recipe()).file("found.json", FOUND);
+    test.run_with(["run", "recipe.toml", "--quiet"]).success();
+    let whole = page(&mut test, &[]);
+    assert_eq!(sections(&whole), SECTIONS);
+
+    // The graph, four curves, and what two histories have.
+    assert_eq!(whole.matches("<svg ").count(), 1 + 4 + 6 + 2);
+    assert_eq!(
+        whole.matches("<svg ").count(),
+        whole.matches("role=\"img\"").count()
+    );
+    assert_eq!(
+        whole.matches("<svg ").count(),
+        whole.matches("<desc ").count()
+    );
+    for title in [
+        "Operating points",
+        "Subgroups",
+        "Baseline",
+        "Receiver operating characteristic",
+    ] {
+        assert!(whole.contains(title), "{title}");
+    }
+
+    let levels = headings(&whole);
+    assert_eq!(levels.iter().filter(|level| **level == 1).count(), 1);
+    assert_eq!(levels[0], 1);
+    assert!(
+        levels.windows(2).all(|pair| pair[1] <= pair[0] + 1),
+        "{levels:?}"
+    );
+
+    let mut ids: Vec<&str> = whole
+        .split(" id=\"")
+        .skip(1)
+        .filter_map(|part| part.split('"').next())
+        .collect();
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "an id stands twice");
+
+    assert!(whole.len() < 2_000_000, "{} bytes", whole.len());
+    for outside in [
+        "http:",
+        "https:",
+        " src=",
+        "@import",
+        "<script",
+        "<link rel=\"stylesheet",
+        "//cdn",
+    ] {
+        assert!(!whole.contains(outside), "{outside}");
+    }
+    let links = whole.matches("href=\"").count();
+    assert_eq!(
+        links,
+        whole.matches("href=\"#").count() + whole.matches("href=\"data:,\"").count()
+    );
+    assert_eq!(
+        whole.matches("url(").count(),
+        whole.matches("url(#").count()
+    );
+    assert!(whole.contains("&lt;script&gt;alert('a &amp; b')&lt;/script&gt;"));
+    assert!(whole.contains("&lt;b&gt;8&lt;/b&gt; of 32"));
+
+    // A run that executes nothing, and another look at the same store, change no byte.
+    test.run_with(["run", "recipe.toml", "--quiet"]).success();
+    assert!(page(&mut test, &[]) == whole, "the page is not the same");
+}
+
+#[test]
+fn what_is_not_up_to_date_is_said_to_be_so_and_not_shown() {
+    let failing = recipe().replace("cp inputs/found.json", "echo no > /dev/null && false");
+    let mut test = Test::new().recipe(&failing).file("found.json", FOUND);
+    let nothing = page(&mut test, &[]);
+    assert_eq!(
+        sections(&nothing),
+        ["summary", "stages", "recipe", "provenance"]
+    );
+    assert!(nothing.contains("0 of 8 stages are up to date"));
+
+    test.run_with(["run", "recipe.toml", "--quiet", "--keep-going"])
+        .failure(3);
+    let half = page(&mut test, &["--set", "stages.classifier.epochs=5"]);
+    let shown = [
+        "summary",
+        "stages",
+        "training",
+        "weights",
+        "data",
+        "recipe",
+        "provenance",
+    ];
+    assert_eq!(sections(&half), shown);
+    assert!(half.contains("<span class=\"bad\">failed</span>"));
+    assert!(
+        half.contains("stages.classifier.epochs"),
+        "the reason is told"
+    );
+    assert!(!half.contains("History of classifier") && !half.contains("Loss of classifier"));
+}
