@@ -17,6 +17,7 @@ fn help_lists_commands_and_every_exit_code() {
         "outputs",
         "export",
         "report",
+        "compare",
         "runs",
         "cache",
         "lock",

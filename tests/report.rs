@@ -56,6 +56,14 @@ const SECTIONS: [&str; 9] = [
     "provenance",
 ];
 
+/// The run's id, from the newest on.
+fn runs(test: &mut Test) -> Vec<String> {
+    let listed = test.run_with(["runs", "--format", "json"]).success().json();
+    let runs = listed["runs"].as_array().expect("a list");
+    let ids = runs.iter().map(|run| run["run"].as_str().expect("an id"));
+    ids.map(ToString::to_string).collect()
+}
+
 fn page(test: &mut Test, more: &[&str]) -> String {
     let arguments = ["report", "recipe.toml"].iter().chain(more);
     test.run_with(arguments.copied())
@@ -180,4 +188,123 @@ fn what_is_not_up_to_date_is_said_to_be_so_and_not_shown() {
         "the reason is told"
     );
     assert!(!half.contains("History of classifier") && !half.contains("Loss of classifier"));
+}
+
+#[test]
+fn a_model_card_answers_what_it_can_and_marks_the_rest() {
+    let mut test = Test::new().recipe(&recipe()).file("found.json", FOUND);
+    let card = |test: &mut Test| {
+        let arguments = ["report", "recipe.toml", "--model-card", "card.md"];
+        test.run_with(arguments)
+            .success()
+            .stdout_is("report.html\ncard.md\n");
+        fs::read_to_string(test.folder().join("card.md")).expect("the card is written")
+    };
+    let blank = "To be filled in by the authors:";
+    let before = card(&mut test);
+    assert!(before.contains("**Incomplete**"));
+    test.run_with(["run", "recipe.toml", "--quiet"]).success();
+    let after = card(&mut test);
+    assert_eq!(after.matches("\n### ").count(), 52);
+    assert!(after.matches(blank).count() < before.matches(blank).count());
+    assert!(after.starts_with("# Model card: \\<script\\>alert('a & b')\\</script\\>\n"));
+    for answered in [
+        "| auroc | 0.",
+        "AUROC of the baseline",
+        "12 variables of events",
+        "recalibrated on validation",
+    ] {
+        assert!(after.contains(answered), "{answered}");
+    }
+    assert!(after.contains(&format!("### 17 Ethical approval\n\n_{blank}_")));
+}
+
+#[test]
+fn runs_are_compared_on_the_stays_that_both_scored() {
+    let mut test = Test::new().recipe(&recipe()).file("found.json", FOUND);
+    test.run_with(["run", "recipe.toml", "--quiet"]).success();
+    let change = ["--set", "stages.classifier.optimizer.lr=1e-2"];
+    let run = ["run", "recipe.toml", "--quiet"];
+    test.run_with(run.iter().chain(&change).copied()).success();
+    let ids = runs(&mut test);
+    let arguments = [
+        "compare",
+        &ids[1],
+        &ids[0],
+        "--resamples",
+        "50",
+        "--format",
+        "json",
+    ];
+    let compared = test.run_with(arguments).success().json();
+    let evaluation = &compared["evaluations"][0];
+    assert_eq!(evaluation["stage"], "test");
+    assert_eq!(
+        (&evaluation["only_first"], &evaluation["identical"]),
+        (&0.into(), &false.into())
+    );
+    for metric in evaluation["metrics"].as_array().expect("metrics") {
+        let number = |value: &serde_json::Value| value.as_f64().expect("a number");
+        let paired = &metric["difference"];
+        let difference = number(&metric["other"]) - number(&metric["first"]);
+        assert!(
+            (number(&paired["difference"]) - difference).abs() < 1e-12,
+            "{metric}"
+        );
+        let interval = &paired["interval"];
+        assert!(number(&interval["lower"]) <= number(&interval["upper"]));
+    }
+    let settings = compared["settings"].as_array().expect("settings");
+    assert_eq!(settings.len(), 1);
+    assert_eq!(settings[0]["path"], "stages.classifier.optimizer.lr");
+    assert_eq!(settings[0]["values"], serde_json::json!([0.001, 0.01]));
+
+    let same = [
+        "compare",
+        &ids[0],
+        &ids[0],
+        "--resamples",
+        "0",
+        "--output",
+        "c.html",
+    ];
+    test.run_with(same)
+        .success()
+        .stdout_has("the predictions are the same, byte by byte")
+        .stdout_has("the recipes, the builds and the machines are the same");
+    let page = fs::read_to_string(test.folder().join("c.html")).expect("a page");
+    assert_eq!(sections(&page), ["runs", "evaluations", "settings"]);
+    test.run_with(["compare", &ids[0]]).failure(2);
+    test.run_with(["compare", &ids[0], "nothing"])
+        .failure(2)
+        .stderr_has("no run's id starts with `nothing`");
+}
+
+/// A difference of numbers that belong to different outcomes would be no difference of models.
+#[test]
+fn other_stays_are_left_out_and_another_outcome_is_not_compared() {
+    let mut test = Test::new().recipe(&recipe()).file("found.json", FOUND);
+    test.run_with(["run", "recipe.toml", "--quiet"]).success();
+    let run = ["run", "recipe.toml", "--quiet", "--set"];
+    let fewer = ["vars.stays=180", "--set", "stages.pretrain.epochs=1"];
+    test.run_with(run.iter().chain(&fewer).copied()).success();
+    let ids = runs(&mut test);
+    let arguments = [
+        "compare",
+        &ids[1],
+        &ids[0],
+        "--resamples",
+        "10",
+        "--format",
+        "json",
+    ];
+    let compared = test.run_with(arguments).success().json();
+    let evaluation = &compared["evaluations"][0];
+    let left_out = evaluation["only_first"].as_u64().expect("a count")
+        + evaluation["only_other"].as_u64().expect("a count");
+    let compared = evaluation["metrics"].as_array().expect("metrics").len();
+    match evaluation["problem"].as_str() {
+        None => assert!(left_out > 0 && compared == 8),
+        Some(problem) => assert!(problem.contains("label") && compared == 0, "{problem}"),
+    }
 }

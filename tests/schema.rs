@@ -6,8 +6,8 @@ use crate::document::{artifact, repository};
 use crate::harness::Test;
 use crate::recipes::PRETRAIN;
 
-const NAMES: [&str; 8] = [
-    "recipe", "lock", "run", "plan", "inspect", "audit", "metrics", "curves",
+const NAMES: [&str; 9] = [
+    "recipe", "lock", "run", "plan", "inspect", "compare", "audit", "metrics", "curves",
 ];
 
 /// Validates documents, TOML or JSON by their names' endings, against the schema before them.

@@ -45,7 +45,10 @@ impl CompareArguments {
     pub fn validate(self) -> Result<Compare, Error> {
         if self.resamples > MOST_RESAMPLES {
             return Err(Error::Usage {
-                message: format!("--resamples {} is more than {MOST_RESAMPLES}", self.resamples),
+                message: format!(
+                    "--resamples {} is more than {MOST_RESAMPLES}",
+                    self.resamples
+                ),
                 hint: None,
             });
         }

@@ -1,7 +1,7 @@
 //! `pipeline report`: what is up to date, as a page to read and to send.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
@@ -12,7 +12,7 @@ use super::graph::drawing;
 use super::{stdout, verbosity::Verbosity};
 use crate::error::Error;
 use crate::recipe;
-use crate::report::{Gathered, html};
+use crate::report::{self, Gathered, GatheredStage, html};
 use crate::stages;
 use crate::store::Store;
 use crate::store::destination::Destination;
@@ -26,6 +26,10 @@ pub struct ReportArguments {
     #[arg(long, value_name = "FILE", default_value = "report.html")]
     output: PathBuf,
 
+    /// Also write a model card by the items of TRIPOD+AI, Markdown, or into a folder model-card.md
+    #[arg(long, value_name = "FILE")]
+    model_card: Option<PathBuf>,
+
     /// How the result is written to standard output
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -37,6 +41,7 @@ impl ReportArguments {
         Ok(Report {
             selection: self.experiment.validate()?,
             output: self.output,
+            model_card: self.model_card,
             format: self.format,
         })
     }
@@ -46,6 +51,7 @@ impl ReportArguments {
 pub struct Report {
     selection: Selection,
     output: PathBuf,
+    model_card: Option<PathBuf>,
     format: Format,
 }
 
@@ -54,6 +60,9 @@ pub struct Report {
 struct ReportRecord {
     path: PathBuf,
     bytes: usize,
+    /// Where the model card is, if one was wanted.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    model_card: Option<PathBuf>,
     /// Stages that are up to date, and shown.
     shown: Vec<String>,
     /// Stages that are not, and said to be so.
@@ -61,30 +70,33 @@ struct ReportRecord {
 }
 
 /// Writes the page; that a stage is not up to date is told on it, and is no error.
-pub fn execute(report: Report, verbosity: Verbosity) -> Result<ExitCode, Error> {
-    let selection = &report.selection;
+pub fn execute(wanted: Report, verbosity: Verbosity) -> Result<ExitCode, Error> {
+    let selection = &wanted.selection;
     let (recipe, resolved) = recipe::resolve(&selection.recipe, &selection.overrides)?;
     let nodes = stages::nodes_of(&recipe);
     let drawing = drawing(&recipe, &nodes)?;
+    let folder = selection.recipe.parent().unwrap_or(Path::new(""));
+    let folder = folder.to_path_buf();
     let store = Store::open(&selection.store)?;
     let options = selection.looking_at(vec![]);
-    let gathered = Gathered::read(resolved, drawing, &nodes, &options, &store)?;
+    let gathered = Gathered::read((resolved, folder), drawing, &nodes, &options, &store)?;
     let page = html::page(&gathered)?;
-    let destination = Destination::new(&report.output, "report.html", true)?;
-    let path = destination.write(|file, path| {
-        let written = file.write_all(page.as_bytes());
-        written.map_err(|error| Error::file(path, error))
-    })?;
+    let path = write(&wanted.output, "report.html", &page)?;
+    let model_card = wanted.model_card.as_deref();
+    let model_card =
+        model_card.map(|target| write(target, "model-card.md", &report::model_card(&gathered)));
+    let model_card = model_card.transpose()?;
     let (shown, missing): (Vec<_>, Vec<_>) = gathered
         .stages
         .iter()
         .partition(|stage| stage.result().is_some());
-    let names = |stages: Vec<&crate::report::GatheredStage>| -> Vec<String> {
+    let names = |stages: Vec<&GatheredStage>| -> Vec<String> {
         stages.into_iter().map(|stage| stage.name.clone()).collect()
     };
     let record = ReportRecord {
         path,
         bytes: page.len(),
+        model_card,
         shown: names(shown),
         missing: names(missing),
     };
@@ -94,9 +106,21 @@ pub fn execute(report: Report, verbosity: Verbosity) -> Result<ExitCode, Error> 
             record.missing.join(", ")
         ));
     }
-    match report.format {
-        Format::Human => stdout::print(&format!("{}\n", record.path.display()))?,
+    match wanted.format {
+        Format::Human => {
+            let files = std::iter::once(&record.path).chain(&record.model_card);
+            let lines = files.map(|path| format!("{}\n", path.display()));
+            stdout::print(&lines.collect::<String>())?;
+        }
         Format::Json => stdout::print_json(&record)?,
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Writes a text, whole or not at all, in the place of an earlier one.
+fn write(target: &Path, file_name: &str, text: &str) -> Result<PathBuf, Error> {
+    Destination::new(target, file_name, true)?.write(|file, path| {
+        let written = file.write_all(text.as_bytes());
+        written.map_err(|error| Error::file(path, error))
+    })
 }

@@ -33,6 +33,8 @@ pub struct Axis {
     pub label: &'static str,
     /// From where to where.
     pub range: Range<f64>,
+    /// Whether there is nothing between whole numbers.
+    pub is_count: bool,
 }
 
 /// Something that is drawn.
@@ -133,7 +135,19 @@ impl Axis {
                 low - room..high + room
             }
         };
-        Self { label, range }
+        Self {
+            label,
+            range,
+            is_count: false,
+        }
+    }
+
+    /// The same for what is counted.
+    pub fn counting(label: &'static str, values: impl Iterator<Item = f64>) -> Self {
+        Self {
+            is_count: true,
+            ..Self::around(label, values)
+        }
     }
 
     /// An axis from 0 to 1.
@@ -141,6 +155,7 @@ impl Axis {
         Self {
             label,
             range: 0.0..1.0,
+            is_count: false,
         }
     }
 }
@@ -172,18 +187,32 @@ impl Layer {
 }
 
 impl Layer {
-    /// Cuts off what lies below `low`.
-    pub fn keep_above(&mut self, low: f64) {
-        match &mut self.shape {
-            Shape::Line(points) | Shape::Points(points) => points.retain(|(_, y)| *y >= low),
-            Shape::Band(points) => {
-                points.retain(|(_, _, upper)| *upper >= low);
-                points
-                    .iter_mut()
-                    .for_each(|(_, lower, _)| *lower = lower.max(low));
+    /// The pieces of a line or a band that do not lie below `low`.
+    pub fn pieces_above(self, low: f64) -> Vec<Self> {
+        let ink = self.ink;
+        match self.shape {
+            Shape::Line(points) => pieces(&points, |(_, y)| *y >= low)
+                .map(|piece| Layer::line(ink, piece))
+                .collect(),
+            Shape::Points(mut points) => {
+                points.retain(|(_, y)| *y >= low);
+                vec![Layer::points(ink, points)]
             }
+            Shape::Band(points) => pieces(&points, |(_, _, upper)| *upper >= low)
+                .map(|piece| {
+                    let raised = piece.into_iter();
+                    let raised = raised.map(|(at, lower, upper)| (at, lower.max(low), upper));
+                    Layer::band(ink, raised.collect())
+                })
+                .collect(),
         }
     }
+}
+
+/// Runs of neighbours that are `kept`.
+fn pieces<T: Copy>(points: &[T], kept: impl Fn(&T) -> bool) -> impl Iterator<Item = Vec<T>> {
+    let pieces = points.split(move |point| !kept(point));
+    pieces.filter(|piece| !piece.is_empty()).map(<[T]>::to_vec)
 }
 
 /// Draws `chart`; `id` is unique on the page.
@@ -226,8 +255,8 @@ fn draw<'a>(chart: &Chart, area: &Area<'a>) -> Drawn<'a> {
     plot.configure_mesh()
         .x_labels(6)
         .y_labels(6)
-        .x_label_formatter(&|value| tick(*value, &chart.x.range))
-        .y_label_formatter(&|value| tick(*value, &chart.y.range))
+        .x_label_formatter(&|value| tick(*value, &chart.x))
+        .y_label_formatter(&|value| tick(*value, &chart.y))
         .x_desc(chart.x.label)
         .y_desc(chart.y.label)
         .label_style(text(15))
@@ -263,9 +292,9 @@ fn draw<'a>(chart: &Chart, area: &Area<'a>) -> Drawn<'a> {
     Ok(())
 }
 
-/// As many decimals as neighbours need to differ.
-fn tick(value: f64, range: &Range<f64>) -> String {
-    let width = range.end - range.start;
+/// As many decimals as neighbours need to differ; of counts whole numbers alone have a label.
+fn tick(value: f64, axis: &Axis) -> String {
+    let width = axis.range.end - axis.range.start;
     // A zero that was added up is none.
     let value = if value.abs() < width * 1e-9 {
         0.0
@@ -273,6 +302,10 @@ fn tick(value: f64, range: &Range<f64>) -> String {
         value
     };
     match width {
+        _ if axis.is_count => match (value - value.round()).abs() < 1e-6 {
+            true => format!("{value:.0}"),
+            false => String::new(),
+        },
         width if width >= 20.0 => format!("{value:.0}"),
         width if width >= 2.0 => format!("{value:.1}"),
         width if width >= 0.2 => format!("{value:.2}"),
@@ -330,9 +363,20 @@ mod tests {
     }
 
     #[test]
-    fn ticks_tell_neighbours_apart() {
-        assert_eq!(tick(0.2, &(0.0..1.0)), "0.20");
-        assert_eq!(tick(-1e-17, &(0.0..1.0)), "0.00");
-        assert_eq!(tick(40.0, &(0.0..60.0)), "40");
+    fn ticks_tell_neighbours_apart_and_counts_have_no_halves() {
+        assert_eq!(tick(0.2, &Axis::share("x")), "0.20");
+        assert_eq!(tick(-1e-17, &Axis::share("x")), "0.00");
+        assert_eq!(
+            tick(40.0, &Axis::around("x", [0.0, 60.0].into_iter())),
+            "40"
+        );
+        let epochs = Axis::counting("epoch", [1.0, 2.0].into_iter());
+        assert_eq!([1.0, 1.5].map(|value| tick(value, &epochs)), ["1", ""]);
+    }
+
+    #[test]
+    fn what_lies_below_is_a_gap_and_no_bridge() {
+        let line = Layer::line(Ink::First, vec![(0.0, 1.0), (1.0, -1.0), (2.0, 1.0)]);
+        assert_eq!(line.pieces_above(0.0).len(), 2);
     }
 }

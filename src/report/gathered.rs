@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use super::stage_artifacts::StageArtifacts;
 use crate::error::Error;
@@ -17,6 +18,8 @@ pub struct Gathered {
     pub recipe: String,
     /// Every value of it, with its origin.
     pub resolved: Resolved,
+    /// The folder that its file lies in, as it was named.
+    pub folder: PathBuf,
     /// Its graph.
     pub drawing: Drawing,
     /// Its stages, in topological order.
@@ -62,9 +65,9 @@ pub struct StageResult {
 }
 
 impl Gathered {
-    /// Looks up every stage; executes nothing.
+    /// Looks up every stage; executes nothing. The recipe's values come with the folder of its file.
     pub fn read(
-        resolved: Resolved,
+        (resolved, folder): (Resolved, PathBuf),
         drawing: Drawing,
         nodes: &[Node],
         options: &RunOptions,
@@ -114,6 +117,7 @@ impl Gathered {
         Ok(Self {
             recipe: drawing.title.clone(),
             resolved,
+            folder,
             drawing,
             stages,
             runs: runs.into_values().collect(),

@@ -4,9 +4,11 @@ mod chart;
 pub mod comparison;
 mod gathered;
 pub mod html;
+mod model_card;
 pub mod number;
 mod stage_artifacts;
 pub mod tensorboard;
 
 pub use gathered::{Gathered, GatheredStage, StageResult, StageState};
+pub use model_card::model_card;
 pub use stage_artifacts::{Diagnosis, Finding, StageArtifacts};

@@ -80,7 +80,10 @@ fn compared(evaluation: &EvaluationComparison, style: Style) -> String {
             float(metric.other).into(),
             float(difference.map(|difference| difference.difference)).into(),
             interval.unwrap_or_else(|| "".into()),
-            larger.map(|share| format!("{:.1} %", 100.0 * share)).unwrap_or_default().into(),
+            larger
+                .map(|share| format!("{:.1} %", 100.0 * share))
+                .unwrap_or_default()
+                .into(),
         ]);
     }
     text += &table.render(style);
@@ -99,8 +102,16 @@ fn settings(comparison: &Comparison, style: Style) -> String {
     .yielding(&["value"]);
     for difference in &comparison.settings {
         for (position, value) in difference.values.iter().enumerate() {
-            let path = if position == 0 { difference.path.as_str() } else { "" };
-            table.push(vec![path.into(), (position + 1).to_string().into(), shown(value).into()]);
+            let path = if position == 0 {
+                difference.path.as_str()
+            } else {
+                ""
+            };
+            table.push(vec![
+                path.into(),
+                (position + 1).to_string().into(),
+                shown(value).into(),
+            ]);
         }
     }
     table.render(style)

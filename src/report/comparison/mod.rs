@@ -111,7 +111,10 @@ impl EvaluationComparison {
     /// Which stays are compared.
     pub fn stays_in_words(&self) -> String {
         let mut words = format!("{} stays scored by both", self.stays);
-        for (count, run) in [(self.only_first, "the first run"), (self.only_other, "this run")] {
+        for (count, run) in [
+            (self.only_first, "the first run"),
+            (self.only_other, "this run"),
+        ] {
             if count > 0 {
                 words += &format!("; {count} by {run} alone, left out");
             }
@@ -127,9 +130,8 @@ impl EvaluationComparison {
 fn evaluations_of_both(first: &PastRunRecord, other: &PastRunRecord) -> Vec<String> {
     let names = |record: &PastRunRecord| -> Vec<String> {
         let stages = record.stages.iter();
-        let evaluations = stages.filter(|stage| {
-            stage.kind == "evaluate" && stage.outputs.contains_key("predictions")
-        });
+        let evaluations = stages
+            .filter(|stage| stage.kind == "evaluate" && stage.outputs.contains_key("predictions"));
         evaluations.map(|stage| stage.name.clone()).collect()
     };
     let of_other: BTreeSet<String> = names(other).into_iter().collect();

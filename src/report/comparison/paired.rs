@@ -22,7 +22,10 @@ pub fn compare(
     );
     let (in_one, in_two): (BTreeSet<&String>, BTreeSet<&String>) =
         (one.stays.ids().collect(), two.stays.ids().collect());
-    let ids: Vec<String> = in_one.intersection(&in_two).map(|id| (*id).clone()).collect();
+    let ids: Vec<String> = in_one
+        .intersection(&in_two)
+        .map(|id| (*id).clone())
+        .collect();
     let mut comparison = EvaluationComparison {
         stage: stage.into(),
         run: other.run.run.clone(),

@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use crate::data::stay_columns::{StayAttribute, StayColumns};
 use crate::error::Error;
 use crate::exec::history::PastRunRecord;
@@ -55,8 +53,8 @@ impl RecordedPredictions {
 pub fn subjects(run: &PastRunRecord, stage: &str, ids: &[String]) -> Result<Vec<String>, Error> {
     let resolved = run.resolved.as_ref();
     let stages = resolved.and_then(|resolved| resolved["stages"].as_array());
-    let stages = stages.into_iter().flatten();
-    let evaluation = stages.into_iter().find(|entry| entry["name"] == stage);
+    let mut stages = stages.into_iter().flatten();
+    let evaluation = stages.find(|entry| entry["name"] == stage);
     let data = evaluation.and_then(|entry| entry["data"].as_str());
     let data = data.ok_or_else(|| lost(run, stage, "the recipe"))?;
     let stays = StayColumns::read(&output(run, data, "stays")?.path)?;
@@ -69,14 +67,19 @@ fn output<'a>(run: &'a PastRunRecord, stage: &str, name: &str) -> Result<&'a Out
     let record = run.stages.iter().find(found);
     let output = record.and_then(|record| record.outputs.get(name));
     match output {
-        Some(output) if Path::new(&output.path).is_file() => Ok(output),
+        Some(output) if output.path.is_file() => Ok(output),
         _ => Err(lost(run, stage, &format!("the artifact `{name}`"))),
     }
 }
 
 fn lost(run: &PastRunRecord, stage: &str, what: &str) -> Error {
     Error::Usage {
-        message: format!("{what} of {stage} of run {} is no longer in the store", run.run.run),
-        hint: Some("`pipeline run` with the recipe and the --set of that run makes it again".into()),
+        message: format!(
+            "{what} of {stage} of run {} is no longer in the store",
+            run.run.run
+        ),
+        hint: Some(
+            "`pipeline run` with the recipe and the --set of that run makes it again".into(),
+        ),
     }
 }

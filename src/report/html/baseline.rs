@@ -30,7 +30,7 @@ fn table(evaluation: &Evaluation, report: &BaselineReport) -> Markup {
         "interval",
         "model larger in",
     ];
-    let mut table = Table::new("Model and baseline", &titles, &titles[1..]);
+    let mut table = Table::new("Both on the same stays", &titles, &titles[1..]);
     let model = [
         ("AUROC", "auroc", evaluation.auroc),
         (

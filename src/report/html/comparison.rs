@@ -11,7 +11,11 @@ use super::together;
 
 /// The page.
 pub fn comparison_page(comparison: &Comparison) -> String {
-    let sections = [runs(comparison), evaluations(comparison), settings(comparison)];
+    let sections = [
+        runs(comparison),
+        evaluations(comparison),
+        settings(comparison),
+    ];
     document::document("Comparison of runs", &sections).into_string()
 }
 
@@ -22,7 +26,11 @@ fn runs(comparison: &Comparison) -> Section {
             code(&run.run),
             text(run.recipe.as_deref().unwrap_or_default()),
             text(&run.started),
-            text(if position == 0 { "what the others are compared with" } else { "" }),
+            text(if position == 0 {
+                "what the others are compared with"
+            } else {
+                ""
+            }),
         ]);
     }
     Section {
@@ -52,7 +60,14 @@ fn evaluations(comparison: &Comparison) -> Section {
 }
 
 fn evaluation(evaluation: &EvaluationComparison) -> Markup {
-    let titles = ["metric", "first", "this run", "difference", "interval", "larger in"];
+    let titles = [
+        "metric",
+        "first",
+        "this run",
+        "difference",
+        "interval",
+        "larger in",
+    ];
     let caption = format!("{} of {}", evaluation.stage, evaluation.run);
     let mut table = Table::new(caption, &titles, &titles[1..]);
     for metric in &evaluation.metrics {
@@ -80,10 +95,18 @@ fn evaluation(evaluation: &EvaluationComparison) -> Markup {
 }
 
 fn settings(comparison: &Comparison) -> Section {
-    let mut table = Table::new("Values that are not the same in all runs", &["path", "run", "value"], &[]);
+    let mut table = Table::new(
+        "Values that are not the same in all runs",
+        &["path", "run", "value"],
+        &[],
+    );
     for difference in &comparison.settings {
         for (run, value) in comparison.runs.iter().zip(&difference.values) {
-            table.push(vec![code(&difference.path), code(&run.run), code(shown(value))]);
+            table.push(vec![
+                code(&difference.path),
+                code(&run.run),
+                code(shown(value)),
+            ]);
         }
     }
     Section {
@@ -102,9 +125,9 @@ fn settings(comparison: &Comparison) -> Section {
 fn shown(value: &Value) -> String {
     match value {
         Value::Null => "none".into(),
-        Value::Number(number) if number.is_f64() => {
-            number.as_f64().map_or_else(String::new, |number| number.to_string())
-        }
+        Value::Number(number) if number.is_f64() => number
+            .as_f64()
+            .map_or_else(String::new, |number| number.to_string()),
         other => other.to_string(),
     }
 }

@@ -242,20 +242,11 @@ fn decision(drawn: &[Drawn], id: &str) -> Result<Markup, Error> {
         .map(|(_, benefit)| *benefit)
         .fold(highest, f64::max);
     let low = -0.25 * highest.max(0.04);
-    // Acting on everyone falls without bound: only what is near the others is of interest.
-    layers.insert(
-        1.min(layers.len()),
-        Layer::line(
-            Ink::Reference,
-            all.into_iter()
-                .take_while(|(_, benefit)| *benefit >= low)
-                .collect(),
-        ),
-    );
+    // Acting falls without bound: only what is near no action is of interest.
+    layers.insert(1.min(layers.len()), Layer::line(Ink::Reference, all));
     key.push(reference("acting on everyone; on no one: 0"));
-    for layer in &mut layers {
-        layer.keep_above(low);
-    }
+    let layers = layers.into_iter();
+    let layers = layers.flat_map(|layer| layer.pieces_above(low)).collect();
     let chart = Chart {
         title: "Decision curve".into(),
         description: format!("Net benefit by threshold. {}", in_words(&key)),
@@ -263,6 +254,7 @@ fn decision(drawn: &[Drawn], id: &str) -> Result<Markup, Error> {
         y: Axis {
             label: "net benefit",
             range: low..highest.max(0.04) * 1.08,
+            is_count: false,
         },
         layers,
     };

@@ -137,7 +137,11 @@ fn metrics(evaluation: &Evaluation) -> Markup {
         Some(_) => &["metric", "value", "interval", "recalibrated", "reading"],
         None => &["metric", "value", "interval", "reading"],
     };
-    let mut table = Table::new("Metrics", titles, &["value", "interval", "recalibrated"]);
+    let mut table = Table::new(
+        format!("Measured on the {} split", evaluation.split.name()),
+        titles,
+        &["value", "interval", "recalibrated"],
+    );
     for (title, name, value, reading) in rows {
         let undefined = evaluation.undefined.get(name).map(String::as_str);
         let mut row = vec![
@@ -171,7 +175,7 @@ fn classes(evaluation: &Evaluation) -> Markup {
         return html! {};
     }
     let titles = ["class", "stays", "AUROC", "average precision"];
-    let mut table = Table::new("Classes, each against all others", &titles, &titles[1..]);
+    let mut table = Table::new("Each class against all others", &titles, &titles[1..]);
     for class in &evaluation.classes {
         let undefined = |name: &str| class.undefined.get(name).map(String::as_str);
         table.push(vec![

@@ -25,7 +25,11 @@ pub fn part(evaluation: &Evaluation) -> Markup {
         "TN",
         "FN",
     ];
-    let mut table = Table::new("Operating points", &titles, &titles[2..]);
+    let mut table = Table::new(
+        "Thresholds, and what they make of the stays",
+        &titles,
+        &titles[2..],
+    );
     for point in &evaluation.operating_points {
         let number = |name: &str, value: Option<f64>| {
             let undefined = point

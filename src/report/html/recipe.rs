@@ -15,17 +15,22 @@ pub fn section(gathered: &Gathered) -> Section {
             _ => tables.push((&value.table, vec![value])),
         }
     }
+    // Where the folder lies is no one else's business.
+    let folder = match gathered.folder.as_os_str().is_empty() {
+        true => String::new(),
+        false => format!("{}/", gathered.folder.display()),
+    };
     Section {
         id: "recipe",
         title: "Recipe",
         body: html! {
             p { "Every value as it runs, defaults included, and where it comes from." }
-            @for (name, values) in tables { (table(name, &values)) }
+            @for (name, values) in tables { (table(name, &values, &folder)) }
         },
     }
 }
 
-fn table(name: &str, values: &[&ResolvedValue]) -> Markup {
+fn table(name: &str, values: &[&ResolvedValue], folder: &str) -> Markup {
     let heading = if name.is_empty() { "top level" } else { name };
     let titles = ["key", "value", "from"];
     let mut table = Table::new(format!("Values of {heading}"), &titles, &[]);
@@ -33,7 +38,7 @@ fn table(name: &str, values: &[&ResolvedValue]) -> Markup {
         table.push(vec![
             code(&value.key),
             code(value.value.to_string()),
-            text(&value.origin),
+            text(value.origin.replace(folder, "")),
         ]);
     }
     html! { h3 { (heading) } (table.render()) }

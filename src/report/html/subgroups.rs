@@ -20,7 +20,7 @@ pub fn part(evaluation: &Evaluation) -> Markup {
         "average precision",
         "calibration intercept",
     ];
-    let mut table = Table::new("Subgroups", &titles, &titles[1..]);
+    let mut table = Table::new("By columns of the table of stays", &titles, &titles[1..]);
     for group in &evaluation.subgroups {
         let scores = &group.scores;
         let undefined = |name: &str| scores.undefined.get(name).map(String::as_str);

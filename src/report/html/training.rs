@@ -126,7 +126,14 @@ impl Picture {
         for ((column, points), ink) in lines.iter().zip(INKS) {
             key.push(KeyEntry {
                 ink,
-                text: format!("{}: {}", column.replace('_', " "), course(points)),
+                text: format!(
+                    "{}: {}",
+                    column
+                        .replace('_', " ")
+                        .replace("kl", "KL")
+                        .replace("auroc", "AUROC"),
+                    course(points)
+                ),
             });
             layers.push(match points.len() {
                 1 => Layer::points(ink, points.clone()),
@@ -137,7 +144,7 @@ impl Picture {
         let chart = Chart {
             title: format!("{} of {stage}", self.title),
             description: format!("By epoch. {}.", words.join("; ")),
-            x: Axis::around("epoch", all().map(|(x, _)| *x)),
+            x: Axis::counting("epoch", all().map(|(x, _)| *x)),
             y: Axis::around(self.axis, all().map(|(_, y)| *y)),
             layers,
         };
@@ -147,12 +154,15 @@ impl Picture {
 
 /// The first value and the last.
 fn course(points: &[(f64, f64)]) -> String {
+    let are_counts = points.iter().all(|(_, value)| value.fract() == 0.0);
+    let shown = |value: f64| match are_counts {
+        true => value.to_string(),
+        false => number::float(value),
+    };
     match points {
         [] => String::new(),
-        [(_, only)] => number::float(*only),
-        [(_, first), .., (_, last)] => {
-            format!("{} → {}", number::float(*first), number::float(*last))
-        }
+        [(_, only)] => shown(*only),
+        [(_, first), .., (_, last)] => format!("{} → {}", shown(*first), shown(*last)),
     }
 }
 
