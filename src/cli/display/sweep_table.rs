@@ -44,16 +44,7 @@ pub fn render_variants(show: &ShowRecord, style: Style) -> String {
         ("status".into(), Align::Left),
         (objective(show).into(), Align::Right),
     ];
-    heading.extend(
-        short_paths(&paths)
-            .into_iter()
-            .map(|name| (name.into(), Align::Right)),
-    );
-    heading.extend(
-        columns
-            .iter()
-            .map(|(stage, metric)| (format!("{stage} {metric}").into(), Align::Right)),
-    );
+    heading.extend(columns_of(&paths, &columns));
     let mut table = Table::with_heading(heading);
     for variant in &show.variants {
         let value = variant.objective.map(number::float).unwrap_or_default();
@@ -83,16 +74,7 @@ fn settings(settings: &[SettingRecord], show: &ShowRecord, style: Style) -> Stri
     if has_seeds {
         heading.push(("seeds".into(), Align::Right));
     }
-    heading.extend(
-        short_paths(&paths)
-            .into_iter()
-            .map(|name| (name.into(), Align::Right)),
-    );
-    heading.extend(
-        columns
-            .iter()
-            .map(|(stage, metric)| (format!("{stage} {metric}").into(), Align::Right)),
-    );
+    heading.extend(columns_of(&paths, &columns));
     let mut table = Table::with_heading(heading);
     for (rank, setting) in settings.iter().enumerate() {
         let is_best = rank == 0 && setting.is_complete();
@@ -148,6 +130,19 @@ fn evaluations(show: &ShowRecord) -> BTreeSet<(String, String)> {
         evaluated.flat_map(|(stage, _)| EVALUATION.map(|name| (stage.clone(), name.to_string())));
     let objective = (show.objective.stage.clone(), show.objective.metric.clone());
     pairs.filter(|pair| *pair != objective).collect()
+}
+
+/// A column for what is varied at each path, and for each metric of an evaluation.
+fn columns_of<'a>(
+    paths: &[&str],
+    metrics: &BTreeSet<(String, String)>,
+) -> Vec<(Cow<'a, str>, Align)> {
+    let varied = short_paths(paths).into_iter();
+    let measured = metrics
+        .iter()
+        .map(|(stage, metric)| format!("{stage} {metric}"));
+    let names = varied.chain(measured);
+    names.map(|name| (name.into(), Align::Right)).collect()
 }
 
 fn paths<'a>(all: impl Iterator<Item = &'a BTreeMap<String, Value>>) -> Vec<&'a str> {

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::error::Error;
+use crate::files::{self, ListingError};
 
 /// Files of `folder` whose extension is `extension`, by name.
 pub(super) fn files_with_extension(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, Error> {
@@ -13,10 +14,8 @@ pub(super) fn files_with_extension(folder: &Path, extension: &str) -> Result<Vec
 
 /// Files of `folder` and of every folder below it whose extension is `extension`, by path.
 pub(super) fn files_below(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, Error> {
-    let mut files = files_with_extension(folder, extension)?;
-    for inner in subfolders(folder)? {
-        files.extend(files_below(&inner, extension)?);
-    }
+    let mut files = files::files_below(folder).map_err(unlisted)?;
+    files.retain(|path| path.extension().is_some_and(|e| e == extension));
     files.sort();
     Ok(files)
 }
@@ -26,6 +25,15 @@ pub(super) fn subfolders(folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let mut folders = entries(folder)?;
     folders.retain(|path| path.is_dir());
     Ok(folders)
+}
+
+/// The error of a path below a folder that cannot be looked at.
+pub(super) fn unlisted(failure: ListingError) -> Error {
+    let path = &failure.path;
+    Error::file(
+        path,
+        format!("cannot be read as a folder: {}", failure.error),
+    )
 }
 
 fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {

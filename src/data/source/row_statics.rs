@@ -6,60 +6,69 @@ use crate::data::ingest::{PartWriter, RawEvent, STATIC};
 use crate::data::stay_id::StayId;
 use crate::error::Error;
 
-/// One value for each stay and column.
+/// Of one part: a value for each series and column.
 #[derive(Default)]
-pub(super) struct RowStatics {
-    values: BTreeMap<(StayId, String), Static>,
+pub(super) struct PartStatics {
+    /// By the numbers of both, so that a row that repeats its stay's value costs a look-up.
+    values: BTreeMap<(u32, usize), Static>,
 }
 
+/// The first value of a stay in a part.
 struct Static {
-    /// Numbers of one part's series and variables.
-    series: u32,
+    id: StayId,
+    column: String,
     variable: u32,
-    /// The variable: of a category, it is part of the value.
-    name: String,
     value: f64,
 }
 
-impl Static {
-    fn is(&self, other: &Self) -> bool {
-        self.name == other.name && self.value.to_bits() == other.value.to_bits()
-    }
-}
-
-impl RowStatics {
+impl PartStatics {
     /// Takes the value of a row; the complaint if the stay had another.
     pub(super) fn add(
         &mut self,
-        id: &StayId,
-        series: u32,
-        column: &str,
+        (id, series): (&StayId, u32),
+        (column, name): (usize, &str),
         (variable, value): (u32, f64),
-        out: &PartWriter,
     ) -> Result<(), String> {
-        let new = Static {
-            series,
-            variable,
-            name: out.name_of(variable).to_string(),
-            value,
-        };
-        let key = (id.clone(), column.to_string());
-        match self.values.get(&key) {
-            Some(first) if first.is(&new) => Ok(()),
-            Some(_) => Err(two_values(id, column)),
-            None => {
-                self.values.insert(key, new);
-                Ok(())
-            }
+        let first = self
+            .values
+            .entry((series, column))
+            .or_insert_with(|| Static {
+                id: id.clone(),
+                column: name.to_string(),
+                variable,
+                value,
+            });
+        let same = first.variable == variable && first.value.to_bits() == value.to_bits();
+        match same {
+            true => Ok(()),
+            false => Err(two_values(id, name)),
         }
     }
+}
 
+/// Of all parts: the variable (of a category, it is part of the value) and the value's bits, by
+/// stay and column.
+#[derive(Default)]
+pub(super) struct RowStatics {
+    values: BTreeMap<(StayId, String), (String, u64)>,
+}
+
+impl RowStatics {
     /// Takes those of a part, and writes the events of those that are new. A stay whose rows lie
     /// in several parts has one value all the same.
-    pub(super) fn write_new(&mut self, part: Self, out: &mut PartWriter) -> Result<(), Error> {
-        for (key, found) in part.values {
+    pub(super) fn write_new(
+        &mut self,
+        part: PartStatics,
+        out: &mut PartWriter,
+    ) -> Result<(), Error> {
+        for ((series, _), found) in part.values {
+            let value = (
+                out.name_of(found.variable).to_string(),
+                found.value.to_bits(),
+            );
+            let key = (found.id, found.column);
             match self.values.get(&key) {
-                Some(first) if first.is(&found) => {}
+                Some(first) if *first == value => {}
                 Some(_) => return Err(Error::stage(two_values(&key.0, &key.1))),
                 None => {
                     let event = RawEvent {
@@ -68,8 +77,8 @@ impl RowStatics {
                         variable: found.variable,
                         set: 0,
                     };
-                    out.push(found.series, event)?;
-                    self.values.insert(key, found);
+                    out.push(series, event)?;
+                    self.values.insert(key, value);
                 }
             }
         }

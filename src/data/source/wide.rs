@@ -8,7 +8,7 @@ use super::EventSource;
 use super::cohort::Cohort;
 use super::row_label::{RowLabels, row_class};
 use super::row_place::{RowPlaces, event_of};
-use super::row_statics::RowStatics;
+use super::row_statics::{PartStatics, RowStatics};
 use super::rows::{RowTaker, Rows, TableFiles, position_of};
 use super::stay_table::StayTable;
 use crate::data::config::{SplitRule, WideSource};
@@ -64,7 +64,7 @@ impl EventSource for Wide {
             config,
             places: RowPlaces::new(&self.cohort, &config.time, config.id.is_none()),
             labels: RowLabels::default(),
-            statics: RowStatics::default(),
+            statics: PartStatics::default(),
             out,
             interrupted,
         };
@@ -96,7 +96,7 @@ struct WideRows<'a, 'w> {
     config: &'a WideSource,
     places: RowPlaces<'a>,
     labels: RowLabels,
-    statics: RowStatics,
+    statics: PartStatics,
     out: &'a mut PartWriter<'w>,
     interrupted: &'a AtomicBool,
 }
@@ -135,10 +135,12 @@ impl RowTaker for WideRows<'_, '_> {
         let label = (self.config.row_label.as_ref()).map(|_| self.places.columns());
         let first_static = self.places.columns() + usize::from(label.is_some());
         let first_variable = first_static + self.config.statics.len();
-        let variables: Vec<u32> = rows
-            .names
-            .iter()
-            .map(|name| self.out.variable(name))
+        // Times, ids and labels are no variables, and are skipped below.
+        let variables: Vec<u32> = (rows.names.iter().enumerate())
+            .map(|(column, name)| match column < first_static {
+                true => 0,
+                false => self.out.variable(name),
+            })
             .collect();
         self.out.counts().rows += rows.len() as u64;
         for row in 0..rows.len() {
@@ -159,7 +161,7 @@ impl RowTaker for WideRows<'_, '_> {
                 };
                 if column < first_variable {
                     self.statics
-                        .add(id, series, name, (variable, value), self.out)
+                        .add((id, series), (column, name), (variable, value))
                         .map_err(|what| rows.error(row, what))?;
                     continue;
                 }

@@ -1,5 +1,7 @@
 //! Metrics of several models on the same stays, with intervals of their differences.
 
+use std::collections::HashSet;
+
 use arrow::array::{Float64Array, StringArray, UInt32Array};
 
 use super::ComparedMetric;
@@ -108,11 +110,8 @@ pub(super) fn pair(
 fn not_alike(first: &ScoredStage, other: &ScoredStage) -> Option<String> {
     let (one, two) = (&first.run, &other.run);
     if first.ids != other.ids {
-        let missing = first
-            .ids
-            .iter()
-            .filter(|id| !other.ids.contains(id))
-            .count();
+        let known: HashSet<&String> = other.ids.iter().collect();
+        let missing = first.ids.iter().filter(|id| !known.contains(id)).count();
         return Some(format!(
             "{one} scored {} stays and {two} {}, {missing} of the former are not among the latter",
             first.ids.len(),

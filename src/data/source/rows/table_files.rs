@@ -7,9 +7,10 @@ use super::csv_ranges::ranges_of;
 use super::{RowTaker, csv_piece, parquet_piece};
 use crate::data::input_path::InputPath;
 use crate::data::parquet_file;
+use crate::data::source::folder::unlisted;
 use crate::data::text_file::{self, Container};
 use crate::error::Error;
-use crate::files::{FilePattern, ListingError, files_below};
+use crate::files::{FilePattern, files_below};
 
 /// Bytes that are worth a part of their own.
 const BYTES_OF_PART: u64 = 8 << 20;
@@ -103,7 +104,6 @@ impl TableFiles {
 }
 
 fn listed(path: &Path) -> Result<Vec<PathBuf>, Error> {
-    let unlisted = |failure: ListingError| Error::file(&failure.path, failure.error);
     let pattern = FilePattern::of(path).map_err(|what| Error::file(path, what))?;
     let files = match &pattern {
         Some(pattern) => pattern.files().map_err(unlisted)?,
