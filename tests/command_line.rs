@@ -16,6 +16,7 @@ fn help_lists_commands_and_every_exit_code() {
         "check",
         "outputs",
         "export",
+        "report",
         "sweep",
         "runs",
         "cache",

@@ -39,6 +39,7 @@ mod readme;
 mod recipe_errors;
 mod recipes;
 mod reference_layout;
+mod report;
 mod run;
 mod running;
 mod schema;

@@ -19,6 +19,7 @@ use super::man::ManArguments;
 use super::mlflow::MlflowArguments;
 use super::outputs::OutputsArguments;
 use super::plan::PlanArguments;
+use super::report::ReportArguments;
 use super::run::RunArguments;
 use super::runs::RunsArguments;
 use super::schema::SchemaArguments;
@@ -76,6 +77,9 @@ pub enum Command {
     /// Looks for what is wrong with the finetuned models of a recipe that is up to date
     #[command(after_help = EXIT_CODES)]
     Diagnose(DiagnoseArguments),
+    /// Writes what is up to date as a page to read: metrics, curves, training, weights, data, provenance
+    #[command(after_help = EXIT_CODES)]
+    Report(ReportArguments),
     /// Shows the tensors of a checkpoint, and what an import of it would say; runs nothing in it
     #[command(after_help = EXIT_CODES)]
     Inspect(InspectArguments),

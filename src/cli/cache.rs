@@ -9,7 +9,6 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 
 use super::arguments::{EXIT_CODES, Format, Selection};
-use super::display::number;
 use super::display::table::{Align, Table};
 use super::experiment::Experiment;
 use super::runs::SharedArguments;
@@ -18,6 +17,7 @@ use super::verbosity::Verbosity;
 use super::{size, stdout, sweep};
 use crate::error::Error;
 use crate::exec::{self, RunOptions};
+use crate::report::number;
 use crate::store::Store;
 use crate::store::audit::{Mending, StoreAudit};
 use crate::store::collect::{Collected, Collection};

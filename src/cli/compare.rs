@@ -1,5 +1,6 @@
 //! `pipeline compare`: runs of the past beside each other.
 
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -7,11 +8,12 @@ use clap::Args;
 use super::arguments::Format;
 use super::display::comparison;
 use super::runs::SharedArguments;
-use super::stdout;
 use super::style::Style;
+use super::{page, stdout};
 use crate::error::Error;
 use crate::exec::comparison::compare;
 use crate::metrics::BootstrapSettings;
+use crate::report::html::comparison_page;
 use crate::store::Store;
 
 #[derive(Debug, Args)]
@@ -19,6 +21,10 @@ pub struct CompareArguments {
     /// The runs' ids, or beginnings of them that no others have; the others are compared with the first
     #[arg(required = true, num_args = 2.., value_name = "RUN")]
     runs: Vec<String>,
+
+    /// Also write a page, or into a folder compare.html; it is written anew each time
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
 
     /// Resamples of the patients that intervals come from; 0: none
     #[arg(long, value_name = "N", default_value_t = BootstrapSettings::default().resamples)]
@@ -40,6 +46,10 @@ pub fn execute(arguments: &CompareArguments) -> Result<ExitCode, Error> {
         ..BootstrapSettings::default()
     };
     let record = compare(&store, &arguments.runs, bootstrap, arguments.seed)?;
+    if let Some(target) = &arguments.output {
+        let text = comparison_page(&record);
+        page::write(target, "compare.html", &text)?;
+    }
     match arguments.shared.format {
         Format::Json => stdout::print_json(&record)?,
         Format::Human => stdout::print(&comparison::render(&record, Style::stdout()))?,

@@ -9,7 +9,8 @@ use super::experiment::Experiment;
 use super::stdout;
 use crate::error::Error;
 use crate::graph::{self, Drawing, DrawnNode, Given};
-use crate::recipe::Override;
+use crate::recipe::{Override, Recipe};
+use crate::stages::node::Node;
 
 #[derive(Debug, Args)]
 pub struct GraphArguments {
@@ -41,7 +42,7 @@ pub enum GraphFormat {
 /// Draws; nothing is executed, no store is opened.
 pub fn execute(arguments: &GraphArguments) -> Result<ExitCode, Error> {
     let experiment = Experiment::load(&arguments.recipe, &arguments.set)?;
-    let drawing = drawing(&experiment)?;
+    let drawing = drawing(&experiment.recipe, &experiment.nodes)?;
     let render = match arguments.format {
         GraphFormat::Ascii => graph::ascii,
         GraphFormat::Dot => graph::dot,
@@ -52,19 +53,21 @@ pub fn execute(arguments: &GraphArguments) -> Result<ExitCode, Error> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn drawing(experiment: &Experiment) -> Result<Drawing, Error> {
-    let given = experiment.nodes.iter().map(|node| {
+/// The drawing of a recipe.
+pub(super) fn drawing(recipe: &Recipe, nodes: &[Node]) -> Result<Drawing, Error> {
+    let given = nodes.iter().map(|node| {
         let inputs = node.stage.inputs().into_iter();
         Given {
             node: DrawnNode {
                 name: node.name.clone(),
                 kind: node.stage.kind().into(),
-                derived: experiment.recipe.stage(&node.name).is_none(),
+                derived: recipe.stage(&node.name).is_none(),
+                mark: None,
             },
             inputs: inputs.map(|input| (input.role, input.stage)).collect(),
         }
     });
-    Drawing::new(&experiment.recipe.name, given.collect()).map_err(|error| Error::Usage {
+    Drawing::new(&recipe.name, given.collect()).map_err(|error| Error::Usage {
         message: format!("the stages cannot be put in order: {error}"),
         hint: None,
     })

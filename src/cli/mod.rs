@@ -21,7 +21,9 @@ mod lock_file;
 mod man;
 mod mlflow;
 mod outputs;
+mod page;
 mod plan;
+mod report;
 mod run;
 mod runs;
 mod schema;
@@ -65,6 +67,7 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
         Command::Outputs(raw) => raw.validate().and_then(outputs::execute),
         Command::Export(raw) => export::execute(raw.validate()?, verbosity),
         Command::Diagnose(raw) => diagnose::execute(raw.validate()?, verbosity),
+        Command::Report(raw) => report::execute(raw.validate()?, verbosity),
         Command::Inspect(raw) => inspect::execute(&raw),
         Command::Sweep(raw) => sweep::execute(raw, verbosity),
         Command::Runs(raw) => runs::execute(&raw),

@@ -8,11 +8,12 @@ use jiff::tz::TimeZone;
 use serde::Serialize;
 
 use super::arguments::{EXIT_CODES, Format};
-use super::display::{number, run_table};
+use super::display::run_table;
 use super::stdout;
 use super::style::Style;
 use crate::error::Error;
 use crate::exec::history::{self, PastRun, PastRunRecord};
+use crate::report::number;
 use crate::store::Store;
 
 #[derive(Debug, Args)]

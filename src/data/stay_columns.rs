@@ -45,6 +45,16 @@ impl StayColumns {
         })
     }
 
+    /// The stays, sorted by id.
+    pub fn ids(&self) -> impl Iterator<Item = &String> {
+        self.row_of.keys()
+    }
+
+    /// Whether there is a column of this name.
+    pub fn has(&self, column: &str) -> bool {
+        self.rows.column_by_name(column).is_some()
+    }
+
     /// The rows of these stays.
     pub fn rows_of(&self, ids: &[String]) -> Result<Vec<usize>, Error> {
         let row = |id: &String| {

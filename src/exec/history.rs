@@ -1,5 +1,6 @@
 //! Runs of the past, read from their folders.
 
+use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader, ErrorKind};
 use std::path::Path;
@@ -57,6 +58,18 @@ pub enum PastStatus {
     Unfinished,
 }
 
+impl PastStatus {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            PastStatus::Done => "done",
+            PastStatus::Failed => "failed",
+            PastStatus::Interrupted => "interrupted",
+            PastStatus::Unfinished => "unfinished",
+        }
+    }
+}
+
 /// All that is kept of one run.
 #[derive(Clone, Debug, Serialize)]
 pub struct PastRunRecord {
@@ -72,6 +85,83 @@ pub struct PastRunRecord {
     pub recipe_text: Option<String>,
     /// What the recipe came to.
     pub resolved: Option<Value>,
+}
+
+/// Which runs executed what, by the keys of results.
+#[derive(Debug, Default)]
+pub struct Executions {
+    made: BTreeMap<String, String>,
+    failed: BTreeMap<String, (String, String)>,
+}
+
+/// A run that made something: what is worth telling of it elsewhere.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MakingRun {
+    /// Its id.
+    pub run: String,
+    /// When it started.
+    pub started: Timestamp,
+    /// How it ended.
+    pub status: PastStatus,
+    /// What it was made with and where.
+    pub environment: Option<Environment>,
+}
+
+impl Executions {
+    /// The latest run that executed the result of this key.
+    pub fn of(&self, key: &str) -> Option<&str> {
+        self.made.get(key).map(String::as_str)
+    }
+
+    /// The latest run that failed at this key.
+    pub fn failed_in(&self, key: &str) -> Option<&str> {
+        self.failed.get(key).map(|(run, _)| run.as_str())
+    }
+
+    /// What it said.
+    pub fn failure(&self, key: &str) -> Option<String> {
+        self.failed.get(key).map(|(_, error)| error.clone())
+    }
+}
+
+/// Which runs in the store executed what.
+pub fn executions(store: &Store) -> Result<Executions, Error> {
+    let ids = store.run_ids()?;
+    let outlines: Vec<(PastRun, Vec<StageRecord>)> = ids
+        .par_iter()
+        .map(|id| outline(store, id))
+        .collect::<Result<_, _>>()?;
+    let mut executions = Executions::default();
+    // The latest comes first, and stays.
+    for (run, stages) in outlines {
+        for stage in stages {
+            let Some(key) = stage.key else { continue };
+            let id = run.run.clone();
+            match stage.status {
+                StageStatus::Executed => {
+                    executions.made.entry(key).or_insert(id);
+                }
+                StageStatus::Failed => {
+                    let error = stage.error.unwrap_or_default();
+                    executions.failed.entry(key).or_insert((id, error));
+                }
+                StageStatus::Cached | StageStatus::Skipped => {}
+            }
+        }
+    }
+    Ok(executions)
+}
+
+/// What is worth telling of the run of this id.
+pub fn making_run(store: &Store, id: &str) -> Result<MakingRun, Error> {
+    let (run, _) = outline(store, id)?;
+    let folder = store.runs_folder().join(id);
+    Ok(MakingRun {
+        run: run.run,
+        started: run.started,
+        status: run.status,
+        environment: document(&folder.join("environment.json"))?,
+    })
 }
 
 /// All runs in the store, the latest first, `limit` of them at most.

@@ -22,6 +22,27 @@ pub struct DrawnNode {
     pub kind: String,
     /// Whether it stands in no recipe but follows from a stage that does.
     pub derived: bool,
+    /// How it stands, where that is known.
+    pub mark: Option<Mark>,
+}
+
+impl DrawnNode {
+    /// What stands below its name.
+    pub(super) fn subtitle(&self) -> String {
+        match &self.mark {
+            None => self.kind.clone(),
+            Some(mark) => format!("{} · {}", self.kind, mark.text),
+        }
+    }
+}
+
+/// How a node of a drawing stands.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Mark {
+    /// A class for style sheets.
+    pub class: &'static str,
+    /// In words, short.
+    pub text: String,
 }
 
 /// An edge of a drawing, from what is read to what reads it.
@@ -108,6 +129,7 @@ pub(super) fn diamond() -> Drawing {
             name: name.into(),
             kind: kind.into(),
             derived: name.contains(':'),
+            mark: None,
         },
         inputs: inputs
             .iter()

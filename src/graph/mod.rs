@@ -10,6 +10,6 @@ mod svg;
 pub use ascii::ascii;
 pub use dag::{Dag, GraphError, cycles};
 pub use dot::dot;
-pub use drawing::{Drawing, DrawnEdge, DrawnNode, Given};
+pub use drawing::{Drawing, DrawnEdge, DrawnNode, Given, Mark};
 pub use mermaid::mermaid;
 pub use svg::svg;

@@ -68,7 +68,10 @@ pub fn svg(drawing: &Drawing) -> String {
         );
     }
     for (node, &Place { x, y, width }) in drawing.nodes.iter().zip(&layout.nodes) {
-        let class = if node.derived { "box derived" } else { "box" };
+        let derived = if node.derived { " derived" } else { "" };
+        let mark = node.mark.as_ref().map_or("", |mark| mark.class);
+        let class = format!("box{derived} {mark}");
+        let class = class.trim_end();
         let left = x - width / 2.0;
         let _ = writeln!(
             text,
@@ -78,7 +81,7 @@ pub fn svg(drawing: &Drawing) -> String {
             y + 19.0,
             escaped(&node.name),
             y + 35.0,
-            escaped(&node.kind),
+            escaped(&node.subtitle()),
         );
     }
     text + "</svg>\n"
@@ -91,8 +94,13 @@ fn description(drawing: &Drawing) -> String {
         let (to, from) = (name(edge.to), name(edge.from));
         format!("{to} reads {from} as {}.", edge.role)
     });
+    let marked = drawing.nodes.iter();
+    let marked = marked.filter_map(|node| {
+        let mark = node.mark.as_ref()?;
+        Some(format!("{}: {}.", node.name, mark.text))
+    });
     let count = format!("{} stages.", drawing.nodes.len());
-    let lines: Vec<String> = std::iter::once(count).chain(lines).collect();
+    let lines: Vec<String> = std::iter::once(count).chain(lines).chain(marked).collect();
     lines.join(" ")
 }
 
@@ -277,7 +285,11 @@ fn width(slot: Slot, drawing: &Drawing) -> f64 {
         Slot::Passing(_) => PASSAGE,
         Slot::Node(node) => {
             let node = &drawing.nodes[node];
-            let letters = node.name.chars().count().max(node.kind.chars().count());
+            let letters = node
+                .name
+                .chars()
+                .count()
+                .max(node.subtitle().chars().count());
             (letters as f64 * LETTER + 24.0).max(72.0)
         }
     }
@@ -366,6 +378,7 @@ mod tests {
                 name: name.into(),
                 kind: "evaluate".into(),
                 derived: false,
+                mark: None,
             },
             inputs: inputs
                 .iter()

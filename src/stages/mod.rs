@@ -8,7 +8,7 @@ mod evaluate;
 pub mod evaluation;
 mod features;
 mod finetune;
-mod freeze;
+pub mod freeze;
 mod import;
 mod import_settings;
 pub mod json;

@@ -112,6 +112,14 @@ impl Store {
         Ok(Lookup::Complete(Box::new(outcome)))
     }
 
+    /// The whole action of a key that was looked up before; that it is gone or damaged is an error.
+    pub fn action(&self, key: &Key) -> Result<Action, Error> {
+        let path = self.action_path(key);
+        let bytes = fs::read(&path).map_err(|error| damaged(&path, error))?;
+        serde_json::from_slice(&bytes)
+            .map_err(|error| damaged(&path, format!("is no action: {error}")))
+    }
+
     /// All readable actions with the time of their commit or last use, by key. Unreadable files are passed
     /// over: whoever needs one of them by key is told.
     pub fn actions(&self) -> Vec<(SystemTime, Action)> {

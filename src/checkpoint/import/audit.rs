@@ -93,7 +93,8 @@ pub enum Flag {
 }
 
 impl Flag {
-    pub(super) fn words(self) -> &'static str {
+    /// In words.
+    pub fn words(self) -> &'static str {
         match self {
             Flag::Widened => "widened to F32",
             Flag::Narrowed => "rounded to F32",

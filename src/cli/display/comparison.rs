@@ -3,9 +3,10 @@
 use serde_json::Value;
 
 use super::super::style::{Style, Tone};
-use super::number;
 use super::table::{Align, Cell, Table};
-use crate::exec::comparison::{ComparedMetric, Comparison};
+use crate::exec::comparison::{Comparison, letter};
+use crate::metrics::Interval;
+use crate::report::number;
 
 /// What the runs are called, in what their recipes differ, and a row for each metric and later run.
 pub fn render(comparison: &Comparison, style: Style) -> String {
@@ -24,15 +25,6 @@ pub fn render(comparison: &Comparison, style: Style) -> String {
         text += &format!("\nnote: {note}\n");
     }
     text
-}
-
-/// `A` is the first run, `B` the second, …; from the 27th on, a number.
-fn letter(index: usize) -> String {
-    let letter = u8::try_from(index).ok().filter(|index| *index < 26);
-    letter.map_or_else(
-        || (index + 1).to_string(),
-        |index| char::from(b'A' + index).to_string(),
-    )
 }
 
 fn recipes(comparison: &Comparison, style: Style) -> String {
@@ -77,7 +69,8 @@ fn metrics(comparison: &Comparison, style: Style) -> String {
                 0 => [row.stage.as_str(), row.metric.as_str()],
                 _ => ["", ""],
             };
-            let (difference, interval) = difference(row, index);
+            let difference = row.difference(index).map(number::signed);
+            let interval = row.interval(index);
             table.push(vec![
                 names[0].into(),
                 names[1].into(),
@@ -85,8 +78,8 @@ fn metrics(comparison: &Comparison, style: Style) -> String {
                 row.values[index]
                     .map_or("undefined".into(), number::float)
                     .into(),
-                difference.into(),
-                interval,
+                difference.unwrap_or_default().into(),
+                interval.as_ref().map_or(Cell::from(""), marked),
             ]);
         }
     }
@@ -100,27 +93,12 @@ fn metrics(comparison: &Comparison, style: Style) -> String {
         }
 }
 
-/// The difference from the first run, and where it lies. An interval without 0 stands out.
-fn difference(row: &ComparedMetric, index: usize) -> (String, Cell) {
-    let nothing = Cell::from("");
-    if let Some(paired) = &row.differences[index] {
-        let interval = paired.interval.as_ref().map_or(nothing, |interval| {
-            let shown = format!("{} to {}", signed(interval.lower), signed(interval.upper));
-            match interval.lower > 0.0 || interval.upper < 0.0 {
-                true => Cell::new(shown, Tone::Strong),
-                false => shown.into(),
-            }
-        });
-        return (signed(paired.difference), interval);
+/// An interval without 0 stands out.
+fn marked(interval: &Interval) -> Cell {
+    let (lower, upper) = (interval.lower, interval.upper);
+    let shown = format!("{} to {}", number::signed(lower), number::signed(upper));
+    match lower > 0.0 || upper < 0.0 {
+        true => Cell::new(shown, Tone::Strong),
+        false => shown.into(),
     }
-    let plain = match (index, row.values[0], row.values[index]) {
-        (1.., Some(first), Some(this)) => signed(this - first),
-        _ => String::new(),
-    };
-    (plain, nothing)
-}
-
-fn signed(number: f64) -> String {
-    let sign = if number > 0.0 { "+" } else { "" };
-    format!("{sign}{}", number::float(number))
 }

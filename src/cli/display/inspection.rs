@@ -4,10 +4,10 @@ use std::fmt::Write;
 
 use super::super::inspect::{ImportRecord, InspectRecord};
 use super::super::style::{Style, Tone};
-use super::number;
 use super::table::{Align, Cell, Table};
 use crate::checkpoint::TensorSummary;
 use crate::model::config::ModelMode;
+use crate::report::number;
 
 /// Names shown of a list.
 const SHOWN: usize = 4;

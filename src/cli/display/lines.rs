@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 use super::super::style::{Style, Tone};
 use super::super::verbosity::Verbosity;
 use super::live::printable;
-use super::number;
 use super::pace::Pace;
 use super::run_summary::was_interrupted;
 use crate::exec::event::Event;
 use crate::exec::record::{OutputRecord, RunStatus, StageRecord, StageStatus};
+use crate::report::number;
 
 /// A stage's progress is told at most this often.
 const EVERY: Duration = Duration::from_secs(5);

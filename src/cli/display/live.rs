@@ -1,8 +1,8 @@
 //! The live lines of a run, as text: one for every stage that runs or waits, one for all.
 
 use super::super::style::{Style, Tone};
-use super::number;
 use super::table::shortened;
+use crate::report::number;
 
 /// From this width on a line has a bar, and how long it is.
 const BARS: [(usize, usize); 2] = [(90, 24), (60, 10)];

@@ -8,7 +8,6 @@ pub mod explanation;
 pub mod inspection;
 pub mod lines;
 mod live;
-pub mod number;
 mod pace;
 pub mod plan_table;
 pub mod progress;

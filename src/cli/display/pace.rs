@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use super::number;
+use crate::report::number;
 
 /// Where a stage was at some time. What an earlier process did before that is no speed of this one.
 #[derive(Clone, Copy, Debug)]

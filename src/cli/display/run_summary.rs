@@ -4,10 +4,10 @@ use serde_json::Value;
 
 use super::super::style::{Style, Tone};
 use super::artifact_table;
-use super::number;
 use super::table::{Align, Cell, Table};
 use crate::error::Error;
 use crate::exec::record::{RunRecord, StageRecord, StageStatus};
+use crate::report::number;
 
 /// Metrics that every evaluation has: (name in the record, heading).
 const EVALUATION: [(&str, &str); 5] = [

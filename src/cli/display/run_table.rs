@@ -1,10 +1,10 @@
 //! Runs of the past, for people.
 
 use super::super::style::{Style, Tone};
-use super::number;
 use super::table::{Align, Cell, Table};
 use crate::exec::history::{PastRun, PastStatus};
 use crate::exec::record::{StageRecord, StageStatus};
+use crate::report::number;
 
 /// One row a run.
 pub fn render(runs: &[PastRun], style: Style) -> String {
@@ -63,10 +63,10 @@ pub fn stages(stages: &[StageRecord], style: Style) -> String {
 }
 
 fn status(status: PastStatus) -> Cell {
-    match status {
-        PastStatus::Done => Cell::new("done", Tone::Good),
-        PastStatus::Failed => Cell::new("failed", Tone::Bad),
-        PastStatus::Interrupted => Cell::new("interrupted", Tone::Notice),
-        PastStatus::Unfinished => Cell::new("unfinished", Tone::Notice),
-    }
+    let tone = match status {
+        PastStatus::Done => Tone::Good,
+        PastStatus::Failed => Tone::Bad,
+        PastStatus::Interrupted | PastStatus::Unfinished => Tone::Notice,
+    };
+    Cell::new(status.name(), tone)
 }

@@ -6,12 +6,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::super::style::{Style, Tone};
-use super::number;
 use super::table::{Align, Cell, Table};
 use crate::exec::sweep::record::{
     Counts, SettingRecord, ShowRecord, Summary, SweepRecord, VariantRecord, VariantStatus,
 };
 use crate::recipe::short_paths;
+use crate::report::number;
 
 /// A longer value is cut.
 const LONGEST_VALUE: usize = 40;

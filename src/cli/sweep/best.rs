@@ -10,12 +10,12 @@ use serde::Serialize;
 use super::batch::Batch;
 use super::ladder::{self, Climbed};
 use crate::cli::arguments::{ExperimentArguments, Format, Selection};
-use crate::cli::display::number;
 use crate::cli::stdout;
 use crate::cli::verbosity::Verbosity;
 use crate::error::Error;
 use crate::exec::sweep::record::{SettingRecord, ShowRecord, VariantRecord};
 use crate::recipe::{Point, SweepRecipe, nearest};
+use crate::report::number;
 use crate::store::Store;
 
 #[derive(Debug, Args)]

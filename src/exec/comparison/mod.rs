@@ -10,7 +10,7 @@ use serde_json::Value;
 use super::history::{self, PastRunRecord, PastStatus};
 use super::record::StageRecord;
 use crate::error::Error;
-use crate::metrics::{BootstrapSettings, PairedDifference};
+use crate::metrics::{BootstrapSettings, Interval, PairedDifference};
 use crate::store::Store;
 use scores::ScoredStage;
 
@@ -61,6 +61,31 @@ pub struct ComparedMetric {
     /// Each run's value minus the first's, with its interval where the same stays were scored; null
     /// for the first run, and where there is no such pair.
     pub differences: Vec<Option<PairedDifference>>,
+}
+
+impl ComparedMetric {
+    /// The value of the run at `position` minus the first's; none of the first itself, and where one is undefined.
+    pub fn difference(&self, position: usize) -> Option<f64> {
+        match (&self.differences[position], position) {
+            (Some(paired), _) => Some(paired.difference),
+            (None, 0) => None,
+            (None, _) => Some(self.values[position]? - self.values[0]?),
+        }
+    }
+
+    /// Where that difference lies.
+    pub fn interval(&self, position: usize) -> Option<Interval> {
+        self.differences[position].as_ref()?.interval
+    }
+}
+
+/// What the run at `position` is called beside others: `A`, `B`, …; from the 27th on, a number.
+pub fn letter(position: usize) -> String {
+    let letter = u8::try_from(position).ok().filter(|letter| *letter < 26);
+    letter.map_or_else(
+        || (position + 1).to_string(),
+        |letter| char::from(b'A' + letter).to_string(),
+    )
 }
 
 /// Compares the runs whose ids start like these. `seed` is that of the resamples.

@@ -11,6 +11,12 @@ pub fn float(number: f64) -> String {
     }
 }
 
+/// A difference: with its sign.
+pub fn signed(number: f64) -> String {
+    let sign = if number > 0.0 { "+" } else { "" };
+    format!("{sign}{}", float(number))
+}
+
 /// A metric; an undefined one says so. Lists and tables are no metrics: none.
 pub fn metric(value: &Value) -> Option<String> {
     match value {

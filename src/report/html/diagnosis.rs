@@ -1,0 +1,138 @@
+//! What is wrong with models, as diagnose stages found it.
+
+use maud::{Markup, html};
+
+use super::super::gathered::Gathered;
+use super::super::number;
+use super::document::Section;
+use super::table::{Table, code, text};
+use super::together;
+use crate::stages::diagnosis::{Diagnosis, Finding, Verdict};
+
+pub fn section(gathered: &Gathered) -> Option<Section> {
+    let parts: Vec<Markup> = gathered
+        .results()
+        .filter_map(|(_, stage, result)| {
+            let diagnosis = result.artifacts.diagnosis.as_ref()?;
+            Some(of_stage(&stage.name, diagnosis))
+        })
+        .collect();
+    (!parts.is_empty()).then(|| Section {
+        id: "diagnosis",
+        title: "Diagnosis",
+        body: together(parts),
+    })
+}
+
+fn of_stage(stage: &str, diagnosis: &Diagnosis) -> Markup {
+    let (faults, warnings) = (
+        diagnosis.count(Verdict::Fault),
+        diagnosis.count(Verdict::Warning),
+    );
+    html! {
+        h3 { (stage) }
+        p {
+            (diagnosis.stays) " stays of the " (diagnosis.split.name()) " split, "
+            (diagnosis.positives) " positive: "
+            @match (faults, warnings) {
+                (0, 0) => span class="good" { "nothing wrong was found" },
+                (0, _) => span class="notice" { "no fault, " (counted(warnings, "warning")) },
+                _ => span class="bad" { (counted(faults, "fault")) ", " (counted(warnings, "warning")) },
+            }
+            "."
+        }
+        (findings(stage, diagnosis))
+        (gradients(stage, diagnosis))
+        (latent_dimensions(stage, diagnosis))
+        (reconstruction(stage, diagnosis))
+    }
+}
+
+fn counted(count: usize, what: &str) -> String {
+    let plural = if count == 1 { "" } else { "s" };
+    format!("{count} {what}{plural}")
+}
+
+/// The gravest first.
+fn findings(stage: &str, diagnosis: &Diagnosis) -> Markup {
+    let mut findings: Vec<&Finding> = diagnosis.findings.iter().collect();
+    findings.sort_by_key(|finding| std::cmp::Reverse(finding.verdict));
+    let titles = ["finding", "verdict", "what was seen", "rule", "what to do"];
+    let mut table = Table::new(format!("Findings of {stage}"), &titles, &[]);
+    for finding in findings {
+        table.push(vec![
+            text(finding.name.replace('_', " ")),
+            verdict(finding.verdict),
+            text(&finding.what),
+            text(&finding.rule),
+            text(finding.remedy.as_deref().unwrap_or_default()),
+        ]);
+    }
+    table.render()
+}
+
+fn verdict(verdict: Verdict) -> Markup {
+    let class = match verdict {
+        Verdict::Ok => "good",
+        Verdict::Warning => "notice",
+        Verdict::Fault => "bad",
+    };
+    html! { span class=(class) { (verdict.name()) } }
+}
+
+fn gradients(stage: &str, diagnosis: &Diagnosis) -> Markup {
+    let titles = ["parameter", "gradient norm", "parameter norm", "problem"];
+    let caption = format!("Gradients of what {stage} looked at");
+    let mut table = Table::new(caption, &titles, &titles[1..3]);
+    for gradient in &diagnosis.gradients {
+        table.push(vec![
+            code(&gradient.name),
+            text(gradient.norm.map_or("none".into(), number::float)),
+            text(number::float(gradient.parameter_norm)),
+            text(gradient.problem.as_deref().unwrap_or_default()),
+        ]);
+    }
+    table.render()
+}
+
+fn latent_dimensions(stage: &str, diagnosis: &Diagnosis) -> Markup {
+    let titles = [
+        "dimension",
+        "KL",
+        "mean of mu",
+        "variance of mu",
+        "mean of logvar",
+        "variance of logvar",
+    ];
+    let caption = format!("Latent dimensions of {stage}");
+    let mut table = Table::new(caption, &titles, &titles);
+    for (position, dimension) in diagnosis.posterior.dimensions.iter().enumerate() {
+        let numbers = [
+            dimension.kl,
+            dimension.mu_mean,
+            dimension.mu_variance,
+            dimension.logvar_mean,
+            dimension.logvar_variance,
+        ];
+        let mut row = vec![text(position.to_string())];
+        row.extend(numbers.map(|value| text(number::float(value))));
+        table.push(row);
+    }
+    table.render()
+}
+
+fn reconstruction(stage: &str, diagnosis: &Diagnosis) -> Markup {
+    let titles = ["variable", "events", "error", "error of the mean", "ratio"];
+    let caption = format!("Reconstruction of {stage} by variable");
+    let mut table = Table::new(caption, &titles, &titles[1..]);
+    for variable in &diagnosis.reconstruction {
+        table.push(vec![
+            text(&variable.name),
+            text(variable.events.to_string()),
+            text(number::float(variable.error)),
+            text(number::float(variable.error_of_mean)),
+            text(variable.ratio.map_or("undefined".into(), number::float)),
+        ]);
+    }
+    table.render()
+}

@@ -1,0 +1,214 @@
+//! How good the models are.
+
+use maud::{Markup, html};
+
+use super::super::gathered::{Gathered, GatheredStage, StageResult};
+use super::super::number;
+use super::document::Section;
+use super::table::{Table, text};
+use super::{baseline, curves, operating_points, subgroups, together};
+use crate::error::Error;
+use crate::metrics::Interval;
+use crate::stages::evaluation::Evaluation;
+
+pub fn section(gathered: &Gathered) -> Result<Option<Section>, Error> {
+    let mut parts = Vec::new();
+    for (position, stage, result) in gathered.results() {
+        if let Some(evaluation) = &result.artifacts.evaluation {
+            parts.push(of_stage(position, stage, result, evaluation)?);
+        }
+    }
+    Ok((!parts.is_empty()).then(|| Section {
+        id: "evaluation",
+        title: "Evaluation",
+        body: together(parts),
+    }))
+}
+
+fn of_stage(
+    position: usize,
+    stage: &GatheredStage,
+    result: &StageResult,
+    evaluation: &Evaluation,
+) -> Result<Markup, Error> {
+    let figures = match &result.artifacts.curves {
+        Some(curves) => curves::figures(position, evaluation, curves)?,
+        None => html! {},
+    };
+    Ok(html! {
+        h3 { (stage.name) }
+        p {
+            (evaluation.n) " stays of " (evaluation.subjects) " subjects of the "
+            (evaluation.split.name()) " split, " (evaluation.positives) " positive."
+            @if evaluation.bootstrap.resamples > 0 {
+                " Intervals hold " (percent(evaluation.bootstrap.level)) " of "
+                (evaluation.bootstrap.resamples) " resamples of the subjects."
+            }
+        }
+        h4 { "Metrics" }
+        (metrics(evaluation))
+        (figures)
+        (classes(evaluation))
+        (operating_points::part(evaluation))
+        (subgroups::part(evaluation))
+        (baseline::part(evaluation))
+    })
+}
+
+fn metrics(evaluation: &Evaluation) -> Markup {
+    let threshold = format!("at threshold {}", evaluation.threshold);
+    let rows = [
+        (
+            "AUROC",
+            "auroc",
+            evaluation.auroc,
+            "0.5 is chance, 1 perfect",
+        ),
+        (
+            "Average precision",
+            "average_precision",
+            evaluation.average_precision,
+            "the prevalence is chance, 1 perfect",
+        ),
+        ("Brier score", "brier", evaluation.brier, "0 is perfect"),
+        (
+            "Log loss",
+            "log_loss",
+            evaluation.log_loss,
+            "in nats, 0 is perfect",
+        ),
+        (
+            "Calibration slope",
+            "calibration_slope",
+            evaluation.calibration_slope,
+            "1 is perfect, less: too extreme",
+        ),
+        (
+            "Calibration intercept",
+            "calibration_intercept",
+            evaluation.calibration_intercept,
+            "0 is perfect, less: too high",
+        ),
+        (
+            "ECE",
+            "ece",
+            evaluation.ece,
+            "expected calibration error, bins of equal width",
+        ),
+        (
+            "ECE, equal mass",
+            "ece_equal_mass",
+            evaluation.ece_equal_mass,
+            "bins of equal size",
+        ),
+        (
+            "Accuracy",
+            "accuracy",
+            evaluation.accuracy,
+            threshold.as_str(),
+        ),
+        (
+            "Sensitivity",
+            "sensitivity",
+            evaluation.sensitivity,
+            threshold.as_str(),
+        ),
+        (
+            "Specificity",
+            "specificity",
+            evaluation.specificity,
+            threshold.as_str(),
+        ),
+        ("PPV", "ppv", evaluation.ppv, threshold.as_str()),
+        ("NPV", "npv", evaluation.npv, threshold.as_str()),
+        ("F1", "f1", evaluation.f1, threshold.as_str()),
+        (
+            "Prevalence",
+            "prevalence",
+            Some(evaluation.prevalence),
+            "share of the positives",
+        ),
+    ];
+    let recalibrated = evaluation
+        .recalibrated
+        .as_ref()
+        .map(|report| &report.scores);
+    let titles: &[&str] = match recalibrated {
+        Some(_) => &["metric", "value", "interval", "recalibrated", "reading"],
+        None => &["metric", "value", "interval", "reading"],
+    };
+    let mut table = Table::new(
+        format!("Measured on the {} split", evaluation.split.name()),
+        titles,
+        &["value", "interval", "recalibrated"],
+    );
+    for (title, name, value, reading) in rows {
+        let undefined = evaluation.undefined.get(name).map(String::as_str);
+        let mut row = vec![
+            text(title),
+            number_or(value, undefined),
+            text(range(evaluation.intervals.get(name)).unwrap_or_default()),
+        ];
+        if let Some(scores) = recalibrated {
+            let value = match name {
+                "auroc" => scores.auroc,
+                "average_precision" => scores.average_precision,
+                "brier" => scores.brier,
+                "log_loss" => scores.log_loss,
+                "calibration_slope" => scores.calibration_slope,
+                "calibration_intercept" => scores.calibration_intercept,
+                "ece" => scores.ece,
+                "ece_equal_mass" => scores.ece_equal_mass,
+                _ => None,
+            };
+            row.push(text(value.map(number::float).unwrap_or_default()));
+        }
+        row.push(text(reading));
+        table.push(row);
+    }
+    table.render()
+}
+
+/// Of more than two classes: each against all others.
+fn classes(evaluation: &Evaluation) -> Markup {
+    if evaluation.classes.is_empty() {
+        return html! {};
+    }
+    let titles = ["class", "stays", "AUROC", "average precision"];
+    let mut table = Table::new("Each class against all others", &titles, &titles[1..]);
+    for class in &evaluation.classes {
+        let undefined = |name: &str| class.undefined.get(name).map(String::as_str);
+        table.push(vec![
+            text(class.class.to_string()),
+            text(class.n.to_string()),
+            number_or(class.auroc, undefined("auroc")),
+            number_or(class.average_precision, undefined("average_precision")),
+        ]);
+    }
+    html! { h4 { "Classes" } (table.render()) }
+}
+
+/// A number, or why there is none.
+pub fn number_or(value: Option<f64>, undefined: Option<&str>) -> Markup {
+    match (value, undefined) {
+        (Some(value), _) => text(number::float(value)),
+        (None, Some(reason)) => html! { span class="muted" { (reason) } },
+        (None, None) => html! { span class="muted" { "undefined" } },
+    }
+}
+
+/// An interval as people write it.
+pub fn range(interval: Option<&Interval>) -> Option<String> {
+    let interval = interval?;
+    Some(format!(
+        "{} to {}",
+        number::float(interval.lower),
+        number::float(interval.upper)
+    ))
+}
+
+/// A share as a percentage.
+pub fn percent(share: f64) -> String {
+    let text = format!("{:.1}", 100.0 * share);
+    format!("{} %", text.trim_end_matches(".0"))
+}
