@@ -111,7 +111,7 @@ fn a_page_has_every_section_and_its_pictures_and_needs_nothing_else() {
     assert_eq!(sections(&whole), SECTIONS);
 
     // The graph, four curves, and what two histories have.
-    assert_eq!(whole.matches("<svg ").count(), 1 + 4 + 6 + 2);
+    assert_eq!(whole.matches("<svg ").count(), 1 + 4 + 7 + 2);
     assert_eq!(
         whole.matches("<svg ").count(),
         whole.matches("role=\"img\"").count()

@@ -395,3 +395,60 @@ fn a_collection_that_keeps_the_recipe_keeps_its_variants() {
     let record = test.run_with(RUN).success().json();
     assert_eq!(counts(&record).0, json!({}), "nothing had to be made again");
 }
+
+/// Points of a page in the order of its text.
+fn after<'a>(page: &'a str, mark: &str) -> &'a str {
+    page.split_once(mark).map_or("", |(_, rest)| rest)
+}
+
+#[test]
+fn a_sweep_has_a_page_with_parallel_coordinates_effects_and_every_error_once() {
+    let mut test = test(&SWEEP.replace("\"2\"]", "\"2\", \"7\"]"));
+    test.run_with(["sweep", "sweep.toml", "--quiet"]).failure(3);
+    let show = ["sweep", "show", "sweep.toml", "--format", "html"];
+    let page = test.run_with(show).success().stdout;
+    let sections: Vec<&str> = page
+        .split("<section id=\"")
+        .skip(1)
+        .filter_map(|part| part.split('"').next())
+        .collect();
+    assert_eq!(
+        sections,
+        ["summary", "parallel", "effects", "settings", "failures"]
+    );
+    assert!(page.contains("6 of 8 variants are done, 2 failed."));
+    // X alone has more than one value.
+    assert_eq!(page.matches("<svg ").count(), 1 + 1);
+    let drawn = after(&page, "id=\"parallel-desc\">");
+    assert!(drawn.starts_with(
+        "A line for each setting. best: X=3, 31.5000; 2 others, the last at 11.5000, and 1 without an objective that are not drawn."
+    ));
+    let effect = after(&page, "id=\"effect-0-desc\">");
+    assert!(effect.starts_with(
+        "score score by X. 3 settings; mean: 11.5000 at 1, 21.5000 at 2, 31.5000 at 3."
+    ));
+    let failures = after(&page, "<section id=\"failures\"");
+    assert_eq!(failures.matches("<code>X=7,seed=").count(), 2);
+    for outside in ["http:", "https:", " src=", "<script", "@import"] {
+        assert!(!page.contains(outside), "{outside}");
+    }
+    let written = ["--write", "page.html"];
+    test.run_with(show.into_iter().chain(written))
+        .success()
+        .stdout_is("");
+    let file = test.folder().join("page.html");
+    assert_eq!(std::fs::read_to_string(file).expect("it is written"), page);
+
+    let unknown = [
+        "sweep",
+        "show",
+        "sweep.toml",
+        "--format",
+        "html",
+        "--store",
+        "empty",
+    ];
+    let nothing = test.run_with(unknown).success().stdout;
+    assert!(nothing.contains("No setting has it for all of its seeds yet"));
+    assert!(!nothing.contains("<svg "));
+}

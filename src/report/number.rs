@@ -17,6 +17,23 @@ pub fn signed(number: f64) -> String {
     format!("{sign}{}", float(number))
 }
 
+/// Mean ± standard deviation, where there is one.
+pub fn spread(mean: f64, std: Option<f64>) -> String {
+    match std {
+        None => float(mean),
+        Some(std) => format!("{} ± {}", float(mean), float(std)),
+    }
+}
+
+/// A value of a recipe: text without its quotes, nothing where there is none.
+pub fn value(value: &Value) -> String {
+    match value {
+        Value::Null => String::new(),
+        Value::String(text) => text.clone(),
+        value => value.to_string(),
+    }
+}
+
 /// A metric; an undefined one says so. Lists and tables are no metrics: none.
 pub fn metric(value: &Value) -> Option<String> {
     match value {

@@ -8,7 +8,7 @@ use serde_json::Value;
 use super::super::style::{Style, Tone};
 use super::table::{Align, Cell, Table};
 use crate::exec::sweep::record::{
-    Counts, SettingRecord, ShowRecord, Summary, SweepRecord, VariantRecord, VariantStatus,
+    Counts, SettingRecord, ShowRecord, Summary, SweepRecord, VariantStatus,
 };
 use crate::recipe::short_paths;
 use crate::report::number;
@@ -16,13 +16,10 @@ use crate::report::number;
 /// A longer value is cut.
 const LONGEST_VALUE: usize = 40;
 
-/// Metrics of an evaluation that have a column.
-const EVALUATION: [&str; 2] = ["auroc", "average_precision"];
-
 /// The settings, the best first, and a line that counts variants.
 pub fn render(show: &ShowRecord, style: Style) -> String {
     let table = settings(&show.settings, show, style);
-    format!("{table}\n{}", verdict(&show.variants))
+    format!("{table}\n{}\n", show.progress())
 }
 
 /// [`render`] after a run, and what was executed in it.
@@ -38,8 +35,8 @@ pub fn render_run(sweep: &SweepRecord, style: Style) -> String {
 
 /// The variants, in the order of the space.
 pub fn render_variants(show: &ShowRecord, style: Style) -> String {
-    let paths = paths(show.variants.iter().map(|one| &one.overrides));
-    let columns = evaluations(show);
+    let paths = show.paths_with_seeds();
+    let columns = show.evaluations();
     let mut heading = vec![
         ("status".into(), Align::Left),
         (objective(show).into(), Align::Right),
@@ -60,12 +57,12 @@ pub fn render_variants(show: &ShowRecord, style: Style) -> String {
         }));
         table.push(row);
     }
-    format!("{}\n{}", table.render(style), verdict(&show.variants))
+    format!("{}\n{}\n", table.render(style), show.progress())
 }
 
 fn settings(settings: &[SettingRecord], show: &ShowRecord, style: Style) -> String {
-    let paths = paths(settings.iter().map(|one| &one.overrides));
-    let columns = evaluations(show);
+    let paths = show.paths();
+    let columns = show.evaluations();
     let has_seeds = settings.iter().any(|one| one.variants > 1);
     let mut heading: Vec<(Cow<str>, Align)> = vec![
         ("".into(), Align::Left),
@@ -121,17 +118,6 @@ fn objective(show: &ShowRecord) -> String {
     format!("{} {}", show.objective.stage, show.objective.metric)
 }
 
-/// Stages and metrics of evaluations, but for the objective.
-fn evaluations(show: &ShowRecord) -> BTreeSet<(String, String)> {
-    let metrics = show.variants.iter().flat_map(|one| &one.metrics);
-    let evaluated =
-        metrics.filter(|(_, all)| EVALUATION.iter().all(|name| all.contains_key(*name)));
-    let pairs =
-        evaluated.flat_map(|(stage, _)| EVALUATION.map(|name| (stage.clone(), name.to_string())));
-    let objective = (show.objective.stage.clone(), show.objective.metric.clone());
-    pairs.filter(|pair| *pair != objective).collect()
-}
-
 /// A column for what is varied at each path, and for each metric of an evaluation.
 fn columns_of<'a>(
     paths: &[&str],
@@ -145,57 +131,17 @@ fn columns_of<'a>(
     names.map(|name| (name.into(), Align::Right)).collect()
 }
 
-fn paths<'a>(all: impl Iterator<Item = &'a BTreeMap<String, Value>>) -> Vec<&'a str> {
-    let paths: BTreeSet<&str> = all.flat_map(|one| one.keys().map(String::as_str)).collect();
-    paths.into_iter().collect()
-}
-
 fn setting_text(value: Option<&Value>) -> String {
-    let text = match value {
-        None | Some(Value::Null) => return String::new(),
-        Some(Value::String(text)) => text.clone(),
-        Some(value) => value.to_string(),
-    };
+    let text = value.map(number::value).unwrap_or_default();
     match text.chars().count() > LONGEST_VALUE {
         true => text.chars().take(LONGEST_VALUE - 1).chain(['…']).collect(),
         false => text,
     }
 }
 
-/// Mean ± standard deviation.
 fn summary(summary: Option<&Summary>) -> String {
-    match summary {
-        None => String::new(),
-        Some(Summary {
-            mean, std: None, ..
-        }) => number::float(*mean),
-        Some(Summary {
-            mean,
-            std: Some(std),
-            ..
-        }) => {
-            format!("{} ± {}", number::float(*mean), number::float(*std))
-        }
-    }
-}
-
-fn verdict(variants: &[VariantRecord]) -> String {
-    let count = |status| variants.iter().filter(|one| one.status == status).count();
-    let mut text = format!(
-        "{} of {} variants are done",
-        count(VariantStatus::Done),
-        variants.len()
-    );
-    for (status, what) in [
-        (VariantStatus::Failed, "failed"),
-        (VariantStatus::Unfinished, "unfinished"),
-    ] {
-        match count(status) {
-            0 => {}
-            some => text += &format!(", {some} {what}"),
-        }
-    }
-    text + "\n"
+    let text = summary.map(|summary| number::spread(summary.mean, summary.std));
+    text.unwrap_or_default()
 }
 
 fn counted(counts: &Counts) -> String {

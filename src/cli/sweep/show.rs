@@ -1,6 +1,6 @@
 //! `pipeline sweep show`: what came of the variants.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -10,10 +10,11 @@ use super::frame::Frame;
 use super::ladder;
 use crate::cli::arguments::{ExperimentArguments, Selection};
 use crate::cli::display::sweep_table;
-use crate::cli::stdout;
 use crate::cli::style::Style;
+use crate::cli::{page, stdout};
 use crate::error::Error;
 use crate::recipe::SweepRecipe;
+use crate::report::html::sweep_page;
 use crate::store::Store;
 
 #[derive(Debug, Args)]
@@ -29,7 +30,7 @@ pub struct ShowArguments {
     #[arg(long, value_enum, default_value_t = ShowFormat::Human)]
     format: ShowFormat,
 
-    /// Write a table (csv, parquet) to this file instead of standard output; replaces it
+    /// Write a table or page (csv, parquet, html) to this file instead of standard output; replaces it
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
 }
@@ -45,6 +46,8 @@ enum ShowFormat {
     Csv,
     /// A Parquet file, which needs --write
     Parquet,
+    /// A page with parallel coordinates and effects
+    Html,
 }
 
 impl ShowArguments {
@@ -59,7 +62,7 @@ impl ShowArguments {
         match (self.format, &self.write) {
             (ShowFormat::Parquet, None) => usage("--format parquet needs --write FILE"),
             (ShowFormat::Human | ShowFormat::Json, Some(_)) => {
-                usage("--write needs --format csv or --format parquet")
+                usage("--write needs --format csv, parquet or html")
             }
             _ => Ok(Show {
                 selection: self.experiment.validate()?,
@@ -91,9 +94,9 @@ pub fn execute(show: Show) -> Result<ExitCode, Error> {
     };
     match (show.format, &show.write) {
         (ShowFormat::Json, _) => stdout::print_json(&record)?,
-        (ShowFormat::Csv, None) => stdout::print(&frame().csv()?)?,
-        (ShowFormat::Csv, Some(path)) => {
-            std::fs::write(path, frame().csv()?).map_err(|error| Error::file(path, error))?;
+        (ShowFormat::Csv, target) => text_to(target.as_deref(), "sweep.csv", &frame().csv()?)?,
+        (ShowFormat::Html, target) => {
+            text_to(target.as_deref(), "sweep.html", &sweep_page(&record)?)?;
         }
         (ShowFormat::Parquet, Some(path)) => frame().write_parquet(path)?,
         (ShowFormat::Human | ShowFormat::Parquet, _) => {
@@ -105,4 +108,11 @@ pub fn execute(show: Show) -> Result<ExitCode, Error> {
         }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+fn text_to(target: Option<&Path>, file_name: &str, text: &str) -> Result<(), Error> {
+    match target {
+        None => stdout::print(text),
+        Some(target) => page::write(target, file_name, text).map(|_| ()),
+    }
 }

@@ -246,7 +246,56 @@ impl SweepRecord {
     }
 }
 
+fn paths<'a>(all: impl Iterator<Item = &'a BTreeMap<String, Value>>) -> Vec<&'a str> {
+    let paths: BTreeSet<&str> = all.flat_map(|one| one.keys().map(String::as_str)).collect();
+    paths.into_iter().collect()
+}
+
+/// Metrics of an evaluation that are told beside the objective.
+const EVALUATION: [&str; 2] = ["auroc", "average_precision"];
+
 impl ShowRecord {
+    /// The paths that settings set, in order.
+    pub fn paths(&self) -> Vec<&str> {
+        paths(self.settings.iter().map(|one| &one.overrides))
+    }
+
+    /// The paths that variants set, seeds among them.
+    pub fn paths_with_seeds(&self) -> Vec<&str> {
+        paths(self.variants.iter().map(|one| &one.overrides))
+    }
+
+    /// Stages and metrics of evaluations, but for the objective.
+    pub fn evaluations(&self) -> BTreeSet<(String, String)> {
+        let metrics = self.variants.iter().flat_map(|one| &one.metrics);
+        let evaluated =
+            metrics.filter(|(_, all)| EVALUATION.iter().all(|name| all.contains_key(*name)));
+        let pairs = evaluated
+            .flat_map(|(stage, _)| EVALUATION.map(|name| (stage.clone(), name.to_string())));
+        let objective = (self.objective.stage.clone(), self.objective.metric.clone());
+        pairs.filter(|pair| *pair != objective).collect()
+    }
+
+    /// How many variants ended how, in words.
+    pub fn progress(&self) -> String {
+        let count = |status| {
+            let variants = self.variants.iter();
+            variants.filter(|one| one.status == status).count()
+        };
+        let (done, all) = (count(VariantStatus::Done), self.variants.len());
+        let mut text = format!("{done} of {all} variants are done");
+        for (status, what) in [
+            (VariantStatus::Failed, "failed"),
+            (VariantStatus::Unfinished, "unfinished"),
+        ] {
+            match count(status) {
+                0 => {}
+                some => text += &format!(", {some} {what}"),
+            }
+        }
+        text
+    }
+
     /// What is known of all variants, given what is of their nodes.
     pub fn of(
         recipe: &str,

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::super::chart::{Axis, Chart, Ink, Layer};
+use super::super::chart::{Axis, Chart, Ink, Layer, Scale};
 use super::super::number;
 use super::evaluation::range;
 use super::figure::{KeyEntry, figure};
@@ -252,9 +252,9 @@ fn decision(drawn: &[Drawn], id: &str) -> Result<Markup, Error> {
         description: format!("Net benefit by threshold. {}", in_words(&key)),
         x: Axis::share("threshold probability"),
         y: Axis {
-            label: "net benefit",
+            label: "net benefit".into(),
             range: low..highest.max(0.04) * 1.08,
-            is_count: false,
+            scale: Scale::Linear,
         },
         layers,
     };

@@ -29,6 +29,12 @@ fn of_stage(stage: &str, diagnosis: &Diagnosis) -> Markup {
         diagnosis.count(Verdict::Fault),
         diagnosis.count(Verdict::Warning),
     );
+    let (sound, mut wrong): (Vec<&Finding>, Vec<&Finding>) = diagnosis
+        .findings
+        .iter()
+        .partition(|finding| finding.verdict == Verdict::Ok);
+    // The gravest first.
+    wrong.sort_by_key(|finding| std::cmp::Reverse(finding.verdict));
     html! {
         h3 { (stage) }
         p {
@@ -41,7 +47,8 @@ fn of_stage(stage: &str, diagnosis: &Diagnosis) -> Markup {
             }
             "."
         }
-        (findings(stage, diagnosis))
+        (findings(format!("Findings of {stage}"), &wrong))
+        (passed(stage, &sound))
         (gradients(stage, diagnosis))
         (latent_dimensions(stage, diagnosis))
         (reconstruction(stage, diagnosis))
@@ -53,22 +60,42 @@ fn counted(count: usize, what: &str) -> String {
     format!("{count} {what}{plural}")
 }
 
-/// The gravest first.
-fn findings(stage: &str, diagnosis: &Diagnosis) -> Markup {
-    let mut findings: Vec<&Finding> = diagnosis.findings.iter().collect();
-    findings.sort_by_key(|finding| std::cmp::Reverse(finding.verdict));
+fn findings(caption: String, findings: &[&Finding]) -> Markup {
     let titles = ["finding", "verdict", "what was seen", "rule", "what to do"];
-    let mut table = Table::new(format!("Findings of {stage}"), &titles, &[]);
+    let mut table = Table::new(caption, &titles, &[]);
     for finding in findings {
         table.push(vec![
-            text(finding.name.replace('_', " ")),
+            code(&finding.name),
             verdict(finding.verdict),
             text(&finding.what),
             text(&finding.rule),
-            text(finding.remedy.as_deref().unwrap_or_default()),
+            with_code(finding.remedy.as_deref().unwrap_or_default()),
         ]);
     }
     table.render()
+}
+
+/// What is as it should be: folded.
+fn passed(stage: &str, findings: &[&Finding]) -> Markup {
+    let caption = format!("What is as it should be in {stage}");
+    let mut table = Table::new(caption, &["finding", "what was seen", "rule"], &[]);
+    for finding in findings {
+        table.push(vec![
+            code(&finding.name),
+            text(&finding.what),
+            text(&finding.rule),
+        ]);
+    }
+    table.folded()
+}
+
+/// Text whose names stand between backticks.
+fn with_code(text: &str) -> Markup {
+    html! {
+        @for (position, part) in text.split('`').enumerate() {
+            @if position % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
 }
 
 fn verdict(verdict: Verdict) -> Markup {
@@ -104,7 +131,7 @@ fn latent_dimensions(stage: &str, diagnosis: &Diagnosis) -> Markup {
         "mean of logvar",
         "variance of logvar",
     ];
-    let caption = format!("Latent dimensions of {stage}");
+    let caption = format!("Latent dimensions that {stage} looked at");
     let mut table = Table::new(caption, &titles, &titles);
     for (position, dimension) in diagnosis.posterior.dimensions.iter().enumerate() {
         let numbers = [

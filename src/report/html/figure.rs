@@ -11,12 +11,11 @@ pub struct KeyEntry {
     pub text: String,
 }
 
-/// A chart with its title above and its key below, where the numbers are for all to read.
-pub fn figure(chart: &Chart, id: &str, key: &[KeyEntry]) -> Result<Markup, Error> {
-    let drawn = chart::svg(chart, id)?;
-    Ok(html! {
+/// A picture with its title above and its key below.
+pub fn with_key(title: &str, drawn: &str, key: &[KeyEntry]) -> Markup {
+    html! {
         figure {
-            p class="figure-title" { (chart.title) }
+            p class="figure-title" { (title) }
             (PreEscaped(drawn))
             figcaption {
                 ul class="key" {
@@ -26,5 +25,10 @@ pub fn figure(chart: &Chart, id: &str, key: &[KeyEntry]) -> Result<Markup, Error
                 }
             }
         }
-    })
+    }
+}
+
+/// A chart with its title above and its key below, where the numbers are for all to read.
+pub fn figure(chart: &Chart, id: &str, key: &[KeyEntry]) -> Result<Markup, Error> {
+    Ok(with_key(&chart.title, &chart::svg(chart, id)?, key))
 }

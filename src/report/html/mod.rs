@@ -17,6 +17,7 @@ mod recipe;
 mod stages;
 mod subgroups;
 mod summary;
+mod sweep;
 mod table;
 mod training;
 mod weights;
@@ -24,6 +25,7 @@ mod weights;
 use maud::Markup;
 
 pub use comparison::comparison_page;
+pub use sweep::sweep_page;
 
 use super::gathered::Gathered;
 use crate::error::Error;

@@ -2,7 +2,6 @@
 
 use maud::{Markup, html};
 
-use super::super::number;
 use super::evaluation::{number_or, range};
 use super::table::{Table, text};
 use crate::stages::evaluation::{Evaluation, Subgroup};
@@ -44,14 +43,8 @@ fn name(group: &Subgroup) -> String {
     let column = &group.column;
     match (group.above, group.up_to) {
         (None, None) => format!("{column}: {}", group.group),
-        (Some(above), None) => format!("{column} above {}", number::float(above)),
-        (None, Some(up_to)) => format!("{column} up to {}", number::float(up_to)),
-        (Some(above), Some(up_to)) => {
-            format!(
-                "{column} above {} up to {}",
-                number::float(above),
-                number::float(up_to)
-            )
-        }
+        (Some(above), None) => format!("{column} above {above}"),
+        (None, Some(up_to)) => format!("{column} up to {up_to}"),
+        (Some(above), Some(up_to)) => format!("{column} above {above} up to {up_to}"),
     }
 }

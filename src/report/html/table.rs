@@ -1,7 +1,7 @@
 use maud::{Markup, html};
 
 /// Rows that a table shows before it is folded.
-const LONGEST: usize = 40;
+const LONGEST: usize = 24;
 
 /// A table with a caption for those who do not see it. Cells may hold markup.
 pub struct Table {
@@ -11,15 +11,15 @@ pub struct Table {
 }
 
 struct Column {
-    title: &'static str,
+    title: String,
     is_number: bool,
 }
 
 impl Table {
     /// Without rows. Columns of numbers are named in `numbers`.
-    pub fn new(caption: impl Into<String>, titles: &[&'static str], numbers: &[&str]) -> Self {
+    pub fn new(caption: impl Into<String>, titles: &[&str], numbers: &[&str]) -> Self {
         let columns = titles.iter().map(|title| Column {
-            title,
+            title: (*title).to_string(),
             is_number: numbers.contains(title),
         });
         Self {
@@ -39,13 +39,20 @@ impl Table {
         if self.rows.is_empty() {
             return html! {};
         }
-        if self.rows.len() <= LONGEST {
-            return self.shown();
+        match self.rows.len() <= LONGEST {
+            true => self.shown(),
+            false => self.folded(),
         }
+    }
+
+    /// The table, folded under its caption; one without rows is nothing.
+    pub fn folded(&self) -> Markup {
         html! {
-            details {
-                summary { (self.caption) ", " (self.rows.len()) " rows" }
-                (self.shown())
+            @if !self.rows.is_empty() {
+                details {
+                    summary { (self.caption) ", " (self.rows.len()) " rows" }
+                    (self.shown())
+                }
             }
         }
     }

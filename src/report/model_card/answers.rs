@@ -134,7 +134,7 @@ pub fn missing_data(gathered: &Gathered) -> Option<String> {
 pub fn use_of_data(gathered: &Gathered) -> Option<String> {
     let split = settings(gathered, "data", &["split"])?;
     Some(format!(
-        "The training split is learned from; settings of a training, the epoch that is kept, thresholds and corrections are chosen on the validation split; no stay is in two splits.\n\n{split}"
+        "The training split is learned from; the epoch that is kept, thresholds and corrections are chosen on the validation split; no stay is in two splits.\n\n{split}"
     ))
 }
 
