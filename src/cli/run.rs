@@ -54,6 +54,7 @@ impl RunArguments {
     pub fn validate(self) -> Result<Run, Error> {
         let selection = self.experiment.validate()?;
         let options = RunOptions {
+            continue_trainings: false,
             jobs: self.jobs.get(),
             threads: self
                 .threads

@@ -20,6 +20,7 @@ use crate::store::Store;
 use crate::store::action::{Artifact, Lookup, Outcome};
 use crate::store::digest::Digest;
 use crate::store::fingerprint::{Fingerprint, Key};
+use crate::store::work::WorkFolder;
 
 /// Stack of the threads a stage runs on: that of a main thread, not the smaller default.
 const STACK_BYTES: usize = 8 << 20;
@@ -53,6 +54,8 @@ pub(super) struct Workshop<'a> {
     pub interrupted: &'a AtomicBool,
     /// Where tensors are computed.
     pub device: &'a str,
+    /// Whether longer trainings go on where shorter ones ended.
+    pub continue_trainings: bool,
     /// Inputs whose bytes were checked in this run.
     pub verified: Mutex<BTreeSet<Digest>>,
     /// Threads that no stage runs on: starting some takes longer than a quick stage.
@@ -86,6 +89,7 @@ impl Workshop<'_> {
             work.remove();
             return Ok(Ended::Cached(*outcome));
         }
+        let lineage = self.lineage(selected, job)?;
         self.journal.emit(Event::StageStarted {
             name: selected.name().into(),
             kind: selected.kind().into(),
@@ -100,6 +104,7 @@ impl Workshop<'_> {
             inputs,
             digests: &job.fingerprint.inputs,
             work: work.path(),
+            lineage: lineage.as_ref().map(WorkFolder::path),
             log: &self.journal.log_path(selected.name()),
             threads: job.threads,
             device: self.device,
@@ -113,6 +118,26 @@ impl Workshop<'_> {
         let outcome = work.commit(fingerprint, &output.artifacts, output.metrics, seconds)?;
         work.remove();
         Ok(Ended::Executed(outcome))
+    }
+
+    /// What the stage shares with shorter and longer ones, if it is to share anything.
+    fn lineage(&self, selected: &Selected, job: &Job) -> Result<Option<WorkFolder<'_>>, Error> {
+        let field = selected.node.stage.lineage();
+        let Some(field) = field.filter(|_| self.continue_trainings) else {
+            return Ok(None);
+        };
+        // Whoever waits here holds its own key alone, and who is waited for waits for nobody.
+        let key = job.fingerprint.lineage(field);
+        let folder = self.store.claim(&key, self.interrupted, |holder| {
+            self.journal.emit(Event::StageWaiting {
+                name: selected.name().into(),
+                holder,
+            });
+        })?;
+        if selected.refresh {
+            folder.clear()?;
+        }
+        Ok(Some(folder))
     }
 
     /// Where the inputs lie. Their bytes are checked once a run: a flipped bit must not be

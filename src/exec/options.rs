@@ -19,6 +19,8 @@ pub struct RunOptions {
     pub targets: Vec<String>,
     /// What is kept beside the run's record (`recipe.toml`), by file name.
     pub documents: Vec<(&'static str, Vec<u8>)>,
+    /// Whether longer trainings go on where shorter ones of the same settings ended, to the same bits.
+    pub continue_trainings: bool,
     /// What the run must not differ from.
     pub lock: Option<Lock>,
 }
@@ -33,6 +35,7 @@ impl Default for RunOptions {
             device: "cpu".into(),
             targets: Vec::new(),
             documents: Vec::new(),
+            continue_trainings: false,
             lock: None,
         }
     }

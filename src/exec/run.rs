@@ -88,6 +88,7 @@ pub fn run(
         journal: &journal,
         interrupted,
         device: &options.device,
+        continue_trainings: options.continue_trainings,
         verified: Mutex::default(),
         pools: Mutex::default(),
     };

@@ -4,6 +4,7 @@ mod ascii;
 mod dag;
 mod dot;
 mod drawing;
+mod layout;
 mod mermaid;
 mod svg;
 

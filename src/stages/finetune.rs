@@ -1,6 +1,7 @@
 //! The stage `finetune`: trains what a freeze stage left trainable, and proves that all else stayed frozen.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
 
 use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
@@ -22,6 +23,9 @@ use crate::train::head_input::HeadInput;
 use crate::train::open_backbone::{OpenBackbone, Opening};
 use crate::train::replay::ReplayFolder;
 use crate::train::{HostParameters, initial_parameters, to_device};
+
+/// How often an epoch that has ended is written down, so that a run that was killed goes on from it.
+const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
 
 /// Trains the head, and what is open of the backbone.
 pub struct FinetuneStage {
@@ -89,7 +93,8 @@ impl FinetuneStage {
         require_every_class(&train.labels, classes)?;
         let replay = context.replay_folder();
         let trainer = self.trainer(artifact, initial, &Device::Cpu, &replay)?;
-        train_head(trainer, &train, &validation, self.seed, context)
+        let resume = context.resume_file(CHECKPOINT_INTERVAL);
+        train_head(trainer, &train, &validation, &resume, context)
     }
 
     /// Trains the head together with what is open of the backbone.
@@ -128,7 +133,8 @@ impl FinetuneStage {
         context.reporter.note(&open.describe());
         let (train, validation) = (open.stays(&train), open.stays(&validation));
         require_every_class(train.labels(), classes)?;
-        train_head(trainer, &train, &validation, self.seed, context)
+        let resume = context.resume_file(CHECKPOINT_INTERVAL);
+        train_head(trainer, &train, &validation, &resume, context)
     }
 }
 
@@ -234,6 +240,11 @@ impl Stage for FinetuneStage {
             fields["transformer_dropout"] = json!(self.transformer_dropout);
         }
         fields
+    }
+
+    fn lineage(&self) -> Option<&'static str> {
+        let options = &self.settings.options;
+        (options.begin_alike_for_any_length()).then_some("/epochs")
     }
 
     fn seed(&self) -> Option<u64> {

@@ -14,7 +14,6 @@ use crate::model::config::{ModelConfig, ModelMode};
 use crate::model::seqsetvae::parameter_specs;
 use crate::train::config::PretrainSettings;
 use crate::train::pretrain::{Pretrained, Pretraining};
-use crate::train::resume::ResumeFile;
 use crate::train::{HostParameters, initial_parameters};
 
 /// Trains the backbone by reconstruction.
@@ -58,6 +57,11 @@ impl Stage for PretrainStage {
         json!({ "model": backbone_fields(&self.model), "settings": training_fields(&self.settings) })
     }
 
+    fn lineage(&self) -> Option<&'static str> {
+        let options = &self.settings.options;
+        (options.begin_alike_for_any_length()).then_some("/settings/epochs")
+    }
+
     fn place_in_recipe(&self, field: &str) -> RecipePlace {
         match field.strip_prefix("settings.") {
             Some(setting) => RecipePlace::Stage(setting.into()),
@@ -87,10 +91,7 @@ impl Stage for PretrainStage {
             seed: self.seed,
             device: &context.tensor_device()?,
             watch: context,
-            resume: &ResumeFile::new(
-                context.work.join("resume.safetensors"),
-                self.checkpoint_interval,
-            ),
+            resume: &context.resume_file(self.checkpoint_interval),
             replay: &context.replay_folder(),
         };
         let trained = training.run(self.initial(context)?)?;

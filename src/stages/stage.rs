@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
 
 use candle_core::Device;
 use serde_json::Value;
@@ -11,6 +12,7 @@ use crate::error::Error;
 use crate::store::digest::Digest;
 use crate::store::fingerprint::Fingerprint;
 use crate::train::replay::ReplayFolder;
+use crate::train::resume::ResumeFile;
 
 /// One executable node of a run. It knows its own settings, not the store and not the recipe.
 pub trait Stage: Send + Sync {
@@ -31,6 +33,12 @@ pub trait Stage: Send + Sync {
 
     /// The seed, for stages that draw random numbers.
     fn seed(&self) -> Option<u64> {
+        None
+    }
+
+    /// The length of a training, as a JSON pointer into [`Stage::fields`], if one that is longer begins
+    /// with exactly what a shorter one does. Such stages that differ in it alone are a lineage.
+    fn lineage(&self) -> Option<&'static str> {
         None
     }
 
@@ -94,6 +102,9 @@ pub struct StageContext<'a> {
     pub digests: &'a BTreeMap<String, Digest>,
     /// A folder of the stage's own. It survives a crash, so checkpoints to resume from live here.
     pub work: &'a Path,
+    /// A folder that it shares with all stages of its [lineage](Stage::lineage), one at a time; none if
+    /// the run asks for none.
+    pub lineage: Option<&'a Path>,
     /// Threads this stage may use; no result may depend on it.
     pub threads: usize,
     /// Where a program that the stage runs may print to: kept with the run. Nothing is there yet.
@@ -117,6 +128,13 @@ impl StageContext<'_> {
                     "the input {role}.{artifact} was not declared by this stage"
                 ))
             })
+    }
+
+    /// Where a training goes on from, and what it leaves, at least so often.
+    pub fn resume_file(&self, every: Duration) -> ResumeFile {
+        let name = "resume.safetensors";
+        let lineage = self.lineage.map(|folder| folder.join(name));
+        ResumeFile::new(self.work.join(name), every).with_lineage(lineage)
     }
 
     /// The digest of an input artifact that the stage declared.

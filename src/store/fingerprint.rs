@@ -72,6 +72,16 @@ impl Fingerprint {
         Key(Digest::of_bytes(self.canonical().as_bytes()))
     }
 
+    /// The key that all fingerprints share that differ in the field at this JSON pointer alone.
+    pub fn lineage(&self, field: &str) -> Key {
+        let mut fingerprint = self.clone();
+        fingerprint.kind = format!("lineage of {}", self.kind);
+        if let Some(value) = fingerprint.fields.pointer_mut(field) {
+            *value = Value::Null;
+        }
+        fingerprint.key()
+    }
+
     fn canonical(&self) -> String {
         let sorted = Canonical {
             code_version: self.code_version,

@@ -1,6 +1,7 @@
 //! Training the classification head, on stored features or on those of a backbone that is trained along.
 
 mod epochs;
+mod going_on;
 #[cfg(test)]
 mod tests;
 
@@ -15,6 +16,7 @@ use super::loss::{log_softmax, weighted_classification_loss};
 use super::monitored::{Metric, Monitored};
 use super::optimizer::OptimizerState;
 use super::replay::{BrokenStep, ReplayFolder};
+use super::resume::Snapshot;
 use super::schedule::RateScale;
 use super::{HostParameters, to_device};
 use crate::error::Error;
@@ -270,6 +272,25 @@ impl<'a> HeadTrainer<'a> {
         &self.variables
     }
 
+    /// Back to where a snapshot was taken.
+    fn restore(&mut self, snapshot: &Snapshot<()>) -> Result<(), Error> {
+        for (name, variable) in &self.variables {
+            if let Some(tensor) = snapshot.parameters.get(name) {
+                let shape = tensor.shape.as_slice();
+                variable.set(&Tensor::from_slice(
+                    &tensor.values,
+                    shape,
+                    variable.device(),
+                )?)?;
+            }
+        }
+        let moments = [&snapshot.first_moments, &snapshot.second_moments].map(Clone::clone);
+        self.step = snapshot.position.step;
+        let config = &self.settings.optimizer;
+        self.optimizer = OptimizerState::restored(config, &self.variables, self.step, moments)?;
+        Ok(())
+    }
+
     /// The trainable parameters as they are now.
     pub fn parameters(&self) -> Result<HostParameters, Error> {
         variables_to_host(&self.variables)
@@ -311,6 +332,16 @@ impl std::fmt::Display for HeadValidation {
 }
 
 impl HeadValidation {
+    /// What a row of the history tells of a validation, if there was one.
+    fn told_by(row: &[(String, Option<f64>)]) -> Option<Self> {
+        let value = |name: &str| row.iter().find(|(column, _)| column == name)?.1;
+        Some(Self {
+            loss: value("validation_loss")?,
+            auroc: value("validation_auroc"),
+            average_precision: value("validation_average_precision"),
+        })
+    }
+
     fn value(&self, metric: SelectionMetric) -> Option<f64> {
         match metric {
             SelectionMetric::Auroc => self.auroc,

@@ -47,6 +47,17 @@ pub struct LoopOptions {
     pub keep: Keep,
 }
 
+impl LoopOptions {
+    /// Whether a training of more epochs begins with exactly the steps and validations of one of fewer.
+    pub fn begin_alike_for_any_length(&self) -> bool {
+        let looks_ahead = matches!(
+            self.schedule,
+            Schedule::Linear { .. } | Schedule::Cosine { .. }
+        );
+        !looks_ahead && self.max_steps.is_none() && self.validate_every == 1
+    }
+}
+
 impl Default for LoopOptions {
     fn default() -> Self {
         Self {

@@ -1,4 +1,5 @@
-//! Where pretraining stands, kept in a file: a run that was killed goes on as if it had not been.
+//! Where a training stands, kept in a file: a run that was killed goes on as if it had not been, and
+//! a longer training of the same kind goes on where a shorter one ended.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -6,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
 use super::history::History;
@@ -15,9 +17,10 @@ use super::{HostParameters, bits};
 use crate::checkpoint::{self, FloatTensor, read_metadata, write_safetensors};
 use crate::error::Error;
 
-/// Everything that the rest of a training depends on, to the bit.
+/// Everything that the rest of a training depends on, to the bit. `V` is what is kept of a validation
+/// besides the history.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Snapshot {
+pub struct Snapshot<V = Validation> {
     /// How far training is.
     pub position: Position,
     /// The parameters.
@@ -29,12 +32,12 @@ pub struct Snapshot {
     /// Rows of the epochs that are over.
     pub history: History,
     /// The best epoch so far.
-    pub best: Option<Best>,
+    pub best: Option<Best<V>>,
     /// What the posterior's monitor has seen.
     pub watched: Watched,
 }
 
-impl Snapshot {
+impl<V> Snapshot<V> {
     /// Whether it is of a training that starts from parameters like these, with an optimizer
     /// that keeps so many moments.
     pub fn fits(&self, initial: &HostParameters, moments: usize) -> bool {
@@ -87,29 +90,29 @@ pub struct Totals {
 
 /// The epoch that is kept of those that are over: the best, or the last.
 #[derive(Clone, Debug, PartialEq)]
-pub struct Best {
+pub struct Best<V = Validation> {
     /// Which one, counted from 1.
     pub epoch: usize,
     /// Validation after it.
-    pub validation: Validation,
+    pub validation: V,
     /// The parameters after it.
     pub parameters: HostParameters,
 }
 
 /// All of a snapshot that is no tensor.
 #[derive(Serialize, Deserialize)]
-struct Record {
+struct Record<V> {
     position: Position,
-    best: Option<BestRecord>,
+    best: Option<BestRecord<V>>,
     columns: Vec<String>,
     rows: Vec<Vec<Option<u64>>>,
     episodes: Episodes,
 }
 
 #[derive(Serialize, Deserialize)]
-struct BestRecord {
+struct BestRecord<V> {
     epoch: usize,
-    validation: Validation,
+    validation: V,
 }
 
 /// Key of the record in the file's metadata.
@@ -118,6 +121,8 @@ const RECORD: &str = "resume";
 /// The file, and when it was last written.
 pub struct ResumeFile {
     path: PathBuf,
+    /// Where a shorter training left what a longer one goes on from.
+    lineage: Option<PathBuf>,
     every: Duration,
     last: Mutex<Instant>,
 }
@@ -127,9 +132,16 @@ impl ResumeFile {
     pub fn new(path: PathBuf, every: Duration) -> Self {
         Self {
             path,
+            lineage: None,
             every,
             last: Mutex::new(Instant::now()),
         }
+    }
+
+    /// With a file of all trainings that differ in their length alone.
+    #[must_use]
+    pub fn with_lineage(self, lineage: Option<PathBuf>) -> Self {
+        Self { lineage, ..self }
     }
 
     /// Whether it is time to write again.
@@ -139,28 +151,42 @@ impl ResumeFile {
     }
 
     /// Replaces the file, whole or not at all, also by a power cut.
-    pub fn write(&self, snapshot: &Snapshot) -> Result<(), Error> {
-        let draft = self.path.with_extension("draft");
-        let record = Record::of(snapshot);
-        let record = serde_json::to_string(&record)
-            .map_err(|error| Error::file(&draft, format!("cannot be written: {error}")))?;
-        let metadata = BTreeMap::from([(RECORD.to_string(), record)]);
-        write_safetensors(&draft, &tensors(snapshot), &metadata)?;
-        fs::File::open(&draft)
-            .and_then(|file| file.sync_all())
-            .and_then(|()| fs::rename(&draft, &self.path))
-            .map_err(|error| Error::file(&self.path, error))?;
+    pub fn write<V: Clone + Serialize>(&self, snapshot: &Snapshot<V>) -> Result<(), Error> {
+        write(&self.path, snapshot)?;
         *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
         Ok(())
     }
 
-    /// Where an earlier attempt stood; none if there was none.
-    pub fn read(&self) -> Result<Option<Snapshot>, Error> {
-        match self.path.exists() {
-            true => read(&self.path).map(Some),
-            false => Ok(None),
+    /// Leaves the end of a training to longer ones, if there may be any.
+    pub fn bequeath<V: Clone + Serialize>(
+        &self,
+        snapshot: impl FnOnce() -> Result<Snapshot<V>, Error>,
+    ) -> Result<(), Error> {
+        match &self.lineage {
+            Some(lineage) => write(lineage, &snapshot()?),
+            None => Ok(()),
         }
     }
+
+    /// Where an earlier attempt stood, or a shorter training ended; none if there was none.
+    pub fn read<V: DeserializeOwned>(&self) -> Result<Option<Snapshot<V>>, Error> {
+        let paths = [Some(&self.path), self.lineage.as_ref()];
+        let mut there = paths.into_iter().flatten().filter(|path| path.exists());
+        there.next().map(|path| read(path)).transpose()
+    }
+}
+
+fn write<V: Clone + Serialize>(path: &Path, snapshot: &Snapshot<V>) -> Result<(), Error> {
+    let draft = path.with_extension("draft");
+    let record = Record::of(snapshot);
+    let record = serde_json::to_string(&record)
+        .map_err(|error| Error::file(&draft, format!("cannot be written: {error}")))?;
+    let metadata = BTreeMap::from([(RECORD.to_string(), record)]);
+    write_safetensors(&draft, &tensors(snapshot), &metadata)?;
+    fs::File::open(&draft)
+        .and_then(|file| file.sync_all())
+        .and_then(|()| fs::rename(&draft, path))
+        .map_err(|error| Error::file(path, error))
 }
 
 /// Sets of tensors in one file, by what their names begin with.
@@ -169,7 +195,7 @@ const GROUPS: [&str; 5] = ["parameters/", "first/", "second/", "best/", "watched
 /// The one tensor of the last group.
 const WINDOW: &str = "window";
 
-fn tensors(snapshot: &Snapshot) -> BTreeMap<String, FloatTensor> {
+fn tensors<V>(snapshot: &Snapshot<V>) -> BTreeMap<String, FloatTensor> {
     let none = HostParameters::new();
     let (window, _) = snapshot.watched.parts();
     let watched = window.map(|window| (WINDOW.to_string(), window));
@@ -193,11 +219,11 @@ fn tensors(snapshot: &Snapshot) -> BTreeMap<String, FloatTensor> {
     all.collect()
 }
 
-fn read(path: &Path) -> Result<Snapshot, Error> {
+fn read<V: DeserializeOwned>(path: &Path) -> Result<Snapshot<V>, Error> {
     let damaged = |what: &str| Error::file(path, format!("is no snapshot: {what}"));
     let metadata = read_metadata(path)?;
     let record = metadata.get(RECORD).ok_or_else(|| damaged("no record"))?;
-    let record: Record =
+    let record: Record<V> =
         serde_json::from_str(record).map_err(|error| damaged(&error.to_string()))?;
     let mut groups: [HostParameters; 5] = Default::default();
     for (name, tensor) in checkpoint::read(path)?.tensors {
@@ -229,11 +255,11 @@ fn read(path: &Path) -> Result<Snapshot, Error> {
     })
 }
 
-impl Record {
-    fn of(snapshot: &Snapshot) -> Self {
+impl<V: Clone> Record<V> {
+    fn of(snapshot: &Snapshot<V>) -> Self {
         let best = snapshot.best.as_ref().map(|best| BestRecord {
             epoch: best.epoch,
-            validation: best.validation,
+            validation: best.validation.clone(),
         });
         let rows = snapshot.history.rows().map(|row| {
             let values = row.iter().map(|(_, value)| value.map(f64::to_bits));
@@ -247,7 +273,9 @@ impl Record {
             episodes: snapshot.watched.parts().1,
         }
     }
+}
 
+impl<V> Record<V> {
     fn history(&self) -> History {
         let mut history = History::default();
         for row in &self.rows {
@@ -314,7 +342,7 @@ mod tests {
     fn a_snapshot_reads_back_to_the_bit() {
         let folder = tempfile::tempdir().unwrap();
         let file = ResumeFile::new(folder.path().join("resume.safetensors"), Duration::ZERO);
-        assert_eq!(file.read().unwrap(), None);
+        assert_eq!(file.read::<Validation>().unwrap(), None);
         for snapshot in [
             snapshot(),
             Snapshot {
@@ -327,6 +355,24 @@ mod tests {
             assert_eq!(file.read().unwrap(), Some(snapshot));
         }
         assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn an_attempt_goes_before_the_end_of_a_shorter_training() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = |name: &str| folder.path().join(name);
+        let alone = ResumeFile::new(path("own"), Duration::ZERO);
+        alone.bequeath(|| Ok(snapshot())).unwrap();
+        assert_eq!(alone.read::<Validation>().unwrap(), None);
+        let file = ResumeFile::new(path("own"), Duration::ZERO).with_lineage(Some(path("all")));
+        file.bequeath(|| Ok(snapshot())).unwrap();
+        assert_eq!(file.read().unwrap(), Some(snapshot()));
+        let further = Snapshot {
+            best: None,
+            ..snapshot()
+        };
+        file.write(&further).unwrap();
+        assert_eq!(file.read().unwrap(), Some(further));
     }
 
     #[test]
@@ -356,7 +402,11 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("resume.safetensors");
         fs::write(&path, "half of it").unwrap();
-        assert!(ResumeFile::new(path, Duration::ZERO).read().is_err());
+        assert!(
+            ResumeFile::new(path, Duration::ZERO)
+                .read::<Validation>()
+                .is_err()
+        );
     }
 
     #[test]

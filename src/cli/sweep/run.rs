@@ -29,6 +29,7 @@ pub fn execute(
 ) -> Result<ExitCode, Error> {
     let sweep = SweepRecipe::open(&selection.recipe, &selection.overrides)?;
     let store = Store::open(&selection.store)?;
+    options.continue_trainings = sweep.config.halving.is_some();
     let interrupted = interrupt::listen();
     let progress = Progress::stderr(verbosity);
     let mut runs = Vec::new();

@@ -5,6 +5,7 @@ mod ink;
 mod layer;
 mod parallel;
 
+use maud::html;
 use plotters::coord::Shift;
 use plotters::prelude::*;
 
@@ -69,12 +70,14 @@ fn for_a_page(
         .into_iter()
         .fold(body, |body, ink| ink.replace(&body));
     let (width, height) = size;
+    let words = html! {
+        title id={ (id) "-title" } { (title) }
+        desc id={ (id) "-desc" } { (description) }
+    };
     format!(
         "<svg class=\"chart\" role=\"img\" aria-labelledby=\"{id}-title {id}-desc\" \
-         viewBox=\"0 0 {width} {height}\"><title id=\"{id}-title\">{}</title>\
-         <desc id=\"{id}-desc\">{}</desc>{body}",
-        escaped(title),
-        escaped(description),
+         viewBox=\"0 0 {width} {height}\">{}{body}",
+        words.into_string()
     )
 }
 
@@ -137,14 +140,6 @@ fn draw<'a>(chart: &Chart, area: &Area<'a>) -> Drawn<'a> {
         }
     }
     Ok(())
-}
-
-fn escaped(text: &str) -> String {
-    let pairs = [("&", "&amp;"), ("<", "&lt;"), (">", "&gt;")];
-    let text = text.to_string();
-    pairs
-        .into_iter()
-        .fold(text, |text, (from, to)| text.replace(from, to))
 }
 
 #[cfg(test)]

@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::super::gathered::Gathered;
 use super::super::number;
 use super::document::Section;
-use super::table::{Table, code, text};
+use super::table::{Table, code, prose, text};
 use super::together;
 use crate::stages::diagnosis::{Diagnosis, Finding, Verdict};
 
@@ -67,9 +67,9 @@ fn findings(caption: String, findings: &[&Finding]) -> Markup {
         table.push(vec![
             code(&finding.name),
             verdict(finding.verdict),
-            text(&finding.what),
-            text(&finding.rule),
-            with_code(finding.remedy.as_deref().unwrap_or_default()),
+            prose(text(&finding.what)),
+            prose(text(&finding.rule)),
+            prose(with_code(finding.remedy.as_deref().unwrap_or_default())),
         ]);
     }
     table.render()
@@ -82,8 +82,8 @@ fn passed(stage: &str, findings: &[&Finding]) -> Markup {
     for finding in findings {
         table.push(vec![
             code(&finding.name),
-            text(&finding.what),
-            text(&finding.rule),
+            prose(text(&finding.what)),
+            prose(text(&finding.rule)),
         ]);
     }
     table.folded()

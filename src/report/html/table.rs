@@ -102,6 +102,11 @@ pub fn text(text: impl AsRef<str>) -> Markup {
     html! { (text.as_ref()) }
 }
 
+/// A cell of sentences: on a narrow screen it keeps a width that they can be read at.
+pub fn prose(sentences: Markup) -> Markup {
+    html! { div class="prose" { (sentences) } }
+}
+
 /// A cell of program text: names, digests, values.
 pub fn code(text: impl AsRef<str>) -> Markup {
     html! { code { (text.as_ref()) } }

@@ -18,6 +18,8 @@ use crate::train::initial_parameters;
 const HELD_OUT: usize = 5;
 /// So many standard errors above 0.5 an AUROC is no chance.
 const ERRORS: f64 = 2.0;
+/// So many standard errors above 0.5 an AUROC with shuffled labels is a warning.
+const CONTROL_ERRORS: f64 = 3.0;
 /// With a larger distance to be told from chance, a split says nothing about it.
 const MAX_BLUR: f64 = 0.15;
 /// A head that is worse than the probe by more is a warning.
@@ -217,7 +219,8 @@ fn labels_of(report: &ProbeReport) -> Finding {
 
 fn linear(report: &ProbeReport) -> Finding {
     let beyond = beyond_chance(report.features, report);
-    let leaks = beyond_chance(report.shuffled_labels, report) == Some(true);
+    let above = report.shuffled_labels.zip(report.chance_error);
+    let leaks = above.is_some_and(|(area, error)| area - 0.5 > CONTROL_ERRORS * error);
     let area = shown(report.features);
     let control = shown(report.shuffled_labels);
     let what = match beyond {
@@ -233,7 +236,7 @@ fn linear(report: &ProbeReport) -> Finding {
         "linear_probe",
         Verdict::of(beyond == Some(false), beyond.is_none() || leaks),
         what,
-        "fault: logistic regression on the features is within two standard errors of chance; warning: that is more than 0.15 AUROC, so that it cannot be told, or it is beyond chance with shuffled labels",
+        "fault: logistic regression on the features is within two standard errors of chance; warning: that is more than 0.15 AUROC, so that it cannot be told, or with shuffled labels it is three standard errors above chance",
         "look at `labels` first; if the data tell something, the backbone loses it: look at `backbone_weights` and `active_units`",
     )
     .value("auroc", report.features)

@@ -1,76 +1,94 @@
 //! The loop over epochs: what is trained, validated, written down and kept.
 
+use super::going_on::{Kept, State};
 use super::{HeadTrainer, HeadValidation, TrainedHead};
 use crate::error::Error;
 use crate::train::config::{HeadSettings, SelectionMetric};
 use crate::train::course::Course;
 use crate::train::head_input::HeadInput;
-use crate::train::history::History;
 use crate::train::monitored::Monitored;
 use crate::train::options::{Keep, LoopOptions};
+use crate::train::resume::ResumeFile;
 use crate::train::schedule::Schedule;
 use crate::train::watch::Watch;
 
-/// Trains until the last epoch or step, or until early stopping; returns the parameters that are
-/// to be kept.
+/// Trains until the last epoch or step, or until early stopping, from where an earlier attempt or a
+/// shorter training stood; returns the parameters that are to be kept: the same bits either way.
 pub fn train_head(
     mut trainer: HeadTrainer,
     train: &dyn HeadInput,
     validation: &dyn HeadInput,
-    seed: u64,
+    resume: &ResumeFile,
     watch: &dyn Watch,
 ) -> Result<TrainedHead, Error> {
-    let settings = trainer.settings;
-    let rows = train.labels().len();
-    let rule = settings.early_stopping.as_ref();
-    let (epochs, batch_size) = (settings.epochs, settings.batch_size);
-    let mut course = Course::new(&settings.options, rule, epochs, rows, batch_size)?;
-    trainer.class_weights = settings.class_weights.of(train.labels(), trainer.classes);
-    let mut history = History::default();
-    let mut kept: Option<(Option<f64>, TrainedHead)> = None;
-    let mut epoch = 1;
-    while course.goes_on(epoch, trainer.step) {
+    trainer.class_weights = (trainer.settings.class_weights).of(train.labels(), trainer.classes);
+    let mut state = State::begin(&mut trainer, train.labels().len(), resume, watch)?;
+    while state.course.goes_on(state.epoch, trainer.step) {
         if watch.is_interrupted() {
+            state.save(&trainer, resume, watch);
             return Err(Error::Interrupted);
         }
-        let stays = settings.sampling.rows(train.labels(), epoch as u64, seed);
+        state.run_epoch(&mut trainer, train, validation, watch)?;
+        if resume.is_due() {
+            state.save(&trainer, resume, watch);
+        }
+    }
+    resume.bequeath(|| state.snapshot(&trainer))?;
+    match state.kept {
+        Some(kept) => Ok(TrainedHead {
+            parameters: kept.parameters,
+            history: state.history,
+            best_epoch: kept.epoch,
+            best: kept.validation,
+        }),
+        None => Err(Error::stage("finetuning needs at least one epoch")),
+    }
+}
+
+impl State {
+    fn run_epoch(
+        &mut self,
+        trainer: &mut HeadTrainer,
+        train: &dyn HeadInput,
+        validation: &dyn HeadInput,
+        watch: &dyn Watch,
+    ) -> Result<(), Error> {
+        let settings = trainer.settings;
+        let (epoch, epochs, rows) = (self.epoch, settings.epochs, train.labels().len());
+        let stays = (settings.sampling).rows(train.labels(), epoch as u64, trainer.seed);
         (trainer.epoch, trainer.step_of_epoch) = (epoch, 0);
-        let loss = train_epoch(&mut trainer, train, &stays, &course)?;
-        let now = match course.is_validated(epoch, trainer.step) {
+        let loss = train_epoch(trainer, train, &stays, &self.course)?;
+        let now = match self.course.is_validated(epoch, trainer.step) {
             true => Some(trainer.validate(&validation.evaluated()?)?),
             false => None,
         };
-        let rate = || (course.scale(trainer.step - 1)).of(settings.optimizer.base().lr);
-        let rate = course.is_scheduled().then(rate);
+        let rate = || (self.course.scale(trainer.step - 1)).of(settings.optimizer.base().lr);
+        let rate = self.course.is_scheduled().then(rate);
         let row = history_row(epoch, trainer.step, loss, now.as_ref(), rate);
-        history.push(row);
+        self.history.push(row);
         let shown = now.map(|now| now.to_string()).unwrap_or_default();
         let message = format!("epoch {epoch}/{epochs} · loss {loss:.4}{shown}");
         watch.progress((epoch * rows) as u64, (epochs * rows) as u64, message);
         if let Some(now) = now {
-            let score = steer(&mut course, settings, &now)?;
+            let score = steer(&mut self.course, settings, &now)?;
             let last = settings.options.keep == Keep::Last;
-            if last || kept.as_ref().is_none_or(|(before, _)| score > *before) {
-                let head = TrainedHead {
+            if last || self.kept.as_ref().is_none_or(|kept| score > kept.score) {
+                self.kept = Some(Kept {
+                    epoch,
+                    score,
+                    validation: now,
                     parameters: trainer.parameters()?,
-                    history: History::default(),
-                    best_epoch: epoch,
-                    best: now,
-                };
-                kept = Some((score, head));
+                });
             }
         }
-        epoch += 1;
-    }
-    match kept {
-        Some((_, head)) => Ok(TrainedHead { history, ..head }),
-        None => Err(Error::stage("finetuning needs at least one epoch")),
+        self.epoch += 1;
+        Ok(())
     }
 }
 
 /// Shows the course a validation; returns the score that epochs are chosen by, if they are: a
 /// metric that is undefined is no matter where nothing goes by it.
-fn steer(
+pub(super) fn steer(
     course: &mut Course,
     settings: &HeadSettings,
     now: &HeadValidation,

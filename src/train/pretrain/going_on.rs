@@ -33,7 +33,8 @@ impl Pretraining<'_> {
         let why = match self.resume.read() {
             Ok(None) => return self.start(initial, course),
             Ok(Some(snapshot))
-                if snapshot.fits(&initial, moments)
+                if snapshot.position.epoch <= self.settings.epochs + 1
+                    && snapshot.fits(&initial, moments)
                     && snapshot.watched.fits(self.model.latent_dim) =>
             {
                 self.watch.note(&format!(
@@ -100,18 +101,7 @@ impl Pretraining<'_> {
 
     /// Leaves what to go on from. That it cannot be written is no reason to stop training.
     pub(super) fn save(&self, state: &State) {
-        let saved = variables_to_host(&state.variables).and_then(|parameters| {
-            let [first_moments, second_moments] = state.optimizer.moments();
-            self.resume.write(&Snapshot {
-                position: state.position,
-                parameters,
-                first_moments,
-                second_moments,
-                history: state.history.clone(),
-                best: state.best.clone(),
-                watched: state.watched.clone(),
-            })
-        });
+        let saved = snapshot(state).and_then(|snapshot| self.resume.write(&snapshot));
         if let Err(error) = saved {
             self.watch
                 .note(&format!("warning: cannot be resumed from here: {error}"));
@@ -140,4 +130,18 @@ impl Pretraining<'_> {
             .map(|(name, tensor)| Ok((name, Var::from_tensor(&tensor)?)))
             .collect()
     }
+}
+
+/// All that the rest of a training depends on.
+pub(super) fn snapshot(state: &State) -> Result<Snapshot, Error> {
+    let [first_moments, second_moments] = state.optimizer.moments();
+    Ok(Snapshot {
+        position: state.position,
+        parameters: variables_to_host(&state.variables)?,
+        first_moments,
+        second_moments,
+        history: state.history.clone(),
+        best: state.best.clone(),
+        watched: state.watched.clone(),
+    })
 }

@@ -75,6 +75,7 @@ impl Pretraining<'_> {
             self.save(&state);
         }
         outcome?;
+        self.resume.bequeath(|| going_on::snapshot(&state))?;
         let Some(best) = state.best else {
             return Err(Error::stage("pretraining needs at least one epoch"));
         };
