@@ -2,6 +2,8 @@
 
 use serde_json::{Value, json};
 
+use crate::document::repository;
+use crate::harness::Test;
 use crate::sweep::{RUN, SWEEP, counts, test};
 
 /// Seven settings, of which one fails, on three rungs.
@@ -137,4 +139,87 @@ nonsense
         (&nonsense["id"], &nonsense["status"]),
         (&Value::Null, &json!("refused"))
     );
+}
+
+/// The main job, small; two rates for 2 epochs, the better for 4 and then for 8.
+fn rungs(more: &str) -> String {
+    format!(
+        r#"
+format = 1
+extends = ["{}"]
+
+[vars]
+stays = 120
+
+[stages.pretrain]
+epochs = 1
+
+[stages.classifier]
+epochs = 2
+{more}
+
+[sweep]
+objective = {{ stage = "classifier", metric = "validation_auroc", direction = "maximize" }}
+halving = {{ path = "stages.classifier.epochs", rungs = [2, 4, 8], keep = 0.5 }}
+grid."stages.classifier.optimizer.lr" = [1e-3, 1e-2]
+"#,
+        repository("recipes/finetune.toml")
+    )
+}
+
+/// The epoch in which each finetuning began, in the order of the runs.
+fn beginnings(test: &Test) -> Vec<u64> {
+    let runs = test.folder().join(".pipeline/runs");
+    let folders = std::fs::read_dir(runs).expect("there are runs");
+    let mut folders: Vec<_> = folders.map(|run| run.expect("a run").path()).collect();
+    folders.sort();
+    let mut found = Vec::new();
+    for folder in folders {
+        let events = std::fs::read_to_string(folder.join("events.jsonl")).expect("events");
+        let begun = events.lines().filter_map(|line| {
+            let (_, after) = line.split_once("goes on in epoch ")?;
+            after.split('"').next()?.parse::<u64>().ok()
+        });
+        found.extend(begun);
+    }
+    found
+}
+
+#[test]
+fn a_promoted_variant_goes_on_from_where_it_was_and_comes_to_what_it_would_have_come_to() {
+    let recipe = rungs("");
+    let mut test = Test::new().file("sweep.toml", &recipe);
+    let record = test.run_with(RUN).success().json();
+    assert_eq!(beginnings(&test), [3, 5]);
+    let best = &record["settings"][0]["overrides"];
+    assert_eq!(best["stages.classifier.epochs"], 8);
+    let rate = best["stages.classifier.optimizer.lr"].to_string();
+    let weights = |record: &Value| {
+        let stages = record["stages"].as_array().expect("stages");
+        let mut trained = stages.iter().filter(|stage| stage["kind"] == "finetune");
+        let longest = trained.next_back().expect("a finetune stage");
+        longest["outputs"].clone()
+    };
+    let digests = |outputs: &Value| {
+        ["weights", "history"].map(|name| outputs[name]["digest"].as_str().map(str::to_string))
+    };
+    let (whole, _) = recipe.split_once("[sweep]").expect("a sweep");
+    let mut alone = Test::new().recipe(whole);
+    let rate = format!("stages.classifier.optimizer.lr={rate}");
+    let set = ["--set", "stages.classifier.epochs=8", "--set", &rate];
+    let run = ["run", "recipe.toml", "classifier", "--format", "json"];
+    let undisturbed = alone.run_with(run.into_iter().chain(set)).success().json();
+    assert_eq!(beginnings(&alone), [0; 0]);
+    let found = digests(&weights(&record));
+    assert!(found.iter().all(Option::is_some));
+    assert_eq!(found, digests(&weights(&undisturbed)));
+}
+
+/// Its rates depend on how long it is to be: what a shorter one did is no beginning of it.
+#[test]
+fn a_training_whose_schedule_looks_ahead_begins_again_on_every_rung() {
+    let recipe = rungs("schedule = { kind = \"cosine\" }");
+    let mut test = Test::new().file("sweep.toml", &recipe);
+    test.run_with(RUN).success();
+    assert_eq!(beginnings(&test), [0; 0]);
 }

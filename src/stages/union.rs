@@ -221,6 +221,10 @@ impl Stage for Shared {
         self.stage.place_in_recipe(field)
     }
 
+    fn lineage(&self) -> Option<&'static str> {
+        self.stage.lineage()
+    }
+
     fn seed(&self) -> Option<u64> {
         self.stage.seed()
     }
