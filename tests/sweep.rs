@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use crate::document::kinds_in_store;
+use crate::document::{kinds_in_store, repository};
 use crate::harness::Test;
 
 /// Its score is X · 10 plus the seed, less 100 for the odd ones when they are bad; X = 7 fails.
@@ -342,6 +342,51 @@ fn an_objective_that_no_stage_measures_is_an_error() {
     outcome
         .stderr_has("has no metric `scores`")
         .stderr_has("did you mean `score`?");
+}
+
+#[test]
+fn a_misspelt_metric_of_a_stage_that_is_known_is_found_before_anything_runs() {
+    let sweep = |objective: &str| {
+        format!(
+            "format = 1\nextends = [\"{}\"]\nvars.stays = 120\nstages.pretrain.epochs = 1\n\
+             stages.classifier.epochs = 2\nstages.test.split = \"validation\"\n\
+             stages.test.baseline = \"logistic-regression\"\nstages.test.recalibrate = \"platt\"\n\n\
+             [sweep]\nobjective = {{ {objective}, direction = \"maximize\" }}\n\
+             [sweep.grid]\n\"stages.classifier.batch_size\" = [16]\n",
+            repository("recipes/finetune.toml")
+        )
+    };
+    let text = sweep("stage = \"classifier\", metric = \"validation_auprc\"");
+    let mut test = Test::new().file("sweep.toml", text);
+    test.run_with(RUN)
+        .failure(2)
+        .stdout_is("")
+        .stderr_has(
+            "the stage `classifier` has no metric `validation_auprc`, which is the objective",
+        )
+        .stderr_has("did you mean `validation_auroc`?");
+    let text = sweep("stage = \"test\", metric = \"f2\"");
+    let mut test = test.file("sweep.toml", text);
+    test.run_with(["check", "sweep.toml"])
+        .failure(2)
+        .stderr_has("sweep.toml:11:")
+        .stderr_has("no metric of this name");
+
+    // What a run measures, and nothing else, is known.
+    let mut measured = test.file("sweep.toml", sweep("stage = \"test\", metric = \"auroc\""));
+    let record = measured.run_with(RUN).success().json();
+    let stages = record["stages"].as_array().expect("stages").clone();
+    for stage in stages {
+        let name = stage["name"].as_str().expect("a name");
+        if !["classifier", "test"].contains(&name) {
+            continue;
+        }
+        for metric in stage["metrics"].as_object().expect("metrics").keys() {
+            let objective = format!("stage = \"{name}\", metric = \"{metric}\"");
+            measured = measured.file("sweep.toml", sweep(&objective));
+            measured.run_with(["check", "sweep.toml"]).success();
+        }
+    }
 }
 
 #[test]

@@ -42,6 +42,7 @@ pub fn check(
         match stage {
             StageConfig::Data(data) => {
                 check.split(data);
+                check.labels(data);
                 check.embeddings(data, model);
             }
             StageConfig::Pretrain(stage) => check.pretrain(stage, model),
@@ -131,6 +132,32 @@ impl StageCheck<'_> {
             }
             SplitRule::Column(_) | SplitRule::Folders(_) | SplitRule::File(_) => {}
         }
+    }
+
+    /// Of a `wide` source labels stand in a table of their own or in a column of the rows.
+    fn labels(&mut self, data: &DataConfig) {
+        let Source::Wide(source) = &data.source else {
+            return;
+        };
+        let mistake = match (&source.labels, &source.row_label) {
+            (Some(_), Some(_)) => self
+                .mistake(
+                    &["source", "row_label"],
+                    "has `labels` beside it",
+                    "a second source of labels",
+                )
+                .and(
+                    self.tree.place(&["stages", self.name, "source", "labels"]),
+                    "the first",
+                ),
+            (None, None) => {
+                self.mistake(&["source"], "says nowhere what the labels are", "no labels")
+            }
+            _ => return,
+        };
+        self.mistakes.push(mistake.help(
+            "labels = { path = …, id = …, column = … } for a table of labels, row_label for a column of the rows",
+        ));
     }
 
     fn embeddings(&mut self, data: &DataConfig, model: Option<&ModelConfig>) {

@@ -30,10 +30,6 @@ pub(super) struct Wide {
 impl Wide {
     /// Lists the files and reads the small tables.
     pub(super) fn open(config: WideSource, split: &SplitRule) -> Result<Self, Error> {
-        if config.labels.is_some() == config.row_label.is_some() {
-            let error = Error::stage("source states labels and row_label, or neither");
-            return Err(error.with_hint("labels = { path = …, id = …, column = … } for a table of labels, row_label for a column of the rows"));
-        }
         let (stays, labels) = (config.stays.as_ref(), config.labels.as_ref());
         Ok(Self {
             files: TableFiles::open(&config.files, config.id.is_none())?,

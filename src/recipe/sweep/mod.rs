@@ -4,6 +4,7 @@ mod asked;
 mod axes;
 mod draws;
 mod names;
+mod objective;
 mod paths;
 mod point;
 mod rungs;

@@ -1,16 +1,14 @@
 //! The recipe at a point of the space.
 
+use super::objective::no_stage;
 use super::point::Assignment;
 use super::{Point, SweepRecipe, environment};
-use crate::data::dataset::Split;
 use crate::error::Error;
 use crate::recipe::interpolate::interpolate;
 use crate::recipe::load::{Recipe, Settled, refused, typed_tree};
 use crate::recipe::mistake::Mistake;
 use crate::recipe::overrides;
 use crate::recipe::resolved::Resolved;
-use crate::recipe::stage_config::StageConfig;
-use crate::recipe::suggest::nearest;
 use crate::recipe::tree::{Node, Value};
 
 /// A point and its recipe.
@@ -97,45 +95,6 @@ impl SweepRecipe {
                 "no stage of this name",
             ),
         ))
-    }
-
-    /// Whoever chooses by the test split has none left to test on.
-    fn objective_mistake(&self, recipe: &Recipe) -> Option<Mistake> {
-        let objective = &self.config.objective;
-        let place = self.sweep.place(&["objective", "stage"]);
-        let name = &objective.stage;
-        let Some(stage) = recipe.stage(name) else {
-            // A stage that could not be read has a mistake of its own.
-            let stages = self.base.child("stages").and_then(Node::as_table)?;
-            let message =
-                format!("sweep.objective.stage names `{name}`, and there is no such stage");
-            let mistake = Mistake::new(message, place, "no stage of this name");
-            let is_unknown = stages.get(name).is_none();
-            return is_unknown.then(|| no_stage(name, stages.keys(), mistake));
-        };
-        match stage {
-            StageConfig::Evaluate(stage) if stage.split == Split::Test && !objective.allow_test => {
-                let message = format!("the objective is measured on the test split, by `{name}`");
-                let mistake = Mistake::new(message, place, "scores the test split").help(
-                    "choose by validation: add an evaluate stage with split = \"validation\", or take \
-                     a metric of the finetune stage; `allow_test = true` does it all the same",
-                );
-                let split = self.base.at(&["stages", name, "split"]);
-                Some(match split {
-                    Some(split) => mistake.and(split.origin, "stated here"),
-                    None => mistake,
-                })
-            }
-            _ => None,
-        }
-    }
-}
-
-fn no_stage<'a>(name: &str, known: impl Iterator<Item = &'a str>, mistake: Mistake) -> Mistake {
-    let known: Vec<&str> = known.collect();
-    match nearest(name, known.iter().copied()) {
-        Some(near) => mistake.help(format!("did you mean `{near}`?")),
-        None => mistake.help(format!("the stages are {}", known.join(", "))),
     }
 }
 

@@ -323,3 +323,26 @@ fn of_very_many_mistakes_the_first_are_shown_and_the_others_counted() {
         found[100]
     );
 }
+
+#[test]
+fn rows_with_labels_say_where_these_are_and_only_once() {
+    let messages = |more: &str| {
+        let wide = format!(
+            "{{ format = 'wide', files = ['a.csv'], id = 'id', time = {{ column = 't', as = 'hours' }}{more} }}"
+        );
+        let text = SMALL.replace("{ format = \"synthetic\", stays = 100 }", &wide);
+        Folder::with(&[("a.toml", &text), ("a.csv", ""), ("b.csv", "")]).messages("a.toml", &[])
+    };
+    let table = ", labels = { path = 'b.csv', id = 'id', column = 'y' }";
+    let column = ", row_label = 'y'";
+    assert_eq!(
+        messages(""),
+        ["stages.events.source says nowhere what the labels are"]
+    );
+    assert_eq!(
+        messages(&format!("{table}{column}")),
+        ["stages.events.source.row_label has `labels` beside it"]
+    );
+    assert_eq!(messages(table), [""; 0]);
+    assert_eq!(messages(column), [""; 0]);
+}
