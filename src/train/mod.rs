@@ -20,6 +20,7 @@ pub mod pretrain;
 pub mod replay;
 pub mod resume;
 pub mod schedule;
+pub mod snapshot;
 pub mod validation;
 pub mod watch;
 

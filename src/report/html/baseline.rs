@@ -5,7 +5,7 @@ use maud::{Markup, html};
 use super::super::number;
 use super::evaluation::{percent, range};
 use super::table::{Table, text};
-use crate::stages::evaluation::{BaselineReport, Evaluation, ScoreSummary};
+use crate::stages::evaluation::{BaselineReport, Evaluation};
 
 pub fn part(evaluation: &Evaluation) -> Markup {
     match &evaluation.baseline {
@@ -60,23 +60,11 @@ fn table(evaluation: &Evaluation, report: &BaselineReport) -> Markup {
         table.push(vec![
             text(title),
             float(value),
-            float(of_baseline(&report.scores, name)),
+            float(report.scores.value(name)),
             float(difference.map(|difference| difference.difference)),
             text(range(interval.as_ref()).unwrap_or_default()),
             text(larger.map(percent).unwrap_or_default()),
         ]);
     }
     table.render()
-}
-
-fn of_baseline(scores: &ScoreSummary, name: &str) -> Option<f64> {
-    match name {
-        "auroc" => scores.auroc,
-        "average_precision" => scores.average_precision,
-        "brier" => scores.brier,
-        "log_loss" => scores.log_loss,
-        "calibration_slope" => scores.calibration_slope,
-        "calibration_intercept" => scores.calibration_intercept,
-        _ => scores.ece,
-    }
 }

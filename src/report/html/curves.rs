@@ -52,14 +52,7 @@ pub fn figures(
 
 /// A metric of what is drawn, with its interval.
 fn measured(evaluation: &Evaluation, drawn: &str, metric: &str) -> String {
-    let of = |scores: &ScoreSummary| {
-        let value = match metric {
-            "auroc" => scores.auroc,
-            "average_precision" => scores.average_precision,
-            _ => scores.calibration_slope,
-        };
-        (value, range(scores.intervals.get(metric)))
-    };
+    let of = |scores: &ScoreSummary| (scores.value(metric), range(scores.intervals.get(metric)));
     let (value, range) = match drawn {
         "baseline" => evaluation
             .baseline

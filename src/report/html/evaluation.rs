@@ -150,17 +150,7 @@ fn metrics(evaluation: &Evaluation) -> Markup {
             text(range(evaluation.intervals.get(name)).unwrap_or_default()),
         ];
         if let Some(scores) = recalibrated {
-            let value = match name {
-                "auroc" => scores.auroc,
-                "average_precision" => scores.average_precision,
-                "brier" => scores.brier,
-                "log_loss" => scores.log_loss,
-                "calibration_slope" => scores.calibration_slope,
-                "calibration_intercept" => scores.calibration_intercept,
-                "ece" => scores.ece,
-                "ece_equal_mass" => scores.ece_equal_mass,
-                _ => None,
-            };
+            let value = scores.value(name);
             row.push(text(value.map(number::float).unwrap_or_default()));
         }
         row.push(text(reading));

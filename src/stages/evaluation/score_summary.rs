@@ -35,6 +35,21 @@ pub struct ScoreSummary {
 }
 
 impl ScoreSummary {
+    /// The metric of this name; none where it is undefined, and of an unknown name.
+    pub fn value(&self, name: &str) -> Option<f64> {
+        match name {
+            "auroc" => self.auroc,
+            "average_precision" => self.average_precision,
+            "brier" => self.brier,
+            "log_loss" => self.log_loss,
+            "calibration_slope" => self.calibration_slope,
+            "calibration_intercept" => self.calibration_intercept,
+            "ece" => self.ece,
+            "ece_equal_mass" => self.ece_equal_mass,
+            _ => None,
+        }
+    }
+
     /// Measures the stays that are `members`, or all.
     pub fn measure(scores: &BinaryScores, members: Option<&[bool]>, bootstrap: &Bootstrap) -> Self {
         let masked = |weights: &[f64]| -> BinaryMetrics {

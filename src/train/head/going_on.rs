@@ -6,7 +6,8 @@ use crate::error::Error;
 use crate::train::HostParameters;
 use crate::train::course::Course;
 use crate::train::history::History;
-use crate::train::resume::{Best, Position, ResumeFile, Snapshot};
+use crate::train::resume::ResumeFile;
+use crate::train::snapshot::{Best, Position, Snapshot};
 use crate::train::watch::Watch;
 
 /// What changes from epoch to epoch, besides the trainer.

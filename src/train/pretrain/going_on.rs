@@ -11,7 +11,7 @@ use crate::train::history::History;
 use crate::train::monitor::Watched;
 use crate::train::monitored::{Metric, Monitored};
 use crate::train::optimizer::OptimizerState;
-use crate::train::resume::{Best, Position, Snapshot};
+use crate::train::snapshot::{Best, Position, Snapshot};
 use crate::train::{HostParameters, to_device};
 
 /// What changes from step to step.

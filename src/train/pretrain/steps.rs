@@ -15,7 +15,7 @@ use crate::train::gradients::{Gradients, find_not_finite, variables_to_host};
 use crate::train::monitor::{PosteriorMoments, Step};
 use crate::train::options::LoopOptions;
 use crate::train::replay::BrokenStep;
-use crate::train::resume::{Position, Totals};
+use crate::train::snapshot::{Position, Totals};
 
 /// Stays whose graph is built at once on one thread. It fixes the order of all sums, so it must
 /// not depend on the number of threads; small enough that a shard's activations stay near the core.
