@@ -2,6 +2,8 @@
 
 use serde_json::Value;
 
+use crate::metrics::Interval;
+
 /// Four decimals where that shows the number, else scientific notation.
 pub fn float(number: f64) -> String {
     match number.abs() {
@@ -32,6 +34,22 @@ pub fn value(value: &Value) -> String {
         Value::String(text) => text.clone(),
         value => value.to_string(),
     }
+}
+
+/// An interval as people write it.
+pub fn range(interval: Option<&Interval>) -> Option<String> {
+    let interval = interval?;
+    Some(format!(
+        "{} to {}",
+        float(interval.lower),
+        float(interval.upper)
+    ))
+}
+
+/// A share as a percentage.
+pub fn percent(share: f64) -> String {
+    let text = format!("{:.1}", 100.0 * share);
+    format!("{} %", text.trim_end_matches(".0"))
 }
 
 /// A metric; an undefined one says so. Lists and tables are no metrics: none.

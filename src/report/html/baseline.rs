@@ -3,7 +3,6 @@
 use maud::{Markup, html};
 
 use super::super::number;
-use super::evaluation::{percent, range};
 use super::table::{Table, text};
 use crate::stages::evaluation::{BaselineReport, Evaluation};
 
@@ -62,8 +61,8 @@ fn table(evaluation: &Evaluation, report: &BaselineReport) -> Markup {
             float(value),
             float(report.scores.value(name)),
             float(difference.map(|difference| difference.difference)),
-            text(range(interval.as_ref()).unwrap_or_default()),
-            text(larger.map(percent).unwrap_or_default()),
+            text(number::range(interval.as_ref()).unwrap_or_default()),
+            text(larger.map(number::percent).unwrap_or_default()),
         ]);
     }
     table.render()

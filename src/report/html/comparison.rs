@@ -5,8 +5,7 @@ use serde_json::Value;
 
 use super::super::number;
 use super::document::{self, Section};
-use super::evaluation::{number_or, percent};
-use super::table::{Table, code, text};
+use super::table::{Table, code, number_or, text};
 use super::together;
 use crate::exec::comparison::{Comparison, letter};
 use crate::metrics::Interval;
@@ -50,7 +49,7 @@ fn metrics(comparison: &Comparison) -> Section {
                 p class="muted" { "No stage of the same name has metrics that could be compared." }
             } @else if comparison.bootstrap.resamples > 0 {
                 p {
-                    "Intervals hold " (percent(comparison.bootstrap.level)) " of "
+                    "Intervals hold " (number::percent(comparison.bootstrap.level)) " of "
                     (comparison.bootstrap.resamples)
                     " resamples of the patients, the same ones for both runs. One that does not hold 0 is marked."
                 }

@@ -4,7 +4,6 @@ use maud::{Markup, html};
 
 use super::super::chart::{Axis, Chart, Ink, Layer, Scale};
 use super::super::number;
-use super::evaluation::range;
 use super::figure::{KeyEntry, figure};
 use crate::error::Error;
 use crate::metrics::{BandPoint, CalibrationBin, CurveSet};
@@ -44,7 +43,7 @@ pub fn figures(
     Ok(html! {
         h4 { "Curves" }
         @if curves.model.as_ref().is_some_and(|model| !model.roc_band.is_empty()) {
-            p { "Bands hold " (super::evaluation::percent(curves.level)) " of the resamples at each place by itself." }
+            p { "Bands hold " (number::percent(curves.level)) " of the resamples at each place by itself." }
         }
         div class="figures" { (roc) (precision_recall) (calibration) (decision) }
     })
@@ -52,7 +51,12 @@ pub fn figures(
 
 /// A metric of what is drawn, with its interval.
 fn measured(evaluation: &Evaluation, drawn: &str, metric: &str) -> String {
-    let of = |scores: &ScoreSummary| (scores.value(metric), range(scores.intervals.get(metric)));
+    let of = |scores: &ScoreSummary| {
+        (
+            scores.value(metric),
+            number::range(scores.intervals.get(metric)),
+        )
+    };
     let (value, range) = match drawn {
         "baseline" => evaluation
             .baseline
@@ -68,7 +72,7 @@ fn measured(evaluation: &Evaluation, drawn: &str, metric: &str) -> String {
                 "average_precision" => evaluation.average_precision,
                 _ => evaluation.calibration_slope,
             };
-            Some((value, range(evaluation.intervals.get(metric))))
+            Some((value, number::range(evaluation.intervals.get(metric))))
         }
     }
     .unwrap_or((None, None));

@@ -6,7 +6,6 @@ use serde_json::Value;
 use super::super::gathered::Gathered;
 use super::super::number;
 use super::document::Section;
-use super::evaluation::percent;
 use super::table::{Table, code, text};
 use super::together;
 
@@ -44,7 +43,7 @@ fn splits(stage: &str, profile: &Value) -> Markup {
     for split in SPLITS {
         let counts = &profile["splits"][split];
         let prevalence = match (counts["positives"].as_f64(), counts["stays"].as_f64()) {
-            (Some(positives), Some(stays)) if stays > 0.0 => percent(positives / stays),
+            (Some(positives), Some(stays)) if stays > 0.0 => number::percent(positives / stays),
             _ => String::new(),
         };
         table.push(vec![

@@ -5,10 +5,9 @@ use maud::{Markup, html};
 use super::super::gathered::{Gathered, GatheredStage, StageResult};
 use super::super::number;
 use super::document::Section;
-use super::table::{Table, text};
+use super::table::{Table, number_or, text};
 use super::{baseline, curves, operating_points, subgroups, together};
 use crate::error::Error;
-use crate::metrics::Interval;
 use crate::stages::evaluation::Evaluation;
 
 pub fn section(gathered: &Gathered) -> Result<Option<Section>, Error> {
@@ -41,7 +40,7 @@ fn of_stage(
             (evaluation.n) " stays of " (evaluation.subjects) " subjects of the "
             (evaluation.split.name()) " split, " (evaluation.positives) " positive."
             @if evaluation.bootstrap.resamples > 0 {
-                " Intervals hold " (percent(evaluation.bootstrap.level)) " of "
+                " Intervals hold " (number::percent(evaluation.bootstrap.level)) " of "
                 (evaluation.bootstrap.resamples) " resamples of the subjects."
             }
         }
@@ -147,7 +146,7 @@ fn metrics(evaluation: &Evaluation) -> Markup {
         let mut row = vec![
             text(title),
             number_or(value, undefined),
-            text(range(evaluation.intervals.get(name)).unwrap_or_default()),
+            text(number::range(evaluation.intervals.get(name)).unwrap_or_default()),
         ];
         if let Some(scores) = recalibrated {
             let value = scores.value(name);
@@ -176,29 +175,4 @@ fn classes(evaluation: &Evaluation) -> Markup {
         ]);
     }
     html! { h4 { "Classes" } (table.render()) }
-}
-
-/// A number, or why there is none.
-pub fn number_or(value: Option<f64>, undefined: Option<&str>) -> Markup {
-    match (value, undefined) {
-        (Some(value), _) => text(number::float(value)),
-        (None, Some(reason)) => html! { span class="muted" { (reason) } },
-        (None, None) => html! { span class="muted" { "undefined" } },
-    }
-}
-
-/// An interval as people write it.
-pub fn range(interval: Option<&Interval>) -> Option<String> {
-    let interval = interval?;
-    Some(format!(
-        "{} to {}",
-        number::float(interval.lower),
-        number::float(interval.upper)
-    ))
-}
-
-/// A share as a percentage.
-pub fn percent(share: f64) -> String {
-    let text = format!("{:.1}", 100.0 * share);
-    format!("{} %", text.trim_end_matches(".0"))
 }

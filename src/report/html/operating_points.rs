@@ -3,8 +3,7 @@
 use maud::{Markup, html};
 
 use super::super::number;
-use super::evaluation::number_or;
-use super::table::{Table, text};
+use super::table::{Table, number_or, text};
 use crate::metrics::{Interval, ThresholdRule};
 use crate::stages::evaluation::{Evaluation, OperatingPoint};
 

@@ -2,8 +2,8 @@
 
 use maud::{Markup, html};
 
-use super::evaluation::{number_or, range};
-use super::table::{Table, text};
+use super::super::number;
+use super::table::{Table, number_or, text};
 use crate::stages::evaluation::{Evaluation, Subgroup};
 
 pub fn part(evaluation: &Evaluation) -> Markup {
@@ -28,7 +28,7 @@ pub fn part(evaluation: &Evaluation) -> Markup {
             text(scores.n.to_string()),
             text(scores.positives.to_string()),
             number_or(scores.auroc, undefined("auroc")),
-            text(range(scores.intervals.get("auroc")).unwrap_or_default()),
+            text(number::range(scores.intervals.get("auroc")).unwrap_or_default()),
             number_or(scores.average_precision, undefined("average_precision")),
             number_or(
                 scores.calibration_intercept,

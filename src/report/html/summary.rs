@@ -5,7 +5,6 @@ use maud::{Markup, html};
 use super::super::gathered::Gathered;
 use super::super::number;
 use super::document::Section;
-use super::evaluation::range;
 use crate::stages::evaluation::Evaluation;
 
 pub fn section(gathered: &Gathered) -> Section {
@@ -54,7 +53,7 @@ fn tiles(evaluation: &Evaluation) -> Markup {
                     li {
                         span class="name" { (title) }
                         span class="value" { (format!("{value:.3}")) }
-                        @if let Some(range) = range(evaluation.intervals.get(name)) {
+                        @if let Some(range) = number::range(evaluation.intervals.get(name)) {
                             span class="range" { (range) }
                         }
                     }

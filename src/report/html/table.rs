@@ -1,5 +1,7 @@
 use maud::{Markup, html};
 
+use super::super::number;
+
 /// Rows that a table shows before it is folded.
 const LONGEST: usize = 24;
 
@@ -110,4 +112,13 @@ pub fn prose(sentences: Markup) -> Markup {
 /// A cell of program text: names, digests, values.
 pub fn code(text: impl AsRef<str>) -> Markup {
     html! { code { (text.as_ref()) } }
+}
+
+/// A cell of a number, or why there is none.
+pub fn number_or(value: Option<f64>, undefined: Option<&str>) -> Markup {
+    match (value, undefined) {
+        (Some(value), _) => text(number::float(value)),
+        (None, Some(reason)) => html! { span class="muted" { (reason) } },
+        (None, None) => html! { span class="muted" { "undefined" } },
+    }
 }

@@ -5,7 +5,6 @@ use maud::{Markup, html};
 use super::super::gathered::Gathered;
 use super::super::number;
 use super::document::Section;
-use super::evaluation::percent;
 use super::table::{Table, code, text};
 use super::together;
 use crate::checkpoint::Audit;
@@ -116,7 +115,7 @@ fn frozen(stage: &str, audit: &FreezeAudit) -> Markup {
         h3 { (stage) ": freeze" }
         p {
             (audit.trainable_numbers) " numbers are trainable, "
-            (percent(audit.trainable_fraction)) " of all; "
+            (number::percent(audit.trainable_fraction)) " of all; "
             (audit.frozen_numbers) " are frozen."
         }
         (table.render())

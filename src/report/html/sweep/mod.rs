@@ -7,8 +7,7 @@ mod varied;
 use maud::{Markup, html};
 
 use super::document::{self, Section};
-use super::evaluation::number_or;
-use super::table::{Table, code, text};
+use super::table::{Table, code, number_or, text};
 use crate::error::Error;
 use crate::exec::sweep::record::{SettingRecord, ShowRecord, Summary, VariantStatus};
 use crate::recipe::short_paths;
