@@ -244,5 +244,9 @@ fn a_comparison_of_runs_is_a_page_too() {
     }
     let same = page(&mut test, &ids[1]);
     assert!(same.contains("The recipes have the same values."));
+    assert!(
+        !same.contains("<details>"),
+        "what people come for is not folded"
+    );
     assert!(!same.contains("<strong>"), "no difference is marked");
 }

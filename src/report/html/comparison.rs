@@ -79,7 +79,7 @@ fn of_stage(comparison: &Comparison, stage: &str) -> Markup {
             ]);
         }
     }
-    html! { h3 { (stage) } (table.render()) }
+    html! { h3 { (stage) } (table.unfolded()) }
 }
 
 /// One that does not hold 0 is marked.

@@ -42,7 +42,7 @@ impl Table {
             return html! {};
         }
         match self.rows.len() <= LONGEST {
-            true => self.shown(),
+            true => self.unfolded(),
             false => self.folded(),
         }
     }
@@ -53,13 +53,14 @@ impl Table {
             @if !self.rows.is_empty() {
                 details {
                     summary { (self.caption) ", " (self.rows.len()) " rows" }
-                    (self.shown())
+                    (self.unfolded())
                 }
             }
         }
     }
 
-    fn shown(&self) -> Markup {
+    /// The table, however long.
+    pub fn unfolded(&self) -> Markup {
         html! {
             // Wider than a phone: the table scrolls, not the page, and the keyboard reaches it.
             div class="scroll" tabindex="0" role="region" aria-label=(self.caption) {
