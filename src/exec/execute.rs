@@ -77,12 +77,7 @@ impl Workshop<'_> {
     }
 
     fn try_execute(&self, selected: &Selected, job: &Job) -> Result<Ended, Error> {
-        let work = self.store.claim(&job.key, self.interrupted, |holder| {
-            self.journal.emit(Event::StageWaiting {
-                name: selected.name().into(),
-                holder,
-            });
-        })?;
+        let work = self.claim(selected, &job.key)?;
         if selected.refresh {
             work.clear()?;
         } else if let Lookup::Complete(outcome) = self.store.lookup(&job.key)? {
@@ -120,6 +115,16 @@ impl Workshop<'_> {
         Ok(Ended::Executed(outcome))
     }
 
+    /// Takes the work folder of a key for the stage; whoever has it is told of, and waited for.
+    fn claim(&self, selected: &Selected, key: &Key) -> Result<WorkFolder<'_>, Error> {
+        self.store.claim(key, self.interrupted, |holder| {
+            self.journal.emit(Event::StageWaiting {
+                name: selected.name().into(),
+                holder,
+            });
+        })
+    }
+
     /// What the stage shares with shorter and longer ones, if it is to share anything.
     fn lineage(&self, selected: &Selected, job: &Job) -> Result<Option<WorkFolder<'_>>, Error> {
         let field = selected.node.stage.lineage();
@@ -128,12 +133,7 @@ impl Workshop<'_> {
         };
         // Whoever waits here holds its own key alone, and who is waited for waits for nobody.
         let key = job.fingerprint.lineage(field);
-        let folder = self.store.claim(&key, self.interrupted, |holder| {
-            self.journal.emit(Event::StageWaiting {
-                name: selected.name().into(),
-                holder,
-            });
-        })?;
+        let folder = self.claim(selected, &key)?;
         if selected.refresh {
             folder.clear()?;
         }

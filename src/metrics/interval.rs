@@ -25,6 +25,11 @@ impl Interval {
             undefined: values.len() - defined.len(),
         })
     }
+
+    /// Whether all of it lies on one side of 0: of a difference, that there is one.
+    pub fn excludes_zero(&self) -> bool {
+        self.lower > 0.0 || self.upper < 0.0
+    }
 }
 
 /// The value that `share` of `sorted` lie below, interpolated linearly between neighbours (type 7

@@ -36,6 +36,11 @@ pub fn value(value: &Value) -> String {
     }
 }
 
+/// An interval of a difference.
+pub fn signed_range(interval: &Interval) -> String {
+    format!("{} to {}", signed(interval.lower), signed(interval.upper))
+}
+
 /// An interval as people write it.
 pub fn range(interval: Option<&Interval>) -> Option<String> {
     let interval = interval?;

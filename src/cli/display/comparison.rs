@@ -95,9 +95,8 @@ fn metrics(comparison: &Comparison, style: Style) -> String {
 
 /// An interval without 0 stands out.
 fn marked(interval: &Interval) -> Cell {
-    let (lower, upper) = (interval.lower, interval.upper);
-    let shown = format!("{} to {}", number::signed(lower), number::signed(upper));
-    match lower > 0.0 || upper < 0.0 {
+    let shown = number::signed_range(interval);
+    match interval.excludes_zero() {
         true => Cell::new(shown, Tone::Strong),
         false => shown.into(),
     }

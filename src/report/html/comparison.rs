@@ -84,9 +84,8 @@ fn of_stage(comparison: &Comparison, stage: &str) -> Markup {
 
 /// One that does not hold 0 is marked.
 fn marked(interval: &Interval) -> Markup {
-    let (lower, upper) = (interval.lower, interval.upper);
-    let shown = format!("{} to {}", number::signed(lower), number::signed(upper));
-    match lower > 0.0 || upper < 0.0 {
+    let shown = number::signed_range(interval);
+    match interval.excludes_zero() {
         true => html! { strong { (shown) } },
         false => text(shown),
     }

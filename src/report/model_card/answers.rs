@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::super::gathered::Gathered;
 use super::super::number;
 use super::escaped;
-use crate::metrics::{Interval, ThresholdRule};
+use crate::metrics::ThresholdRule;
 use crate::stages::evaluation::{Evaluation, ScoreSummary};
 
 const SPLITS: [&str; 3] = ["train", "validation", "test"];
@@ -348,15 +348,15 @@ pub fn performance(gathered: &Gathered) -> Option<String> {
         for (name, value) in metrics {
             let reason = evaluation.undefined.get(name).map_or("undefined", String::as_str);
             let value = value.map_or(reason.into(), number::float);
-            let range = range(evaluation.intervals.get(name));
+            let range = number::range(evaluation.intervals.get(name)).unwrap_or_default();
             table += &format!("| {} | {value} | {range} |\n", name.replace('_', " "));
         }
         for group in &evaluation.subgroups {
             let (column, name) = (escaped(&group.column), escaped(&group.group));
-            table += &format!("| AUROC, {column}: {name} | {} | {} |\n", group.scores.auroc.map_or("undefined".into(), number::float), range(group.scores.intervals.get("auroc")));
+            table += &format!("| AUROC, {column}: {name} | {} | {} |\n", group.scores.auroc.map_or("undefined".into(), number::float), number::range(group.scores.intervals.get("auroc")).unwrap_or_default());
         }
         if let Some(baseline) = &evaluation.baseline {
-            table += &format!("| AUROC of the baseline | {} | {} |\n", baseline.scores.auroc.map_or("undefined".into(), number::float), range(baseline.scores.intervals.get("auroc")));
+            table += &format!("| AUROC of the baseline | {} | {} |\n", baseline.scores.auroc.map_or("undefined".into(), number::float), number::range(baseline.scores.intervals.get("auroc")).unwrap_or_default());
         }
         table + "\n"
     }))
@@ -373,14 +373,4 @@ fn summary(scores: &ScoreSummary) -> String {
         metric("calibration intercept", scores.calibration_intercept),
     ]
     .join(", ")
-}
-
-fn range(interval: Option<&Interval>) -> String {
-    interval.map_or_else(String::new, |interval| {
-        format!(
-            "{} to {}",
-            number::float(interval.lower),
-            number::float(interval.upper)
-        )
-    })
 }
