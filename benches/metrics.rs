@@ -5,8 +5,8 @@
 
 use std::time::Instant;
 
-use pipeline::metrics::{self, BinaryScores, Bootstrap, BootstrapSettings};
-use pipeline::random::Stream;
+use pipeline_metrics::{self as metrics, BinaryScores, Bootstrap, BootstrapSettings};
+use pipeline_random::Stream;
 
 const ROUNDS: usize = 7;
 

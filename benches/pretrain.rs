@@ -9,25 +9,25 @@ use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
 use candle_core::Device;
-use pipeline::data::dataset::{Dataset, Split, Stay};
-use pipeline::model::config::{ModelConfig, ModelMode};
-use pipeline::model::objective::Objective;
-use pipeline::model::seqsetvae::parameter_specs;
-use pipeline::random::Stream;
-use pipeline::train::config::{AdamW, PretrainSettings};
-use pipeline::train::initial_parameters;
-use pipeline::train::monitor::MonitorSettings;
-use pipeline::train::options::LoopOptions;
-use pipeline::train::pretrain::Pretraining;
-use pipeline::train::replay::ReplayFolder;
-use pipeline::train::resume::ResumeFile;
-use pipeline::train::watch::Watch;
+use pipeline_data::dataset::{Dataset, Split, Stay};
+use pipeline_model::config::{ModelConfig, ModelMode};
+use pipeline_model::host::initial_parameters;
+use pipeline_model::objective::Objective;
+use pipeline_model::seqsetvae::parameter_specs;
+use pipeline_random::Stream;
+use pipeline_train::config::{AdamW, PretrainSettings};
+use pipeline_train::monitor::MonitorSettings;
+use pipeline_train::options::LoopOptions;
+use pipeline_train::pretrain::Pretraining;
+use pipeline_train::replay::ReplayFolder;
+use pipeline_train::resume::ResumeFile;
+use pipeline_train::watch::Watch;
 
 const VARIABLES: usize = 37;
 const EPOCHS: usize = 2;
 
 fn main() {
-    pipeline::memory::keep_what_is_freed();
+    pipeline_train::memory::keep_what_is_freed();
     // As the program does: the matrix product must not start threads of its own below ours.
     // SAFETY: no other thread has been started yet.
     unsafe { std::env::set_var("RAYON_NUM_THREADS", "1") };

@@ -5,8 +5,8 @@ use std::fmt::Write;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use pipeline::checkpoint::{self, FloatTensor};
-use pipeline::random::Stream;
+use pipeline_checkpoint::{self as checkpoint, FloatTensor};
+use pipeline_random::Stream;
 use serde_json::Value;
 
 use crate::document::{artifact, repository, stage};

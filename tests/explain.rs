@@ -209,7 +209,7 @@ fn what_the_model_says_is_named_by_its_place_under_model() {
 fn every_setting_of_a_fingerprint_has_its_place_in_the_recipe() {
     let path = repository("recipes/finetune.toml");
     let path = std::path::Path::new(&path);
-    let (recipe, resolved) = pipeline::recipe::resolve(path, &[]).expect("the recipe is sound");
+    let (recipe, resolved) = pipeline_kinds::resolve(path, &[]).expect("the recipe is sound");
     let stated: Vec<String> = resolved
         .values
         .iter()
@@ -219,7 +219,7 @@ fn every_setting_of_a_fingerprint_has_its_place_in_the_recipe() {
         })
         .collect();
     let mut checked = 0;
-    for node in pipeline::stages::nodes_of(&recipe) {
+    for node in pipeline_kinds::nodes_of(&recipe) {
         let mut settings = vec![("fields".to_string(), node.stage.fields())];
         while let Some((path, value)) = settings.pop() {
             match value {

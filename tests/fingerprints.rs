@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use pipeline::recipe::Override;
-use pipeline::stages::node::Node;
-use pipeline::store::digest::Digest;
-use pipeline::store::fingerprint::Fingerprint;
-use pipeline::{recipe, stages};
+use pipeline_recipe::Override;
+use pipeline_stage::Node;
+use pipeline_store::digest::Digest;
+use pipeline_store::fingerprint::Fingerprint;
 
 use crate::document::{repository, stage};
 use crate::harness::Test;
@@ -49,8 +48,8 @@ const KEYS: [(&str, &str); 7] = [
 
 fn nodes() -> Vec<Node> {
     let path = repository("recipes/finetune.toml");
-    let recipe = recipe::load(Path::new(&path), &[]).expect("the recipe is sound");
-    stages::nodes_of(&recipe)
+    let recipe = pipeline_kinds::load(Path::new(&path), &[]).expect("the recipe is sound");
+    pipeline_kinds::nodes_of(&recipe)
 }
 
 /// The fingerprint of a node whose inputs are made up: each is the digest of its own name.
@@ -108,8 +107,8 @@ fn neither_the_place_nor_the_name_of_a_cohort_is_part_of_its_key() {
 /// The keys of a recipe's nodes, their inputs made up, sorted: without names.
 fn keys_of(path: &Path, changes: &[&str]) -> Vec<String> {
     let changes: Vec<Override> = changes.iter().map(|&text| Override::new(text)).collect();
-    let recipe = recipe::load(path, &changes).unwrap_or_else(|error| panic!("{error:?}"));
-    let nodes = stages::nodes_of(&recipe);
+    let recipe = pipeline_kinds::load(path, &changes).unwrap_or_else(|error| panic!("{error:?}"));
+    let nodes = pipeline_kinds::nodes_of(&recipe);
     let mut keys: Vec<String> = nodes
         .iter()
         .map(|node| fingerprint(node).key().to_string())
@@ -285,7 +284,7 @@ fn every_value_of_a_recipe_is_part_of_a_key() {
     let path = repository("recipes/finetune.toml");
     let path = Path::new(&path);
     let pinned = keys_of(path, &[]);
-    let (_, resolved) = recipe::resolve(path, &[]).expect("the recipe is sound");
+    let (_, resolved) = pipeline_kinds::resolve(path, &[]).expect("the recipe is sound");
     for value in &resolved.values {
         let whole = match value.table.as_str() {
             "" => value.key.clone(),

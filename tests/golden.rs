@@ -4,18 +4,18 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use candle_core::{Device, Tensor, Var};
-use pipeline::data::dataset::{Dataset, Split, Stay};
-use pipeline::model::batch::Batch;
-use pipeline::model::config::{
+use pipeline_data::dataset::{Dataset, Split, Stay};
+use pipeline_model::batch::Batch;
+use pipeline_model::config::{
     ClassifierConfig, Fusion, ModelConfig, ModelMode, Pooling, ValueEncoding,
 };
-use pipeline::model::noise::Noise;
-use pipeline::model::parameter::{ParameterSource, Parameters};
-use pipeline::model::seqsetvae::{
+use pipeline_model::noise::Noise;
+use pipeline_model::parameter::{ParameterSource, Parameters};
+use pipeline_model::seqsetvae::{
     ClassifierModel, PretrainModel, gradient_free_parameters, parameter_specs,
 };
 
-use pipeline::train::{initial_parameters, to_device};
+use pipeline_model::host::{initial_parameters, to_device};
 
 pub type TestResult = Result<(), Box<dyn std::error::Error>>;
 
@@ -258,15 +258,11 @@ fn every_gradient_equals_the_references() -> TestResult {
     Ok(())
 }
 
-#[test]
-fn classification_gives_the_references_numbers() -> TestResult {
+/// Holds the classifier to the reference's numbers in this mode.
+fn assert_classifier(mode: &str, config: &ModelConfig, parameters: &Parameters) -> TestResult {
     let golden = tensors("finetune.golden.safetensors");
     let dataset = dataset(&tensors("pretrain.golden.safetensors"));
-    let parameters = parameters(&variables(
-        ModelMode::Classifier,
-        "finetune.weights.safetensors",
-    )?);
-    let model = ClassifierModel::new(&ParameterSource::given(&parameters), &config())?;
+    let model = ClassifierModel::new(&ParameterSource::given(parameters), config)?;
     let stays: Vec<usize> = (0..STAYS).collect();
     let batch = Batch::new(&dataset, &stays, &Device::Cpu)?;
     let output = model.backbone.forward(&batch, &embeddings(&dataset)?)?;
@@ -276,7 +272,7 @@ fn classification_gives_the_references_numbers() -> TestResult {
     for stay in 0..STAYS {
         let (first, end) = (batch.stay_starts[stay], batch.stay_starts[stay + 1]);
         let check = |name: &str, ours: &Tensor| {
-            let name = format!("classification_only.{stay}.{name}");
+            let name = format!("{mode}.{stay}.{name}");
             assert_within(&name, ours, &golden[&name], 1e-5);
         };
         check("fused", &output.fused.narrow(0, first, end - first)?);
@@ -285,6 +281,15 @@ fn classification_gives_the_references_numbers() -> TestResult {
         check("logits", &logits.narrow(0, stay, 1)?);
     }
     Ok(())
+}
+
+#[test]
+fn classification_gives_the_references_numbers() -> TestResult {
+    let parameters = parameters(&variables(
+        ModelMode::Classifier,
+        "finetune.weights.safetensors",
+    )?);
+    assert_classifier("classification_only", &config(), &parameters)
 }
 
 /// A stay's numbers do not depend on the stays beside it.
@@ -354,9 +359,7 @@ fn the_affine_encoding_keeps_a_variable_of_value_zero() -> TestResult {
 /// The reference's full mode: gated fusion and multi-scale pooling.
 #[test]
 fn gated_fusion_and_multiscale_pooling_give_the_references_numbers() -> TestResult {
-    let golden = tensors("finetune.golden.safetensors");
     let weights = tensors("finetune.weights.safetensors");
-    let dataset = dataset(&tensors("pretrain.golden.safetensors"));
     let config = ModelConfig {
         classifier: ClassifierConfig {
             fusion: Fusion::Gated,
@@ -369,23 +372,5 @@ fn gated_fusion_and_multiscale_pooling_give_the_references_numbers() -> TestResu
     let parameters: Parameters = specs
         .map(|spec| (spec.name.clone(), weights[&spec.name].clone()))
         .collect();
-    let model = ClassifierModel::new(&ParameterSource::given(&parameters), &config)?;
-    let stays: Vec<usize> = (0..STAYS).collect();
-    let batch = Batch::new(&dataset, &stays, &Device::Cpu)?;
-    let output = model.backbone.forward(&batch, &embeddings(&dataset)?)?;
-    let logits = model
-        .head
-        .forward(&output.features, [0.2, 0.2, 0.1], &Noise::Off)?;
-    for stay in 0..STAYS {
-        let (first, end) = (batch.stay_starts[stay], batch.stay_starts[stay + 1]);
-        let check = |name: &str, ours: &Tensor| {
-            let name = format!("full.{stay}.{name}");
-            assert_within(&name, ours, &golden[&name], 1e-5);
-        };
-        check("fused", &output.fused.narrow(0, first, end - first)?);
-        check("h_seq", &output.hidden.narrow(0, first, end - first)?);
-        check("features", &output.features.narrow(0, stay, 1)?);
-        check("logits", &logits.narrow(0, stay, 1)?);
-    }
-    Ok(())
+    assert_classifier("full", &config, &parameters)
 }

@@ -1,15 +1,15 @@
 //! Losses and the training of the head against golden numbers of the PyTorch reference.
 
 use candle_core::{Device, Tensor};
-use pipeline::checkpoint::FloatTensor;
-use pipeline::train::HostParameters;
-use pipeline::train::class_balance::{ClassWeights, Sampling};
-use pipeline::train::config::{AdamW, HeadSettings, Loss, SelectionMetric};
-use pipeline::train::head::{HeadTrainer, LabelledFeatures};
-use pipeline::train::loss::classification_loss;
-use pipeline::train::options::LoopOptions;
-use pipeline::train::replay::ReplayFolder;
-use pipeline::train::schedule::RateScale;
+use pipeline_checkpoint::FloatTensor;
+use pipeline_model::host::HostParameters;
+use pipeline_train::class_balance::{ClassWeights, Sampling};
+use pipeline_train::config::{AdamW, HeadSettings, Loss, SelectionMetric};
+use pipeline_train::head::{HeadTrainer, LabelledFeatures};
+use pipeline_train::loss::classification_loss;
+use pipeline_train::options::LoopOptions;
+use pipeline_train::replay::ReplayFolder;
+use pipeline_train::schedule::RateScale;
 
 use crate::golden::{STAYS, TestResult, assert_within, config, numbers, tensors};
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pipeline::checkpoint::{self, FloatTensor, write_safetensors};
+use pipeline_checkpoint::{self as checkpoint, FloatTensor, write_safetensors};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 

@@ -2,6 +2,7 @@
 
 mod cache;
 mod check;
+mod command_failures;
 mod command_line;
 mod command_stage;
 mod compare;
@@ -20,6 +21,7 @@ mod harness;
 mod history;
 mod import_audit;
 mod inspect;
+mod inspect_for;
 mod lock;
 mod main_job;
 mod manual;
@@ -45,6 +47,7 @@ mod running;
 mod schema;
 mod shipped_recipes;
 mod sweep;
+mod sweep_results;
 mod sweep_search;
 mod tensorboard;
 mod text_embeddings;

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{
     ArrayRef, BooleanArray, Float32Array, Int64Array, StringArray, TimestampMicrosecondArray,
 };
-use pipeline::data::parquet_file::{Compression, write_nullable};
+use pipeline_data::parquet_file::{Compression, write_nullable};
 
 use crate::harness::Test;
 

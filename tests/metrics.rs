@@ -1,8 +1,9 @@
 //! The metrics beside scikit-learn's: `tests/fixtures/metrics/make.py` computed the numbers.
 
-use pipeline::metrics::curves::{precision_recall, roc};
-use pipeline::metrics::{
-    self, BinaryMetrics, BinaryScores, ClassScores, Interval, Recalibration, RecalibrationMethod,
+use pipeline_metrics::curves::{precision_recall, roc};
+use pipeline_metrics::{
+    self as metrics, BinaryMetrics, BinaryScores, ClassScores, Interval, Recalibration,
+    RecalibrationMethod,
 };
 use serde_json::Value;
 

@@ -1,15 +1,15 @@
 //! What the objectives of pretraining ask of the model.
 
 use candle_core::{Device, Tensor};
-use pipeline::data::dataset::Dataset;
-use pipeline::model::batch::Batch;
-use pipeline::model::config::{DecoderQueries, ModelConfig, ModelMode, TimeBiasKind};
-use pipeline::model::noise::Noise;
-use pipeline::model::objective::Objective;
-use pipeline::model::parameter::ParameterSource;
-use pipeline::model::seqsetvae::{PretrainModel, PretrainOutput, parameter_specs};
-use pipeline::random::Stream;
-use pipeline::train::{initial_parameters, to_device};
+use pipeline_data::dataset::Dataset;
+use pipeline_model::batch::Batch;
+use pipeline_model::config::{DecoderQueries, ModelConfig, ModelMode, TimeBiasKind};
+use pipeline_model::host::{initial_parameters, to_device};
+use pipeline_model::noise::Noise;
+use pipeline_model::objective::Objective;
+use pipeline_model::parameter::ParameterSource;
+use pipeline_model::seqsetvae::{PretrainModel, PretrainOutput, parameter_specs};
+use pipeline_random::Stream;
 
 use crate::golden::{TestResult, config, dataset, embeddings, numbers, tensors, variables};
 use crate::golden::{assert_within, parameters};

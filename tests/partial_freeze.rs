@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use pipeline::checkpoint::{self, FloatTensor};
-use pipeline::data::feature_table::FeatureTable;
+use pipeline_checkpoint::{self as checkpoint, FloatTensor};
+use pipeline_data::feature_table::FeatureTable;
 use serde_json::Value;
 
 use crate::document::{artifact, digests, kinds_in_store, repository, stage, statuses};

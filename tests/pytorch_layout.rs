@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use pipeline::checkpoint::{self, Dtype};
+use pipeline_checkpoint::{self as checkpoint, Dtype};
 use serde_json::Value;
 
 use crate::document::{artifact, repository, stage};

@@ -3,8 +3,8 @@
 use std::path::Path;
 use std::process::Command;
 
-use pipeline::report::tensorboard::event_file;
-use pipeline::train::history::History;
+use pipeline_report::tensorboard::event_file;
+use pipeline_train::history::History;
 
 use crate::document::{artifact, repository};
 use crate::harness::Test;

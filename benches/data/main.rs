@@ -14,7 +14,7 @@ use std::process::Command;
 use std::sync::atomic::AtomicBool;
 
 use measured::{Measured, measured, median, peer};
-use pipeline::data::{self, config::DataConfig};
+use pipeline_data::{self as data, config::DataConfig};
 
 const ROUNDS: usize = 3;
 
@@ -24,7 +24,7 @@ fn main() {
     if arguments.iter().any(|argument| argument == "--test") {
         return;
     }
-    pipeline::memory::keep_what_is_freed();
+    pipeline_train::memory::keep_what_is_freed();
     if let [_, ingest, root, work] = &arguments[..]
         && ingest == "ingest"
     {

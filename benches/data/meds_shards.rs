@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arrow::array::{
     ArrayRef, BooleanArray, Float32Array, Int64Array, StringArray, TimestampMicrosecondArray,
 };
-use pipeline::data::parquet_file::{self, Compression, StreamedTable};
-use pipeline::random::Stream;
+use pipeline_data::parquet_file::{self, Compression, StreamedTable};
+use pipeline_random::Stream;
 
 /// Events of a patient, like those of a stay of PhysioNet 2012: 74 times, 37 variables.
 const EVENTS_OF_PATIENT: usize = 444;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use pipeline::model::parameter::ParameterSpec;
+use pipeline_model::parameter::ParameterSpec;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 

@@ -13,10 +13,10 @@ use std::path::Path;
 use std::process::{Command, Stdio};
 
 use measured::{Measured, measured, median, peer};
-use pipeline::checkpoint::{self, ImportRules, TargetTensor};
-use pipeline::model::config::{ModelConfig, ModelMode};
-use pipeline::model::parameter::ParameterSpec;
-use pipeline::model::seqsetvae::parameter_specs;
+use pipeline_checkpoint::{self as checkpoint, ImportRules, TargetTensor};
+use pipeline_model::config::{ModelConfig, ModelMode};
+use pipeline_model::parameter::ParameterSpec;
+use pipeline_model::seqsetvae::parameter_specs;
 
 const ROUNDS: usize = 5;
 
@@ -37,7 +37,7 @@ fn main() {
     if std::env::args().any(|argument| argument == "--test") {
         return;
     }
-    pipeline::memory::keep_what_is_freed();
+    pipeline_train::memory::keep_what_is_freed();
     let specs = parameter_specs(&config(), ModelMode::Pretrain).expect("a model");
     let arguments: Vec<String> = std::env::args().collect();
     if let [_, part, file] = &arguments[..] {

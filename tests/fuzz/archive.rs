@@ -2,7 +2,7 @@
 
 use std::io::{Cursor, Read, Write};
 
-use pipeline::random::Draws;
+use pipeline_random::Draws;
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
 

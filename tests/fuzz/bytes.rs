@@ -1,6 +1,6 @@
 //! Mutations of bytes without regard to what they mean, and the numbers that break things.
 
-use pipeline::random::Draws;
+use pipeline_random::Draws;
 
 /// A number at a border of some type or of a file's length.
 pub fn border(draws: &mut Draws, length: usize) -> u64 {

@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::path::Path;
 
-use pipeline::checkpoint::{Statistics, read_from};
+use pipeline_checkpoint::{Statistics, read_from};
 
 use crate::target::files;
 

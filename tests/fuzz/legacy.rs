@@ -1,6 +1,6 @@
 //! The format of before PyTorch 1.6: five pickles, then the storages.
 
-use pipeline::random::Draws;
+use pipeline_random::Draws;
 
 use crate::bytes::{self, overwrite, place};
 use crate::{pickle, pickle_program};

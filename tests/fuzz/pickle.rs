@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use pipeline::random::Draws;
+use pipeline_random::Draws;
 
 use crate::bytes::{border, pick, place, range};
 use crate::{archive, bytes, pickle_program};

@@ -1,6 +1,6 @@
 //! Pickles from scratch: programs that a machine carries out to the end, or nearly.
 
-use pipeline::random::Draws;
+use pipeline_random::Draws;
 
 use crate::bytes::{border, pick};
 

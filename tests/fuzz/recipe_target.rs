@@ -5,8 +5,9 @@ use std::os::unix::fs::{FileExt, symlink};
 use std::path::{Path, PathBuf};
 
 use miette::{GraphicalReportHandler, GraphicalTheme};
-use pipeline::random::Draws;
-use pipeline::recipe::{Override, Recipe, resolve};
+use pipeline_kinds::{Recipe, resolve};
+use pipeline_random::Draws;
+use pipeline_recipe::Override;
 
 use crate::bytes::{self, pick, place, range};
 use crate::target::files;
@@ -298,7 +299,7 @@ impl Recipes {
             (&one.name, one.seed, &one.model, &one.stages)
                 == (&two.name, two.seed, &two.model, &two.stages)
         };
-        let values = |resolved: &pipeline::recipe::Resolved| -> Vec<_> {
+        let values = |resolved: &pipeline_recipe::Resolved| -> Vec<_> {
             let values = resolved.values.iter();
             values
                 .map(|value| (value.table.clone(), value.key.clone(), value.value.clone()))
@@ -312,7 +313,7 @@ impl Recipes {
 }
 
 /// An error must be one that can be shown.
-fn rendered(error: &pipeline::error::Error) -> Result<(), String> {
+fn rendered(error: &pipeline_error::Error) -> Result<(), String> {
     let mut text = String::new();
     let shown = GraphicalReportHandler::new_themed(GraphicalTheme::none());
     let shown = shown.render_report(&mut text, error);

@@ -1,6 +1,6 @@
 //! safetensors: mutations of the JSON header, its length made to fit.
 
-use pipeline::random::Draws;
+use pipeline_random::Draws;
 use serde_json::{Value, json};
 
 use crate::bytes::{self, border, pick, place};

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use pipeline::random::{Draws, Stream};
+use pipeline_random::{Draws, Stream};
 
 use crate::coverage::Coverage;
 use crate::target::Target;

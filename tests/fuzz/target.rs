@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use pipeline::random::Draws;
+use pipeline_random::Draws;
 
 use crate::recipe_target::Recipes;
 use crate::{archive, bytes, checkpoint_target, legacy, pickle, recipe_target, safetensors};

@@ -6,21 +6,8 @@
 # Python needs `mlflow` (pip install mlflow); without it this says so and ends well. The server listens on a free port of this
 # machine and is gone at the end, with all it kept.
 set -eu
-pipeline=$(realpath "$1")
-python=${2:-${PIPELINE_TEST_PYTHON:-python3}}
-recipe=$(realpath "$(dirname "$0")/../../recipes/finetune.toml")
-if ! "$python" -c 'import mlflow' 2>/dev/null; then
-    echo "notice: $python has no mlflow: nothing is tested"
-    exit 0
-fi
-folder=$(mktemp -d)
-server=
-finish() {
-    test -z "$server" || kill "$server" 2>/dev/null || true
-    rm -rf "$folder"
-}
-trap finish EXIT INT TERM
-cd "$folder"
+module=mlflow
+. "$(dirname "$0")/setup.sh"
 port=$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 url=http://127.0.0.1:$port
 "$python" -m mlflow server --host 127.0.0.1 --port "$port" --workers 1 \

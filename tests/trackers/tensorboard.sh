@@ -5,21 +5,8 @@
 #
 # Python needs `tensorboard` (pip install tensorboard); without it this says so and ends well.
 set -eu
-pipeline=$(realpath "$1")
-python=${2:-${PIPELINE_TEST_PYTHON:-python3}}
-recipe=$(realpath "$(dirname "$0")/../../recipes/finetune.toml")
-if ! "$python" -c 'import tensorboard' 2>/dev/null; then
-    echo "notice: $python has no tensorboard: nothing is tested"
-    exit 0
-fi
-folder=$(mktemp -d)
-server=
-finish() {
-    test -z "$server" || kill "$server" 2>/dev/null || true
-    rm -rf "$folder"
-}
-trap finish EXIT INT TERM
-cd "$folder"
+module=tensorboard
+. "$(dirname "$0")/setup.sh"
 set -- --set vars.stays=160 --set stages.pretrain.epochs=2 --set stages.classifier.epochs=5
 "$pipeline" run "$recipe" "$@" --quiet >/dev/null
 "$pipeline" export "$recipe" boards --layout tensorboard "$@"

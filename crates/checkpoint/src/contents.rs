@@ -1,0 +1,11 @@
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::source_tensor::SourceTensor;
+
+/// Tensors and remarks, before they are a [`Checkpoint`].
+#[derive(Debug)]
+pub(super) struct Contents {
+    pub(super) tensors: BTreeMap<String, SourceTensor>,
+    pub(super) notes: Vec<String>,
+    pub(super) trained: Option<BTreeSet<String>>,
+}

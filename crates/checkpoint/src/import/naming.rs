@@ -1,0 +1,215 @@
+use std::collections::BTreeMap;
+
+use super::rename::Renaming;
+
+/// What wrappers put before every name: DistributedDataParallel, torch.compile, Lightning modules.
+const WRAPPERS: [&str; 3] = ["module.", "_orig_mod.", "model."];
+
+/// The reference calls its set encoder differently in its pretraining and its finetuning model.
+const LAYOUTS: [(&str, &str); 2] = [
+    ("set_encoder.", "setvae.setvae."),
+    ("setvae.setvae.", "set_encoder."),
+];
+
+/// How a checkpoint's names become a model's: a wrapper's prefix goes, then the rules apply one
+/// after the other, then the reference's layouts are translated.
+#[derive(Clone, Debug)]
+pub(super) struct Naming<'a> {
+    /// What every name starts with and loses.
+    prefix: &'a str,
+    /// Rules of the recipe, and how many names each matched.
+    rules: Vec<(&'a Renaming, usize)>,
+    /// Every source's name after the prefix went and the rules were applied.
+    renamed: BTreeMap<&'a str, String>,
+    /// A prefix and what takes its place.
+    layout: Option<(&'static str, &'static str)>,
+}
+
+impl<'a> Naming<'a> {
+    /// A wrapper's prefix goes only if every source has it and no target does; a layout applies
+    /// only if the sources use one and the targets the other. With `exact` neither happens.
+    pub(super) fn of<'b: 'a>(
+        sources: impl Iterator<Item = &'b String> + Clone,
+        targets: &BTreeMap<&str, &[usize]>,
+        rules: &'a [Renaming],
+        exact: bool,
+    ) -> Self {
+        let prefix = match exact {
+            true => "",
+            false => wrapper_prefix(sources.clone(), targets),
+        };
+        let mut rules: Vec<(&Renaming, usize)> = rules.iter().map(|rule| (rule, 0)).collect();
+        let mut renamed = BTreeMap::new();
+        for source in sources {
+            let mut name = source.strip_prefix(prefix).unwrap_or(source).to_string();
+            for (rule, matched) in &mut rules {
+                if let Some(other) = rule.apply(&name) {
+                    name = other;
+                    *matched += 1;
+                }
+            }
+            renamed.insert(source.as_str(), name);
+        }
+        Naming {
+            prefix,
+            rules,
+            layout: match exact {
+                true => None,
+                false => layout(&renamed, targets),
+            },
+            renamed,
+        }
+    }
+
+    /// The name that a source would have in the model.
+    pub(super) fn target(&self, source: &str) -> String {
+        let name = self.renamed.get(source).map_or(source, String::as_str);
+        let other = self.layout.and_then(|(theirs, ours)| {
+            let rest = name.strip_prefix(theirs)?;
+            Some(format!("{ours}{rest}"))
+        });
+        other.unwrap_or_else(|| name.to_string())
+    }
+
+    /// Rules that matched no name.
+    pub(super) fn idle_rules(&self) -> impl Iterator<Item = &str> {
+        let idle = self.rules.iter().filter(|(_, matched)| *matched == 0);
+        idle.map(|(rule, _)| rule.text())
+    }
+
+    /// What was done to the names, in words.
+    pub(super) fn renamings(&self) -> Vec<String> {
+        let prefix = (!self.prefix.is_empty())
+            .then(|| format!("`{}`, which every name had, taken away", self.prefix));
+        let rules = self.rules.iter().filter(|(_, matched)| *matched > 0);
+        let rules =
+            rules.map(|(rule, matched)| format!("{} by the recipe ({matched})", rule.text()));
+        let layout = self
+            .layout
+            .map(|(theirs, ours)| format!("`{theirs}` became `{ours}`"));
+        prefix.into_iter().chain(rules).chain(layout).collect()
+    }
+}
+
+fn wrapper_prefix<'b>(
+    sources: impl Iterator<Item = &'b String> + Clone,
+    targets: &BTreeMap<&str, &[usize]>,
+) -> &'b str {
+    let mut length = 0;
+    let longer = |length: usize| {
+        let wrapper = |wrapper: &&&str| {
+            let mut rests = sources.clone().map(|name| &name[length..]);
+            rests.all(|rest| rest.len() > wrapper.len() && rest.starts_with(**wrapper))
+                && !targets.keys().any(|name| name.starts_with(**wrapper))
+        };
+        WRAPPERS
+            .iter()
+            .find(wrapper)
+            .map(|wrapper| length + wrapper.len())
+    };
+    let first = sources.clone().next().map_or("", String::as_str);
+    while let Some(longer) = longer(length).filter(|_| !first.is_empty()) {
+        length = longer;
+    }
+    &first[..length]
+}
+
+fn layout(
+    renamed: &BTreeMap<&str, String>,
+    targets: &BTreeMap<&str, &[usize]>,
+) -> Option<(&'static str, &'static str)> {
+    let any_target = |prefix: &str| targets.keys().any(|name| name.starts_with(prefix));
+    LAYOUTS.into_iter().find(|(theirs, ours)| {
+        any_target(ours)
+            && !any_target(theirs)
+            && renamed.values().any(|name| name.starts_with(theirs))
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::RenameRule;
+
+    fn names(all: &[&str]) -> Vec<String> {
+        all.iter().map(|name| name.to_string()).collect()
+    }
+
+    fn targets<'a>(all: &[&'a str]) -> BTreeMap<&'a str, &'static [usize]> {
+        all.iter().map(|name| (*name, &[][..])).collect()
+    }
+
+    #[test]
+    fn wrappers_go_one_after_the_other_but_only_from_all_names() {
+        let sources = names(&["module._orig_mod.a", "module._orig_mod.model.b"]);
+        let naming = Naming::of(sources.iter(), &targets(&["a", "model.b"]), &[], false);
+        assert_eq!(naming.target(&sources[0]), "a");
+        assert_eq!(naming.target(&sources[1]), "model.b");
+        let mixed = names(&["module.a", "b"]);
+        assert!(
+            Naming::of(mixed.iter(), &targets(&["a", "b"]), &[], false)
+                .renamings()
+                .is_empty()
+        );
+    }
+
+    #[test]
+    fn a_prefix_that_the_model_has_itself_stays() {
+        let sources = names(&["model.a", "model.b"]);
+        let naming = Naming::of(
+            sources.iter(),
+            &targets(&["model.a", "model.b"]),
+            &[],
+            false,
+        );
+        assert_eq!(naming.target(&sources[0]), "model.a");
+        let whole = names(&["module."]);
+        assert_eq!(
+            Naming::of(whole.iter(), &targets(&["a"]), &[], false).target("module."),
+            "module."
+        );
+    }
+
+    #[test]
+    fn the_set_encoder_is_renamed_in_either_direction_and_only_when_needed() {
+        let pretrained = names(&["decoder.w", "set_encoder.w"]);
+        let naming = Naming::of(
+            pretrained.iter(),
+            &targets(&["setvae.setvae.w", "decoder.w"]),
+            &[],
+            false,
+        );
+        assert_eq!(naming.target("set_encoder.w"), "setvae.setvae.w");
+        assert_eq!(naming.target("decoder.w"), "decoder.w");
+        let finetuned = names(&["setvae.setvae.w"]);
+        let back = Naming::of(finetuned.iter(), &targets(&["set_encoder.w"]), &[], false);
+        assert_eq!(back.target("setvae.setvae.w"), "set_encoder.w");
+        let same = Naming::of(pretrained.iter(), &targets(&["set_encoder.w"]), &[], false);
+        assert_eq!(same.target("set_encoder.w"), "set_encoder.w");
+    }
+
+    #[test]
+    fn rules_apply_one_after_the_other_between_prefix_and_layout() {
+        let rules = [
+            ("enc.", "encoder."),
+            ("encoder.", "set_encoder."),
+            ("x.", "y."),
+        ];
+        let rules = rules.map(|(prefix, to)| {
+            let rule = RenameRule {
+                prefix: Some(prefix.into()),
+                pattern: None,
+                to: to.into(),
+            };
+            rule.compile().unwrap()
+        });
+        let sources = names(&["module.enc.w"]);
+        let targets = targets(&["setvae.setvae.w"]);
+        let naming = Naming::of(sources.iter(), &targets, &rules, false);
+        assert_eq!(naming.target("module.enc.w"), "setvae.setvae.w");
+        assert_eq!(naming.idle_rules().collect::<Vec<_>>(), ["`x.` → `y.`"]);
+        assert_eq!(naming.renamings().len(), 4);
+        let exact = Naming::of(sources.iter(), &targets, &rules, true);
+        assert_eq!(exact.target("module.enc.w"), "module.enc.w");
+    }
+}

@@ -1,0 +1,390 @@
+use std::collections::HashMap;
+
+use super::global::Global;
+use super::heap::{Heap, Object};
+use super::input::Input;
+use super::numpy;
+use super::rebuild;
+use super::stack::Stack;
+use super::value::Value;
+use crate::refusal::Refusal;
+
+/// A finished pickle.
+#[derive(Debug)]
+pub struct Pickle {
+    /// Its objects.
+    pub heap: Heap,
+    /// What it is.
+    pub root: Value,
+    /// Bytes up to and with its STOP.
+    pub length: usize,
+}
+
+/// Builds what the pickle (protocols 2 to 5) at the start of `bytes` describes. Nothing is called:
+/// a global that is not on the closed list refuses the file and is named.
+pub fn load(bytes: &[u8]) -> Result<Pickle, Refusal> {
+    let mut machine = Machine {
+        input: Input::new(bytes),
+        heap: Heap::new(bytes.len()),
+        stack: Stack::default(),
+        memo: HashMap::new(),
+    };
+    loop {
+        let at = machine.input.position();
+        let done = machine.step();
+        if let Some(root) = done.map_err(|refusal| refusal.within(format!("pickle byte {at}")))? {
+            return Ok(Pickle {
+                heap: machine.heap,
+                root,
+                length: machine.input.position(),
+            });
+        }
+    }
+}
+
+struct Machine<'a> {
+    input: Input<'a>,
+    heap: Heap,
+    stack: Stack,
+    memo: HashMap<u32, Value>,
+}
+
+impl Machine<'_> {
+    /// Runs one opcode; the root at STOP.
+    fn step(&mut self) -> Result<Option<Value>, Refusal> {
+        let opcode = self.input.u8()?;
+        match opcode {
+            0x80 => self.protocol()?,
+            0x95 => drop(self.input.length(8)?), // FRAME
+            b'.' => return self.stack.only().map(Some),
+            b'(' => self.stack.mark()?,
+            b'0' => self.stack.discard()?,
+            b'1' => drop(self.stack.pop_to_mark()?),
+            b'2' => self.stack.push(self.stack.top()?)?,
+            b'N' => self.stack.push(Value::None)?,
+            0x88 | 0x89 => self.stack.push(Value::Bool)?,
+            b'K' => self.stack.push(Value::Int(self.input.u8()?.into()))?,
+            b'M' => self.stack.push(Value::Int(self.input.u16()?.into()))?,
+            b'J' => self.stack.push(Value::Int(self.input.i32()?.into()))?,
+            0x8a => self.long(1)?,
+            0x8b => self.long(4)?,
+            b'G' => self.float()?,
+            0x8c => self.text(1)?,
+            b'X' => self.text(4)?,
+            0x8d => self.text(8)?,
+            b'U' | b'C' => self.bytes(1)?,
+            b'T' | b'B' => self.bytes(4)?,
+            0x8e | 0x96 => self.bytes(8)?,
+            b')' => self.build(Object::Tuple(Vec::new()))?,
+            b']' => self.build(Object::List(Vec::new()))?,
+            b'}' => self.build(Object::Dict(Vec::new()))?,
+            0x8f => self.build(Object::Opaque("builtins.set"))?,
+            b't' => self.gather(|all| Ok(Object::Tuple(all)))?,
+            b'l' => self.gather(|all| Ok(Object::List(all)))?,
+            b'd' => self.gather(|all| Ok(Object::Dict(pairs(all)?)))?,
+            0x91 => self.gather(|_| Ok(Object::Opaque("builtins.frozenset")))?,
+            0x85..=0x87 => self.short_tuple(usize::from(opcode - 0x84))?,
+            b'a' => self.stack.pop().and_then(|item| self.append(vec![item]))?,
+            b'e' => self.stack.pop_to_mark().and_then(|all| self.append(all))?,
+            0x90 => self.add_items()?,
+            b's' => self.set_item()?,
+            b'u' => self.set_marked_items()?,
+            b'q' => self
+                .input
+                .u8()
+                .and_then(|slot| self.remember(slot.into()))?,
+            b'r' => self.input.u32().and_then(|slot| self.remember(slot))?,
+            0x94 => self.remember(self.memo.len() as u32)?,
+            b'h' => self.input.u8().and_then(|slot| self.recall(slot.into()))?,
+            b'j' => self.input.u32().and_then(|slot| self.recall(slot))?,
+            b'c' => self.global_of_lines()?,
+            0x93 => self.global_of_stack()?,
+            b'Q' => self.persistent()?,
+            b'R' | 0x81 => self.reduce()?,
+            0x92 => self.stack.pop().and_then(|_| self.reduce())?, // NEWOBJ_EX: without the keywords
+            b'b' => self.set_state()?,
+            other => {
+                return Err(Refusal::new(format!(
+                    "opcode {other:#04x} is not supported"
+                )));
+            }
+        }
+        Ok(None)
+    }
+
+    fn protocol(&mut self) -> Result<(), Refusal> {
+        match self.input.u8()? {
+            2..=5 => Ok(()),
+            other => Err(Refusal::new(format!(
+                "pickle protocol {other}, known are 2 to 5"
+            ))),
+        }
+    }
+
+    fn build(&mut self, object: Object) -> Result<(), Refusal> {
+        let value = self.heap.add(object)?;
+        self.stack.push(value)
+    }
+
+    /// Builds an object of all that lies above the last MARK.
+    fn gather(&mut self, of: fn(Vec<Value>) -> Result<Object, Refusal>) -> Result<(), Refusal> {
+        let object = of(self.stack.pop_to_mark()?)?;
+        self.build(object)
+    }
+
+    fn float(&mut self) -> Result<(), Refusal> {
+        let number = self.input.f64()?;
+        self.stack.push(Value::Float(number))
+    }
+
+    fn long(&mut self, width: usize) -> Result<(), Refusal> {
+        match self.input.long(width)? {
+            Some(number) => self.stack.push(Value::Int(number)),
+            None => self.build(Object::Opaque("a large int")),
+        }
+    }
+
+    fn text(&mut self, width: usize) -> Result<(), Refusal> {
+        let text = self.input.text(width)?;
+        self.build(Object::Text(text.into()))
+    }
+
+    fn bytes(&mut self, width: usize) -> Result<(), Refusal> {
+        let bytes = self.input.bytes(width)?;
+        self.build(numpy::bytes(bytes.iter().copied()))
+    }
+
+    fn short_tuple(&mut self, length: usize) -> Result<(), Refusal> {
+        let mut items = Vec::with_capacity(length);
+        for _ in 0..length {
+            items.push(self.stack.pop()?);
+        }
+        items.reverse();
+        self.build(Object::Tuple(items))
+    }
+
+    fn append(&mut self, items: Vec<Value>) -> Result<(), Refusal> {
+        let list = self.stack.top()?;
+        match self.heap.object_mut(list) {
+            Some(Object::List(all)) => all.extend(items),
+            Some(Object::Opaque(_)) => {}
+            _ => return Err(Refusal::new(format!("appends to {}", self.heap.kind(list)))),
+        }
+        Ok(())
+    }
+
+    fn set_item(&mut self) -> Result<(), Refusal> {
+        let value = self.stack.pop()?;
+        let key = self.stack.pop()?;
+        self.set_items(vec![(key, value)])
+    }
+
+    fn set_items(&mut self, items: Vec<(Value, Value)>) -> Result<(), Refusal> {
+        let dict = self.stack.top()?;
+        match self.heap.object_mut(dict) {
+            Some(Object::Dict(all)) => all.extend(items),
+            Some(Object::Opaque(_)) => {}
+            _ => {
+                return Err(Refusal::new(format!(
+                    "sets items of {}",
+                    self.heap.kind(dict)
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    fn set_marked_items(&mut self) -> Result<(), Refusal> {
+        let items = pairs(self.stack.pop_to_mark()?)?;
+        self.set_items(items)
+    }
+
+    /// ADDITEMS: only sets take any, and what is in them is of no interest.
+    fn add_items(&mut self) -> Result<(), Refusal> {
+        self.stack.pop_to_mark()?;
+        let value = self.stack.top()?;
+        match self.heap.object(value) {
+            Some(Object::Opaque(_)) => Ok(()),
+            _ => Err(Refusal::new(format!(
+                "ADDITEMS on {}",
+                self.heap.kind(value)
+            ))),
+        }
+    }
+
+    fn remember(&mut self, slot: u32) -> Result<(), Refusal> {
+        let value = self.stack.top()?;
+        self.memo.insert(slot, value);
+        Ok(())
+    }
+
+    fn recall(&mut self, slot: u32) -> Result<(), Refusal> {
+        match self.memo.get(&slot) {
+            Some(value) => self.stack.push(*value),
+            None => Err(Refusal::new(format!("memo {slot} is empty"))),
+        }
+    }
+
+    fn global_of_lines(&mut self) -> Result<(), Refusal> {
+        let module = self.input.line()?;
+        let name = self.input.line()?;
+        self.global(&module, &name)
+    }
+
+    fn global_of_stack(&mut self) -> Result<(), Refusal> {
+        let (name, module) = (self.stack.pop()?, self.stack.pop()?);
+        let text = |value| self.heap.text(value).map(str::to_string);
+        match (text(module), text(name)) {
+            (Some(module), Some(name)) => self.global(&module, &name),
+            _ => Err(Refusal::new("a global without a name")),
+        }
+    }
+
+    fn global(&mut self, module: &str, name: &str) -> Result<(), Refusal> {
+        let full = format!("{module}.{name}");
+        match Global::named(&full) {
+            Some(global) => self.stack.push(Value::Global(global)),
+            None => Err(Refusal::new(format!("asks for the forbidden global {full}; nothing of it was run"))
+                .with_hint("the file may be malicious. If you trust it, load it where it comes from and save its state_dict alone, best as safetensors")),
+        }
+    }
+
+    fn persistent(&mut self) -> Result<(), Refusal> {
+        let id = self.stack.pop()?;
+        let storage = rebuild::storage(&self.heap, id)?;
+        self.build(Object::Storage(storage))
+    }
+
+    /// REDUCE and NEWOBJ: the value that a call of an allowed global would give.
+    fn reduce(&mut self) -> Result<(), Refusal> {
+        let arguments = self.stack.pop()?;
+        let called = self.stack.pop()?;
+        let arguments = self.heap.tuple(arguments);
+        let arguments = arguments.ok_or_else(|| Refusal::new("a call without arguments"))?;
+        let object = match called {
+            Value::Global(Global::OrderedDict) => {
+                Object::Dict(rebuild::entries(&self.heap, arguments)?)
+            }
+            Value::Global(Global::RebuildTensor) => {
+                Object::Tensor(rebuild::tensor(&self.heap, arguments)?)
+            }
+            Value::Global(Global::RebuildParameter) => match arguments {
+                [tensor, ..] if self.heap.tensor(*tensor).is_some() => {
+                    return self.stack.push(*tensor);
+                }
+                _ => return Err(Refusal::new("a parameter that is no tensor")),
+            },
+            Value::Global(Global::NumpyType) => numpy::numpy_type(&self.heap, arguments),
+            Value::Global(Global::NumpyScalar) => {
+                match numpy::numpy_scalar(&self.heap, arguments) {
+                    Some(number) => return self.stack.push(number),
+                    None => Object::Opaque("a numpy scalar"),
+                }
+            }
+            Value::Global(Global::Encode) => numpy::encoded(&self.heap, arguments),
+            Value::Global(Global::Inert(name)) => Object::Opaque(name),
+            other => return Err(Refusal::new(format!("calls {}", self.heap.kind(other)))),
+        };
+        self.build(object)
+    }
+
+    /// BUILD sets attributes, like an OrderedDict's `_metadata`: nothing here has any but the types
+    /// of numbers, whose byte order it is.
+    fn set_state(&mut self) -> Result<(), Refusal> {
+        let state = self.stack.pop()?;
+        let value = self.stack.top()?;
+        let big_endian = numpy::byte_order(&self.heap, state) == Some(">");
+        match self.heap.object_mut(value) {
+            Some(Object::NumberType(class)) => {
+                class.big_endian = big_endian;
+                Ok(())
+            }
+            Some(Object::Dict(_) | Object::Opaque(_)) => Ok(()),
+            _ => Err(Refusal::new(format!(
+                "sets the state of {}",
+                self.heap.kind(value)
+            ))),
+        }
+    }
+}
+
+fn pairs(items: Vec<Value>) -> Result<Vec<(Value, Value)>, Refusal> {
+    let (pairs, rest) = items.as_chunks::<2>();
+    match rest {
+        [] => Ok(pairs.iter().map(|[key, value]| (*key, *value)).collect()),
+        _ => Err(Refusal::new("a key without a value")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn refusal(bytes: &[u8]) -> String {
+        load(bytes).unwrap_err().to_string()
+    }
+
+    #[test]
+    fn plain_values_are_built_by_every_protocol() {
+        // pickle.dumps({"a": [1, -2, None], "b": (True, 1.5)}, protocol) of protocols 2 and 4
+        let two = b"\x80\x02}q\x00(X\x01\x00\x00\x00aq\x01]q\x02(K\x01J\xfe\xff\xff\xffNeX\x01\x00\x00\x00bq\x03\x88G?\xf8\x00\x00\x00\x00\x00\x00\x86q\x04u.";
+        let four = b"\x80\x04\x95\x26\x00\x00\x00\x00\x00\x00\x00}\x94(\x8c\x01a\x94]\x94(K\x01J\xfe\xff\xff\xffNe\x8c\x01b\x94\x88G?\xf8\x00\x00\x00\x00\x00\x00\x86\x94u.";
+        for bytes in [&two[..], &four[..]] {
+            let pickle = load(bytes).unwrap();
+            assert_eq!(pickle.length, bytes.len());
+            let list = pickle.heap.entry(pickle.root, "a").unwrap();
+            let items = pickle.heap.list(list).unwrap();
+            assert_eq!(items, [Value::Int(1), Value::Int(-2), Value::None]);
+            let tuple = pickle.heap.entry(pickle.root, "b").unwrap();
+            assert_eq!(
+                pickle.heap.tuple(tuple).unwrap(),
+                [Value::Bool, Value::Float(1.5)]
+            );
+        }
+    }
+
+    #[test]
+    fn forbidden_globals_are_named_in_every_spelling() {
+        assert!(refusal(b"\x80\x02cposix\nsystem\n.").contains("posix.system"));
+        assert!(refusal(b"\x80\x04\x8c\x05posix\x8c\x06system\x93.").contains("posix.system"));
+        // INST of protocol 0 and EXT1
+        assert!(refusal(b"\x80\x02(iposix\nsystem\n.").contains("opcode 0x69"));
+        assert!(refusal(b"\x80\x02\x82\x01.").contains("opcode 0x82"));
+    }
+
+    #[test]
+    fn nothing_below_a_mark_and_nothing_that_is_absent_is_taken() {
+        assert!(refusal(b"\x80\x02K\x01(0a.").contains("more from its stack"));
+        assert!(refusal(b"\x80\x02K\x01(\x85.").contains("more from its stack"));
+        assert!(refusal(b"\x80\x020.").contains("more from its stack"));
+        assert!(refusal(b"\x80\x02t.").contains("MARK"));
+        assert!(refusal(b"\x80\x02h\x07.").contains("memo 7"));
+        assert!(refusal(b"\x80\x02K\x01K\x02.").contains("one object"));
+        assert!(refusal(b"\x80\x02X\xff\xff\xff\xffab.").contains("string of"));
+        assert!(refusal(b"\x80\x07N.").contains("protocol 7"));
+        assert!(refusal(b"").contains("ends in the middle"));
+    }
+
+    #[test]
+    fn a_list_that_is_copied_again_and_again_does_not_fill_the_memory() {
+        // list = [[1, 1], …]; then OrderedDict(list) as often as two memo references take to write
+        let pairs = b"K\x01K\x01\x86".repeat(1000);
+        let start = b"\x80\x02ccollections\nOrderedDict\nq\x00](";
+        let calls = b"0h\x00h\x01R".repeat(100);
+        let bytes = [&start[..], &pairs, b"e\x85q\x01", &calls, b"."].concat();
+        assert!(refusal(&bytes).contains("members"));
+        let once = [&start[..], &pairs, b"e\x85q\x01", b"R."].concat();
+        assert!(load(&once).is_ok());
+    }
+
+    #[test]
+    fn a_million_nested_lists_need_no_deep_stack() {
+        let mut bytes = b"\x80\x02".to_vec();
+        bytes.extend(vec![b']'; 1_000_000]);
+        bytes.extend(vec![b'a'; 999_999]);
+        bytes.push(b'.');
+        assert!(load(&bytes).is_ok());
+        let endless = vec![b']'; 5_000_000];
+        assert!(refusal(&endless).contains("objects"));
+    }
+}

@@ -1,0 +1,22 @@
+use super::global::Global;
+
+/// A small value, or the number of a large one.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum Value {
+    /// Nothing.
+    None,
+    /// A truth value; which, nobody asks.
+    Bool,
+    /// A whole number.
+    Int(i64),
+    /// A number.
+    Float(f64),
+    /// A name of Python that the machine knows.
+    Global(Global),
+    /// An object of the heap.
+    Object(ObjectId),
+}
+
+/// The number of an object in its [`Heap`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObjectId(pub(super) u32);

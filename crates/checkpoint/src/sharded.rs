@@ -1,0 +1,192 @@
+//! safetensors in several files, which an index names: `model.safetensors.index.json`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+
+use serde::Deserialize;
+
+use super::safetensors_file;
+use super::source::FileSource;
+use super::unique_map::UniqueMap;
+use crate::contents::Contents;
+use crate::refusal::Refusal;
+
+/// What an index's file name ends with.
+const ENDING: &str = ".index.json";
+
+/// No index of a model that people have is longer.
+const MAX_INDEX_BYTES: u64 = 64 << 20;
+
+#[derive(Deserialize)]
+struct Index {
+    /// The shard of every tensor.
+    weight_map: UniqueMap<String>,
+}
+
+/// Whether a file is read as an index: by its name, for its contents are just JSON.
+pub(super) fn is_index(path: &Path) -> bool {
+    path.file_name()
+        .is_some_and(|name| name.to_string_lossy().ends_with(ENDING))
+}
+
+/// The files that make up a checkpoint: itself, and the shards that an index names, by name.
+/// What is wrong with an index is told by whoever reads it.
+pub fn files_of(path: &Path) -> Vec<PathBuf> {
+    let mut files = vec![path.to_path_buf()];
+    if is_index(path)
+        && let Ok(tensors) = tensors_by_shard(path)
+    {
+        files.extend(tensors.keys().map(|shard| path.with_file_name(shard)));
+    }
+    files
+}
+
+/// Reads all shards. Each must hold exactly the tensors that the index says.
+pub(super) fn read(path: &Path) -> Result<Contents, Refusal> {
+    let mut tensors = BTreeMap::new();
+    let shards = tensors_by_shard(path)?;
+    let note = format!("{} shards", shards.len());
+    for (shard, wanted) in shards {
+        let within = |refusal: Refusal| refusal.within(format!("shard {shard}"));
+        let opened = File::open(path.with_file_name(&shard));
+        let opened = opened.and_then(|file| Ok((file.metadata()?.len(), file)));
+        let (length, file) = opened.map_err(|error| within(Refusal::new(error.to_string())))?;
+        let found = safetensors_file::read(FileSource::new(&file), length)
+            .map_err(within)?
+            .tensors;
+        if let Some(name) = wanted.iter().find(|name| !found.contains_key(*name)) {
+            let reason = format!("has no tensor {name}, which the index says is there");
+            return Err(within(Refusal::new(reason)));
+        }
+        if let Some(name) = found.keys().find(|name| !wanted.contains(*name)) {
+            let reason = format!("has the tensor {name}, of which the index says nothing");
+            return Err(within(Refusal::new(reason)));
+        }
+        tensors.extend(found);
+    }
+    Ok(Contents {
+        tensors,
+        notes: vec![note],
+        trained: None,
+    })
+}
+
+/// Names of tensors by the shard that holds them.
+fn tensors_by_shard(path: &Path) -> Result<BTreeMap<String, BTreeSet<String>>, Refusal> {
+    let no_index = |reason: String| {
+        Refusal::new(format!("is no index of safetensors shards: {reason}"))
+            .with_hint("an index is {\"weight_map\": {\"TENSOR\": \"SHARD.safetensors\", …}}")
+    };
+    let length = fs::metadata(path).map_err(|error| no_index(error.to_string()))?;
+    if length.len() > MAX_INDEX_BYTES {
+        return Err(no_index(format!("it has {} bytes", length.len())));
+    }
+    let bytes = fs::read(path).map_err(|error| no_index(error.to_string()))?;
+    let index: Index =
+        serde_json::from_slice(&bytes).map_err(|error| no_index(error.to_string()))?;
+    let mut shards: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for (tensor, shard) in index.weight_map.0 {
+        // A name, not a way to other folders.
+        let is_name = Path::new(&shard)
+            .file_name()
+            .is_some_and(|name| name == shard.as_str());
+        if !is_name || is_index(Path::new(&shard)) {
+            return Err(no_index(format!(
+                "{tensor} is in `{shard}`, which is no name of a file beside it"
+            )));
+        }
+        shards.entry(shard).or_default().insert(tensor);
+    }
+    match shards.is_empty() {
+        true => Err(no_index("it names no tensor".into())),
+        false => Ok(shards),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{FloatTensor, read, write_safetensors};
+
+    /// Two shards and an index of the given map.
+    fn folder(weight_map: &str) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (shard, names) in [("one", &["a", "b"][..]), ("two", &["c"])] {
+            let tensors = names.iter().map(|name| {
+                let values = vec![name.len() as f32, 2.0];
+                (
+                    name.to_string(),
+                    FloatTensor {
+                        shape: vec![2],
+                        values,
+                    },
+                )
+            });
+            let path = folder.path().join(format!("{shard}.safetensors"));
+            write_safetensors(&path, &tensors.collect(), &BTreeMap::new()).unwrap();
+        }
+        let index = format!(r#"{{"metadata": {{"total_size": 24}}, "weight_map": {weight_map}}}"#);
+        fs::write(folder.path().join("m.safetensors.index.json"), index).unwrap();
+        folder
+    }
+
+    fn index(folder: &tempfile::TempDir) -> PathBuf {
+        folder.path().join("m.safetensors.index.json")
+    }
+
+    const SOUND: &str =
+        r#"{"a": "one.safetensors", "b": "one.safetensors", "c": "two.safetensors"}"#;
+
+    #[test]
+    fn shards_are_read_as_one_checkpoint() {
+        let folder = folder(SOUND);
+        let checkpoint = read(&index(&folder)).unwrap();
+        let names: Vec<&str> = checkpoint.tensors.keys().map(String::as_str).collect();
+        assert_eq!(names, ["a", "b", "c"]);
+        assert_eq!(checkpoint.notes, ["2 shards"]);
+        let files = files_of(&index(&folder));
+        let names = files.iter().filter_map(|path| path.file_name()?.to_str());
+        assert_eq!(
+            names.collect::<Vec<_>>(),
+            [
+                "m.safetensors.index.json",
+                "one.safetensors",
+                "two.safetensors"
+            ]
+        );
+        assert_eq!(files_of(Path::new("x.ckpt")), [Path::new("x.ckpt")]);
+    }
+
+    #[test]
+    fn an_index_that_is_not_what_lies_beside_it_is_refused() {
+        let reason = |weight_map: &str| read(&index(&folder(weight_map))).unwrap_err().to_string();
+        for (weight_map, expected) in [
+            (
+                r#"{"a": "one.safetensors", "c": "two.safetensors"}"#,
+                "shard one.safetensors: has the tensor b, of which the index says nothing",
+            ),
+            (
+                r#"{"a": "one.safetensors", "b": "one.safetensors", "z": "two.safetensors"}"#,
+                "shard two.safetensors: has no tensor z",
+            ),
+            (
+                r#"{"a": "three.safetensors"}"#,
+                "shard three.safetensors: No such file",
+            ),
+            (
+                r#"{"a": "../one.safetensors"}"#,
+                "no name of a file beside it",
+            ),
+            (
+                r#"{"a": "one.safetensors", "a": "two.safetensors"}"#,
+                "a stands twice",
+            ),
+            ("{}", "names no tensor"),
+            ("[]", "is no index of safetensors shards"),
+        ] {
+            let reason = reason(weight_map);
+            assert!(reason.contains(expected), "{weight_map}: {reason}");
+        }
+    }
+}

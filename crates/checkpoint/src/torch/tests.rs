@@ -1,0 +1,174 @@
+use std::io::{Cursor, Write};
+
+use zip::ZipWriter;
+use zip::write::SimpleFileOptions;
+
+use crate::contents::Contents;
+use crate::file::contents;
+use crate::refusal::Refusal;
+
+fn text(text: &str) -> Vec<u8> {
+    [
+        b"X",
+        &(text.len() as u32).to_le_bytes()[..],
+        text.as_bytes(),
+    ]
+    .concat()
+}
+
+fn int(number: i32) -> Vec<u8> {
+    [b"J", &number.to_le_bytes()[..]].concat()
+}
+
+fn tuple(items: &[i32]) -> Vec<u8> {
+    [
+        vec![b'('],
+        items.iter().flat_map(|n| int(*n)).collect(),
+        vec![b't'],
+    ]
+    .concat()
+}
+
+/// An F32 tensor on storage `key`.
+fn tensor(key: &str, length: i32, shape: &[i32], stride: &[i32]) -> Vec<u8> {
+    let storage = [
+        b"(".to_vec(),
+        text("storage"),
+        b"ctorch\nFloatStorage\n".to_vec(),
+        text(key),
+        text("cpu"),
+        int(length),
+        b"tQ".to_vec(),
+    ];
+    let rest = [int(0), tuple(shape), tuple(stride)].concat();
+    [
+        b"ctorch._utils\n_rebuild_tensor_v2\n(",
+        &storage.concat()[..],
+        &rest,
+        b"\x89)tR",
+    ]
+    .concat()
+}
+
+fn dict(entries: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let entries = entries
+        .iter()
+        .map(|(key, value)| [text(key), value.clone()].concat());
+    [
+        b"}(".to_vec(),
+        entries.collect::<Vec<_>>().concat(),
+        b"u".to_vec(),
+    ]
+    .concat()
+}
+
+fn archive(root: &[u8], others: &[(&str, &[u8])]) -> Vec<u8> {
+    let mut zip = ZipWriter::new(Cursor::new(Vec::new()));
+    let options = SimpleFileOptions::default().compression_method(zip::CompressionMethod::Stored);
+    let pickle = [b"\x80\x02", root, b"."].concat();
+    for (name, data) in [&[("data.pkl", &pickle[..])], others].concat() {
+        zip.start_file(format!("x/{name}"), options).unwrap();
+        zip.write_all(data).unwrap();
+    }
+    zip.finish().unwrap().into_inner()
+}
+
+fn read(bytes: &[u8]) -> Result<Contents, Refusal> {
+    contents(Cursor::new(bytes), bytes.len() as u64).map(|(_, contents)| contents)
+}
+
+fn refusal(bytes: &[u8]) -> String {
+    read(bytes).unwrap_err().to_string()
+}
+
+fn one() -> Vec<u8> {
+    tensor("0", 1, &[1], &[1])
+}
+
+const ONE: (&str, &[u8]) = ("data/0", &[0, 0, 0x80, 0x3f]);
+
+#[test]
+fn a_transposed_slice_is_gathered_and_a_shared_storage_is_shared() {
+    let root = dict(&[
+        ("columns", tensor("0", 6, &[3, 2], &[1, 3])),
+        ("rows", tensor("0", 6, &[2, 3], &[3, 1])),
+    ]);
+    let data: Vec<u8> = (0..6).flat_map(|i| (i as f32).to_le_bytes()).collect();
+    let tensors = read(&archive(&root, &[("data/0", &data)])).unwrap().tensors;
+    assert_eq!(
+        *tensors["columns"].to_f32(false).unwrap().0,
+        [0., 3., 1., 4., 2., 5.]
+    );
+    assert_eq!(tensors["rows"].bytes(), data);
+}
+
+#[test]
+fn which_state_dict_is_meant_is_not_guessed() {
+    let weights = || dict(&[("w", one())]);
+    let root = dict(&[("state_dict", weights()), ("model", weights())]);
+    assert!(
+        refusal(&archive(&root, &[ONE]))
+            .contains("more than one state dict: `state_dict`, `model`")
+    );
+    let root = dict(&[("ema", weights()), ("epoch", int(3))]);
+    assert!(refusal(&archive(&root, &[ONE])).contains("tensors are under `ema`"));
+    let root = dict(&[("state_dict", weights()), ("w", one())]);
+    assert!(refusal(&archive(&root, &[ONE])).contains("the file's own entries"));
+    let root = dict(&[("w", one()), ("w", one())]);
+    assert!(refusal(&archive(&root, &[ONE])).contains("w twice"));
+}
+
+#[test]
+fn what_is_no_tensor_is_noted_and_what_could_hide_tensors_is_refused() {
+    let root = dict(&[("w", one()), ("epoch", int(3))]);
+    let notes = read(&archive(&root, &[ONE])).unwrap().notes;
+    assert!(
+        notes
+            .iter()
+            .any(|note| note.contains("epoch") && note.contains("an int")),
+        "{notes:?}"
+    );
+    let root = dict(&[("w", one()), ("more", dict(&[("v", one())]))]);
+    assert!(
+        refusal(&archive(&root, &[ONE]))
+            .contains("more in the file's own entries is no tensor but a dict")
+    );
+}
+
+#[test]
+fn a_tensor_far_larger_than_the_file_is_refused_before_it_is_built() {
+    let root = dict(&[("w", tensor("0", 1, &[1_000_000, 1_000_000], &[0, 0]))]);
+    assert!(refusal(&archive(&root, &[ONE])).contains("take more than"));
+}
+
+#[test]
+fn archives_that_torch_does_not_write_are_refused() {
+    let root = dict(&[("w", one())]);
+    assert!(read(&archive(&root, &[ONE, ("byteorder", b"little")])).is_ok());
+    assert!(refusal(&archive(&root, &[ONE, ("byteorder", b"big")])).contains("big-endian"));
+    assert!(refusal(&archive(&root, &[])).contains("storage 0 of w is missing"));
+    assert!(refusal(&archive(&root, &[("data/0", &[0; 8])])).contains("holds 8 bytes"));
+    let other = archive(&root, &[ONE, ("y/data.pkl", b"\x80\x02N.")]);
+    assert!(read(&other).is_ok());
+
+    // The same name twice: rename an entry in both of its headers.
+    let twice = archive(&root, &[ONE, ("data/1", &[0; 4])]);
+    let mut renamed = twice.clone();
+    for at in 0..twice.len() - 8 {
+        if twice[at..].starts_with(b"x/data/1") {
+            renamed[at + 7] = b'0';
+        }
+    }
+    assert!(refusal(&renamed).contains("duplicate"));
+
+    // Compressed: method 8 in the local (at 8) and the central header (at 10).
+    let mut compressed = archive(&root, &[ONE]);
+    for at in 0..compressed.len() - 12 {
+        match &compressed[at..at + 4] {
+            b"PK\x03\x04" => compressed[at + 8] = 8,
+            b"PK\x01\x02" => compressed[at + 10] = 8,
+            _ => {}
+        }
+    }
+    assert!(refusal(&compressed).contains("compressed"));
+}

@@ -1,0 +1,174 @@
+//! Why events of the source are not among those of the artifact.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value, json};
+
+use crate::dataset::Split;
+
+/// What became of an event that is not, or not as it was, in the artifact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Loss {
+    /// Before the stay, or before the window.
+    BeforeWindow,
+    /// After the window.
+    AfterWindow,
+    /// Not known when the prediction is made.
+    AfterPrediction,
+    /// Of a variable that `variables` leaves out.
+    NotSelected,
+    /// A value that the recipe says means "missing".
+    Missing,
+    /// Outside the variable's range.
+    OutOfRange,
+    /// Outside the variable's range, and set to its nearest end: the event is there.
+    ClippedToRange,
+    /// A value that has no logarithm.
+    NoLogarithm,
+    /// Without a value, of a variable that has values in training.
+    NoValue,
+    /// Of a variable that the training split never shows.
+    Unseen,
+    /// Of a variable that too few stays of training have.
+    Rare,
+    /// One of several values of a variable in one set.
+    Merged,
+    /// Of an old set of a stay that has too many.
+    Truncated,
+}
+
+/// Number of losses.
+const LOSSES: usize = Loss::Truncated as usize + 1;
+
+impl Loss {
+    const ALL: [Loss; LOSSES] = [
+        Loss::BeforeWindow,
+        Loss::AfterWindow,
+        Loss::AfterPrediction,
+        Loss::NotSelected,
+        Loss::Missing,
+        Loss::OutOfRange,
+        Loss::ClippedToRange,
+        Loss::NoLogarithm,
+        Loss::NoValue,
+        Loss::Unseen,
+        Loss::Rare,
+        Loss::Merged,
+        Loss::Truncated,
+    ];
+
+    /// Its name in the profile.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Loss::BeforeWindow => "before_window",
+            Loss::AfterWindow => "after_window",
+            Loss::AfterPrediction => "after_prediction",
+            Loss::NotSelected => "not_selected",
+            Loss::Missing => "missing",
+            Loss::OutOfRange => "out_of_range",
+            Loss::ClippedToRange => "clipped_to_range",
+            Loss::NoLogarithm => "no_logarithm",
+            Loss::NoValue => "no_value",
+            Loss::Unseen => "unseen",
+            Loss::Rare => "rare",
+            Loss::Merged => "merged",
+            Loss::Truncated => "truncated",
+        }
+    }
+}
+
+/// Counts of losses by split, variable (of the source) and reason.
+#[derive(Clone, Debug)]
+pub(crate) struct Losses {
+    counts: Vec<[[u64; LOSSES]; 3]>,
+}
+
+impl Losses {
+    /// None yet, of this many variables.
+    pub(crate) fn none(variables: usize) -> Self {
+        Self {
+            counts: vec![[[0; LOSSES]; 3]; variables],
+        }
+    }
+
+    /// Counts one.
+    pub(crate) fn add(&mut self, split: Split, variable: u32, loss: Loss) {
+        self.counts[variable as usize][split as usize][loss as usize] += 1;
+    }
+
+    /// Adds the counts of others.
+    pub(crate) fn merge(&mut self, others: &Self) {
+        let pairs = self.counts.iter_mut().zip(&others.counts);
+        for (mine, theirs) in pairs.flat_map(|(a, b)| a.iter_mut().zip(b)) {
+            for (mine, theirs) in mine.iter_mut().zip(theirs) {
+                *mine += theirs;
+            }
+        }
+    }
+
+    /// The sum of one reason.
+    pub(crate) fn total(&self, loss: Loss) -> u64 {
+        let all = self.counts.iter().flatten();
+        all.map(|reasons| reasons[loss as usize]).sum()
+    }
+
+    /// Whether a variable lost any event for this reason.
+    pub(crate) fn has(&self, variable: usize, loss: Loss) -> bool {
+        (self.counts[variable].iter()).any(|reasons| reasons[loss as usize] > 0)
+    }
+
+    /// `{reason: {variable: {split: count}}}`, without zeros.
+    pub(crate) fn to_json(&self, variables: &[String]) -> Value {
+        let mut reasons = BTreeMap::new();
+        for loss in Loss::ALL {
+            let mut by_variable = BTreeMap::new();
+            for (name, splits) in variables.iter().zip(&self.counts) {
+                let mut by_split = BTreeMap::new();
+                for split in [Split::Train, Split::Validation, Split::Test] {
+                    let count = splits[split as usize][loss as usize];
+                    if count > 0 {
+                        by_split.insert(split.name(), count);
+                    }
+                }
+                if !by_split.is_empty() {
+                    by_variable.insert(name.as_str(), by_split);
+                }
+            }
+            if !by_variable.is_empty() {
+                reasons.insert(loss.name(), by_variable);
+            }
+        }
+        json!(reasons)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn losses_are_told_by_reason_variable_and_split_without_zeros() {
+        let mut losses = Losses::none(2);
+        losses.add(Split::Test, 1, Loss::Rare);
+        losses.merge(&losses.clone());
+        losses.add(Split::Train, 0, Loss::Truncated);
+        assert_eq!(losses.total(Loss::Rare), 2);
+        assert!(losses.has(1, Loss::Rare) && !losses.has(0, Loss::Rare));
+        let names = ["HR", "pH"].map(String::from);
+        assert_eq!(
+            losses.to_json(&names),
+            json!({"rare": {"pH": {"test": 2}}, "truncated": {"HR": {"train": 1}}})
+        );
+    }
+
+    #[test]
+    fn every_loss_has_a_place_and_a_name_of_its_own() {
+        let mut names: Vec<&str> = Loss::ALL.iter().map(|loss| loss.name()).collect();
+        for (index, loss) in Loss::ALL.into_iter().enumerate() {
+            assert_eq!(loss as usize, index);
+        }
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), LOSSES);
+    }
+}

@@ -1,0 +1,155 @@
+//! Which part of a series a stay sees.
+
+use super::loss::Loss;
+use crate::config::DataConfig;
+use crate::ingest::{MICROSECONDS_OF_A_MINUTE, RawEvent, STATIC};
+use crate::source::{Start, StayRow};
+
+/// The window of a recipe, in microseconds.
+pub(super) struct Window {
+    first: Option<i64>,
+    last: Option<i64>,
+    gap: i64,
+}
+
+/// The window of one stay, on the clock of its series. Both ends are part of it.
+pub(super) struct Span {
+    start: i64,
+    earliest: i64,
+    end: i64,
+    known: i64,
+}
+
+impl Window {
+    pub(super) fn new(config: &DataConfig) -> Self {
+        let time = |hours: f64| (hours * 60.0 * MICROSECONDS_OF_A_MINUTE as f64).round() as i64;
+        Self {
+            first: config.hours.map(time),
+            last: config.last_hours.map(time),
+            gap: config.gap_hours.map_or(0, time),
+        }
+    }
+
+    pub(super) fn of(&self, stay: &StayRow, events: &[RawEvent]) -> Span {
+        let times = || {
+            events
+                .iter()
+                .map(|event| event.time)
+                .filter(|time| *time != STATIC)
+        };
+        let start = match stay.start {
+            Start::At(time) => time,
+            Start::FirstEvent => times().min().unwrap_or(0),
+        };
+        let known = (stay.prediction).map_or(i64::MAX, |time| time.saturating_sub(self.gap));
+        let earliest = match self.last {
+            Some(length) => {
+                let end = stay.prediction.or_else(|| times().max()).unwrap_or(start);
+                end.saturating_sub(length).max(start)
+            }
+            None => start,
+        };
+        Span {
+            // A late window has a clock of its own.
+            start: earliest,
+            earliest,
+            end: self
+                .first
+                .map_or(i64::MAX, |length| start.saturating_add(length)),
+            known,
+        }
+    }
+}
+
+impl Span {
+    /// Microseconds since the stay (or its window) began; why not, for a time outside of it.
+    pub(super) fn place(&self, time: i64) -> Result<i64, Loss> {
+        match time {
+            STATIC => Ok(0),
+            _ if time > self.known => Err(Loss::AfterPrediction),
+            _ if time < self.earliest => Err(Loss::BeforeWindow),
+            _ if time > self.end => Err(Loss::AfterWindow),
+            _ => Ok(time - self.start),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::stay_id::StayId;
+    use crate::tests::synthetic;
+
+    const HOUR: i64 = 60 * MICROSECONDS_OF_A_MINUTE;
+
+    fn places(
+        change: impl Fn(&mut DataConfig),
+        start: Start,
+        prediction: Option<i64>,
+        times: &[i64],
+    ) -> Vec<Result<i64, Loss>> {
+        let mut config = synthetic(1);
+        change(&mut config);
+        let events: Vec<RawEvent> = (times.iter())
+            .map(|&time| RawEvent {
+                time,
+                value: 1.0,
+                variable: 0,
+                set: 0,
+            })
+            .collect();
+        let stay = StayRow {
+            id: StayId::Number(1),
+            subject: None,
+            series: 0,
+            label: None,
+            start,
+            prediction,
+            split: None,
+        };
+        let span = Window::new(&config).of(&stay, &events);
+        times.iter().map(|time| span.place(*time)).collect()
+    }
+
+    #[test]
+    fn the_first_hours_begin_with_the_stay_and_hold_both_their_ends() {
+        let found = places(
+            |config| config.hours = Some(2.0),
+            Start::At(HOUR),
+            None,
+            &[0, HOUR, 3 * HOUR, 3 * HOUR + 1, STATIC],
+        );
+        let before = Err(Loss::BeforeWindow);
+        assert_eq!(
+            found,
+            [before, Ok(0), Ok(2 * HOUR), Err(Loss::AfterWindow), Ok(0)]
+        );
+    }
+
+    #[test]
+    fn nothing_after_the_prediction_less_its_gap_is_seen() {
+        let times = [5 * HOUR, 7 * HOUR, 7 * HOUR + 1, STATIC];
+        let found = places(
+            |config| config.gap_hours = Some(3.0),
+            Start::FirstEvent,
+            Some(10 * HOUR),
+            &times,
+        );
+        assert_eq!(
+            found,
+            [Ok(0), Ok(2 * HOUR), Err(Loss::AfterPrediction), Ok(0)]
+        );
+    }
+
+    #[test]
+    fn the_last_hours_end_with_the_prediction_or_the_last_event() {
+        let last = |config: &mut DataConfig| config.last_hours = Some(2.0);
+        let times = [0, 5 * HOUR, 6 * HOUR];
+        let found = places(last, Start::FirstEvent, None, &times);
+        assert_eq!(found, [Err(Loss::BeforeWindow), Ok(HOUR), Ok(2 * HOUR)]);
+        let found = places(last, Start::FirstEvent, Some(7 * HOUR), &times);
+        assert_eq!(found, [Err(Loss::BeforeWindow), Ok(0), Ok(HOUR)]);
+        let found = places(last, Start::FirstEvent, Some(HOUR), &times);
+        assert_eq!(found[0], Ok(0), "a window is no longer than its stay");
+    }
+}

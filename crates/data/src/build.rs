@@ -1,0 +1,328 @@
+//! The data stage: from a source to its artifacts.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::sync::atomic::AtomicBool;
+
+use super::assemble::{Cleaning, Loss};
+use super::config::{DataConfig, StayPolicy};
+use super::dataset::Split;
+use super::embedding::of_variables;
+use super::fit::{Fitted, Material};
+use super::go_on;
+use super::ingest::{Ingested, variable_of_category};
+use super::names::quoted;
+use super::profile;
+use super::report::DataReport;
+use super::score::{SPLITS, Scored};
+use super::source::{self, StayRow, StayTable};
+use super::split::{SplitAssigner, refuse_straddling};
+use super::tables;
+use pipeline_error::Error;
+
+/// Reads the source and writes `events.parquet`, `stays.parquet`, `variables.parquet` and
+/// `profile.json` into `work`. `seed` is the stage's resolved seed; `notes` receives what is worth
+/// reading.
+///
+/// It works in the current rayon pool; no thread count changes a byte. Errors name the file,
+/// line or row, stay and variable. [`Error::Interrupted`] soon after `interrupted` is set.
+pub fn build(
+    config: &DataConfig,
+    seed: u64,
+    work: &Path,
+    interrupted: &AtomicBool,
+    notes: &mut dyn FnMut(String),
+) -> Result<DataReport, Error> {
+    check_settings(config)?;
+    go_on(interrupted)?;
+    let source = source::open(config, seed)?;
+    let categorical: BTreeSet<String> = config.categorical.iter().cloned().collect();
+    let ingested = Ingested::read(&*source, work, config.memory.0, &categorical, interrupted)?;
+    let mut table = source.stays(&ingested)?;
+    std::mem::take(&mut table.notes)
+        .into_iter()
+        .for_each(&mut *notes);
+    let mut report = DataReport::default();
+    report.set("source_rows", ingested.counts.rows);
+    report.set("source_stays", table.rows.len() as u64);
+    report.set("missing_markers", ingested.counts.missing);
+    report.set("rows_of_other_stays", ingested.counts.of_others);
+    report.set("stays_without_series", table.without_series);
+    report.set("unused_labels", table.unused_labels);
+    drop_without_label(config, &ingested, &mut table, &mut report, notes)?;
+
+    let assigner = SplitAssigner::new(&config.split, seed)?;
+    report.set("unused_splits", assigner.unused(&table.rows));
+    let splits = split_all(&assigner, &ingested, &table.rows)?;
+    let material = Material {
+        config,
+        cleaning: &Cleaning::new(&config.cleaning, &ingested.variables)?,
+        ingested: &ingested,
+        stays: &table.rows,
+        splits: &splits,
+        interrupted,
+    };
+    let fitted = material.fit()?;
+    refuse_outcomes(config, &table.outcomes, &fitted)?;
+    let names: Vec<&str> = fitted.variables.iter().map(|v| v.name.as_str()).collect();
+    let embeddings = of_variables(&config.embeddings, &names, seed, interrupted, notes)?;
+    go_on(interrupted)?;
+    let scored = material.score(&fitted, &tables::place(work, "events"))?;
+    report.set("stays_without_events", scored.empty.len() as u64);
+    refuse_or_tell_empty(&material, &scored, notes)?;
+    check_no_split_is_empty(scored.kept.iter().map(|kept| kept.split))?;
+    count(&mut report, &fitted, &scored);
+    tell(&material, &fitted, &scored, notes);
+    tables::write_variables(
+        &tables::place(work, "variables"),
+        &fitted.variables,
+        &embeddings,
+    )?;
+    tables::write_stays(&tables::place(work, "stays"), &scored.kept, table.is_dated)?;
+    let place = work.join("profile.json");
+    profile::write(&place, &report, &ingested.variables, &fitted, &scored)?;
+    Ok(report)
+}
+
+fn check_settings(config: &DataConfig) -> Result<(), Error> {
+    let not_negative = [("hours", config.hours), ("gap_hours", config.gap_hours)];
+    for (name, value) in not_negative {
+        if let Some(hours) = value.filter(|hours| hours.is_nan() || *hours < 0.0) {
+            return Err(Error::stage(format!(
+                "{name} = {hours} is no window: a number ≥ 0 is expected"
+            )));
+        }
+    }
+    let positive = [
+        ("last_hours", config.last_hours),
+        ("set_minutes", config.set_minutes),
+        ("clip", config.clip),
+    ];
+    for (name, value) in positive {
+        if let Some(number) = value.filter(|number| number.is_nan() || *number <= 0.0) {
+            return Err(Error::stage(format!(
+                "{name} = {number} leaves nothing: a number above 0 is expected"
+            )));
+        }
+    }
+    if config.hours.is_some() && config.last_hours.is_some() {
+        return Err(Error::stage("hours and last_hours contradict each other")
+            .with_hint("a window is at the begin of a stay or at its end: keep one"));
+    }
+    Ok(())
+}
+
+fn drop_without_label(
+    config: &DataConfig,
+    ingested: &Ingested,
+    table: &mut StayTable,
+    report: &mut DataReport,
+    notes: &mut dyn FnMut(String),
+) -> Result<(), Error> {
+    let without = || table.rows.iter().filter(|stay| stay.label.is_none());
+    if config.without_label == StayPolicy::Error {
+        refuse(ingested, without(), "no label", "without_label")?;
+    }
+    let count = without().count();
+    report.set("stays_without_label", count as u64);
+    if count > 0 {
+        notes(format!("{count} stays without a label are dropped"));
+        table.rows.retain(|stay| stay.label.is_some());
+    }
+    Ok(())
+}
+
+/// Fails if a variable is called like an outcome. The recipe may say of a column beside the label
+/// that it is meant, by naming it among `variables.only`.
+fn refuse_outcomes(
+    config: &DataConfig,
+    outcomes: &BTreeSet<String>,
+    fitted: &Fitted,
+) -> Result<(), Error> {
+    let meant = config.variables.only.iter().flatten();
+    let meant: BTreeSet<&str> = meant.map(String::as_str).collect();
+    let is_outcome = |name: &str| outcomes.contains(name) && !meant.contains(name);
+    let base = |name| variable_of_category(name, &config.categorical).unwrap_or(name);
+    let mut names = fitted.variables.iter().map(|variable| base(&variable.name));
+    match names.find(|name| is_outcome(name)) {
+        None => Ok(()),
+        Some(name) => Err(Error::stage(format!(
+            "variable `{name}` is called like a column of the labels: an outcome is no input"
+        ))
+        .with_hint(format!(
+            "variables = {{ drop = [\"{name}\"] }} leaves it out; if it is known when the prediction is made, name it in variables.only"
+        ))),
+    }
+}
+
+fn split_all(
+    assigner: &SplitAssigner,
+    ingested: &Ingested,
+    stays: &[StayRow],
+) -> Result<Vec<Split>, Error> {
+    let split_of = |stay: &StayRow| {
+        let series = &ingested.series[stay.series];
+        assigner.split_of(stay, ingested.origin(series), &|| ingested.title(series))
+    };
+    let splits = stays
+        .iter()
+        .map(split_of)
+        .collect::<Result<Vec<Split>, Error>>()?;
+    refuse_straddling(stays, &splits)?;
+    check_no_split_is_empty(splits.iter().copied())?;
+    Ok(splits)
+}
+
+fn refuse_or_tell_empty(
+    material: &Material,
+    scored: &Scored,
+    notes: &mut dyn FnMut(String),
+) -> Result<(), Error> {
+    if scored.empty.is_empty() {
+        return Ok(());
+    }
+    let config = material.config;
+    let losses = &scored.losses;
+    let lack = match (config.hours, config.last_hours) {
+        _ if losses.total(Loss::Unseen) > 0 => {
+            "no event of a variable that the training split shows".into()
+        }
+        (Some(hours), _) => format!("no event in the first {hours} hours"),
+        (_, Some(hours)) => format!("no event in the last {hours} hours"),
+        _ => "no event".into(),
+    };
+    let empty = scored.empty.iter().map(|&index| &material.stays[index]);
+    if config.without_events == StayPolicy::Error {
+        refuse(material.ingested, empty, &lack, "without_events")?;
+    }
+    notes(format!(
+        "{} stays with {lack} are dropped",
+        scored.empty.len()
+    ));
+    Ok(())
+}
+
+fn count(report: &mut DataReport, fitted: &Fitted, scored: &Scored) {
+    for kept in &scored.kept {
+        let counts = report.of_mut(kept.split);
+        counts.stays += 1;
+        counts.sets += u64::from(kept.sets);
+        counts.events += u64::from(kept.events);
+        counts.positives += u64::from(kept.stay.label.is_some_and(|label| label > 0));
+    }
+    let constant = fitted.variables.iter().filter(|v| v.constant).count();
+    report.set("variables", fitted.variables.len() as u64);
+    report.set("constant_variables", constant as u64);
+    report.set("clipped_values", scored.clipped);
+    let total = |losses: &[Loss]| losses.iter().map(|&loss| scored.losses.total(loss)).sum();
+    for (name, losses) in [
+        (
+            "events_outside_window",
+            &[Loss::BeforeWindow, Loss::AfterWindow, Loss::AfterPrediction][..],
+        ),
+        ("events_not_selected", &[Loss::NotSelected]),
+        ("events_missing", &[Loss::Missing]),
+        (
+            "events_out_of_range",
+            &[Loss::OutOfRange, Loss::NoLogarithm],
+        ),
+        ("values_clipped_to_range", &[Loss::ClippedToRange]),
+        ("events_without_value", &[Loss::NoValue]),
+        ("events_of_unseen_variables", &[Loss::Unseen]),
+        ("events_of_rare_variables", &[Loss::Rare]),
+        ("duplicates_merged", &[Loss::Merged]),
+        ("events_truncated", &[Loss::Truncated]),
+    ] {
+        report.set(name, total(losses));
+    }
+}
+
+fn tell(material: &Material, fitted: &Fitted, scored: &Scored, notes: &mut dyn FnMut(String)) {
+    let names = &material.ingested.variables;
+    let lost = |loss: Loss| {
+        let has = move |index: &usize| scored.losses.has(*index, loss);
+        quoted((0..names.len()).filter(has).map(|index| &names[index]))
+    };
+    for (loss, what) in [
+        (
+            Loss::Unseen,
+            "of variables that the training split never shows",
+        ),
+        (
+            Loss::Rare,
+            "of variables that too few stays of the training split have",
+        ),
+        (
+            Loss::NoValue,
+            "without a value, of variables that have values in the training split",
+        ),
+    ] {
+        let events = scored.losses.total(loss);
+        if events > 0 {
+            notes(format!(
+                "{events} events are dropped, {what}: {}",
+                lost(loss)
+            ));
+        }
+    }
+    let constant = fitted.variables.iter().filter(|variable| variable.constant);
+    if constant.clone().next().is_some() {
+        let names = quoted(constant.map(|variable| &variable.name));
+        notes(format!(
+            "constant in the training split, so they count as presence (1): {names}"
+        ));
+    }
+    for leak in scored.suspicions.leaks() {
+        let name = &fitted.variables[leak.variable].name;
+        let what = if leak.by_presence {
+            "whether there is"
+        } else {
+            "the mean of"
+        };
+        notes(format!(
+            "warning: {what} `{name}` alone tells the label, AUROC {:.4} in the training split: is it \
+             known when the prediction is made? `variables.drop` leaves it out",
+            leak.auroc
+        ));
+    }
+}
+
+fn refuse<'a>(
+    ingested: &Ingested,
+    mut stays: impl Iterator<Item = &'a StayRow>,
+    lack: &str,
+    setting: &str,
+) -> Result<(), Error> {
+    let Some(first) = stays.next() else {
+        return Ok(());
+    };
+    let more = match stays.count() {
+        0 => String::new(),
+        others => format!(" (and {others} more)"),
+    };
+    let title = ingested.title(&ingested.series[first.series]);
+    Err(
+        Error::stage(format!("{title} has {lack}{more}")).with_hint(format!(
+            "{setting} = \"drop\" leaves such stays out and counts them"
+        )),
+    )
+}
+
+fn check_no_split_is_empty(splits: impl Iterator<Item = Split>) -> Result<(), Error> {
+    let mut counts = [0; 3];
+    splits.for_each(|split| counts[split as usize] += 1);
+    match SPLITS
+        .into_iter()
+        .find(|&split| counts[split as usize] == 0)
+    {
+        Some(empty) => Err(Error::stage(format!(
+            "the {} split is empty (train {}, validation {}, test {} stays)",
+            empty.name(),
+            counts[0],
+            counts[1],
+            counts[2]
+        ))
+        .with_hint("every split needs at least one stay that has events and a label")),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,150 @@
+//! The settings of a data stage.
+
+mod cleaning;
+pub mod embeddings;
+mod paths;
+mod source;
+mod table;
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::input_path::InputPath;
+pub use super::memory_size::MemorySize;
+pub use cleaning::{CleaningRule, Logarithm, Outside, VariableSelection};
+pub use embeddings::{Embeddings, MissingDescription, TextEmbeddings, TextPooling};
+pub use source::{MedsSource, PatientParquetSource, Physionet2012Source, Source, SyntheticSource};
+pub use table::{
+    LabelTable, LongSource, Physionet2019Source, StaysTable, TimeColumn, TimeUnit, WideSource,
+};
+
+/// What a data stage reads and how it turns it into tables.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct DataConfig {
+    /// Seed of this stage; left out: the recipe's.
+    #[serde(default)]
+    pub seed: Option<u64>,
+    /// Where the events and labels come from.
+    pub source: Source,
+    /// Which stay belongs to which split.
+    pub split: SplitRule,
+    /// Mean and standard deviation of every variable; left out: computed on the training split.
+    #[serde(default)]
+    pub statistics: Option<StatisticsFile>,
+    /// The embedding of every variable; a recipe that leaves it out gets orthonormal ones of the model's `input_dim`.
+    #[schemars(with = "Option<Embeddings>")]
+    pub embeddings: Embeddings,
+    /// Only events in the first `hours` of a stay are read; left out: all of them.
+    #[serde(default)]
+    #[schemars(range(min = 0.0))]
+    pub hours: Option<f64>,
+    /// Only events in the last `last_hours` before the time of prediction, or where the source tells none, up to the stay's
+    /// last event; the stay's clock begins there. Left out: all of them.
+    #[serde(default)]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub last_hours: Option<f64>,
+    /// Hours between the last event that is seen and the time of prediction.
+    #[serde(default)]
+    #[schemars(range(min = 0.0))]
+    pub gap_hours: Option<f64>,
+    /// Events of the same `set_minutes` minutes form a set; left out: those of exactly the same time.
+    #[serde(default)]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub set_minutes: Option<f64>,
+    /// A stay with more sets keeps its most recent ones.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub max_sets: Option<u32>,
+    /// A stay with more events keeps as many of its most recent sets as fit, whole.
+    #[serde(default)]
+    #[schemars(range(min = 1))]
+    pub max_events: Option<u32>,
+    /// Which variables are read; left out: all of them.
+    #[serde(default)]
+    pub variables: VariableSelection,
+    /// What is done to the values of single variables, by name.
+    #[serde(default)]
+    pub cleaning: BTreeMap<String, CleaningRule>,
+    /// Variables whose values are categories, not amounts: the value `x` of `name` is the presence of the variable `name=x`.
+    #[serde(default)]
+    pub categorical: Vec<String>,
+    /// What to do where one stay has several values of a variable at one time.
+    #[serde(default)]
+    pub duplicates: Duplicates,
+    /// Z-scores are clipped to ±`clip`; left out: not at all. Clipped values are counted.
+    #[serde(default)]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub clip: Option<f64>,
+    /// What to do with a stay that has no event (in the window).
+    #[serde(default)]
+    pub without_events: StayPolicy,
+    /// What to do with a stay that has no label.
+    #[serde(default)]
+    pub without_label: StayPolicy,
+    /// About how much memory reading may take for events, e.g. `"512MB"`; what does not fit waits on the disk. No result depends on it.
+    #[serde(default)]
+    pub memory: MemorySize,
+}
+
+/// Which stay belongs to which split.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub enum SplitRule {
+    /// A column of the source's own table: `split` in `metadata/subject_splits.parquet` of MEDS, any column of `stays` in `long` and `wide`.
+    Column(String),
+    /// A CSV or Parquet file: stay id, split name (train; validation, valid, val or tuning; test or held_out).
+    File(InputPath),
+    /// The source's own folders by split.
+    Folders(SplitFolders),
+    /// Shares of train, validation and test that sum to 1; drawn from the seed and the stay's id.
+    Ratio([f64; 3]),
+}
+
+/// The source's own folders by split.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SplitFolders {
+    /// The training folder's name.
+    pub train: String,
+    /// The validation folder's name.
+    pub validation: String,
+    /// The test folder's name.
+    pub test: String,
+}
+
+/// A CSV or Parquet file with the columns variable, mean, std, or a pickled dict `{variable: {"mean": …, "std": …}}`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StatisticsFile {
+    /// The file; its contents tell its format, not its name.
+    pub path: InputPath,
+}
+
+/// What to do where one stay has several values of a variable at one time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Duplicates {
+    /// One event with their mean.
+    #[default]
+    Mean,
+    /// The first in time; of the same time, the first in the source.
+    First,
+    /// The last in time; of the same time, the last in the source.
+    Last,
+    /// Every one stays an event.
+    Keep,
+}
+
+/// What to do with a stay that lacks something.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StayPolicy {
+    /// Stop and name the stay.
+    #[default]
+    Error,
+    /// Leave it out and count it.
+    Drop,
+}

@@ -1,0 +1,68 @@
+//! Everything that a data stage reads from disk.
+
+use super::{DataConfig, LabelTable, Source, SplitRule, StaysTable};
+use crate::input_path::InputPath;
+
+/// The setting that names a file or folder (`source.records.0`), and its place.
+type NamedPath<'a> = (String, &'a mut InputPath);
+
+impl DataConfig {
+    /// Everything the stage reads from disk.
+    pub fn paths(&mut self) -> Vec<NamedPath<'_>> {
+        let mut paths = source_paths(&mut self.source);
+        if let SplitRule::File(path) = &mut self.split {
+            paths.push(("split.file".into(), path));
+        }
+        if let Some(statistics) = &mut self.statistics {
+            paths.push(("statistics.path".into(), &mut statistics.path));
+        }
+        paths.extend(self.embeddings.paths());
+        paths
+    }
+}
+
+fn source_paths(source: &mut Source) -> Vec<NamedPath<'_>> {
+    match source {
+        Source::Synthetic(_) => Vec::new(),
+        Source::Physionet2012(source) => {
+            let mut paths = listed("source.records", &mut source.records);
+            paths.extend(listed("source.outcomes", &mut source.outcomes));
+            paths
+        }
+        Source::Physionet2019(source) => listed("source.records", &mut source.records),
+        Source::Meds(source) => vec![
+            ("source.path".into(), &mut source.path),
+            ("source.labels".into(), &mut source.labels),
+        ],
+        Source::PatientParquet(source) => vec![
+            ("source.path".into(), &mut source.path),
+            ("source.labels.path".into(), &mut source.labels.path),
+        ],
+        Source::Long(source) => {
+            let mut paths = listed("source.files", &mut source.files);
+            paths.extend(tables(source.stays.as_mut(), Some(&mut source.labels)));
+            paths
+        }
+        Source::Wide(source) => {
+            let mut paths = listed("source.files", &mut source.files);
+            paths.extend(tables(source.stays.as_mut(), source.labels.as_mut()));
+            paths
+        }
+    }
+}
+
+fn listed<'a>(setting: &str, paths: &'a mut [InputPath]) -> Vec<NamedPath<'a>> {
+    let named = paths.iter_mut().enumerate();
+    named
+        .map(|(index, path)| (format!("{setting}.{index}"), path))
+        .collect()
+}
+
+fn tables<'a>(
+    stays: Option<&'a mut StaysTable>,
+    labels: Option<&'a mut LabelTable>,
+) -> impl Iterator<Item = NamedPath<'a>> {
+    let stays = stays.map(|table| ("source.stays.path".into(), &mut table.path));
+    let labels = labels.map(|table| ("source.labels.path".into(), &mut table.path));
+    stays.into_iter().chain(labels)
+}

@@ -1,0 +1,96 @@
+//! Where events and labels come from: one struct a format.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::table::{LabelTable, LongSource, Physionet2019Source, WideSource};
+use crate::input_path::InputPath;
+
+/// Where the events and labels come from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(tag = "format", rename_all = "kebab-case")]
+pub enum Source {
+    /// An ICU-like cohort from a seeded generator.
+    Synthetic(SyntheticSource),
+    /// The text files of the PhysioNet/CinC Challenge 2012.
+    #[serde(rename = "physionet-2012")]
+    Physionet2012(Physionet2012Source),
+    /// One Parquet file a stay, in one folder a split: the reference's layout.
+    PatientParquet(PatientParquetSource),
+    /// The Medical Event Data Standard, 0.4.
+    Meds(MedsSource),
+    /// Tables with one row an event.
+    Long(LongSource),
+    /// Tables with one row for each stay and time, and a column for each variable.
+    Wide(WideSource),
+    /// The hourly files of the PhysioNet/CinC Challenge 2019.
+    #[serde(rename = "physionet-2019")]
+    Physionet2019(Physionet2019Source),
+}
+
+impl Source {
+    /// Whether a table of its own may tell splits.
+    pub fn has_split_columns(&self) -> bool {
+        match self {
+            Source::Meds(_) => true,
+            Source::Long(source) => source.stays.is_some(),
+            Source::Wide(source) => source.stays.is_some(),
+            _ => false,
+        }
+    }
+}
+
+/// An ICU-like cohort from a seeded generator, whose label depends on the trajectories.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SyntheticSource {
+    /// Number of stays.
+    #[schemars(range(min = 1, max = 10_000_000))]
+    pub stays: usize,
+}
+
+/// The text files of the PhysioNet/CinC Challenge 2012.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Physionet2012Source {
+    /// Folders of `ID.txt` files (set-a, set-b).
+    #[schemars(length(min = 1))]
+    pub records: Vec<InputPath>,
+    /// The outcome files of those folders.
+    #[schemars(length(min = 1))]
+    pub outcomes: Vec<InputPath>,
+    /// The outcome that is the label.
+    #[serde(default = "in_hospital_death")]
+    pub label: String,
+}
+
+fn in_hospital_death() -> String {
+    "In-hospital_death".into()
+}
+
+/// One Parquet file a stay: `PATH/{train,valid,test}/ID.parquet` with columns variable, value, minute and optionally set_index.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PatientParquetSource {
+    /// The folder that holds one folder a split.
+    pub path: InputPath,
+    /// The label table.
+    pub labels: LabelTable,
+}
+
+/// A dataset of the Medical Event Data Standard. Every label is a stay: its patient's events up to the time of prediction.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct MedsSource {
+    /// The folder that holds `data` and `metadata`.
+    pub path: InputPath,
+    /// The task's label file, or a folder of them.
+    pub labels: InputPath,
+    /// The column of the label: true or false, or 0, 1, ….
+    #[serde(default = "boolean_value")]
+    pub label: String,
+}
+
+fn boolean_value() -> String {
+    "boolean_value".into()
+}

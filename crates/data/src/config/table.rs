@@ -1,0 +1,161 @@
+//! Sources that are tables of rows, in files of any number: `long`, `wide`, and PhysioNet 2019.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::StayPolicy;
+use crate::input_path::InputPath;
+
+/// Tables with one row an event: a stay, a time, a variable, a value.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LongSource {
+    /// Files, folders of them, or patterns (`events/*.csv.gz`): CSV, TSV, PSV (each also with `.gz` or `.zst`) or Parquet.
+    #[schemars(length(min = 1))]
+    pub files: Vec<InputPath>,
+    /// The column of stay ids; left out: a file is one stay, and the file's name is its id.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// The column of times.
+    pub time: TimeColumn,
+    /// The column of variable names.
+    pub variable: String,
+    /// The column of values. An event without one is presence.
+    pub value: String,
+    /// The cohort, its clocks and its static variables; left out: every stay that has an event.
+    #[serde(default)]
+    pub stays: Option<StaysTable>,
+    /// The label table.
+    pub labels: LabelTable,
+}
+
+/// Tables with one row for each stay and time, and a column for each variable.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct WideSource {
+    /// Files, folders of them, or patterns (`grid/*.parquet`): CSV, TSV, PSV (each also with `.gz` or `.zst`) or Parquet.
+    #[schemars(length(min = 1))]
+    pub files: Vec<InputPath>,
+    /// The column of stay ids; left out: a file is one stay, and the file's name is its id.
+    #[serde(default)]
+    pub id: Option<String>,
+    /// The column of times.
+    pub time: TimeColumn,
+    /// Columns that are no variables.
+    #[serde(default)]
+    pub ignore: Vec<String>,
+    /// Columns that repeat one value in all rows of a stay: it is an event at minute 0.
+    #[serde(default)]
+    pub statics: Vec<String>,
+    /// The cohort, its clocks and its static variables; left out: every stay that has a row.
+    #[serde(default)]
+    pub stays: Option<StaysTable>,
+    /// The label table.
+    #[serde(default)]
+    pub labels: Option<LabelTable>,
+    /// Instead of a label table: a column of 0 and 1. The label of a stay is 1 if any row's is, and
+    /// what is measured in the first such row or later is not seen.
+    #[serde(default)]
+    pub row_label: Option<String>,
+}
+
+/// The `.psv` files of the PhysioNet/CinC Challenge 2019: one stay a file, one row an hour.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Physionet2019Source {
+    /// Folders of `ID.psv` files (training_setA, training_setB), or patterns.
+    #[schemars(length(min = 1))]
+    pub records: Vec<InputPath>,
+}
+
+/// The column that tells when.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TimeColumn {
+    /// Its name.
+    pub column: String,
+    /// What its numbers or texts are.
+    #[serde(rename = "as", default)]
+    pub unit: TimeUnit,
+    /// What to do with an event before minute 0 where times are counted from there.
+    #[serde(default)]
+    pub negative: StayPolicy,
+}
+
+/// What a time is.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum TimeUnit {
+    /// Days since the stay began.
+    Days,
+    /// Hours since the stay began.
+    Hours,
+    /// Minutes since the stay began.
+    #[default]
+    Minutes,
+    /// Seconds since the stay began.
+    Seconds,
+    /// A duration since the stay began: that type of Parquet, or text like `1 days 02:30:00` or `26:30`.
+    Duration,
+    /// A date and time: that type of Parquet, or text like `2150-01-31 14:05:00` (UTC unless it says otherwise).
+    Timestamp,
+}
+
+impl TimeUnit {
+    /// Its name in a recipe.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            TimeUnit::Days => "days",
+            TimeUnit::Hours => "hours",
+            TimeUnit::Minutes => "minutes",
+            TimeUnit::Seconds => "seconds",
+            TimeUnit::Duration => "duration",
+            TimeUnit::Timestamp => "timestamp",
+        }
+    }
+
+    /// Microseconds of one, for units that are numbers.
+    pub(crate) fn microseconds(self) -> Option<f64> {
+        match self {
+            TimeUnit::Days => Some(86_400e6),
+            TimeUnit::Hours => Some(3_600e6),
+            TimeUnit::Minutes => Some(60e6),
+            TimeUnit::Seconds => Some(1e6),
+            TimeUnit::Duration | TimeUnit::Timestamp => None,
+        }
+    }
+}
+
+/// A table with one row a stay: CSV or Parquet. Events of stays that it does not hold are left out and counted.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StaysTable {
+    /// The file.
+    pub path: InputPath,
+    /// The column of stay ids.
+    pub id: String,
+    /// The column of patients: all stays of one are in the same split.
+    #[serde(default)]
+    pub subject: Option<String>,
+    /// The column of the time at which a stay begins, told as the events' times are; left out: with timestamps the first event's, else 0.
+    #[serde(default)]
+    pub start: Option<String>,
+    /// The column of the time of prediction, told as the events' times are: no later event is seen.
+    #[serde(default)]
+    pub prediction: Option<String>,
+    /// Columns that are static variables: events at minute 0. An empty field is not measured.
+    #[serde(default)]
+    pub variables: Vec<String>,
+}
+
+/// A table with one label a stay: CSV or Parquet.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct LabelTable {
+    /// The file.
+    pub path: InputPath,
+    /// The column of stay ids. Ids are compared as integers: `200001.0` is 200001.
+    pub id: String,
+    /// The column of labels: 0, 1, …. A variable that is called like another column of this table is refused.
+    pub column: String,
+}

@@ -1,0 +1,87 @@
+//! Clinical time series: formats in, three Parquet tables out.
+//!
+//! [`build()`] reads a source and writes, sorted by stay id (numeric ids by number, before all
+//! others), so that the bytes depend on the contents of the source, the settings and the seed only:
+//!
+//! | table | a row | columns |
+//! |---|---|---|
+//! | `stays` | a stay | `stay_id` utf8 · `subject_id` utf8 · `split` utf8 (train, validation, test) · `label` i64 · `sets` u32 · `events` u32 · `prediction_time` timestamp (µs), where the source tells dates and times of prediction |
+//! | `events` | an event, by stay, set, variable | `stay` u32 (row of `stays`) · `set` u32 (0, 1, … in its stay) · `minute` f32 since the stay began · `variable` u32 (row of `variables`) · `raw` f64, in the source's unit · `value` f32, z-score |
+//! | `variables` | a variable, by name | `name` utf8 · `mean` f64 · `std` f64 · `constant` bool · `train_events` u64 · `embedding` fixed-size list of f32 |
+//!
+//! [`dataset::Dataset::load`] reads them back.
+//!
+//! What is done to the events, in this order: only those inside the window (`hours`) are kept;
+//! they are sorted by time and grouped into sets, one for each minute (or each `set_index`);
+//! several values of a variable in one set become their mean (`duplicates`); stays without a
+//! label or without an event are refused or dropped; stays get their split; statistics are taken
+//! from the training split (or from a file); values become z-scores and are clipped. A variable
+//! that never varies in the training split counts as presence: each of its z-scores is 1. A
+//! variable that the training split never shows has no statistics: its events are dropped,
+//! counted and named.
+//!
+//! ```
+//! use std::sync::atomic::AtomicBool;
+//! use pipeline_data::{build, config::DataConfig, dataset::Dataset};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! let config: DataConfig = serde_json::from_value(serde_json::json!({
+//!     "source": { "format": "synthetic", "stays": 20 },
+//!     "split": { "ratio": [0.6, 0.2, 0.2] },
+//!     "embeddings": { "orthonormal": 16 },
+//! }))?;
+//! # let work = tempfile::tempdir()?;
+//! build(&config, 1, work.path(), &AtomicBool::new(false), &mut |note| println!("{note}"))?;
+//! let path = |name: &str| work.path().join(name);
+//! let (events, stays, variables) = ("events.parquet", "stays.parquet", "variables.parquet");
+//! let dataset = Dataset::load(&path(events), &path(stays), &path(variables))?;
+//! assert_eq!(dataset.stays.len(), 20);
+//! # Ok(())
+//! # }
+//! ```
+
+mod address;
+mod assemble;
+mod build;
+mod chunks;
+pub mod config;
+pub mod dataset;
+mod embedding;
+pub mod feature_table;
+mod fit;
+mod ingest;
+pub mod input_path;
+mod leaks;
+mod load;
+mod memory_size;
+mod names;
+pub mod parquet_file;
+mod profile;
+mod report;
+mod score;
+mod small_table;
+mod source;
+mod split;
+mod statistics;
+mod statistics_file;
+pub mod stay_columns;
+mod stay_id;
+mod tables;
+#[cfg(test)]
+mod tests;
+mod text_file;
+mod typed_column;
+
+use std::sync::atomic::{AtomicBool, Ordering};
+
+pub use build::build;
+use pipeline_error::Error;
+pub use report::{DataReport, SplitCounts};
+
+/// [`Error::Interrupted`] once the user has asked to stop.
+fn go_on(interrupted: &AtomicBool) -> Result<(), Error> {
+    match interrupted.load(Ordering::Relaxed) {
+        true => Err(Error::Interrupted),
+        false => Ok(()),
+    }
+}

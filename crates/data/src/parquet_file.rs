@@ -1,0 +1,272 @@
+//! How every table of the house is written to and read from a Parquet file.
+
+use std::fmt::Display;
+use std::fs::File;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use arrow::array::{Array, ArrayRef, FixedSizeListArray, Float32Array, RecordBatch};
+use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
+use parquet::arrow::{ArrowSchemaConverter, ArrowWriter, ProjectionMask};
+use parquet::file::properties::WriterProperties;
+use parquet::file::writer::SerializedFileWriter;
+
+use pipeline_error::Error;
+
+pub use parquet::basic::Compression;
+
+const ROWS_IN_BATCH: usize = 1 << 16;
+
+/// Writes columns without nulls.
+pub fn write(
+    path: &Path,
+    columns: Vec<(&str, ArrayRef)>,
+    compression: Compression,
+) -> Result<(), Error> {
+    write_columns(path, columns, false, compression)
+}
+
+/// Writes columns that may hold nulls; the schema says so whether there are any or not.
+pub fn write_nullable(
+    path: &Path,
+    columns: Vec<(&str, ArrayRef)>,
+    compression: Compression,
+) -> Result<(), Error> {
+    write_columns(path, columns, true, compression)
+}
+
+/// The file's metadata hold no time, path or machine.
+fn write_columns(
+    path: &Path,
+    columns: Vec<(&str, ArrayRef)>,
+    nullable: bool,
+    compression: Compression,
+) -> Result<(), Error> {
+    let failed = |e: &dyn Display| Error::file(path, format!("cannot be written: {e}"));
+    let columns = columns
+        .into_iter()
+        .map(|(name, column)| (name, column, nullable));
+    let batch = RecordBatch::try_from_iter_with_nullable(columns).map_err(|e| failed(&e))?;
+    let properties = WriterProperties::builder()
+        .set_compression(compression)
+        .build();
+    let file = File::create(path).map_err(|e| failed(&e))?;
+    let mut writer =
+        ArrowWriter::try_new(file, batch.schema(), Some(properties)).map_err(|e| failed(&e))?;
+    writer.write(&batch).map_err(|e| failed(&e))?;
+    writer.close().map_err(|e| failed(&e))?;
+    Ok(())
+}
+
+/// A table without nulls that is written a row group at a time, so that it need not fit into
+/// memory, and whose row groups may be encoded by several threads.
+pub struct StreamedTable {
+    path: PathBuf,
+    schema: SchemaRef,
+    writer: SerializedFileWriter<File>,
+    columns: ArrowRowGroupWriterFactory,
+}
+
+/// A row group, ready to be written.
+pub struct EncodedRows(Vec<ArrowColumnChunk>);
+
+impl StreamedTable {
+    /// An empty table of the types of these columns.
+    pub fn create(
+        path: &Path,
+        columns: Vec<(&str, ArrayRef)>,
+        compression: Compression,
+    ) -> Result<Self, Error> {
+        let failed = |e: &dyn Display| Error::file(path, format!("cannot be written: {e}"));
+        let fields: Vec<Field> = (columns.iter())
+            .map(|(name, column)| Field::new(*name, column.data_type().clone(), false))
+            .collect();
+        let schema = Arc::new(Schema::new(fields));
+        let mut properties = WriterProperties::builder()
+            .set_compression(compression)
+            .build();
+        parquet::arrow::add_encoded_arrow_schema_to_metadata(&schema, &mut properties);
+        let converted = ArrowSchemaConverter::new()
+            .convert(&schema)
+            .map_err(|e| failed(&e))?;
+        let file = File::create(path).map_err(|e| failed(&e))?;
+        let root = converted.root_schema_ptr();
+        let writer =
+            SerializedFileWriter::new(file, root, Arc::new(properties)).map_err(|e| failed(&e))?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            columns: ArrowRowGroupWriterFactory::new(&writer, schema.clone()),
+            schema,
+            writer,
+        })
+    }
+
+    /// Encodes columns as a row group; any thread may do so.
+    pub fn encode(&self, columns: Vec<(&str, ArrayRef)>) -> Result<EncodedRows, Error> {
+        let encode = || -> parquet::errors::Result<EncodedRows> {
+            // The number of the row group matters to encrypted files alone.
+            let writers = self.columns.create_column_writers(0)?;
+            let mut chunks = Vec::with_capacity(writers.len());
+            let fields = self.schema.fields().iter();
+            for ((mut writer, field), (_, column)) in writers.into_iter().zip(fields).zip(&columns)
+            {
+                for leaf in compute_leaves(field, column)? {
+                    writer.write(&leaf)?;
+                }
+                chunks.push(writer.close()?);
+            }
+            Ok(EncodedRows(chunks))
+        };
+        encode().map_err(|e| Error::file(&self.path, format!("cannot be encoded: {e}")))
+    }
+
+    /// Writes the next row group.
+    pub fn append(&mut self, rows: EncodedRows) -> Result<(), Error> {
+        let write = || -> parquet::errors::Result<()> {
+            let mut group = self.writer.next_row_group()?;
+            for chunk in rows.0 {
+                chunk.append_to_row_group(&mut group)?;
+            }
+            group.close().map(|_| ())
+        };
+        write().map_err(|e| Error::file(&self.path, format!("cannot be written: {e}")))
+    }
+
+    /// Writes what a Parquet file ends with.
+    pub fn finish(self) -> Result<(), Error> {
+        let written = self.writer.close();
+        written
+            .map(|_| ())
+            .map_err(|e| Error::file(&self.path, format!("cannot be written: {e}")))
+    }
+}
+
+/// A column of vectors, `numbers` row-major [rows, width].
+pub fn vectors(path: &Path, width: usize, numbers: Vec<f32>) -> Result<ArrayRef, Error> {
+    let failed = |e: &dyn Display| Error::file(path, format!("cannot be written: {e}"));
+    let width = i32::try_from(width).map_err(|e| failed(&e))?;
+    let item = Arc::new(Field::new("item", DataType::Float32, false));
+    let numbers = Arc::new(Float32Array::from(numbers));
+    let vectors = FixedSizeListArray::try_new(item, width, numbers, None);
+    Ok(Arc::new(vectors.map_err(|e| failed(&e))?))
+}
+
+/// Opens a file to read from.
+pub fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, Error> {
+    let unreadable = |e: &dyn Display| Error::file(path, format!("cannot be read: {e}"));
+    let file = File::open(path).map_err(|e| unreadable(&e))?;
+    if file.metadata().map_err(|e| unreadable(&e))?.len() == 0 {
+        return Err(Error::file(path, "is empty: a Parquet file is expected"));
+    }
+    ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| unreadable(&e))
+}
+
+/// Reads the columns of these names; one that is not there is an error.
+pub fn read(path: &Path, columns: &[&str]) -> Result<Vec<RecordBatch>, Error> {
+    StreamedRows::open(path, columns)?.collect()
+}
+
+/// Some columns of a table, a batch of rows at a time: no more of it is in memory.
+pub struct StreamedRows {
+    path: PathBuf,
+    reader: ParquetRecordBatchReader,
+    /// Rows in the table, by what the file says of itself.
+    pub rows: u64,
+}
+
+impl StreamedRows {
+    /// The columns of these names; one that is not there is an error.
+    pub fn open(path: &Path, columns: &[&str]) -> Result<Self, Error> {
+        let builder = open(path)?;
+        let mut roots = Vec::new();
+        for name in columns {
+            let index = builder.schema().index_of(name);
+            roots.push(index.map_err(|_| Error::file(path, format!("no column `{name}`")))?);
+        }
+        let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
+        let rows = builder.metadata().file_metadata().num_rows();
+        let reader = (builder.with_projection(mask).with_batch_size(ROWS_IN_BATCH))
+            .build()
+            .map_err(|e| Error::file(path, format!("cannot be read: {e}")))?;
+        Ok(Self {
+            path: path.to_path_buf(),
+            reader,
+            rows: u64::try_from(rows).unwrap_or_default(),
+        })
+    }
+}
+
+impl Iterator for StreamedRows {
+    type Item = Result<RecordBatch, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let batch = self.reader.next()?;
+        Some(batch.map_err(|e| Error::file(&self.path, format!("cannot be read: {e}"))))
+    }
+}
+
+/// The column `name` as an array of type `T`, without nulls.
+pub fn column<'a, T: Array + 'static>(
+    path: &Path,
+    batch: &'a RecordBatch,
+    name: &str,
+) -> Result<&'a T, Error> {
+    let found: Option<&ArrayRef> = batch.column_by_name(name);
+    found
+        .filter(|array| array.null_count() == 0)
+        .and_then(|array| array.as_any().downcast_ref())
+        .ok_or_else(|| Error::file(path, format!("column `{name}` has nulls or another type")))
+}
+
+/// A column of vectors: their width, and their numbers row-major.
+pub fn vector_column<'a>(
+    path: &Path,
+    batch: &'a RecordBatch,
+    name: &str,
+) -> Result<(usize, &'a [f32]), Error> {
+    let rows: &FixedSizeListArray = column(path, batch, name)?;
+    let numbers = rows.values().as_any().downcast_ref::<Float32Array>();
+    let numbers = numbers
+        .filter(|numbers| numbers.null_count() == 0)
+        .ok_or_else(|| Error::file(path, format!("the vectors of `{name}` are not f32")))?;
+    Ok((rows.value_length() as usize, numbers.values()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn file_of(columns: Vec<(&str, ArrayRef)>) -> (tempfile::TempDir, std::path::PathBuf) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.parquet");
+        write_nullable(&path, columns, Compression::SNAPPY).unwrap();
+        (folder, path)
+    }
+
+    #[test]
+    fn vectors_read_back_as_they_were_written() {
+        let numbers = vec![1.0, 2.0, 3.0, 4.0];
+        let unwritten = Path::new("table.parquet");
+        let column = vectors(unwritten, 2, numbers.clone()).unwrap();
+        let (_folder, path) = file_of(vec![("vector", column)]);
+        let batches = read(&path, &["vector"]).unwrap();
+        let (width, found) = vector_column(&path, &batches[0], "vector").unwrap();
+        assert_eq!((width, found), (2, &numbers[..]));
+        assert!(vectors(unwritten, 3, numbers).is_err());
+    }
+
+    #[test]
+    fn nulls_other_types_and_absent_columns_are_named() {
+        let holes: ArrayRef = Arc::new(Float32Array::from(vec![Some(1.0), None]));
+        let (_folder, path) = file_of(vec![("holes", holes)]);
+        let absent = read(&path, &["other"]).unwrap_err().to_string();
+        assert!(absent.ends_with("table.parquet: no column `other`"));
+        let batches = read(&path, &["holes"]).unwrap();
+        let refused = column::<Float32Array>(&path, &batches[0], "holes").unwrap_err();
+        assert!(refused.to_string().contains("`holes` has nulls"));
+        std::fs::write(&path, "").unwrap();
+        assert!(open(&path).unwrap_err().to_string().contains("is empty"));
+    }
+}

@@ -1,0 +1,261 @@
+//! The stays of a source whose events are rows of tables: who they are, when they begin, what is
+//! known of them at once, and their labels.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use super::labels::Labels;
+use super::rows::{TimeCell, is_missing, time_of_text};
+use super::stay_table::{Start, StayTable};
+use crate::config::{LabelTable, SplitRule, StaysTable, TimeColumn, TimeUnit};
+use crate::dataset::Split;
+use crate::ingest::{Ingested, PartWriter, RawEvent, STATIC};
+use crate::small_table::{SmallRow, SmallTable};
+use crate::stay_id::StayId;
+use pipeline_error::Error;
+
+/// The stays of a source.
+pub(super) struct Cohort {
+    unit: TimeUnit,
+    /// The column of the label.
+    label: Option<String>,
+    labels: Option<Labels>,
+    listed: Option<ListedStays>,
+}
+
+/// What a table says of stays.
+struct ListedStays {
+    table: SmallTable,
+    has_starts: bool,
+    /// Static variables: their columns.
+    statics: Vec<usize>,
+    stays: BTreeMap<StayId, ListedStay>,
+}
+
+struct ListedStay {
+    /// Index of its row.
+    row: usize,
+    subject: Option<StayId>,
+    start: Option<i64>,
+    prediction: Option<i64>,
+    split: Option<Split>,
+}
+
+impl Cohort {
+    /// Reads the tables.
+    pub(super) fn open(
+        stays: Option<&StaysTable>,
+        labels: Option<&LabelTable>,
+        time: &TimeColumn,
+        split: &SplitRule,
+    ) -> Result<Self, Error> {
+        let read_labels = |table: &LabelTable| {
+            let mut labels = Labels::default();
+            labels.read(table.path.as_ref(), &table.id, &table.column)?;
+            Ok::<_, Error>(labels)
+        };
+        let split = match split {
+            SplitRule::Column(column) => Some(column.as_str()),
+            _ => None,
+        };
+        Ok(Self {
+            unit: time.unit,
+            label: labels.map(|table| table.column.clone()),
+            labels: labels.map(read_labels).transpose()?,
+            listed: stays
+                .map(|table| ListedStays::read(table, time.unit, split))
+                .transpose()?,
+        })
+    }
+
+    /// Whether a stay belongs to it.
+    pub(super) fn holds(&self, id: &StayId) -> bool {
+        (self.listed.as_ref()).is_none_or(|listed| listed.stays.contains_key(id))
+    }
+
+    /// Whether it says when stays begin.
+    pub(super) fn has_starts(&self) -> bool {
+        self.listed.as_ref().is_some_and(|listed| listed.has_starts)
+    }
+
+    /// Parts that its own table makes: one, if there is any.
+    pub(super) fn parts(&self) -> usize {
+        usize::from(self.listed.is_some())
+    }
+
+    /// Writes the static variables of all stays, which are then there also without any event.
+    pub(super) fn write_statics(&self, out: &mut PartWriter) -> Result<(), Error> {
+        let Some(listed) = &self.listed else {
+            return Ok(());
+        };
+        out.file(listed.table.path());
+        let variables: Vec<u32> = (listed.statics.iter())
+            .map(|&column| out.variable(&listed.table.header[column]))
+            .collect();
+        for (id, stay) in &listed.stays {
+            let series = out.series(id.clone());
+            let row = &listed.table.rows[stay.row];
+            for (&column, &variable) in listed.statics.iter().zip(&variables) {
+                if let Some((variable, value)) = listed.value(row, column, variable, out)? {
+                    let event = RawEvent {
+                        time: STATIC,
+                        value,
+                        variable,
+                        set: 0,
+                    };
+                    out.push(series, event)?;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// A stay for each series, with what is known of it.
+    pub(super) fn stays(&self, ingested: &Ingested) -> StayTable {
+        let mut stays = StayTable::one_for_each_series(ingested);
+        stays.is_dated = self.unit == TimeUnit::Timestamp;
+        for stay in &mut stays.rows {
+            let listed = self.listed.as_ref();
+            let listed = listed.and_then(|listed| listed.stays.get(&stay.id));
+            stay.start = match (listed.and_then(|listed| listed.start), self.unit) {
+                (Some(start), _) => Start::At(start),
+                (None, TimeUnit::Timestamp) => Start::FirstEvent,
+                (None, _) => Start::At(0),
+            };
+            if let Some(listed) = listed {
+                stay.subject.clone_from(&listed.subject);
+                stay.prediction = listed.prediction;
+                stay.split = listed.split;
+            }
+        }
+        if let Some(labels) = &self.labels {
+            labels.label(&mut stays);
+        }
+        // What the recipe names as a static variable is meant to be one, if it is not the label.
+        if let Some(listed) = &self.listed {
+            for &column in &listed.statics {
+                stays.outcomes.remove(&listed.table.header[column]);
+            }
+        }
+        stays.outcomes.extend(self.label.clone());
+        stays
+    }
+}
+
+impl ListedStays {
+    fn read(config: &StaysTable, unit: TimeUnit, split: Option<&str>) -> Result<Self, Error> {
+        let table = SmallTable::read(config.path.as_ref())?;
+        let id = table.column(&config.id)?;
+        let column = |name: &Option<String>| name.as_ref().map(|name| table.column(name));
+        let subject = column(&config.subject).transpose()?;
+        let start = column(&config.start).transpose()?;
+        let prediction = column(&config.prediction).transpose()?;
+        let split = split.map(|name| table.column(name)).transpose()?;
+        let statics = config.variables.iter().map(|name| table.column(name));
+        let statics = statics.collect::<Result<Vec<usize>, Error>>()?;
+        refuse_a_column_twice(config, table.path())?;
+        let mut stays: BTreeMap<StayId, ListedStay> = BTreeMap::new();
+        for (index, row) in table.rows.iter().enumerate() {
+            let place = StayPlace::of(&table, row, id)?;
+            let stay = ListedStay {
+                row: index,
+                subject: subject.map(|column| place.subject(column)).transpose()?,
+                start: start.map(|column| place.time(column, unit)).transpose()?,
+                prediction: prediction
+                    .map(|column| place.time(column, unit))
+                    .transpose()?,
+                split: split.map(|column| place.split(column)).transpose()?,
+            };
+            if let Some(other) = stays.insert(place.id.clone(), stay) {
+                let other = table.place(table.rows[other.row].line);
+                let what = format!("stay {} is at {other} already", place.id);
+                return Err(table.error(row.line, what));
+            }
+        }
+        Ok(Self {
+            has_starts: start.is_some(),
+            statics,
+            stays,
+            table,
+        })
+    }
+
+    /// The static variable in a field, and its value.
+    fn value(
+        &self,
+        row: &SmallRow,
+        column: usize,
+        variable: u32,
+        out: &mut PartWriter,
+    ) -> Result<Option<(u32, f64)>, Error> {
+        let text = &row.fields[column];
+        if is_missing(text) {
+            out.counts().missing += 1;
+            return Ok(None);
+        }
+        match text.parse::<f64>() {
+            Ok(value) if value.is_finite() => return Ok(Some((variable, value))),
+            _ => {}
+        }
+        if let Some(category) = out.category(variable, text) {
+            return Ok(Some((category, f64::NAN)));
+        }
+        let name = &self.table.header[column];
+        let what = format!("{name} `{text}` is not a finite number");
+        let hint = format!("categorical = [\"{name}\"] makes a variable of each of its values");
+        Err(self.table.error(row.line, what).with_hint(hint))
+    }
+}
+
+/// A row of the table of stays.
+struct StayPlace<'a> {
+    table: &'a SmallTable,
+    row: &'a SmallRow,
+    id: StayId,
+}
+
+impl<'a> StayPlace<'a> {
+    fn of(table: &'a SmallTable, row: &'a SmallRow, id: usize) -> Result<Self, Error> {
+        let id = StayId::parse(&row.fields[id]);
+        let id = id.ok_or_else(|| table.error(row.line, "the stay id is blank"))?;
+        Ok(Self { table, row, id })
+    }
+
+    fn bad(&self, column: usize, what: &str) -> Error {
+        let (name, text) = (&self.table.header[column], &self.row.fields[column]);
+        let what = format!("{name} `{text}` of stay {} {what}", self.id);
+        self.table.error(self.row.line, what)
+    }
+
+    fn subject(&self, column: usize) -> Result<StayId, Error> {
+        StayId::parse(&self.row.fields[column]).ok_or_else(|| self.bad(column, "names no patient"))
+    }
+
+    fn time(&self, column: usize, unit: TimeUnit) -> Result<i64, Error> {
+        match time_of_text(&self.row.fields[column], unit) {
+            TimeCell::At(time) => Ok(time),
+            TimeCell::Missing | TimeCell::Unreadable => {
+                let what = format!("is no time as {}, which the events' times are", unit.name());
+                Err(self.bad(column, &what))
+            }
+        }
+    }
+
+    fn split(&self, column: usize) -> Result<Split, Error> {
+        Split::from_name(&self.row.fields[column]).ok_or_else(|| {
+            self.bad(column, "is no split")
+                .with_hint("train, validation (or valid, val, tuning), test (or held_out)")
+        })
+    }
+}
+
+fn refuse_a_column_twice(config: &StaysTable, path: &Path) -> Result<(), Error> {
+    let mut seen = BTreeSet::new();
+    match config.variables.iter().find(|name| !seen.insert(*name)) {
+        Some(name) => Err(Error::file(
+            path,
+            format!("`{name}` is among source.stays.variables twice"),
+        )),
+        None => Ok(()),
+    }
+}

@@ -1,0 +1,287 @@
+//! The Medical Event Data Standard, 0.4: one row an event, sharded by patient.
+//!
+//! `data/**/*.parquet` hold `subject_id`, `time` (null for what has none: sex, date of birth),
+//! `code` and `numeric_value`; the label files `subject_id`, `prediction_time` and a label. Every
+//! label is a stay: its patient's events up to the time of prediction. Where a patient has several
+//! labels, a stay is called `SUBJECT@TIME`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use arrow::array::{Array, DictionaryArray, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::{DataType, Field, Int32Type, Schema};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+
+use super::EventSource;
+use super::folder::files_below;
+use super::meds_labels::{MedsLabel, read_labels, read_splits};
+use super::stay_table::{Start, StayRow, StayTable};
+use crate::config::{DataConfig, MedsSource, SplitRule, StayPolicy};
+use crate::dataset::Split;
+use crate::go_on;
+use crate::ingest::{Ingested, PartWriter, RawEvent, STATIC};
+use crate::parquet_file;
+use crate::stay_id::StayId;
+use crate::typed_column::{self, ColumnType};
+use pipeline_error::Error;
+
+/// Rows decoded at a time.
+const ROWS_IN_BATCH: usize = 1 << 14;
+const COLUMNS: [(&str, ColumnType); 4] = [
+    ("subject_id", ColumnType::Number),
+    ("time", ColumnType::Time),
+    ("code", ColumnType::Text),
+    ("numeric_value", ColumnType::Number),
+];
+
+/// A MEDS dataset with a task's labels.
+pub(super) struct Meds {
+    /// A file and one of its row groups each, with the number of rows before it.
+    parts: Vec<RowGroup>,
+    /// By patient, then by time of prediction.
+    labels: BTreeMap<i64, Vec<MedsLabel>>,
+    splits: Option<BTreeMap<i64, Split>>,
+    /// Whether events of patients without a label are of any use.
+    needs_labels: bool,
+}
+
+struct RowGroup {
+    file: PathBuf,
+    number: usize,
+    rows_before: usize,
+}
+
+impl Meds {
+    /// Lists the shards and reads labels and splits.
+    pub(super) fn open(source: &MedsSource, config: &DataConfig) -> Result<Self, Error> {
+        let root = source.path.as_ref();
+        let data = root.join("data");
+        let files = files_below(&data, "parquet")?;
+        if files.is_empty() {
+            return Err(Error::file(&data, "holds no shard (*.parquet)"));
+        }
+        let mut parts = Vec::new();
+        for file in files {
+            let builder = parquet_file::open(&file)?;
+            typed_column::positions(&file, builder.schema(), &COLUMNS)?;
+            let mut rows_before = 0;
+            for (number, group) in builder.metadata().row_groups().iter().enumerate() {
+                parts.push(RowGroup {
+                    file: file.clone(),
+                    number,
+                    rows_before,
+                });
+                rows_before += group.num_rows() as usize;
+            }
+        }
+        let splits = match &config.split {
+            SplitRule::Column(column) => {
+                let table = root.join("metadata/subject_splits.parquet");
+                Some(read_splits(&table, column)?)
+            }
+            _ => None,
+        };
+        Ok(Self {
+            parts,
+            labels: read_labels(source.labels.as_ref(), &source.label)?,
+            splits,
+            needs_labels: config.without_label == StayPolicy::Drop,
+        })
+    }
+}
+
+impl EventSource for Meds {
+    fn parts(&self) -> usize {
+        self.parts.len()
+    }
+
+    fn read(
+        &self,
+        part: usize,
+        rows: &mut PartWriter,
+        interrupted: &AtomicBool,
+    ) -> Result<(), Error> {
+        let RowGroup {
+            file,
+            number,
+            rows_before,
+        } = &self.parts[part];
+        rows.file(file);
+        let mut before = *rows_before;
+        for batch in open_row_group(file, *number)? {
+            go_on(interrupted)?;
+            let batch = batch.map_err(|e| Error::file(file, format!("cannot be read: {e}")))?;
+            self.append(file, before, &batch, rows)?;
+            before += batch.num_rows();
+        }
+        rows.counts().rows += (before - rows_before) as u64;
+        Ok(())
+    }
+
+    fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
+        let mut table = StayTable {
+            is_dated: true,
+            ..StayTable::default()
+        };
+        let mut used = 0;
+        for (series, found) in ingested.series.iter().enumerate() {
+            let subject = subject_number(&found.id);
+            let labels = subject.and_then(|subject| self.labels.get(&subject));
+            let split = match &self.splits {
+                Some(splits) => subject.and_then(|subject| splits.get(&subject)).copied(),
+                None => None,
+            };
+            let row = |id: StayId, label: Option<&MedsLabel>| StayRow {
+                id,
+                subject: Some(found.id.clone()),
+                series,
+                label: label.map(|label| label.class),
+                start: Start::FirstEvent,
+                prediction: label.map(|label| label.prediction),
+                split,
+            };
+            match labels.map_or(&[][..], Vec::as_slice) {
+                [] => table.rows.push(row(found.id.clone(), None)),
+                [one] => table.rows.push(row(found.id.clone(), Some(one))),
+                several => {
+                    let name = |label: &MedsLabel| format!("{}@{}", found.id, label.time_text());
+                    let rows = several.iter();
+                    let rows = rows.map(|label| row(StayId::Name(name(label)), Some(label)));
+                    table.rows.extend(rows);
+                }
+            }
+            used += labels.map_or(0, Vec::len) as u64;
+        }
+        let labels: usize = self.labels.values().map(Vec::len).sum();
+        table.unused_labels = labels as u64 - used;
+        table.rows.sort_by(|a, b| a.id.cmp(&b.id));
+        Ok(table)
+    }
+}
+
+impl Meds {
+    fn append(
+        &self,
+        file: &Path,
+        before: usize,
+        batch: &RecordBatch,
+        out: &mut PartWriter,
+    ) -> Result<(), Error> {
+        let subjects: Int64Array =
+            typed_column::cast_to(file, batch, "subject_id", &DataType::Int64)?;
+        let times = typed_column::times(file, batch, "time")?;
+        let codes = Codes::of(file, batch)?;
+        let values = typed_column::numbers(file, batch, "numeric_value")?;
+        let mut variables = vec![None; codes.names.len()];
+        let (mut subject, mut series, mut wanted) = (None, 0, false);
+        for row in 0..batch.num_rows() {
+            let bad = |what: String| Error::file(file, format!("row {}: {what}", before + row + 1));
+            if subjects.is_null(row) {
+                return Err(bad("subject_id is null".into()));
+            }
+            if subject != Some(subjects.value(row)) {
+                let number = subjects.value(row);
+                subject = Some(number);
+                series = out.series(StayId::of_number(number));
+                wanted = !self.needs_labels || self.labels.contains_key(&number);
+            }
+            if !wanted {
+                out.counts().of_others += 1;
+                continue;
+            }
+            let of = || format!("(subject {})", subjects.value(row));
+            let code = codes
+                .key(row)
+                .ok_or_else(|| bad(format!("code is null {}", of())))?;
+            let name = codes.names.value(code);
+            if name.is_empty() {
+                return Err(bad(format!("code is empty {}", of())));
+            }
+            let variable = *variables[code].get_or_insert_with(|| out.variable(name));
+            let value = if values.is_null(row) {
+                f64::NAN
+            } else {
+                values.value(row)
+            };
+            if value.is_infinite() {
+                return Err(bad(format!(
+                    "numeric_value of `{name}` is {value} {}",
+                    of()
+                )));
+            }
+            let time = if times.is_null(row) {
+                STATIC
+            } else {
+                times.value(row)
+            };
+            let event = RawEvent {
+                time,
+                value,
+                variable,
+                set: 0,
+            };
+            out.push(series, event)?;
+        }
+        Ok(())
+    }
+}
+
+/// A batch's codes: keys into names.
+struct Codes {
+    keys: DictionaryArray<Int32Type>,
+    names: StringArray,
+}
+
+impl Codes {
+    fn of(file: &Path, batch: &RecordBatch) -> Result<Self, Error> {
+        let kind = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+        let keys: DictionaryArray<Int32Type> = typed_column::cast_to(file, batch, "code", &kind)?;
+        let names = keys.values().as_any().downcast_ref().cloned();
+        let names = names.ok_or_else(|| Error::file(file, "column `code` holds no text"))?;
+        Ok(Self { keys, names })
+    }
+
+    fn key(&self, row: usize) -> Option<usize> {
+        self.keys.key(row)
+    }
+}
+
+fn subject_number(id: &StayId) -> Option<i64> {
+    match id {
+        StayId::Number(number) => i64::try_from(*number).ok(),
+        StayId::Name(name) => name.parse().ok(),
+    }
+}
+
+/// A reader of one row group that hands out codes as they are stored: as keys.
+fn open_row_group(path: &Path, number: usize) -> Result<ParquetRecordBatchReader, Error> {
+    let unreadable =
+        |e: parquet::errors::ParquetError| Error::file(path, format!("cannot be read: {e}"));
+    let builder = parquet_file::open(path)?;
+    let columns = typed_column::positions(path, builder.schema(), &COLUMNS)?;
+    let keys = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
+    let fields: Vec<Field> = (builder.schema().fields().iter())
+        .map(
+            |field| match field.name() == "code" && field.data_type() == &DataType::Utf8 {
+                true => Field::new("code", keys.clone(), field.is_nullable()),
+                false => field.as_ref().clone(),
+            },
+        )
+        .collect();
+    let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
+    let file =
+        std::fs::File::open(path).map_err(|e| Error::file(path, format!("cannot be read: {e}")))?;
+    let builder =
+        ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(unreadable)?;
+    let mask = ProjectionMask::roots(builder.parquet_schema(), columns);
+    let builder = builder.with_projection(mask).with_row_groups(vec![number]);
+    builder
+        .with_batch_size(ROWS_IN_BATCH)
+        .build()
+        .map_err(unreadable)
+}

@@ -1,0 +1,155 @@
+//! Labels and splits of a MEDS dataset.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use arrow::array::{Array, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::datatypes::DataType;
+use jiff::Timestamp;
+
+use super::folder::files_below;
+use crate::dataset::Split;
+use crate::parquet_file;
+use crate::typed_column::{self, ColumnType};
+use pipeline_error::Error;
+
+/// What is to be predicted of a patient, and when.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) struct MedsLabel {
+    /// Microseconds.
+    pub(super) prediction: i64,
+    pub(super) class: u32,
+}
+
+impl MedsLabel {
+    /// The time of prediction, as people write it.
+    pub(super) fn time_text(&self) -> String {
+        match Timestamp::from_microsecond(self.prediction) {
+            Ok(time) => time.to_string().trim_end_matches('Z').to_string(),
+            Err(_) => self.prediction.to_string(),
+        }
+    }
+}
+
+/// Reads a label file, or every one below a folder; the labels are in column `label`.
+pub(super) fn read_labels(
+    path: &Path,
+    label: &str,
+) -> Result<BTreeMap<i64, Vec<MedsLabel>>, Error> {
+    let files = match path.is_dir() {
+        true => files_below(path, "parquet")?,
+        false => vec![path.to_path_buf()],
+    };
+    if files.is_empty() {
+        return Err(Error::file(path, "holds no label file (*.parquet)"));
+    }
+    let mut labels: BTreeMap<i64, Vec<(MedsLabel, PathBuf, usize)>> = BTreeMap::new();
+    for file in files {
+        let columns = [
+            ("subject_id", ColumnType::Number),
+            ("prediction_time", ColumnType::Time),
+            (label, ColumnType::Class),
+        ];
+        each_batch(&file, &columns, |before, batch| {
+            let subjects: Int64Array =
+                typed_column::cast_to(&file, batch, "subject_id", &DataType::Int64)?;
+            let times = typed_column::times(&file, batch, "prediction_time")?;
+            let classes: Float64Array =
+                typed_column::cast_to(&file, batch, label, &DataType::Float64)?;
+            for row in 0..batch.num_rows() {
+                let bad =
+                    |what: String| Error::file(&file, format!("row {}: {what}", before + row + 1));
+                if subjects.is_null(row) || times.is_null(row) {
+                    return Err(bad("a label without a subject_id or prediction_time".into()));
+                }
+                let subject = subjects.value(row);
+                let class = if classes.is_null(row) {
+                    f64::NAN
+                } else {
+                    classes.value(row)
+                };
+                if !(class >= 0.0 && class.fract() == 0.0 && class <= f64::from(u32::MAX)) {
+                    let what = format!("{label} of subject {subject} is no class: 0, 1, …");
+                    return Err(bad(what));
+                }
+                let found = MedsLabel {
+                    prediction: times.value(row),
+                    class: class as u32,
+                };
+                let of_subject = labels.entry(subject).or_default();
+                let same = of_subject
+                    .iter()
+                    .find(|other| other.0.prediction == found.prediction);
+                if let Some((_, other, line)) = same {
+                    return Err(bad(format!(
+                        "subject {subject} has a label at {} already: {} row {line}",
+                        found.time_text(),
+                        other.display()
+                    )));
+                }
+                of_subject.push((found, file.clone(), before + row + 1));
+            }
+            Ok(())
+        })?;
+    }
+    let by_time = |mut rows: Vec<(MedsLabel, PathBuf, usize)>| {
+        rows.sort_by_key(|row| row.0.prediction);
+        rows.into_iter().map(|row| row.0).collect()
+    };
+    Ok(labels
+        .into_iter()
+        .map(|(subject, rows)| (subject, by_time(rows)))
+        .collect())
+}
+
+/// Reads the splits of the patients, which are in column `column`.
+pub(super) fn read_splits(path: &Path, column: &str) -> Result<BTreeMap<i64, Split>, Error> {
+    let mut splits = BTreeMap::new();
+    let columns = [
+        ("subject_id", ColumnType::Number),
+        (column, ColumnType::Text),
+    ];
+    each_batch(path, &columns, |before, batch| {
+        let subjects: Int64Array =
+            typed_column::cast_to(path, batch, "subject_id", &DataType::Int64)?;
+        let names: StringArray = typed_column::text(path, batch, column)?;
+        for row in 0..batch.num_rows() {
+            let bad = |what: String| Error::file(path, format!("row {}: {what}", before + row + 1));
+            if subjects.is_null(row) || names.is_null(row) {
+                return Err(bad("a row without a subject_id or split".into()));
+            }
+            let (subject, name) = (subjects.value(row), names.value(row));
+            let split = Split::from_name(name).ok_or_else(|| {
+                bad(format!("unknown split `{name}` of subject {subject}"))
+                    .with_hint("train, tuning (or validation), held_out (or test)")
+            })?;
+            if let Some(other) = splits
+                .insert(subject, split)
+                .filter(|other| *other != split)
+            {
+                let (split, other) = (split.name(), Split::name(other));
+                return Err(bad(format!(
+                    "subject {subject} is in {split}, and in {other}"
+                )));
+            }
+        }
+        Ok(())
+    })?;
+    Ok(splits)
+}
+
+/// Reads a file with these columns; `take` gets the number of rows before each batch.
+fn each_batch(
+    path: &Path,
+    columns: &[(&str, ColumnType)],
+    mut take: impl FnMut(usize, &RecordBatch) -> Result<(), Error>,
+) -> Result<(), Error> {
+    typed_column::positions(path, parquet_file::open(path)?.schema(), columns)?;
+    let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+    let mut before = 0;
+    for batch in parquet_file::read(path, &names)? {
+        take(before, &batch)?;
+        before += batch.num_rows();
+    }
+    Ok(())
+}

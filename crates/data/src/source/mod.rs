@@ -1,0 +1,63 @@
+//! Formats in: what a source must tell, and who reads which.
+
+mod cohort;
+mod folder;
+mod labels;
+mod long;
+mod meds;
+mod meds_labels;
+mod patient_parquet;
+mod physionet2012;
+mod physionet2019;
+mod row_label;
+mod row_place;
+mod row_statics;
+mod row_tables;
+mod rows;
+mod stay_files;
+mod stay_table;
+mod synthetic;
+mod wide;
+
+use std::sync::atomic::AtomicBool;
+
+use super::config::{DataConfig, Source};
+use super::ingest::{Ingested, PartWriter};
+use pipeline_error::Error;
+pub(super) use stay_table::{Start, StayRow, StayTable};
+
+/// A source of clinical time series, ready to be read.
+pub(super) trait EventSource: Sync {
+    /// The number of pieces that can be read each by itself. Their order is that of the source.
+    fn parts(&self) -> usize;
+
+    /// Writes the rows of a part. Errors name the file, the line or row, the stay and the rule.
+    /// Looks at `interrupted` now and then.
+    fn read(
+        &self,
+        part: usize,
+        rows: &mut PartWriter,
+        interrupted: &AtomicBool,
+    ) -> Result<(), Error>;
+
+    /// The stays to make of the series that were read.
+    fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error>;
+}
+
+/// Opens the source of `config`: lists its files and reads its small tables.
+pub(super) fn open(config: &DataConfig, seed: u64) -> Result<Box<dyn EventSource>, Error> {
+    let split = &config.split;
+    Ok(match &config.source {
+        Source::Synthetic(source) => Box::new(synthetic::Synthetic::new(source.stays, seed)),
+        Source::Physionet2012(source) => Box::new(physionet2012::Physionet2012::open(source)?),
+        Source::Physionet2019(source) => {
+            Box::new(wide::Wide::open(physionet2019::as_wide(source), split)?)
+        }
+        Source::Meds(source) => Box::new(meds::Meds::open(source, config)?),
+        Source::PatientParquet(source) => {
+            Box::new(patient_parquet::PatientParquet::open(source, split)?)
+        }
+        Source::Long(source) => Box::new(long::Long::open(source, split)?),
+        Source::Wide(source) => Box::new(wide::Wide::open(source.clone(), split)?),
+    })
+}

@@ -1,0 +1,183 @@
+//! One Parquet file a stay, in folders: the layout of the SeqSetVAE reference.
+//!
+//! Columns: `variable` (text), `value` and `minute` (numbers), optionally `set_index` (whole
+//! numbers); others are ignored. Where the split is by folders, exactly those are read; else
+//! every file in the folder and in the folders directly below it.
+
+use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
+
+use arrow::array::{Array, Float64Array, RecordBatch};
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
+
+use super::EventSource;
+use super::folder::{files_with_extension, subfolders};
+use super::labels::Labels;
+use super::stay_files::StayFiles;
+use super::stay_table::StayTable;
+use crate::config::{PatientParquetSource, SplitRule};
+use crate::ingest::{Ingested, PartWriter, RawEvent, minutes_to_time};
+use crate::names::quoted;
+use crate::parquet_file;
+use crate::stay_id::StayId;
+use crate::typed_column::{self, ColumnType};
+use pipeline_error::Error;
+
+/// A folder of the reference's layout.
+pub(super) struct PatientParquet {
+    files: StayFiles,
+}
+
+impl PatientParquet {
+    /// Lists the stays' files and reads the labels.
+    pub(super) fn open(source: &PatientParquetSource, split: &SplitRule) -> Result<Self, Error> {
+        let mut labels = Labels::default();
+        let table = &source.labels;
+        labels.read(table.path.as_ref(), &table.id, &table.column)?;
+        let files = list_files(source.path.as_ref(), split)?;
+        Ok(Self {
+            files: StayFiles { files, labels },
+        })
+    }
+}
+
+impl EventSource for PatientParquet {
+    fn parts(&self) -> usize {
+        self.files.parts()
+    }
+
+    fn read(
+        &self,
+        part: usize,
+        rows: &mut PartWriter,
+        interrupted: &AtomicBool,
+    ) -> Result<(), Error> {
+        self.files
+            .read(part, interrupted, |file| read_stay(file, rows))
+    }
+
+    fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
+        Ok(self.files.stays(ingested))
+    }
+}
+
+fn list_files(root: &Path, split: &SplitRule) -> Result<Vec<PathBuf>, Error> {
+    let mut files = Vec::new();
+    if let SplitRule::Folders(folders) = split {
+        for name in [&folders.train, &folders.validation, &folders.test] {
+            let folder = root.join(name);
+            if !folder.is_dir() {
+                let there: Vec<String> = (subfolders(root)?.iter())
+                    .filter_map(|path| path.file_name().map(|name| name.display().to_string()))
+                    .collect();
+                let what = format!("has no folder `{name}`; it has {}", quoted(there.iter()));
+                return Err(Error::file(root, what));
+            }
+            files.extend(files_with_extension(&folder, "parquet")?);
+        }
+    } else {
+        files.extend(files_with_extension(root, "parquet")?);
+        for folder in subfolders(root)? {
+            files.extend(files_with_extension(&folder, "parquet")?);
+        }
+    }
+    if files.is_empty() {
+        return Err(Error::file(root, "holds no stay (ID.parquet)"));
+    }
+    Ok(files)
+}
+
+/// A stay's file that is being read.
+struct StayFile<'a> {
+    path: &'a Path,
+    id: StayId,
+    series: u32,
+    has_set_index: bool,
+    rows_before: usize,
+}
+
+fn read_stay(path: &Path, out: &mut PartWriter) -> Result<(), Error> {
+    let (series, id) = out.stay_of_file(path)?;
+    let (reader, has_set_index) = open(path)?;
+    if has_set_index {
+        out.has_set_index(&id);
+    }
+    let mut stay = StayFile {
+        path,
+        id,
+        series,
+        has_set_index,
+        rows_before: 0,
+    };
+    for rows in reader {
+        let rows = rows.map_err(|e| Error::file(path, format!("cannot be read: {e}")))?;
+        append(&stay, &rows, out)?;
+        stay.rows_before += rows.num_rows();
+    }
+    out.counts().rows += stay.rows_before as u64;
+    Ok(())
+}
+
+fn open(path: &Path) -> Result<(ParquetRecordBatchReader, bool), Error> {
+    let builder = parquet_file::open(path)?;
+    let schema = builder.schema();
+    let has_set_index = schema.index_of("set_index").is_ok();
+    let mut wanted = vec![
+        ("variable", ColumnType::Text),
+        ("value", ColumnType::Number),
+        ("minute", ColumnType::Number),
+    ];
+    if has_set_index {
+        wanted.push(("set_index", ColumnType::Number));
+    }
+    let columns = typed_column::positions(path, schema, &wanted)?;
+    let mask = ProjectionMask::roots(builder.parquet_schema(), columns);
+    let reader = (builder.with_projection(mask).build())
+        .map_err(|e| Error::file(path, format!("cannot be read: {e}")))?;
+    Ok((reader, has_set_index))
+}
+
+fn append(stay: &StayFile, rows: &RecordBatch, out: &mut PartWriter) -> Result<(), Error> {
+    let names = typed_column::text(stay.path, rows, "variable")?;
+    let values = typed_column::numbers(stay.path, rows, "value")?;
+    let minutes = typed_column::numbers(stay.path, rows, "minute")?;
+    let sets = match stay.has_set_index {
+        true => Some(typed_column::numbers(stay.path, rows, "set_index")?),
+        false => None,
+    };
+    for row in 0..rows.num_rows() {
+        let bad = |what: String| {
+            let row = stay.rows_before + row + 1;
+            Error::file(stay.path, format!("row {row}: {what} (stay {})", stay.id))
+        };
+        let number = |column: &Float64Array, name: &str| match column.is_null(row) {
+            true => Err(bad(format!("{name} is null"))),
+            false => Ok(column.value(row)),
+        };
+        if names.is_null(row) || names.value(row).is_empty() {
+            return Err(bad("no variable is named".into()));
+        }
+        let (value, minute) = (number(&values, "value")?, number(&minutes, "minute")?);
+        if !value.is_finite() {
+            let what = format!("value {value} of `{}` is not finite", names.value(row));
+            return Err(bad(what));
+        }
+        let time = minutes_to_time(minute).filter(|time| *time >= 0);
+        let time = time.ok_or_else(|| bad(format!("minute {minute} is not a time ≥ 0")))?;
+        let set = sets
+            .as_ref()
+            .map_or(Ok(0.0), |sets| number(sets, "set_index"))?;
+        if !(set >= 0.0 && set <= f64::from(u32::MAX) && set.fract() == 0.0) {
+            return Err(bad(format!("set_index {set} is not a whole number ≥ 0")));
+        }
+        let event = RawEvent {
+            time,
+            value,
+            variable: out.variable(names.value(row)),
+            set: set as u32,
+        };
+        out.push(stay.series, event)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! Whose a row is, and when it was.
+
+use super::cohort::Cohort;
+use super::rows::{Cells, Rows, TimeCell};
+use crate::config::{StayPolicy, TimeColumn, TimeUnit};
+use crate::ingest::PartWriter;
+use crate::stay_id::StayId;
+use pipeline_error::Error;
+
+/// Finds the stays and times of rows, whose first column is the time, and whose second is the
+/// stay's id unless a file is a stay.
+pub(super) struct RowPlaces<'a> {
+    cohort: &'a Cohort,
+    time: &'a TimeColumn,
+    /// The stay of the row before.
+    last: LastId,
+    id: StayId,
+    /// Its series; `None` if it is not of the cohort.
+    series: Option<u32>,
+    /// Whether a file is a stay.
+    by_file: bool,
+}
+
+#[derive(PartialEq)]
+enum LastId {
+    None,
+    Number(i64),
+    Text(String),
+}
+
+impl<'a> RowPlaces<'a> {
+    pub(super) fn new(cohort: &'a Cohort, time: &'a TimeColumn, by_file: bool) -> Self {
+        Self {
+            cohort,
+            time,
+            last: LastId::None,
+            id: StayId::Number(0),
+            series: None,
+            by_file,
+        }
+    }
+
+    /// The rows that follow are those of another file.
+    pub(super) fn begin(
+        &mut self,
+        file: &std::path::Path,
+        out: &mut PartWriter,
+    ) -> Result<(), Error> {
+        if !self.by_file {
+            out.file(file);
+            return Ok(());
+        }
+        let (series, id) = out.stay_of_file(file)?;
+        self.series = self.cohort.holds(&id).then_some(series);
+        self.id = id;
+        Ok(())
+    }
+
+    /// The stay of the row placed last.
+    pub(super) fn id(&self) -> &StayId {
+        &self.id
+    }
+
+    /// The columns that the stay is in: 1 or 2.
+    pub(super) fn columns(&self) -> usize {
+        2 - usize::from(self.by_file)
+    }
+
+    /// The series of a row and its time in microseconds; `None` if its stay is not of the cohort.
+    pub(super) fn place(
+        &mut self,
+        rows: &Rows,
+        row: usize,
+        out: &mut PartWriter,
+    ) -> Result<Option<(u32, i64)>, Error> {
+        if !self.by_file {
+            self.find(rows, row, out)?;
+        }
+        let Some(series) = self.series else {
+            out.counts().of_others += 1;
+            return Ok(None);
+        };
+        let time = self.time_of(rows, row)?;
+        Ok(Some((series, time)))
+    }
+
+    /// Sets the stay to that of a row; rows of one stay often follow each other.
+    fn find(&mut self, rows: &Rows, row: usize, out: &mut PartWriter) -> Result<(), Error> {
+        let cells = &rows.columns[1];
+        let (last, id) = match cells {
+            Cells::Integer(numbers) if cells.text(row).is_some() => {
+                let number = numbers.value(row);
+                if self.last == LastId::Number(number) {
+                    return Ok(());
+                }
+                (LastId::Number(number), StayId::of_number(number))
+            }
+            _ => {
+                let text = cells.text(row);
+                let text = text.ok_or_else(|| rows.error(row, "the stay id is blank"))?;
+                if matches!(&self.last, LastId::Text(last) if *last == text) {
+                    return Ok(());
+                }
+                let id = StayId::parse(&text);
+                let id = id.ok_or_else(|| rows.error(row, "the stay id is blank"))?;
+                (LastId::Text(text.into_owned()), id)
+            }
+        };
+        let is_of_cohort = self.cohort.holds(&id);
+        self.series = is_of_cohort.then(|| out.series(id.clone()));
+        (self.last, self.id) = (last, id);
+        Ok(())
+    }
+
+    fn time_of(&self, rows: &Rows, row: usize) -> Result<i64, Error> {
+        let cells = &rows.columns[0];
+        let name = &self.time.column;
+        let of = || format!("(stay {})", self.id);
+        let time = match cells.time(row, self.time.unit) {
+            TimeCell::At(time) => time,
+            TimeCell::Missing => return Err(rows.error(row, format!("no {name} {}", of()))),
+            TimeCell::Unreadable => {
+                let what = format!(
+                    "{name} `{}` is no time as {} {}",
+                    cells.shown(row),
+                    self.time.unit.name(),
+                    of()
+                );
+                let hint =
+                    "`as` says what times are: minutes, hours, days, seconds, timestamp, duration";
+                return Err(rows.error(row, what).with_hint(hint));
+            }
+        };
+        let refused = self.time.negative == StayPolicy::Error && !self.cohort.has_starts();
+        if time < 0 && self.time.unit != TimeUnit::Timestamp && refused {
+            let what = format!("{name} `{}` is before 0 {}", cells.shown(row), of());
+            let hint = "time = { …, negative = \"drop\" } leaves such events out and counts them";
+            return Err(rows.error(row, what).with_hint(hint));
+        }
+        Ok(time)
+    }
+}
+
+/// The variable and value of an event: NaN is presence, `None` nothing. Infinite numbers, and
+/// texts of variables that are not categorical, are errors that name the row.
+pub(super) fn event_of(
+    rows: &Rows,
+    row: usize,
+    cells: &Cells,
+    (variable, name): (u32, &str),
+    id: &StayId,
+    out: &mut PartWriter,
+) -> Result<Option<(u32, f64)>, Error> {
+    let Some(number) = cells.number(row) else {
+        return Ok(None);
+    };
+    if number.is_finite() {
+        return Ok(Some((variable, number)));
+    }
+    let text = cells.text(row).unwrap_or_default();
+    if number.is_nan()
+        && let Some(category) = out.category(variable, &text)
+    {
+        return Ok(Some((category, f64::NAN)));
+    }
+    let what = format!("value `{text}` of `{name}` is not a finite number (stay {id})");
+    let hint = format!("categorical = [\"{name}\"] makes a variable of each of its values");
+    let error = rows.error(row, what);
+    Err(match number.is_nan() {
+        true => error.with_hint(hint),
+        false => error,
+    })
+}

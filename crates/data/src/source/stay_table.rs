@@ -1,0 +1,69 @@
+//! The stays that a source makes of its series.
+
+use std::collections::BTreeSet;
+
+use crate::dataset::Split;
+use crate::ingest::Ingested;
+use crate::stay_id::StayId;
+
+/// When a stay begins on the clock of its series.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Start {
+    /// At this time, in microseconds.
+    At(i64),
+    /// With its first event that has a time.
+    FirstEvent,
+}
+
+/// One stay: a span of one series, with a label.
+#[derive(Clone, Debug)]
+pub(crate) struct StayRow {
+    pub(crate) id: StayId,
+    /// The patient, where the source says who that is.
+    pub(crate) subject: Option<StayId>,
+    /// Index into the series that were read.
+    pub(crate) series: usize,
+    /// Its class, where it has one.
+    pub(crate) label: Option<u32>,
+    pub(crate) start: Start,
+    /// The time of prediction, in microseconds on the series' clock: nothing later is known then.
+    pub(crate) prediction: Option<i64>,
+    /// The split that the source itself names.
+    pub(crate) split: Option<Split>,
+}
+
+/// Every stay of a source.
+#[derive(Debug, Default)]
+pub(crate) struct StayTable {
+    /// By id.
+    pub(crate) rows: Vec<StayRow>,
+    /// Labels whose stay is not among the series.
+    pub(crate) unused_labels: u64,
+    /// What is worth reading of the stays.
+    pub(crate) notes: Vec<String>,
+    /// Names that no variable may have: what they tell is not known when the prediction is made.
+    pub(crate) outcomes: BTreeSet<String>,
+    /// Whether clocks show the date: microseconds since 1970.
+    pub(crate) is_dated: bool,
+    /// Stays that have descriptors, but no series.
+    pub(crate) without_series: u64,
+}
+
+impl StayTable {
+    /// A stay for each series, which begins at time 0 of its series' clock.
+    pub(crate) fn one_for_each_series(ingested: &Ingested) -> Self {
+        let rows = (ingested.series.iter().enumerate()).map(|(series, found)| StayRow {
+            id: found.id.clone(),
+            subject: None,
+            series,
+            label: None,
+            start: Start::At(0),
+            prediction: None,
+            split: None,
+        });
+        Self {
+            rows: rows.collect(),
+            ..Self::default()
+        }
+    }
+}

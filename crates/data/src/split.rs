@@ -1,0 +1,314 @@
+//! Which stay belongs to which split.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::address::address_of;
+use super::config::{SplitFolders, SplitRule};
+use super::dataset::Split;
+use super::names::quoted;
+use super::small_table::SmallTable;
+use super::source::StayRow;
+use super::stay_id::StayId;
+use pipeline_error::Error;
+use pipeline_random::Stream;
+
+/// A split rule, ready to be asked.
+pub(super) enum SplitAssigner {
+    /// The source tells.
+    Source,
+    /// By a table of stay ids.
+    Table {
+        path: PathBuf,
+        splits: BTreeMap<StayId, (Split, u64)>,
+    },
+    /// By the folder of the stay's file.
+    Folders(SplitFolders),
+    /// By a uniform draw that belongs to the id alone of the patient, or where the source tells none, of the stay: no
+    /// other stay and no order can move it.
+    Ratio {
+        train: f64,
+        validation: f64,
+        draws: Stream,
+    },
+}
+
+impl SplitAssigner {
+    /// Reads what the rule needs.
+    pub(super) fn new(rule: &SplitRule, seed: u64) -> Result<Self, Error> {
+        match rule {
+            SplitRule::Column(_) => Ok(SplitAssigner::Source),
+            SplitRule::File(path) => read_table(path.as_ref()),
+            SplitRule::Folders(folders) => Ok(SplitAssigner::Folders(folders.clone())),
+            SplitRule::Ratio(shares) => {
+                let valid = shares.iter().all(|&s| s.is_finite() && s >= 0.0);
+                if !valid || (shares.iter().sum::<f64>() - 1.0).abs() > 1e-9 {
+                    return Err(Error::stage(format!(
+                        "split ratio {shares:?}: three shares ≥ 0 that sum to 1 are expected"
+                    )));
+                }
+                Ok(SplitAssigner::Ratio {
+                    train: shares[0],
+                    validation: shares[1],
+                    draws: Stream::new(seed, "split"),
+                })
+            }
+        }
+    }
+
+    /// The split of `stay`. A stay that the rule does not know is an error.
+    ///
+    /// `origin` is the file it was read from, `title` what it is called in messages.
+    pub(super) fn split_of(
+        &self,
+        stay: &StayRow,
+        origin: &Path,
+        title: &dyn Fn() -> String,
+    ) -> Result<Split, Error> {
+        match self {
+            SplitAssigner::Source => stay.split.ok_or_else(|| {
+                Error::stage(format!("{} has no split in the source", title()))
+                    .with_hint("state another: split = { file = … } or { ratio = […] }")
+            }),
+            SplitAssigner::Table { path, splits } => {
+                let entry = splits.get(&stay.id);
+                let entry = entry.or_else(|| splits.get(stay.subject.as_ref()?));
+                entry.map(|entry| entry.0).ok_or_else(|| {
+                    Error::stage(format!("{} has no split in {}", title(), path.display()))
+                        .with_hint("add a line for it: the stay's id and train, validation or test")
+                })
+            }
+            SplitAssigner::Folders(folders) => {
+                let folder = origin.parent().and_then(Path::file_name);
+                let named = |name: &str| folder.is_some_and(|folder| folder == name);
+                match folders {
+                    _ if named(&folders.train) => Ok(Split::Train),
+                    _ if named(&folders.validation) => Ok(Split::Validation),
+                    _ if named(&folders.test) => Ok(Split::Test),
+                    _ => Err(Error::stage(format!(
+                        "{} is in none of the split folders {}",
+                        title(),
+                        quoted([&folders.train, &folders.validation, &folders.test].into_iter())
+                    ))),
+                }
+            }
+            SplitAssigner::Ratio {
+                train,
+                validation,
+                draws,
+            } => {
+                let whose = stay.subject.as_ref().unwrap_or(&stay.id);
+                let draw = draws.at(&[address_of(&whose.to_string())]).uniform();
+                Ok(match draw {
+                    _ if draw < *train => Split::Train,
+                    _ if draw < train + validation => Split::Validation,
+                    _ => Split::Test,
+                })
+            }
+        }
+    }
+
+    /// Ids of the split file that are neither a stay's nor a patient's.
+    pub(super) fn unused(&self, stays: &[StayRow]) -> u64 {
+        let SplitAssigner::Table { splits, .. } = self else {
+            return 0;
+        };
+        let ids = stays
+            .iter()
+            .flat_map(|stay| [Some(&stay.id), stay.subject.as_ref()]);
+        let known: HashSet<&StayId> = ids.flatten().collect();
+        splits.keys().filter(|id| !known.contains(id)).count() as u64
+    }
+}
+
+/// Fails if stays of one patient are in two splits: what is learned of him in one answers for
+/// him in the other.
+pub(super) fn refuse_straddling(stays: &[StayRow], splits: &[Split]) -> Result<(), Error> {
+    let mut homes: HashMap<&StayId, (&StayRow, Split)> = HashMap::new();
+    for (stay, &split) in stays.iter().zip(splits) {
+        let Some(subject) = &stay.subject else {
+            continue;
+        };
+        let (first, home) = *homes.entry(subject).or_insert((stay, split));
+        if home != split {
+            return Err(Error::stage(format!(
+                "patient {subject} is in two splits: stay {} in {}, stay {} in {}",
+                first.id,
+                home.name(),
+                stay.id,
+                split.name()
+            ))
+            .with_hint("split by patient: all stays of one belong into the same split"));
+        }
+    }
+    Ok(())
+}
+
+fn read_table(path: &Path) -> Result<SplitAssigner, Error> {
+    let table = SmallTable::read(path)?;
+    if table.header.len() != 2 {
+        return Err(Error::file(
+            path,
+            format!(
+                "two columns are expected, stay id and split; it has {}",
+                quoted(table.header.iter())
+            ),
+        ));
+    }
+    if Split::from_name(&table.header[1]).is_some() {
+        return Err(table.error(1, "a stay where the header should be"));
+    }
+    let mut splits = BTreeMap::new();
+    for row in &table.rows {
+        let id = StayId::parse(&row.fields[0])
+            .ok_or_else(|| table.error(row.line, "the stay id is blank"))?;
+        let split = Split::from_name(&row.fields[1]).ok_or_else(|| {
+            let what = format!("unknown split `{}` of stay {id}", &row.fields[1]);
+            table
+                .error(row.line, what)
+                .with_hint("train, validation (or valid, val, tuning), test (or held_out)")
+        })?;
+        if let Some((other, line)) = splits.get(&id) {
+            let (split, other) = (split.name(), Split::name(*other));
+            let what = format!("stay {id} is in {split}, and on line {line} in {other}");
+            return Err(table.error(row.line, what));
+        }
+        splits.insert(id, (split, row.line));
+    }
+    Ok(SplitAssigner::Table {
+        path: path.to_path_buf(),
+        splits,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input_path::InputPath;
+    use crate::source::Start;
+
+    fn stay(name: &str) -> StayRow {
+        let stem = name.strip_suffix(".txt").unwrap();
+        StayRow {
+            id: StayId::parse(stem).unwrap(),
+            subject: None,
+            series: 0,
+            label: None,
+            start: Start::FirstEvent,
+            prediction: None,
+            split: None,
+        }
+    }
+
+    fn split_of(assigner: &SplitAssigner, stay: &StayRow) -> Result<Split, Error> {
+        let title = || format!("stay {} (x)", stay.id);
+        assigner.split_of(stay, Path::new("set-a/x"), &title)
+    }
+
+    #[test]
+    fn a_patient_in_two_splits_is_named_with_both_stays() {
+        let mut stays = [stay("1.txt"), stay("2.txt"), stay("3.txt")];
+        for stay in &mut stays[1..] {
+            stay.subject = StayId::parse("P7");
+        }
+        let splits = [Split::Train, Split::Test, Split::Test];
+        assert!(refuse_straddling(&stays, &splits).is_ok());
+        let splits = [Split::Train, Split::Train, Split::Test];
+        let error = refuse_straddling(&stays, &splits).unwrap_err().to_string();
+        assert!(
+            error.contains("patient P7 is in two splits: stay 2 in train, stay 3 in test"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn stays_of_a_patient_are_drawn_together_and_found_by_his_id() {
+        let mut stays = [stay("1.txt"), stay("2.txt")];
+        for stay in &mut stays {
+            stay.subject = StayId::parse("9");
+        }
+        let drawn = SplitAssigner::new(&SplitRule::Ratio([0.4, 0.3, 0.3]), 3);
+        let drawn = drawn.ok().unwrap();
+        let splits = stays.each_ref().map(|stay| split_of(&drawn, stay).unwrap());
+        assert_eq!(splits[0], splits[1]);
+        let named = table("id,split\n9,test\n").ok().unwrap();
+        assert_eq!(split_of(&named, &stays[0]).unwrap(), Split::Test);
+        assert_eq!(named.unused(&stays), 0);
+    }
+
+    fn table(text: &str) -> Result<SplitAssigner, Error> {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("splits.csv");
+        std::fs::write(&path, text).unwrap();
+        SplitAssigner::new(&SplitRule::File(InputPath::file(path)), 1)
+    }
+
+    fn refusal(text: &str) -> String {
+        table(text).err().unwrap().to_string()
+    }
+
+    #[test]
+    fn a_split_file_knows_the_aliases_and_numbers_as_numbers() {
+        let assigner = table("id,split\n1.0,train\n2,tuning\n3,held_out\n9,val\n")
+            .ok()
+            .unwrap();
+        assert_eq!(split_of(&assigner, &stay("1.txt")).unwrap(), Split::Train);
+        assert_eq!(
+            split_of(&assigner, &stay("2.0.txt")).unwrap(),
+            Split::Validation
+        );
+        assert_eq!(split_of(&assigner, &stay("3.txt")).unwrap(), Split::Test);
+        assert_eq!(assigner.unused(&[stay("1.txt"), stay("2.txt")]), 2);
+    }
+
+    #[test]
+    fn a_wrong_line_of_a_split_file_is_named() {
+        assert!(
+            refusal("id,split\n1,train\n2,tset\n")
+                .contains("line 3: unknown split `tset` of stay 2")
+        );
+        let twice = refusal("id,split\n1,train\n1.0,test\n");
+        assert!(
+            twice.contains("line 3: stay 1 is in test, and on line 2 in train"),
+            "{twice}"
+        );
+        assert!(refusal("id,split\n1,train\n1,train\n").contains("line 3: stay 1"));
+        assert!(refusal("1,train\n2,test\n").contains("line 1: a stay where the header should be"));
+        assert!(refusal("id,set,split\n1,a,train\n").contains("it has `id`, `set`, `split`"));
+    }
+
+    #[test]
+    fn a_stay_that_the_split_file_does_not_know_is_named() {
+        let assigner = table("id,split\n1,train\n").ok().unwrap();
+        let text = split_of(&assigner, &stay("4.txt")).unwrap_err().to_string();
+        assert!(
+            text.contains("stay 4 (") && text.contains("has no split"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn a_drawn_split_belongs_to_the_stay_and_follows_the_shares() {
+        let rule = SplitRule::Ratio([0.5, 0.3, 0.2]);
+        let assigner = SplitAssigner::new(&rule, 3).ok().unwrap();
+        let mut counts = BTreeMap::new();
+        for id in 0..4000 {
+            let split = split_of(&assigner, &stay(&format!("{id}.txt"))).unwrap();
+            *counts.entry(split).or_insert(0) += 1;
+        }
+        for (split, share) in [
+            (Split::Train, 0.5),
+            (Split::Validation, 0.3),
+            (Split::Test, 0.2),
+        ] {
+            assert!((f64::from(counts[&split]) / 4000.0 - share).abs() < 0.03);
+        }
+    }
+
+    #[test]
+    fn shares_that_do_not_sum_to_one_are_refused() {
+        for shares in [[0.8, 0.1, 0.2], [1.2, -0.1, -0.1], [f64::NAN, 0.5, 0.5]] {
+            assert!(SplitAssigner::new(&SplitRule::Ratio(shares), 1).is_err());
+        }
+    }
+}

@@ -1,0 +1,151 @@
+//! The table of stays, column by column: also those that only some sources have.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use arrow::array::{Array, RecordBatch, TimestampMicrosecondArray};
+use arrow::compute::concat_batches;
+use arrow::datatypes::DataType;
+
+use super::parquet_file;
+use super::typed_column::{self, is_number, is_text};
+use pipeline_error::Error;
+
+/// Every column of the artifact `stays`.
+pub struct StayColumns {
+    path: PathBuf,
+    rows: RecordBatch,
+    row_of: BTreeMap<String, usize>,
+}
+
+/// What a column says of stays; none where it says nothing.
+#[derive(Clone, Debug, PartialEq)]
+pub enum StayAttribute {
+    /// Text, or true and false.
+    Text(Vec<Option<String>>),
+    /// Numbers.
+    Number(Vec<Option<f64>>),
+}
+
+impl StayColumns {
+    /// Reads the artifact.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let schema = parquet_file::open(path)?.schema().clone();
+        let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+        let batches = parquet_file::read(path, &names)?;
+        let rows = concat_batches(&schema, &batches)
+            .map_err(|error| Error::file(path, format!("cannot be read: {error}")))?;
+        let ids = typed_column::text(path, &rows, "stay_id")?;
+        let named = ids.iter().enumerate();
+        let row_of = named.map(|(row, id)| (id.unwrap_or_default().to_string(), row));
+        Ok(Self {
+            path: path.to_path_buf(),
+            row_of: row_of.collect(),
+            rows,
+        })
+    }
+
+    /// The stays, sorted by id.
+    pub fn ids(&self) -> impl Iterator<Item = &String> {
+        self.row_of.keys()
+    }
+
+    /// Whether there is a column of this name.
+    pub fn has(&self, column: &str) -> bool {
+        self.rows.column_by_name(column).is_some()
+    }
+
+    /// The rows of these stays.
+    pub fn rows_of(&self, ids: &[String]) -> Result<Vec<usize>, Error> {
+        let row = |id: &String| {
+            let row = self.row_of.get(id).copied();
+            row.ok_or_else(|| Error::file(&self.path, format!("there is no stay {id}")))
+        };
+        ids.iter().map(row).collect()
+    }
+
+    /// The subject of every stay of the table.
+    pub fn subjects(&self) -> Result<Vec<String>, Error> {
+        let subjects = typed_column::text(&self.path, &self.rows, "subject_id")?;
+        let subjects = subjects.iter();
+        Ok(subjects
+            .map(|subject| subject.unwrap_or_default().to_string())
+            .collect())
+    }
+
+    /// The time of prediction of every stay of the table in microseconds since 1970, where the table has it.
+    pub fn prediction_times(&self) -> Result<Option<Vec<Option<i64>>>, Error> {
+        const COLUMN: &str = "prediction_time";
+        if self.rows.column_by_name(COLUMN).is_none() {
+            return Ok(None);
+        }
+        let times: TimestampMicrosecondArray = typed_column::times(&self.path, &self.rows, COLUMN)?;
+        Ok(Some(times.iter().collect()))
+    }
+
+    /// What column `name` says of `rows`. An error names the columns that there are.
+    pub fn attribute(&self, name: &str, rows: &[usize]) -> Result<StayAttribute, Error> {
+        let schema = self.rows.schema();
+        let Ok(field) = schema.field_with_name(name) else {
+            let names: Vec<&str> = schema.fields().iter().map(|f| f.name().as_str()).collect();
+            return Err(
+                Error::stage(format!("the table of stays has no column `{name}`"))
+                    .with_hint(format!("it has {}", names.join(", "))),
+            );
+        };
+        let data_type = field.data_type();
+        if is_text(data_type) || *data_type == DataType::Boolean {
+            let column = typed_column::text(&self.path, &self.rows, name)?;
+            let value =
+                |&row: &usize| (!column.is_null(row)).then(|| column.value(row).to_string());
+            return Ok(StayAttribute::Text(rows.iter().map(value).collect()));
+        }
+        if !is_number(data_type) {
+            return Err(Error::stage(format!(
+                "column `{name}` of the table of stays is {data_type}, neither text nor a number"
+            )));
+        }
+        let column = typed_column::numbers(&self.path, &self.rows, name)?;
+        let value = |&row: &usize| {
+            let number = (!column.is_null(row)).then(|| column.value(row));
+            number.filter(|number| number.is_finite())
+        };
+        Ok(StayAttribute::Number(rows.iter().map(value).collect()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{ArrayRef, BooleanArray, Float64Array, StringArray};
+
+    use super::*;
+    use crate::parquet_file::Compression;
+
+    #[test]
+    fn columns_that_no_one_knew_of_are_read_and_absent_ones_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("stays.parquet");
+        let text = |values: [&str; 2]| -> ArrayRef { Arc::new(StringArray::from(values.to_vec())) };
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("stay_id", text(["7", "8"])),
+            ("subject_id", text(["1", "2"])),
+            ("age", Arc::new(Float64Array::from(vec![None, Some(70.5)]))),
+            ("male", Arc::new(BooleanArray::from(vec![true, false]))),
+        ];
+        parquet_file::write_nullable(&path, columns, Compression::SNAPPY).unwrap();
+        let stays = StayColumns::read(&path).unwrap();
+        let rows = stays.rows_of(&["8".into(), "7".into()]).unwrap();
+        assert_eq!(rows, [1, 0]);
+        let age = stays.attribute("age", &rows).unwrap();
+        assert_eq!(age, StayAttribute::Number(vec![Some(70.5), None]));
+        let male = stays.attribute("male", &rows).unwrap();
+        let texts = ["false", "true"].map(|text| Some(text.to_string()));
+        assert_eq!(male, StayAttribute::Text(texts.to_vec()));
+        let error = stays.attribute("sex", &rows).unwrap_err();
+        assert!(error.to_string().contains("no column `sex`"), "{error}");
+        assert!(stays.rows_of(&["9".into()]).is_err());
+        assert_eq!(stays.prediction_times().unwrap(), None);
+    }
+}

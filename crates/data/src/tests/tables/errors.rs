@@ -1,0 +1,141 @@
+//! What is wrong with tables is named, with file, line and stay.
+
+use super::{ROWS, STAYS, folder_with, long, long_text, wide, wide_parquet};
+use crate::config::*;
+use crate::tests::{Built, refusal};
+
+#[test]
+fn a_bad_row_of_a_long_table_is_named_with_file_line_and_stay() {
+    let good = long_text(&ROWS[..2], |minute| minute.to_string());
+    for (row, what) in [
+        (
+            "9,1,HR,abc",
+            "line 7: value `abc` of `HR` is not a finite number (stay 9)",
+        ),
+        ("9,1,HR,inf", "line 7: value `inf` of `HR`"),
+        ("9,,HR,1", "line 7: no time (stay 9)"),
+        (
+            "9,soon,HR,1",
+            "line 7: time `soon` is no time as minutes (stay 9)",
+        ),
+        ("9,-1,HR,1", "line 7: time `-1` is before 0 (stay 9)"),
+        ("9,1e300,HR,1", "line 7: time `1e300` is no time"),
+        ("9,1,,1", "line 7: no item is named (stay 9)"),
+        (",1,HR,1", "line 7: the stay id is blank"),
+        ("9,1,HR", "line 7: 3 fields where the header has 4"),
+        ("9,1,HR,\u{fffd}", "line 7: value `\u{fffd}`"),
+    ] {
+        let text = format!("{good}\n{row}\n9,2,HR,1\n");
+        // The empty line before the bad row counts as a line.
+        assert_eq!(good.lines().count(), 5);
+        let folder = folder_with(&[("stays.csv", STAYS.as_bytes()), ("e.csv", text.as_bytes())]);
+        let found = refusal(&long(folder.path(), &["e.csv"], TimeUnit::Minutes));
+        assert!(found.contains(&format!("e.csv: {what}")), "{found}");
+    }
+    let folder = folder_with(&[
+        ("stays.csv", STAYS.as_bytes()),
+        ("e.csv", b"stay,time,item,value\n9,1,HR,\xff\n"),
+        ("empty.csv", b""),
+        ("other.csv", b"stay,time,name,value\n9,1,HR,1\n"),
+        ("twice.csv", b"stay,time,item,value,value\n9,1,HR,1,1\n"),
+        ("none/readme.txt", b""),
+    ]);
+    for (file, what) in [
+        ("e.csv", "e.csv: line 2: not UTF-8 text"),
+        ("empty.csv", "empty.csv: is empty"),
+        (
+            "other.csv",
+            "other.csv: has no column `item`; it has `stay`, `time`, `name`, `value`",
+        ),
+        ("twice.csv", "twice.csv: has two columns `value`"),
+        ("none", "none: holds no table"),
+        ("x*.csv", "x*.csv: fits no file"),
+    ] {
+        let found = refusal(&long(folder.path(), &[file], TimeUnit::Minutes));
+        assert!(found.contains(what), "{found}");
+    }
+}
+
+#[test]
+fn what_is_no_time_in_the_stated_unit_is_refused_in_parquet_as_well() {
+    let folder = folder_with(&[("stays.csv", STAYS.as_bytes())]);
+    wide_parquet(&folder.path().join("wide.parquet"));
+    let found = refusal(&wide(folder.path(), &["wide.parquet"], TimeUnit::Minutes));
+    assert!(
+        found.contains("wide.parquet: row 1: time `a duration of 0 µs` is no time as minutes"),
+        "{found}"
+    );
+}
+
+#[test]
+fn a_bad_row_of_the_table_of_stays_is_named() {
+    let events = long_text(&ROWS, |minute| minute.to_string());
+    for (from, to, what) in [
+        (
+            "\n12,1,51",
+            "\n12,1,old",
+            "stays.csv: line 5: age `old` is not a finite number",
+        ),
+        ("\n12,1", "\n10.0,1", "line 5: stay 10 is at "),
+        ("\n12,1", "\n,1", "line 5: the stay id is blank"),
+        (
+            "12,1,51,2150-01-01 00:00:00,train",
+            "12,1,51,2150-01-01 00:00:00,fold3",
+            "line 5: fold `fold3` of stay 12 is no split",
+        ),
+        (
+            "12,1,51,2150-01-01 00:00:00",
+            "12,1,51,yesterday",
+            "line 5: admitted `yesterday` of stay 12 is no time as timestamp",
+        ),
+        (
+            "\n12,1,",
+            "\n12,,",
+            "line 5: patient `` of stay 12 names no patient",
+        ),
+        (
+            "12,1,51",
+            "12,3,51",
+            "patient 3 is in two splits: stay 11 in test, stay 12 in train",
+        ),
+        ("train,1\n", "train,x\n", "line 5: label `x` of stay 12"),
+    ] {
+        let text = STAYS.replace(from, to);
+        assert_ne!(text, STAYS);
+        let folder = folder_with(&[("stays.csv", text.as_bytes()), ("e.csv", events.as_bytes())]);
+        let unit = match what.contains("timestamp") {
+            true => TimeUnit::Timestamp,
+            false => TimeUnit::Minutes,
+        };
+        let found = refusal(&long(folder.path(), &["e.csv"], unit));
+        assert!(found.contains(what), "{found}");
+    }
+}
+
+#[test]
+fn an_outcome_is_no_input() {
+    let text = format!(
+        "{}9,1,died,1\n",
+        long_text(&ROWS, |minute| minute.to_string())
+    );
+    let folder = folder_with(&[("stays.csv", STAYS.as_bytes()), ("e.csv", text.as_bytes())]);
+    let mut config = long(folder.path(), &["e.csv"], TimeUnit::Minutes);
+    let found = refusal(&config);
+    assert!(
+        found.contains("variable `died` is called like a column of the labels"),
+        "{found}"
+    );
+    config.variables.drop = vec!["died".into()];
+    assert!(Built::of(&config, 1).is_ok());
+    // Age stands in the table of labels, too, but the recipe names it as a variable.
+    if let Source::Long(source) = &mut config.source
+        && let Some(stays) = &mut source.stays
+    {
+        stays.variables.push("died".into());
+        config.variables.drop.clear();
+    }
+    assert!(
+        refusal(&config).contains("variable `died`"),
+        "also where it is named a static one"
+    );
+}

@@ -1,0 +1,121 @@
+//! Every way a command can end badly, and the exit code it has.
+//!
+//! ```
+//! use pipeline_error::Error;
+//!
+//! let error = Error::stage("charts.csv: line 3: `x` is no number").with_hint("look at line 3");
+//! assert_eq!(error.exit_code(), 3);
+//! ```
+
+use std::fmt::Display;
+use std::path::Path;
+
+use miette::Diagnostic;
+use thiserror::Error as ThisError;
+
+/// A failure that ends a command or a stage.
+#[derive(Debug, ThisError, Diagnostic)]
+pub enum Error {
+    /// The command line or a recipe is wrong; nothing ran. Exit code 2.
+    #[error("{message}")]
+    Usage {
+        /// What is wrong, and where.
+        message: String,
+        /// What to do.
+        #[help]
+        hint: Option<String>,
+    },
+
+    /// A recipe has mistakes, all of them listed; nothing ran. Exit code 2.
+    #[error(transparent)]
+    #[diagnostic(transparent)]
+    Recipe(Box<dyn Diagnostic + Send + Sync>),
+
+    /// A stage could not do its work. Exit code 3.
+    #[error("{message}")]
+    Stage {
+        /// What is wrong, and where.
+        message: String,
+        /// What to do.
+        #[help]
+        hint: Option<String>,
+    },
+
+    /// A weight import failed its audit, or a checkpoint was refused. Exit code 4.
+    #[error("{message}")]
+    Audit {
+        /// Every offending name.
+        message: String,
+        /// What to do.
+        #[help]
+        hint: Option<String>,
+    },
+
+    /// Something would have to run. Exit code 5.
+    #[error("{message}")]
+    OutOfDate {
+        /// What is out of date.
+        message: String,
+    },
+
+    /// The store does not hold what it says. Exit code 6.
+    #[error("{message}")]
+    Store {
+        /// What is wrong, and where.
+        message: String,
+        /// What to do.
+        #[help]
+        hint: Option<String>,
+    },
+
+    /// The user asked to stop. Exit code 130.
+    #[error("interrupted")]
+    Interrupted,
+}
+
+impl Error {
+    /// A stage failure without a hint.
+    pub fn stage(message: impl Into<String>) -> Self {
+        Error::Stage {
+            message: message.into(),
+            hint: None,
+        }
+    }
+
+    /// A stage failure while reading or writing `path`.
+    pub fn file(path: &Path, what: impl Display) -> Self {
+        Error::stage(format!("{}: {what}", path.display()))
+    }
+
+    /// The same failure with a hint, where its kind carries one.
+    #[must_use]
+    pub fn with_hint(mut self, text: impl Into<String>) -> Self {
+        if let Error::Usage { hint, .. }
+        | Error::Stage { hint, .. }
+        | Error::Audit { hint, .. }
+        | Error::Store { hint, .. } = &mut self
+        {
+            *hint = Some(text.into());
+        }
+        self
+    }
+
+    /// The process's exit code.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Error::Usage { .. } | Error::Recipe(_) => 2,
+            Error::Stage { .. } => 3,
+            Error::Audit { .. } => 4,
+            Error::OutOfDate { .. } => 5,
+            Error::Store { .. } => 6,
+            Error::Interrupted => 130,
+        }
+    }
+}
+
+#[cfg(feature = "candle")]
+impl From<candle_core::Error> for Error {
+    fn from(error: candle_core::Error) -> Self {
+        Error::stage(format!("tensor computation failed: {error}"))
+    }
+}

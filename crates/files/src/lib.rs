@@ -1,0 +1,18 @@
+//! Which files a path means: one, those below a folder, or those that fit a pattern.
+//!
+//! ```
+//! use pipeline_files::FilePattern;
+//!
+//! # fn main() -> Result<(), String> {
+//! assert!(FilePattern::of("charts/a.csv".as_ref())?.is_none());
+//! let pattern = FilePattern::of("charts/*.csv".as_ref())?.expect("a pattern");
+//! assert!(pattern.fits("a.csv".as_ref()));
+//! # Ok(())
+//! # }
+//! ```
+
+mod listing;
+mod pattern;
+
+pub use listing::{ListingError, files_below};
+pub use pattern::FilePattern;

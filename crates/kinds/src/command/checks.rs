@@ -1,0 +1,100 @@
+//! Rules of a `command` stage that join several of its values.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path};
+
+use super::table::{CommandLine, CommandTable, Piece, pieces};
+use crate::check::StageCheck;
+use pipeline_recipe::nearest;
+
+/// Folders that are made for the program; nothing in them is an output.
+const RESERVED: [&str; 2] = ["inputs", "tmp"];
+
+impl StageCheck<'_> {
+    pub(super) fn command(&mut self, stage: &CommandTable) {
+        for (index, text) in stage.run.texts().iter().enumerate() {
+            let index = index.to_string();
+            let place: &[&str] = match stage.run {
+                CommandLine::Words(_) => &["run", &index],
+                CommandLine::Shell(_) => &["run"],
+            };
+            for piece in pieces(text) {
+                match piece {
+                    Piece::Text(_) => {}
+                    Piece::Input(name) => {
+                        self.declared(place, "inputs", name, stage.inputs.keys());
+                    }
+                    Piece::Output(name) => {
+                        self.declared(place, "outputs", name, stage.outputs.keys());
+                    }
+                }
+            }
+        }
+        if let Some(name) = &stage.metrics {
+            self.declared(&["metrics"], "outputs", name, stage.outputs.keys());
+        }
+        self.outputs(&stage.outputs);
+        for (index, name) in stage.pass_env.iter().enumerate() {
+            if stage.env.contains_key(name) {
+                let problem = format!("is `{name}`, which `env` sets already");
+                let place = ["pass_env", &index.to_string()];
+                let mistake = self.mistake(&place, &problem, "set by `env`");
+                self.mistakes.push(mistake);
+            }
+        }
+    }
+
+    fn declared<'n>(
+        &mut self,
+        place: &[&str],
+        table: &str,
+        name: &str,
+        names: impl Iterator<Item = &'n String> + Clone,
+    ) {
+        if names.clone().any(|known| known == name) {
+            return;
+        }
+        let problem = format!("names `{name}`, which `{table}` does not declare");
+        let mistake = self.mistake(place, &problem, "not declared");
+        let names: Vec<&str> = names.map(String::as_str).collect();
+        self.mistakes
+            .push(match nearest(name, names.iter().copied()) {
+                Some(near) => mistake.help(format!("did you mean `{near}`?")),
+                None => mistake.help(format!("declare it: {table} = {{ {name} = \"…\" }}")),
+            });
+    }
+
+    fn outputs(&mut self, outputs: &BTreeMap<String, String>) {
+        let mut named: BTreeMap<&str, &str> = BTreeMap::new();
+        for (name, file) in outputs {
+            let place = ["outputs", name.as_str()];
+            let mut parts = Path::new(file).components();
+            let first = parts.clone().next();
+            let reserved = first.is_some_and(|first| {
+                RESERVED
+                    .iter()
+                    .any(|one| first == Component::Normal(one.as_ref()))
+            });
+            let mistake = if file.is_empty()
+                || file.ends_with('/')
+                || !parts.all(|part| matches!(part, Component::Normal(_)))
+            {
+                let problem =
+                    format!("must be a file below the folder the program runs in, not `{file}`");
+                Some(self.mistake(&place, &problem, "no such file"))
+            } else if reserved {
+                let problem = format!("is `{file}`, in a folder that is not kept");
+                Some(
+                    self.mistake(&place, &problem, "not kept")
+                        .help("`inputs` and `tmp` are made for the program"),
+                )
+            } else {
+                named.insert(file, name).map(|other| {
+                    let problem = format!("is `{file}`, which is the output `{other}` already");
+                    self.mistake(&place, &problem, "declared twice")
+                })
+            };
+            self.mistakes.extend(mistake);
+        }
+    }
+}

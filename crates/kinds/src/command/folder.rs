@@ -1,0 +1,182 @@
+//! The folder a program runs in: links to its inputs, and the files it leaves.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::{self, Metadata};
+use std::io;
+use std::os::unix::fs::{MetadataExt, symlink};
+use std::path::{Path, PathBuf};
+
+use super::leftover;
+use super::log::Log;
+use pipeline_error::Error;
+
+/// The folder's name below the stage's work folder.
+pub(super) const NAME: &str = "run";
+/// Holds links to the inputs.
+pub(super) const INPUTS: &str = "inputs";
+/// Where the program may leave what it likes.
+const SCRATCH: &str = "tmp";
+/// More undeclared files than these are only counted.
+const SHOWN: usize = 10;
+
+pub(super) struct CommandFolder {
+    path: PathBuf,
+}
+
+impl CommandFolder {
+    pub(super) fn new(work: &Path) -> Self {
+        Self {
+            path: work.join(NAME),
+        }
+    }
+
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// `$HOME` and `$TMPDIR` of the program.
+    pub(super) fn scratch(&self) -> PathBuf {
+        self.path.join(SCRATCH)
+    }
+
+    /// Makes the folder anew, whatever an earlier attempt left in it.
+    pub(super) fn prepare(&self, inputs: &[(&str, &Path)]) -> Result<(), Error> {
+        let make = || -> io::Result<()> {
+            if self.path.exists() {
+                leftover::end(&self.scratch())?;
+                fs::remove_dir_all(&self.path)?;
+            }
+            fs::create_dir_all(self.scratch())?;
+            let links = self.path.join(INPUTS);
+            if !inputs.is_empty() {
+                fs::create_dir(&links)?;
+            }
+            for (name, place) in inputs {
+                symlink(std::path::absolute(place)?, links.join(name))?;
+            }
+            Ok(())
+        };
+        make().map_err(|error| Error::file(&self.path, error))
+    }
+
+    /// Fails unless the program left exactly the files it declares.
+    pub(super) fn check_outputs(
+        &self,
+        declared: &BTreeMap<String, String>,
+        log: &Log,
+    ) -> Result<(), Error> {
+        let mut left = BTreeSet::new();
+        list(&self.path, Path::new(""), &mut left)
+            .map_err(|error| Error::file(&self.path, error))?;
+        let missing: Vec<String> = declared
+            .iter()
+            .filter(|(_, file)| !left.contains(Path::new(file)))
+            .map(|(name, file)| format!("`{name}` ({file})"))
+            .collect();
+        let undeclared: Vec<String> = left
+            .iter()
+            .filter(|path| !declared.values().any(|file| Path::new(file) == **path))
+            .map(|path| path.display().to_string())
+            .collect();
+        if missing.is_empty() && undeclared.is_empty() {
+            return Ok(());
+        }
+        let mut problems = Vec::new();
+        if !missing.is_empty() {
+            problems.push(format!("did not write {}", missing.join(", ")));
+        }
+        if !undeclared.is_empty() {
+            problems.push(format!(
+                "left files that are not declared: {}",
+                shown(&undeclared)
+            ));
+        }
+        let error = Error::stage(format!(
+            "the program ended well, but {}{}",
+            problems.join(", and "),
+            log.tail()
+        ));
+        Err(error.with_hint(
+            "`outputs` declares every file, relative to the folder the program runs in; \
+             what need not be kept belongs into $TMPDIR",
+        ))
+    }
+}
+
+fn shown(paths: &[String]) -> String {
+    let text = paths
+        .iter()
+        .take(SHOWN)
+        .cloned()
+        .collect::<Vec<_>>()
+        .join(", ");
+    match paths.len().saturating_sub(SHOWN) {
+        0 => text,
+        more => format!("{text} and {more} more"),
+    }
+}
+
+/// Files below the folder, relative to it, but for inputs and scratch.
+fn list(folder: &Path, inside: &Path, files: &mut BTreeSet<PathBuf>) -> io::Result<()> {
+    for entry in fs::read_dir(folder.join(inside))? {
+        let entry = entry?;
+        let path = inside.join(entry.file_name());
+        if path == Path::new(INPUTS) || path == Path::new(SCRATCH) {
+            continue;
+        }
+        if entry.file_type()?.is_dir() {
+            list(folder, &path, files)?;
+        } else {
+            files.insert(path);
+        }
+    }
+    Ok(())
+}
+
+/// What tells whether a file was written to.
+#[derive(PartialEq, Eq)]
+pub(super) struct State {
+    size: u64,
+    modified: (i64, i64),
+    inode: u64,
+}
+
+impl State {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            size: metadata.size(),
+            modified: (metadata.mtime(), metadata.mtime_nsec()),
+            inode: metadata.ino(),
+        }
+    }
+}
+
+/// The states of artifacts before a program reads them.
+pub(super) fn states<'p>(paths: impl Iterator<Item = &'p Path>) -> Result<Vec<State>, Error> {
+    let state = |path: &Path| {
+        let metadata = fs::metadata(path).map_err(|error| Error::file(path, error))?;
+        Ok(State::of(&metadata))
+    };
+    paths.map(state).collect()
+}
+
+/// Fails if a program wrote to an artifact it reads: the crate::command::stageuser may, though it is read-only.
+pub(super) fn check_unchanged<'p>(
+    paths: impl Iterator<Item = &'p Path> + Clone,
+    before: &[State],
+) -> Result<(), Error> {
+    let after = states(paths.clone())?;
+    let changed = paths
+        .zip(before.iter().zip(&after))
+        .find(|(_, (before, after))| before != after);
+    match changed {
+        None => Ok(()),
+        Some((path, _)) => Err(Error::Store {
+            message: format!("{}: the program wrote to its input", path.display()),
+            hint: Some(
+                "it must write to its outputs only; `pipeline cache verify` tells what is damaged"
+                    .into(),
+            ),
+        }),
+    }
+}

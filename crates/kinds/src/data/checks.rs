@@ -1,0 +1,125 @@
+//! What a schema cannot say of a data stage.
+
+use crate::check::StageCheck;
+use pipeline_data::config::{DataConfig, Embeddings, MissingDescription, Source, SplitRule};
+use pipeline_model::config::ModelConfig;
+
+/// How far the shares of a split may be from a sum of 1.
+const RATIO_TOLERANCE: f64 = 1e-9;
+
+impl StageCheck<'_> {
+    pub(super) fn data(&mut self, data: &DataConfig) {
+        self.split(data);
+        self.labels(data);
+        self.embeddings(data, self.model);
+    }
+
+    fn split(&mut self, data: &DataConfig) {
+        match &data.split {
+            SplitRule::Ratio(shares) => {
+                let path = ["split", "ratio"];
+                let sum: f64 = shares.iter().sum();
+                if shares.iter().any(|share| *share < 0.0) {
+                    let mistake = self.mistake(&path, "has a negative share", "negative");
+                    self.mistakes.push(mistake);
+                } else if (sum - 1.0).abs() > RATIO_TOLERANCE {
+                    let problem = format!("sums to {sum}, not to 1");
+                    let mistake = self.mistake(&path, &problem, &format!("sums to {sum}"));
+                    self.mistakes
+                        .push(mistake.help("shares of train, validation and test"));
+                }
+            }
+            SplitRule::Folders(_) if !matches!(data.source, Source::PatientParquet(_)) => {
+                let mistake = self
+                    .mistake(
+                        &["split", "folders"],
+                        "needs a source that has one folder a split",
+                        "folders of splits",
+                    )
+                    .and(
+                        self.tree.place(&["stages", self.name, "source", "format"]),
+                        "has none",
+                    )
+                    .help("only `patient-parquet` has them; use { file = … } or { ratio = […] }");
+                self.mistakes.push(mistake);
+            }
+            SplitRule::Column(_) if !data.source.has_split_columns() => {
+                let mistake = self
+                    .mistake(
+                        &["split", "column"],
+                        "needs a source whose own table tells splits",
+                        "a column of the source",
+                    )
+                    .and(
+                        self.tree.place(&["stages", self.name, "source", "format"]),
+                        "tells none",
+                    )
+                    .help("`meds` does, and the table `stays` of `long` and `wide`; use { file = … } or { ratio = […] }");
+                self.mistakes.push(mistake);
+            }
+            SplitRule::Column(_) | SplitRule::Folders(_) | SplitRule::File(_) => {}
+        }
+    }
+
+    /// Of a `wide` source labels stand in a table of their own or in a column of the rows.
+    fn labels(&mut self, data: &DataConfig) {
+        let Source::Wide(source) = &data.source else {
+            return;
+        };
+        let mistake = match (&source.labels, &source.row_label) {
+            (Some(_), Some(_)) => self
+                .mistake(
+                    &["source", "row_label"],
+                    "has `labels` beside it",
+                    "a second source of labels",
+                )
+                .and(
+                    self.tree.place(&["stages", self.name, "source", "labels"]),
+                    "the first",
+                ),
+            (None, None) => {
+                self.mistake(&["source"], "says nowhere what the labels are", "no labels")
+            }
+            _ => return,
+        };
+        self.mistakes.push(mistake.help(
+            "labels = { path = …, id = …, column = … } for a table of labels, row_label for a column of the rows",
+        ));
+    }
+
+    fn embeddings(&mut self, data: &DataConfig, model: Option<&ModelConfig>) {
+        if let Embeddings::Text(text) = &data.embeddings
+            && text.missing == MissingDescription::Name
+            && text.descriptions.is_none()
+        {
+            let mistake = self
+                .mistake(
+                    &["embeddings", "text", "missing"],
+                    "needs `descriptions`",
+                    "what to do with a variable without a description",
+                )
+                .help("without descriptions the names are the texts of all variables");
+            self.mistakes.push(mistake);
+        }
+        if let (Embeddings::Orthonormal(numbers), Some(model)) = (&data.embeddings, model)
+            && *numbers != model.input_dim
+        {
+            let problem = format!("is {numbers}, but model.input_dim is {}", model.input_dim);
+            let stated = self.tree.at(&["model", "input_dim"]).is_some();
+            let mistake = self.mistake(
+                &["embeddings", "orthonormal"],
+                &problem,
+                "numbers in an embedding",
+            );
+            self.mistakes.push(if stated {
+                let place = self.tree.place(&["model", "input_dim"]);
+                mistake.and(place, "numbers the model takes")
+            } else {
+                mistake.help(format!(
+                    "model.input_dim is not stated, and {} without that",
+                    model.input_dim
+                ))
+            });
+        }
+    }
+}

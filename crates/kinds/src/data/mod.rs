@@ -1,0 +1,68 @@
+//! Data stages: clinical time series as tables of events, stays and variables.
+
+mod checks;
+mod section;
+mod stage;
+
+use crate::check::StageCheck;
+use crate::edges::{Reference, artifact};
+use crate::experiment::Recipe;
+use crate::kind::{ReportPart, ReportSection, StageKind};
+use crate::results::{Outputs, StageResults};
+use pipeline_data::config::DataConfig;
+use pipeline_error::Error;
+use pipeline_stage::Node;
+
+use stage::DataStage;
+pub use stage::{DATASET_ARTIFACTS, load_dataset};
+
+impl StageKind for DataConfig {
+    fn kind() -> &'static str {
+        "data"
+    }
+
+    fn seed(&self) -> Option<u64> {
+        self.seed
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        let mut stage = self.clone();
+        let paths = stage.paths().into_iter();
+        paths
+            .filter_map(|(field, path)| artifact(&field, path))
+            .collect()
+    }
+
+    fn artifacts(&self) -> Vec<(&str, &str)> {
+        vec![
+            ("events", "events.parquet"),
+            ("profile", "profile.json"),
+            ("stays", "stays.parquet"),
+            ("variables", "variables.parquet"),
+        ]
+    }
+
+    fn check(&self, check: &mut StageCheck) {
+        check.data(self);
+    }
+
+    fn nodes(&self, name: &str, recipe: &Recipe) -> Vec<Node> {
+        let stage = DataStage {
+            config: self.clone(),
+            seed: self.seed.unwrap_or(recipe.seed),
+        };
+        vec![Node::of_stage(name, self.seed.is_some(), stage)]
+    }
+
+    fn results(outputs: &Outputs) -> Result<StageResults, Error> {
+        Ok(StageResults {
+            profile: outputs.json("profile")?,
+            ..StageResults::default()
+        })
+    }
+
+    fn report(stage: &str, _position: usize, results: &StageResults) -> ReportPart {
+        let profile = results.profile.as_ref();
+        Ok(profile.map(|profile| (ReportSection::Data, section::of_stage(stage, profile))))
+    }
+}

@@ -1,0 +1,117 @@
+//! What was learned from.
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+use pipeline_page::number;
+use pipeline_page::table::{Table, code, text};
+
+const SPLITS: [&str; 3] = ["train", "validation", "test"];
+
+pub fn of_stage(stage: &str, profile: &Value) -> Markup {
+    html! {
+        h3 { (stage) }
+        (splits(stage, profile))
+        (variables(stage, profile))
+        (lost(stage, profile))
+        (counts(stage, profile))
+    }
+}
+
+fn splits(stage: &str, profile: &Value) -> Markup {
+    let titles = [
+        "split",
+        "stays",
+        "positives",
+        "prevalence",
+        "sets",
+        "events",
+    ];
+    let mut table = Table::new(format!("Splits of {stage}"), &titles, &titles[1..]);
+    for split in SPLITS {
+        let counts = &profile["splits"][split];
+        let prevalence = match (counts["positives"].as_f64(), counts["stays"].as_f64()) {
+            (Some(positives), Some(stays)) if stays > 0.0 => number::percent(positives / stays),
+            _ => String::new(),
+        };
+        table.push(vec![
+            text(split),
+            count(&counts["stays"]),
+            count(&counts["positives"]),
+            text(prevalence),
+            count(&counts["sets"]),
+            count(&counts["events"]),
+        ]);
+    }
+    table.render()
+}
+
+fn variables(stage: &str, profile: &Value) -> Markup {
+    let titles = [
+        "variable",
+        "mean",
+        "std",
+        "min in training",
+        "max in training",
+        "training events",
+        "training stays",
+        "validation events",
+        "test events",
+    ];
+    let mut table = Table::new(format!("Variables of {stage}"), &titles, &titles[1..]);
+    for (name, variable) in profile["variables"].as_object().into_iter().flatten() {
+        let train = &variable["train"];
+        table.push(vec![
+            code(name),
+            float(&variable["mean"]),
+            float(&variable["std"]),
+            float(&train["min"]),
+            float(&train["max"]),
+            count(&train["events"]),
+            count(&train["stays"]),
+            count(&variable["validation"]["events"]),
+            count(&variable["test"]["events"]),
+        ]);
+    }
+    table.render()
+}
+
+/// Events of the source that are not in the artifact.
+fn lost(stage: &str, profile: &Value) -> Markup {
+    let titles = ["reason", "variable", "train", "validation", "test"];
+    let caption = format!("Events that {stage} left out or changed");
+    let mut table = Table::new(caption, &titles, &titles[2..]);
+    let mut any = false;
+    for (reason, variables) in profile["lost"].as_object().into_iter().flatten() {
+        for (variable, by_split) in variables.as_object().into_iter().flatten() {
+            let mut row = vec![text(reason.replace('_', " ")), code(variable)];
+            row.extend(SPLITS.map(|split| count(&by_split[split])));
+            table.push(row);
+            any = true;
+        }
+    }
+    html! { @if any { (table.render()) } }
+}
+
+/// What was counted while reading, but for zeros.
+fn counts(stage: &str, profile: &Value) -> Markup {
+    let titles = ["what", "count"];
+    let mut table = Table::new(format!("What {stage} read"), &titles, &["count"]);
+    for (name, value) in profile["counts"].as_object().into_iter().flatten() {
+        if value.as_f64() != Some(0.0) {
+            table.push(vec![text(name.replace('_', " ")), count(value)]);
+        }
+    }
+    table.render()
+}
+
+fn count(value: &Value) -> Markup {
+    match value {
+        Value::Null => text("0"),
+        other => text(other.to_string()),
+    }
+}
+
+fn float(value: &Value) -> Markup {
+    text(value.as_f64().map(number::float).unwrap_or_default())
+}

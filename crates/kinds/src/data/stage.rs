@@ -1,0 +1,147 @@
+//! The stage `data`: a source of clinical time series → events, stays, variables.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+
+use crate::json::as_json;
+use pipeline_data as data;
+use pipeline_data::config::embeddings::{MODEL_FIELD, ModelFiles};
+use pipeline_data::config::{DataConfig, Embeddings, Source, SplitRule};
+use pipeline_data::dataset::Dataset;
+use pipeline_error::Error;
+use pipeline_stage::{ExternalInput, Stage, StageContext, StageInput, StageOutput};
+
+/// Reads a source.
+pub struct DataStage {
+    /// What is read, and how.
+    pub config: DataConfig,
+    /// The stage's own seed, or the recipe's.
+    pub seed: u64,
+}
+
+impl DataStage {
+    fn draws_random_numbers(&self) -> bool {
+        matches!(self.config.source, Source::Synthetic(_))
+            || matches!(self.config.split, SplitRule::Ratio(_))
+            || matches!(self.config.embeddings, Embeddings::Orthonormal(_))
+    }
+
+    /// The settings, with the places of the artifacts they name.
+    fn located(&self, context: &StageContext) -> Result<DataConfig, Error> {
+        let mut config = self.config.clone();
+        for (field, path) in config.paths() {
+            if let Some(made) = path.artifact() {
+                let place = context.input(&field, &made.artifact)?;
+                path.locate(place);
+            }
+        }
+        Ok(config)
+    }
+}
+
+impl Stage for DataStage {
+    fn kind(&self) -> &'static str {
+        "data"
+    }
+
+    fn code_version(&self) -> u32 {
+        4
+    }
+
+    fn fields(&self) -> Value {
+        let mut config = self.config.clone();
+        config.seed = None;
+        let mut fields = as_json(&config);
+        // How much is read at a time changes no result.
+        if let Some(fields) = fields.as_object_mut() {
+            fields.remove("memory");
+        }
+        // Contents, not places: a path is an input, and a cohort that was moved is the same one.
+        for field in self
+            .config
+            .clone()
+            .paths()
+            .into_iter()
+            .map(|(field, _)| field)
+        {
+            let pointer = format!("/{}", field.replace('.', "/"));
+            if let Some(path) = fields.pointer_mut(&pointer) {
+                *path = Value::Null;
+            }
+        }
+        fields
+    }
+
+    fn seed(&self) -> Option<u64> {
+        self.draws_random_numbers().then_some(self.seed)
+    }
+
+    fn inputs(&self) -> Vec<StageInput> {
+        let mut config = self.config.clone();
+        let paths = config.paths().into_iter();
+        let made = paths.filter_map(|(field, path)| {
+            let made = path.artifact()?;
+            Some(StageInput::new(&field, &made.stage, &[&made.artifact]))
+        });
+        made.collect()
+    }
+
+    fn external_inputs(&self) -> Vec<ExternalInput> {
+        let mut config = self.config.clone();
+        let paths = config.paths().into_iter();
+        let external = paths.filter(|(_, path)| path.artifact().is_none());
+        external
+            .flat_map(|(field, path)| files_read(field, path.as_ref()))
+            .collect()
+    }
+
+    fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
+        let mut notes = |line: String| context.reporter.note(&line);
+        let report = data::build(
+            &self.located(context)?,
+            self.seed,
+            context.work,
+            context.interrupted,
+            &mut notes,
+        )?;
+        let mut artifacts: BTreeMap<String, PathBuf> = ["events", "stays", "variables"]
+            .into_iter()
+            .map(|name| (name.to_string(), format!("{name}.parquet").into()))
+            .collect();
+        artifacts.insert("profile".into(), "profile.json".into());
+        Ok(StageOutput {
+            artifacts,
+            metrics: report.metrics(),
+        })
+    }
+}
+
+/// What of `path` is read. Of a sentence model's folder that is a few files: what else lies there
+/// (weights for other programs, a README) is no reason to read the data again.
+fn files_read(field: String, path: &Path) -> Vec<ExternalInput> {
+    if field != MODEL_FIELD {
+        let path = path.to_path_buf();
+        return vec![ExternalInput { field, path }];
+    }
+    let files = ModelFiles::of(path).expected().into_iter();
+    files
+        .map(|(what, path)| ExternalInput {
+            field: format!("{field}.{what}"),
+            path,
+        })
+        .collect()
+}
+
+/// The artifacts that [`load_dataset`] needs under the role `data`.
+pub const DATASET_ARTIFACTS: &[&str] = &["events", "stays", "variables"];
+
+/// Loads the data artifacts that the stage declared under the role `data`.
+pub fn load_dataset(context: &StageContext) -> Result<Dataset, Error> {
+    Dataset::load(
+        context.input("data", "events")?,
+        context.input("data", "stays")?,
+        context.input("data", "variables")?,
+    )
+}

@@ -1,0 +1,86 @@
+//! Diagnose stages: what is wrong with a model.
+
+pub mod diagnosis;
+mod section;
+mod stage;
+mod table;
+
+use crate::check::StageCheck;
+use crate::edges::{DATA, Reference, WEIGHTS, kind};
+use crate::experiment::Recipe;
+use crate::features::FeatureOrigin;
+use crate::kind::{ModelUse, ReportPart, ReportSection, StageKind};
+use crate::list::StageConfig;
+use crate::results::{Outputs, StageResults};
+use pipeline_error::Error;
+use pipeline_model::config::ModelMode;
+use pipeline_stage::Node;
+
+use stage::DiagnoseStage;
+pub use table::DiagnoseTable;
+
+impl StageKind for DiagnoseTable {
+    fn kind() -> &'static str {
+        "diagnose"
+    }
+
+    fn seed(&self) -> Option<u64> {
+        self.seed
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        let pretrain = self.pretrain.iter();
+        [
+            kind("model", &self.model, WEIGHTS),
+            kind("data", &self.data, DATA),
+        ]
+        .into_iter()
+        .chain(pretrain.map(|stage| kind("pretrain", stage, &["pretrain"])))
+        .collect()
+    }
+
+    fn artifacts(&self) -> Vec<(&str, &str)> {
+        vec![("diagnosis", "diagnosis.json")]
+    }
+
+    fn check(&self, _check: &mut StageCheck) {}
+
+    fn model_use(&self) -> Option<ModelUse<'_>> {
+        Some(ModelUse {
+            field: "model",
+            stage: &self.model,
+            mode: ModelMode::Classifier,
+            reason: "a classifier is diagnosed, so its import needs `into = \"classifier\"`",
+            needs_all: true,
+        })
+    }
+
+    fn nodes(&self, name: &str, recipe: &Recipe) -> Vec<Node> {
+        let pretrain = self.pretrain.as_ref();
+        let pretrain = pretrain.and_then(|name| match recipe.stage(name) {
+            Some(StageConfig::Pretrain(pretrain)) => Some((name.clone(), pretrain.objective)),
+            _ => None,
+        });
+        let stage = DiagnoseStage {
+            model: self.model.clone(),
+            data: self.data.clone(),
+            features: FeatureOrigin::of_model(recipe, &self.model, &self.data),
+            split: self.split,
+            pretrain,
+            seed: self.seed.unwrap_or(recipe.seed),
+        };
+        vec![Node::of_stage(name, self.seed.is_some(), stage)]
+    }
+
+    fn results(outputs: &Outputs) -> Result<StageResults, Error> {
+        Ok(StageResults {
+            diagnosis: outputs.json("diagnosis")?,
+            ..StageResults::default()
+        })
+    }
+
+    fn report(stage: &str, _position: usize, results: &StageResults) -> ReportPart {
+        let diagnosis = results.diagnosis.as_ref();
+        Ok(diagnosis.map(|found| (ReportSection::Diagnosis, section::of_stage(stage, found))))
+    }
+}

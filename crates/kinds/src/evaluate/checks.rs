@@ -1,0 +1,28 @@
+//! What a schema cannot say of how a stage evaluates.
+
+use super::EvaluateTable;
+use crate::check::StageCheck;
+
+impl StageCheck<'_> {
+    /// What needs one positive class is a mistake beside more than two classes.
+    pub(super) fn evaluate(&mut self, stage: &EvaluateTable) {
+        let classes = self.model.map_or(2, |model| model.classifier.num_classes);
+        if classes == 2 {
+            return;
+        }
+        for (field, stated) in [
+            ("operating_points", !stage.operating_points.is_empty()),
+            ("recalibrate", stage.recalibrate.is_some()),
+            ("subgroups", !stage.subgroups.is_empty()),
+            ("baseline", stage.baseline.is_some()),
+        ] {
+            if stated {
+                let problem =
+                    format!("needs two classes, and model.classifier.num_classes is {classes}");
+                let mistake = self.mistake(&[field], &problem, "for two classes");
+                let place = self.tree.place(&["model", "classifier", "num_classes"]);
+                self.mistakes.push(mistake.and(place, "classes"));
+            }
+        }
+    }
+}

@@ -1,0 +1,104 @@
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::operating_point::OperatingPoint;
+use super::score_summary::ScoreSummary;
+use pipeline_data::dataset::Split;
+use pipeline_metrics::{
+    BinaryMetrics, BinaryScores, Bootstrap, PairedDifference, Recalibration, RecalibrationMethod,
+    ThresholdRule,
+};
+
+/// What corrected probabilities are worth.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct RecalibrationReport {
+    /// The method.
+    pub method: RecalibrationMethod,
+    /// The split that the correction was fitted on.
+    pub fitted_on: Split,
+    /// Of `platt`: the line's intercept on the logit.
+    pub intercept: Option<f64>,
+    /// Of `platt`: the line's slope on the logit.
+    pub slope: Option<f64>,
+    /// Of `temperature`: what logits are divided by.
+    pub temperature: Option<f64>,
+    /// Of `isotonic`: probabilities between which the correction is linear.
+    pub knots: Option<usize>,
+    /// What was measured.
+    pub scores: ScoreSummary,
+    /// As those of the model, with thresholds chosen on the corrected probabilities of validation.
+    pub operating_points: Vec<OperatingPoint>,
+}
+
+impl RecalibrationReport {
+    /// Measures `scores`, which were corrected by `fit`, as were those of `validation`.
+    pub fn measure(
+        method: RecalibrationMethod,
+        fit: &Recalibration,
+        rules: &[ThresholdRule],
+        validation: &BinaryScores,
+        scores: &BinaryScores,
+        bootstrap: &Bootstrap,
+    ) -> Self {
+        let mut report = Self {
+            method,
+            fitted_on: Split::Validation,
+            intercept: None,
+            slope: None,
+            temperature: None,
+            knots: None,
+            scores: ScoreSummary::measure(scores, None, bootstrap),
+            operating_points: (rules.iter())
+                .map(|rule| OperatingPoint::measure(*rule, Some(validation), scores, bootstrap))
+                .collect(),
+        };
+        match fit {
+            Recalibration::Platt { intercept, slope } => {
+                (report.intercept, report.slope) = (Some(*intercept), Some(*slope));
+            }
+            Recalibration::Isotonic(fit) => report.knots = Some(fit.knots()),
+            Recalibration::Temperature(temperature) => report.temperature = Some(*temperature),
+        }
+        report
+    }
+}
+
+/// What a simple model reaches on the same splits.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct BaselineReport {
+    /// Numbers it sees of a stay.
+    pub features: usize,
+    /// Its L2 penalty, chosen on the validation split.
+    pub penalty: f64,
+    /// What was measured.
+    pub scores: ScoreSummary,
+    /// The model's value minus the baseline's, on the same resamples, by metric.
+    pub differences: BTreeMap<String, PairedDifference>,
+}
+
+impl BaselineReport {
+    /// Measures the baseline's scores, and how the model's differ.
+    pub fn measure(
+        features: usize,
+        penalty: f64,
+        baseline: &BinaryScores,
+        model: &BinaryScores,
+        bootstrap: &Bootstrap,
+    ) -> Self {
+        let differences = bootstrap.paired(
+            |weights| model.measure(weights).values(),
+            |weights| baseline.measure(weights).values(),
+        );
+        let named = BinaryMetrics::NAMES.iter().zip(differences);
+        Self {
+            features,
+            penalty,
+            scores: ScoreSummary::measure(baseline, None, bootstrap),
+            differences: named
+                .filter_map(|(name, difference)| Some((name.to_string(), difference?)))
+                .collect(),
+        }
+    }
+}

@@ -1,0 +1,235 @@
+use super::baseline::BaselineScores;
+use super::comparison::{BaselineReport, RecalibrationReport};
+use super::curves::EvaluationCurves;
+use super::operating_point::OperatingPoint;
+use super::predictions::Predictions;
+use super::settings::EvaluationSettings;
+use super::subgroup::subgroups;
+use super::{Evaluation, ManyClasses, ScoreSummary};
+use pipeline_data::stay_columns::StayColumns;
+use pipeline_error::Error;
+use pipeline_metrics::{
+    BINS, BinaryScores, Bootstrap, ClassScores, CurveSet, Recalibration, RecalibrationMethod,
+};
+
+/// What is measured: predictions, and all that is known of their stays.
+pub struct Measurement<'a> {
+    /// What is measured, and how.
+    pub settings: &'a EvaluationSettings,
+    /// Of the split that is scored.
+    pub predictions: &'a Predictions,
+    /// Of the validation split, where something is chosen on it.
+    pub validation: Option<&'a Predictions>,
+    /// The simple model, where one is asked for.
+    pub baseline: Option<BaselineScores>,
+    /// The table of stays.
+    pub stays: &'a StayColumns,
+    /// The rows of the scored stays.
+    pub rows: &'a [usize],
+    /// Resamples of the scored stays.
+    pub bootstrap: Bootstrap,
+}
+
+/// What was measured.
+pub struct Measured {
+    /// The artifact `metrics`.
+    pub evaluation: Evaluation,
+    /// The artifact `curves`.
+    pub curves: EvaluationCurves,
+    /// More columns of the artifact `predictions`.
+    pub columns: Vec<(&'static str, Vec<f64>)>,
+}
+
+impl Measurement<'_> {
+    /// Measures.
+    pub fn run(self) -> Result<Measured, Error> {
+        match self.predictions.classes {
+            2 => self.two_classes(),
+            _ => self.many_classes(),
+        }
+    }
+
+    fn two_classes(self) -> Result<Measured, Error> {
+        let bootstrap = &self.bootstrap;
+        let scores = scores_of(self.predictions)?;
+        let validation = self.validation.map(scores_of).transpose()?;
+        let rules = self.settings.rules();
+        let summary = ScoreSummary::measure(&scores, None, bootstrap);
+        let mut evaluation = self.frame(summary);
+        evaluation.operating_points = (rules.iter())
+            .map(|rule| OperatingPoint::measure(*rule, validation.as_ref(), &scores, bootstrap))
+            .collect();
+        evaluation.take_first_operating_point();
+        evaluation.subgroups = subgroups(
+            &self.settings.subgroups,
+            self.stays,
+            self.rows,
+            &scores,
+            bootstrap,
+        )?;
+        let mut curves = EvaluationCurves {
+            level: self.settings.bootstrap.level,
+            model: Some(CurveSet::draw(&scores, bootstrap)),
+            ..EvaluationCurves::default()
+        };
+        let mut columns = Vec::new();
+        if let (Some(method), Some(validation)) = (self.settings.recalibrate, &validation) {
+            let fit = fit_recalibration(method, validation)?;
+            let validation = corrected(&fit, validation)?;
+            let corrected = corrected(&fit, &scores)?;
+            let report = RecalibrationReport::measure(
+                method,
+                &fit,
+                &rules,
+                &validation,
+                &corrected,
+                bootstrap,
+            );
+            evaluation.recalibrated = Some(report);
+            curves.recalibrated = Some(CurveSet::draw(&corrected, bootstrap));
+            columns.push((
+                "recalibrated_probability",
+                corrected.probabilities().to_vec(),
+            ));
+        }
+        if let Some(baseline) = self.baseline {
+            let simple = BinaryScores::new(scores.labels().to_vec(), baseline.probabilities)?;
+            let (features, penalty) = (baseline.features, baseline.penalty);
+            let report = BaselineReport::measure(features, penalty, &simple, &scores, bootstrap);
+            evaluation.baseline = Some(report);
+            curves.baseline = Some(CurveSet::draw(&simple, bootstrap));
+            columns.push(("baseline_probability", simple.probabilities().to_vec()));
+        }
+        Ok(Measured {
+            evaluation,
+            curves,
+            columns,
+        })
+    }
+
+    fn many_classes(self) -> Result<Measured, Error> {
+        let predictions = self.predictions;
+        let labels = predictions.labels.clone();
+        let scores = ClassScores::new(labels, predictions.probabilities(), predictions.classes)?;
+        let measured = ManyClasses::measure(&scores, &self.bootstrap);
+        let metrics = &measured.metrics;
+        let summary = ScoreSummary {
+            n: predictions.labels.len(),
+            positives: predictions.is_positive().iter().filter(|is| **is).count(),
+            auroc: metrics.macro_auroc().ok(),
+            average_precision: metrics.macro_average_precision().ok(),
+            brier: metrics.brier.ok(),
+            log_loss: metrics.log_loss.ok(),
+            calibration_slope: None,
+            calibration_intercept: None,
+            ece: None,
+            ece_equal_mass: None,
+            undefined: measured.undefined,
+            intervals: measured.intervals,
+        };
+        let mut evaluation = self.frame(summary);
+        evaluation.accuracy = metrics.accuracy.ok();
+        for name in [
+            "calibration_slope",
+            "calibration_intercept",
+            "ece",
+            "ece_equal_mass",
+            "sensitivity",
+            "specificity",
+            "ppv",
+            "npv",
+            "f1",
+        ] {
+            let reason = "more than two classes".to_string();
+            evaluation.undefined.insert(name.into(), reason);
+        }
+        evaluation.classes = measured.classes;
+        evaluation.class_confusion = measured.confusion;
+        Ok(Measured {
+            evaluation,
+            curves: EvaluationCurves {
+                level: self.settings.bootstrap.level,
+                ..EvaluationCurves::default()
+            },
+            columns: Vec::new(),
+        })
+    }
+
+    /// An evaluation with what is measured without a threshold.
+    fn frame(&self, summary: ScoreSummary) -> Evaluation {
+        Evaluation {
+            accuracy: None,
+            auroc: summary.auroc,
+            average_precision: summary.average_precision,
+            brier: summary.brier,
+            log_loss: summary.log_loss,
+            n: summary.n,
+            positives: summary.positives,
+            prevalence: summary.positives as f64 / summary.n as f64,
+            split: self.settings.split,
+            threshold: self.settings.threshold,
+            calibration_slope: summary.calibration_slope,
+            calibration_intercept: summary.calibration_intercept,
+            ece: summary.ece,
+            ece_equal_mass: summary.ece_equal_mass,
+            ece_bins: BINS,
+            sensitivity: None,
+            specificity: None,
+            ppv: None,
+            npv: None,
+            f1: None,
+            subjects: self.bootstrap.subjects(),
+            undefined: summary.undefined,
+            bootstrap: self.settings.bootstrap,
+            intervals: summary.intervals,
+            operating_points: Vec::new(),
+            subgroups: Vec::new(),
+            recalibrated: None,
+            baseline: None,
+            classes: Vec::new(),
+            class_confusion: Vec::new(),
+        }
+    }
+}
+
+impl Evaluation {
+    /// Gives what is measured at the threshold a place beside what needs none.
+    fn take_first_operating_point(&mut self) {
+        let Some(point) = self.operating_points.first() else {
+            return;
+        };
+        self.accuracy = point.accuracy;
+        self.sensitivity = point.sensitivity;
+        self.specificity = point.specificity;
+        self.ppv = point.ppv;
+        self.npv = point.npv;
+        self.f1 = point.f1;
+        self.undefined.extend(point.undefined.clone());
+        self.intervals.extend(point.intervals.clone());
+    }
+}
+
+fn scores_of(predictions: &Predictions) -> Result<BinaryScores, Error> {
+    BinaryScores::new(
+        predictions.is_positive(),
+        predictions.positive_probabilities(),
+    )
+}
+
+fn fit_recalibration(
+    method: RecalibrationMethod,
+    validation: &BinaryScores,
+) -> Result<Recalibration, Error> {
+    let (labels, probabilities) = (validation.labels(), validation.probabilities());
+    Recalibration::fit(method, labels, probabilities)?.map_err(|reason| {
+        Error::stage(format!(
+            "the probabilities of the validation split cannot be recalibrated: {reason}"
+        ))
+        .with_hint("try another method, or leave `recalibrate` out")
+    })
+}
+
+fn corrected(fit: &Recalibration, scores: &BinaryScores) -> Result<BinaryScores, Error> {
+    let probabilities = scores.probabilities().iter().map(|p| fit.apply(*p));
+    BinaryScores::new(scores.labels().to_vec(), probabilities.collect())
+}

@@ -1,0 +1,130 @@
+//! Evaluate stages: a model is scored on a split.
+
+mod checks;
+pub mod evaluation;
+mod section;
+mod stage;
+mod table;
+
+use crate::check::StageCheck;
+use crate::edges::{DATA, Reference, WEIGHTS, kind};
+use crate::experiment::Recipe;
+use crate::features::FeatureOrigin;
+use crate::kind::{ModelUse, ReportPart, ReportSection, StageKind};
+use crate::results::{Outputs, StageResults};
+use evaluation::EvaluationSettings;
+use pipeline_error::Error;
+use pipeline_model::config::ModelMode;
+use pipeline_stage::Node;
+
+use stage::EvaluateStage;
+pub use table::EvaluateTable;
+
+/// Metrics of every evaluate stage.
+const METRICS: [&str; 16] = [
+    "auroc",
+    "average_precision",
+    "brier",
+    "log_loss",
+    "calibration_slope",
+    "calibration_intercept",
+    "ece",
+    "accuracy",
+    "sensitivity",
+    "specificity",
+    "ppv",
+    "npv",
+    "f1",
+    "prevalence",
+    "n",
+    "positives",
+];
+
+/// Metrics of what is measured beside the model.
+const BESIDE: [&str; 3] = ["auroc", "average_precision", "brier"];
+
+impl StageKind for EvaluateTable {
+    fn kind() -> &'static str {
+        "evaluate"
+    }
+
+    fn seed(&self) -> Option<u64> {
+        self.seed
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        vec![
+            kind("model", &self.model, WEIGHTS),
+            kind("data", &self.data, DATA),
+        ]
+    }
+
+    fn artifacts(&self) -> Vec<(&str, &str)> {
+        vec![
+            ("curves", "curves.json"),
+            ("meds_predictions", "meds_predictions.parquet"),
+            ("metrics", "metrics.json"),
+            ("predictions", "predictions.parquet"),
+        ]
+    }
+
+    fn check(&self, check: &mut StageCheck) {
+        check.evaluate(self);
+    }
+
+    fn model_use(&self) -> Option<ModelUse<'_>> {
+        Some(ModelUse {
+            field: "model",
+            stage: &self.model,
+            mode: ModelMode::Classifier,
+            reason: "a classifier is evaluated, so its import needs `into = \"classifier\"`",
+            needs_all: true,
+        })
+    }
+
+    fn metrics(&self) -> Option<Vec<String>> {
+        let beside = [
+            ("baseline", self.baseline.is_some()),
+            ("recalibrated", self.recalibrate.is_some()),
+        ];
+        let beside = beside.into_iter().filter(|(_, is_measured)| *is_measured);
+        let beside = beside.flat_map(|(of, _)| BESIDE.map(|metric| format!("{of}.{metric}")));
+        let own = METRICS.into_iter().map(String::from);
+        Some(own.chain(beside).collect())
+    }
+
+    fn nodes(&self, name: &str, recipe: &Recipe) -> Vec<Node> {
+        let stage = EvaluateStage {
+            model: self.model.clone(),
+            data: self.data.clone(),
+            features: FeatureOrigin::of_model(recipe, &self.model, &self.data),
+            settings: EvaluationSettings {
+                split: self.split,
+                threshold: self.threshold,
+                operating_points: self.operating_points.clone(),
+                recalibrate: self.recalibrate,
+                bootstrap: self.bootstrap,
+                subgroups: self.subgroups.clone(),
+                baseline: self.baseline,
+            },
+            seed: self.seed.unwrap_or(recipe.seed),
+        };
+        vec![Node::of_stage(name, self.seed.is_some(), stage)]
+    }
+
+    fn results(outputs: &Outputs) -> Result<StageResults, Error> {
+        Ok(StageResults {
+            evaluation: outputs.json("metrics")?,
+            curves: outputs.json("curves")?,
+            ..StageResults::default()
+        })
+    }
+
+    fn report(stage: &str, position: usize, results: &StageResults) -> ReportPart {
+        let Some(evaluation) = &results.evaluation else {
+            return Ok(None);
+        };
+        let part = section::of_stage(stage, position, evaluation, results.curves.as_ref())?;
+        Ok(Some((ReportSection::Evaluation, part)))
+    }
+}

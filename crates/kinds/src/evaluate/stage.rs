@@ -1,0 +1,236 @@
+//! The stage `evaluate`: scores a model on one split.
+
+use candle_core::{Device, Tensor};
+use serde_json::Value;
+
+use super::evaluation::{
+    BaselineScores, EvaluationSettings, Measured, Measurement, MedsPredictions, Predictions,
+};
+use crate::data::{DATASET_ARTIFACTS, load_dataset};
+use crate::features::{FeatureOrigin, compute};
+use crate::json::{as_json, write_json};
+use crate::model_artifact::ModelArtifact;
+use pipeline_data::dataset::Split;
+use pipeline_data::feature_table::FeatureTable;
+use pipeline_data::stay_columns::StayColumns;
+use pipeline_error::Error;
+use pipeline_metrics::Bootstrap;
+use pipeline_model::classifier::Head;
+use pipeline_model::config::ModelMode;
+use pipeline_model::host::to_device;
+use pipeline_model::noise::Noise;
+use pipeline_model::parameter::ParameterSource;
+use pipeline_stage::{Stage, StageContext, StageInput, StageOutput};
+
+/// Scores a model.
+pub struct EvaluateStage {
+    /// The stage that holds the model.
+    pub model: String,
+    /// The data stage.
+    pub data: String,
+    /// Where the features come from.
+    pub features: FeatureOrigin,
+    /// What is measured, and how.
+    pub settings: EvaluationSettings,
+    /// Seed of the resamples.
+    pub seed: u64,
+}
+
+impl EvaluateStage {
+    /// The features of the split that is scored and, where something is chosen on it, of validation.
+    fn features(
+        &self,
+        artifact: &ModelArtifact,
+        context: &StageContext,
+    ) -> Result<FeatureTable, Error> {
+        match &self.features {
+            FeatureOrigin::Node(_) => FeatureTable::read(context.input("features", "features")?),
+            FeatureOrigin::Data(_) => {
+                let dataset = load_dataset(context)?;
+                let mut stays = dataset.stays_of(self.settings.split);
+                if self.settings.needs_validation() && self.settings.split != Split::Validation {
+                    stays.extend(dataset.stays_of(Split::Validation));
+                }
+                compute(artifact, &dataset, &stays, context)
+            }
+        }
+    }
+
+    /// Says what makes numbers look better than they are.
+    fn warn(&self, context: &StageContext) {
+        let note = |line: &str| context.reporter.note(line);
+        match self.settings.split {
+            Split::Train => note(
+                "the model was fitted to the split that is scored: these numbers say how well, not how good it is",
+            ),
+            Split::Validation if self.settings.needs_validation() => {
+                note("thresholds and corrections were chosen on the split that is scored");
+            }
+            Split::Validation | Split::Test => {}
+        }
+    }
+
+    fn measure(
+        &self,
+        predictions: &Predictions,
+        validation: Option<&Predictions>,
+        stays: &StayColumns,
+        rows: &[usize],
+        context: &StageContext,
+    ) -> Result<Measured, Error> {
+        let subjects = stays.subjects()?;
+        let subjects: Vec<&str> = rows.iter().map(|row| subjects[*row].as_str()).collect();
+        let split = self.settings.split;
+        let baseline = self.settings.baseline;
+        let baseline = baseline.map(|_| BaselineScores::fit(context, split, &predictions.ids));
+        Measurement {
+            settings: &self.settings,
+            predictions,
+            validation,
+            baseline: baseline.transpose()?,
+            stays,
+            rows,
+            bootstrap: Bootstrap::new(self.settings.bootstrap, self.seed, &subjects),
+        }
+        .run()
+    }
+}
+
+/// What the head says of the stays of a split.
+fn predict(
+    head: &Head,
+    classes: usize,
+    table: &FeatureTable,
+    split: Split,
+) -> Result<Predictions, Error> {
+    let (labels, values) = table.of_split(split);
+    if labels.is_empty() {
+        return Err(Error::stage(format!(
+            "the split {} has no stays",
+            split.name()
+        )));
+    }
+    let ids = table.ids_of(split);
+    if let Some(row) = labels.iter().position(|label| *label as usize >= classes) {
+        return Err(Error::stage(format!(
+            "stay {} has label {}, the model's classes are 0 to {}",
+            ids[row],
+            labels[row],
+            classes - 1
+        )));
+    }
+    let features = Tensor::from_vec(values, (labels.len(), table.width), &Device::Cpu)?;
+    let logits = head.forward(&features, [0.0; 3], &Noise::Off)?;
+    let logits: Vec<f32> = logits.flatten_all()?.to_vec1()?;
+    if let Some(at) = logits.iter().position(|logit| !logit.is_finite()) {
+        let id = &ids[at / classes];
+        return Err(Error::stage(format!(
+            "stay {id}: a logit is {}",
+            logits[at]
+        )));
+    }
+    Ok(Predictions {
+        ids,
+        labels,
+        logits,
+        classes,
+    })
+}
+
+fn head_of(artifact: &ModelArtifact) -> Result<Head, Error> {
+    let own = artifact.parameters.iter();
+    let own = own.filter(|(name, _)| Head::owns(name));
+    let own = own.map(|(name, tensor)| (name.clone(), tensor.clone()));
+    let parameters = to_device(&own.collect(), &Device::Cpu)?;
+    Ok(Head::new(
+        &ParameterSource::given(&parameters),
+        &artifact.config,
+    )?)
+}
+
+fn check_model(artifact: &ModelArtifact) -> Result<(), Error> {
+    artifact.require_complete("be evaluated")?;
+    if artifact.mode != ModelMode::Classifier {
+        return Err(Error::stage(
+            "a pretraining model has no classifier to evaluate",
+        ));
+    }
+    Ok(())
+}
+
+impl Stage for EvaluateStage {
+    fn kind(&self) -> &'static str {
+        "evaluate"
+    }
+
+    fn code_version(&self) -> u32 {
+        3
+    }
+
+    fn fields(&self) -> Value {
+        as_json(&self.settings)
+    }
+
+    fn seed(&self) -> Option<u64> {
+        (self.settings.bootstrap.resamples > 0).then_some(self.seed)
+    }
+
+    fn inputs(&self) -> Vec<StageInput> {
+        let model = StageInput::new("model", &self.model, &["weights"]);
+        let mut inputs = vec![model, self.features.input()];
+        if let FeatureOrigin::Node(_) = self.features {
+            let artifacts = match self.settings.baseline {
+                Some(_) => DATASET_ARTIFACTS,
+                None => &["stays"],
+            };
+            inputs.push(StageInput::new("data", &self.data, artifacts));
+        }
+        inputs
+    }
+
+    fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
+        let artifact = ModelArtifact::read(context.input("model", "weights")?)?;
+        check_model(&artifact)?;
+        self.warn(context);
+        let table = self.features(&artifact, context)?;
+        let head = head_of(&artifact)?;
+        let classes = artifact.config.classifier.num_classes;
+        let of_split = |split| predict(&head, classes, &table, split);
+        let predictions = of_split(self.settings.split)?;
+        let validation = self.settings.needs_validation();
+        let validation = validation
+            .then(|| of_split(Split::Validation))
+            .transpose()?;
+        let stays = StayColumns::read(context.input("data", "stays")?)?;
+        let rows = stays.rows_of(&predictions.ids)?;
+        let measured = self.measure(&predictions, validation.as_ref(), &stays, &rows, context)?;
+
+        let file = |name: &str| context.work.join(name);
+        predictions.write(&file("predictions.parquet"), measured.columns)?;
+        let meds = MedsPredictions::of(&stays, &predictions.ids, &rows)?;
+        if meds.numbered {
+            context.reporter.note(
+                "some subject is called by no whole number: meds_predictions numbers them all",
+            );
+        }
+        meds.write(
+            &file("meds_predictions.parquet"),
+            &predictions.is_positive(),
+            &predictions.positive_probabilities(),
+            self.settings.threshold,
+        )?;
+        write_json(&file("metrics.json"), &measured.evaluation)?;
+        write_json(&file("curves.json"), &measured.curves)?;
+        Ok(StageOutput {
+            artifacts: [
+                ("curves", "curves.json"),
+                ("meds_predictions", "meds_predictions.parquet"),
+                ("metrics", "metrics.json"),
+                ("predictions", "predictions.parquet"),
+            ]
+            .map(|(name, file)| (name.to_string(), file.into()))
+            .into(),
+            metrics: measured.evaluation.metrics(),
+        })
+    }
+}

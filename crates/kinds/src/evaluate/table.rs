@@ -1,0 +1,63 @@
+//! The table of an evaluate stage.
+
+use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
+use serde::{Deserialize, Serialize};
+
+use pipeline_data::dataset::Split;
+use pipeline_metrics::{BootstrapSettings, RecalibrationMethod, ThresholdRule};
+use pipeline_train::baseline::Baseline;
+
+/// Scores a model on a split.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct EvaluateTable {
+    /// Seed of this stage; left out: the recipe's.
+    #[serde(default)]
+    pub seed: Option<u64>,
+    /// An import, freeze or finetune stage with no parameter left new.
+    pub model: String,
+    /// The data stage to score on.
+    pub data: String,
+    /// The split to score on.
+    #[schemars(schema_with = "split_names")]
+    pub split: Split,
+    /// Probability from which a stay is predicted positive.
+    #[serde(default = "EvaluateTable::default_threshold")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub threshold: f64,
+    /// More thresholds to report at. All but fixed ones are chosen on the validation split.
+    #[serde(default)]
+    pub operating_points: Vec<ThresholdRule>,
+    /// How probabilities are corrected by what was observed on the validation split; left out: not at all. What is measured of both is reported.
+    #[serde(default)]
+    pub recalibrate: Option<RecalibrationMethod>,
+    /// Confidence intervals from resamples of the subjects.
+    #[serde(default)]
+    pub bootstrap: BootstrapSettings,
+    /// Columns of the artifact `stays` by whose values metrics are reported, too: text by value, numbers by thirds.
+    #[serde(default)]
+    pub subgroups: Vec<String>,
+    /// A simple model to fit on the same splits and report beside; left out: none.
+    #[serde(default)]
+    pub baseline: Option<Baseline>,
+}
+
+/// The splits' names and aliases: schemars leaves aliases of enum variants out.
+fn split_names(_: &mut SchemaGenerator) -> Schema {
+    let names = [
+        "train",
+        "validation",
+        "test",
+        "valid",
+        "val",
+        "tuning",
+        "held_out",
+    ];
+    json_schema!({ "type": "string", "enum": names })
+}
+
+impl EvaluateTable {
+    fn default_threshold() -> f64 {
+        0.5
+    }
+}

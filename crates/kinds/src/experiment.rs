@@ -1,0 +1,132 @@
+//! A recipe whose tables have types: the model and the stages.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use serde_json::Value as Json;
+
+use crate::document::SCHEMA;
+use crate::list::StageConfig;
+use crate::{check, objective, references};
+use pipeline_error::Error;
+use pipeline_model::config::ModelConfig;
+use pipeline_recipe::tree::{Entry, Node, Table, Value};
+use pipeline_recipe::{self as recipe, Compared, Mistake, Override, Resolved};
+use pipeline_stage::Node as StageNode;
+
+/// What a recipe is about.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Experiment {
+    /// The architecture.
+    pub model: ModelConfig,
+    /// The stages in order of appearance: those of extended recipes first.
+    pub stages: Vec<(String, StageConfig)>,
+}
+
+/// A validated recipe: everything resolved, all defaults in, all paths as they are to be opened.
+pub type Recipe = recipe::Recipe<Experiment>;
+/// A recipe with a table `[sweep]`.
+pub type SweepRecipe = recipe::SweepRecipe<Experiment>;
+/// A point of a sweep's space and its recipe.
+pub type SweepVariant = recipe::SweepVariant<Experiment>;
+
+/// Reads a recipe and what it extends, applies `overrides`, and validates the result. The error
+/// is an [`Error::Recipe`] with all mistakes, or an [`Error::Usage`] if `path` cannot be read.
+pub fn load(path: &Path, overrides: &[Override]) -> Result<Recipe, Error> {
+    recipe::load(path, overrides)
+}
+
+/// As [`load`]; also every value of the recipe, with its origin.
+pub fn resolve(path: &Path, overrides: &[Override]) -> Result<(Recipe, Resolved), Error> {
+    recipe::resolve(path, overrides)
+}
+
+/// The nodes of a recipe, in its order; those that the planner derives stand before their stage's own.
+pub fn nodes_of(recipe: &Recipe) -> Vec<StageNode> {
+    let stages = recipe.stages.iter();
+    stages
+        .flat_map(|(name, stage)| stage.table().nodes(name, recipe))
+        .collect()
+}
+
+impl Experiment {
+    /// The stage of this name.
+    pub fn stage(&self, name: &str) -> Option<&StageConfig> {
+        let found = self.stages.iter().find(|(stage, _)| stage == name);
+        found.map(|(_, stage)| stage)
+    }
+}
+
+impl recipe::Experiment for Experiment {
+    fn schema() -> &'static Json {
+        &SCHEMA
+    }
+
+    fn complete(tree: &mut Node) {
+        embeddings_of_the_model(tree);
+    }
+
+    fn read(tree: &Node, broken: &BTreeSet<String>, mistakes: &mut Vec<Mistake>) -> Option<Self> {
+        let model = match tree.child("model") {
+            Some(_) if broken.contains("model") => None,
+            Some(node) => recipe::read::<ModelConfig>("model", node, mistakes),
+            None => Some(ModelConfig::default()),
+        };
+        let mut stages = Vec::new();
+        let table = tree.child("stages").and_then(Node::as_table);
+        for entry in table.into_iter().flat_map(|table| table.iter()) {
+            let name = format!("stages.{}", entry.key);
+            if !broken.contains(&name)
+                && let Some(stage) = recipe::read::<StageConfig>(&name, &entry.node, mistakes)
+            {
+                stages.push((entry.key.clone(), stage));
+            }
+        }
+        check::check(tree, model.as_ref(), &stages, mistakes);
+        references::check(tree, &stages, mistakes);
+        Some(Self {
+            model: model?,
+            stages,
+        })
+    }
+
+    fn tables(&self) -> Vec<(Vec<String>, Json)> {
+        let json = |table: serde_json::Result<Json>| table.unwrap_or_default();
+        let model = (
+            vec!["model".into()],
+            json(serde_json::to_value(&self.model)),
+        );
+        let stages = self.stages.iter().map(|(name, stage)| {
+            let place = vec!["stages".into(), name.clone()];
+            (place, json(serde_json::to_value(stage)))
+        });
+        std::iter::once(model).chain(stages).collect()
+    }
+
+    fn objective_mistake(&self, compared: &Compared) -> Option<Mistake> {
+        objective::mistake(self, compared)
+    }
+}
+
+/// A data stage that states no embeddings has those that fit the model.
+fn embeddings_of_the_model(tree: &mut Node) {
+    let stated = tree.at(&["model", "input_dim"]).cloned();
+    let Some(Value::Table(stages)) = tree.child_mut("stages").map(|node| &mut node.value) else {
+        return;
+    };
+    for entry in stages.iter_mut() {
+        let is_data = entry.node.child("kind").and_then(Node::as_str) == Some("data");
+        let place = entry.node.origin;
+        let Value::Table(stage) = &mut entry.node.value else {
+            continue;
+        };
+        if is_data && stage.get("embeddings").is_none() {
+            let default = Value::Integer(ModelConfig::default().input_dim as i128);
+            let node = stated.clone().unwrap_or_else(|| Node::new(default, place));
+            let mut table = Table::default();
+            table.set(Entry::at(place, "orthonormal", node));
+            let table = Node::new(Value::Table(table), place);
+            stage.set(Entry::at(place, "embeddings", table));
+        }
+    }
+}

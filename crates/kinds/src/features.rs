@@ -1,0 +1,183 @@
+//! The derived stage `features`: the pooled vector of every stay, computed once for a frozen backbone.
+
+use std::collections::BTreeMap;
+
+use candle_core::{Device, Tensor};
+use rayon::prelude::*;
+use serde_json::{Value, json};
+
+use super::model_artifact::ModelArtifact;
+use crate::data::{DATASET_ARTIFACTS, load_dataset};
+use crate::experiment::Recipe;
+use crate::list::StageConfig;
+use crate::training::TrainingContext;
+use pipeline_data::dataset::{Dataset, Split};
+use pipeline_data::feature_table::FeatureTable;
+use pipeline_error::Error;
+use pipeline_model::backbone::Backbone;
+use pipeline_model::batch::Batch;
+use pipeline_model::classifier::Head;
+use pipeline_model::host::to_device;
+use pipeline_model::parameter::ParameterSource;
+use pipeline_stage::{Progress, Stage, StageContext, StageInput, StageOutput};
+use pipeline_train::open_backbone::check_finite;
+
+/// Stays in one pass; a constant, so that no result depends on the number of threads.
+const SHARD_STAYS: usize = 8;
+
+/// Where the features of stays come from.
+pub enum FeatureOrigin {
+    /// The features node of a finetune stage.
+    Node(String),
+    /// Computed from a data stage by whoever needs them.
+    Data(String),
+}
+
+impl FeatureOrigin {
+    /// A finetuned model is looked at on the features it was trained on, where there are any and the data are the same.
+    pub fn of_model(recipe: &Recipe, model: &str, data: &str) -> Self {
+        match recipe.stage(model) {
+            Some(StageConfig::Finetune(finetune)) if finetune.data == data => {
+                finetune.feature_origin(model, recipe)
+            }
+            _ => FeatureOrigin::Data(data.to_string()),
+        }
+    }
+
+    /// What is read for them.
+    pub fn input(&self) -> StageInput {
+        match self {
+            FeatureOrigin::Node(node) => StageInput::new("features", node, &["features"]),
+            FeatureOrigin::Data(stage) => StageInput::new("data", stage, DATASET_ARTIFACTS),
+        }
+    }
+}
+
+/// Computes the features of every stay.
+pub struct FeaturesStage {
+    /// The freeze stage.
+    pub model: String,
+    /// The data stage.
+    pub data: String,
+}
+
+/// The features of `stays` under the backbone of `artifact`.
+pub fn compute(
+    artifact: &ModelArtifact,
+    dataset: &Dataset,
+    stays: &[usize],
+    context: &StageContext,
+) -> Result<FeatureTable, Error> {
+    let device = context.tensor_device()?;
+    let backbone = backbone(artifact, &device)?;
+    let width = artifact.config.feature_dim();
+    let embeddings = embeddings(artifact, dataset, &device)?;
+    let done = std::sync::atomic::AtomicU64::new(0);
+    let shard = |shard: &[usize]| -> Result<Vec<f32>, Error> {
+        if context.is_interrupted() {
+            return Err(Error::Interrupted);
+        }
+        let batch = Batch::new(dataset, shard, &device)?;
+        let features = backbone.forward(&batch, &embeddings)?.features;
+        let values = features.flatten_all()?.to_vec1::<f32>()?;
+        check_finite(&values, width, dataset, shard)?;
+        let count = shard.len() as u64;
+        let done = done.fetch_add(count, std::sync::atomic::Ordering::Relaxed) + count;
+        let total = stays.len() as u64;
+        context.reporter.progress(Progress {
+            done,
+            total,
+            unit: "stays",
+            message: String::new(),
+        });
+        Ok(values)
+    };
+    let values: Vec<Vec<f32>> = stays
+        .par_chunks(SHARD_STAYS)
+        .map(shard)
+        .collect::<Result<_, Error>>()?;
+    let of = |stay: &usize| &dataset.stays[*stay];
+    Ok(FeatureTable {
+        ids: stays.iter().map(|stay| of(stay).id.clone()).collect(),
+        splits: stays.iter().map(|stay| of(stay).split).collect(),
+        labels: stays.iter().map(|stay| of(stay).label).collect(),
+        width,
+        values: values.concat(),
+    })
+}
+
+/// The backbone of `artifact`, in evaluation mode.
+pub fn backbone(artifact: &ModelArtifact, device: &Device) -> Result<Backbone, Error> {
+    let missing: Vec<&str> = artifact
+        .new
+        .iter()
+        .map(String::as_str)
+        .filter(|name| !Head::owns(name))
+        .collect();
+    if !missing.is_empty() {
+        return Err(Error::Audit {
+            message: format!(
+                "the backbone was never loaded whole: {}",
+                missing.join(", ")
+            ),
+            hint: Some("import weights that hold these parameters".into()),
+        });
+    }
+    let parameters = to_device(&artifact.parameters, device)?;
+    Ok(Backbone::new(
+        &ParameterSource::given(&parameters),
+        &artifact.config,
+    )?)
+}
+
+/// Embeddings of the data's variables, [variables, input_dim].
+pub fn embeddings(
+    artifact: &ModelArtifact,
+    dataset: &Dataset,
+    device: &Device,
+) -> Result<Tensor, Error> {
+    let (dim, wanted) = (dataset.embedding_dim, artifact.config.input_dim);
+    if dim != wanted {
+        return Err(Error::stage(format!(
+            "the data's embeddings have {dim} numbers, the model's input_dim is {wanted}"
+        )));
+    }
+    let shape = (dataset.variables.len(), dim);
+    Ok(Tensor::from_slice(&dataset.embeddings, shape, device)?)
+}
+
+impl Stage for FeaturesStage {
+    fn kind(&self) -> &'static str {
+        "features"
+    }
+
+    fn code_version(&self) -> u32 {
+        2
+    }
+
+    fn fields(&self) -> Value {
+        json!({})
+    }
+
+    fn inputs(&self) -> Vec<StageInput> {
+        vec![
+            StageInput::new("model", &self.model, &["weights"]),
+            StageInput::new("data", &self.data, DATASET_ARTIFACTS),
+        ]
+    }
+
+    fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
+        let artifact = ModelArtifact::read(context.input("model", "weights")?)?;
+        let dataset = load_dataset(context)?;
+        let stays: Vec<usize> = (0..dataset.stays.len()).collect();
+        let table = compute(&artifact, &dataset, &stays, context)?;
+        table.write(&context.work.join("features.parquet"))?;
+        let count = |split: Split| dataset.stays_of(split).len();
+        let metrics = [Split::Train, Split::Validation, Split::Test]
+            .map(|split| (format!("{}.stays", split.name()), json!(count(split))));
+        Ok(StageOutput {
+            artifacts: BTreeMap::from([("features".into(), "features.parquet".into())]),
+            metrics: metrics.into_iter().collect(),
+        })
+    }
+}

@@ -1,0 +1,95 @@
+//! The table of a finetune stage.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::training::StatedOptimizer;
+use pipeline_train::class_balance::{ClassWeights, Sampling};
+use pipeline_train::config::{AdamW, EarlyStopping, Loss, SelectionMetric};
+use pipeline_train::optimizer::Optimizer;
+
+training_table! {
+/// Trains what is not frozen on the labels.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct FinetuneTable {
+    /// Seed of this stage; left out: the recipe's.
+    #[serde(default)]
+    pub seed: Option<u64>,
+    /// The freeze stage to start from.
+    pub model: String,
+    /// The data stage to train on.
+    pub data: String,
+    /// Passes over the training split, at most.
+    #[serde(default = "FinetuneTable::default_epochs")]
+    #[schemars(range(min = 1))]
+    pub epochs: usize,
+    /// Stays in a batch.
+    #[serde(default = "FinetuneTable::default_batch_size")]
+    #[schemars(range(min = 1))]
+    pub batch_size: usize,
+    /// The loss of a stay's logits.
+    #[serde(default)]
+    pub loss: Loss,
+    /// The optimizer; keys left out are this kind's defaults.
+    #[serde(
+        default = "FinetuneTable::default_optimizer",
+        deserialize_with = "FinetuneTable::optimizer"
+    )]
+    #[schemars(with = "StatedOptimizer")]
+    pub optimizer: Optimizer,
+    /// Gradients are scaled down to this global L2 norm.
+    #[serde(default = "FinetuneTable::default_clip_norm")]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
+    pub clip_norm: f64,
+    /// Dropout after each of the head's three hidden layers.
+    #[serde(default = "FinetuneTable::default_dropout")]
+    pub dropout: [f64; 3],
+    /// Dropout in those layers of the transformer that the freeze stage left trainable. Frozen layers have none; where all are frozen, to state a rate is a mistake.
+    #[serde(default)]
+    #[schemars(range(min = 0.0, max = 0.9))]
+    pub transformer_dropout: f64,
+    /// The validation metric by which the best epoch is chosen.
+    #[serde(default)]
+    pub select: SelectionMetric,
+    /// Stop before `epochs` when a validation metric no longer improves; left out: never.
+    #[serde(default)]
+    pub early_stopping: Option<EarlyStopping<SelectionMetric>>,
+    /// What a stay's loss counts, by its class: `"equal"`, `"balanced"` (so that all classes count alike), or a weight for every class.
+    #[serde(default)]
+    pub class_weights: ClassWeights,
+    /// Which stays an epoch has.
+    #[serde(default)]
+    pub sampling: Sampling,
+}
+}
+
+impl FinetuneTable {
+    fn default_epochs() -> usize {
+        20
+    }
+    fn default_batch_size() -> usize {
+        32
+    }
+    fn default_adamw() -> AdamW {
+        AdamW {
+            lr: 1e-4,
+            betas: [0.9, 0.98],
+            eps: 1e-8,
+            weight_decay: 0.01,
+        }
+    }
+    fn default_optimizer() -> Optimizer {
+        Self::default_adamw().into()
+    }
+    fn optimizer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optimizer, D::Error> {
+        let stated = StatedOptimizer::deserialize(deserializer)?;
+        Ok(stated.over(Self::default_adamw()))
+    }
+    fn default_clip_norm() -> f64 {
+        0.5
+    }
+    fn default_dropout() -> [f64; 3] {
+        [0.2, 0.2, 0.1]
+    }
+}

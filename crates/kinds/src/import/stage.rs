@@ -1,0 +1,279 @@
+//! The stage `import`: a checkpoint → a model's weights, under a strict audit.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::panic::resume_unwind;
+use std::path::Path;
+
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use crate::import::hidden_settings::check_hidden_settings;
+use crate::json::{as_json, backbone_fields, write_json};
+use crate::model_artifact::ModelArtifact;
+use pipeline_checkpoint::{
+    self as checkpoint, Audit, Checkpoint, Import, ImportRules, TargetTensor,
+};
+use pipeline_data::input_path::InputPath;
+use pipeline_error::Error;
+use pipeline_model::config::{ModelConfig, ModelMode};
+use pipeline_model::hidden_setting::HiddenSetting;
+use pipeline_model::host::{HostParameters, digests, initial_parameters, into_tensors};
+use pipeline_model::parameter::ParameterSource;
+use pipeline_model::seqsetvae::{ClassifierModel, PretrainModel, parameter_specs};
+use pipeline_stage::{ExternalInput, RecipePlace, Stage, StageContext, StageInput, StageOutput};
+use pipeline_store::digest::Digest;
+
+/// The setting that names a checkpoint file.
+const FILE_FIELD: &str = "from.path";
+
+/// Where the weights come from.
+pub enum WeightSource {
+    /// An artifact of another stage: (stage, artifact).
+    Stage(String, &'static str),
+    /// A file outside the store.
+    File {
+        /// Where it is, or which artifact.
+        path: InputPath,
+        /// The SHA-256 it must have, in hexadecimal.
+        sha256: Option<String>,
+    },
+}
+
+/// Loads weights under a strict audit.
+pub struct ImportStage {
+    /// The architecture.
+    pub model: ModelConfig,
+    /// Where the weights come from.
+    pub from: WeightSource,
+    /// What the weights are for.
+    pub into: ModelMode,
+    /// What may be missing, and what may be left over.
+    pub rules: ImportRules,
+    /// Settings that may be other ones than the weights were trained with.
+    pub model_changes: Vec<HiddenSetting>,
+}
+
+impl ImportStage {
+    fn path<'a>(&'a self, context: &'a StageContext) -> Result<&'a Path, Error> {
+        match &self.from {
+            WeightSource::Stage(_, artifact) => context.input("from", artifact),
+            WeightSource::File { path, .. } => match path.artifact() {
+                Some(made) => context.input(FILE_FIELD, &made.artifact),
+                None => Ok(path.as_ref()),
+            },
+        }
+    }
+
+    /// Fails if the recipe pins another file than the one at `path`. The pin of an index is the SHA-256 of it
+    /// with all its shards behind it.
+    pub fn check_pin(&self, path: &Path) -> Result<(), Error> {
+        let WeightSource::File {
+            sha256: Some(pin), ..
+        } = &self.from
+        else {
+            return Ok(());
+        };
+        let mut hasher = Sha256::new();
+        for path in checkpoint::files_of(path) {
+            let mut file = File::open(&path).map_err(|error| Error::file(&path, error))?;
+            std::io::copy(&mut file, &mut hasher).map_err(|error| Error::file(&path, error))?;
+        }
+        let found: String = hasher
+            .finalize()
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect();
+        if found == *pin {
+            return Ok(());
+        }
+        Err(Error::Audit {
+            message: format!(
+                "{}: the SHA-256 is {found}, the recipe pins {pin}",
+                path.display()
+            ),
+            hint: Some("the file is not the one the recipe was written for".into()),
+        })
+    }
+
+    /// Reads and audits the file while it is compared with the recipe's pin, if there is one. A file that is
+    /// not the pinned one is told before anything that is wrong with it.
+    fn read(&self, path: &Path) -> Result<Import, Error> {
+        let targets = self.targets()?;
+        std::thread::scope(|scope| {
+            let pin = scope.spawn(|| self.check_pin(path));
+            let imported = checkpoint::read(path)
+                .and_then(|checkpoint| checkpoint::import(checkpoint, &targets, &self.rules));
+            pin.join().unwrap_or_else(|panic| resume_unwind(panic))?;
+            imported
+        })
+    }
+
+    /// Fails unless the weights at `path` were trained with the model's hidden settings, or the recipe says otherwise.
+    pub fn check_hidden_settings(&self, path: &Path) -> Result<Vec<String>, Error> {
+        check_hidden_settings(path, &self.model, &self.model_changes)
+    }
+
+    /// The digest that the scheduler knows the file by.
+    fn source_digest(&self, context: &StageContext) -> Result<Digest, Error> {
+        match &self.from {
+            WeightSource::Stage(_, artifact) => context.input_digest("from", artifact),
+            WeightSource::File { path, .. } => match path.artifact() {
+                Some(made) => context.input_digest(FILE_FIELD, &made.artifact),
+                None => context.external_digest(FILE_FIELD),
+            },
+        }
+    }
+
+    /// Reads the written weights back, builds the model from them, and digests every parameter that the
+    /// built model's layers hold.
+    fn digests_of_built_model(&self, weights: &Path) -> Result<BTreeMap<String, String>, Error> {
+        let artifact = ModelArtifact::read(weights)?;
+        let specs = artifact.specs()?;
+        let new = specs
+            .iter()
+            .filter(|spec| artifact.new.contains(&spec.name));
+        let mut host: HostParameters = initial_parameters(new, 0);
+        host.extend(artifact.parameters);
+        let parameters = into_tensors(host)?;
+        let taken = ParameterSource::witness(&parameters, |source| match self.into {
+            ModelMode::Pretrain => PretrainModel::new(source, &self.model, 0.0).map(|_| ()),
+            ModelMode::Classifier => ClassifierModel::new(source, &self.model).map(|_| ()),
+        })?;
+        digests(&taken)
+    }
+
+    /// What an import of the checkpoint, whatever its file, would leave as audit.
+    pub fn audit(&self, checkpoint: &Checkpoint) -> Result<Audit, Error> {
+        checkpoint::audit(checkpoint, &self.targets()?, &self.rules)
+    }
+
+    fn targets(&self) -> Result<Vec<TargetTensor>, Error> {
+        let specs = parameter_specs(&self.model, self.into)?.into_iter();
+        let targets = specs.map(|spec| TargetTensor {
+            name: spec.name,
+            shape: spec.shape,
+        });
+        Ok(targets.collect())
+    }
+
+    fn config(&self) -> ModelConfig {
+        match self.into {
+            ModelMode::Pretrain => self.model.without_classifier(),
+            ModelMode::Classifier => self.model.clone(),
+        }
+    }
+}
+
+impl Stage for ImportStage {
+    fn kind(&self) -> &'static str {
+        "import"
+    }
+
+    /// 2: the audit names the file by its BLAKE3; moments are summed in sixteen parts.
+    fn code_version(&self) -> u32 {
+        2
+    }
+
+    fn fields(&self) -> Value {
+        let model = match self.into {
+            ModelMode::Pretrain => backbone_fields(&self.model),
+            ModelMode::Classifier => as_json(&self.model),
+        };
+        let sha256 = match &self.from {
+            WeightSource::File { sha256, .. } => sha256.clone(),
+            WeightSource::Stage(..) => None,
+        };
+        let mut fields = json!({
+            "model": model,
+            "into": as_json(&self.into),
+            "new": self.rules.new,
+            "ignore": self.rules.ignore,
+            "rename": self.rules.rename,
+            "names": if self.rules.exact_names { "exact" } else { "auto" },
+            "allow_narrowing": self.rules.allow_narrowing,
+            "from": { "path": Value::Null, "sha256": sha256 },
+        });
+        // Left out where there is none, so that results from before it was asked keep their keys.
+        if !self.model_changes.is_empty() {
+            fields["model_changes"] = as_json(&self.model_changes);
+        }
+        fields
+    }
+
+    fn place_in_recipe(&self, field: &str) -> RecipePlace {
+        match field.starts_with("model.") {
+            true => RecipePlace::Top(field.into()),
+            false => RecipePlace::Stage(field.into()),
+        }
+    }
+
+    fn inputs(&self) -> Vec<StageInput> {
+        match &self.from {
+            WeightSource::Stage(stage, artifact) => {
+                vec![StageInput::new("from", stage, &[artifact])]
+            }
+            WeightSource::File { path, .. } => {
+                let made = path.artifact().into_iter();
+                made.map(|made| StageInput::new(FILE_FIELD, &made.stage, &[&made.artifact]))
+                    .collect()
+            }
+        }
+    }
+
+    fn external_inputs(&self) -> Vec<ExternalInput> {
+        match &self.from {
+            WeightSource::File { path, .. } if path.artifact().is_none() => {
+                let files = checkpoint::files_of(path.as_ref()).into_iter();
+                let inputs = files.enumerate().map(|(index, path)| ExternalInput {
+                    field: match index {
+                        0 => FILE_FIELD.into(),
+                        shard => format!("{FILE_FIELD}.shard{shard}"),
+                    },
+                    path,
+                });
+                inputs.collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
+        let path = self.path(context)?;
+        let imported = self.read(path)?;
+        let changes = self.check_hidden_settings(path)?;
+        changes.iter().for_each(|line| context.reporter.note(line));
+        let mut audit = imported.audit;
+        audit
+            .render()
+            .lines()
+            .for_each(|line| context.reporter.note(line));
+        // Content, not place: the same weights give the same audit wherever they lie.
+        audit.file = format!("blake3:{}", self.source_digest(context)?);
+        let weights = context.work.join("weights.safetensors");
+        let artifact = ModelArtifact {
+            config: self.config(),
+            mode: self.into,
+            new: audit.new.iter().map(|new| new.target.clone()).collect(),
+            trainable: None,
+            parameters: imported.tensors,
+        };
+        artifact.write(&weights)?;
+        drop(artifact);
+        audit.verify(&self.digests_of_built_model(&weights)?)?;
+        write_json(&context.work.join("audit.json"), &audit)?;
+        let counts = &audit.counts;
+        Ok(StageOutput {
+            artifacts: BTreeMap::from([
+                ("weights".into(), "weights.safetensors".into()),
+                ("audit".into(), "audit.json".into()),
+            ]),
+            metrics: BTreeMap::from([
+                ("loaded".into(), json!(counts.loaded)),
+                ("renamed".into(), json!(counts.renamed)),
+                ("new".into(), json!(counts.new)),
+                ("ignored".into(), json!(counts.ignored)),
+            ]),
+        })
+    }
+}

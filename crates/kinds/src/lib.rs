@@ -1,0 +1,48 @@
+//! The kinds of stages: one folder each, with its table in a recipe, what it reads and gives, its checks, its
+//! work, and its part of a report. [`StageKind`] says what makes a kind; [`StageConfig`] lists them all.
+//!
+//! ```
+//! use pipeline_kinds::{load, nodes_of};
+//!
+//! # fn main() -> Result<(), pipeline_error::Error> {
+//! let recipe = load("../../recipes/finetune.toml".as_ref(), &[])?;
+//! let kinds: Vec<&str> = nodes_of(&recipe).iter().map(|node| node.stage.kind()).collect();
+//! assert_eq!(kinds[..2], ["data", "pretrain"]);
+//! # Ok(())
+//! # }
+//! ```
+
+#[macro_use]
+mod training;
+
+mod check;
+pub mod command;
+pub mod data;
+pub mod diagnose;
+mod document;
+mod edges;
+pub mod evaluate;
+mod experiment;
+mod features;
+pub mod finetune;
+pub mod freeze;
+pub mod import;
+pub mod json;
+mod kind;
+mod list;
+mod model_artifact;
+mod objective;
+mod opened;
+pub mod pretrain;
+pub mod pytorch_layout;
+mod references;
+mod results;
+
+#[cfg(test)]
+mod tests;
+
+pub use document::{published_schema, schema};
+pub use experiment::{Experiment, Recipe, SweepRecipe, SweepVariant, load, nodes_of, resolve};
+pub use kind::{ReportSection, StageKind};
+pub use list::{StageConfig, report, results};
+pub use results::{Outputs, StageResults};

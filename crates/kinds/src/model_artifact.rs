@@ -1,0 +1,142 @@
+//! A model in the store: safetensors whose metadata say what the weights are for.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde::de::DeserializeOwned;
+
+use super::json::as_json;
+use pipeline_checkpoint::{self as checkpoint, FloatTensor};
+use pipeline_error::Error;
+use pipeline_model::config::{ModelConfig, ModelMode};
+use pipeline_model::host::HostParameters;
+use pipeline_model::parameter::ParameterSpec;
+use pipeline_model::seqsetvae::parameter_specs;
+
+/// Weights, and what they are for.
+#[derive(Clone, Debug)]
+pub struct ModelArtifact {
+    /// The architecture.
+    pub config: ModelConfig,
+    /// What the weights are for.
+    pub mode: ModelMode,
+    /// Parameters of the model that the weights do not hold: drawn afresh where they are trained.
+    pub new: BTreeSet<String>,
+    /// Parameters that may be trained; `None` before a freeze stage has said so.
+    pub trainable: Option<BTreeSet<String>>,
+    /// All parameters but the new ones.
+    pub parameters: HostParameters,
+}
+
+impl ModelArtifact {
+    /// Every parameter of the model, sorted by name.
+    pub fn specs(&self) -> Result<Vec<ParameterSpec>, Error> {
+        Ok(parameter_specs(&self.config, self.mode)?)
+    }
+
+    /// Writes weights and metadata.
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        checkpoint::write_safetensors(path, &self.parameters, &self.metadata())
+    }
+
+    /// What the weights are for, as it stands in their file.
+    pub fn metadata(&self) -> BTreeMap<String, String> {
+        let mut metadata = BTreeMap::from([
+            ("mode".to_string(), to_json(&self.mode)),
+            ("model".to_string(), to_json(&self.config)),
+            ("new".to_string(), to_json(&self.new)),
+        ]);
+        if let Some(trainable) = &self.trainable {
+            metadata.insert("trainable".into(), to_json(trainable));
+        }
+        metadata
+    }
+
+    /// Reads weights and metadata; the weights must be exactly the model's parameters but the new ones.
+    pub fn read(path: &Path) -> Result<Self, Error> {
+        let metadata = checkpoint::read_metadata(path)?;
+        let trainable = match metadata.get("trainable") {
+            Some(text) => Some(from_json(path, "trainable", text)?),
+            None => None,
+        };
+        let artifact = Self {
+            config: metadata_entry(path, &metadata, "model")?,
+            mode: metadata_entry(path, &metadata, "mode")?,
+            new: metadata_entry(path, &metadata, "new")?,
+            trainable,
+            parameters: read_parameters(path)?,
+        };
+        artifact.check_names(path)?;
+        Ok(artifact)
+    }
+
+    fn check_names(&self, path: &Path) -> Result<(), Error> {
+        let wanted: BTreeSet<String> = self.specs()?.into_iter().map(|spec| spec.name).collect();
+        let held = self
+            .parameters
+            .keys()
+            .chain(&self.new)
+            .cloned()
+            .collect::<BTreeSet<_>>();
+        if let Some(name) = wanted.symmetric_difference(&held).next() {
+            return Err(Error::Audit {
+                message: format!(
+                    "{}: {name} is not in both the model and its weights",
+                    path.display()
+                ),
+                hint: None,
+            });
+        }
+        Ok(())
+    }
+
+    /// Fails unless the weights are complete.
+    pub fn require_complete(&self, purpose: &str) -> Result<(), Error> {
+        if self.new.is_empty() {
+            return Ok(());
+        }
+        let names: Vec<&str> = self.new.iter().map(String::as_str).collect();
+        Err(Error::Audit {
+            message: format!(
+                "the model cannot {purpose}: {} parameters were never loaded nor trained:\n  {}",
+                names.len(),
+                names.join("\n  ")
+            ),
+            hint: Some("evaluate a finetune stage, or import a checkpoint that holds them".into()),
+        })
+    }
+}
+
+fn to_json<T: serde::Serialize>(value: &T) -> String {
+    as_json(value).to_string()
+}
+
+fn metadata_entry<T: DeserializeOwned>(
+    path: &Path,
+    metadata: &BTreeMap<String, String>,
+    name: &str,
+) -> Result<T, Error> {
+    let text = metadata
+        .get(name)
+        .ok_or_else(|| Error::file(path, format!("is no model artifact: no metadata {name}")))?;
+    from_json(path, name, text)
+}
+
+fn from_json<T: DeserializeOwned>(path: &Path, name: &str, text: &str) -> Result<T, Error> {
+    serde_json::from_str(text)
+        .map_err(|error| Error::file(path, format!("the metadata {name} cannot be read: {error}")))
+}
+
+fn read_parameters(path: &Path) -> Result<HostParameters, Error> {
+    checkpoint::read(path)?
+        .tensors
+        .into_iter()
+        .map(|(name, tensor)| {
+            let shape = tensor.shape().to_vec();
+            let values = tensor
+                .into_f32(false)
+                .map_err(|reason| Error::file(path, format!("{name}: {reason}")))?;
+            Ok((name, FloatTensor { shape, values }))
+        })
+        .collect()
+}

@@ -1,0 +1,58 @@
+//! What variants are compared by, checked before anything runs.
+
+use crate::experiment::Experiment;
+use crate::list::StageConfig;
+use pipeline_data::dataset::Split;
+use pipeline_recipe::tree::Node;
+use pipeline_recipe::{Compared, Mistake, nearest, no_stage};
+
+/// Whoever chooses by the test split has none left to test on.
+pub fn mistake(experiment: &Experiment, compared: &Compared) -> Option<Mistake> {
+    let Compared {
+        objective,
+        sweep,
+        base,
+    } = compared;
+    let place = sweep.place(&["objective", "stage"]);
+    let name = &objective.stage;
+    let Some(stage) = experiment.stage(name) else {
+        // A stage that could not be read has a mistake of its own.
+        let stages = base.child("stages").and_then(Node::as_table)?;
+        let message = format!("sweep.objective.stage names `{name}`, and there is no such stage");
+        let mistake = Mistake::new(message, place, "no stage of this name");
+        let is_unknown = stages.get(name).is_none();
+        return is_unknown.then(|| no_stage(name, stages.keys(), mistake));
+    };
+    match stage {
+        StageConfig::Evaluate(stage) if stage.split == Split::Test && !objective.allow_test => {
+            let message = format!("the objective is measured on the test split, by `{name}`");
+            let mistake = Mistake::new(message, place, "scores the test split").help(
+                "choose by validation: add an evaluate stage with split = \"validation\", or take \
+                 a metric of the finetune stage; `allow_test = true` does it all the same",
+            );
+            let split = base.at(&["stages", name, "split"]);
+            Some(match split {
+                Some(split) => mistake.and(split.origin, "stated here"),
+                None => mistake,
+            })
+        }
+        stage => metric_mistake(stage, compared),
+    }
+}
+
+/// A misspelt metric would be found only after the first variant has run.
+fn metric_mistake(stage: &StageConfig, compared: &Compared) -> Option<Mistake> {
+    let known = stage.table().metrics()?;
+    let objective = compared.objective;
+    let (stage, metric) = (&objective.stage, &objective.metric);
+    if known.contains(metric) {
+        return None;
+    }
+    let place = compared.sweep.place(&["objective", "metric"]);
+    let message = format!("the stage `{stage}` has no metric `{metric}`, which is the objective");
+    let mistake = Mistake::new(message, place, "no metric of this name");
+    Some(match nearest(metric, known.iter().map(String::as_str)) {
+        Some(near) => mistake.help(format!("did you mean `{near}`?")),
+        None => mistake.help(format!("its metrics are {}", known.join(", "))),
+    })
+}

@@ -1,0 +1,94 @@
+//! Pretrain stages: the backbone learns to say again what it was shown.
+
+mod checks;
+mod stage;
+mod table;
+
+use std::time::Duration;
+
+use crate::check::StageCheck;
+use crate::edges::{DATA, Reference, kind};
+use crate::experiment::Recipe;
+use crate::kind::{ModelUse, ReportPart, StageKind};
+use crate::results::{Outputs, StageResults};
+use crate::training;
+use pipeline_error::Error;
+use pipeline_model::config::ModelMode;
+use pipeline_stage::Node;
+use pipeline_train::config::PretrainSettings;
+
+use stage::PretrainStage;
+pub use table::PretrainTable;
+
+impl StageKind for PretrainTable {
+    fn kind() -> &'static str {
+        "pretrain"
+    }
+
+    fn seed(&self) -> Option<u64> {
+        self.seed
+    }
+
+    fn references(&self) -> Vec<Reference> {
+        let init = self.init.iter();
+        [kind("data", &self.data, DATA)]
+            .into_iter()
+            .chain(init.map(|init| kind("init", init, &["import"])))
+            .collect()
+    }
+
+    fn artifacts(&self) -> Vec<(&str, &str)> {
+        vec![
+            ("checkpoint", "checkpoint.safetensors"),
+            ("history", "history.parquet"),
+        ]
+    }
+
+    fn check(&self, check: &mut StageCheck) {
+        check.pretrain(self);
+    }
+
+    fn model_use(&self) -> Option<ModelUse<'_>> {
+        Some(ModelUse {
+            field: "init",
+            stage: self.init.as_deref()?,
+            mode: ModelMode::Pretrain,
+            reason: "pretraining goes on from an import with `into = \"pretrain\"`",
+            needs_all: false,
+        })
+    }
+
+    fn nodes(&self, name: &str, recipe: &Recipe) -> Vec<Node> {
+        let settings = PretrainSettings {
+            objective: self.objective,
+            epochs: self.epochs,
+            batch_size: self.batch_size,
+            optimizer: self.optimizer.clone(),
+            clip_norm: self.clip_norm,
+            free_bits: self.free_bits,
+            max_beta: self.max_beta,
+            beta_warmup_steps: self.beta_warmup_steps,
+            dropout: self.dropout,
+            early_stopping: self.early_stopping.clone(),
+            options: self.loop_options(),
+            monitor: self.monitor.clone(),
+        };
+        let stage = PretrainStage {
+            model: recipe.model.clone(),
+            settings,
+            seed: self.seed.unwrap_or(recipe.seed),
+            data: self.data.clone(),
+            init: self.init.clone(),
+            checkpoint_interval: Duration::from_secs_f64(self.checkpoint_seconds),
+        };
+        vec![Node::of_stage(name, self.seed.is_some(), stage)]
+    }
+
+    fn results(outputs: &Outputs) -> Result<StageResults, Error> {
+        training::results(outputs)
+    }
+
+    fn report(stage: &str, position: usize, results: &StageResults) -> ReportPart {
+        training::report(stage, position, results)
+    }
+}

@@ -1,0 +1,140 @@
+//! The stage `pretrain`: data → checkpoint of the best epoch, history.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use serde_json::{Value, json};
+
+use crate::data::{DATASET_ARTIFACTS, load_dataset};
+use crate::json::{backbone_fields, training_fields};
+use crate::model_artifact::ModelArtifact;
+use crate::training::{TrainingContext, Watched};
+use pipeline_error::Error;
+use pipeline_model::config::{ModelConfig, ModelMode};
+use pipeline_model::host::{HostParameters, initial_parameters};
+use pipeline_model::seqsetvae::parameter_specs;
+use pipeline_stage::{RecipePlace, Stage, StageContext, StageInput, StageOutput};
+use pipeline_train::config::PretrainSettings;
+use pipeline_train::pretrain::{Pretrained, Pretraining};
+
+/// Trains the backbone by reconstruction.
+pub struct PretrainStage {
+    /// The architecture.
+    pub model: ModelConfig,
+    /// How training runs.
+    pub settings: PretrainSettings,
+    /// The stage's own seed, or the recipe's.
+    pub seed: u64,
+    /// The data stage.
+    pub data: String,
+    /// The import stage to start from.
+    pub init: Option<String>,
+    /// Time between two states that a killed run can go on from.
+    pub checkpoint_interval: Duration,
+}
+
+impl PretrainStage {
+    fn initial(&self, context: &StageContext) -> Result<HostParameters, Error> {
+        if self.init.is_none() {
+            let specs = parameter_specs(&self.model, ModelMode::Pretrain)?;
+            return Ok(initial_parameters(&specs, self.seed));
+        }
+        let start = ModelArtifact::read(context.input("init", "weights")?)?;
+        start.require_complete("go on pretraining")?;
+        Ok(start.parameters)
+    }
+}
+
+impl Stage for PretrainStage {
+    fn kind(&self) -> &'static str {
+        "pretrain"
+    }
+
+    fn code_version(&self) -> u32 {
+        3
+    }
+
+    fn fields(&self) -> Value {
+        json!({ "model": backbone_fields(&self.model), "settings": training_fields(&self.settings) })
+    }
+
+    fn lineage(&self) -> Option<&'static str> {
+        let options = &self.settings.options;
+        (options.begin_alike_for_any_length()).then_some("/settings/epochs")
+    }
+
+    fn place_in_recipe(&self, field: &str) -> RecipePlace {
+        match field.strip_prefix("settings.") {
+            Some(setting) => RecipePlace::Stage(setting.into()),
+            None => RecipePlace::Top(field.into()),
+        }
+    }
+
+    fn seed(&self) -> Option<u64> {
+        Some(self.seed)
+    }
+
+    fn inputs(&self) -> Vec<StageInput> {
+        let data = StageInput::new("data", &self.data, DATASET_ARTIFACTS);
+        let init = self
+            .init
+            .iter()
+            .map(|stage| StageInput::new("init", stage, &["weights"]));
+        [data].into_iter().chain(init).collect()
+    }
+
+    fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
+        let dataset = load_dataset(context)?;
+        let training = Pretraining {
+            dataset: &dataset,
+            model: &self.model,
+            settings: &self.settings,
+            seed: self.seed,
+            device: &context.tensor_device()?,
+            watch: &Watched(context),
+            resume: &context.resume_file(self.checkpoint_interval),
+            replay: &context.replay_folder(),
+        };
+        let trained = training.run(self.initial(context)?)?;
+        trained
+            .history
+            .write_parquet(&context.work.join("history.parquet"))?;
+        let metrics = metrics(&trained, &self.settings);
+        let artifact = ModelArtifact {
+            config: self.model.without_classifier(),
+            mode: ModelMode::Pretrain,
+            new: BTreeSet::new(),
+            trainable: None,
+            parameters: trained.parameters,
+        };
+        artifact.write(&context.work.join("checkpoint.safetensors"))?;
+        Ok(StageOutput {
+            artifacts: BTreeMap::from([
+                ("checkpoint".into(), "checkpoint.safetensors".into()),
+                ("history".into(), "history.parquet".into()),
+            ]),
+            metrics,
+        })
+    }
+}
+
+/// Numbers of the epoch that is kept, and how often the posterior seemed to collapse.
+fn metrics(trained: &Pretrained, settings: &PretrainSettings) -> BTreeMap<String, Value> {
+    let best = &trained.best;
+    let losses = [
+        ("validation_loss", best.monitored(settings.max_beta)),
+        ("validation_reconstruction", best.reconstruction),
+        ("validation_kl", best.kl),
+    ];
+    let numbers = losses.into_iter().chain(best.posterior.columns());
+    let counts = [
+        (settings.options.keep.metric(), trained.best_epoch),
+        ("collapse_warnings", trained.collapse_warnings),
+    ];
+    let counts = counts.into_iter().map(|(name, count)| (name, json!(count)));
+    numbers
+        .map(|(name, value)| (name, json!(value)))
+        .chain(counts)
+        .map(|(name, value)| (name.to_string(), value))
+        .collect()
+}

@@ -1,0 +1,283 @@
+//! Several stays packed for one pass: rows of events, rows of sets, and where each begins.
+
+use std::sync::{Arc, LazyLock};
+
+use candle_core::{Device, Result, Tensor};
+
+use pipeline_data::dataset::Dataset;
+
+/// Buckets of the time between two sets.
+pub const TIME_BUCKETS: usize = 64;
+
+/// Stays packed without padding: events of all sets, sets of all stays.
+#[derive(Clone, Debug)]
+pub struct Batch {
+    /// The stays, as indices into the dataset.
+    pub stays: Vec<usize>,
+    /// First event of every set, and the number of events.
+    pub set_starts: Arc<[usize]>,
+    /// First set of every stay, and the number of sets.
+    pub stay_starts: Arc<[usize]>,
+    /// Variable of every event, u32 [events].
+    pub variables: Tensor,
+    /// Z-score of every event, [events, 1].
+    pub values: Tensor,
+    /// Set of every event, u32 [events].
+    pub set_of_event: Tensor,
+    /// Index of every set in its stay, u32 [sets].
+    pub positions: Tensor,
+    /// Bucket of the time since the set before, u32 [sets].
+    pub time_buckets: Tensor,
+    /// Minute of every set.
+    minutes: Vec<f32>,
+}
+
+impl Batch {
+    /// Packs the given stays of `dataset`, in that order.
+    pub fn new(dataset: &Dataset, stays: &[usize], device: &Device) -> Result<Self> {
+        let mut set_starts = vec![0];
+        let mut stay_starts = vec![0];
+        let (mut variables, mut values) = (Vec::new(), Vec::new());
+        let (mut set_of_event, mut positions, mut time_buckets) =
+            (Vec::new(), Vec::new(), Vec::new());
+        let mut minutes = Vec::new();
+        for &stay in stays {
+            let mut previous: Option<f32> = None;
+            for (position, set) in dataset.stays[stay].sets.clone().enumerate() {
+                let events = dataset.events_of(set);
+                set_of_event.resize(set_of_event.len() + events.len(), positions.len() as u32);
+                variables.extend_from_slice(&dataset.event_variable[events.clone()]);
+                values.extend_from_slice(&dataset.event_value[events]);
+                set_starts.push(variables.len());
+                positions.push(position as u32);
+                let minute = dataset.set_minute[set];
+                time_buckets.push(time_bucket(previous.map_or(0.0, |before| minute - before)));
+                previous = Some(minute);
+                minutes.push(minute);
+            }
+            stay_starts.push(positions.len());
+        }
+        let events = variables.len();
+        let sets = positions.len();
+        Ok(Self {
+            stays: stays.to_vec(),
+            set_starts: set_starts.into(),
+            stay_starts: stay_starts.into(),
+            variables: Tensor::from_vec(variables, events, device)?,
+            values: Tensor::from_vec(values, (events, 1), device)?,
+            set_of_event: Tensor::from_vec(set_of_event, events, device)?,
+            positions: Tensor::from_vec(positions, sets, device)?,
+            time_buckets: Tensor::from_vec(time_buckets, sets, device)?,
+            minutes,
+        })
+    }
+
+    /// Minutes from each set of a stay that a set may attend to, itself included, to that set: the pairs of
+    /// causal attention within stays, set after set, [pairs].
+    pub fn gaps(&self) -> Result<Tensor> {
+        let mut gaps = Vec::new();
+        for pair in self.stay_starts.windows(2) {
+            let minutes = &self.minutes[pair[0]..pair[1]];
+            for (index, now) in minutes.iter().enumerate() {
+                gaps.extend(minutes[..=index].iter().map(|then| (now - then).max(0.0)));
+            }
+        }
+        let pairs = gaps.len();
+        Tensor::from_vec(gaps, pairs, self.values.device())
+    }
+
+    /// Number of sets.
+    pub fn sets(&self) -> usize {
+        self.set_starts.len() - 1
+    }
+
+    /// Events of every stay, in order.
+    pub fn events_by_stay(&self) -> impl Iterator<Item = usize> + '_ {
+        self.stay_starts
+            .windows(2)
+            .map(|pair| self.set_starts[pair[1]] - self.set_starts[pair[0]])
+    }
+
+    /// Weight of every set in the mean over `stays_in_all` stays of each stay's mean over its sets: [sets].
+    pub fn set_weights(&self, stays_in_all: usize) -> Result<Tensor> {
+        weights(&self.stay_starts, stays_in_all, self.values.device())
+    }
+}
+
+fn weights(stay_starts: &[usize], stays_in_all: usize, device: &Device) -> Result<Tensor> {
+    let mut weights = Vec::new();
+    for pair in stay_starts.windows(2) {
+        let sets = pair[1] - pair[0];
+        let weight = 1.0 / (sets as f32 * stays_in_all as f32);
+        weights.resize(weights.len() + sets, weight);
+    }
+    let sets = weights.len();
+    Tensor::from_vec(weights, sets, device)
+}
+
+/// The sets of a batch that are decoded: all, or all that follow another one.
+#[derive(Clone, Debug)]
+pub struct DecodedSets {
+    /// First event of every set, and the number of events.
+    pub set_starts: Arc<[usize]>,
+    /// Set of every event, u32 [events].
+    pub set_of_event: Tensor,
+    /// First of these sets of every stay, and the number of sets.
+    stay_starts: Arc<[usize]>,
+    /// Where only some sets are decoded: their events among the batch's, u32 [events], and for each set the set of
+    /// the batch before it, u32 [sets].
+    pub chosen: Option<Chosen>,
+    /// Stays, as indices into the dataset, and their events.
+    events_by_stay: Vec<(usize, usize)>,
+}
+
+/// Places in a batch.
+#[derive(Clone, Debug)]
+pub struct Chosen {
+    /// Events that are decoded, u32 [events].
+    pub events: Tensor,
+    /// The set that stands before each set that is decoded, u32 [sets].
+    pub before: Tensor,
+}
+
+impl DecodedSets {
+    /// Stays, as indices into the dataset, and how many events of each are decoded.
+    pub fn events_by_stay(&self) -> impl Iterator<Item = (usize, usize)> + '_ {
+        self.events_by_stay.iter().copied()
+    }
+
+    /// As [`Batch::set_weights`], of these sets.
+    pub fn weights(&self, stays_in_all: usize) -> Result<Tensor> {
+        weights(&self.stay_starts, stays_in_all, self.set_of_event.device())
+    }
+}
+
+impl Batch {
+    /// Every set.
+    pub fn all_sets(&self) -> Result<DecodedSets> {
+        Ok(DecodedSets {
+            set_starts: self.set_starts.clone(),
+            set_of_event: self.set_of_event.clone(),
+            stay_starts: self.stay_starts.clone(),
+            chosen: None,
+            events_by_stay: self
+                .stays
+                .iter()
+                .copied()
+                .zip(self.events_by_stay())
+                .collect(),
+        })
+    }
+
+    /// Every set but the first of each stay.
+    pub fn following_sets(&self) -> Result<DecodedSets> {
+        let mut set_starts = vec![0];
+        let mut stay_starts = vec![0];
+        let mut set_of_event = Vec::new();
+        let (mut events, mut before) = (Vec::new(), Vec::new());
+        let mut events_by_stay = Vec::with_capacity(self.stays.len());
+        for (stay, sets) in self.stays.iter().zip(self.stay_starts.windows(2)) {
+            let following = sets[0] + 1..sets[1];
+            let events_before = events.len();
+            for set in following {
+                set_of_event.resize(
+                    set_of_event.len() + self.set_starts[set + 1] - self.set_starts[set],
+                    before.len() as u32,
+                );
+                events.extend(self.set_starts[set] as u32..self.set_starts[set + 1] as u32);
+                set_starts.push(events.len());
+                before.push(set as u32 - 1);
+            }
+            stay_starts.push(before.len());
+            events_by_stay.push((*stay, events.len() - events_before));
+        }
+        let device = self.values.device();
+        let list = |list: Vec<u32>| {
+            let length = list.len();
+            Tensor::from_vec(list, length, device)
+        };
+        Ok(DecodedSets {
+            set_starts: set_starts.into(),
+            set_of_event: list(set_of_event)?,
+            stay_starts: stay_starts.into(),
+            chosen: Some(Chosen {
+                events: list(events)?,
+                before: list(before)?,
+            }),
+            events_by_stay,
+        })
+    }
+}
+
+/// Number of edges below log1p(Δt): 63 edges, evenly spaced in log from half a minute to a day.
+fn time_bucket(minutes: f32) -> u32 {
+    static EDGES: LazyLock<Vec<f32>> = LazyLock::new(|| {
+        let (low, high) = (0.5f64.log10(), 1440f64.log10());
+        let step = (high - low) / (TIME_BUCKETS - 2) as f64;
+        (0..TIME_BUCKETS - 1)
+            .map(|i| (10f64.powf(low + step * i as f64) as f32).ln_1p())
+            .collect()
+    });
+    let elapsed = minutes.max(0.0).ln_1p();
+    EDGES.partition_point(|edge| *edge < elapsed) as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use pipeline_data::dataset::{Split, Stay};
+
+    #[test]
+    fn buckets_span_half_a_minute_to_a_day() {
+        assert_eq!(time_bucket(0.0), 0);
+        assert_eq!(time_bucket(-5.0), 0);
+        assert_eq!(time_bucket(0.51), 1);
+        assert_eq!(time_bucket(2000.0), 63);
+        assert!(time_bucket(60.0) < time_bucket(70.0));
+    }
+
+    #[test]
+    fn stays_are_packed_in_the_order_given() -> Result<()> {
+        let stay = |id: &str, sets| Stay {
+            id: id.into(),
+            split: Split::Train,
+            label: 0,
+            sets,
+        };
+        let dataset = Dataset {
+            variables: vec!["HR".into(), "GCS".into()],
+            stays: vec![stay("1", 0..1), stay("2", 1..3)],
+            set_minute: vec![0.0, 10.0, 70.0],
+            set_start: vec![0, 2, 3, 5],
+            event_variable: vec![0, 1, 0, 1, 0],
+            event_value: vec![1.0, 2.0, 3.0, 4.0, 5.0],
+            ..Dataset::default()
+        };
+        let batch = Batch::new(&dataset, &[1, 0], &Device::Cpu)?;
+        assert_eq!(&*batch.set_starts, &[0, 1, 3, 5]);
+        assert_eq!(&*batch.stay_starts, &[0, 2, 3]);
+        assert_eq!(batch.set_of_event.to_vec1::<u32>()?, [0, 1, 1, 2, 2]);
+        assert_eq!(batch.positions.to_vec1::<u32>()?, [0, 1, 0]);
+        assert_eq!(
+            batch.time_buckets.to_vec1::<u32>()?,
+            [0, time_bucket(60.0), 0]
+        );
+        assert_eq!(batch.events_by_stay().collect::<Vec<_>>(), [3, 2]);
+        assert_eq!(batch.set_weights(2)?.to_vec1::<f32>()?, [0.25, 0.25, 0.5]);
+
+        assert_eq!(batch.gaps()?.to_vec1::<f32>()?, [0.0, 60.0, 0.0, 0.0]);
+
+        let following = batch.following_sets()?;
+        assert_eq!(&*following.set_starts, &[0, 2]);
+        assert_eq!(following.set_of_event.to_vec1::<u32>()?, [0, 0]);
+        assert_eq!(following.weights(2)?.to_vec1::<f32>()?, [0.5]);
+        assert_eq!(
+            following.events_by_stay().collect::<Vec<_>>(),
+            [(1, 2), (0, 0)]
+        );
+        let chosen = following.chosen.expect("not all sets");
+        assert_eq!(chosen.events.to_vec1::<u32>()?, [1, 2]);
+        assert_eq!(chosen.before.to_vec1::<u32>()?, [0]);
+        Ok(())
+    }
+}

@@ -1,0 +1,32 @@
+//! SeqSetVAE: a set VAE per time point, a causal transformer over the sets, a classifier on top.
+//!
+//! ```
+//! use pipeline_model::config::{ModelConfig, ModelMode};
+//! use pipeline_model::seqsetvae::parameter_specs;
+//!
+//! # fn main() -> candle_core::Result<()> {
+//! let specs = parameter_specs(&ModelConfig::default(), ModelMode::Classifier)?;
+//! assert!(specs.iter().any(|spec| spec.name.starts_with("cls_head.")));
+//! # Ok(())
+//! # }
+//! ```
+
+pub mod backbone;
+pub mod batch;
+pub mod classifier;
+pub mod config;
+pub mod decoder;
+pub mod fusion;
+pub mod hidden_setting;
+pub mod host;
+pub mod layers;
+pub mod noise;
+pub mod objective;
+pub mod ops;
+pub mod parameter;
+pub mod pooling;
+pub mod reference_layout;
+pub mod seqsetvae;
+pub mod sequence;
+pub mod set_encoder;
+pub mod time_bias;

@@ -1,0 +1,159 @@
+//! The randomness of a training step: dropout masks and decoder seeds, addressed by counters.
+
+use std::cell::Cell;
+
+use candle_core::{Result, Tensor, bail};
+
+use super::ops::AttentionDropout;
+use pipeline_random::{Draws, Stream};
+
+/// What is random in one forward pass.
+pub enum Noise<'a> {
+    /// Nothing: dropout is off and there is no decoder.
+    Off,
+    /// Dropout is off; decoder seeds are N(0, 1).
+    Evaluation {
+        /// Stream of the decoder seeds, addressed by stay and level.
+        seeds: &'a Stream,
+    },
+    /// Dropout is on; decoder seeds are N(0, 1) + 0.3·N(0, 1).
+    Training(TrainingNoise<'a>),
+}
+
+/// The randomness of one shard of one training step.
+pub struct TrainingNoise<'a> {
+    seeds: &'a Stream,
+    dropout: &'a Stream,
+    step: u64,
+    shard: u64,
+    sites: Cell<u64>,
+}
+
+impl TrainingNoise<'_> {
+    /// Draws of the next place in the forward pass that needs some.
+    fn next_site(&self) -> Draws {
+        let site = self.sites.get();
+        self.sites.set(site + 1);
+        self.dropout.at(&[self.step, self.shard, site])
+    }
+}
+
+impl<'a> Noise<'a> {
+    /// The noise of `shard` in training step `step`.
+    pub fn training(seeds: &'a Stream, dropout: &'a Stream, step: u64, shard: u64) -> Self {
+        Noise::Training(TrainingNoise {
+            seeds,
+            dropout,
+            step,
+            shard,
+            sites: Cell::new(0),
+        })
+    }
+
+    /// In training: zeroes a share `rate` of `x` and scales the rest by 1/(1 − rate).
+    pub fn dropout(&self, x: &Tensor, rate: f64) -> Result<Tensor> {
+        match self {
+            Noise::Training(noise) if rate > 0.0 => {
+                let mut draws = noise.next_site();
+                let keep = (1.0 / (1.0 - rate)) as f32;
+                // 16 bits a number: the rate is met to 1/65,536 at a quarter of the generator's work.
+                let threshold = (rate * 65_536.0).round() as u64;
+                let count = x.elem_count();
+                let mut mask = Vec::with_capacity(count + 3);
+                while mask.len() < count {
+                    let bits = draws.bits();
+                    for part in 0..4 {
+                        let kept = (bits >> (16 * part)) & 0xffff >= threshold;
+                        mask.push(if kept { keep } else { 0.0 });
+                    }
+                }
+                mask.truncate(count);
+                x.mul(&Tensor::from_vec(mask, x.shape(), x.device())?)
+            }
+            _ => Ok(x.clone()),
+        }
+    }
+
+    /// Dropout of attention weights, drawn inside the attention kernel.
+    pub fn attention_dropout(&self, rate: f64) -> Option<AttentionDropout> {
+        match self {
+            Noise::Training(noise) if rate > 0.0 => {
+                let seed = noise.next_site().bits();
+                Some(AttentionDropout {
+                    seed,
+                    rate: rate as f32,
+                })
+            }
+            _ => None,
+        }
+    }
+
+    /// Decoder seeds of one stay's events at one level: [events, width] numbers appended to `out`.
+    ///
+    /// `stay` is the stay's index in the dataset, so that a stay's seeds do not depend on its batch.
+    pub fn decoder_seeds(
+        &self,
+        stay: u64,
+        level: u64,
+        count: usize,
+        out: &mut Vec<f32>,
+    ) -> Result<()> {
+        // N(0, 1) + 0.3·N(0, 1) is N(0, 1.09): one draw serves both.
+        let (mut draws, scale) = match self {
+            Noise::Off => bail!("decoder seeds were asked for where there is no decoder"),
+            Noise::Evaluation { seeds } => (seeds.at(&[u64::MAX, stay, level]), 1.0),
+            Noise::Training(noise) => (noise.seeds.at(&[noise.step, stay, level]), 1.09f32.sqrt()),
+        };
+        out.extend((0..count).map(|_| draws.normal_f32() * scale));
+        Ok(())
+    }
+}
+
+/// Where the draws of latents stand among those of decoder seeds: beyond every level.
+const LATENTS: u64 = 1 << 32;
+
+impl Noise<'_> {
+    /// N(0, 1) for the latents of one stay's sets: `count` numbers appended to `out`.
+    pub fn latents(&self, stay: u64, count: usize, out: &mut Vec<f32>) -> Result<()> {
+        let mut draws = match self {
+            Noise::Off => bail!("latents were asked for where there is no sampling"),
+            Noise::Evaluation { seeds } => seeds.at(&[u64::MAX, stay, LATENTS]),
+            Noise::Training(noise) => noise.seeds.at(&[noise.step, stay, LATENTS]),
+        };
+        out.extend((0..count).map(|_| draws.normal_f32()));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::ops::gradient_check::numbers;
+    use super::*;
+
+    #[test]
+    fn dropout_keeps_the_mean_and_zeroes_its_share() -> Result<()> {
+        let (seeds, dropout) = (Stream::new(1, "seeds"), Stream::new(1, "dropout"));
+        let noise = Noise::training(&seeds, &dropout, 3, 0);
+        let ones = numbers(1, (100, 1000))?.ones_like()?;
+        let dropped = noise.dropout(&ones, 0.1)?.flatten_all()?.to_vec1::<f32>()?;
+        let zeros = dropped.iter().filter(|x| **x == 0.0).count();
+        assert!((9_500..10_500).contains(&zeros), "{zeros} of 100,000");
+        let again = noise.dropout(&ones, 0.1)?.flatten_all()?.to_vec1::<f32>()?;
+        assert_ne!(dropped, again, "two sites of one step must differ");
+        let same = Noise::training(&seeds, &dropout, 3, 0);
+        assert_eq!(
+            dropped,
+            same.dropout(&ones, 0.1)?.flatten_all()?.to_vec1::<f32>()?
+        );
+        Ok(())
+    }
+
+    #[test]
+    fn evaluation_has_no_dropout() -> Result<()> {
+        let seeds = Stream::new(1, "seeds");
+        let x = numbers(1, (3, 4))?;
+        let y = Noise::Evaluation { seeds: &seeds }.dropout(&x, 0.5)?;
+        assert_eq!(x.to_vec2::<f32>()?, y.to_vec2::<f32>()?);
+        Ok(())
+    }
+}

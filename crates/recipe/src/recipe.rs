@@ -1,0 +1,25 @@
+use std::ops::Deref;
+use std::path::PathBuf;
+
+/// A validated recipe: everything resolved, all defaults in, all paths as they are to be opened.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Recipe<E> {
+    /// The file it was loaded from.
+    pub path: PathBuf,
+    /// Its name.
+    pub name: String,
+    /// The seed of every stage that has none of its own.
+    pub seed: u64,
+    /// Whether it has a table `[sweep]`, which is no part of it as it stands.
+    pub has_sweep: bool,
+    /// What it is about.
+    pub experiment: E,
+}
+
+impl<E> Deref for Recipe<E> {
+    type Target = E;
+
+    fn deref(&self) -> &E {
+        &self.experiment
+    }
+}

@@ -1,0 +1,181 @@
+//! Runs beside each other: in what their recipes differ, and their metrics.
+
+mod recipes;
+mod scores;
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use pipeline_error::Error;
+use pipeline_metrics::{BootstrapSettings, Interval, PairedDifference};
+use pipeline_runner::history::{self, PastRunRecord, PastStatus};
+use pipeline_runner::record::StageRecord;
+use pipeline_store::Store;
+use scores::ScoredStage;
+
+/// The document of `compare --format json`. Whatever has a value for each run has them in the order of `runs`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Comparison {
+    /// The runs, as they were named. The others are compared with the first.
+    pub runs: Vec<ComparedRun>,
+    /// Values of the recipes that are not the same in all runs, by path.
+    pub recipe: Vec<ComparedValue>,
+    /// Metrics of stages that all runs have, by stage and name.
+    pub metrics: Vec<ComparedMetric>,
+    /// Why some differences have no interval.
+    pub notes: Vec<String>,
+    /// How intervals were made.
+    pub bootstrap: BootstrapSettings,
+}
+
+/// A run that is compared.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ComparedRun {
+    /// Its id.
+    pub run: String,
+    /// The recipe's name.
+    pub recipe: Option<String>,
+    /// How it ended.
+    pub status: PastStatus,
+}
+
+/// A value of the recipes.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ComparedValue {
+    /// Where it is: `stages.classifier.optimizer.lr`.
+    pub path: String,
+    /// What it is in each run; null where the recipe has none.
+    pub values: Vec<Value>,
+}
+
+/// A metric of a stage.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ComparedMetric {
+    /// The stage.
+    pub stage: String,
+    /// The metric.
+    pub metric: String,
+    /// What it is in each run; null where it is undefined.
+    pub values: Vec<Option<f64>>,
+    /// Each run's value minus the first's, with its interval where the same stays were scored; null
+    /// for the first run, and where there is no such pair.
+    pub differences: Vec<Option<PairedDifference>>,
+}
+
+impl ComparedMetric {
+    /// The value of the run at `position` minus the first's; none of the first itself, and where one is undefined.
+    pub fn difference(&self, position: usize) -> Option<f64> {
+        match (&self.differences[position], position) {
+            (Some(paired), _) => Some(paired.difference),
+            (None, 0) => None,
+            (None, _) => Some(self.values[position]? - self.values[0]?),
+        }
+    }
+
+    /// Where that difference lies.
+    pub fn interval(&self, position: usize) -> Option<Interval> {
+        self.differences[position].as_ref()?.interval
+    }
+}
+
+/// What the run at `position` is called beside others: `A`, `B`, …; from the 27th on, a number.
+pub fn letter(position: usize) -> String {
+    let letter = u8::try_from(position).ok().filter(|letter| *letter < 26);
+    letter.map_or_else(
+        || (position + 1).to_string(),
+        |letter| char::from(b'A' + letter).to_string(),
+    )
+}
+
+/// Compares the runs whose ids start like these. `seed` is that of the resamples.
+pub fn compare(
+    store: &Store,
+    runs: &[String],
+    bootstrap: BootstrapSettings,
+    seed: u64,
+) -> Result<Comparison, Error> {
+    let runs = runs
+        .iter()
+        .map(|prefix| history::show(store, prefix))
+        .collect::<Result<Vec<PastRunRecord>, Error>>()?;
+    let resolved: Vec<Option<&Value>> = runs.iter().map(|run| run.resolved.as_ref()).collect();
+    let mut comparison = Comparison {
+        runs: runs.iter().map(outline).collect(),
+        recipe: recipes::differences(&resolved),
+        metrics: Vec::new(),
+        notes: Vec::new(),
+        bootstrap,
+    };
+    for stage in in_all(&runs) {
+        let of_runs: Vec<&StageRecord> = (runs.iter())
+            .filter_map(|run| stage_of(run, &stage))
+            .collect();
+        let mut metrics = stated(&stage, &of_runs);
+        if of_runs.iter().all(|stage| stage.kind == "evaluate") {
+            let scored = (runs.iter().zip(&of_runs))
+                .map(|(run, record)| ScoredStage::read(run, record))
+                .collect::<Result<Vec<Option<ScoredStage>>, Error>>()?;
+            scores::pair(
+                &stage,
+                &scored,
+                bootstrap,
+                seed,
+                &mut metrics,
+                &mut comparison.notes,
+            )?;
+        }
+        comparison.metrics.extend(metrics);
+    }
+    Ok(comparison)
+}
+
+fn outline(run: &PastRunRecord) -> ComparedRun {
+    ComparedRun {
+        run: run.run.run.clone(),
+        recipe: run.run.recipe.clone(),
+        status: run.run.status,
+    }
+}
+
+fn stage_of<'a>(run: &'a PastRunRecord, name: &str) -> Option<&'a StageRecord> {
+    run.stages.iter().find(|stage| stage.name == name)
+}
+
+/// Names of the stages that every run has a result of, in the first run's order.
+fn in_all(runs: &[PastRunRecord]) -> Vec<String> {
+    let Some((first, others)) = runs.split_first() else {
+        return Vec::new();
+    };
+    let has_result = |run: &PastRunRecord, name: &str| {
+        stage_of(run, name).is_some_and(|stage| !stage.outputs.is_empty())
+    };
+    let names = first.stages.iter().map(|stage| &stage.name);
+    names
+        .filter(|name| has_result(first, name) && others.iter().all(|run| has_result(run, name)))
+        .cloned()
+        .collect()
+}
+
+/// The metrics that any of the runs states and that are not the same in all; those of an
+/// evaluation whether they differ or not.
+fn stated(stage: &str, of_runs: &[&StageRecord]) -> Vec<ComparedMetric> {
+    let Some(first) = of_runs.first() else {
+        return Vec::new();
+    };
+    let rows = first.metrics.keys().map(|metric| {
+        let value = |record: &&StageRecord| record.metrics.get(metric).and_then(Value::as_f64);
+        ComparedMetric {
+            stage: stage.into(),
+            metric: metric.clone(),
+            values: of_runs.iter().map(value).collect(),
+            differences: vec![None; of_runs.len()],
+        }
+    });
+    rows.filter(|row| {
+        let any = row.values.iter().any(Option::is_some);
+        let same = row.values.windows(2).all(|pair| pair[0] == pair[1]);
+        any && (first.kind == "evaluate" || !same)
+    })
+    .collect()
+}

@@ -1,0 +1,119 @@
+//! Runs beside each other.
+
+use maud::{Markup, html};
+use serde_json::Value;
+
+use crate::comparison::{Comparison, letter};
+use pipeline_metrics::Interval;
+use pipeline_page::document::{self, Section};
+use pipeline_page::number;
+use pipeline_page::table::{Table, code, number_or, text};
+use pipeline_page::together;
+
+/// The page.
+pub fn comparison_page(comparison: &Comparison) -> String {
+    let sections = [runs(comparison), metrics(comparison), settings(comparison)];
+    document::document("Comparison of runs", &sections).into_string()
+}
+
+fn runs(comparison: &Comparison) -> Section {
+    let mut table = Table::new("Runs", &["", "run", "recipe", "how it ended"], &[]);
+    for (position, run) in comparison.runs.iter().enumerate() {
+        table.push(vec![
+            text(letter(position)),
+            code(&run.run),
+            text(run.recipe.as_deref().unwrap_or_default()),
+            text(run.status.name()),
+        ]);
+    }
+    Section {
+        id: "runs",
+        title: "Runs",
+        body: html! { (table.render()) p { "The others are compared with run A." } },
+    }
+}
+
+fn metrics(comparison: &Comparison) -> Section {
+    let mut stages: Vec<&str> = Vec::new();
+    for metric in &comparison.metrics {
+        if stages.last() != Some(&metric.stage.as_str()) {
+            stages.push(&metric.stage);
+        }
+    }
+    let parts = stages.iter().map(|stage| of_stage(comparison, stage));
+    Section {
+        id: "metrics",
+        title: "Metrics",
+        body: html! {
+            @if stages.is_empty() {
+                p class="muted" { "No stage of the same name has metrics that could be compared." }
+            } @else if comparison.bootstrap.resamples > 0 {
+                p {
+                    "Intervals hold " (number::percent(comparison.bootstrap.level)) " of "
+                    (comparison.bootstrap.resamples)
+                    " resamples of the patients, the same ones for both runs. One that does not hold 0 is marked."
+                }
+            }
+            @for note in &comparison.notes {
+                p { span class="notice" { "Note" } ": " (note) "." }
+            }
+            (together(parts))
+        },
+    }
+}
+
+fn of_stage(comparison: &Comparison, stage: &str) -> Markup {
+    let titles = ["metric", "run", "value", "less that of A", "interval"];
+    let mut table = Table::new(format!("Metrics of {stage}"), &titles, &titles[2..]);
+    let metrics = comparison.metrics.iter();
+    for metric in metrics.filter(|metric| metric.stage == stage) {
+        for (position, value) in metric.values.iter().enumerate() {
+            let difference = metric.difference(position);
+            let interval = metric.interval(position);
+            table.push(vec![
+                text(metric.metric.replace('_', " ")),
+                text(letter(position)),
+                number_or(*value, None),
+                text(difference.map(number::signed).unwrap_or_default()),
+                interval.as_ref().map_or(text(""), marked),
+            ]);
+        }
+    }
+    html! { h3 { (stage) } (table.unfolded()) }
+}
+
+/// One that does not hold 0 is marked.
+fn marked(interval: &Interval) -> Markup {
+    let shown = number::signed_range(interval);
+    match interval.excludes_zero() {
+        true => html! { strong { (shown) } },
+        false => text(shown),
+    }
+}
+
+fn settings(comparison: &Comparison) -> Section {
+    let titles = ["path", "run", "value"];
+    let mut table = Table::new("Values that are not the same in all runs", &titles, &[]);
+    for difference in &comparison.recipe {
+        for (position, value) in difference.values.iter().enumerate() {
+            table.push(vec![
+                code(&difference.path),
+                text(letter(position)),
+                match value {
+                    Value::Null => text("none"),
+                    value => code(value.to_string()),
+                },
+            ]);
+        }
+    }
+    Section {
+        id: "settings",
+        title: "Settings",
+        body: html! {
+            @if comparison.recipe.is_empty() {
+                p { "The recipes have the same values." }
+            }
+            (table.render())
+        },
+    }
+}

@@ -1,0 +1,194 @@
+//! One stage, from taking its key to its commit.
+
+use std::any::Any;
+use std::collections::{BTreeMap, BTreeSet};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::PathBuf;
+use std::sync::atomic::AtomicBool;
+use std::sync::{Mutex, PoisonError};
+use std::time::Instant;
+
+use rayon::{ThreadPool, ThreadPoolBuilder};
+
+use super::event::Event;
+use super::fingerprints::Fingerprinter;
+use super::journal::{Journal, StageReporter};
+use super::selection::Selected;
+use pipeline_error::Error;
+use pipeline_stage::{StageContext, StageOutput};
+use pipeline_store::Store;
+use pipeline_store::action::{Artifact, Lookup, Outcome};
+use pipeline_store::digest::Digest;
+use pipeline_store::fingerprint::{Fingerprint, Key};
+use pipeline_store::work::WorkFolder;
+
+/// Stack of the threads a stage runs on: that of a main thread, not the smaller default.
+const STACK_BYTES: usize = 8 << 20;
+
+/// A stage that is to be executed.
+pub(super) struct Job {
+    /// Its position in the selection.
+    pub position: usize,
+    pub fingerprint: Fingerprint,
+    pub key: Key,
+    /// Artifacts it reads, by role and name.
+    pub inputs: BTreeMap<(String, String), Artifact>,
+    pub threads: usize,
+    /// Why it is to be executed.
+    pub reasons: Vec<String>,
+}
+
+/// How a job ended.
+pub(super) enum Ended {
+    Executed(Outcome),
+    /// Somebody else made the result meanwhile.
+    Cached(Outcome),
+    Failed(Error),
+}
+
+/// What all jobs of a run share.
+pub(super) struct Workshop<'a> {
+    pub store: &'a Store,
+    pub fingerprinter: &'a Fingerprinter,
+    pub journal: &'a Journal<'a>,
+    pub interrupted: &'a AtomicBool,
+    /// Where tensors are computed.
+    pub device: &'a str,
+    /// Whether longer trainings go on where shorter ones ended.
+    pub continue_trainings: bool,
+    /// Inputs whose bytes were checked in this run.
+    pub verified: Mutex<BTreeSet<Digest>>,
+    /// Threads that no stage runs on: starting some takes longer than a quick stage.
+    pub pools: Mutex<Vec<ThreadPool>>,
+}
+
+impl Workshop<'_> {
+    /// Executes a job. A panic is a failure like any other.
+    pub(super) fn execute(&self, selected: &Selected, job: &Job) -> Ended {
+        let attempt = catch_unwind(AssertUnwindSafe(|| self.try_execute(selected, job)));
+        match attempt {
+            Ok(Ok(ended)) => ended,
+            Ok(Err(error)) => Ended::Failed(error),
+            Err(panic) => Ended::Failed(
+                Error::stage(format!("panicked: {}", panic_message(&*panic)))
+                    .with_hint("this is a fault of the program, not of the recipe: report it"),
+            ),
+        }
+    }
+
+    fn try_execute(&self, selected: &Selected, job: &Job) -> Result<Ended, Error> {
+        let work = self.claim(selected, &job.key)?;
+        if selected.refresh {
+            work.clear()?;
+        } else if let Lookup::Complete(outcome) = self.store.lookup(&job.key)? {
+            work.remove();
+            return Ok(Ended::Cached(*outcome));
+        }
+        let lineage = self.lineage(selected, job)?;
+        self.journal.emit(Event::StageStarted {
+            name: selected.name().into(),
+            kind: selected.kind().into(),
+            key: job.key.to_string(),
+            reasons: job.reasons.clone(),
+            threads: job.threads,
+        });
+        let start = Instant::now();
+        let inputs = self.input_paths(job)?;
+        let reporter = StageReporter::new(selected.name(), self.journal);
+        let context = StageContext {
+            inputs,
+            digests: &job.fingerprint.inputs,
+            work: work.path(),
+            lineage: lineage.as_ref().map(WorkFolder::path),
+            log: &self.journal.log_path(selected.name()),
+            threads: job.threads,
+            device: self.device,
+            interrupted: self.interrupted,
+            reporter: &reporter,
+        };
+        let output = self.run_on_own_threads(selected, &context)?;
+        self.fingerprinter.check_unchanged(selected)?;
+        let seconds = start.elapsed().as_secs_f64();
+        let fingerprint = job.fingerprint.clone();
+        let outcome = work.commit(fingerprint, &output.artifacts, output.metrics, seconds)?;
+        work.remove();
+        Ok(Ended::Executed(outcome))
+    }
+
+    /// Takes the work folder of a key for the stage; whoever has it is told of, and waited for.
+    fn claim(&self, selected: &Selected, key: &Key) -> Result<WorkFolder<'_>, Error> {
+        self.store.claim(key, self.interrupted, |holder| {
+            self.journal.emit(Event::StageWaiting {
+                name: selected.name().into(),
+                holder,
+            });
+        })
+    }
+
+    /// What the stage shares with shorter and longer ones, if it is to share anything.
+    fn lineage(&self, selected: &Selected, job: &Job) -> Result<Option<WorkFolder<'_>>, Error> {
+        let field = selected.node.stage.lineage();
+        let Some(field) = field.filter(|_| self.continue_trainings) else {
+            return Ok(None);
+        };
+        // Whoever waits here holds its own key alone, and who is waited for waits for nobody.
+        let key = job.fingerprint.lineage(field);
+        let folder = self.claim(selected, &key)?;
+        if selected.refresh {
+            folder.clear()?;
+        }
+        Ok(Some(folder))
+    }
+
+    /// Where the inputs lie. Their bytes are checked once a run: a flipped bit must not be
+    /// trained on, and reading an input twice is little beside any stage's work on it.
+    fn input_paths(&self, job: &Job) -> Result<BTreeMap<(String, String), PathBuf>, Error> {
+        let verified = || self.verified.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut paths = BTreeMap::new();
+        for (name, artifact) in &job.inputs {
+            if !verified().contains(&artifact.digest) {
+                self.store.verify(artifact)?;
+                verified().insert(artifact.digest);
+            }
+            paths.insert(name.clone(), self.store.artifact_path(artifact)?);
+        }
+        Ok(paths)
+    }
+
+    /// Runs the stage inside a rayon pool of the size it was given, so that parallel iterators
+    /// in the stage and in its libraries keep to its share of the threads.
+    fn run_on_own_threads(
+        &self,
+        selected: &Selected,
+        context: &StageContext,
+    ) -> Result<StageOutput, Error> {
+        let pools = || self.pools.lock().unwrap_or_else(PoisonError::into_inner);
+        let idle = {
+            let mut pools = pools();
+            let fitting = |pool: &ThreadPool| pool.current_num_threads() == context.threads;
+            let fitting = pools.iter().position(fitting);
+            fitting.map(|position| pools.swap_remove(position))
+        };
+        let pool = idle.map_or_else(|| new_pool(context.threads), Ok)?;
+        let output = pool.install(|| selected.node.stage.run(context));
+        pools().push(pool);
+        output
+    }
+}
+
+fn new_pool(threads: usize) -> Result<ThreadPool, Error> {
+    ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .stack_size(STACK_BYTES)
+        .thread_name(|index| format!("stage {index}"))
+        .build()
+        .map_err(|error| Error::stage(format!("cannot start threads: {error}")))
+}
+
+fn panic_message(panic: &(dyn Any + Send)) -> &str {
+    panic
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| panic.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("without a message")
+}

@@ -1,0 +1,312 @@
+//! Runs of the past, read from their folders.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, ErrorKind};
+use std::path::Path;
+
+use jiff::Timestamp;
+use rayon::prelude::*;
+use schemars::JsonSchema;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::environment::Environment;
+use super::record::{PlanRecord, RunStatus, StageRecord, StageStatus};
+use super::run::RunSummary;
+use pipeline_error::Error;
+use pipeline_store::Store;
+use pipeline_store::run_folder;
+
+/// One run in a list of runs.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct PastRun {
+    /// Its id.
+    pub run: String,
+    /// The recipe's name; none if the run ended before it wrote its plan.
+    pub recipe: Option<String>,
+    /// How it ended.
+    pub status: PastStatus,
+    /// When it started.
+    pub started: Timestamp,
+    /// Wall time; none if it left no summary.
+    pub seconds: Option<f64>,
+    /// The exit code it led to; none if it left no summary.
+    pub exit_code: Option<u8>,
+    /// Stages that were executed.
+    pub executed: usize,
+    /// Stages whose result was in the store.
+    pub cached: usize,
+    /// Stages that failed.
+    pub failed: usize,
+    /// Stages that were skipped.
+    pub skipped: usize,
+}
+
+/// How a run of the past ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PastStatus {
+    /// Everything asked for was brought up to date.
+    Done,
+    /// A stage failed.
+    Failed,
+    /// The user asked to stop.
+    Interrupted,
+    /// There is no summary: it was killed, or goes on.
+    Unfinished,
+}
+
+impl PastStatus {
+    /// As it is written.
+    pub fn name(self) -> &'static str {
+        match self {
+            PastStatus::Done => "done",
+            PastStatus::Failed => "failed",
+            PastStatus::Interrupted => "interrupted",
+            PastStatus::Unfinished => "unfinished",
+        }
+    }
+}
+
+/// All that is kept of one run.
+#[derive(Clone, Debug, Serialize)]
+pub struct PastRunRecord {
+    /// The line it has in a list.
+    #[serde(flatten)]
+    pub run: PastRun,
+    /// The stages that ended, in topological order; of a run without a summary in the order in
+    /// which they ended.
+    pub stages: Vec<StageRecord>,
+    /// What it was made with and where.
+    pub environment: Option<Environment>,
+    /// The recipe file as it was given.
+    pub recipe_text: Option<String>,
+    /// What the recipe came to.
+    pub resolved: Option<Value>,
+}
+
+/// Which runs executed what, by the keys of results.
+#[derive(Debug, Default)]
+pub struct Executions {
+    made: BTreeMap<String, String>,
+    failed: BTreeMap<String, (String, String)>,
+}
+
+/// A run that made something: what is worth telling of it elsewhere.
+#[derive(Clone, Debug, PartialEq)]
+pub struct MakingRun {
+    /// Its id.
+    pub run: String,
+    /// When it started.
+    pub started: Timestamp,
+    /// How it ended.
+    pub status: PastStatus,
+    /// What it was made with and where.
+    pub environment: Option<Environment>,
+}
+
+impl Executions {
+    /// The latest run that executed the result of this key.
+    pub fn of(&self, key: &str) -> Option<&str> {
+        self.made.get(key).map(String::as_str)
+    }
+
+    /// The latest run that failed at this key.
+    pub fn failed_in(&self, key: &str) -> Option<&str> {
+        self.failed.get(key).map(|(run, _)| run.as_str())
+    }
+
+    /// What it said.
+    pub fn failure(&self, key: &str) -> Option<String> {
+        self.failed.get(key).map(|(_, error)| error.clone())
+    }
+}
+
+/// Which runs in the store executed what.
+pub fn executions(store: &Store) -> Result<Executions, Error> {
+    let ids = store.run_ids()?;
+    let outlines: Vec<(PastRun, Vec<StageRecord>)> = ids
+        .par_iter()
+        .map(|id| outline(store, id))
+        .collect::<Result<_, _>>()?;
+    let mut executions = Executions::default();
+    // The latest comes first, and stays.
+    for (run, stages) in outlines {
+        for stage in stages {
+            let Some(key) = stage.key else { continue };
+            let id = run.run.clone();
+            match stage.status {
+                StageStatus::Executed => {
+                    executions.made.entry(key).or_insert(id);
+                }
+                StageStatus::Failed => {
+                    let error = stage.error.unwrap_or_default();
+                    executions.failed.entry(key).or_insert((id, error));
+                }
+                StageStatus::Cached | StageStatus::Skipped => {}
+            }
+        }
+    }
+    Ok(executions)
+}
+
+/// What is worth telling of the run of this id.
+pub fn making_run(store: &Store, id: &str) -> Result<MakingRun, Error> {
+    let (run, _) = outline(store, id)?;
+    let folder = store.runs_folder().join(id);
+    Ok(MakingRun {
+        run: run.run,
+        started: run.started,
+        status: run.status,
+        environment: document(&folder.join("environment.json"))?,
+    })
+}
+
+/// All runs in the store, the latest first, `limit` of them at most.
+pub fn list(store: &Store, limit: Option<usize>) -> Result<Vec<PastRun>, Error> {
+    let mut ids = store.run_ids()?;
+    ids.truncate(limit.unwrap_or(usize::MAX));
+    ids.par_iter()
+        .map(|id| Ok(outline(store, id)?.0))
+        .collect::<Result<_, _>>()
+}
+
+/// The run whose id starts like this, if it is one.
+pub fn show(store: &Store, prefix: &str) -> Result<PastRunRecord, Error> {
+    let ids = store.run_ids()?;
+    let mut found: Vec<&String> = ids.iter().filter(|id| id.starts_with(prefix)).collect();
+    if let Some(whole) = found.iter().find(|id| *id == &prefix) {
+        found = vec![whole];
+    }
+    let id = match found.as_slice() {
+        [id] => id.as_str(),
+        [] => return Err(unknown(prefix, &ids)),
+        several => return Err(ambiguous(prefix, several)),
+    };
+    let folder = store.runs_folder().join(id);
+    let (run, stages) = outline(store, id)?;
+    Ok(PastRunRecord {
+        run,
+        stages,
+        environment: document(&folder.join("environment.json"))?,
+        recipe_text: text(&folder.join("recipe.toml"))?,
+        resolved: document(&folder.join("resolved.json"))?,
+    })
+}
+
+/// The stages of a run that ended.
+pub fn stages(store: &Store, id: &str) -> Result<Vec<StageRecord>, Error> {
+    Ok(outline(store, id)?.1)
+}
+
+fn unknown(prefix: &str, ids: &[String]) -> Error {
+    Error::Usage {
+        message: format!("no run's id starts with `{prefix}`"),
+        hint: Some(match ids.first() {
+            Some(latest) => format!("the latest is {latest}; `pipeline runs` lists all"),
+            None => "there are no runs in this store; name another with --store".into(),
+        }),
+    }
+}
+
+fn ambiguous(prefix: &str, several: &[&String]) -> Error {
+    let shown: Vec<&str> = several.iter().take(5).map(|id| id.as_str()).collect();
+    let more = if several.len() > 5 { ", …" } else { "" };
+    Error::Usage {
+        message: format!("{} runs have ids that start with `{prefix}`", several.len()),
+        hint: Some(format!("give more of it: {}{more}", shown.join(", "))),
+    }
+}
+
+fn outline(store: &Store, id: &str) -> Result<(PastRun, Vec<StageRecord>), Error> {
+    let folder = store.runs_folder().join(id);
+    let summary: Option<RunSummary> = document(&folder.join("summary.json"))?;
+    let outline = |recipe, status, started, seconds, exit_code, stages: &[StageRecord]| {
+        let count = |status| stages.iter().filter(|stage| stage.status == status).count();
+        PastRun {
+            run: id.into(),
+            recipe,
+            status,
+            started,
+            seconds,
+            exit_code,
+            executed: count(StageStatus::Executed),
+            cached: count(StageStatus::Cached),
+            failed: count(StageStatus::Failed),
+            skipped: count(StageStatus::Skipped),
+        }
+    };
+    if let Some(summary) = summary {
+        let status = match summary.record.status {
+            RunStatus::Done => PastStatus::Done,
+            RunStatus::Failed => PastStatus::Failed,
+            RunStatus::Interrupted => PastStatus::Interrupted,
+        };
+        let (seconds, exit_code) = (Some(summary.seconds), Some(summary.exit_code));
+        let (recipe, stages) = (Some(summary.record.recipe), summary.record.stages);
+        let run = outline(recipe, status, summary.started, seconds, exit_code, &stages);
+        return Ok((run, stages));
+    }
+    let plan: Option<PlanRecord> = document(&folder.join("plan.json"))?;
+    let recipe = plan.map(|plan| plan.recipe);
+    let stages = stages_that_ended(&folder.join("events.jsonl"));
+    let started = run_folder::started(id).unwrap_or_default();
+    let run = outline(recipe, PastStatus::Unfinished, started, None, None, &stages);
+    Ok((run, stages))
+}
+
+/// A line of `events.jsonl` that tells of the end of a stage.
+#[derive(Deserialize)]
+struct Line {
+    event: Finished,
+}
+
+#[derive(Deserialize)]
+struct Finished {
+    #[serde(rename = "stage-finished")]
+    finished: FinishedStage,
+}
+
+#[derive(Deserialize)]
+struct FinishedStage {
+    record: StageRecord,
+}
+
+/// The last line may be cut short, and others tell of other things: both are passed over.
+fn stages_that_ended(events: &Path) -> Vec<StageRecord> {
+    let Ok(file) = File::open(events) else {
+        return Vec::new();
+    };
+    BufReader::new(file)
+        .lines()
+        .map_while(Result::ok)
+        .filter_map(|line| serde_json::from_str::<Line>(&line).ok())
+        .map(|line| line.event.finished.record)
+        .collect()
+}
+
+fn document<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
+    let Some(text) = text(path)? else {
+        return Ok(None);
+    };
+    let read = serde_json::from_str(&text);
+    read.map(Some)
+        .map_err(|error| unreadable(path, &error.to_string()))
+}
+
+fn text(path: &Path) -> Result<Option<String>, Error> {
+    match fs::read_to_string(path) {
+        Ok(text) => Ok(Some(text)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(unreadable(path, &error.to_string())),
+    }
+}
+
+fn unreadable(path: &Path, what: &str) -> Error {
+    Error::Store {
+        message: format!("{}: {what}", path.display()),
+        hint: Some("delete the run's folder: nothing but the history is in it".into()),
+    }
+}

@@ -1,0 +1,216 @@
+//! Settings from best to worst.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+use super::node_result::{NodeResult, NodeState};
+use super::record::{
+    Metrics, PlannedVariant, SettingRecord, Summary, VariantRecord, VariantStatus,
+};
+use pipeline_error::Error;
+use pipeline_recipe::nearest;
+use pipeline_recipe::sweep_config::{Direction, SweepObjective};
+
+/// The variants without their seeds, the best first. A setting that lacks the objective of some
+/// seed comes after those that have all: a mean over fewer seeds is no match for one over all.
+pub fn rank(
+    planned: &[PlannedVariant],
+    variants: &[VariantRecord],
+    objective: &SweepObjective,
+) -> Vec<SettingRecord> {
+    let mut order: Vec<&str> = Vec::new();
+    let mut members: BTreeMap<&str, Vec<(&PlannedVariant, &VariantRecord)>> = BTreeMap::new();
+    for pair in planned.iter().zip(variants) {
+        let known = members.entry(&pair.0.setting).or_default();
+        if known.is_empty() {
+            order.push(&pair.0.setting);
+        }
+        known.push(pair);
+    }
+    let mut settings: Vec<SettingRecord> = order
+        .iter()
+        .map(|name| setting(name, &members[name]))
+        .collect();
+    // Stable: among equals the first of the space comes first.
+    settings.sort_by(|one, other| compare(one, other, objective.direction));
+    settings
+}
+
+fn compare(one: &SettingRecord, other: &SettingRecord, direction: Direction) -> Ordering {
+    let completeness = other.is_complete().cmp(&one.is_complete());
+    let values = [one, other].map(|setting| setting.objective.map(|summary| summary.mean));
+    completeness.then_with(|| match values {
+        [Some(one), Some(other)] if direction == Direction::Maximize => other.total_cmp(&one),
+        [Some(one), Some(other)] => one.total_cmp(&other),
+        [one, other] => other.is_some().cmp(&one.is_some()),
+    })
+}
+
+impl SettingRecord {
+    /// Whether every one of its variants has the objective.
+    pub fn is_complete(&self) -> bool {
+        self.objective
+            .is_some_and(|summary| summary.n == self.variants)
+    }
+}
+
+fn setting(name: &str, members: &[(&PlannedVariant, &VariantRecord)]) -> SettingRecord {
+    let count = |status| {
+        members
+            .iter()
+            .filter(|(_, one)| one.status == status)
+            .count()
+    };
+    let objectives: Vec<f64> = members
+        .iter()
+        .filter_map(|(_, one)| one.objective)
+        .collect();
+    let mut overrides = BTreeMap::new();
+    if let Some((planned, _)) = members.first() {
+        let own = planned.overrides.iter();
+        let own = own.filter(|(path, _)| !planned.seeds.contains(path));
+        overrides.extend(own.map(|(path, value)| (path.clone(), value.clone())));
+    }
+    SettingRecord {
+        name: name.into(),
+        overrides,
+        variants: members.len(),
+        done: count(VariantStatus::Done),
+        failed: count(VariantStatus::Failed),
+        objective: Summary::of(&objectives),
+        metrics: summaries(members),
+    }
+}
+
+fn summaries(members: &[(&PlannedVariant, &VariantRecord)]) -> Metrics<Summary> {
+    let mut numbers: Metrics<Vec<f64>> = BTreeMap::new();
+    for (_, variant) in members {
+        for (stage, metrics) in &variant.metrics {
+            let of_stage = numbers.entry(stage.clone()).or_default();
+            for (name, value) in metrics {
+                if let Some(number) = value.as_f64() {
+                    of_stage.entry(name.clone()).or_default().push(number);
+                }
+            }
+        }
+    }
+    let summarised = numbers.into_iter().map(|(stage, metrics)| {
+        let metrics = metrics.into_iter();
+        let metrics = metrics.filter_map(|(name, all)| Some((name, Summary::of(&all)?)));
+        (stage, metrics.collect())
+    });
+    summarised.collect()
+}
+
+/// Fails if a stage that should measure the objective has ended and has no such metric.
+pub fn check_objective(
+    planned: &[PlannedVariant],
+    results: &[NodeResult],
+    objective: &SweepObjective,
+) -> Result<(), Error> {
+    let positions = planned
+        .iter()
+        .filter_map(|one| one.stages.get(&objective.stage));
+    let done = positions
+        .map(|position| &results[*position])
+        .find(|result| result.state == NodeState::Done);
+    let Some(result) = done.filter(|result| !result.metrics.contains_key(&objective.metric)) else {
+        return Ok(());
+    };
+    let names: Vec<&str> = (result.metrics.iter())
+        .filter(|(_, value)| value.is_null() || value.is_number())
+        .map(|(name, _): (_, &Value)| name.as_str())
+        .collect();
+    let hint = match nearest(&objective.metric, names.iter().copied()) {
+        Some(near) => format!("did you mean `{near}`?"),
+        None if names.is_empty() => "it has none: name a stage that measures something".into(),
+        None => format!("its metrics are {}", names.join(", ")),
+    };
+    let SweepObjective { stage, metric, .. } = objective;
+    Err(Error::Usage {
+        message: format!("the stage `{stage}` has no metric `{metric}`, which is the objective"),
+        hint: Some(hint),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A sweep of these: setting, seed, objective.
+    fn ranked(direction: Direction, all: &[(&str, u64, Option<f64>)]) -> Vec<String> {
+        let objective = SweepObjective {
+            stage: "test".into(),
+            metric: "auroc".into(),
+            direction,
+            allow_test: false,
+        };
+        let planned =
+            |(index, (setting, seed, _)): (usize, &(&str, u64, Option<f64>))| PlannedVariant {
+                name: format!("{setting},seed={seed}"),
+                setting: setting.to_string(),
+                overrides: BTreeMap::new(),
+                seeds: Vec::new(),
+                stages: BTreeMap::from([("test".to_string(), index)]),
+            };
+        let planned: Vec<_> = all.iter().enumerate().map(planned).collect();
+        let result = |(_, _, value): &(&str, u64, Option<f64>)| NodeResult {
+            name: "test".into(),
+            kind: "evaluate".into(),
+            state: match value {
+                Some(_) => NodeState::Done,
+                None => NodeState::Failed("broke".into()),
+            },
+            metrics: value
+                .iter()
+                .map(|value| ("auroc".into(), (*value).into()))
+                .collect(),
+        };
+        let results: Vec<_> = all.iter().map(result).collect();
+        let variants: Vec<_> = (planned.iter())
+            .map(|variant| VariantRecord::of(variant, &results, &objective))
+            .collect();
+        let settings = rank(&planned, &variants, &objective);
+        settings.into_iter().map(|setting| setting.name).collect()
+    }
+
+    #[test]
+    fn the_best_mean_over_seeds_comes_first() {
+        let all = [
+            ("a", 1, Some(0.5)),
+            ("a", 2, Some(0.9)),
+            ("b", 1, Some(0.75)),
+            ("b", 2, Some(0.75)),
+            ("c", 1, Some(0.6)),
+            ("c", 2, Some(0.8)),
+        ];
+        assert_eq!(ranked(Direction::Maximize, &all), ["b", "a", "c"]);
+        assert_eq!(ranked(Direction::Minimize, &all), ["a", "c", "b"]);
+    }
+
+    #[test]
+    fn a_setting_that_lost_a_seed_does_not_win_by_the_others() {
+        let all = [
+            ("lucky", 1, Some(0.99)),
+            ("lucky", 2, None),
+            ("whole", 1, Some(0.6)),
+            ("whole", 2, Some(0.6)),
+            ("dead", 1, None),
+            ("dead", 2, None),
+        ];
+        assert_eq!(
+            ranked(Direction::Maximize, &all),
+            ["whole", "lucky", "dead"]
+        );
+    }
+
+    #[test]
+    fn a_spread_is_that_of_a_sample() {
+        let summary = Summary::of(&[1.0, 2.0, 3.0]).unwrap();
+        assert_eq!((summary.mean, summary.std, summary.n), (2.0, Some(1.0), 3));
+        assert_eq!(Summary::of(&[1.0]).unwrap().std, None);
+        assert_eq!(Summary::of(&[]), None);
+    }
+}

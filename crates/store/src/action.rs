@@ -1,0 +1,199 @@
+//! What a key gave.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::CString;
+use std::fs;
+use std::io::ErrorKind;
+use std::os::unix::ffi::OsStringExt;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::digest::Digest;
+use super::fingerprint::{Difference, Fingerprint, Key, Leaves};
+use super::{Store, damaged};
+use pipeline_error::Error;
+
+/// The result of one execution: the document at `actions/v1/KEY.json`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Action {
+    /// The digest of `fingerprint`.
+    pub key: Key,
+    /// What the result depends on.
+    pub fingerprint: Fingerprint,
+    /// Artifacts by name.
+    pub outputs: Outputs,
+    /// Numbers or null, by name.
+    pub metrics: BTreeMap<String, Value>,
+    /// Wall time of the execution.
+    pub seconds: f64,
+}
+
+/// What a key gave, without what it depends on: as much of an [`Action`] as a run needs.
+#[derive(Clone, Debug, PartialEq, Deserialize)]
+pub struct Outcome {
+    /// The key.
+    pub key: Key,
+    /// Artifacts by name.
+    pub outputs: Outputs,
+    /// Numbers or null, by name.
+    pub metrics: BTreeMap<String, Value>,
+    /// Wall time of the execution.
+    pub seconds: f64,
+}
+
+/// Artifacts by name.
+pub type Outputs = BTreeMap<String, Artifact>;
+
+/// One artifact: which blob it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Artifact {
+    /// The digest of its bytes.
+    pub digest: Digest,
+    /// How many they are.
+    pub bytes: u64,
+}
+
+/// What the store holds under a key.
+#[derive(Clone, Debug)]
+pub enum Lookup {
+    /// Nothing.
+    Absent,
+    /// A result of which this artifact is gone: it has to be made again.
+    Incomplete(String),
+    /// A result, every artifact in place and of the right size.
+    Complete(Box<Outcome>),
+}
+
+/// An earlier result, ready to be compared with.
+#[derive(Clone, Debug)]
+pub struct Earlier {
+    key: Key,
+    kind: String,
+    leaves: Leaves,
+    committed: SystemTime,
+}
+
+/// An earlier result that resembles a fingerprint.
+#[derive(Clone, Debug)]
+pub struct Nearest {
+    /// Its key.
+    pub key: Key,
+    /// When it was committed.
+    pub committed: SystemTime,
+    /// In what the fingerprint differs from its own.
+    pub differences: Vec<Difference>,
+}
+
+impl Store {
+    /// What is known of `key`. An artifact of the wrong size, or an action that cannot be
+    /// read, is damage.
+    pub fn lookup(&self, key: &Key) -> Result<Lookup, Error> {
+        let path = self.action_path(key);
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Lookup::Absent),
+            Err(error) => return Err(damaged(&path, error)),
+        };
+        // The fingerprint is passed over: `key` is its digest, and is compared.
+        let outcome: Outcome = serde_json::from_slice(&bytes)
+            .map_err(|error| damaged(&path, format!("is no action: {error}")))?;
+        if outcome.key != *key {
+            return Err(damaged(&path, format!("is the action of {}", outcome.key)));
+        }
+        for (name, artifact) in &outcome.outputs {
+            if !self.holds(artifact)? {
+                return Ok(Lookup::Incomplete(name.clone()));
+            }
+        }
+        Ok(Lookup::Complete(Box::new(outcome)))
+    }
+
+    /// The whole action of a key that was looked up before; that it is gone or damaged is an error.
+    pub fn action(&self, key: &Key) -> Result<Action, Error> {
+        let path = self.action_path(key);
+        let bytes = fs::read(&path).map_err(|error| damaged(&path, error))?;
+        serde_json::from_slice(&bytes)
+            .map_err(|error| damaged(&path, format!("is no action: {error}")))
+    }
+
+    /// All readable actions with the time of their commit or last use, by key. Unreadable files are passed
+    /// over: whoever needs one of them by key is told.
+    pub fn actions(&self) -> Vec<(SystemTime, Action)> {
+        let Ok(entries) = fs::read_dir(self.actions_folder()) else {
+            return Vec::new();
+        };
+        let entries: Vec<_> = entries.flatten().collect();
+        let mut actions: Vec<(SystemTime, Action)> = entries
+            .par_iter()
+            .filter_map(|entry| {
+                let action = serde_json::from_slice(&fs::read(entry.path()).ok()?).ok()?;
+                Some((entry.metadata().ok()?.modified().ok()?, action))
+            })
+            .collect();
+        actions.sort_by_key(|(_, action)| action.key);
+        actions
+    }
+
+    /// All readable results, for [`nearest`].
+    pub fn earlier(&self) -> Vec<Earlier> {
+        let actions = self.actions().into_iter();
+        let earlier = actions.map(|(committed, action)| Earlier {
+            key: action.key,
+            leaves: action.fingerprint.leaves(),
+            kind: action.fingerprint.kind,
+            committed,
+        });
+        earlier.collect()
+    }
+
+    /// Notes that a result was of use now, for `cache gc`: its file's time says so.
+    pub fn mark_used(&self, key: &Key) {
+        let path = self.action_path(key).into_os_string().into_vec();
+        if let Ok(path) = CString::new(path) {
+            // SAFETY: the path is a C string, and no times at all means now. Whether it worked
+            // is of no account: of a store that only others can write it is the owner's to say.
+            unsafe { libc::utimensat(libc::AT_FDCWD, path.as_ptr(), std::ptr::null(), 0) };
+        }
+    }
+
+    pub(super) fn actions_folder(&self) -> PathBuf {
+        self.root().join("actions/v1")
+    }
+
+    pub(super) fn action_path(&self, key: &Key) -> PathBuf {
+        self.actions_folder().join(format!("{key}.json"))
+    }
+}
+
+/// The result of the same kind that differs least from `fingerprint`; of several, the latest.
+/// The paths in `unknown` are not compared.
+pub fn nearest(
+    fingerprint: &Fingerprint,
+    unknown: &BTreeSet<String>,
+    results: &[Earlier],
+) -> Option<Nearest> {
+    let leaves = fingerprint.leaves();
+    let mut best: Option<(usize, &Earlier)> = None;
+    for earlier in results.iter().filter(|it| it.kind == fingerprint.kind) {
+        // Most are further away than the best so far, which shows at their first few leaves.
+        let most = best.map_or(usize::MAX, |(distance, _)| distance);
+        if let Some(distance) = leaves.distance(&earlier.leaves, unknown, most)
+            && best
+                .is_none_or(|(least, best)| distance < least || earlier.committed > best.committed)
+        {
+            best = Some((distance, earlier));
+        }
+    }
+    let (_, nearest) = best?;
+    let mut differences = leaves.differences(&nearest.leaves);
+    differences.retain(|difference| !unknown.contains(&difference.path));
+    Some(Nearest {
+        key: nearest.key,
+        committed: nearest.committed,
+        differences,
+    })
+}

@@ -1,0 +1,190 @@
+//! Whether the store holds what it says.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde::Serialize;
+
+use super::digest::Digest;
+use super::durable;
+use super::inventory::Inventory;
+use super::{Hold, Store};
+use pipeline_error::Error;
+
+/// What was looked at and what is wrong with it.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct StoreAudit {
+    /// Actions read.
+    pub actions: usize,
+    /// Blobs digested.
+    pub blobs: usize,
+    /// Their size.
+    pub bytes: u64,
+    /// What is wrong.
+    pub damage: Vec<Damage>,
+}
+
+/// Something that is not what it should be.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Damage {
+    /// The file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub what: String,
+    /// Artifacts that are lost by it (`pretrain checkpoint`), by kind and name.
+    pub lost: BTreeSet<String>,
+    /// Whether the file must not be used again: a sound action whose artifact is gone may stay.
+    #[serde(skip)]
+    unusable: bool,
+}
+
+/// What is done with files that must not be used again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mending {
+    /// They go to `damaged/`.
+    MoveAside,
+    /// They are removed, and with them the actions whose artifacts are lost.
+    Remove,
+}
+
+impl Store {
+    /// Digests every blob, and looks for every artifact of every action. Changes nothing.
+    pub fn audit(&self) -> Result<StoreAudit, Error> {
+        let inventory = self.inventory()?;
+        let mut audit = StoreAudit {
+            actions: inventory.actions.len() + inventory.unreadable.len(),
+            blobs: inventory.blobs.len(),
+            bytes: inventory.blobs.values().sum(),
+            damage: Vec::new(),
+        };
+        for (path, what) in &inventory.unreadable {
+            audit.damage.push(Damage {
+                path: path.clone(),
+                what: what.clone(),
+                lost: BTreeSet::new(),
+                unusable: true,
+            });
+        }
+        let digests: Vec<&Digest> = inventory.blobs.keys().collect();
+        let changed: BTreeMap<Digest, String> = digests
+            .par_iter()
+            .filter_map(|digest| Some((**digest, self.change(digest)?)))
+            .collect();
+        let lost = lost_by_blob(&inventory);
+        for (digest, what) in &changed {
+            audit.damage.push(Damage {
+                path: self.blob_path(digest),
+                what: what.clone(),
+                lost: lost.get(digest).cloned().unwrap_or_default(),
+                unusable: true,
+            });
+        }
+        for stored in &inventory.actions {
+            let action = &stored.action;
+            for (name, artifact) in &action.outputs {
+                let (what, unusable) = match inventory.blobs.get(&artifact.digest) {
+                    None => (
+                        format!("its artifact {} is missing", artifact.digest),
+                        false,
+                    ),
+                    Some(&bytes)
+                        if bytes != artifact.bytes && !changed.contains_key(&artifact.digest) =>
+                    {
+                        (format!("states a wrong size of {}", artifact.digest), true)
+                    }
+                    Some(_) => continue,
+                };
+                audit.damage.push(Damage {
+                    path: self.action_path(&action.key),
+                    what,
+                    lost: BTreeSet::from([format!("{} {name}", action.fingerprint.kind)]),
+                    unusable,
+                });
+            }
+        }
+        Ok(audit)
+    }
+
+    /// Takes what an audit found damaged out of use, so that the next run makes it again. The
+    /// store must be held alone: a run could be writing the same blob anew.
+    pub fn mend(&self, audit: &StoreAudit, mending: Mending, _alone: &Hold) -> Result<(), Error> {
+        if mending == Mending::Remove {
+            let bad: BTreeSet<&Path> = audit.damage.iter().map(|d| d.path.as_path()).collect();
+            for stored in self.inventory()?.actions {
+                let path = self.action_path(&stored.action.key);
+                let lost = stored.action.outputs.values();
+                let mut lost = lost.map(|artifact| self.blob_path(&artifact.digest));
+                if bad.contains(path.as_path()) || lost.any(|blob| bad.contains(blob.as_path())) {
+                    remove(&path)?;
+                }
+            }
+            self.sync_actions();
+        }
+        for damage in audit.damage.iter().filter(|damage| damage.unusable) {
+            match mending {
+                Mending::Remove => remove(&damage.path)?,
+                Mending::MoveAside => self.move_aside(&damage.path)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Where damaged files are kept.
+    pub fn damaged_folder(&self) -> PathBuf {
+        self.root().join("damaged")
+    }
+
+    pub(super) fn sync_actions(&self) {
+        // Best effort: an action that comes back after a power cut is incomplete, not wrong.
+        let _ = durable::sync_folder(&self.actions_folder());
+    }
+
+    fn move_aside(&self, path: &Path) -> Result<(), Error> {
+        let folder = self.damaged_folder();
+        let name = path.file_name().unwrap_or_default();
+        durable::make_folder(&folder)
+            .and_then(|()| fs::rename(path, folder.join(name)))
+            .or_else(|error| match error.kind() {
+                io::ErrorKind::NotFound => Ok(()),
+                _ => Err(Error::file(path, error)),
+            })
+    }
+
+    /// What is wrong with a blob.
+    fn change(&self, digest: &Digest) -> Option<String> {
+        let path = self.blob_path(digest);
+        match Digest::of_file(&path) {
+            Ok(found) if found == *digest => None,
+            Ok(found) => Some(format!(
+                "its contents have changed: they have the digest {found}"
+            )),
+            // Collected meanwhile.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
+            Err(error) => Some(format!("cannot be read: {error}")),
+        }
+    }
+}
+
+fn lost_by_blob(inventory: &Inventory) -> BTreeMap<Digest, BTreeSet<String>> {
+    let mut lost: BTreeMap<Digest, BTreeSet<String>> = BTreeMap::new();
+    for stored in &inventory.actions {
+        for (name, artifact) in &stored.action.outputs {
+            let artifact_name = format!("{} {name}", stored.action.fingerprint.kind);
+            lost.entry(artifact.digest)
+                .or_default()
+                .insert(artifact_name);
+        }
+    }
+    lost
+}
+
+/// Removes a file, if it is there.
+pub(super) fn remove(path: &Path) -> Result<(), Error> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file(path, error)),
+        _ => Ok(()),
+    }
+}

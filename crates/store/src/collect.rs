@@ -1,0 +1,351 @@
+//! Removing what nobody needs.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::PathBuf;
+use std::time::SystemTime;
+
+use serde::Serialize;
+
+use super::action::Action;
+use super::audit::remove;
+use super::digest::Digest;
+use super::inventory::{Inventory, StoredAction, entries};
+use super::{Hold, Store, run_folder, work};
+use pipeline_error::Error;
+
+/// What is to go besides that which no action refers to.
+#[derive(Clone, Debug, Default)]
+pub struct Collection {
+    /// Actions and work folders last used before this, and runs that started before it.
+    pub unused_since: Option<SystemTime>,
+    /// The oldest actions, until the rest's blobs are no larger together.
+    pub max_bytes: Option<u64>,
+    /// Keys that stay whatever else is said. Without the two rules above, all others go.
+    pub keep: Option<BTreeSet<String>>,
+    /// As many of the latest runs stay, whatever else is said. Without `unused_since`, all others
+    /// go.
+    pub keep_runs: Option<usize>,
+}
+
+/// What went, or would go.
+#[derive(Clone, Debug, Default, Serialize)]
+pub struct Collected {
+    /// In the order of removal.
+    pub removed: Vec<Removed>,
+    /// The size of all of it.
+    pub bytes: u64,
+    /// The size of the blobs that stay.
+    pub remaining_bytes: u64,
+    /// Whether a run was going on: then only work folders were looked at.
+    pub busy: bool,
+}
+
+/// One thing that went.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Removed {
+    /// What it is: `action`, `blob`, `work`, `run`, `damaged`.
+    pub what: &'static str,
+    /// Where it was.
+    pub path: PathBuf,
+    /// Its size; of an action none, since its blobs count by themselves.
+    pub bytes: u64,
+    /// Why it went.
+    pub why: String,
+}
+
+impl Store {
+    /// Finds what is to go, and removes it unless `dry`: actions before blobs, so that a crash
+    /// leaves blobs too many and never a result without them. What a process holds stays; without
+    /// the store alone (`alone`), only work folders that nobody holds go.
+    pub fn collect(
+        &self,
+        collection: &Collection,
+        alone: Option<&Hold>,
+        dry: bool,
+    ) -> Result<Collected, Error> {
+        let inventory = self.inventory()?;
+        let mut removed = Vec::new();
+        let mut remaining_bytes = inventory.blobs.values().sum();
+        if alone.is_some() {
+            if let Some((path, what)) = inventory.unreadable.first() {
+                // Which blobs it refers to is unknown, so none can be called unreachable.
+                return Err(super::damaged(path, what)
+                    .with_hint("`pipeline cache verify` takes damage out of use; then collect"));
+            }
+            let doomed = doomed(&inventory, collection);
+            remaining_bytes = self.list_results(&inventory, &doomed, &mut removed);
+            self.list_runs(collection, &mut removed)?;
+            for entry in entries(&self.damaged_folder())? {
+                removed.push(Removed {
+                    what: "damaged",
+                    path: entry.path(),
+                    bytes: entry.metadata().map_or(0, |metadata| metadata.len()),
+                    why: "was found damaged".into(),
+                });
+            }
+        }
+        list_work(&inventory, collection, &mut removed);
+        if !dry {
+            removed = self.remove_all(removed)?;
+        }
+        Ok(Collected {
+            bytes: removed.iter().map(|removed| removed.bytes).sum(),
+            removed,
+            remaining_bytes,
+            busy: alone.is_none(),
+        })
+    }
+
+    /// Actions that go, then blobs that nobody refers to any more; returns the size of the rest.
+    fn list_results(
+        &self,
+        inventory: &Inventory,
+        doomed: &[(&Action, String)],
+        removed: &mut Vec<Removed>,
+    ) -> u64 {
+        let gone: BTreeSet<_> = doomed.iter().map(|(action, _)| action.key).collect();
+        for (action, why) in doomed {
+            removed.push(Removed {
+                what: "action",
+                path: self.action_path(&action.key),
+                bytes: 0,
+                why: format!("{}: {why}", action.fingerprint.kind),
+            });
+        }
+        let staying = inventory.actions.iter().map(|stored| &stored.action);
+        let staying = staying.filter(|action| !gone.contains(&action.key));
+        let needed: BTreeSet<Digest> = staying.flat_map(digests).collect();
+        let mut remaining = 0;
+        for (digest, &bytes) in &inventory.blobs {
+            if needed.contains(digest) {
+                remaining += bytes;
+                continue;
+            }
+            removed.push(Removed {
+                what: "blob",
+                path: self.blob_path(digest),
+                bytes,
+                why: "no action refers to it".into(),
+            });
+        }
+        remaining
+    }
+
+    /// Runs that go, the oldest first. None is going on: whoever collects has the store alone.
+    fn list_runs(&self, collection: &Collection, removed: &mut Vec<Removed>) -> Result<(), Error> {
+        let latest_first = self.run_ids()?;
+        let older = latest_first.iter().skip(collection.keep_runs.unwrap_or(0));
+        for id in older.rev() {
+            let why = match collection.unused_since {
+                Some(since)
+                    if run_folder::started(id).is_some_and(|it| SystemTime::from(it) < since) =>
+                {
+                    "is older than that"
+                }
+                None if collection.keep_runs.is_some() => "is none of the latest",
+                _ => continue,
+            };
+            let path = self.runs_folder().join(id);
+            let files = entries(&path)?;
+            let sizes = files
+                .iter()
+                .filter_map(|file| Some(file.metadata().ok()?.len()));
+            removed.push(Removed {
+                what: "run",
+                bytes: sizes.sum(),
+                path,
+                why: why.into(),
+            });
+        }
+        Ok(())
+    }
+
+    /// Returns what really went: a work folder may have found a holder meanwhile.
+    fn remove_all(&self, listed: Vec<Removed>) -> Result<Vec<Removed>, Error> {
+        let mut gone = Vec::with_capacity(listed.len());
+        let mut synced = false;
+        for removed in listed {
+            if removed.what != "action" && !std::mem::replace(&mut synced, true) {
+                self.sync_actions();
+            }
+            if removed.what == "work" {
+                let discarded = work::discard(&removed.path);
+                if !discarded.map_err(|error| Error::file(&removed.path, error))? {
+                    continue;
+                }
+            } else if removed.what == "run" {
+                fs::remove_dir_all(&removed.path)
+                    .map_err(|error| Error::file(&removed.path, error))?;
+            } else {
+                remove(&removed.path)?;
+                if let Some(folder) = removed.path.parent().filter(|_| removed.what == "blob") {
+                    // Not empty, most of the time.
+                    let _ = fs::remove_dir(folder);
+                }
+            }
+            gone.push(removed);
+        }
+        Ok(gone)
+    }
+}
+
+fn digests(action: &Action) -> BTreeSet<Digest> {
+    action
+        .outputs
+        .values()
+        .map(|artifact| artifact.digest)
+        .collect()
+}
+
+/// Actions that go and why, the oldest first.
+fn doomed<'a>(inventory: &'a Inventory, collection: &Collection) -> Vec<(&'a Action, String)> {
+    let mut by_age: Vec<&StoredAction> = inventory.actions.iter().collect();
+    by_age.sort_by_key(|stored| (stored.used, stored.action.key));
+    let kept = |stored: &StoredAction| {
+        let key = stored.action.key.to_string();
+        collection
+            .keep
+            .as_ref()
+            .is_some_and(|keep| keep.contains(&key))
+    };
+    let all = collection.keep.is_some()
+        && collection.unused_since.is_none()
+        && collection.max_bytes.is_none();
+    let mut doomed = Vec::new();
+    let mut staying = Vec::new();
+    for stored in by_age {
+        let old = collection
+            .unused_since
+            .is_some_and(|since| stored.used < since);
+        if all && !kept(stored) {
+            doomed.push((&stored.action, "no kept recipe refers to it".to_string()));
+        } else if old && !kept(stored) {
+            doomed.push((&stored.action, "was not used for so long".to_string()));
+        } else {
+            staying.push(stored);
+        }
+    }
+    let Some(max_bytes) = collection.max_bytes else {
+        return doomed;
+    };
+    let mut users = std::collections::BTreeMap::<Digest, usize>::new();
+    for digest in staying.iter().flat_map(|stored| digests(&stored.action)) {
+        *users.entry(digest).or_default() += 1;
+    }
+    let size = |digest: &Digest| inventory.blobs.get(digest).copied().unwrap_or(0);
+    let mut total: u64 = users.keys().map(size).sum();
+    for stored in staying {
+        if total <= max_bytes {
+            break;
+        }
+        if kept(stored) {
+            continue;
+        }
+        for digest in digests(&stored.action) {
+            let left = users.entry(digest).or_default();
+            *left -= 1;
+            if *left == 0 {
+                total -= size(&digest);
+            }
+        }
+        doomed.push((&stored.action, "the store was too large".to_string()));
+    }
+    doomed
+}
+
+/// Work folders that nobody holds: left by a run that crashed, failed or was interrupted.
+fn list_work(inventory: &Inventory, collection: &Collection, removed: &mut Vec<Removed>) {
+    for stored in &inventory.work {
+        let name = stored
+            .path
+            .file_name()
+            .unwrap_or_default()
+            .to_string_lossy();
+        let keep = collection.keep.as_ref();
+        let kept = keep.is_some_and(|keep| keep.contains(&*name));
+        let young = collection
+            .unused_since
+            .is_some_and(|since| stored.modified >= since);
+        if !(stored.held || kept || young) {
+            removed.push(Removed {
+                what: "work",
+                path: stored.path.clone(),
+                bytes: stored.bytes,
+                why: "nobody works in it".into(),
+            });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::action::Outcome;
+    use crate::audit::Mending;
+    use crate::publish::tests::commit;
+    use std::collections::BTreeMap;
+
+    fn store_with(contents: &str) -> (tempfile::TempDir, Store, Outcome) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let action = commit(&store, &[("a", contents)], BTreeMap::new()).unwrap();
+        (folder, store, action)
+    }
+
+    fn collect(store: &Store, collection: &Collection) -> Collected {
+        let alone = store.hold_alone().unwrap();
+        store.collect(collection, alone.as_ref(), false).unwrap()
+    }
+
+    #[test]
+    fn only_what_no_action_refers_to_goes_by_itself_and_actions_go_first() {
+        let (_folder, store, action) = store_with("text");
+        assert_eq!(collect(&store, &Collection::default()).removed, []);
+        let all = Collection {
+            keep: Some(BTreeSet::new()),
+            ..Collection::default()
+        };
+        let collected = collect(&store, &all);
+        let what: Vec<&str> = collected.removed.iter().map(|it| it.what).collect();
+        assert_eq!(what, ["action", "blob"]);
+        assert_eq!((collected.bytes, collected.remaining_bytes), (4, 0));
+        assert!(!store.blob_path(&action.outputs["a"].digest).exists());
+    }
+
+    #[test]
+    fn a_blob_without_an_action_goes() {
+        let (_folder, store, action) = store_with("text");
+        fs::remove_file(store.action_path(&action.key)).unwrap();
+        assert_eq!(collect(&store, &Collection::default()).removed.len(), 1);
+        assert!(store.inventory().unwrap().blobs.is_empty());
+    }
+
+    #[test]
+    fn a_held_work_folder_stays_and_a_free_one_goes() {
+        let (_folder, store, action) = store_with("text");
+        let never = std::sync::atomic::AtomicBool::new(false);
+        let held = store.claim(&action.key, &never, |_| {}).unwrap();
+        assert_eq!(collect(&store, &Collection::default()).removed, []);
+        drop(held);
+        let collected = collect(&store, &Collection::default());
+        assert_eq!(collected.removed[0].what, "work");
+        assert!(store.inventory().unwrap().work.is_empty());
+    }
+
+    #[test]
+    fn mending_leaves_a_sound_store() {
+        let (_folder, store, action) = store_with("text");
+        let blob = store.blob_path(&action.outputs["a"].digest);
+        fs::remove_file(&blob).unwrap();
+        fs::write(&blob, "tent").unwrap();
+        let audit = store.audit().unwrap();
+        assert_eq!(audit.damage.len(), 1);
+        assert_eq!(audit.damage[0].path, blob);
+        assert!(audit.damage[0].lost.contains("data a"));
+        let alone = store.hold_alone().unwrap().unwrap();
+        store.mend(&audit, Mending::Remove, &alone).unwrap();
+        assert!(store.audit().unwrap().damage.is_empty());
+        assert!(store.inventory().unwrap().actions.is_empty());
+    }
+}

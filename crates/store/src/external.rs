@@ -1,0 +1,270 @@
+//! Digests of files and folders outside the store.
+
+use std::fs::{self, File};
+use std::io;
+use std::os::unix::ffi::OsStrExt as _;
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+
+use super::Store;
+use super::digest::Digest;
+use super::stat_cache::{Stat, StatCache, now};
+use pipeline_error::Error;
+use pipeline_files::{FilePattern, ListingError, files_below};
+
+/// Sets a folder's digest apart from that of a file with the same bytes.
+const FOLDER_CONTEXT: &str = "pipeline 2026 folder digest v1";
+
+/// Digests external files; what did not change since it was last read is not read again.
+#[derive(Debug)]
+pub struct ExternalDigests {
+    cache: StatCache,
+    cache_path: PathBuf,
+}
+
+impl Store {
+    /// A digester with this store's memory.
+    pub fn external_digests(&self) -> ExternalDigests {
+        let cache_path = self.root().join("stat-cache");
+        ExternalDigests {
+            cache: StatCache::load(&cache_path),
+            cache_path,
+        }
+    }
+}
+
+impl ExternalDigests {
+    /// The digest of a file's contents, or of a folder's: of the paths below it and their
+    /// contents. Symbolic links count as what they lead to; empty folders do not count. Of a
+    /// [pattern](FilePattern), the digest is that of a folder with the files that fit.
+    pub fn digest(&self, path: &Path) -> Result<Digest, Error> {
+        if let Some(pattern) = FilePattern::of(path).map_err(|what| unreadable(path, what))? {
+            let folder = absolute(pattern.folder())?;
+            let mut files = files_below(&folder).map_err(unlisted)?;
+            files.retain(|file| (file.strip_prefix(&folder)).is_ok_and(|file| pattern.fits(file)));
+            return match files.is_empty() {
+                true => Err(unreadable(path, "fits no file")),
+                false => self.digest_folder(&folder, &files),
+            };
+        }
+        let metadata = fs::metadata(path).map_err(|error| unreadable(path, error))?;
+        let path = absolute(path)?;
+        match metadata.is_dir() {
+            true => self.digest_folder(&path, &files_below(&path).map_err(unlisted)?),
+            false => look(&self.cache, &path),
+        }
+    }
+
+    /// The digest of a folder with these files, by path.
+    fn digest_folder(&self, folder: &Path, files: &[PathBuf]) -> Result<Digest, Error> {
+        let prefix = folder.as_os_str().len();
+        let digests = self.digest_files(files)?;
+        let mut hasher = blake3::Hasher::new_derive_key(FOLDER_CONTEXT);
+        for (file, digest) in files.iter().zip(digests) {
+            let name = &file.as_os_str().as_bytes()[prefix..];
+            let name = name.strip_prefix(b"/").unwrap_or(name);
+            hasher.update(&(name.len() as u64).to_le_bytes());
+            hasher.update(name);
+            hasher.update(digest.as_bytes());
+        }
+        Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
+    }
+
+    /// Writes what was learnt, if there is a store already: a plan alone makes none.
+    pub fn save(&self) {
+        if self.cache_path.parent().is_some_and(Path::is_dir) {
+            // A cache that cannot be written costs time, not correctness.
+            let _ = self.cache.save(&self.cache_path);
+        }
+    }
+
+    fn digest_files(&self, files: &[PathBuf]) -> Result<Vec<Digest>, Error> {
+        files
+            .par_iter()
+            .map(|file| look(&self.cache, file))
+            .collect()
+    }
+}
+
+/// A file's digest: remembered, or read and remembered.
+fn look(cache: &StatCache, file: &Path) -> Result<Digest, Error> {
+    let trouble = |error: io::Error| unreadable(file, error);
+    let metadata = fs::metadata(file).map_err(trouble)?;
+    let stat = Stat::of(&metadata);
+    if let Some(digest) = cache.get(file.as_os_str(), &stat) {
+        return Ok(digest);
+    }
+    if !metadata.is_file() {
+        return Err(unreadable(file, "is neither a file nor a folder"));
+    }
+    let read_at = now();
+    let open = File::open(file).map_err(trouble)?;
+    let (digest, _) = Digest::of_open_file(&open).map_err(trouble)?;
+    if Stat::of(&open.metadata().map_err(trouble)?) != stat {
+        return Err(unreadable(file, "changed while it was read"));
+    }
+    cache.insert(file.into(), stat, digest, read_at);
+    Ok(digest)
+}
+
+fn absolute(path: &Path) -> Result<PathBuf, Error> {
+    std::path::absolute(path).map_err(|error| unreadable(path, error))
+}
+
+fn unlisted(failure: ListingError) -> Error {
+    unreadable(&failure.path, failure.error)
+}
+
+fn unreadable(path: &Path, what: impl Into<Trouble>) -> Error {
+    let trouble = what.into();
+    Error::Usage {
+        message: format!("{}: {}", path.display(), trouble.0),
+        hint: Some("an input must be there, readable and complete before the run".into()),
+    }
+}
+
+/// What is wrong with an input, in words.
+struct Trouble(String);
+
+impl From<String> for Trouble {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl From<&str> for Trouble {
+    fn from(text: &str) -> Self {
+        Self(text.into())
+    }
+}
+
+impl From<io::Error> for Trouble {
+    fn from(error: io::Error) -> Self {
+        match error.kind() {
+            io::ErrorKind::NotFound => Self("does not exist".into()),
+            _ => Self(error.to_string()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::os::unix::fs::symlink;
+    use std::time::{Duration, Instant, SystemTime};
+
+    fn digests() -> (tempfile::TempDir, ExternalDigests) {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path().join("store")).unwrap();
+        (folder, store.external_digests())
+    }
+
+    fn write(path: &Path, text: &str) {
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, text).unwrap();
+    }
+
+    #[test]
+    fn a_file_has_the_digest_of_its_bytes() {
+        let (folder, digests) = digests();
+        let path = folder.path().join("a.csv");
+        write(&path, "abc");
+        assert_eq!(digests.digest(&path).unwrap(), Digest::of_bytes(b"abc"));
+    }
+
+    #[test]
+    fn a_folder_is_the_names_and_contents_below_it_wherever_it_lies() {
+        let (folder, digests) = digests();
+        let digest = |name: &str, files: &[(&str, &str)]| {
+            for (file, text) in files {
+                write(&folder.path().join(name).join(file), text);
+            }
+            digests.digest(&folder.path().join(name)).unwrap()
+        };
+        let first = digest("one", &[("a/x", "1"), ("b", "2")]);
+        assert_eq!(digest("two", &[("b", "2"), ("a/x", "1")]), first);
+        assert_ne!(digest("three", &[("a/x", "1"), ("b", "3")]), first);
+        assert_ne!(digest("four", &[("a/y", "1"), ("b", "2")]), first);
+        assert_ne!(digest("five", &[("a/x", "1")]), first);
+        fs::create_dir(folder.path().join("one/empty")).unwrap();
+        symlink(folder.path().join("one"), folder.path().join("six")).unwrap();
+        for name in ["one", "one/", "six"] {
+            assert_eq!(digest(name, &[]), first, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_pattern_is_a_folder_of_the_files_it_fits() {
+        let (folder, digests) = digests();
+        for (file, text) in [("one/a.csv", "1"), ("one/b.csv", "2"), ("one/c.txt", "3")] {
+            write(&folder.path().join(file), text);
+        }
+        let digest = |name: &str| digests.digest(&folder.path().join(name));
+        let before = digest("one/*.csv").unwrap();
+        write(&folder.path().join("one/c.txt"), "4");
+        assert_eq!(digest("one/*.csv").unwrap(), before);
+        write(&folder.path().join("one/c.csv"), "4");
+        assert_ne!(digest("one/*.csv").unwrap(), before);
+        let nothing = digest("one/*.tsv").unwrap_err().to_string();
+        assert!(nothing.ends_with("one/*.tsv: fits no file"), "{nothing}");
+    }
+
+    #[test]
+    fn what_cannot_be_digested_is_named() {
+        let (folder, digests) = digests();
+        let missing = folder.path().join("missing.csv");
+        let error = digests.digest(&missing).unwrap_err();
+        assert_eq!(error.exit_code(), 2);
+        assert_eq!(
+            error.to_string(),
+            format!("{}: does not exist", missing.display())
+        );
+        let ring = folder.path().join("ring");
+        fs::create_dir(&ring).unwrap();
+        symlink(&ring, ring.join("self")).unwrap();
+        let error = digests.digest(&ring).unwrap_err();
+        assert!(error.to_string().contains("ring/self"));
+    }
+
+    #[test]
+    fn a_change_that_keeps_size_and_modification_time_is_seen() {
+        let (folder, digests) = digests();
+        let path = folder.path().join("a");
+        write(&path, "abc");
+        let hour_ago = SystemTime::now() - Duration::from_secs(3600);
+        let set_back = || {
+            let file = File::options().write(true).open(&path).unwrap();
+            file.set_modified(hour_ago).unwrap();
+        };
+        set_back();
+        assert_eq!(digests.digest(&path).unwrap(), Digest::of_bytes(b"abc"));
+        fs::write(&path, "xyz").unwrap();
+        set_back();
+        assert_eq!(digests.digest(&path).unwrap(), Digest::of_bytes(b"xyz"));
+    }
+
+    #[test]
+    fn eight_thousand_unchanged_files_are_not_read_again() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path().join("store")).unwrap();
+        fs::create_dir(store.root()).unwrap();
+        let data = folder.path().join("data");
+        fs::create_dir(&data).unwrap();
+        for stay in 0..8000 {
+            fs::write(data.join(format!("{stay}.txt")), "Time,Parameter,Value").unwrap();
+        }
+        std::thread::sleep(Duration::from_millis(2100));
+        let first = store.external_digests();
+        let digest = first.digest(&data).unwrap();
+        first.save();
+        assert!(store.root().join("stat-cache").exists());
+        let start = Instant::now();
+        let second = store.external_digests();
+        assert_eq!(second.digest(&data).unwrap(), digest);
+        let elapsed = start.elapsed();
+        assert!(second.cache.is_unchanged(), "a file was read again");
+        // Generous: the machine may be busy. Idle it takes a few hundredths of this.
+        assert!(elapsed < Duration::from_secs(1), "{elapsed:?}");
+    }
+}

@@ -1,0 +1,144 @@
+//! What a store holds.
+
+use std::collections::BTreeMap;
+use std::fs::{self, DirEntry};
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use rayon::prelude::*;
+
+use super::action::Action;
+use super::digest::Digest;
+use super::fingerprint::Fingerprint;
+use super::{Store, work};
+use pipeline_error::Error;
+
+/// Everything in the store but its runs.
+#[derive(Debug)]
+pub struct Inventory {
+    /// Readable actions, by key.
+    pub actions: Vec<StoredAction>,
+    /// Files among the actions that are none, and why.
+    pub unreadable: Vec<(PathBuf, String)>,
+    /// Sizes of blobs, by digest.
+    pub blobs: BTreeMap<Digest, u64>,
+    /// Work folders, by name.
+    pub work: Vec<StoredWork>,
+}
+
+/// An action and when it was of use.
+#[derive(Debug)]
+pub struct StoredAction {
+    /// The action.
+    pub action: Action,
+    /// When it was committed or last used by a run.
+    pub used: SystemTime,
+}
+
+/// A work folder.
+#[derive(Debug)]
+pub struct StoredWork {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The size of all that is in it.
+    pub bytes: u64,
+    /// When it was last written to.
+    pub modified: SystemTime,
+    /// Whether a process works in it.
+    pub held: bool,
+}
+
+impl Store {
+    /// Reads what there is. Blobs are not opened.
+    pub fn inventory(&self) -> Result<Inventory, Error> {
+        let mut actions = Vec::new();
+        let mut unreadable = Vec::new();
+        let files = entries(&self.actions_folder())?;
+        let read: Vec<_> = files.par_iter().map(read_action).collect();
+        for (file, read) in files.iter().zip(read) {
+            match read {
+                Ok(action) => actions.push(action),
+                Err(what) => unreadable.push((file.path(), what)),
+            }
+        }
+        actions.sort_by_key(|stored| stored.action.key);
+        let mut blobs = BTreeMap::new();
+        for folder in entries(&self.root().join("blobs/v1"))? {
+            if folder.path().is_dir() {
+                blobs.extend(entries(&folder.path())?.iter().filter_map(blob));
+            }
+        }
+        let mut work = Vec::new();
+        for folder in entries(&self.work_folder())? {
+            work.extend(stored_work(folder.path()));
+        }
+        Ok(Inventory {
+            actions,
+            unreadable,
+            blobs,
+            work,
+        })
+    }
+}
+
+/// What is in a folder, by name; nothing if it is not there.
+pub(super) fn entries(folder: &Path) -> Result<Vec<DirEntry>, Error> {
+    let listed = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
+    match listed {
+        Ok(mut entries) => {
+            entries.sort_by_key(DirEntry::file_name);
+            Ok(entries)
+        }
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(super::damaged(folder, error)),
+    }
+}
+
+fn read_action(entry: &DirEntry) -> Result<StoredAction, String> {
+    let bytes = fs::read(entry.path()).map_err(|error| error.to_string())?;
+    let action: Action =
+        serde_json::from_slice(&bytes).map_err(|error| format!("is no action: {error}"))?;
+    if *entry.file_name() != *format!("{}.json", action.key) {
+        return Err(format!("is the action of {}", action.key));
+    }
+    let fingerprint = &action.fingerprint;
+    if fingerprint.format == Fingerprint::FORMAT && fingerprint.key() != action.key {
+        return Err("its fingerprint is not that of its key".into());
+    }
+    let used = entry.metadata().and_then(|metadata| metadata.modified());
+    let used = used.map_err(|error| error.to_string())?;
+    Ok(StoredAction { action, used })
+}
+
+fn blob(entry: &DirEntry) -> Option<(Digest, u64)> {
+    let digest = entry.file_name().to_str()?.parse().ok()?;
+    Some((digest, entry.metadata().ok()?.len()))
+}
+
+/// None if it went away meanwhile.
+fn stored_work(path: PathBuf) -> Option<StoredWork> {
+    let held = work::is_held(&path);
+    let mut stored = StoredWork {
+        modified: fs::symlink_metadata(&path).ok()?.modified().ok()?,
+        path,
+        bytes: 0,
+        held,
+    };
+    let mut folders = vec![stored.path.clone()];
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).into_iter().flatten().flatten() {
+            let Ok(metadata) = entry.metadata() else {
+                continue;
+            };
+            if metadata.is_dir() {
+                folders.push(entry.path());
+                continue;
+            }
+            stored.bytes += metadata.len();
+            let modified = metadata.modified().unwrap_or(stored.modified);
+            stored.modified = stored.modified.max(modified);
+        }
+    }
+    Some(stored)
+}

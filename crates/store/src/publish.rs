@@ -1,0 +1,283 @@
+//! Turning a work folder into a result.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Component, Path, PathBuf};
+
+use serde_json::Value;
+
+use super::Store;
+use super::action::{Action, Artifact, Outcome};
+use super::digest::Digest;
+use super::durable::{self, SOON};
+use super::fingerprint::Fingerprint;
+use super::work::{LOCK, WorkFolder};
+use pipeline_error::Error;
+
+impl Store {
+    /// Makes all results that were committed outlive a power cut.
+    pub fn sync_names(&self) -> Result<(), Error> {
+        let folder = self.actions_folder();
+        let synced = self.unsynced.sync(&folder);
+        synced.map_err(|error| Error::file(&folder, error))
+    }
+}
+
+impl WorkFolder<'_> {
+    /// Commits a result: every artifact is digested, its bytes made durable and moved among the
+    /// blobs, then the action is written; only that makes it a result. The folder itself stays.
+    /// When the result outlives a power cut, [`durable`] says; after [`Store::sync_names`] it does.
+    ///
+    /// `artifacts` are files below the folder, by name. Returns the result as it reads back.
+    pub fn commit(
+        &self,
+        fingerprint: Fingerprint,
+        artifacts: &BTreeMap<String, PathBuf>,
+        metrics: BTreeMap<String, Value>,
+        seconds: f64,
+    ) -> Result<Outcome, Error> {
+        check_metrics(&metrics)?;
+        let took_long = seconds >= SOON.as_secs_f64();
+        let files = self.artifact_files(artifacts)?;
+        let digested: Vec<Artifact> = files
+            .iter()
+            .map(|(name, path)| digest_durably(path).map_err(|error| lost(name, path, error)))
+            .collect::<Result<_, _>>()?;
+        let mut outputs = BTreeMap::new();
+        let mut moves = BTreeMap::new();
+        for ((name, path), artifact) in files.into_iter().zip(digested) {
+            outputs.insert(name.clone(), artifact);
+            // Several names may stand for one file.
+            moves.insert(path, (name, artifact.digest));
+        }
+        for (path, (name, digest)) in &moves {
+            self.move_to_blobs(path, digest, took_long)
+                .map_err(|error| lost(name, path, error))?;
+        }
+        let action = Action {
+            key: self.key,
+            fingerprint,
+            outputs,
+            metrics,
+            seconds,
+        };
+        let outcome = self.write_action(&action)?;
+        if self.store.unsynced.note() || took_long {
+            self.store.sync_names()?;
+        }
+        Ok(outcome)
+    }
+
+    fn artifact_files(
+        &self,
+        artifacts: &BTreeMap<String, PathBuf>,
+    ) -> Result<Vec<(String, PathBuf)>, Error> {
+        artifacts
+            .iter()
+            .map(|(name, path)| {
+                let path = self.path().join(path);
+                let refuse = |what: &str| {
+                    Error::stage(format!("the artifact `{name}` {what}: {}", path.display()))
+                };
+                let inside = path.strip_prefix(self.path()).is_ok_and(|inside| {
+                    inside != Path::new(LOCK)
+                        && inside
+                            .components()
+                            .all(|part| matches!(part, Component::Normal(_)))
+                });
+                if !inside {
+                    return Err(refuse("lies outside of the stage's work folder"));
+                }
+                match fs::symlink_metadata(&path) {
+                    Ok(found) if found.is_file() => Ok((name.clone(), path)),
+                    Ok(_) => Err(refuse("is not a regular file")),
+                    Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                        Err(refuse("was declared but not written"))
+                    }
+                    Err(error) => Err(refuse(&format!("cannot be read ({error})"))),
+                }
+            })
+            .collect()
+    }
+
+    fn move_to_blobs(&self, path: &Path, digest: &Digest, took_long: bool) -> io::Result<()> {
+        let blob = self.store.blob_path(digest);
+        let folder = blob.parent().unwrap_or(self.store.root());
+        if !folder.is_dir() {
+            fs::create_dir_all(folder)?;
+        }
+        fs::rename(path, &blob)?;
+        // Only now: a crash before the move must leave a file that the stage can write again.
+        let mut permissions = fs::metadata(&blob)?.permissions();
+        permissions.set_readonly(true);
+        fs::set_permissions(&blob, permissions)?;
+        if took_long {
+            durable::sync_folder(folder)?;
+            folder.parent().map_or(Ok(()), durable::sync_folder)?;
+        }
+        Ok(())
+    }
+
+    fn write_action(&self, action: &Action) -> Result<Outcome, Error> {
+        let target = self.store.action_path(&action.key);
+        let draft = self.path().join(".action");
+        let write = || {
+            let bytes = serde_json::to_vec_pretty(action)?;
+            durable::make_folder(&self.store.actions_folder())?;
+            durable::replace(&target, &draft, &bytes)?;
+            // What a later run will read: printing and reading a float may move its last bit.
+            Ok(serde_json::from_slice(&bytes)?)
+        };
+        write().map_err(|error: io::Error| Error::file(&target, error))
+    }
+}
+
+fn lost(name: &str, path: &Path, error: io::Error) -> Error {
+    Error::file(
+        path,
+        format!("the artifact `{name}` cannot be stored: {error}"),
+    )
+}
+
+/// Digest and size of a file whose bytes will outlive a power cut.
+fn digest_durably(path: &Path) -> io::Result<Artifact> {
+    let file = File::open(path)?;
+    file.sync_all()?;
+    let (digest, bytes) = Digest::of_open_file(&file)?;
+    Ok(Artifact { digest, bytes })
+}
+
+fn check_metrics(metrics: &BTreeMap<String, Value>) -> Result<(), Error> {
+    for (name, value) in metrics {
+        let fits = value.is_null() || value.as_f64().is_some_and(f64::is_finite);
+        if !fits {
+            return Err(Error::stage(format!(
+                "the metric `{name}` must be a finite number or null, and is {value}"
+            )));
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::*;
+    use crate::Store;
+    use crate::action::Lookup;
+    use serde_json::json;
+    use std::sync::atomic::AtomicBool;
+
+    fn fingerprint() -> Fingerprint {
+        Fingerprint {
+            format: Fingerprint::FORMAT,
+            kind: "data".into(),
+            code_version: 1,
+            fields: json!({}),
+            inputs: BTreeMap::new(),
+            seed: None,
+            device: "cpu".into(),
+        }
+    }
+
+    pub fn commit(
+        store: &Store,
+        contents: &[(&str, &str)],
+        metrics: BTreeMap<String, Value>,
+    ) -> Result<Outcome, Error> {
+        let never = AtomicBool::new(false);
+        let work = store.claim(&fingerprint().key(), &never, |_| {})?;
+        let mut artifacts = BTreeMap::new();
+        for (name, text) in contents {
+            fs::write(work.path().join(name), text).unwrap();
+            artifacts.insert(name.to_string(), PathBuf::from(name));
+        }
+        let action = work.commit(fingerprint(), &artifacts, metrics, 0.5)?;
+        work.remove();
+        Ok(action)
+    }
+
+    #[test]
+    fn a_result_reads_back_and_its_blobs_are_read_only() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let metrics = BTreeMap::from([("auroc".into(), json!(0.812)), ("n".into(), Value::Null)]);
+        let action = commit(&store, &[("a", "same"), ("b", "same")], metrics).unwrap();
+        let Lookup::Complete(found) = store.lookup(&action.key).unwrap() else {
+            panic!("the result is not there");
+        };
+        assert_eq!(*found, action);
+        assert_eq!(action.outputs["a"], action.outputs["b"]);
+        let path = store.artifact_path(&action.outputs["a"]).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), "same");
+        assert!(fs::metadata(&path).unwrap().permissions().readonly());
+        assert_eq!(fs::read_dir(store.root().join("work")).unwrap().count(), 0);
+        let again = commit(
+            &store,
+            &[("a", "same"), ("b", "same")],
+            action.metrics.clone(),
+        );
+        assert_eq!(again.unwrap(), action);
+    }
+
+    #[test]
+    fn artifacts_that_are_not_files_of_the_stage_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let never = AtomicBool::new(false);
+        let work = store.claim(&fingerprint().key(), &never, |_| {}).unwrap();
+        fs::create_dir(work.path().join("folder")).unwrap();
+        for path in ["missing", "folder", "../escape", "lock", "/etc/hostname"] {
+            let artifacts = BTreeMap::from([("events".to_string(), PathBuf::from(path))]);
+            let error = work
+                .commit(fingerprint(), &artifacts, BTreeMap::new(), 0.0)
+                .unwrap_err();
+            assert_eq!(error.exit_code(), 3);
+            assert!(error.to_string().contains("`events`"), "{path}: {error}");
+        }
+        assert!(matches!(
+            store.lookup(&fingerprint().key()).unwrap(),
+            Lookup::Absent
+        ));
+    }
+
+    #[test]
+    fn metrics_are_numbers_or_null() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let metrics = BTreeMap::from([("auroc".into(), json!("NaN"))]);
+        let error = commit(&store, &[], metrics).unwrap_err();
+        assert!(error.to_string().contains("`auroc`"));
+    }
+
+    #[test]
+    fn a_missing_blob_makes_a_result_incomplete_and_a_short_one_is_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let action = commit(&store, &[("a", "text")], BTreeMap::new()).unwrap();
+        let blob = store.blob_path(&action.outputs["a"].digest);
+        fs::remove_file(&blob).unwrap();
+        let found = store.lookup(&action.key).unwrap();
+        assert!(matches!(found, Lookup::Incomplete(name) if name == "a"));
+        fs::write(&blob, "tex").unwrap();
+        let error = store.lookup(&action.key).unwrap_err();
+        assert_eq!(error.exit_code(), 6);
+        assert!(error.to_string().contains(&*blob.to_string_lossy()));
+        fs::write(&blob, "texx").unwrap();
+        assert!(store.lookup(&action.key).is_ok());
+        assert_eq!(
+            store.verify(&action.outputs["a"]).unwrap_err().exit_code(),
+            6
+        );
+    }
+
+    #[test]
+    fn an_action_cut_short_is_damage() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let action = commit(&store, &[], BTreeMap::new()).unwrap();
+        fs::write(store.action_path(&action.key), "{\"key\":").unwrap();
+        assert_eq!(store.lookup(&action.key).unwrap_err().exit_code(), 6);
+        assert!(store.actions().is_empty());
+    }
+}

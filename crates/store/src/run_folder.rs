@@ -1,0 +1,193 @@
+//! The record of one run, appended while it goes on.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufWriter, ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use super::{Hold, Store, rows, unwritable};
+use pipeline_error::Error;
+
+/// So much of a long text is put together before it is written: more would only be memory that
+/// has to be fetched.
+const CHUNK: usize = 64 << 10;
+
+/// `runs/ID/`: `events.jsonl`, and documents such as `plan.json` and `summary.json`.
+#[derive(Debug)]
+pub struct RunFolder {
+    id: String,
+    path: PathBuf,
+    started: Timestamp,
+    events: File,
+    /// Lines on their way to `events`; empty between calls.
+    lines: Vec<u8>,
+    // While a run goes on nothing that it may need is collected.
+    _hold: Hold,
+}
+
+impl Store {
+    /// A new run, with an id that sorts by time.
+    pub fn start_run(&self) -> Result<RunFolder, Error> {
+        self.prepare()?;
+        let hold = self.share()?;
+        let runs = self.runs_folder();
+        let (id, started) = new_folder(&runs).map_err(|error| unwritable(&runs, error))?;
+        let path = runs.join(&id);
+        let events = OpenOptions::new()
+            .append(true)
+            .create(true)
+            .open(path.join("events.jsonl"))
+            .map_err(|error| unwritable(&path, error))?;
+        Ok(RunFolder {
+            id,
+            path,
+            started,
+            events,
+            lines: Vec::new(),
+            _hold: hold,
+        })
+    }
+
+    /// Ids of all runs, the latest first.
+    pub fn run_ids(&self) -> Result<Vec<String>, Error> {
+        let runs = self.runs_folder();
+        let entries = match fs::read_dir(&runs) {
+            Ok(entries) => entries,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
+            Err(error) => return Err(Error::file(&runs, error)),
+        };
+        let mut ids: Vec<String> = entries
+            .flatten()
+            .filter_map(|entry| entry.file_name().into_string().ok())
+            .filter(|id| started(id).is_some())
+            .collect();
+        ids.sort_unstable_by(|a, b| b.cmp(a));
+        Ok(ids)
+    }
+
+    /// The folder of all runs.
+    pub fn runs_folder(&self) -> PathBuf {
+        self.root().join("runs")
+    }
+}
+
+impl RunFolder {
+    /// The run's id: start in UTC, then the fraction of the second in 1/65536.
+    pub fn id(&self) -> &str {
+        &self.id
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// When the run started.
+    pub fn started(&self) -> Timestamp {
+        self.started
+    }
+
+    /// Appends to `events.jsonl`, one line an event.
+    pub fn append(&mut self, events: impl Iterator<Item = impl Serialize>) -> Result<(), Error> {
+        let lines = &mut self.lines;
+        let write = || {
+            for event in events {
+                serde_json::to_writer(&mut *lines, &event)?;
+                lines.push(b'\n');
+                if lines.len() >= CHUNK {
+                    self.events.write_all(lines)?;
+                    lines.clear();
+                }
+            }
+            // Whole lines in one call, so that a crash cannot leave two of them interleaved.
+            self.events.write_all(lines)
+        };
+        let written = write();
+        self.lines.clear();
+        written.map_err(|error: io::Error| Error::file(&self.path.join("events.jsonl"), error))
+    }
+
+    /// Writes a document, whole or not at all.
+    pub fn write(&self, name: &str, document: &impl Serialize) -> Result<(), Error> {
+        self.write_by(name, |draft| {
+            let mut draft = BufWriter::with_capacity(CHUNK, draft);
+            rows::write(&mut draft, document)?;
+            draft.flush()
+        })
+    }
+
+    /// Writes a file, whole or not at all.
+    pub fn write_bytes(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
+        self.write_by(name, |mut draft| draft.write_all(bytes))
+    }
+
+    fn write_by(
+        &self,
+        name: &str,
+        write: impl FnOnce(File) -> io::Result<()>,
+    ) -> Result<(), Error> {
+        let target = self.path.join(name);
+        let draft = self.path.join(format!("{name}.draft"));
+        File::create(&draft)
+            .and_then(write)
+            .and_then(|()| fs::rename(&draft, &target))
+            .map_err(|error| Error::file(&target, error))
+    }
+}
+
+/// When the run of this id started, to 1/65536 of a second; none if this is no run's id.
+pub fn started(id: &str) -> Option<Timestamp> {
+    let (seconds, fraction) = id.split_once('-')?;
+    let seconds = DateTime::strptime("%Y%m%dT%H%M%SZ", seconds).ok()?;
+    let seconds = TimeZone::UTC.to_timestamp(seconds).ok()?;
+    let fraction = i64::from(u16::from_str_radix(fraction, 16).ok()?);
+    let nanoseconds = fraction * 1_000_000_000 / 65_536;
+    Timestamp::new(seconds.as_second(), i32::try_from(nanoseconds).ok()?).ok()
+}
+
+fn new_folder(runs: &Path) -> io::Result<(String, Timestamp)> {
+    fs::create_dir_all(runs)?;
+    loop {
+        let now = Timestamp::now();
+        let fraction = i64::from(now.subsec_nanosecond()) * 65_536 / 1_000_000_000;
+        let id = format!("{}-{fraction:04x}", now.strftime("%Y%m%dT%H%M%SZ"));
+        match fs::create_dir(runs.join(&id)) {
+            Ok(()) => return Ok((id, now)),
+            Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+                std::thread::sleep(Duration::from_micros(20));
+            }
+            Err(error) => return Err(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_sort_by_time_and_events_are_one_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let mut runs: Vec<RunFolder> = (0..50).map(|_| store.start_run().unwrap()).collect();
+        assert!(runs.windows(2).all(|pair| pair[0].id() < pair[1].id()));
+        let latest_first = store.run_ids().unwrap();
+        assert!(latest_first.iter().rev().eq(runs.iter().map(RunFolder::id)));
+        let run = &mut runs[0];
+        let rounding = run.started().as_nanosecond() - started(run.id()).unwrap().as_nanosecond();
+        assert!((0..20_000).contains(&rounding), "{rounding}");
+        assert_eq!(started("draft"), None);
+        assert_eq!(run.id().len(), "20261123T091500Z-xxxx".len());
+        run.append(["one"].iter()).unwrap();
+        run.append(["two\nlines", "three"].iter()).unwrap();
+        run.write("plan.json", &[1]).unwrap();
+        let events = fs::read_to_string(run.path().join("events.jsonl")).unwrap();
+        assert_eq!(events, "\"one\"\n\"two\\nlines\"\n\"three\"\n");
+        assert_eq!(fs::read_dir(run.path()).unwrap().count(), 2);
+    }
+}

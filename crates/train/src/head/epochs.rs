@@ -1,0 +1,157 @@
+//! The loop over epochs: what is trained, validated, written down and kept.
+
+use super::going_on::{Kept, State};
+use super::{HeadTrainer, HeadValidation, TrainedHead};
+use crate::config::{HeadSettings, SelectionMetric};
+use crate::course::Course;
+use crate::head_input::HeadInput;
+use crate::monitored::Monitored;
+use crate::options::{Keep, LoopOptions};
+use crate::resume::ResumeFile;
+use crate::schedule::Schedule;
+use crate::watch::Watch;
+use pipeline_error::Error;
+
+/// Trains until the last epoch or step, or until early stopping, from where an earlier attempt or a
+/// shorter training stood; returns the parameters that are to be kept: the same bits either way.
+pub fn train_head(
+    mut trainer: HeadTrainer,
+    train: &dyn HeadInput,
+    validation: &dyn HeadInput,
+    resume: &ResumeFile,
+    watch: &dyn Watch,
+) -> Result<TrainedHead, Error> {
+    trainer.class_weights = (trainer.settings.class_weights).of(train.labels(), trainer.classes);
+    let mut state = State::begin(&mut trainer, train.labels().len(), resume, watch)?;
+    while state.course.goes_on(state.epoch, trainer.step) {
+        if watch.is_interrupted() {
+            state.save(&trainer, resume, watch);
+            return Err(Error::Interrupted);
+        }
+        state.run_epoch(&mut trainer, train, validation, watch)?;
+        if resume.is_due() {
+            state.save(&trainer, resume, watch);
+        }
+    }
+    resume.bequeath(|| state.snapshot(&trainer))?;
+    match state.kept {
+        Some(kept) => Ok(TrainedHead {
+            parameters: kept.parameters,
+            history: state.history,
+            best_epoch: kept.epoch,
+            best: kept.validation,
+        }),
+        None => Err(Error::stage("finetuning needs at least one epoch")),
+    }
+}
+
+impl State {
+    fn run_epoch(
+        &mut self,
+        trainer: &mut HeadTrainer,
+        train: &dyn HeadInput,
+        validation: &dyn HeadInput,
+        watch: &dyn Watch,
+    ) -> Result<(), Error> {
+        let settings = trainer.settings;
+        let (epoch, epochs, rows) = (self.epoch, settings.epochs, train.labels().len());
+        let stays = (settings.sampling).rows(train.labels(), epoch as u64, trainer.seed);
+        (trainer.epoch, trainer.step_of_epoch) = (epoch, 0);
+        let loss = train_epoch(trainer, train, &stays, &self.course)?;
+        let now = match self.course.is_validated(epoch, trainer.step) {
+            true => Some(trainer.validate(&validation.evaluated()?)?),
+            false => None,
+        };
+        let rate = || (self.course.scale(trainer.step - 1)).of(settings.optimizer.base().lr);
+        let rate = self.course.is_scheduled().then(rate);
+        let row = history_row(epoch, trainer.step, loss, now.as_ref(), rate);
+        self.history.push(row);
+        let shown = now.map(|now| now.to_string()).unwrap_or_default();
+        let message = format!("epoch {epoch}/{epochs} · loss {loss:.4}{shown}");
+        watch.progress((epoch * rows) as u64, (epochs * rows) as u64, message);
+        if let Some(now) = now {
+            let score = steer(&mut self.course, settings, &now)?;
+            let last = settings.options.keep == Keep::Last;
+            if last || self.kept.as_ref().is_none_or(|kept| score > kept.score) {
+                self.kept = Some(Kept {
+                    epoch,
+                    score,
+                    validation: now,
+                    parameters: trainer.parameters()?,
+                });
+            }
+        }
+        self.epoch += 1;
+        Ok(())
+    }
+}
+
+/// Shows the course a validation; returns the score that epochs are chosen by, if they are: a
+/// metric that is undefined is no matter where nothing goes by it.
+pub(super) fn steer(
+    course: &mut Course,
+    settings: &HeadSettings,
+    now: &HeadValidation,
+) -> Result<Option<f64>, Error> {
+    let LoopOptions { keep, schedule, .. } = &settings.options;
+    let chosen_by = match (keep, schedule) {
+        (Keep::Best, _) | (_, Schedule::Plateau { .. }) => Some(now.monitored(settings.select)?),
+        (Keep::Last, _) => None,
+    };
+    let mut stopped_by = None;
+    if let Some(rule) = &settings.early_stopping {
+        now.monitored(rule.metric.unwrap_or(settings.select))?;
+        stopped_by = rule.watched(settings.select, |metric| now.value(metric));
+    }
+    course.take(chosen_by, stopped_by);
+    Ok(chosen_by.map(Monitored::score))
+}
+
+/// One pass over the rows in the order of `stays`; returns the mean loss.
+fn train_epoch(
+    trainer: &mut HeadTrainer,
+    train: &dyn HeadInput,
+    stays: &[u32],
+    course: &Course,
+) -> Result<f64, Error> {
+    let (mut total, mut seen) = (0.0, 0);
+    let batch_size = trainer.settings.batch_size;
+    let accumulate = trainer.settings.options.accumulate;
+    for group in stays.chunks(batch_size.saturating_mul(accumulate)) {
+        if course.has_no_step_left(trainer.step) {
+            break;
+        }
+        let batches = group
+            .chunks(batch_size)
+            .zip(trainer.step * accumulate as u64..);
+        let batches = batches.map(|(rows, draw)| train.batch(rows, draw));
+        let batches: Vec<_> = batches.collect::<Result<_, Error>>()?;
+        let scale = course.scale(trainer.step);
+        total += trainer.step(&batches, scale)? * group.len() as f64;
+        seen += group.len();
+    }
+    Ok(total / seen as f64)
+}
+
+fn history_row(
+    epoch: usize,
+    step: u64,
+    train_loss: f64,
+    validation: Option<&HeadValidation>,
+    rate: Option<f64>,
+) -> Vec<(&'static str, Option<f64>)> {
+    let of = |metric| validation.and_then(|validation| validation.value(metric));
+    let mut row = vec![
+        ("epoch", Some(epoch as f64)),
+        ("step", Some(step as f64)),
+        ("train_loss", Some(train_loss)),
+        ("validation_loss", of(SelectionMetric::Loss)),
+        ("validation_auroc", of(SelectionMetric::Auroc)),
+        (
+            "validation_average_precision",
+            of(SelectionMetric::AveragePrecision),
+        ),
+    ];
+    row.extend(rate.map(|rate| ("learning_rate", Some(rate))));
+    row
+}

@@ -1,0 +1,33 @@
+//! Training: losses, optimizers, schedules, the loops over batches, and their records.
+//!
+//! ```
+//! use pipeline_train::schedule::Schedule;
+//!
+//! let constant = Schedule::default();
+//! assert_eq!(constant.warmup_steps(), 0);
+//! ```
+
+pub mod baseline;
+mod bits;
+pub mod class_balance;
+pub mod config;
+pub mod course;
+pub mod early_stopping;
+pub mod gradients;
+pub mod head;
+pub mod head_input;
+pub mod history;
+pub mod loss;
+pub mod memory;
+pub mod monitor;
+pub mod monitored;
+pub mod open_backbone;
+pub mod optimizer;
+pub mod options;
+pub mod pretrain;
+pub mod replay;
+pub mod resume;
+pub mod schedule;
+pub mod snapshot;
+pub mod validation;
+pub mod watch;

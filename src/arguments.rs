@@ -1,0 +1,92 @@
+//! Arguments that several commands share, as typed and as validated.
+
+use std::path::PathBuf;
+
+use clap::{Args, ValueEnum};
+
+use crate::device;
+use pipeline_error::Error;
+use pipeline_recipe::Override;
+
+/// The closed list of exit codes: part of the contract.
+pub const EXIT_CODES: &str = "\
+Exit codes:
+  0    done
+  2    the command line or a recipe is wrong; nothing ran
+  3    a stage failed
+  4    a weight import failed its audit
+  5    out of date: something would have to run, or is not what the lock says
+  6    the store is damaged
+  130  interrupted; the same command resumes";
+
+/// How results are written to standard output.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// Text for people
+    Human,
+    /// Exactly one JSON document
+    Json,
+}
+
+/// Which recipe, changed how, against which store, on which device.
+#[derive(Debug, Args)]
+pub struct ExperimentArguments {
+    /// The recipe, a TOML file
+    pub recipe: PathBuf,
+
+    #[command(flatten)]
+    pub with: SettingArguments,
+}
+
+/// A recipe changed how, against which store, on which device.
+#[derive(Debug, Args)]
+pub struct SettingArguments {
+    /// Set a value of the recipe, e.g. stages.classifier.optimizer.lr=3e-4; repeatable
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<Override>,
+
+    /// Where results are kept
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "PIPELINE_STORE",
+        default_value = ".pipeline"
+    )]
+    pub store: PathBuf,
+
+    /// cpu, or cuda:N for an NVIDIA GPU
+    #[arg(long, default_value = "cpu")]
+    pub device: String,
+}
+
+impl ExperimentArguments {
+    /// Checks what can be checked without reading a file.
+    pub fn validate(self) -> Result<Selection, Error> {
+        self.with.of(self.recipe)
+    }
+}
+
+impl SettingArguments {
+    /// Checks what can be checked without reading a file.
+    pub fn of(self, recipe: PathBuf) -> Result<Selection, Error> {
+        Ok(Selection {
+            recipe,
+            overrides: self.set,
+            store: self.store,
+            device: device::validate(self.device)?,
+        })
+    }
+}
+
+/// [`ExperimentArguments`], validated.
+#[derive(Debug)]
+pub struct Selection {
+    /// The recipe's file.
+    pub recipe: PathBuf,
+    /// Changes to it, in order.
+    pub overrides: Vec<Override>,
+    /// The store's root.
+    pub store: PathBuf,
+    /// Where tensors live: `cpu` or `cuda:N`.
+    pub device: String,
+}

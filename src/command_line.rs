@@ -1,0 +1,196 @@
+//! The whole command line: every command there is, and which file does what it says.
+
+use std::process::ExitCode;
+
+use clap::{CommandFactory, Parser, Subcommand};
+
+use crate::arguments::EXIT_CODES;
+use crate::commands::cache::CacheArguments;
+use crate::commands::check::CheckArguments;
+use crate::commands::compare::CompareArguments;
+use crate::commands::completions::CompletionsArguments;
+use crate::commands::diagnose::DiagnoseArguments;
+use crate::commands::explain::ExplainArguments;
+use crate::commands::export::{ExportArguments, USAGE};
+use crate::commands::graph::GraphArguments;
+use crate::commands::inspect::InspectArguments;
+use crate::commands::lock::LockArguments;
+use crate::commands::man::ManArguments;
+use crate::commands::mlflow::MlflowArguments;
+use crate::commands::outputs::OutputsArguments;
+use crate::commands::plan::PlanArguments;
+use crate::commands::report::ReportArguments;
+use crate::commands::run::RunArguments;
+use crate::commands::runs::RunsArguments;
+use crate::commands::schema::SchemaArguments;
+use crate::commands::sweep::SweepArguments;
+use crate::commands::{
+    cache, check, compare, completions, diagnose, explain, export, graph, inspect, lock, man,
+    mlflow, outputs, plan, report, run, runs, schema, sweep,
+};
+use crate::terminal::diagnostic;
+use crate::terminal::style::Style;
+use crate::terminal::verbosity::{Verbosity, VerbosityArguments};
+use pipeline_error::Error;
+
+/// Runs pretrain → finetune experiments that a TOML recipe declares, and stops where others
+/// would go on in silence: weights not loaded, parameters not frozen, gradients that never came.
+#[derive(Debug, Parser)]
+#[command(name = "pipeline", version, after_help = EXIT_CODES)]
+pub struct Arguments {
+    #[command(flatten)]
+    pub verbosity: VerbosityArguments,
+
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Runs what is out of date, with everything it needs
+    #[command(after_help = EXIT_CODES)]
+    Run(RunArguments),
+    /// Shows what would run and why; executes nothing
+    #[command(after_help = EXIT_CODES)]
+    Plan(PlanArguments),
+    /// Shows in what a stage differs from the nearest earlier result of its kind
+    #[command(after_help = EXIT_CODES)]
+    Explain(ExplainArguments),
+    /// Draws the stages and what they read of each other
+    #[command(after_help = EXIT_CODES)]
+    Graph(GraphArguments),
+    /// Reads recipes and shows every error in them
+    #[command(after_help = EXIT_CODES)]
+    Check(CheckArguments),
+    /// Prints where up-to-date artifacts lie
+    #[command(after_help = EXIT_CODES)]
+    Outputs(OutputsArguments),
+    /// Writes up-to-date artifacts to files: as they are, as the PyTorch reference loads weights, or as TensorBoard reads histories
+    #[command(after_help = EXIT_CODES, override_usage = USAGE)]
+    Export(ExportArguments),
+    /// Looks for what is wrong with the finetuned models of a recipe that is up to date
+    #[command(after_help = EXIT_CODES)]
+    Diagnose(DiagnoseArguments),
+    /// Writes what is up to date as a page to read: metrics, curves, training, weights, data, provenance
+    #[command(after_help = EXIT_CODES)]
+    Report(ReportArguments),
+    /// Shows the tensors of a checkpoint, and what an import of it would say; runs nothing in it
+    #[command(after_help = EXIT_CODES)]
+    Inspect(InspectArguments),
+    /// Runs every variant of a recipe with [sweep], what is equal once; shows and writes the best
+    #[command(after_help = EXIT_CODES)]
+    Sweep(SweepArguments),
+    /// Lists the runs of the past, or shows one
+    #[command(after_help = EXIT_CODES)]
+    Runs(RunsArguments),
+    /// Sends a run of the past to an MLflow tracking server
+    #[command(after_help = EXIT_CODES)]
+    Mlflow(MlflowArguments),
+    /// Shows in what runs differ: their recipes, and their metrics with paired intervals
+    #[command(after_help = EXIT_CODES)]
+    Compare(CompareArguments),
+    /// Lists, verifies and cleans the store
+    #[command(after_help = EXIT_CODES)]
+    Cache(CacheArguments),
+    /// Writes down what an up-to-date recipe gave, for `run --locked`
+    #[command(after_help = EXIT_CODES)]
+    Lock(LockArguments),
+    /// Prints the JSON schema of a document
+    #[command(after_help = EXIT_CODES)]
+    Schema(SchemaArguments),
+    /// Prints a script that completes this command line in a shell
+    #[command(after_help = EXIT_CODES)]
+    Completions(CompletionsArguments),
+    /// Prints a manual page, or writes one a command
+    #[command(after_help = EXIT_CODES)]
+    Man(ManArguments),
+}
+
+/// Parses the command line, does what it says, and returns the process's exit code.
+pub fn main() -> ExitCode {
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
+    let result = arguments
+        .verbosity
+        .validate()
+        .and_then(|verbosity| execute(arguments.command, verbosity));
+    result.unwrap_or_else(|error| fail(&error))
+}
+
+fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
+    match command {
+        Command::Run(raw) => run::execute(raw.validate()?, verbosity),
+        Command::Plan(raw) => plan::execute(raw.validate()?, verbosity),
+        Command::Explain(raw) => raw.validate().and_then(explain::execute),
+        Command::Graph(raw) => graph::execute(&raw),
+        Command::Check(raw) => check::execute(&raw),
+        Command::Outputs(raw) => raw.validate().and_then(outputs::execute),
+        Command::Export(raw) => export::execute(raw.validate()?, verbosity),
+        Command::Diagnose(raw) => diagnose::execute(raw.validate()?, verbosity),
+        Command::Report(raw) => report::execute(raw.validate()?, verbosity),
+        Command::Inspect(raw) => inspect::execute(&raw),
+        Command::Sweep(raw) => sweep::execute(raw, verbosity),
+        Command::Runs(raw) => runs::execute(&raw),
+        Command::Mlflow(raw) => mlflow::execute(&raw, verbosity),
+        Command::Compare(raw) => compare::execute(&raw),
+        Command::Cache(raw) => cache::execute(&raw, verbosity),
+        Command::Lock(raw) => lock::execute(raw.validate()?, verbosity),
+        Command::Schema(raw) => schema::execute(&raw),
+        Command::Completions(raw) => completions::execute(&raw, &mut Arguments::command()),
+        Command::Man(raw) => man::execute(&raw, Arguments::command()),
+    }
+}
+
+/// Prints clap's own message: help and version are results, everything else is exit code 2.
+fn refuse(error: &clap::Error) -> ExitCode {
+    // A reader that closed the pipe has seen enough.
+    let _ = error.print();
+    match error.use_stderr() {
+        true => ExitCode::from(2),
+        false => ExitCode::SUCCESS,
+    }
+}
+
+fn fail(error: &Error) -> ExitCode {
+    diagnostic::eprint(error, Style::stderr());
+    ExitCode::from(error.exit_code())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Arguments::command().debug_assert();
+    }
+
+    #[test]
+    fn every_exit_code_is_documented() {
+        let errors = [
+            Error::Usage {
+                message: String::new(),
+                hint: None,
+            },
+            Error::stage(""),
+            Error::Audit {
+                message: String::new(),
+                hint: None,
+            },
+            Error::OutOfDate {
+                message: String::new(),
+            },
+            Error::Store {
+                message: String::new(),
+                hint: None,
+            },
+            Error::Interrupted,
+        ];
+        for error in errors {
+            let line = format!("\n  {:<5}", error.exit_code());
+            assert!(EXIT_CODES.contains(&line), "{}", error.exit_code());
+        }
+    }
+}

@@ -1,0 +1,370 @@
+//! `pipeline cache`: what the store holds, whether it is sound, and what can go.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::{Duration, SystemTime};
+
+use clap::{Args, Subcommand};
+use serde::Serialize;
+
+use crate::arguments::{EXIT_CODES, Format, Selection};
+use crate::commands::runs::SharedArguments;
+use crate::commands::sweep;
+use crate::display::table::{Align, Table};
+use crate::experiment::Experiment;
+use crate::terminal::style::Style;
+use crate::terminal::verbosity::Verbosity;
+use crate::terminal::{size, stdout};
+use pipeline_error::Error;
+use pipeline_page::number;
+use pipeline_runner::{self as runner, RunOptions};
+use pipeline_store::Store;
+use pipeline_store::audit::{Mending, StoreAudit};
+use pipeline_store::collect::{Collected, Collection};
+
+/// Device classes whose results a kept recipe may have.
+const DEVICES: [&str; 2] = ["cpu", "cuda:0"];
+
+#[derive(Debug, Args)]
+pub struct CacheArguments {
+    #[command(subcommand)]
+    command: CacheCommand,
+}
+
+#[derive(Debug, Subcommand)]
+enum CacheCommand {
+    /// Lists what the store holds, by stage kind
+    #[command(after_help = EXIT_CODES)]
+    Ls(SharedArguments),
+    /// Digests every blob and looks for every artifact; what is damaged is moved aside to
+    /// `damaged/` in the store, so that the next run makes it again
+    #[command(after_help = EXIT_CODES)]
+    Verify {
+        /// Remove what is damaged, and results that have lost an artifact; exits 0 if all is mended
+        #[arg(long)]
+        repair: bool,
+
+        #[command(flatten)]
+        shared: SharedArguments,
+    },
+    /// Removes what no result refers to, and work folders nobody works in (an interrupted run
+    /// resumes from these); more with the options
+    #[command(after_help = EXIT_CODES)]
+    Gc(GcArguments),
+}
+
+#[derive(Debug, Args)]
+struct GcArguments {
+    /// Also remove results that were not made or used for this many days, and runs from the
+    /// history that are older; younger work folders stay
+    #[arg(long, value_name = "DAYS")]
+    older_than: Option<u32>,
+
+    /// Also remove the oldest results until the rest is this small: bytes, or e.g. 20GB, 512MiB
+    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    max_size: Option<u64>,
+
+    /// Keep what this recipe's plan refers to; without the two options above every other
+    /// result goes; repeatable
+    #[arg(long, value_name = "RECIPE")]
+    keep_recipe: Vec<PathBuf>,
+
+    /// Keep the latest N runs in the history; without --older-than all others go
+    #[arg(long, value_name = "N")]
+    keep_runs: Option<usize>,
+
+    /// List what would go, and remove nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    shared: SharedArguments,
+}
+
+/// Does what the subcommand says.
+pub fn execute(arguments: &CacheArguments, verbosity: Verbosity) -> Result<ExitCode, Error> {
+    match &arguments.command {
+        CacheCommand::Ls(shared) => list(shared)?,
+        CacheCommand::Verify { repair, shared } => verify(shared, *repair)?,
+        CacheCommand::Gc(gc) => collect(gc, verbosity)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The document of `cache ls --format json`.
+#[derive(Debug, Default, Serialize)]
+struct CacheRecord {
+    kinds: BTreeMap<String, Holding>,
+    unreferenced: Holding,
+    work: Holding,
+    unreadable_actions: usize,
+    total: Holding,
+}
+
+/// How much there is of something. A blob of several kinds counts in each, and once in all.
+#[derive(Debug, Default, Serialize)]
+struct Holding {
+    /// Actions, or work folders.
+    entries: usize,
+    blobs: usize,
+    bytes: u64,
+}
+
+fn list(shared: &SharedArguments) -> Result<(), Error> {
+    let inventory = Store::open(&shared.store)?.inventory()?;
+    let mut record = CacheRecord {
+        unreadable_actions: inventory.unreadable.len(),
+        ..CacheRecord::default()
+    };
+    let mut blobs_of_kind: BTreeMap<&str, BTreeSet<_>> = BTreeMap::new();
+    for stored in &inventory.actions {
+        let kind = stored.action.fingerprint.kind.as_str();
+        record.kinds.entry(kind.into()).or_default().entries += 1;
+        let outputs = stored.action.outputs.values();
+        let blobs = blobs_of_kind.entry(kind).or_default();
+        blobs.extend(outputs.map(|artifact| artifact.digest));
+    }
+    let all: BTreeSet<_> = blobs_of_kind.values().flatten().copied().collect();
+    for (kind, digests) in &blobs_of_kind {
+        let holding = record.kinds.entry((*kind).into()).or_default();
+        for bytes in digests
+            .iter()
+            .filter_map(|digest| inventory.blobs.get(digest))
+        {
+            holding.blobs += 1;
+            holding.bytes += bytes;
+        }
+    }
+    for (digest, bytes) in &inventory.blobs {
+        if !all.contains(digest) {
+            record.unreferenced.blobs += 1;
+            record.unreferenced.bytes += bytes;
+        }
+    }
+    record.work = Holding {
+        entries: inventory.work.len(),
+        blobs: 0,
+        bytes: inventory.work.iter().map(|work| work.bytes).sum(),
+    };
+    record.total = Holding {
+        entries: inventory.actions.len() + inventory.work.len(),
+        blobs: inventory.blobs.len(),
+        bytes: inventory.blobs.values().sum::<u64>() + record.work.bytes,
+    };
+    match shared.format {
+        Format::Json => stdout::print_json(&record),
+        Format::Human => stdout::print(&holdings(&record)),
+    }
+}
+
+fn holdings(record: &CacheRecord) -> String {
+    let mut table = Table::new(&[
+        ("kind", Align::Left),
+        ("entries", Align::Right),
+        ("blobs", Align::Right),
+        ("size", Align::Right),
+    ])
+    .yielding(&["entries", "blobs"]);
+    let kinds = record.kinds.iter().map(|(kind, it)| (kind.as_str(), it));
+    let rest = [
+        ("(unreferenced)", &record.unreferenced),
+        ("(work)", &record.work),
+        ("total", &record.total),
+    ];
+    for (name, holding) in kinds.chain(rest) {
+        table.push(vec![
+            name.into(),
+            holding.entries.to_string().into(),
+            holding.blobs.to_string().into(),
+            number::bytes(holding.bytes).into(),
+        ]);
+    }
+    table.render(Style::stdout())
+}
+
+/// The document of `cache verify --format json`.
+#[derive(Serialize)]
+struct VerifyRecord<'a> {
+    #[serde(flatten)]
+    audit: &'a StoreAudit,
+    /// What became of it: `moved-aside`, `removed`, `left` while a run goes on.
+    damage_is: &'static str,
+}
+
+fn verify(shared: &SharedArguments, repair: bool) -> Result<(), Error> {
+    let store = Store::open(&shared.store)?;
+    let mut audit = store.audit()?;
+    let mut damage_is = "left";
+    if !audit.damage.is_empty()
+        && let Some(alone) = store.hold_alone()?
+    {
+        // Again, now that nobody can have been writing: what was damaged may be sound by now.
+        audit = store.audit()?;
+        let (mending, told) = match repair {
+            true => (Mending::Remove, "removed"),
+            false => (Mending::MoveAside, "moved-aside"),
+        };
+        store.mend(&audit, mending, &alone)?;
+        damage_is = told;
+    }
+    let sound = audit.damage.is_empty();
+    if shared.format == Format::Json {
+        let audit = &audit;
+        stdout::print_json(&VerifyRecord { audit, damage_is })?;
+    } else if sound || damage_is == "removed" {
+        stdout::print(&format!(
+            "{} results, {} blobs, {}: {}\n",
+            audit.actions,
+            audit.blobs,
+            number::bytes(audit.bytes),
+            match sound {
+                true => "all sound".to_string(),
+                false => format!("damage removed\n{}", listed(&audit)),
+            }
+        ))?;
+    }
+    if sound || damage_is == "removed" {
+        return Ok(());
+    }
+    Err(Error::Store {
+        message: format!("the store is damaged\n{}", listed(&audit)),
+        hint: Some(match damage_is {
+            "left" => "a run is going on, so nothing was changed: verify again after it".into(),
+            _ => format!(
+                "run the recipes again: what is lost is made again. Damaged files are in {} \
+                 until `pipeline cache gc`; --repair removes them",
+                store.damaged_folder().display()
+            ),
+        }),
+    })
+}
+
+fn listed(audit: &StoreAudit) -> String {
+    let lines = audit.damage.iter().map(|damage| {
+        let lost: Vec<&str> = damage.lost.iter().map(String::as_str).collect();
+        let lost = match lost.is_empty() {
+            true => String::new(),
+            false => format!(" (lost: {})", lost.join(", ")),
+        };
+        format!("  {}: {}{lost}", damage.path.display(), damage.what)
+    });
+    lines.collect::<Vec<_>>().join("\n")
+}
+
+/// The document of `cache gc --format json`.
+#[derive(Serialize)]
+struct GcRecord<'a> {
+    dry_run: bool,
+    #[serde(flatten)]
+    collected: &'a Collected,
+}
+
+fn collect(gc: &GcArguments, verbosity: Verbosity) -> Result<(), Error> {
+    let store = Store::open(&gc.shared.store)?;
+    // Before the plans: no run may finish between them and the removal.
+    let alone = store.hold_alone()?;
+    let age = |days| Duration::from_secs(u64::from(days) * 24 * 60 * 60);
+    let since = |days| SystemTime::now().checked_sub(age(days));
+    let collection = Collection {
+        unused_since: gc.older_than.and_then(since),
+        max_bytes: gc.max_size,
+        keep_runs: gc.keep_runs,
+        keep: match gc.keep_recipe.as_slice() {
+            [] => None,
+            recipes => Some(keys_of(recipes, &store, verbosity)?),
+        },
+    };
+    let collected = store.collect(&collection, alone.as_ref(), gc.dry_run)?;
+    if collected.busy {
+        verbosity.note("a run is going on in this store: only work folders were looked at");
+    }
+    if gc
+        .max_size
+        .is_some_and(|max| collected.remaining_bytes > max)
+    {
+        let left = number::bytes(collected.remaining_bytes);
+        verbosity.note(&format!(
+            "{left} remain, more than --max-size: the rest is kept"
+        ));
+    }
+    let record = GcRecord {
+        dry_run: gc.dry_run,
+        collected: &collected,
+    };
+    match gc.shared.format {
+        Format::Json => stdout::print_json(&record),
+        Format::Human => stdout::print(&removals(&record)),
+    }
+}
+
+/// Keys that the recipes' plans refer to, on any device, whether there is a result or not.
+fn keys_of(
+    recipes: &[PathBuf],
+    store: &Store,
+    verbosity: Verbosity,
+) -> Result<BTreeSet<String>, Error> {
+    let mut keys = BTreeSet::new();
+    for recipe in recipes {
+        let experiment = Experiment::load(recipe, &[])?;
+        for device in DEVICES {
+            let options = RunOptions {
+                device: device.into(),
+                ..RunOptions::default()
+            };
+            let surveyed = runner::survey(&experiment.nodes, &options, store)?;
+            let known = surveyed.iter().filter_map(|stage| stage.key);
+            keys.extend(known.map(|key| key.to_string()));
+            let unknown = surveyed.iter().filter(|stage| stage.key.is_none());
+            let unknown: Vec<&str> = unknown.map(|stage| stage.planned.name.as_str()).collect();
+            if !unknown.is_empty() && device == DEVICES[0] {
+                verbosity.note(&format!(
+                    "{} is out of date: results of {} are not known, so not kept",
+                    recipe.display(),
+                    unknown.join(", ")
+                ));
+            }
+            if experiment.recipe.has_sweep {
+                let selection = Selection {
+                    recipe: recipe.clone(),
+                    overrides: vec![],
+                    store: store.root().to_path_buf(),
+                    device: device.into(),
+                };
+                keys.extend(sweep::keys_of(&selection, store)?);
+            }
+        }
+    }
+    Ok(keys)
+}
+
+fn removals(record: &GcRecord) -> String {
+    let mut table = Table::new(&[
+        ("what", Align::Left),
+        ("size", Align::Right),
+        ("path", Align::Left),
+        ("why", Align::Left),
+    ])
+    .yielding(&["path", "why"]);
+    for removed in &record.collected.removed {
+        table.push(vec![
+            removed.what.into(),
+            match removed.what {
+                "action" => "".into(),
+                _ => number::bytes(removed.bytes).into(),
+            },
+            removed.path.display().to_string().into(),
+            removed.why.as_str().into(),
+        ]);
+    }
+    let table = match table.is_empty() {
+        true => String::new(),
+        false => table.render(Style::stdout()),
+    };
+    let (count, freed) = (record.collected.removed.len(), record.collected.bytes);
+    let freed = number::bytes(freed);
+    match record.dry_run {
+        true => format!("{table}{count} would be removed, {freed}\n"),
+        false => format!("{table}{count} removed, {freed}\n"),
+    }
+}

@@ -1,0 +1,58 @@
+//! `pipeline compare`: runs of the past beside each other.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::arguments::Format;
+use crate::commands::runs::SharedArguments;
+use crate::display::comparison;
+use crate::terminal::style::Style;
+use crate::terminal::{page, stdout};
+use pipeline_error::Error;
+use pipeline_metrics::BootstrapSettings;
+use pipeline_report::comparison::compare;
+use pipeline_report::html::comparison_page;
+use pipeline_store::Store;
+
+#[derive(Debug, Args)]
+pub struct CompareArguments {
+    /// The runs' ids, or beginnings of them that no others have; the others are compared with the first
+    #[arg(required = true, num_args = 2.., value_name = "RUN")]
+    runs: Vec<String>,
+
+    /// Also write a page, or into a folder compare.html; it is written anew each time
+    #[arg(long, value_name = "FILE")]
+    output: Option<PathBuf>,
+
+    /// Resamples of the patients that intervals come from; 0: none
+    #[arg(long, value_name = "N", default_value_t = BootstrapSettings::default().resamples)]
+    resamples: usize,
+
+    /// Seed of the resamples
+    #[arg(long, value_name = "N", default_value_t = 0)]
+    seed: u64,
+
+    #[command(flatten)]
+    shared: SharedArguments,
+}
+
+/// Compares; nothing is executed.
+pub fn execute(arguments: &CompareArguments) -> Result<ExitCode, Error> {
+    let store = Store::open(&arguments.shared.store)?;
+    let bootstrap = BootstrapSettings {
+        resamples: arguments.resamples,
+        ..BootstrapSettings::default()
+    };
+    let record = compare(&store, &arguments.runs, bootstrap, arguments.seed)?;
+    if let Some(target) = &arguments.output {
+        let text = comparison_page(&record);
+        page::write(target, "compare.html", &text)?;
+    }
+    match arguments.shared.format {
+        Format::Json => stdout::print_json(&record)?,
+        Format::Human => stdout::print(&comparison::render(&record, Style::stdout()))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,177 @@
+//! `pipeline inspect`: what is in a checkpoint, and what an import of it would say.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use miette::Diagnostic;
+
+use crate::arguments::Format;
+use crate::display::inspection;
+use crate::records::inspection::{ImportRecord, InspectRecord};
+use crate::terminal::diagnostic;
+use crate::terminal::stdout;
+use crate::terminal::style::Style;
+use pipeline_checkpoint::{self as checkpoint, Checkpoint};
+use pipeline_error::Error;
+use pipeline_kinds as kinds;
+use pipeline_kinds::import::rehearsal::Rehearsal;
+use pipeline_recipe::Override;
+
+#[derive(Debug, Args)]
+pub struct InspectArguments {
+    /// The checkpoint: .safetensors, its .index.json, or .ckpt, .pt, .pth or .bin of torch.save
+    file: PathBuf,
+
+    /// Say what every import stage of this recipe would make of the file, by the stage's own rules;
+    /// exit with 4 if any would refuse it. A recipe without import stages tries both of its models
+    /// without rules, and exits with 4 if neither fits
+    #[arg(long = "for", value_name = "RECIPE")]
+    recipe: Option<PathBuf>,
+
+    /// Only this import stage of the recipe
+    #[arg(long, value_name = "NAME", requires = "recipe")]
+    stage: Option<String>,
+
+    /// Set a value of the recipe, e.g. model.latent_dim=64; repeatable
+    #[arg(long, value_name = "PATH=VALUE", requires = "recipe")]
+    set: Vec<Override>,
+
+    /// How the result is written to standard output
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+/// Shows what is in the file. A refused file, and one that a recipe's imports would refuse, has
+/// exit code 4.
+pub fn execute(arguments: &InspectArguments) -> Result<ExitCode, Error> {
+    let rehearsals = match &arguments.recipe {
+        Some(recipe) => {
+            let recipe = kinds::load(recipe, &arguments.set)?;
+            Some(Rehearsal::of_recipe(&recipe, arguments.stage.as_deref())?)
+        }
+        None => None,
+    };
+    let path = &arguments.file;
+    let checkpoint = match read(path) {
+        Ok(checkpoint) => checkpoint,
+        Err(error) => return refuse(arguments, &error),
+    };
+    let (imports, errors) = match &rehearsals {
+        Some(rehearsals) => {
+            let tried = rehearsals
+                .iter()
+                .map(|one| rehearse(one, path, &checkpoint));
+            let (records, errors): (Vec<_>, Vec<_>) = tried.unzip();
+            (Some(records), errors)
+        }
+        None => (None, vec![]),
+    };
+    let record = describe(path, &checkpoint, imports);
+    match arguments.format {
+        Format::Json => stdout::print_json(&record)?,
+        Format::Human => stdout::print(&inspection::render(&record, Style::stdout()))?,
+    }
+    if fits(record.imports.as_deref().unwrap_or_default()) {
+        return Ok(ExitCode::SUCCESS);
+    }
+    for error in errors.iter().flatten() {
+        diagnostic::eprint(error, Style::stderr());
+    }
+    Ok(ExitCode::from(REFUSED))
+}
+
+/// The exit code of a weight import that failed its audit.
+const REFUSED: u8 = 4;
+
+/// Every import stage of a recipe must take the file; of its models without rules, one.
+fn fits(imports: &[ImportRecord]) -> bool {
+    let takes = |import: &ImportRecord| import.error.is_none();
+    match imports.iter().any(|import| import.stage.is_none()) {
+        true => imports.iter().any(takes),
+        false => imports.iter().all(takes),
+    }
+}
+
+/// That there is no such file is a mistake on the command line; what is in it is not.
+fn read(path: &Path) -> Result<Checkpoint, Error> {
+    let unreadable = |message: String| Error::Usage {
+        message,
+        hint: None,
+    };
+    fs::metadata(path).map_err(|error| unreadable(format!("{}: {error}", path.display())))?;
+    checkpoint::read(path).map_err(|error| match error {
+        Error::Stage { message, .. } => unreadable(message),
+        other => other,
+    })
+}
+
+/// The exit code of `error`, told in the document too if the file was found.
+fn refuse(arguments: &InspectArguments, error: &Error) -> Result<ExitCode, Error> {
+    diagnostic::eprint(error, Style::stderr());
+    if let (Format::Json, Error::Audit { message, hint }) = (arguments.format, error) {
+        stdout::print_json(&InspectRecord {
+            file: arguments.file.display().to_string(),
+            container: checkpoint::container(&arguments.file),
+            tensors: vec![],
+            notes: vec![],
+            never_trained: None,
+            error: Some(message.clone()),
+            hint: hint.clone(),
+            imports: None,
+        })?;
+    }
+    Ok(ExitCode::from(error.exit_code()))
+}
+
+fn describe(
+    path: &Path,
+    checkpoint: &Checkpoint,
+    imports: Option<Vec<ImportRecord>>,
+) -> InspectRecord {
+    let summary = checkpoint::summarise(checkpoint);
+    InspectRecord {
+        file: path.display().to_string(),
+        container: Some(summary.container),
+        tensors: summary.tensors,
+        notes: summary.notes,
+        never_trained: summary.never_trained,
+        error: None,
+        hint: None,
+        imports,
+    }
+}
+
+/// What an import would say, and, if it would fail, the error to be shown.
+fn rehearse(
+    rehearsal: &Rehearsal,
+    path: &Path,
+    checkpoint: &Checkpoint,
+) -> (ImportRecord, Option<Error>) {
+    let pin = rehearsal.check_file(path).err();
+    let mut record = ImportRecord {
+        stage: rehearsal.stage.clone(),
+        into: rehearsal.into(),
+        notes: pin.iter().map(Error::to_string).collect(),
+        audit: None,
+        error: None,
+        hint: None,
+    };
+    match rehearsal.audit(checkpoint) {
+        Ok(audit) => {
+            record.audit = Some(audit);
+            (record, None)
+        }
+        Err(error) => {
+            record.error = Some(error.to_string());
+            record.hint = error.help().map(|hint| hint.to_string());
+            let message = format!("{}: {error}", inspection::title(&record));
+            let shown = Error::Audit {
+                message,
+                hint: record.hint.clone(),
+            };
+            (record, Some(shown))
+        }
+    }
+}

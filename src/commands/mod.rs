@@ -1,0 +1,22 @@
+//! One file a command: its arguments, and what it does.
+
+pub mod cache;
+pub mod check;
+pub mod compare;
+pub mod completions;
+pub mod diagnose;
+pub mod explain;
+pub mod export;
+pub mod export_tensorboard;
+pub mod graph;
+pub mod inspect;
+pub mod lock;
+pub mod man;
+pub mod mlflow;
+pub mod outputs;
+pub mod plan;
+pub mod report;
+pub mod run;
+pub mod runs;
+pub mod schema;
+pub mod sweep;

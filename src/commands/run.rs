@@ -1,0 +1,129 @@
+//! `pipeline run`.
+
+use std::mem::ManuallyDrop;
+use std::num::NonZeroUsize;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::arguments::{ExperimentArguments, Format, Selection};
+use crate::commands::lock;
+use crate::display::progress::Progress;
+use crate::display::run_summary;
+use crate::interrupt;
+use crate::terminal::style::Style;
+use crate::terminal::verbosity::Verbosity;
+use crate::terminal::{diagnostic, stdout};
+use pipeline_error::Error;
+use pipeline_runner::{self as runner, RunOptions, RunOutcome};
+
+#[derive(Debug, Args)]
+pub struct RunArguments {
+    #[command(flatten)]
+    experiment: ExperimentArguments,
+
+    /// Stages to run, with what they need; left out: all
+    #[arg(value_name = "STAGE")]
+    stages: Vec<String>,
+
+    /// Stages that may run at the same time
+    #[arg(long, value_name = "N", default_value = "1")]
+    jobs: NonZeroUsize,
+
+    /// Threads of the whole run; no result depends on it [default: the cores of this machine]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+
+    /// After a failure, go on with what does not need the failed stage
+    #[arg(long)]
+    keep_going: bool,
+
+    /// Run this stage again even if its result is in the store; repeatable
+    #[arg(long, value_name = "STAGE")]
+    refresh: Vec<String>,
+
+    /// Exit with 5 if the run is not what the lock beside the recipe says
+    #[arg(long)]
+    locked: bool,
+
+    /// How the result is written to standard output
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+impl RunArguments {
+    /// Checks what can be checked without reading a file.
+    pub fn validate(self) -> Result<Run, Error> {
+        let selection = self.experiment.validate()?;
+        let options = RunOptions {
+            continue_trainings: false,
+            jobs: self.jobs.get(),
+            threads: self
+                .threads
+                .map_or(RunOptions::default().threads, NonZeroUsize::get),
+            keep_going: self.keep_going,
+            refresh: self.refresh,
+            device: selection.device.clone(),
+            targets: self.stages,
+            documents: Vec::new(),
+            lock: None,
+        };
+        Ok(Run {
+            selection,
+            options,
+            locked: self.locked,
+            format: self.format,
+        })
+    }
+}
+
+/// [`RunArguments`], validated.
+pub struct Run {
+    selection: Selection,
+    options: RunOptions,
+    locked: bool,
+    format: Format,
+}
+
+/// Runs; the record goes to standard output also when a stage failed.
+pub fn execute(mut run: Run, verbosity: Verbosity) -> Result<ExitCode, Error> {
+    let (experiment, store) = run.selection.open()?;
+    experiment.tell_of_sweep(verbosity);
+    // The process ends with this function: what a thousand stages came to need not be freed
+    // leaf by leaf.
+    let experiment = ManuallyDrop::new(experiment);
+    run.options.documents = experiment.documents(&run.selection)?;
+    if run.locked {
+        run.options.lock = Some(lock::require(&run.selection.recipe)?);
+    }
+    let interrupted = interrupt::listen();
+
+    let progress = Progress::stderr(verbosity);
+    let outcome = runner::run(
+        &experiment.recipe.name,
+        &experiment.nodes,
+        &run.options,
+        &store,
+        interrupted,
+        &|events| progress.show(events),
+    )?;
+    let RunOutcome { record, error } = outcome;
+    let record = ManuallyDrop::new(record);
+    drop(progress);
+
+    match run.format {
+        Format::Json => stdout::print_json(&*record)?,
+        Format::Human => stdout::print(&run_summary::render(&record, Style::stdout()))?,
+    }
+    for note in record.lock.iter().flat_map(|lock| &lock.notes) {
+        verbosity.note(&format!("stage `{}` {}", note.stage, note.message));
+    }
+    let Some(error) = error else {
+        return Ok(ExitCode::SUCCESS);
+    };
+    let style = Style::stderr();
+    for other in run_summary::other_failures(&record, &error) {
+        diagnostic::eprint(&other, style);
+    }
+    Err(error)
+}

@@ -1,0 +1,136 @@
+//! `pipeline runs`: the history.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+use jiff::tz::TimeZone;
+use serde::Serialize;
+
+use crate::arguments::{EXIT_CODES, Format};
+use crate::display::run_table;
+use crate::terminal::stdout;
+use crate::terminal::style::Style;
+use pipeline_error::Error;
+use pipeline_page::number;
+use pipeline_runner::history::{self, PastRun, PastRunRecord};
+use pipeline_store::Store;
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true)]
+pub struct RunsArguments {
+    #[command(subcommand)]
+    command: Option<RunsCommand>,
+
+    /// Runs to list at most, the latest first; left out: all
+    #[arg(long, value_name = "N")]
+    limit: Option<usize>,
+
+    #[command(flatten)]
+    shared: SharedArguments,
+}
+
+#[derive(Debug, Subcommand)]
+enum RunsCommand {
+    /// Shows all that is kept of one run
+    #[command(after_help = EXIT_CODES)]
+    Show {
+        /// The run's id, or a beginning of it that no other has
+        id: String,
+
+        #[command(flatten)]
+        shared: SharedArguments,
+    },
+}
+
+/// What all commands on a store alone share.
+#[derive(Debug, Args)]
+pub struct SharedArguments {
+    /// Where results are kept
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "PIPELINE_STORE",
+        default_value = ".pipeline"
+    )]
+    pub store: PathBuf,
+
+    /// How the result is written to standard output
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    pub format: Format,
+}
+
+/// The document of `runs --format json`.
+#[derive(Serialize)]
+struct RunsRecord {
+    runs: Vec<PastRun>,
+}
+
+/// Lists runs, or shows one.
+pub fn execute(arguments: &RunsArguments) -> Result<ExitCode, Error> {
+    match &arguments.command {
+        None => list(&arguments.shared, arguments.limit)?,
+        Some(RunsCommand::Show { id, shared }) => show(shared, id)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn list(shared: &SharedArguments, limit: Option<usize>) -> Result<(), Error> {
+    let runs = history::list(&Store::open(&shared.store)?, limit)?;
+    match shared.format {
+        Format::Json => stdout::print_json(&RunsRecord { runs }),
+        Format::Human if runs.is_empty() => stdout::print("no runs yet\n"),
+        Format::Human => stdout::print(&run_table::render(&runs, Style::stdout())),
+    }
+}
+
+fn show(shared: &SharedArguments, id: &str) -> Result<(), Error> {
+    let record = history::show(&Store::open(&shared.store)?, id)?;
+    match shared.format {
+        Format::Json => stdout::print_json(&record),
+        Format::Human => stdout::print(&page(&record)),
+    }
+}
+
+fn page(record: &PastRunRecord) -> String {
+    let mut text = run_table::render(std::slice::from_ref(&record.run), Style::stdout());
+    text += &format!(
+        "\nstarted {}\n",
+        record
+            .run
+            .started
+            .to_zoned(TimeZone::UTC)
+            .strftime("%F %T UTC")
+    );
+    if let Some(environment) = &record.environment {
+        let (versions, host) = (&environment.versions, &environment.host);
+        text += &format!(
+            "pipeline {}, {}, {}\non {} ({} × {}, {}), device {}\n",
+            versions.pipeline,
+            versions.rustc,
+            versions.target,
+            host.name,
+            host.cpus,
+            host.cpu.as_deref().unwrap_or("unknown processor"),
+            host.os,
+            environment.device,
+        );
+    }
+    if !record.stages.is_empty() {
+        text += &format!("\n{}", run_table::stages(&record.stages, Style::stdout()));
+    }
+    for stage in &record.stages {
+        if let Some(error) = &stage.error {
+            text += &format!("\n{}: {error}\n", stage.name);
+        }
+        for (name, value) in &stage.metrics {
+            if let Some(value) = number::metric(value) {
+                text += &format!("{} {name} {value}\n", stage.name);
+            }
+        }
+    }
+    if let Some(recipe) = &record.recipe_text {
+        text += &format!("\n{recipe}");
+    }
+    text
+}

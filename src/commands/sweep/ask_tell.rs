@@ -1,0 +1,209 @@
+//! `pipeline sweep RECIPE --ask-tell`: an optimizer outside asks for variants and is told what came of them.
+
+use std::collections::BTreeMap;
+use std::io::BufRead;
+use std::process::ExitCode;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
+use std::thread;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+
+use crate::arguments::Selection;
+use crate::commands::sweep::batch::Batch;
+use crate::display::progress::Progress;
+use crate::interrupt;
+use crate::terminal::verbosity::Verbosity;
+use crate::terminal::{diagnostic, stdout};
+use pipeline_error::Error;
+use pipeline_kinds::{SweepRecipe, SweepVariant};
+use pipeline_recipe::sweep_config::{Distribution, SweepObjective};
+use pipeline_runner::sweep::record::{Metrics, VariantRecord, VariantStatus};
+use pipeline_runner::{self as runner, RunOptions};
+use pipeline_store::Store;
+
+/// How long a wait for a line may hide that the user asked to stop.
+const PATIENCE: Duration = Duration::from_millis(100);
+
+/// The first line: what is to be searched.
+#[derive(Serialize)]
+struct Opening<'a> {
+    recipe: &'a str,
+    objective: &'a SweepObjective,
+    /// What `[sweep.random]` draws from, by path.
+    space: BTreeMap<&'a str, &'a Distribution>,
+}
+
+/// A line of standard input.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Request {
+    /// Given back with the answer.
+    id: Value,
+    /// Values by path.
+    overrides: Map<String, Value>,
+}
+
+/// A line of standard output: the answer to one request.
+#[derive(Serialize)]
+struct Answer {
+    id: Value,
+    /// `done`, `failed`, `unfinished`, or `refused`: it is no recipe, and nothing ran.
+    status: &'static str,
+    variant: Option<String>,
+    objective: Option<f64>,
+    metrics: Metrics<Value>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+/// Answers requests until standard input ends. Those that have come while others ran are one batch.
+pub fn execute(
+    selection: &Selection,
+    options: &RunOptions,
+    verbosity: Verbosity,
+) -> Result<ExitCode, Error> {
+    let mut sweep = SweepRecipe::open(&selection.recipe, &selection.overrides)?;
+    let store = Store::open(&selection.store)?;
+    let interrupted = interrupt::listen();
+    let space = sweep.config.random.iter().flat_map(|random| &random.draw);
+    tell(&Opening {
+        recipe: &sweep.name,
+        objective: &sweep.config.objective,
+        space: space.map(|(path, from)| (path.as_str(), from)).collect(),
+    })?;
+    let requests = listen();
+    while let Some(lines) = next(&requests, interrupted)? {
+        let mut asked: Vec<(Value, SweepVariant)> = Vec::new();
+        for line in lines {
+            match understood(&mut sweep, &line) {
+                Ok(request) => asked.push(request),
+                Err(answer) => tell(&answer)?,
+            }
+        }
+        if !asked.is_empty() {
+            answer(&sweep, asked, options, &store, interrupted, verbosity)?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Lines of standard input as they come.
+fn listen() -> Receiver<String> {
+    let (line, lines) = mpsc::channel();
+    // It ends with the input, or with the process.
+    thread::spawn(move || {
+        let read = std::io::stdin().lock().lines();
+        for text in read
+            .map_while(Result::ok)
+            .filter(|text| !text.trim().is_empty())
+        {
+            if line.send(text).is_err() {
+                break;
+            }
+        }
+    });
+    lines
+}
+
+/// What has been asked since; none at the end of the input.
+fn next(
+    requests: &Receiver<String>,
+    interrupted: &AtomicBool,
+) -> Result<Option<Vec<String>>, Error> {
+    loop {
+        if interrupted.load(Ordering::Relaxed) {
+            return Err(Error::Interrupted);
+        }
+        match requests.recv_timeout(PATIENCE) {
+            Ok(first) => {
+                return Ok(Some(
+                    [first].into_iter().chain(requests.try_iter()).collect(),
+                ));
+            }
+            Err(RecvTimeoutError::Disconnected) => return Ok(None),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+}
+
+fn understood(sweep: &mut SweepRecipe, line: &str) -> Result<(Value, SweepVariant), Box<Answer>> {
+    let refused = |id, error| {
+        Box::new(Answer {
+            id,
+            status: "refused",
+            variant: None,
+            objective: None,
+            metrics: BTreeMap::new(),
+            error: Some(error),
+        })
+    };
+    let request: Request = serde_json::from_str(line).map_err(|error| {
+        let form = "{\"id\": 1, \"overrides\": {\"PATH\": VALUE}}";
+        refused(Value::Null, format!("a request is a line {form}: {error}"))
+    })?;
+    match sweep.asked(&request.overrides) {
+        Ok(variant) => Ok((request.id, variant)),
+        Err(error) => {
+            let mistakes = diagnostic::records(&error).into_iter();
+            let mistakes: Vec<String> = mistakes.map(|record| record.message).collect();
+            Err(refused(request.id, mistakes.join("\n")))
+        }
+    }
+}
+
+fn answer(
+    sweep: &SweepRecipe,
+    asked: Vec<(Value, SweepVariant)>,
+    options: &RunOptions,
+    store: &Store,
+    interrupted: &AtomicBool,
+    verbosity: Verbosity,
+) -> Result<(), Error> {
+    let (ids, variants): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
+    let batch = Batch::of(sweep, variants)?;
+    let progress = Progress::stderr(verbosity);
+    let outcome = runner::run(
+        &sweep.name,
+        &batch.nodes,
+        options,
+        store,
+        interrupted,
+        &|events| {
+            progress.show(events);
+        },
+    )?;
+    let (show, objective) = batch.ran(&outcome.record);
+    for (id, variant) in ids.into_iter().zip(show.variants) {
+        tell(&Answer::of(id, variant))?;
+    }
+    match outcome.error {
+        Some(error @ (Error::Interrupted | Error::Store { .. })) => Err(error),
+        _ => objective,
+    }
+}
+
+impl Answer {
+    fn of(id: Value, variant: VariantRecord) -> Self {
+        Self {
+            id,
+            status: match variant.status {
+                VariantStatus::Done => "done",
+                VariantStatus::Failed => "failed",
+                VariantStatus::Unfinished => "unfinished",
+            },
+            variant: Some(variant.name),
+            objective: variant.objective,
+            metrics: variant.metrics,
+            error: variant.error,
+        }
+    }
+}
+
+fn tell(document: &impl Serialize) -> Result<(), Error> {
+    let line = serde_json::to_string(document)
+        .map_err(|error| Error::stage(format!("an answer cannot be written: {error}")))?;
+    stdout::print(&format!("{line}\n"))
+}

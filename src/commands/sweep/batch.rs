@@ -1,0 +1,102 @@
+//! Variants that are planned together.
+
+use std::collections::BTreeMap;
+
+use crate::arguments::Selection;
+use pipeline_error::Error;
+use pipeline_kinds as kinds;
+use pipeline_kinds::{SweepRecipe, SweepVariant};
+use pipeline_recipe::sweep_config::SweepObjective;
+use pipeline_runner::record::RunRecord;
+use pipeline_runner::sweep::record::{PlannedVariant, ShowRecord};
+use pipeline_runner::sweep::{NodeResult, NodeState, check_objective, known_failures};
+use pipeline_runner::{self as runner, Surveyed};
+use pipeline_stage::Node;
+use pipeline_stage::{Union, VariantNodes};
+use pipeline_store::Store;
+
+/// Variants and the united graph of their stages.
+pub struct Batch {
+    /// The recipe's name.
+    recipe: String,
+    objective: SweepObjective,
+    /// What each variant is.
+    pub planned: Vec<PlannedVariant>,
+    /// Every stage once.
+    pub nodes: Vec<Node>,
+}
+
+impl Batch {
+    /// These variants of a recipe.
+    pub fn of(sweep: &SweepRecipe, variants: Vec<SweepVariant>) -> Result<Self, Error> {
+        let nodes = variants.iter().map(|variant| VariantNodes {
+            settings: variant.point.parts.clone(),
+            nodes: kinds::nodes_of(&variant.recipe),
+        });
+        let union = Union::of(nodes.collect())?;
+        let planned = variants.iter().zip(union.variants);
+        let planned = planned.map(|(variant, stages)| {
+            let point = &variant.point;
+            let owned = |(path, value): (&str, _)| (path.to_string(), value);
+            PlannedVariant {
+                name: point.name.clone(),
+                setting: point.setting.clone(),
+                overrides: point.overrides().into_iter().map(owned).collect(),
+                seeds: point.seeds().into_iter().map(str::to_string).collect(),
+                stages,
+            }
+        });
+        Ok(Self {
+            recipe: sweep.name.clone(),
+            objective: sweep.config.objective.clone(),
+            planned: planned.collect(),
+            nodes: union.nodes,
+        })
+    }
+
+    /// What the store knows of every node.
+    pub fn survey(&self, selection: &Selection, store: &Store) -> Result<Vec<Surveyed>, Error> {
+        runner::survey(&self.nodes, &selection.looking_at(vec![]), store)
+    }
+
+    /// What the store knows of the variants.
+    pub fn stored(&self, selection: &Selection, store: &Store) -> Result<ShowRecord, Error> {
+        let surveyed = self.survey(selection, store)?;
+        let is_whole = surveyed.iter().all(|stage| stage.outcome.is_some());
+        let failures = match is_whole {
+            true => BTreeMap::new(),
+            false => known_failures(store)?,
+        };
+        let results = surveyed.iter();
+        let results = self.in_order(results.map(|one| NodeResult::stored(one, &failures)));
+        check_objective(&self.planned, &results, &self.objective)?;
+        Ok(self.show(&results))
+    }
+
+    /// What a run came to; also why the objective cannot be had of it, if it cannot.
+    pub fn ran(&self, run: &RunRecord) -> (ShowRecord, Result<(), Error>) {
+        let results = self.in_order(run.stages.iter().map(NodeResult::from));
+        let checked = check_objective(&self.planned, &results, &self.objective);
+        (self.show(&results), checked)
+    }
+
+    fn show(&self, results: &[NodeResult]) -> ShowRecord {
+        ShowRecord::of(&self.recipe, &self.planned, results, &self.objective)
+    }
+
+    /// By the positions that the variants know: a run's stages are in topological order.
+    fn in_order(&self, results: impl Iterator<Item = NodeResult>) -> Vec<NodeResult> {
+        let named = results.map(|result| (result.name.clone(), result));
+        let mut named: BTreeMap<String, NodeResult> = named.collect();
+        let ordered = self.nodes.iter().map(|node| {
+            let open = || NodeResult {
+                name: node.name.clone(),
+                kind: node.stage.kind().into(),
+                state: NodeState::Open,
+                metrics: BTreeMap::new(),
+            };
+            named.remove(&node.name).unwrap_or_else(open)
+        });
+        ordered.collect()
+    }
+}

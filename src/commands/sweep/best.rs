@@ -1,0 +1,208 @@
+//! `pipeline sweep best`: the best variant, and its recipe.
+
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::Args;
+use serde::Serialize;
+
+use crate::arguments::{ExperimentArguments, Format, Selection};
+use crate::commands::sweep::batch::Batch;
+use crate::commands::sweep::ladder::{self, Climbed};
+use crate::terminal::stdout;
+use crate::terminal::verbosity::Verbosity;
+use pipeline_error::Error;
+use pipeline_kinds::SweepRecipe;
+use pipeline_page::number;
+use pipeline_recipe::{Point, nearest};
+use pipeline_runner::sweep::record::{SettingRecord, ShowRecord, VariantRecord};
+use pipeline_store::Store;
+
+#[derive(Debug, Args)]
+pub struct BestArguments {
+    #[command(flatten)]
+    experiment: ExperimentArguments,
+
+    /// Write the variant's recipe to this file: it runs as it stands, and finds its results in the store
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+
+    /// Replace the file if it is there
+    #[arg(long, requires = "write")]
+    force: bool,
+
+    /// This variant instead of the best
+    #[arg(long, value_name = "NAME")]
+    variant: Option<String>,
+
+    /// How the result is written to standard output
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+impl BestArguments {
+    /// Checks what can be checked without reading a file.
+    pub fn validate(self) -> Result<Best, Error> {
+        Ok(Best {
+            selection: self.experiment.validate()?,
+            write: self.write,
+            force: self.force,
+            variant: self.variant,
+            format: self.format,
+        })
+    }
+}
+
+/// [`BestArguments`], validated.
+pub struct Best {
+    selection: Selection,
+    write: Option<PathBuf>,
+    force: bool,
+    variant: Option<String>,
+    format: Format,
+}
+
+/// The document of `sweep best --format json`.
+#[derive(Serialize)]
+struct BestRecord<'a> {
+    recipe: &'a str,
+    variant: &'a VariantRecord,
+    setting: Option<&'a SettingRecord>,
+    written: Option<&'a Path>,
+}
+
+/// Chooses, writes the recipe, and says which it is; nothing is executed.
+pub fn execute(best: Best, verbosity: Verbosity) -> Result<ExitCode, Error> {
+    let sweep = SweepRecipe::open(&best.selection.recipe, &best.selection.overrides)?;
+    let store = Store::open(&best.selection.store)?;
+    let stored = |batch: &Batch| Ok((batch.stored(&best.selection, &store)?, true));
+    let Climbed { show, points } = ladder::climb(&sweep, stored)?;
+    let variant = chosen(&show, best.variant.as_deref())?;
+    let setting = show.settings.iter().find(|one| one.name == variant.setting);
+    if let Some(path) = &best.write {
+        write(&sweep, &points, variant, setting, path, best.force)?;
+    }
+    if show.settings.iter().any(|one| !one.is_complete()) {
+        verbosity.note("not every variant has the objective yet: a better one may be among them");
+    }
+    match best.format {
+        Format::Json => stdout::print_json(&BestRecord {
+            recipe: &show.recipe,
+            variant,
+            setting,
+            written: best.write.as_deref(),
+        })?,
+        Format::Human => stdout::print(&text(&show, variant, setting, best.write.as_deref()))?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The variant of this name; or the first of the best setting: its seed is one of several, and
+/// the best of them would only be the luckiest.
+fn chosen<'a>(show: &'a ShowRecord, name: Option<&str>) -> Result<&'a VariantRecord, Error> {
+    if let Some(name) = name {
+        let names = || show.variants.iter().map(|one| one.name.as_str());
+        let found = show.variants.iter().find(|one| one.name == name);
+        return found.ok_or_else(|| Error::Usage {
+            message: format!("there is no variant `{name}`"),
+            hint: Some(match nearest(name, names()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => "`pipeline sweep plan --format json` lists them".into(),
+            }),
+        });
+    }
+    let best = show.settings.first().filter(|one| one.is_complete());
+    let variant = best.and_then(|best| show.variants.iter().find(|one| one.setting == best.name));
+    variant.ok_or_else(|| Error::OutOfDate {
+        message: "no setting has the objective of all its variants yet; `pipeline sweep` runs them"
+            .into(),
+    })
+}
+
+fn write(
+    sweep: &SweepRecipe,
+    points: &[Point],
+    variant: &VariantRecord,
+    setting: Option<&SettingRecord>,
+    path: &Path,
+    force: bool,
+) -> Result<(), Error> {
+    let failed = |what: String| Error::Usage {
+        message: format!("{}: cannot be written: {what}", path.display()),
+        hint: None,
+    };
+    let point = points.iter().find(|point| point.name == variant.name);
+    let point = point.ok_or_else(|| failed(format!("there is no variant `{}`", variant.name)))?;
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let resolved = sweep.resolve(point)?.stated_in(folder);
+    let resolved = resolved.map_err(|error| failed(error.to_string()))?;
+    let recipe = sweep.path.display();
+    let objective = setting.map_or(String::new(), |setting| objective(sweep, setting));
+    let text = format!(
+        "# Written by `pipeline sweep best {recipe}`: the variant {}.{objective}\n{resolved}",
+        variant.name
+    );
+    let mut draft =
+        tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(error.to_string()))?;
+    let written = draft
+        .write_all(text.as_bytes())
+        .and_then(|()| draft.as_file().sync_all());
+    written.map_err(|error| failed(error.to_string()))?;
+    let kept = match force {
+        true => draft.persist(path),
+        false => draft.persist_noclobber(path),
+    };
+    match kept {
+        Ok(_) => Ok(()),
+        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {
+            Err(failed("it exists".into()).with_hint("--force replaces it"))
+        }
+        Err(error) => Err(failed(error.error.to_string())),
+    }
+}
+
+fn objective(sweep: &SweepRecipe, setting: &SettingRecord) -> String {
+    let Some(summary) = setting.objective else {
+        return String::new();
+    };
+    let objective = &sweep.config.objective;
+    format!(
+        "\n# {} of `{}` over {} variants of this setting: {}",
+        objective.metric,
+        objective.stage,
+        summary.n,
+        number::float(summary.mean)
+    )
+}
+
+fn text(
+    show: &ShowRecord,
+    variant: &VariantRecord,
+    setting: Option<&SettingRecord>,
+    written: Option<&Path>,
+) -> String {
+    let mut text = format!("{}\n", variant.name);
+    for (path, value) in &variant.overrides {
+        text += &format!("  {path} = {value}\n");
+    }
+    let objective = &show.objective;
+    if let Some(summary) = setting.and_then(|setting| setting.objective) {
+        let spread = summary
+            .std
+            .map_or(String::new(), |std| format!(" ± {}", number::float(std)));
+        text += &format!(
+            "{} {}: {}{spread}\n",
+            objective.stage,
+            objective.metric,
+            number::float(summary.mean)
+        );
+    }
+    if let Some(path) = written {
+        text += &format!("written to {}\n", path.display());
+    }
+    text
+}

@@ -1,0 +1,168 @@
+//! What is known of variants as a table for programs.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
+use serde_json::Value;
+
+use pipeline_data::parquet_file::{self, Compression};
+use pipeline_error::Error;
+use pipeline_runner::sweep::record::{Metrics, SettingRecord, ShowRecord, Summary, VariantRecord};
+
+/// Columns of equal length; null is what is not known.
+pub struct Frame {
+    columns: Vec<(String, Vec<Value>)>,
+    rows: usize,
+}
+
+impl Frame {
+    /// A row a setting, the best first: what it sets, then the objective and all metrics as mean
+    /// and standard deviation.
+    pub fn of_settings(show: &ShowRecord) -> Self {
+        let settings = show.settings.as_slice();
+        let mut frame = Self::new(settings.len());
+        let summary = |summary: Option<&Summary>| {
+            let mean = summary.map_or(Value::Null, |one| one.mean.into());
+            (
+                mean,
+                summary
+                    .and_then(|one| one.std)
+                    .map_or(Value::Null, Value::from),
+            )
+        };
+        frame.push("setting", settings, |one| one.name.as_str().into());
+        frame.overrides(settings, |one: &SettingRecord| &one.overrides);
+        frame.push("variants", settings, |one| one.variants.into());
+        frame.push("done", settings, |one| one.done.into());
+        frame.push("failed", settings, |one| one.failed.into());
+        frame.push("objective.mean", settings, |one| {
+            summary(one.objective.as_ref()).0
+        });
+        frame.push("objective.std", settings, |one| {
+            summary(one.objective.as_ref()).1
+        });
+        for (stage, metric) in names(settings.iter().map(|one| &one.metrics)) {
+            let found = |one: &SettingRecord| {
+                let metrics = one.metrics.get(&stage);
+                summary(metrics.and_then(|metrics| metrics.get(&metric)))
+            };
+            frame.push(&format!("{stage}.{metric}.mean"), settings, |one| {
+                found(one).0
+            });
+            frame.push(&format!("{stage}.{metric}.std"), settings, |one| {
+                found(one).1
+            });
+        }
+        frame
+    }
+
+    /// A row a variant, in the order of the space.
+    pub fn of_variants(show: &ShowRecord) -> Self {
+        let variants = show.variants.as_slice();
+        let mut frame = Self::new(variants.len());
+        frame.push("variant", variants, |one| one.name.as_str().into());
+        frame.push("setting", variants, |one| one.setting.as_str().into());
+        frame.overrides(variants, |one: &VariantRecord| &one.overrides);
+        frame.push("status", variants, |one| {
+            serde_json::to_value(one.status).unwrap_or(Value::Null)
+        });
+        frame.push("objective", variants, |one| {
+            one.objective.map_or(Value::Null, Value::from)
+        });
+        for (stage, metric) in names(variants.iter().map(|one| &one.metrics)) {
+            frame.push(&format!("{stage}.{metric}"), variants, |one| {
+                let metrics = one.metrics.get(&stage);
+                metrics
+                    .and_then(|metrics| metrics.get(&metric))
+                    .cloned()
+                    .unwrap_or(Value::Null)
+            });
+        }
+        frame
+    }
+
+    fn new(rows: usize) -> Self {
+        Self {
+            columns: Vec::new(),
+            rows,
+        }
+    }
+
+    fn push<R>(&mut self, name: &str, records: &[R], value: impl Fn(&R) -> Value) {
+        self.columns
+            .push((name.into(), records.iter().map(value).collect()));
+    }
+
+    fn overrides<R>(&mut self, records: &[R], of: impl Fn(&R) -> &BTreeMap<String, Value>) {
+        let paths: BTreeSet<&String> = records.iter().flat_map(|one| of(one).keys()).collect();
+        for path in paths {
+            self.push(path, records, |one| {
+                of(one).get(path).cloned().unwrap_or(Value::Null)
+            });
+        }
+    }
+
+    /// The table as CSV; nothing stands where nothing is known.
+    pub fn csv(&self) -> Result<String, Error> {
+        let failed = |error: String| Error::stage(format!("the table cannot be written: {error}"));
+        let mut writer = csv::Writer::from_writer(Vec::new());
+        let write = |writer: &mut csv::Writer<Vec<u8>>, row: Vec<String>| {
+            writer
+                .write_record(row)
+                .map_err(|error| failed(error.to_string()))
+        };
+        write(
+            &mut writer,
+            self.columns.iter().map(|(name, _)| name.clone()).collect(),
+        )?;
+        for row in 0..self.rows {
+            let cells = self
+                .columns
+                .iter()
+                .map(|(_, values)| text(&values[row]).unwrap_or_default());
+            write(&mut writer, cells.collect())?;
+        }
+        let bytes = writer
+            .into_inner()
+            .map_err(|error| failed(error.to_string()))?;
+        String::from_utf8(bytes).map_err(|error| failed(error.to_string()))
+    }
+
+    /// The table as a Parquet file: whole numbers, numbers or text, column by column.
+    pub fn write_parquet(&self, path: &Path) -> Result<(), Error> {
+        let columns = self.columns.iter();
+        let columns = columns.map(|(name, values)| (name.as_str(), array(values)));
+        parquet_file::write_nullable(path, columns.collect(), Compression::SNAPPY)
+    }
+}
+
+/// Stages and metrics that any record has.
+fn names<'a, T: 'a>(all: impl Iterator<Item = &'a Metrics<T>>) -> BTreeSet<(String, String)> {
+    let pairs = all.flatten().flat_map(|(stage, metrics)| {
+        metrics
+            .keys()
+            .map(move |metric| (stage.clone(), metric.clone()))
+    });
+    pairs.collect()
+}
+
+fn text(value: &Value) -> Option<String> {
+    match value {
+        Value::Null => None,
+        Value::String(text) => Some(text.clone()),
+        other => Some(other.to_string()),
+    }
+}
+
+fn array(values: &[Value]) -> ArrayRef {
+    let known = || values.iter().filter(|value| !value.is_null());
+    if known().all(Value::is_i64) {
+        return Arc::new(values.iter().map(Value::as_i64).collect::<Int64Array>());
+    }
+    if known().all(Value::is_number) {
+        return Arc::new(values.iter().map(Value::as_f64).collect::<Float64Array>());
+    }
+    Arc::new(values.iter().map(text).collect::<StringArray>())
+}

@@ -1,0 +1,109 @@
+//! `pipeline sweep`: the variants of a recipe with a table `[sweep]`.
+
+mod ask_tell;
+mod batch;
+mod best;
+mod frame;
+mod ladder;
+pub mod plan;
+mod run;
+mod show;
+
+use std::collections::BTreeSet;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Args, Subcommand};
+
+use self::best::BestArguments;
+use self::plan::PlanArguments;
+use self::show::ShowArguments;
+use crate::arguments::{EXIT_CODES, Format, Selection, SettingArguments};
+use crate::terminal::verbosity::Verbosity;
+use pipeline_error::Error;
+use pipeline_kinds::SweepRecipe;
+use pipeline_runner::RunOptions;
+use pipeline_store::Store;
+
+#[derive(Debug, Args)]
+#[command(args_conflicts_with_subcommands = true, subcommand_negates_reqs = true)]
+pub struct SweepArguments {
+    #[command(subcommand)]
+    command: Option<SweepCommand>,
+
+    /// The recipe, a TOML file with a table [sweep]
+    #[arg(required = true)]
+    recipe: Option<PathBuf>,
+
+    #[command(flatten)]
+    with: SettingArguments,
+
+    /// Stages that may run at the same time
+    #[arg(long, value_name = "N", default_value = "1")]
+    jobs: NonZeroUsize,
+
+    /// Threads of the whole sweep; no result depends on it [default: the cores of this machine]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+
+    /// Let an optimizer ask for variants: a line of JSON on standard input each, and one on
+    /// standard output with what came of it
+    #[arg(long, conflicts_with = "format")]
+    ask_tell: bool,
+
+    /// How the result is written to standard output
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
+}
+
+#[derive(Debug, Subcommand)]
+enum SweepCommand {
+    /// Shows how many stages the variants share and what is left to do; executes nothing
+    #[command(after_help = EXIT_CODES)]
+    Plan(PlanArguments),
+    /// Shows what came of the variants, the best first; executes nothing
+    #[command(after_help = EXIT_CODES)]
+    Show(ShowArguments),
+    /// Shows the best variant, and writes its recipe; executes nothing
+    #[command(after_help = EXIT_CODES)]
+    Best(BestArguments),
+}
+
+/// Keys of the stages of all variants, as far as they are known.
+pub fn keys_of(selection: &Selection, store: &Store) -> Result<BTreeSet<String>, Error> {
+    let sweep = SweepRecipe::open(&selection.recipe, &selection.overrides)?;
+    let mut keys = BTreeSet::new();
+    ladder::climb(&sweep, |batch| {
+        let surveyed = batch.survey(selection, store)?;
+        let known = surveyed.iter().filter_map(|stage| stage.key);
+        keys.extend(known.map(|key| key.to_string()));
+        Ok((batch.stored(selection, store)?, true))
+    })?;
+    Ok(keys)
+}
+
+/// Runs the variants, or does what the subcommand says.
+pub fn execute(arguments: SweepArguments, verbosity: Verbosity) -> Result<ExitCode, Error> {
+    match arguments.command {
+        Some(SweepCommand::Plan(raw)) => plan::execute(raw.validate()?),
+        Some(SweepCommand::Show(raw)) => show::execute(raw.validate()?),
+        Some(SweepCommand::Best(raw)) => best::execute(raw.validate()?, verbosity),
+        None => {
+            // clap lets no recipe be left out here.
+            let selection = arguments.with.of(arguments.recipe.unwrap_or_default())?;
+            let options = RunOptions {
+                jobs: arguments.jobs.get(),
+                threads: (arguments.threads)
+                    .map_or(RunOptions::default().threads, NonZeroUsize::get),
+                keep_going: true,
+                device: selection.device.clone(),
+                ..RunOptions::default()
+            };
+            match arguments.ask_tell {
+                true => ask_tell::execute(&selection, &options, verbosity),
+                false => run::execute(&selection, options, arguments.format, verbosity),
+            }
+        }
+    }
+}

@@ -1,0 +1,118 @@
+//! `pipeline sweep show`: what came of the variants.
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use clap::{Args, ValueEnum};
+
+use crate::arguments::{ExperimentArguments, Selection};
+use crate::commands::sweep::batch::Batch;
+use crate::commands::sweep::frame::Frame;
+use crate::commands::sweep::ladder;
+use crate::display::sweep_table;
+use crate::terminal::style::Style;
+use crate::terminal::{page, stdout};
+use pipeline_error::Error;
+use pipeline_kinds::SweepRecipe;
+use pipeline_report::html::sweep_page;
+use pipeline_store::Store;
+
+#[derive(Debug, Args)]
+pub struct ShowArguments {
+    #[command(flatten)]
+    experiment: ExperimentArguments,
+
+    /// A row a variant, in the order of the space, instead of a row a setting
+    #[arg(long)]
+    every_seed: bool,
+
+    /// How the result is written
+    #[arg(long, value_enum, default_value_t = ShowFormat::Human)]
+    format: ShowFormat,
+
+    /// Write a table or page (csv, parquet, html) to this file instead of standard output; replaces it
+    #[arg(long, value_name = "FILE")]
+    write: Option<PathBuf>,
+}
+
+/// How what is known of variants is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum ShowFormat {
+    /// Text for people
+    Human,
+    /// Exactly one JSON document
+    Json,
+    /// Comma-separated values with a heading
+    Csv,
+    /// A Parquet file, which needs --write
+    Parquet,
+    /// A page with parallel coordinates and effects
+    Html,
+}
+
+impl ShowArguments {
+    /// Checks what can be checked without reading a file.
+    pub fn validate(self) -> Result<Show, Error> {
+        let usage = |message: &str| {
+            Err(Error::Usage {
+                message: message.into(),
+                hint: None,
+            })
+        };
+        match (self.format, &self.write) {
+            (ShowFormat::Parquet, None) => usage("--format parquet needs --write FILE"),
+            (ShowFormat::Human | ShowFormat::Json, Some(_)) => {
+                usage("--write needs --format csv, parquet or html")
+            }
+            _ => Ok(Show {
+                selection: self.experiment.validate()?,
+                every_seed: self.every_seed,
+                format: self.format,
+                write: self.write,
+            }),
+        }
+    }
+}
+
+/// [`ShowArguments`], validated.
+pub struct Show {
+    selection: Selection,
+    every_seed: bool,
+    format: ShowFormat,
+    write: Option<PathBuf>,
+}
+
+/// Shows what the store knows; nothing is executed.
+pub fn execute(show: Show) -> Result<ExitCode, Error> {
+    let sweep = SweepRecipe::open(&show.selection.recipe, &show.selection.overrides)?;
+    let store = Store::open(&show.selection.store)?;
+    let stored = |batch: &Batch| Ok((batch.stored(&show.selection, &store)?, true));
+    let record = ladder::climb(&sweep, stored)?.show;
+    let frame = || match show.every_seed {
+        true => Frame::of_variants(&record),
+        false => Frame::of_settings(&record),
+    };
+    match (show.format, &show.write) {
+        (ShowFormat::Json, _) => stdout::print_json(&record)?,
+        (ShowFormat::Csv, target) => text_to(target.as_deref(), "sweep.csv", &frame().csv()?)?,
+        (ShowFormat::Html, target) => {
+            text_to(target.as_deref(), "sweep.html", &sweep_page(&record)?)?;
+        }
+        (ShowFormat::Parquet, Some(path)) => frame().write_parquet(path)?,
+        (ShowFormat::Human | ShowFormat::Parquet, _) => {
+            let style = Style::stdout();
+            stdout::print(&match show.every_seed {
+                true => sweep_table::render_variants(&record, style),
+                false => sweep_table::render(&record, style),
+            })?;
+        }
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn text_to(target: Option<&Path>, file_name: &str, text: &str) -> Result<(), Error> {
+    match target {
+        None => stdout::print(text),
+        Some(target) => page::write(target, file_name, text).map(|_| ()),
+    }
+}

@@ -1,0 +1,276 @@
+//! How a run ended, for people.
+
+use serde_json::Value;
+
+use crate::display::artifact_table;
+use crate::display::table::{Align, Cell, Table};
+use crate::terminal::style::{Style, Tone};
+use pipeline_error::Error;
+use pipeline_page::number;
+use pipeline_runner::record::{RunRecord, StageRecord, StageStatus};
+
+/// Metrics that every evaluation has: (name in the record, heading).
+const EVALUATION: [(&str, &str); 5] = [
+    ("auroc", "AUROC"),
+    ("average_precision", "average precision"),
+    ("brier", "Brier"),
+    ("n", "n"),
+    ("positives", "positives"),
+];
+
+/// Metrics that come first in a stage's row.
+const MAIN: [&str; 13] = [
+    "source_stays",
+    "train.stays",
+    "train.positives",
+    "validation.stays",
+    "test.stays",
+    "loaded",
+    "new",
+    "best_epoch",
+    "validation_loss",
+    "validation_auroc",
+    "validation_average_precision",
+    "validation_reconstruction",
+    "validation_kl",
+];
+
+/// Metrics shown in a stage's row; the record has them all.
+const METRICS_IN_A_ROW: usize = 4;
+
+/// The stages, then the evaluations, then where everything lies.
+pub fn render(run: &RunRecord, style: Style) -> String {
+    let blocks = [
+        stages(run, style),
+        evaluations(run, style),
+        artifacts(run, style),
+    ];
+    let blocks: Vec<String> = blocks.into_iter().flatten().collect();
+    blocks.join("\n")
+}
+
+/// Failures that `error`, which ends the run, does not tell of: `--keep-going` can have several.
+pub fn other_failures(run: &RunRecord, error: &Error) -> Vec<Error> {
+    let told = error.to_string();
+    run.stages
+        .iter()
+        .filter(|stage| stage.status == StageStatus::Failed && !was_interrupted(stage))
+        .filter_map(|stage| Some((stage, stage.error.as_deref()?)))
+        .filter(|(stage, _)| !told.starts_with(&in_stage(stage, "")))
+        .map(|(stage, message)| match message.split_once("\nhint: ") {
+            Some((message, hint)) => Error::stage(in_stage(stage, message)).with_hint(hint),
+            None => Error::stage(in_stage(stage, message)),
+        })
+        .collect()
+}
+
+/// Whether the stage was asked to stop, which is no fault of its own.
+pub fn was_interrupted(stage: &StageRecord) -> bool {
+    stage.error.as_deref() == Some(Error::Interrupted.to_string().as_str())
+}
+
+fn in_stage(stage: &StageRecord, message: &str) -> String {
+    format!("stage `{}`: {message}", stage.name)
+}
+
+fn stages(run: &RunRecord, style: Style) -> Option<String> {
+    let mut table = Table::new(&[
+        ("stage", Align::Left),
+        ("kind", Align::Left),
+        ("status", Align::Left),
+        ("seconds", Align::Right),
+        ("metrics", Align::Left),
+    ])
+    .yielding(&["metrics", "seconds", "kind"]);
+    for stage in &run.stages {
+        let seconds = match stage.status {
+            StageStatus::Skipped => String::new(),
+            _ => format!("{:.2}", stage.seconds),
+        };
+        table.push(vec![
+            stage.name.as_str().into(),
+            stage.kind.as_str().into(),
+            status(stage),
+            seconds.into(),
+            Cell::new(metrics(stage), Tone::Faint),
+        ]);
+    }
+    Some(table.render(style))
+}
+
+fn status(stage: &StageRecord) -> Cell {
+    match stage.status {
+        StageStatus::Executed => Cell::new("executed", Tone::Good),
+        StageStatus::Cached => Cell::new("cached", Tone::Faint),
+        StageStatus::Failed if was_interrupted(stage) => Cell::new("interrupted", Tone::Notice),
+        StageStatus::Failed => Cell::new("failed", Tone::Bad),
+        StageStatus::Skipped => Cell::new("skipped", Tone::Notice),
+    }
+}
+
+fn metrics(stage: &StageRecord) -> String {
+    let is_shown_below =
+        |name: &str| stage.kind == "evaluate" && EVALUATION.iter().any(|(n, _)| *n == name);
+    let main = MAIN.iter();
+    let main = main.filter_map(|name| stage.metrics.get_key_value(*name));
+    let others = stage.metrics.iter();
+    let others = others.filter(|(name, _)| !MAIN.contains(&name.as_str()));
+    let texts: Vec<String> = main
+        .chain(others)
+        .filter(|(name, _)| !is_shown_below(name))
+        .filter_map(|(name, value)| Some(format!("{name} {}", number::metric(value)?)))
+        .take(METRICS_IN_A_ROW)
+        .collect();
+    texts.join(" · ")
+}
+
+fn evaluations(run: &RunRecord, style: Style) -> Option<String> {
+    let mut heading = vec![("evaluation", Align::Left)];
+    heading.extend(EVALUATION.map(|(_, title)| (title, Align::Right)));
+    let mut table =
+        Table::new(&heading).yielding(&["n", "positives", "Brier", "average precision"]);
+    let has_result = |stage: &&StageRecord| {
+        stage.kind == "evaluate"
+            && matches!(stage.status, StageStatus::Executed | StageStatus::Cached)
+    };
+    for stage in run.stages.iter().filter(has_result) {
+        let mut row = vec![Cell::from(stage.name.as_str())];
+        row.extend(EVALUATION.map(|(name, _)| {
+            let value = stage.metrics.get(name).unwrap_or(&Value::Null);
+            Cell::new(number::metric(value).unwrap_or_default(), Tone::Strong)
+        }));
+        table.push(row);
+    }
+    (!table.is_empty()).then(|| table.render(style))
+}
+
+fn artifacts(run: &RunRecord, style: Style) -> Option<String> {
+    let artifacts = run.stages.iter().flat_map(|stage| {
+        let outputs = stage.outputs.iter();
+        outputs.map(|(name, output)| (stage.name.as_str(), name.as_str(), output))
+    });
+    artifact_table::render(artifacts, style)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use serde_json::json;
+
+    use super::*;
+    use crate::terminal::diagnostic;
+    use pipeline_runner::record::{OutputRecord, RunStatus};
+
+    fn stage(
+        name: &str,
+        kind: &str,
+        status: StageStatus,
+        metrics: &[(&str, Value)],
+    ) -> StageRecord {
+        let metrics = metrics.iter().map(|(n, v)| (n.to_string(), v.clone()));
+        StageRecord {
+            name: name.into(),
+            kind: kind.into(),
+            status,
+            key: None,
+            seconds: 1.234,
+            outputs: BTreeMap::new(),
+            metrics: metrics.collect(),
+            error: None,
+        }
+    }
+
+    fn run(stages: Vec<StageRecord>) -> RunRecord {
+        RunRecord {
+            run: "1".into(),
+            recipe: "demo".into(),
+            status: RunStatus::Done,
+            stages,
+            lock: None,
+        }
+    }
+
+    #[test]
+    fn a_run_shows_stages_evaluations_and_paths() {
+        let mut events = stage(
+            "events",
+            "data",
+            StageStatus::Cached,
+            &[("stays", json!(40))],
+        );
+        events.outputs.insert(
+            "stays".into(),
+            OutputRecord {
+                digest: "ab12".into(),
+                bytes: 3,
+                path: ".pipeline/blobs/v1/ab/ab12".into(),
+            },
+        );
+        let metrics = [
+            ("auroc", json!(0.81234)),
+            ("average_precision", json!(null)),
+            ("brier", json!(0.1)),
+            ("n", json!(20)),
+            ("positives", json!(3)),
+            ("recall", json!(0.5)),
+        ];
+        let test = stage("test", "evaluate", StageStatus::Executed, &metrics);
+        let expected = "\
+stage   kind      status    seconds  metrics
+events  data      cached       1.23  stays 40
+test    evaluate  executed     1.23  recall 0.5000
+
+evaluation   AUROC  average precision   Brier   n  positives
+test        0.8123          undefined  0.1000  20          3
+
+artifact      path
+events stays  .pipeline/blobs/v1/ab/ab12
+";
+        assert_eq!(render(&run(vec![events, test]), Style::PLAIN), expected);
+    }
+
+    #[test]
+    fn a_row_shows_the_main_metrics_first_and_not_all_of_them() {
+        let metrics = [
+            ("a", json!(1)),
+            ("b", json!([1, 2])),
+            ("best_epoch", json!(2)),
+            ("c", json!(3)),
+            ("d", json!(4)),
+            ("validation_loss", json!(0.25)),
+        ];
+        let stage = stage("pretrain", "pretrain", StageStatus::Executed, &metrics);
+        let text = super::metrics(&stage);
+        assert_eq!(text, "best_epoch 2 · validation_loss 0.2500 · a 1 · c 3");
+    }
+
+    #[test]
+    fn a_failed_run_shows_no_evaluation_that_never_was() {
+        let failed = stage("pretrain", "pretrain", StageStatus::Failed, &[]);
+        let skipped = stage("test", "evaluate", StageStatus::Skipped, &[]);
+        let expected = "\
+stage     kind      status   seconds  metrics
+pretrain  pretrain  failed      1.23
+test      evaluate  skipped
+";
+        assert_eq!(render(&run(vec![failed, skipped]), Style::PLAIN), expected);
+    }
+
+    #[test]
+    fn failures_beside_the_one_that_ends_the_run_are_told_too() {
+        let mut first = stage("a", "data", StageStatus::Failed, &[]);
+        first.error = Some("no such file".into());
+        let mut second = stage("b", "data", StageStatus::Failed, &[]);
+        second.error = Some("bad row\nhint: mend it".into());
+        let mut third = stage("c", "data", StageStatus::Failed, &[]);
+        third.error = Some("interrupted".into());
+        let error = Error::stage("stage `a`: no such file");
+        let others = other_failures(&run(vec![first, second, third]), &error);
+        let texts: Vec<String> = others
+            .iter()
+            .map(|e| diagnostic::render(e, Style::PLAIN))
+            .collect();
+        assert_eq!(texts, ["error: stage `b`: bad row\nhint: mend it\n"]);
+    }
+}

@@ -1,0 +1,162 @@
+//! What came of the variants of a sweep, for people.
+
+use std::borrow::Cow;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use crate::display::table::{Align, Cell, Table};
+use crate::terminal::style::{Style, Tone};
+use pipeline_page::number;
+use pipeline_recipe::short_paths;
+use pipeline_runner::sweep::record::{
+    Counts, SettingRecord, ShowRecord, Summary, SweepRecord, VariantStatus,
+};
+
+/// A longer value is cut.
+const LONGEST_VALUE: usize = 40;
+
+/// The settings, the best first, and a line that counts variants.
+pub fn render(show: &ShowRecord, style: Style) -> String {
+    let table = settings(&show.settings, show, style);
+    format!("{table}\n{}\n", show.progress())
+}
+
+/// [`render`] after a run, and what was executed in it.
+pub fn render_run(sweep: &SweepRecord, style: Style) -> String {
+    let show = ShowRecord {
+        recipe: sweep.recipe.clone(),
+        objective: sweep.objective.clone(),
+        variants: sweep.variants.clone(),
+        settings: sweep.settings.clone(),
+    };
+    format!("{}{}", render(&show, style), counted(&sweep.counts))
+}
+
+/// The variants, in the order of the space.
+pub fn render_variants(show: &ShowRecord, style: Style) -> String {
+    let paths = show.paths_with_seeds();
+    let columns = show.evaluations();
+    let mut heading = vec![
+        ("status".into(), Align::Left),
+        (objective(show).into(), Align::Right),
+    ];
+    heading.extend(columns_of(&paths, &columns));
+    let mut table = Table::with_heading(heading);
+    for variant in &show.variants {
+        let value = variant.objective.map(number::float).unwrap_or_default();
+        let mut row = vec![status(variant.status), Cell::new(value, Tone::Strong)];
+        row.extend(
+            paths
+                .iter()
+                .map(|path| Cell::from(setting_text(variant.overrides.get(*path)))),
+        );
+        row.extend(columns.iter().map(|(stage, metric)| {
+            let value = variant.metrics.get(stage).and_then(|all| all.get(metric));
+            Cell::from(value.and_then(number::metric).unwrap_or_default())
+        }));
+        table.push(row);
+    }
+    format!("{}\n{}\n", table.render(style), show.progress())
+}
+
+fn settings(settings: &[SettingRecord], show: &ShowRecord, style: Style) -> String {
+    let paths = show.paths();
+    let columns = show.evaluations();
+    let has_seeds = settings.iter().any(|one| one.variants > 1);
+    let mut heading: Vec<(Cow<str>, Align)> = vec![
+        ("".into(), Align::Left),
+        (objective(show).into(), Align::Right),
+    ];
+    if has_seeds {
+        heading.push(("seeds".into(), Align::Right));
+    }
+    heading.extend(columns_of(&paths, &columns));
+    let mut table = Table::with_heading(heading);
+    for (rank, setting) in settings.iter().enumerate() {
+        let is_best = rank == 0 && setting.is_complete();
+        let tone = if is_best { Tone::Good } else { Tone::Plain };
+        let mut row = vec![
+            mark(setting, is_best),
+            Cell::new(summary(setting.objective.as_ref()), tone),
+        ];
+        if has_seeds {
+            row.push(format!("{}/{}", setting.done, setting.variants).into());
+        }
+        row.extend(
+            paths
+                .iter()
+                .map(|path| Cell::new(setting_text(setting.overrides.get(*path)), tone)),
+        );
+        row.extend(columns.iter().map(|(stage, metric)| {
+            let value = setting.metrics.get(stage).and_then(|all| all.get(metric));
+            Cell::from(summary(value))
+        }));
+        table.push(row);
+    }
+    table.render(style)
+}
+
+fn mark(setting: &SettingRecord, is_best: bool) -> Cell {
+    match setting {
+        _ if is_best => Cell::new("best", Tone::Good),
+        setting if setting.failed > 0 => Cell::new("failed", Tone::Bad),
+        setting if setting.done < setting.variants => Cell::new("unfinished", Tone::Notice),
+        _ => Cell::from(""),
+    }
+}
+
+fn status(status: VariantStatus) -> Cell {
+    match status {
+        VariantStatus::Done => Cell::new("done", Tone::Faint),
+        VariantStatus::Failed => Cell::new("failed", Tone::Bad),
+        VariantStatus::Unfinished => Cell::new("unfinished", Tone::Notice),
+    }
+}
+
+fn objective(show: &ShowRecord) -> String {
+    format!("{} {}", show.objective.stage, show.objective.metric)
+}
+
+/// A column for what is varied at each path, and for each metric of an evaluation.
+fn columns_of<'a>(
+    paths: &[&str],
+    metrics: &BTreeSet<(String, String)>,
+) -> Vec<(Cow<'a, str>, Align)> {
+    let varied = short_paths(paths).into_iter();
+    let measured = metrics
+        .iter()
+        .map(|(stage, metric)| format!("{stage} {metric}"));
+    let names = varied.chain(measured);
+    names.map(|name| (name.into(), Align::Right)).collect()
+}
+
+fn setting_text(value: Option<&Value>) -> String {
+    let text = value.map(number::value).unwrap_or_default();
+    match text.chars().count() > LONGEST_VALUE {
+        true => text.chars().take(LONGEST_VALUE - 1).chain(['…']).collect(),
+        false => text,
+    }
+}
+
+fn summary(summary: Option<&Summary>) -> String {
+    let text = summary.map(|summary| number::spread(summary.mean, summary.std));
+    text.unwrap_or_default()
+}
+
+fn counted(counts: &Counts) -> String {
+    let list = |of_kind: &BTreeMap<String, usize>| {
+        let parts = of_kind
+            .iter()
+            .map(|(kind, count)| format!("{count} {kind}"));
+        match of_kind.is_empty() {
+            true => "nothing".to_string(),
+            false => parts.collect::<Vec<_>>().join(", "),
+        }
+    };
+    format!(
+        "executed: {}\ncached: {}\n",
+        list(&counts.executed),
+        list(&counts.cached)
+    )
+}

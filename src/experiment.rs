@@ -1,0 +1,100 @@
+//! A recipe and the nodes it expands to.
+
+use std::fs;
+use std::path::Path;
+
+use serde::Serialize;
+
+use crate::arguments::Selection;
+use crate::terminal::verbosity::Verbosity;
+use pipeline_error::Error;
+use pipeline_kinds::{self as kinds, Recipe, StageConfig};
+use pipeline_model::config::ModelConfig;
+use pipeline_recipe::Override;
+use pipeline_runner::RunOptions;
+use pipeline_stage::Node;
+use pipeline_store::{Store, rows};
+
+/// A recipe that was read and understood.
+pub struct Experiment {
+    /// The recipe.
+    pub recipe: Recipe,
+    /// Its stages, derived ones included.
+    pub nodes: Vec<Node>,
+}
+
+impl Experiment {
+    /// Reads the recipe at `path`, changed by `overrides`.
+    pub fn load(path: &Path, overrides: &[Override]) -> Result<Self, Error> {
+        let recipe = kinds::load(path, overrides)?;
+        let nodes = kinds::nodes_of(&recipe);
+        Ok(Experiment { recipe, nodes })
+    }
+
+    /// A table `[sweep]` says nothing about the recipe itself, which may be run before its variants.
+    pub fn tell_of_sweep(&self, verbosity: Verbosity) {
+        if self.recipe.has_sweep {
+            let path = self.recipe.path.display();
+            verbosity.note(&format!(
+                "this is the recipe without its variants; `pipeline sweep {path}` runs those"
+            ));
+        }
+    }
+
+    /// What a run keeps of the recipe: `recipe.toml`, the file as it was given, and
+    /// `resolved.json`, what it came to with everything it extends, `--set` and the defaults.
+    pub fn documents(&self, selection: &Selection) -> Result<Vec<(&'static str, Vec<u8>)>, Error> {
+        let given =
+            fs::read(&selection.recipe).map_err(|error| Error::file(&selection.recipe, error))?;
+        let stages = self.recipe.stages.iter();
+        let resolved = ResolvedRecipe {
+            path: &self.recipe.path,
+            set: selection.overrides.iter().map(Override::text).collect(),
+            name: &self.recipe.name,
+            seed: self.recipe.seed,
+            model: &self.recipe.model,
+            stages: stages
+                .map(|(name, stage)| NamedStage { name, stage })
+                .collect(),
+        };
+        let mut rows = Vec::new();
+        rows::write(&mut rows, &resolved)
+            .map_err(|error| Error::stage(format!("the recipe cannot be recorded: {error}")))?;
+        Ok(vec![("recipe.toml", given), ("resolved.json", rows)])
+    }
+}
+
+/// The document `runs/ID/resolved.json`.
+#[derive(Serialize)]
+struct ResolvedRecipe<'a> {
+    path: &'a Path,
+    set: Vec<&'a str>,
+    name: &'a str,
+    seed: u64,
+    model: &'a ModelConfig,
+    stages: Vec<NamedStage<'a>>,
+}
+
+#[derive(Serialize)]
+struct NamedStage<'a> {
+    name: &'a str,
+    #[serde(flatten)]
+    stage: &'a StageConfig,
+}
+
+impl Selection {
+    /// The selected experiment and the store its results are in.
+    pub fn open(&self) -> Result<(Experiment, Store), Error> {
+        let experiment = Experiment::load(&self.recipe, &self.overrides)?;
+        Ok((experiment, Store::open(&self.store)?))
+    }
+
+    /// Options of a command that only looks at `targets`.
+    pub fn looking_at(&self, targets: Vec<String>) -> RunOptions {
+        RunOptions {
+            device: self.device.clone(),
+            targets,
+            ..RunOptions::default()
+        }
+    }
+}

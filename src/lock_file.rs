@@ -1,0 +1,88 @@
+//! `NAME.lock` beside the recipe `NAME.toml`.
+
+use std::fs;
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use pipeline_error::Error;
+use pipeline_recipe::nearest;
+use pipeline_runner::Lock;
+
+/// Where the lock of a recipe lies.
+pub fn path_for(recipe: &Path) -> PathBuf {
+    recipe.with_extension("lock")
+}
+
+/// The lock at `path`; none if there is no such file.
+pub fn read(path: &Path) -> Result<Option<Lock>, Error> {
+    let wrong = |what: String| Error::Usage {
+        message: format!("{}: {what}", path.display()),
+        hint: Some(
+            "mend it, or delete it and write it anew with `pipeline lock`; tolerances written by \
+             hand are in it"
+                .into(),
+        ),
+    };
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(wrong(error.to_string())),
+    };
+    let lock: Lock =
+        toml::from_str(&text).map_err(|error| wrong(format!("is no lock: {error}")))?;
+    if lock.format != Lock::FORMAT {
+        let (found, known) = (lock.format, Lock::FORMAT);
+        return Err(wrong(format!("format {found}; this build knows {known}")));
+    }
+    for (stage, locked) in &lock.stages {
+        for (metric, tolerance) in &locked.tolerances {
+            let place = format!("stages.{stage}.tolerances.{metric}");
+            if !locked.metrics.contains_key(metric) {
+                let known = locked.metrics.keys().map(String::as_str);
+                let suggestion = nearest(metric, known)
+                    .map_or(String::new(), |name| format!("; did you mean `{name}`?"));
+                return Err(wrong(format!(
+                    "{place}: the stage has no such metric{suggestion}"
+                )));
+            }
+            if !(tolerance.is_finite() && *tolerance >= 0.0) {
+                return Err(wrong(format!(
+                    "{place}: {tolerance} is no tolerance: a number of at least 0 is wanted"
+                )));
+            }
+        }
+    }
+    Ok(Some(lock))
+}
+
+/// Puts the lock of `recipe` in its place, whole or not at all.
+pub fn write(path: &Path, recipe: &Path, lock: &Lock) -> Result<(), Error> {
+    let failed = |what: String| Error::Usage {
+        message: format!("{}: cannot be written: {what}", path.display()),
+        hint: None,
+    };
+    let body = toml::to_string(lock).map_err(|error| failed(error.to_string()))?;
+    let name = recipe.file_name().unwrap_or_default().to_string_lossy();
+    let text = format!(
+        "# Written by `pipeline lock {name}`, checked by `pipeline run {name} --locked`.\n\
+         # By hand: [stages.NAME.tolerances], how far metrics may lie from these; they are kept.\n\
+         {body}"
+    );
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    replace(path, folder, text.as_bytes()).map_err(|error| failed(error.to_string()))
+}
+
+fn replace(path: &Path, folder: &Path, bytes: &[u8]) -> std::io::Result<()> {
+    let mut builder = tempfile::Builder::new();
+    // Such as any new file has: a draft that only its owner can read would stay so.
+    #[cfg(unix)]
+    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
+    let mut draft = builder.tempfile_in(folder)?;
+    draft.write_all(bytes)?;
+    draft.as_file().sync_all()?;
+    draft.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}

@@ -1,0 +1,5 @@
+//! Documents that commands print, where no crate below has them.
+
+pub mod diagnosis;
+pub mod inspection;
+pub mod sweep_plan;

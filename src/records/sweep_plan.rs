@@ -1,0 +1,39 @@
+//! The document of `sweep plan --format json`.
+
+use serde::Serialize;
+
+use pipeline_runner::record::PlannedStage;
+
+/// What the variants share, and what is left to do.
+#[derive(Debug, Serialize)]
+pub struct SweepPlanRecord {
+    /// The recipe's name.
+    pub recipe: String,
+    /// How many rungs there are; all else is of the first, as nobody knows yet who goes on.
+    pub rungs: usize,
+    /// Names of the variants, in the order of the space.
+    pub variants: Vec<String>,
+    /// What the variants share, stage by stage of the recipe.
+    pub shared: Vec<SharedStage>,
+    /// Every stage once, in topological order.
+    pub stages: Vec<PlannedStage>,
+}
+
+/// One stage of the recipe, over all variants.
+#[derive(Debug, Serialize)]
+pub struct SharedStage {
+    /// Its name in the recipe.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// Variants that have it.
+    pub variants: usize,
+    /// How many different ones there are.
+    pub different: usize,
+    /// Of these: found in the store.
+    pub cached: usize,
+    /// Would run.
+    pub run: usize,
+    /// Depend on a result that is not known yet.
+    pub may_run: usize,
+}

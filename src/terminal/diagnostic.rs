@@ -1,0 +1,238 @@
+//! Errors as people and as programs read them.
+
+use std::fmt;
+use std::io::Write;
+
+use miette::{
+    Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Severity, SourceCode,
+};
+use serde::Serialize;
+
+use crate::terminal::style::{Style, Tone};
+
+/// Prints `error` to standard error.
+pub fn eprint(error: &dyn Diagnostic, style: Style) {
+    // Nobody is left to tell when standard error is closed.
+    let _ = std::io::stderr().write_all(render(error, style).as_bytes());
+}
+
+/// `error: …`, the excerpt it points at, `note: …` for other places, `hint: …`; an error made
+/// of several gives them all.
+pub fn render(error: &dyn Diagnostic, style: Style) -> String {
+    let mut text = String::new();
+    for part in parts(error) {
+        if !text.is_empty() {
+            text.push('\n');
+        }
+        text += &format!("{} {part}\n", style.paint(Tone::Bad, "error:"));
+        text += &excerpt(part, style);
+        for note in part.related().into_iter().flatten() {
+            text += &format!("{} {note}\n", style.paint(Tone::Strong, "note:"));
+            text += &excerpt(note, style);
+        }
+        if let Some(hint) = part.help() {
+            text += &format!("{} {hint}\n", style.paint(Tone::Strong, "hint:"));
+        }
+    }
+    text
+}
+
+/// One error of a document.
+#[derive(Debug, PartialEq, Eq, Serialize)]
+pub struct ErrorRecord {
+    /// What is wrong.
+    pub message: String,
+    /// What to do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub hint: Option<String>,
+    /// The text file it is in, if it is in one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub file: Option<String>,
+    /// The line in that file, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub line: Option<usize>,
+    /// The column in that line, from 1.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub column: Option<usize>,
+}
+
+/// The errors that `error` is made of.
+pub fn records(error: &dyn Diagnostic) -> Vec<ErrorRecord> {
+    parts(error).into_iter().map(record).collect()
+}
+
+/// An error that gathers others stands for them; advice beside an error is a part of it.
+fn parts(error: &dyn Diagnostic) -> Vec<&dyn Diagnostic> {
+    let parts: Vec<_> = error
+        .related()
+        .into_iter()
+        .flatten()
+        .filter(|part| !matches!(part.severity(), Some(Severity::Advice)))
+        .flat_map(parts)
+        .collect();
+    if parts.is_empty() { vec![error] } else { parts }
+}
+
+fn record(error: &dyn Diagnostic) -> ErrorRecord {
+    let (file, line, column) = match place(error) {
+        Some((file, line, column)) => (Some(file), Some(line), Some(column)),
+        None => (None, None, None),
+    };
+    ErrorRecord {
+        message: error.to_string(),
+        hint: error.help().map(|hint| hint.to_string()),
+        file,
+        line,
+        column,
+    }
+}
+
+/// File, line and column of what `error` points at.
+fn place(error: &dyn Diagnostic) -> Option<(String, usize, usize)> {
+    let label = error.labels()?.next()?;
+    let contents = error.source_code()?.read_span(label.inner(), 0, 0).ok()?;
+    let file = contents.name()?.to_string();
+    Some((file, contents.line() + 1, contents.column() + 1))
+}
+
+/// The source text that `error` points at; empty where it points at none.
+fn excerpt(error: &dyn Diagnostic, style: Style) -> String {
+    if error.source_code().is_none() || error.labels().is_none() {
+        return String::new();
+    }
+    let theme = match style.has_colour() {
+        true => GraphicalTheme::unicode(),
+        false => GraphicalTheme::unicode_nocolor(),
+    };
+    let handler = GraphicalReportHandler::new_themed(theme)
+        .with_links(false)
+        .without_syntax_highlighting();
+    let mut rendered = String::new();
+    if handler
+        .render_report(&mut rendered, &Excerpt(error))
+        .is_err()
+    {
+        return String::new();
+    }
+    // The first line is the excerpt's own, empty, message.
+    rendered
+        .split_once('\n')
+        .map_or(String::new(), |(_, snippet)| snippet.to_string())
+}
+
+/// The pointing half of an error: its message and hint are printed in the house's own form.
+#[derive(Debug)]
+struct Excerpt<'a>(&'a dyn Diagnostic);
+
+impl fmt::Display for Excerpt<'_> {
+    fn fmt(&self, _formatter: &mut fmt::Formatter) -> fmt::Result {
+        Ok(())
+    }
+}
+
+impl std::error::Error for Excerpt<'_> {}
+
+impl Diagnostic for Excerpt<'_> {
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.0.source_code()
+    }
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        self.0.labels()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use miette::{NamedSource, SourceSpan};
+    use thiserror::Error as ThisError;
+
+    use super::*;
+    use pipeline_error::Error;
+
+    #[derive(Debug, ThisError, Diagnostic)]
+    #[error("unknown key `epoch`")]
+    struct UnknownKey {
+        #[source_code]
+        source_code: NamedSource<String>,
+        #[label("not a key of a pretrain stage")]
+        span: SourceSpan,
+        #[help]
+        hint: Option<String>,
+    }
+
+    #[derive(Debug, ThisError, Diagnostic)]
+    #[error("2 errors")]
+    struct Several {
+        #[related]
+        errors: Vec<UnknownKey>,
+    }
+
+    #[derive(Debug, ThisError, Diagnostic)]
+    #[error("`b` is extended twice")]
+    struct Twice {
+        #[related]
+        elsewhere: Vec<Elsewhere>,
+    }
+
+    #[derive(Debug, ThisError, Diagnostic)]
+    #[error("in another place")]
+    #[diagnostic(severity(Advice))]
+    struct Elsewhere;
+
+    fn unknown_key() -> UnknownKey {
+        let text = "format = 1\n[stages.pretrain]\nepoch = 2\n";
+        UnknownKey {
+            source_code: NamedSource::new("r.toml", text.to_string()),
+            span: (29, 5).into(),
+            hint: Some("did you mean `epochs`?".into()),
+        }
+    }
+
+    #[test]
+    fn an_error_has_its_hint_on_a_line_of_its_own() {
+        let error = Error::stage("stay 7: no label").with_hint("add it to outcomes.csv");
+        let expected = "error: stay 7: no label\nhint: add it to outcomes.csv\n";
+        assert_eq!(render(&error, Style::PLAIN), expected);
+    }
+
+    #[test]
+    fn an_error_with_a_span_shows_file_line_and_text() {
+        let text = render(&unknown_key(), Style::PLAIN);
+        assert!(text.starts_with("error: unknown key `epoch`\n"), "{text}");
+        assert!(text.contains("r.toml:3:1"), "{text}");
+        assert!(text.contains("3 │ epoch = 2"), "{text}");
+        assert!(text.contains("not a key of a pretrain stage"), "{text}");
+        assert!(text.ends_with("hint: did you mean `epochs`?\n"), "{text}");
+    }
+
+    #[test]
+    fn an_error_that_gathers_others_shows_each_of_them() {
+        let error = Several {
+            errors: vec![unknown_key(), unknown_key()],
+        };
+        let text = render(&error, Style::PLAIN);
+        assert_eq!(text.matches("error: unknown key").count(), 2, "{text}");
+        assert!(!text.contains("2 errors"), "{text}");
+    }
+
+    #[test]
+    fn advice_beside_an_error_is_a_note() {
+        let error = Twice {
+            elsewhere: vec![Elsewhere],
+        };
+        let expected = "error: `b` is extended twice\nnote: in another place\n";
+        assert_eq!(render(&error, Style::PLAIN), expected);
+        assert_eq!(records(&error).len(), 1);
+    }
+
+    #[test]
+    fn a_record_carries_the_place() {
+        let place = |error: &dyn Diagnostic| {
+            let record = records(error).remove(0);
+            (record.file, record.line, record.column)
+        };
+        let known = (Some("r.toml".to_string()), Some(3), Some(1));
+        assert_eq!(place(&unknown_key()), known);
+        assert_eq!(place(&Error::Interrupted), (None, None, None));
+    }
+}

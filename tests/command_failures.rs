@@ -1,0 +1,143 @@
+//! The stage kind `command`: how a program may fail, be started again and be stopped.
+
+use std::time::{Duration, Instant};
+
+use crate::command_stage::{command, run, text};
+use crate::document::stage;
+use crate::running::Running;
+
+#[test]
+fn a_failure_shows_the_log_s_end_and_where_the_rest_is() {
+    let fields = "run = [\"sh\", \"-c\", \"seq 100; echo no such column: age >&2; exit 7\"]";
+    let mut test = command(fields);
+    let outcome = run(&mut test).failure(3);
+    let document = outcome.json();
+    let error = stage(&document, "clean")["error"]
+        .as_str()
+        .expect("an error");
+    assert!(
+        error.contains("ended with exit code 7\nits last lines:\n  | 82\n"),
+        "{error}"
+    );
+    assert!(
+        error.contains("  | 100\n  | no such column: age\n"),
+        "{error}"
+    );
+    let run = document["run"].as_str().expect("an id");
+    let log = test
+        .folder()
+        .join(".pipeline/runs")
+        .join(run)
+        .join("logs/clean.log");
+    assert!(
+        error.contains(&format!("all of them: {}", log.display())),
+        "{error}"
+    );
+    let log = std::fs::read_to_string(log).expect("the log is kept");
+    assert!(log.starts_with("1\n2\n") && log.ends_with("no such column: age\n"));
+}
+
+#[test]
+fn a_program_that_is_not_there_is_named() {
+    let outcome = run(&mut command("run = [\"no-such-program\", \"x\"]")).failure(3);
+    let outcome =
+        outcome.stderr_has("`no-such-program` cannot be started: there is no such program");
+    outcome.stderr_has("looked up in PATH");
+}
+
+#[test]
+fn a_program_that_takes_too_long_is_stopped_with_all_it_started() {
+    let fields = r#"
+run = "sleep 60 & echo $! > {inputs.place}/pid; wait"
+inputs = { place = "place" }
+timeout_seconds = 0.3
+"#;
+    let mut test = command(fields).file("place/empty", "");
+    let start = Instant::now();
+    let outcome = run(&mut test).failure(3);
+    assert!(start.elapsed() < Duration::from_secs(30));
+    outcome
+        .stderr_has("did not end within 0.3 s")
+        .stderr_has("raise `timeout_seconds`");
+    let pid = std::fs::read_to_string(test.folder().join("place/pid")).expect("it started");
+    wait_until_gone(pid.trim());
+}
+
+/// A killed process is gone once its new parent has taken note.
+fn wait_until_gone(pid: &str) {
+    let status = format!("/proc/{pid}/stat");
+    let runs = || std::fs::read_to_string(&status).is_ok_and(|stat| !stat.contains(") Z "));
+    let start = Instant::now();
+    while runs() {
+        assert!(
+            start.elapsed() < Duration::from_secs(20),
+            "{pid} still runs"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Fails as often as there are no marks yet.
+const FLAKY: &str = r#"
+run = "echo x >> {inputs.marks}/n; test $(wc -l < {inputs.marks}/n) -ge 3 && echo good > out"
+inputs = { marks = "marks" }
+outputs = { out = "out" }
+retry_delay_seconds = 0.01
+"#;
+
+#[test]
+fn a_failed_program_is_started_again_as_often_as_declared() {
+    let outcome = run(&mut command(&format!("{FLAKY}retries = 1")).file("marks/n", ""));
+    let outcome = outcome.failure(3);
+    outcome.stderr_has("ended with exit code 1 (attempt 2 of 2)");
+    // An input that changes under way is refused in the end: it is not what the key says.
+    let mut test = command(&format!("{FLAKY}retries = 3")).file("marks/n", "");
+    let outcome = run(&mut test).failure(3);
+    let outcome = outcome.stderr_has("ended with exit code 1; attempt 3 of 4 starts in 0.02 s");
+    outcome.stderr_has("(inputs.marks) changed while the run was going on");
+}
+
+#[test]
+fn an_interrupt_reaches_the_program_and_exits_130() {
+    let fields = "run = \"trap 'echo told; exit 1' TERM; echo ready > {inputs.place}/x; sleep 60 & wait\"\ninputs = { place = \"place\" }";
+    let test = command(fields)
+        .file("place/empty", "")
+        .args(["run", "recipe.toml"]);
+    let running = Running::start(&test);
+    let start = Instant::now();
+    while !test.folder().join("place/x").exists() {
+        assert!(start.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    running.signal(libc::SIGINT);
+    running.finish().failure(130);
+    let runs = std::fs::read_dir(test.folder().join(".pipeline/runs")).expect("a run");
+    let run = runs.flatten().next().expect("one run").path();
+    let log = std::fs::read_to_string(run.join("logs/clean.log")).expect("a log");
+    assert_eq!(log, "told\n");
+}
+
+/// Regression: what a shell had started outlived a killed run and wrote into the next one's folder.
+#[test]
+fn what_a_killed_program_left_running_does_not_write_into_the_next_run() {
+    // The folder it runs in is `.pipeline/work/KEY/run`. The first time it leaves a process that
+    // writes file after file under the folder's name.
+    let fields = r#"run = """
+started=../../../../started
+if [ -e $started ]; then sleep 0.1; echo good > good; exit; fi
+(while [ $((i += 1)) -lt 200000 ]; do mkdir -p $HOME; : > $HOME/../late.$i; done) &
+echo > $started
+sleep 60
+"""
+outputs = { good = "good" }"#;
+    let mut test = command(fields).args(["run", "recipe.toml", "--format", "json"]);
+    let killed = Running::start(&test);
+    let start = Instant::now();
+    while !test.folder().join("started").exists() {
+        assert!(start.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    drop(killed);
+    let document = run(&mut test).success().json();
+    assert_eq!(text(&document, "clean", "good"), "good\n");
+}
