@@ -15,6 +15,14 @@ use tempfile::TempDir;
 /// A test that takes longer hangs.
 const PATIENCE: Duration = Duration::from_secs(300);
 
+/// How much of a test that could go on for ever is done: little in every run, much with `PIPELINE_CAMPAIGNS=1`.
+pub fn campaign(little: usize, much: usize) -> usize {
+    match std::env::var_os("PIPELINE_CAMPAIGNS").is_some_and(|value| value == "1") {
+        true => much,
+        false => little,
+    }
+}
+
 /// A folder, a command line and an environment.
 pub struct Test {
     folder: TempDir,

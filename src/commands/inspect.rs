@@ -16,7 +16,7 @@ use crate::terminal::style::Style;
 use pipeline_checkpoint::{self as checkpoint, Checkpoint};
 use pipeline_error::Error;
 use pipeline_kinds as kinds;
-use pipeline_kinds::import::rehearsal::Rehearsal;
+use pipeline_kinds::rehearsal::Rehearsal;
 use pipeline_recipe::Override;
 
 #[derive(Debug, Args)]

@@ -1,7 +1,6 @@
 //! Rules that join several values, or that a schema cannot say.
 
-use crate::list::StageConfig;
-use pipeline_checkpoint::Pattern;
+use crate::kind::{StageCheck, StageKind};
 use pipeline_model::config::ModelConfig;
 use pipeline_recipe::Mistake;
 use pipeline_recipe::tree::Node;
@@ -10,7 +9,7 @@ use pipeline_recipe::tree::Node;
 pub fn check(
     tree: &Node,
     model: Option<&ModelConfig>,
-    stages: &[(String, StageConfig)],
+    stages: &[(&str, &dyn StageKind)],
     mistakes: &mut Vec<Mistake>,
 ) {
     for (field, problem) in model.map(ModelConfig::conflicts).unwrap_or_default() {
@@ -26,60 +25,12 @@ pub fn check(
         ));
     }
     for (name, stage) in stages {
-        stage.table().check(&mut StageCheck {
+        stage.check(&mut StageCheck {
             tree,
             name,
             model,
             stages,
             mistakes,
         });
-    }
-}
-
-/// A stage that is checked, and what is around it.
-pub struct StageCheck<'a> {
-    /// The recipe.
-    pub tree: &'a Node,
-    /// The stage's name.
-    pub name: &'a str,
-    /// The architecture, where it could be read.
-    pub model: Option<&'a ModelConfig>,
-    /// The stages that could be read.
-    pub stages: &'a [(String, StageConfig)],
-    /// Where mistakes are noted.
-    pub mistakes: &'a mut Vec<Mistake>,
-}
-
-impl StageCheck<'_> {
-    /// A mistake at a place below the stage.
-    pub fn mistake(&self, path: &[&str], problem: &str, label: &str) -> Mistake {
-        let mut whole = vec!["stages", self.name];
-        whole.extend(path);
-        let place = self.tree.place(&whole);
-        Mistake::new(format!("{} {problem}", whole.join(".")), place, label)
-    }
-
-    /// Whether the recipe states a value at a place below the stage.
-    pub fn states(&self, path: &[&str]) -> bool {
-        let mut whole = vec!["stages", self.name];
-        whole.extend(path);
-        self.tree.at(&whole).is_some()
-    }
-
-    /// Texts that must be patterns of names.
-    pub fn patterns(&mut self, field: &str, patterns: &[String]) {
-        for (index, pattern) in patterns.iter().enumerate() {
-            if let Err(reason) = Pattern::new(pattern) {
-                let index = index.to_string();
-                let mistake = self
-                    .mistake(
-                        &[field, &index],
-                        &format!("is no pattern: {reason}"),
-                        "this pattern",
-                    )
-                    .help(Pattern::SYNTAX);
-                self.mistakes.push(mistake);
-            }
-        }
     }
 }

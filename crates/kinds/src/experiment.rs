@@ -6,6 +6,7 @@ use std::path::Path;
 use serde_json::Value as Json;
 
 use crate::document::SCHEMA;
+use crate::kind::{Around, StageKind};
 use crate::list::StageConfig;
 use crate::{check, objective, references};
 use pipeline_error::Error;
@@ -57,6 +58,20 @@ impl Experiment {
     }
 }
 
+impl Around for Recipe {
+    fn model(&self) -> &ModelConfig {
+        &self.model
+    }
+
+    fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    fn stage(&self, name: &str) -> Option<&dyn StageKind> {
+        self.experiment.stage(name).map(StageConfig::table)
+    }
+}
+
 impl recipe::Experiment for Experiment {
     fn schema() -> &'static Json {
         &SCHEMA
@@ -82,8 +97,12 @@ impl recipe::Experiment for Experiment {
                 stages.push((entry.key.clone(), stage));
             }
         }
-        check::check(tree, model.as_ref(), &stages, mistakes);
-        references::check(tree, &stages, mistakes);
+        let kinds: Vec<(&str, &dyn StageKind)> = stages
+            .iter()
+            .map(|(name, stage)| (name.as_str(), stage.table()))
+            .collect();
+        check::check(tree, model.as_ref(), &kinds, mistakes);
+        references::check(tree, &kinds, mistakes);
         Some(Self {
             model: model?,
             stages,
@@ -104,7 +123,7 @@ impl recipe::Experiment for Experiment {
     }
 
     fn objective_mistake(&self, compared: &Compared) -> Option<Mistake> {
-        objective::mistake(self, compared)
+        objective::mistake(|name| self.stage(name).map(StageConfig::table), compared)
     }
 }
 

@@ -7,9 +7,7 @@ use rayon::prelude::*;
 use serde_json::{Value, json};
 
 use super::model_artifact::ModelArtifact;
-use crate::data::{DATASET_ARTIFACTS, load_dataset};
-use crate::experiment::Recipe;
-use crate::list::StageConfig;
+use crate::dataset_artifacts::{DATASET_ARTIFACTS, load_dataset};
 use crate::training::TrainingContext;
 use pipeline_data::dataset::{Dataset, Split};
 use pipeline_data::feature_table::FeatureTable;
@@ -24,34 +22,6 @@ use pipeline_train::open_backbone::check_finite;
 
 /// Stays in one pass; a constant, so that no result depends on the number of threads.
 const SHARD_STAYS: usize = 8;
-
-/// Where the features of stays come from.
-pub enum FeatureOrigin {
-    /// The features node of a finetune stage.
-    Node(String),
-    /// Computed from a data stage by whoever needs them.
-    Data(String),
-}
-
-impl FeatureOrigin {
-    /// A finetuned model is looked at on the features it was trained on, where there are any and the data are the same.
-    pub fn of_model(recipe: &Recipe, model: &str, data: &str) -> Self {
-        match recipe.stage(model) {
-            Some(StageConfig::Finetune(finetune)) if finetune.data == data => {
-                finetune.feature_origin(model, recipe)
-            }
-            _ => FeatureOrigin::Data(data.to_string()),
-        }
-    }
-
-    /// What is read for them.
-    pub fn input(&self) -> StageInput {
-        match self {
-            FeatureOrigin::Node(node) => StageInput::new("features", node, &["features"]),
-            FeatureOrigin::Data(stage) => StageInput::new("data", stage, DATASET_ARTIFACTS),
-        }
-    }
-}
 
 /// Computes the features of every stay.
 pub struct FeaturesStage {

@@ -2,12 +2,16 @@
 
 use maud::Markup;
 
-use crate::check::StageCheck;
 use crate::edges::Reference;
-use crate::experiment::Recipe;
+use crate::feature_origin::FeatureOrigin;
 use crate::results::{Outputs, StageResults};
+use pipeline_checkpoint::Pattern;
+use pipeline_data::dataset::Split;
 use pipeline_error::Error;
-use pipeline_model::config::ModelMode;
+use pipeline_model::config::{ModelConfig, ModelMode};
+use pipeline_model::objective::Objective;
+use pipeline_recipe::Mistake;
+use pipeline_recipe::tree::Node as Tree;
 use pipeline_stage::Node;
 
 /// A kind of stage: implemented by its table in a recipe, all of it in one folder. The work itself is that of
@@ -17,6 +21,9 @@ pub trait StageKind {
     fn kind() -> &'static str
     where
         Self: Sized;
+
+    /// [`StageKind::kind`] of a stage at hand.
+    fn name(&self) -> &'static str;
 
     /// The seed that the recipe states for this stage alone.
     fn seed(&self) -> Option<u64>;
@@ -40,8 +47,33 @@ pub trait StageKind {
         None
     }
 
+    /// Of a stage that imports: how.
+    fn imported(&self) -> Option<Imported> {
+        None
+    }
+
+    /// Of a stage that freezes: the patterns of what stays trainable.
+    fn trainable(&self) -> Option<&[String]> {
+        None
+    }
+
+    /// Of a stage that pretrains: what is asked of the model.
+    fn objective(&self) -> Option<Objective> {
+        None
+    }
+
+    /// Of a stage that trains a head, called `name`, on the data stage `data`: where the features come from.
+    fn features_on(&self, _name: &str, _data: &str, _around: &dyn Around) -> Option<FeatureOrigin> {
+        None
+    }
+
+    /// Of a stage that scores: on which split.
+    fn scored_split(&self) -> Option<Split> {
+        None
+    }
+
     /// The nodes that the stage `name` becomes, derived ones before its own.
-    fn nodes(&self, name: &str, recipe: &Recipe) -> Vec<Node>;
+    fn nodes(&self, name: &str, around: &dyn Around) -> Vec<Node>;
 
     /// What people read of what such a stage left.
     fn results(_outputs: &Outputs) -> Result<StageResults, Error>
@@ -58,6 +90,80 @@ pub trait StageKind {
         Self: Sized,
     {
         Ok(None)
+    }
+}
+
+/// What a kind may see of the recipe around one of its stages.
+pub trait Around {
+    /// The architecture.
+    fn model(&self) -> &ModelConfig;
+    /// The seed of every stage that has none of its own.
+    fn seed(&self) -> u64;
+    /// Another stage.
+    fn stage(&self, name: &str) -> Option<&dyn StageKind>;
+}
+
+/// Where whoever looks at the model of a stage has its features from: a finetuned one's are those that it was
+/// trained on, if the data are the same.
+pub fn features_of(around: &dyn Around, model: &str, data: &str) -> FeatureOrigin {
+    let stage = around.stage(model);
+    let trained_on = stage.and_then(|stage| stage.features_on(model, data, around));
+    trained_on.unwrap_or_else(|| FeatureOrigin::Data(data.to_string()))
+}
+
+/// How a stage imports.
+pub struct Imported {
+    /// The model that the weights go into.
+    pub into: ModelMode,
+    /// Whether some parameters are new.
+    pub has_new: bool,
+}
+
+/// A stage that is checked, and what is around it.
+pub struct StageCheck<'a> {
+    /// The recipe.
+    pub tree: &'a Tree,
+    /// The stage's name.
+    pub name: &'a str,
+    /// The architecture, where it could be read.
+    pub model: Option<&'a ModelConfig>,
+    /// The stages that could be read.
+    pub stages: &'a [(&'a str, &'a dyn StageKind)],
+    /// Where mistakes are noted.
+    pub mistakes: &'a mut Vec<Mistake>,
+}
+
+impl StageCheck<'_> {
+    /// A mistake at a place below the stage.
+    pub fn mistake(&self, path: &[&str], problem: &str, label: &str) -> Mistake {
+        let mut whole = vec!["stages", self.name];
+        whole.extend(path);
+        let place = self.tree.place(&whole);
+        Mistake::new(format!("{} {problem}", whole.join(".")), place, label)
+    }
+
+    /// Whether the recipe states a value at a place below the stage.
+    pub fn states(&self, path: &[&str]) -> bool {
+        let mut whole = vec!["stages", self.name];
+        whole.extend(path);
+        self.tree.at(&whole).is_some()
+    }
+
+    /// Texts that must be patterns of names.
+    pub fn patterns(&mut self, field: &str, patterns: &[String]) {
+        for (index, pattern) in patterns.iter().enumerate() {
+            if let Err(reason) = Pattern::new(pattern) {
+                let index = index.to_string();
+                let mistake = self
+                    .mistake(
+                        &[field, &index],
+                        &format!("is no pattern: {reason}"),
+                        "this pattern",
+                    )
+                    .help(Pattern::SYNTAX);
+                self.mistakes.push(mistake);
+            }
+        }
     }
 }
 

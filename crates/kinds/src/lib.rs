@@ -18,11 +18,13 @@ mod training;
 mod check;
 pub mod command;
 pub mod data;
+mod dataset_artifacts;
 pub mod diagnose;
 mod document;
 mod edges;
 pub mod evaluate;
 mod experiment;
+mod feature_origin;
 mod features;
 pub mod finetune;
 pub mod freeze;
@@ -36,6 +38,7 @@ mod opened;
 pub mod pretrain;
 pub mod pytorch_layout;
 mod references;
+pub mod rehearsal;
 mod results;
 
 #[cfg(test)]
@@ -43,6 +46,6 @@ mod tests;
 
 pub use document::{published_schema, schema};
 pub use experiment::{Experiment, Recipe, SweepRecipe, SweepVariant, load, nodes_of, resolve};
-pub use kind::{ReportSection, StageKind};
+pub use kind::{Around, Imported, ModelUse, ReportPart, ReportSection, StageCheck, StageKind};
 pub use list::{StageConfig, report, results};
 pub use results::{Outputs, StageResults};

@@ -1,13 +1,15 @@
 //! What variants are compared by, checked before anything runs.
 
-use crate::experiment::Experiment;
-use crate::list::StageConfig;
+use crate::kind::StageKind;
 use pipeline_data::dataset::Split;
 use pipeline_recipe::tree::Node;
 use pipeline_recipe::{Compared, Mistake, nearest, no_stage};
 
 /// Whoever chooses by the test split has none left to test on.
-pub fn mistake(experiment: &Experiment, compared: &Compared) -> Option<Mistake> {
+pub fn mistake<'a>(
+    stage: impl Fn(&str) -> Option<&'a dyn StageKind>,
+    compared: &Compared,
+) -> Option<Mistake> {
     let Compared {
         objective,
         sweep,
@@ -15,7 +17,7 @@ pub fn mistake(experiment: &Experiment, compared: &Compared) -> Option<Mistake> 
     } = compared;
     let place = sweep.place(&["objective", "stage"]);
     let name = &objective.stage;
-    let Some(stage) = experiment.stage(name) else {
+    let Some(stage) = stage(name) else {
         // A stage that could not be read has a mistake of its own.
         let stages = base.child("stages").and_then(Node::as_table)?;
         let message = format!("sweep.objective.stage names `{name}`, and there is no such stage");
@@ -23,8 +25,8 @@ pub fn mistake(experiment: &Experiment, compared: &Compared) -> Option<Mistake> 
         let is_unknown = stages.get(name).is_none();
         return is_unknown.then(|| no_stage(name, stages.keys(), mistake));
     };
-    match stage {
-        StageConfig::Evaluate(stage) if stage.split == Split::Test && !objective.allow_test => {
+    match stage.scored_split() {
+        Some(Split::Test) if !objective.allow_test => {
             let message = format!("the objective is measured on the test split, by `{name}`");
             let mistake = Mistake::new(message, place, "scores the test split").help(
                 "choose by validation: add an evaluate stage with split = \"validation\", or take \
@@ -36,13 +38,13 @@ pub fn mistake(experiment: &Experiment, compared: &Compared) -> Option<Mistake> 
                 None => mistake,
             })
         }
-        stage => metric_mistake(stage, compared),
+        _ => metric_mistake(stage, compared),
     }
 }
 
 /// A misspelt metric would be found only after the first variant has run.
-fn metric_mistake(stage: &StageConfig, compared: &Compared) -> Option<Mistake> {
-    let known = stage.table().metrics()?;
+fn metric_mistake(stage: &dyn StageKind, compared: &Compared) -> Option<Mistake> {
+    let known = stage.metrics()?;
     let objective = compared.objective;
     let (stage, metric) = (&objective.stage, &objective.metric);
     if known.contains(metric) {

@@ -3,9 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::edges::{Reference, Wants};
-use crate::import::ImportTable;
-use crate::kind::ModelUse;
-use crate::list::StageConfig;
+use crate::kind::{Imported, ModelUse, StageKind};
 use pipeline_graph as graph;
 use pipeline_model::config::ModelMode;
 use pipeline_recipe::source::Origin;
@@ -14,20 +12,17 @@ use pipeline_recipe::{Mistake, either, nearest};
 
 /// Notes every wrong reference. `stages` are those that could be read; the others are still
 /// in the tree, so that a reference to one of them is none to a missing stage.
-pub fn check(tree: &Node, stages: &[(String, StageConfig)], mistakes: &mut Vec<Mistake>) {
+pub fn check(tree: &Node, stages: &[(&str, &dyn StageKind)], mistakes: &mut Vec<Mistake>) {
     let check = References {
         tree,
         kinds: kinds(tree),
-        stages: stages
-            .iter()
-            .map(|(name, stage)| (name.as_str(), stage))
-            .collect(),
+        stages: stages.iter().copied().collect(),
     };
     for (name, stage) in stages {
-        for reference in stage.table().references() {
+        for reference in stage.references() {
             mistakes.extend(check.reference(name, &reference));
         }
-        mistakes.extend(check.purpose(name, stage));
+        mistakes.extend(check.purpose(name, *stage));
     }
     mistakes.extend(check.rings(stages));
 }
@@ -36,7 +31,7 @@ struct References<'a> {
     tree: &'a Node,
     /// Kinds as they are written; empty where that is no string.
     kinds: BTreeMap<&'a str, &'a str>,
-    stages: BTreeMap<&'a str, &'a StageConfig>,
+    stages: BTreeMap<&'a str, &'a dyn StageKind>,
 }
 
 fn kinds(tree: &Node) -> BTreeMap<&str, &str> {
@@ -76,13 +71,10 @@ impl References<'_> {
     fn candidates(&self, stage: &str, wants: &Wants) -> Vec<&str> {
         let fits = |name: &str, kind: &str| match wants {
             Wants::Kind(fitting) => fitting.contains(&kind),
-            Wants::Artifact(artifact) => self.stages.get(name).is_some_and(|stage| {
-                stage
-                    .table()
-                    .artifacts()
-                    .iter()
-                    .any(|(name, _)| name == artifact)
-            }),
+            Wants::Artifact(artifact) => self
+                .stages
+                .get(name)
+                .is_some_and(|stage| stage.artifacts().iter().any(|(name, _)| name == artifact)),
         };
         let kinds = self.kinds.iter();
         kinds
@@ -152,12 +144,7 @@ impl References<'_> {
     /// A stage that could not be read may have any artifact.
     fn missing_artifact(&self, stage: &str, reference: &Reference, name: &str) -> Option<Mistake> {
         let target = self.stages.get(reference.stage.as_str())?;
-        let names: Vec<&str> = target
-            .table()
-            .artifacts()
-            .iter()
-            .map(|(name, _)| *name)
-            .collect();
+        let names: Vec<&str> = target.artifacts().iter().map(|(name, _)| *name).collect();
         if names.contains(&name) {
             return None;
         }
@@ -177,25 +164,18 @@ impl References<'_> {
         })
     }
 
-    fn import(&self, name: &str) -> Option<&ImportTable> {
-        match self.stages.get(name)? {
-            StageConfig::Import(import) => Some(import),
-            _ => None,
-        }
-    }
-
     /// Weights are imported into a pretraining model or a classifier: who uses them must want that.
-    fn purpose(&self, name: &str, stage: &StageConfig) -> Option<Mistake> {
+    fn purpose(&self, name: &str, stage: &dyn StageKind) -> Option<Mistake> {
         let ModelUse {
             field,
             stage: target,
             mode,
             reason,
             needs_all,
-        } = stage.table().model_use()?;
-        let import = self.import(target)?;
-        if import.into != mode {
-            let into = match import.into {
+        } = stage.model_use()?;
+        let Imported { into, has_new } = self.stages.get(target)?.imported()?;
+        if into != mode {
+            let into = match into {
                 ModelMode::Pretrain => "pretrain",
                 ModelMode::Classifier => "classifier",
             };
@@ -209,7 +189,7 @@ impl References<'_> {
                 .help(reason),
             );
         }
-        if needs_all && !import.new.is_empty() {
+        if needs_all && has_new {
             return Some(
                 Mistake::new(
                     format!(
@@ -225,13 +205,13 @@ impl References<'_> {
         None
     }
 
-    fn rings(&self, stages: &[(String, StageConfig)]) -> Vec<Mistake> {
+    fn rings(&self, stages: &[(&str, &dyn StageKind)]) -> Vec<Mistake> {
         let nodes: Vec<(String, Vec<String>)> = stages
             .iter()
             .map(|(name, stage)| {
-                let references = stage.table().references().into_iter();
+                let references = stage.references().into_iter();
                 (
-                    name.clone(),
+                    (*name).to_string(),
                     references.map(|reference| reference.stage).collect(),
                 )
             })
@@ -247,7 +227,7 @@ impl References<'_> {
         let mut mistake: Option<Mistake> = None;
         for pair in ring.windows(2) {
             let [from, to] = pair else { continue };
-            let references = self.stages.get(from.as_str())?.table().references();
+            let references = self.stages.get(from.as_str())?.references();
             let reference = references.into_iter().find(|one| one.stage == *to)?;
             let place = self.place(from, &reference.field);
             let label = format!("`{from}` needs `{to}`");

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use crate::diagnose::diagnosis::Diagnosis;
 use crate::evaluate::evaluation::{Evaluation, EvaluationCurves};
-use crate::freeze::FreezeAudit;
+use crate::freeze::audit::FreezeAudit;
 use crate::json::read_json;
 use pipeline_checkpoint::Audit;
 use pipeline_error::Error;

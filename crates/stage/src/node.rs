@@ -1,5 +1,7 @@
-use super::union::OF_VARIANT;
 use super::{RecipePlace, Stage};
+
+/// Between a stage's name and the variants that its node belongs to.
+pub(super) const OF_VARIANT: char = '@';
 
 /// One executable node of a run: a stage of the recipe, or one the planner derived from it.
 pub struct Node {

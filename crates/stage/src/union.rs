@@ -4,15 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::node::Node;
+use super::node::{Node, OF_VARIANT};
 use crate::{ExternalInput, RecipePlace, Stage, StageContext, StageInput, StageOutput};
 use pipeline_error::Error;
 use pipeline_graph::Dag;
 use pipeline_store::digest::Digest;
 use pipeline_store::fingerprint::{Fingerprint, Key};
-
-/// Between a stage's name and the variants that its node belongs to.
-pub(super) const OF_VARIANT: char = '@';
 
 /// A longer name of a node is a digest.
 const LONGEST_NAME: usize = 160;

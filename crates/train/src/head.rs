@@ -2,6 +2,7 @@
 
 mod epochs;
 mod going_on;
+mod steer;
 #[cfg(test)]
 mod tests;
 

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Component, Path};
 
 use super::table::{CommandLine, CommandTable, Piece, pieces};
-use crate::check::StageCheck;
+use crate::kind::StageCheck;
 use pipeline_recipe::nearest;
 
 /// Folders that are made for the program; nothing in them is an output.

@@ -2,20 +2,18 @@
 
 use std::path::Path;
 
-use crate::experiment::Recipe;
+use crate::kind::{Around, StageKind};
 use pipeline_data::input_path::InputPath;
 
 /// Endings that say how, not what: `events.csv.gz` is a CSV file.
 const COMPRESSIONS: [&str; 4] = ["gz", "bz2", "xz", "zst"];
 
 /// The ending of an input's file name, with its dot: many programs go by it.
-pub(super) fn ending(recipe: &Recipe, path: &InputPath) -> String {
+pub(super) fn ending(around: &dyn Around, path: &InputPath) -> String {
     let file = match path.artifact() {
         Some(made) => {
-            let stage = recipe.stage(&made.stage);
-            let artifacts = stage
-                .map(|stage| stage.table().artifacts())
-                .unwrap_or_default();
+            let stage = around.stage(&made.stage);
+            let artifacts = stage.map(StageKind::artifacts).unwrap_or_default();
             let found = artifacts.iter().find(|(name, _)| *name == made.artifact);
             found.map(|(_, file)| Path::new(*file).to_path_buf())
         }

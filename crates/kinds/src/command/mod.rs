@@ -11,10 +11,8 @@ mod table;
 
 use std::time::Duration;
 
-use crate::check::StageCheck;
 use crate::edges::{Reference, artifact};
-use crate::experiment::Recipe;
-use crate::kind::StageKind;
+use crate::kind::{Around, StageCheck, StageKind};
 use input_name::ending;
 use pipeline_stage::Node;
 
@@ -24,6 +22,10 @@ pub use table::CommandTable;
 impl StageKind for CommandTable {
     fn kind() -> &'static str {
         "command"
+    }
+
+    fn name(&self) -> &'static str {
+        Self::kind()
     }
 
     fn seed(&self) -> Option<u64> {
@@ -48,11 +50,11 @@ impl StageKind for CommandTable {
         check.command(self);
     }
 
-    fn nodes(&self, name: &str, recipe: &Recipe) -> Vec<Node> {
+    fn nodes(&self, name: &str, around: &dyn Around) -> Vec<Node> {
         let inputs = self.inputs.iter().map(|(name, path)| {
             let input = CommandInput {
                 path: path.clone(),
-                file_name: format!("{name}{}", ending(recipe, path)),
+                file_name: format!("{name}{}", ending(around, path)),
             };
             (name.clone(), input)
         });

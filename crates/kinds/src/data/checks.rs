@@ -1,6 +1,6 @@
 //! What a schema cannot say of a data stage.
 
-use crate::check::StageCheck;
+use crate::kind::StageCheck;
 use pipeline_data::config::{DataConfig, Embeddings, MissingDescription, Source, SplitRule};
 use pipeline_model::config::ModelConfig;
 

@@ -4,21 +4,22 @@ mod checks;
 mod section;
 mod stage;
 
-use crate::check::StageCheck;
 use crate::edges::{Reference, artifact};
-use crate::experiment::Recipe;
-use crate::kind::{ReportPart, ReportSection, StageKind};
+use crate::kind::{Around, ReportPart, ReportSection, StageCheck, StageKind};
 use crate::results::{Outputs, StageResults};
 use pipeline_data::config::DataConfig;
 use pipeline_error::Error;
 use pipeline_stage::Node;
 
 use stage::DataStage;
-pub use stage::{DATASET_ARTIFACTS, load_dataset};
 
 impl StageKind for DataConfig {
     fn kind() -> &'static str {
         "data"
+    }
+
+    fn name(&self) -> &'static str {
+        Self::kind()
     }
 
     fn seed(&self) -> Option<u64> {
@@ -46,10 +47,10 @@ impl StageKind for DataConfig {
         check.data(self);
     }
 
-    fn nodes(&self, name: &str, recipe: &Recipe) -> Vec<Node> {
+    fn nodes(&self, name: &str, around: &dyn Around) -> Vec<Node> {
         let stage = DataStage {
             config: self.clone(),
-            seed: self.seed.unwrap_or(recipe.seed),
+            seed: self.seed.unwrap_or_else(|| around.seed()),
         };
         vec![Node::of_stage(name, self.seed.is_some(), stage)]
     }

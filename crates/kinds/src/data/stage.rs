@@ -9,7 +9,6 @@ use crate::json::as_json;
 use pipeline_data as data;
 use pipeline_data::config::embeddings::{MODEL_FIELD, ModelFiles};
 use pipeline_data::config::{DataConfig, Embeddings, Source, SplitRule};
-use pipeline_data::dataset::Dataset;
 use pipeline_error::Error;
 use pipeline_stage::{ExternalInput, Stage, StageContext, StageInput, StageOutput};
 
@@ -132,16 +131,4 @@ fn files_read(field: String, path: &Path) -> Vec<ExternalInput> {
             path,
         })
         .collect()
-}
-
-/// The artifacts that [`load_dataset`] needs under the role `data`.
-pub const DATASET_ARTIFACTS: &[&str] = &["events", "stays", "variables"];
-
-/// Loads the data artifacts that the stage declared under the role `data`.
-pub fn load_dataset(context: &StageContext) -> Result<Dataset, Error> {
-    Dataset::load(
-        context.input("data", "events")?,
-        context.input("data", "stays")?,
-        context.input("data", "variables")?,
-    )
 }

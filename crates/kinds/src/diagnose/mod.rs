@@ -5,12 +5,9 @@ mod section;
 mod stage;
 mod table;
 
-use crate::check::StageCheck;
 use crate::edges::{DATA, Reference, WEIGHTS, kind};
-use crate::experiment::Recipe;
-use crate::features::FeatureOrigin;
-use crate::kind::{ModelUse, ReportPart, ReportSection, StageKind};
-use crate::list::StageConfig;
+use crate::kind::features_of;
+use crate::kind::{Around, ModelUse, ReportPart, ReportSection, StageCheck, StageKind};
 use crate::results::{Outputs, StageResults};
 use pipeline_error::Error;
 use pipeline_model::config::ModelMode;
@@ -22,6 +19,10 @@ pub use table::DiagnoseTable;
 impl StageKind for DiagnoseTable {
     fn kind() -> &'static str {
         "diagnose"
+    }
+
+    fn name(&self) -> &'static str {
+        Self::kind()
     }
 
     fn seed(&self) -> Option<u64> {
@@ -55,19 +56,19 @@ impl StageKind for DiagnoseTable {
         })
     }
 
-    fn nodes(&self, name: &str, recipe: &Recipe) -> Vec<Node> {
+    fn nodes(&self, name: &str, around: &dyn Around) -> Vec<Node> {
         let pretrain = self.pretrain.as_ref();
-        let pretrain = pretrain.and_then(|name| match recipe.stage(name) {
-            Some(StageConfig::Pretrain(pretrain)) => Some((name.clone(), pretrain.objective)),
-            _ => None,
+        let pretrain = pretrain.and_then(|name| {
+            let objective = around.stage(name)?.objective()?;
+            Some((name.clone(), objective))
         });
         let stage = DiagnoseStage {
             model: self.model.clone(),
             data: self.data.clone(),
-            features: FeatureOrigin::of_model(recipe, &self.model, &self.data),
+            features: features_of(around, &self.model, &self.data),
             split: self.split,
             pretrain,
-            seed: self.seed.unwrap_or(recipe.seed),
+            seed: self.seed.unwrap_or_else(|| around.seed()),
         };
         vec![Node::of_stage(name, self.seed.is_some(), stage)]
     }

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::diagnosis::{Diagnosis, Subject, Verdict};
-use crate::data::{DATASET_ARTIFACTS, load_dataset};
-use crate::features::{FeatureOrigin, compute};
+use crate::dataset_artifacts::{DATASET_ARTIFACTS, load_dataset};
+use crate::feature_origin::FeatureOrigin;
+use crate::features::compute;
 use crate::json::{as_json, write_json};
 use crate::model_artifact::ModelArtifact;
 use crate::training::TrainingContext;

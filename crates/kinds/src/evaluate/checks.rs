@@ -1,7 +1,7 @@
 //! What a schema cannot say of how a stage evaluates.
 
 use super::EvaluateTable;
-use crate::check::StageCheck;
+use crate::kind::StageCheck;
 
 impl StageCheck<'_> {
     /// What needs one positive class is a mistake beside more than two classes.

@@ -6,13 +6,12 @@ mod section;
 mod stage;
 mod table;
 
-use crate::check::StageCheck;
 use crate::edges::{DATA, Reference, WEIGHTS, kind};
-use crate::experiment::Recipe;
-use crate::features::FeatureOrigin;
-use crate::kind::{ModelUse, ReportPart, ReportSection, StageKind};
+use crate::kind::features_of;
+use crate::kind::{Around, ModelUse, ReportPart, ReportSection, StageCheck, StageKind};
 use crate::results::{Outputs, StageResults};
 use evaluation::EvaluationSettings;
+use pipeline_data::dataset::Split;
 use pipeline_error::Error;
 use pipeline_model::config::ModelMode;
 use pipeline_stage::Node;
@@ -46,6 +45,10 @@ const BESIDE: [&str; 3] = ["auroc", "average_precision", "brier"];
 impl StageKind for EvaluateTable {
     fn kind() -> &'static str {
         "evaluate"
+    }
+
+    fn name(&self) -> &'static str {
+        Self::kind()
     }
 
     fn seed(&self) -> Option<u64> {
@@ -93,11 +96,15 @@ impl StageKind for EvaluateTable {
         Some(own.chain(beside).collect())
     }
 
-    fn nodes(&self, name: &str, recipe: &Recipe) -> Vec<Node> {
+    fn scored_split(&self) -> Option<Split> {
+        Some(self.split)
+    }
+
+    fn nodes(&self, name: &str, around: &dyn Around) -> Vec<Node> {
         let stage = EvaluateStage {
             model: self.model.clone(),
             data: self.data.clone(),
-            features: FeatureOrigin::of_model(recipe, &self.model, &self.data),
+            features: features_of(around, &self.model, &self.data),
             settings: EvaluationSettings {
                 split: self.split,
                 threshold: self.threshold,
@@ -107,7 +114,7 @@ impl StageKind for EvaluateTable {
                 subgroups: self.subgroups.clone(),
                 baseline: self.baseline,
             },
-            seed: self.seed.unwrap_or(recipe.seed),
+            seed: self.seed.unwrap_or_else(|| around.seed()),
         };
         vec![Node::of_stage(name, self.seed.is_some(), stage)]
     }

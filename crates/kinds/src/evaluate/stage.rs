@@ -6,8 +6,9 @@ use serde_json::Value;
 use super::evaluation::{
     BaselineScores, EvaluationSettings, Measured, Measurement, MedsPredictions, Predictions,
 };
-use crate::data::{DATASET_ARTIFACTS, load_dataset};
-use crate::features::{FeatureOrigin, compute};
+use crate::dataset_artifacts::{DATASET_ARTIFACTS, load_dataset};
+use crate::feature_origin::FeatureOrigin;
+use crate::features::compute;
 use crate::json::{as_json, write_json};
 use crate::model_artifact::ModelArtifact;
 use pipeline_data::dataset::Split;

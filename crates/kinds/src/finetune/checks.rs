@@ -1,8 +1,7 @@
 //! What a schema cannot say of a finetune stage.
 
 use super::FinetuneTable;
-use crate::check::StageCheck;
-use crate::list::StageConfig;
+use crate::kind::StageCheck;
 use crate::opened::trainable_parameters;
 use pipeline_model::backbone::Step;
 use pipeline_train::class_balance::{ClassWeights, Sampling};
@@ -13,13 +12,11 @@ const MAX_DROPOUT: f64 = 0.9;
 impl StageCheck<'_> {
     pub(super) fn finetune(&mut self, stage: &FinetuneTable) {
         let model = self.model;
-        let freeze = self.stages.iter().find_map(|(name, other)| match other {
-            StageConfig::Freeze(freeze) if *name == stage.model => Some(freeze),
-            _ => None,
-        });
+        let freeze = self.stages.iter().find(|(name, _)| *name == stage.model);
+        let patterns = freeze.and_then(|(_, stage)| stage.trainable());
         let trainable = model
-            .zip(freeze)
-            .and_then(|(model, freeze)| trainable_parameters(model, &freeze.trainable));
+            .zip(patterns)
+            .and_then(|(model, patterns)| trainable_parameters(model, patterns));
         self.dropout(stage.dropout);
         if let Some(trainable) = &trainable {
             self.transformer_dropout(stage, trainable);

@@ -4,12 +4,10 @@ mod checks;
 mod stage;
 mod table;
 
-use crate::check::StageCheck;
 use crate::edges::{DATA, Reference, kind};
-use crate::experiment::Recipe;
-use crate::features::{FeatureOrigin, FeaturesStage};
-use crate::kind::{ReportPart, StageKind};
-use crate::list::StageConfig;
+use crate::feature_origin::FeatureOrigin;
+use crate::features::FeaturesStage;
+use crate::kind::{Around, ReportPart, StageCheck, StageKind};
 use crate::opened::opens_backbone;
 use crate::results::{Outputs, StageResults};
 use crate::training;
@@ -31,6 +29,10 @@ const METRICS: [&str; 4] = [
 impl StageKind for FinetuneTable {
     fn kind() -> &'static str {
         "finetune"
+    }
+
+    fn name(&self) -> &'static str {
+        Self::kind()
     }
 
     fn seed(&self) -> Option<u64> {
@@ -60,9 +62,14 @@ impl StageKind for FinetuneTable {
         Some(metrics.map(String::from).collect())
     }
 
+    /// A finetuned model is looked at on the features it was trained on, where the data are the same.
+    fn features_on(&self, name: &str, data: &str, around: &dyn Around) -> Option<FeatureOrigin> {
+        (self.data == data).then(|| self.feature_origin(name, around))
+    }
+
     /// A stage that trains the head alone is preceded by the node that computes its features.
-    fn nodes(&self, name: &str, recipe: &Recipe) -> Vec<Node> {
-        let features = self.feature_origin(name, recipe);
+    fn nodes(&self, name: &str, around: &dyn Around) -> Vec<Node> {
+        let features = self.feature_origin(name, around);
         let mut nodes = Vec::with_capacity(2);
         if let FeatureOrigin::Node(node) = &features {
             let stage = FeaturesStage {
@@ -74,7 +81,7 @@ impl StageKind for FinetuneTable {
         let stage = FinetuneStage {
             settings: self.settings(),
             transformer_dropout: self.transformer_dropout,
-            seed: self.seed.unwrap_or(recipe.seed),
+            seed: self.seed.unwrap_or_else(|| around.seed()),
             model: self.model.clone(),
             features,
         };
@@ -94,11 +101,9 @@ impl StageKind for FinetuneTable {
 impl FinetuneTable {
     /// Where the stage `name` has its features from: a node of their own while all of the backbone is frozen,
     /// as they are constants then.
-    pub fn feature_origin(&self, name: &str, recipe: &Recipe) -> FeatureOrigin {
-        let opens = match recipe.stage(&self.model) {
-            Some(StageConfig::Freeze(freeze)) => opens_backbone(&recipe.model, &freeze.trainable),
-            _ => false,
-        };
+    fn feature_origin(&self, name: &str, around: &dyn Around) -> FeatureOrigin {
+        let trainable = around.stage(&self.model).and_then(StageKind::trainable);
+        let opens = trainable.is_some_and(|trainable| opens_backbone(around.model(), trainable));
         match opens {
             true => FeatureOrigin::Data(self.data.clone()),
             false => FeatureOrigin::Node(format!("{name}:features")),

@@ -6,9 +6,10 @@ use std::time::Duration;
 use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
 
-use crate::data::load_dataset;
-use crate::features::{FeatureOrigin, embeddings};
-use crate::freeze::FreezeAudit;
+use crate::dataset_artifacts::load_dataset;
+use crate::feature_origin::FeatureOrigin;
+use crate::features::embeddings;
+use crate::freeze::audit::FreezeAudit;
 use crate::json::{read_json, training_fields};
 use crate::model_artifact::ModelArtifact;
 use crate::training::{TrainingContext, Watched};

@@ -5,7 +5,8 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::training::StatedOptimizer;
 use pipeline_train::class_balance::{ClassWeights, Sampling};
-use pipeline_train::config::{AdamW, EarlyStopping, Loss, SelectionMetric};
+use pipeline_train::config::{EarlyStopping, Loss, SelectionMetric};
+use pipeline_train::optimizer::AdamW;
 use pipeline_train::optimizer::Optimizer;
 
 training_table! {

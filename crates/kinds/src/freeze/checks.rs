@@ -1,6 +1,6 @@
 //! What a schema cannot say of a freeze stage.
 
-use crate::check::StageCheck;
+use crate::kind::StageCheck;
 use crate::opened::trainable_parameters;
 use pipeline_checkpoint::Pattern;
 use pipeline_model::classifier::Head;

@@ -1,26 +1,29 @@
 //! Freeze stages: which parameters stay as they are, and which are trained.
 
+pub mod audit;
 mod checks;
 mod section;
 mod stage;
 mod table;
 
-use crate::check::StageCheck;
 use crate::edges::{Reference, kind};
-use crate::experiment::Recipe;
-use crate::kind::{ModelUse, ReportPart, ReportSection, StageKind};
+use crate::kind::{Around, ModelUse, ReportPart, ReportSection, StageCheck, StageKind};
 use crate::results::{Outputs, StageResults};
 use pipeline_error::Error;
 use pipeline_model::config::ModelMode;
 use pipeline_stage::Node;
 
 use stage::FreezeStage;
-pub use stage::{FreezeAudit, FreezeEntry, matching_parameters};
+pub use stage::matching_parameters;
 pub use table::FreezeTable;
 
 impl StageKind for FreezeTable {
     fn kind() -> &'static str {
         "freeze"
+    }
+
+    fn name(&self) -> &'static str {
+        Self::kind()
     }
 
     fn seed(&self) -> Option<u64> {
@@ -50,7 +53,11 @@ impl StageKind for FreezeTable {
         })
     }
 
-    fn nodes(&self, name: &str, _recipe: &Recipe) -> Vec<Node> {
+    fn trainable(&self) -> Option<&[String]> {
+        Some(&self.trainable)
+    }
+
+    fn nodes(&self, name: &str, _around: &dyn Around) -> Vec<Node> {
         let stage = FreezeStage {
             model: self.model.clone(),
             trainable: self.trainable.clone(),

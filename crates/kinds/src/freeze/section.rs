@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::FreezeAudit;
+use super::audit::FreezeAudit;
 use pipeline_page::number;
 use pipeline_page::table::{Table, code, text};
 use pipeline_page::tensor::{shape, short};

@@ -1,6 +1,6 @@
 //! What a schema cannot say of an import stage.
 
-use crate::check::StageCheck;
+use crate::kind::StageCheck;
 use pipeline_checkpoint::RenameRule;
 
 impl StageCheck<'_> {

@@ -2,27 +2,27 @@
 
 mod checks;
 mod hidden_settings;
-pub mod rehearsal;
 mod section;
 mod stage;
 mod table;
 
-use crate::check::StageCheck;
 use crate::edges::{Reference, artifact, kind};
-use crate::experiment::Recipe;
-use crate::kind::{ReportPart, ReportSection, StageKind};
-use crate::list::StageConfig;
+use crate::kind::{Around, Imported, ReportPart, ReportSection, StageCheck, StageKind};
 use crate::results::{Outputs, StageResults};
 use pipeline_checkpoint::ImportRules;
 use pipeline_error::Error;
 use pipeline_stage::Node;
 
-use stage::{ImportStage, WeightSource};
+pub(crate) use stage::{ImportStage, WeightSource};
 pub use table::{CheckpointFile, ImportFrom, ImportTable, Names};
 
 impl StageKind for ImportTable {
     fn kind() -> &'static str {
         "import"
+    }
+
+    fn name(&self) -> &'static str {
+        Self::kind()
     }
 
     fn seed(&self) -> Option<u64> {
@@ -46,8 +46,15 @@ impl StageKind for ImportTable {
         check.rename(&self.rename);
     }
 
-    fn nodes(&self, name: &str, recipe: &Recipe) -> Vec<Node> {
-        vec![Node::of_stage(name, false, self.stage(recipe))]
+    fn imported(&self) -> Option<Imported> {
+        Some(Imported {
+            into: self.into,
+            has_new: !self.new.is_empty(),
+        })
+    }
+
+    fn nodes(&self, name: &str, around: &dyn Around) -> Vec<Node> {
+        vec![Node::of_stage(name, false, self.stage(around))]
     }
 
     fn results(outputs: &Outputs) -> Result<StageResults, Error> {
@@ -64,23 +71,21 @@ impl StageKind for ImportTable {
 }
 
 impl ImportTable {
-    /// What the stage does in `recipe`.
-    fn stage(&self, recipe: &Recipe) -> ImportStage {
+    /// What the stage does.
+    pub(crate) fn stage(&self, around: &dyn Around) -> ImportStage {
         let from = match &self.from {
             ImportFrom::File(file) => WeightSource::File {
                 path: file.path.clone(),
                 sha256: file.sha256.clone(),
             },
             ImportFrom::Stage(name) => {
-                let artifact = match recipe.stage(name) {
-                    Some(StageConfig::Pretrain(_)) => "checkpoint",
-                    _ => "weights",
-                };
+                let pretrains = around.stage(name).and_then(StageKind::objective).is_some();
+                let artifact = if pretrains { "checkpoint" } else { "weights" };
                 WeightSource::Stage(name.clone(), artifact)
             }
         };
         ImportStage {
-            model: recipe.model.clone(),
+            model: around.model().clone(),
             from,
             into: self.into,
             rules: ImportRules {

@@ -1,7 +1,7 @@
 //! What a schema cannot say of a pretrain stage.
 
 use super::PretrainTable;
-use crate::check::StageCheck;
+use crate::kind::StageCheck;
 use pipeline_model::config::ModelMode;
 use pipeline_model::seqsetvae::parameter_specs;
 

@@ -6,14 +6,13 @@ mod table;
 
 use std::time::Duration;
 
-use crate::check::StageCheck;
 use crate::edges::{DATA, Reference, kind};
-use crate::experiment::Recipe;
-use crate::kind::{ModelUse, ReportPart, StageKind};
+use crate::kind::{Around, ModelUse, ReportPart, StageCheck, StageKind};
 use crate::results::{Outputs, StageResults};
 use crate::training;
 use pipeline_error::Error;
 use pipeline_model::config::ModelMode;
+use pipeline_model::objective::Objective;
 use pipeline_stage::Node;
 use pipeline_train::config::PretrainSettings;
 
@@ -23,6 +22,10 @@ pub use table::PretrainTable;
 impl StageKind for PretrainTable {
     fn kind() -> &'static str {
         "pretrain"
+    }
+
+    fn name(&self) -> &'static str {
+        Self::kind()
     }
 
     fn seed(&self) -> Option<u64> {
@@ -58,7 +61,11 @@ impl StageKind for PretrainTable {
         })
     }
 
-    fn nodes(&self, name: &str, recipe: &Recipe) -> Vec<Node> {
+    fn objective(&self) -> Option<Objective> {
+        Some(self.objective)
+    }
+
+    fn nodes(&self, name: &str, around: &dyn Around) -> Vec<Node> {
         let settings = PretrainSettings {
             objective: self.objective,
             epochs: self.epochs,
@@ -74,9 +81,9 @@ impl StageKind for PretrainTable {
             monitor: self.monitor.clone(),
         };
         let stage = PretrainStage {
-            model: recipe.model.clone(),
+            model: around.model().clone(),
             settings,
-            seed: self.seed.unwrap_or(recipe.seed),
+            seed: self.seed.unwrap_or_else(|| around.seed()),
             data: self.data.clone(),
             init: self.init.clone(),
             checkpoint_interval: Duration::from_secs_f64(self.checkpoint_seconds),

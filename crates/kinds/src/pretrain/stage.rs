@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use crate::data::{DATASET_ARTIFACTS, load_dataset};
+use crate::dataset_artifacts::{DATASET_ARTIFACTS, load_dataset};
 use crate::json::{backbone_fields, training_fields};
 use crate::model_artifact::ModelArtifact;
 use crate::training::{TrainingContext, Watched};

@@ -5,8 +5,9 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::training::StatedOptimizer;
 use pipeline_model::objective::Objective;
-use pipeline_train::config::{AdamW, EarlyStopping, PretrainMetric};
+use pipeline_train::config::{EarlyStopping, PretrainMetric};
 use pipeline_train::monitor::MonitorSettings;
+use pipeline_train::optimizer::AdamW;
 use pipeline_train::optimizer::Optimizer;
 
 training_table! {

@@ -1,6 +1,6 @@
 //! What a schema cannot say of how a stage trains.
 
-use crate::check::StageCheck;
+use crate::kind::StageCheck;
 use pipeline_train::optimizer::{Optimizer, Update};
 use pipeline_train::schedule::Schedule;
 

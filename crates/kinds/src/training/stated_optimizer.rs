@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use pipeline_train::config::AdamW;
+use pipeline_train::optimizer::AdamW;
 use pipeline_train::optimizer::{Optimizer, OptimizerKind, ParameterGroup, Sgd, Update};
 
 /// AdamW or SGD, as torch's; what is left out of AdamW is the default of the stage's kind.

@@ -1,14 +1,13 @@
 //! The loop over epochs: what is trained, validated, written down and kept.
 
 use super::going_on::{Kept, State};
+use super::steer::steer;
 use super::{HeadTrainer, HeadValidation, TrainedHead};
-use crate::config::{HeadSettings, SelectionMetric};
+use crate::config::SelectionMetric;
 use crate::course::Course;
 use crate::head_input::HeadInput;
-use crate::monitored::Monitored;
-use crate::options::{Keep, LoopOptions};
+use crate::options::Keep;
 use crate::resume::ResumeFile;
-use crate::schedule::Schedule;
 use crate::watch::Watch;
 use pipeline_error::Error;
 
@@ -84,27 +83,6 @@ impl State {
         self.epoch += 1;
         Ok(())
     }
-}
-
-/// Shows the course a validation; returns the score that epochs are chosen by, if they are: a
-/// metric that is undefined is no matter where nothing goes by it.
-pub(super) fn steer(
-    course: &mut Course,
-    settings: &HeadSettings,
-    now: &HeadValidation,
-) -> Result<Option<f64>, Error> {
-    let LoopOptions { keep, schedule, .. } = &settings.options;
-    let chosen_by = match (keep, schedule) {
-        (Keep::Best, _) | (_, Schedule::Plateau { .. }) => Some(now.monitored(settings.select)?),
-        (Keep::Last, _) => None,
-    };
-    let mut stopped_by = None;
-    if let Some(rule) = &settings.early_stopping {
-        now.monitored(rule.metric.unwrap_or(settings.select))?;
-        stopped_by = rule.watched(settings.select, |metric| now.value(metric));
-    }
-    course.take(chosen_by, stopped_by);
-    Ok(chosen_by.map(Monitored::score))
 }
 
 /// One pass over the rows in the order of `stays`; returns the mean loss.

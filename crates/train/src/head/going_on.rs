@@ -1,6 +1,6 @@
 //! Where a finetuning begins, and what it leaves to go on from.
 
-use super::epochs::steer;
+use super::steer::steer;
 use super::{HeadTrainer, HeadValidation};
 use crate::course::Course;
 use crate::history::History;

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use super::*;
 use crate::class_balance::{ClassWeights, Sampling};
-use crate::config::{AdamW, EarlyStopping, Loss};
+use crate::config::{EarlyStopping, Loss};
+use crate::optimizer::AdamW;
 use crate::optimizer::{Optimizer, Sgd, Update};
 use crate::options::{Keep, LoopOptions};
 use crate::resume::ResumeFile;

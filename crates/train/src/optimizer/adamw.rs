@@ -1,7 +1,6 @@
 //! The AdamW update of one parameter on host memory.
 
-use super::config::Rates;
-use crate::config::AdamW;
+use super::config::{AdamW, Rates};
 
 /// The update number `step`, counted from 1, of `values` by `gradient`; `first` and `second` are
 /// its running moments (Loshchilov and Hutter 2019, algorithm 2; operations in torch's order).

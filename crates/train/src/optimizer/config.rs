@@ -5,9 +5,21 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize, Serializer};
 
-use crate::config::AdamW;
 use pipeline_checkpoint::Pattern;
 use pipeline_error::Error;
+
+/// AdamW (Loshchilov and Hutter 2019), as torch's: decoupled weight decay, bias-corrected moments.
+#[derive(Clone, Debug, PartialEq)]
+pub struct AdamW {
+    /// Learning rate.
+    pub lr: f64,
+    /// Decay rates of the first and second moment.
+    pub betas: [f64; 2],
+    /// Added to the root of the second moment.
+    pub eps: f64,
+    /// Decoupled weight decay.
+    pub weight_decay: f64,
+}
 
 /// The rule of an update, and the groups of parameters that have rates of their own.
 #[derive(Clone, Debug, PartialEq)]

@@ -9,7 +9,9 @@ use std::collections::BTreeMap;
 use candle_core::{Tensor, Var};
 use rayon::prelude::*;
 
-pub use config::{GroupMistake, Optimizer, OptimizerKind, ParameterGroup, Rates, Sgd, Update};
+pub use config::{
+    AdamW, GroupMistake, Optimizer, OptimizerKind, ParameterGroup, Rates, Sgd, Update,
+};
 
 use super::gradients::{Gradients, Variables};
 use super::schedule::RateScale;

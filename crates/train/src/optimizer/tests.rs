@@ -3,7 +3,6 @@
 use candle_core::Device;
 
 use super::*;
-use crate::config::AdamW;
 
 fn adamw(lr: f64, weight_decay: f64) -> AdamW {
     AdamW {

@@ -1,4 +1,4 @@
-use crate::data::load_dataset;
+use crate::dataset_artifacts::load_dataset;
 use pipeline_data::dataset::{Dataset, Split};
 use pipeline_error::Error;
 use pipeline_stage::StageContext;

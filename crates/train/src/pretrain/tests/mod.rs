@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use super::*;
-use crate::config::AdamW;
 use crate::monitor::MonitorSettings;
+use crate::optimizer::AdamW;
 use crate::optimizer::Optimizer;
 use crate::options::LoopOptions;
 use pipeline_data::dataset::Stay;

@@ -2,9 +2,8 @@
 
 use std::path::Path;
 
-use super::ImportTable;
-use super::stage::{ImportStage, WeightSource};
 use crate::experiment::Recipe;
+use crate::import::{ImportStage, ImportTable, WeightSource};
 use crate::list::StageConfig;
 use pipeline_checkpoint::{Audit, Checkpoint, ImportRules};
 use pipeline_data::input_path::InputPath;
