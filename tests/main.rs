@@ -1,5 +1,6 @@
 //! The whole program, from the outside: one binary, so that it links once.
 
+mod architecture;
 mod cache;
 mod check;
 mod command_failures;

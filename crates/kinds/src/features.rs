@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::model_artifact::ModelArtifact;
 use crate::dataset_artifacts::{DATASET_ARTIFACTS, load_dataset};
-use crate::training::TrainingContext;
+use crate::training_context::TrainingContext;
 use pipeline_data::dataset::{Dataset, Split};
 use pipeline_data::feature_table::FeatureTable;
 use pipeline_error::Error;

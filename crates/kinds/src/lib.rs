@@ -40,6 +40,7 @@ pub mod pytorch_layout;
 mod references;
 pub mod rehearsal;
 mod results;
+mod training_context;
 
 #[cfg(test)]
 mod tests;

@@ -10,7 +10,7 @@ use crate::feature_origin::FeatureOrigin;
 use crate::features::compute;
 use crate::json::{as_json, write_json};
 use crate::model_artifact::ModelArtifact;
-use crate::training::TrainingContext;
+use crate::training_context::TrainingContext;
 use pipeline_data::dataset::{Dataset, Split};
 use pipeline_data::feature_table::FeatureTable;
 use pipeline_error::Error;

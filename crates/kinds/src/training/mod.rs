@@ -1,7 +1,6 @@
 //! What pretrain and finetune stages share.
 
 mod checks;
-mod context;
 #[macro_use]
 mod loop_table;
 mod section;
@@ -13,7 +12,6 @@ use crate::results::{Outputs, StageResults};
 use pipeline_error::Error;
 use pipeline_train::history::History;
 
-pub use context::TrainingContext;
 pub use loop_table::one;
 pub use stated_optimizer::StatedOptimizer;
 pub use watched::Watched;

@@ -1,0 +1,89 @@
+//! The pages for developers name files and functions that are there.
+
+use std::path::Path;
+
+use crate::document::repository;
+
+const PAGES: [&str; 2] = ["docs/architecture.md", "CONTRIBUTING.md"];
+
+/// Words between backquotes, line by line.
+fn quoted(line: &str) -> Vec<&str> {
+    line.split('`').skip(1).step_by(2).collect()
+}
+
+/// Whether a word is a path of this repository, and no pattern or placeholder of one.
+fn is_path(word: &str) -> bool {
+    let below = [
+        "crates/", "src/", "tests/", "docs/", "recipes/", "schemas/", "benches/",
+    ];
+    let stands_for_others = |part: &str| part.contains(['*', '…']) || is_placeholder(part);
+    below.iter().any(|folder| word.starts_with(folder))
+        && !word.contains(' ')
+        && !word.split('/').any(stands_for_others)
+}
+
+/// `KIND`, `FORMAT.rs`: a name to be put in.
+fn is_placeholder(part: &str) -> bool {
+    let stem = part.split('.').next().unwrap_or_default();
+    stem.len() > 2 && stem.chars().all(|letter| letter.is_ascii_uppercase()) && stem != "README"
+}
+
+#[test]
+fn every_file_that_the_pages_name_is_there() {
+    for page in PAGES {
+        let text = std::fs::read_to_string(repository(page)).expect("the page is there");
+        let mut named = 0;
+        for line in text.lines() {
+            for path in quoted(line).into_iter().filter(|word| is_path(word)) {
+                named += 1;
+                assert!(Path::new(&repository(path)).exists(), "{page} names {path}");
+            }
+        }
+        assert!(named > 5, "{page} names {named} files");
+    }
+}
+
+#[test]
+fn every_link_of_the_pages_leads_somewhere() {
+    for page in PAGES {
+        let text = std::fs::read_to_string(repository(page)).expect("the page is there");
+        let folder = Path::new(page).parent().expect("a page is in a folder");
+        for link in text
+            .split("](")
+            .skip(1)
+            .filter_map(|rest| rest.split(')').next())
+        {
+            let target = link.split('#').next().unwrap_or_default();
+            if target.is_empty() || target.starts_with("http") {
+                continue;
+            }
+            let path = repository(&folder.join(target).to_string_lossy());
+            assert!(Path::new(&path).exists(), "{page} links to {link}");
+        }
+    }
+}
+
+/// A name right behind a path, or right before it (`key` in `crates/…`), is one of that file.
+#[test]
+fn every_function_that_the_page_places_in_a_file_is_in_it() {
+    let page = "docs/architecture.md";
+    let text = std::fs::read_to_string(repository(page)).expect("the page is there");
+    let mut found = 0;
+    for line in text.lines() {
+        let parts: Vec<&str> = line.split('`').collect();
+        for at in (1..parts.len()).step_by(2) {
+            let (path, name) = match (parts.get(at + 1), parts.get(at + 2)) {
+                (Some(&" "), Some(name)) if is_path(parts[at]) => (parts[at], *name),
+                (Some(&" in "), Some(path)) if is_path(path) => (*path, parts[at]),
+                _ => continue,
+            };
+            if !path.ends_with(".rs") || name.contains(['/', ' ', '.']) {
+                continue;
+            }
+            let code = std::fs::read_to_string(repository(path)).expect("the file is there");
+            assert!(code.contains(name), "{page} looks for {name} in {path}");
+            found += 1;
+        }
+    }
+    assert!(found > 30, "the page places {found} functions");
+}
