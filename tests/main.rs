@@ -53,3 +53,4 @@ mod tensorboard;
 mod text_embeddings;
 mod training;
 mod verbosity;
+mod what_is_read;

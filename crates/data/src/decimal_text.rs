@@ -6,6 +6,11 @@ const LARGEST_EXPONENT: i64 = 40;
 /// The number that a text spells, in the one plain form of it: `+0123.50`, `1.235e2` and `123.5`
 /// give `123.5`. `None` if the text spells no number.
 pub(super) fn plain_decimal(text: &str) -> Option<String> {
+    // Most names end here, without an allocation.
+    let may_be_of_one = |byte: u8| byte.is_ascii_digit() || b"+-.eE".contains(&byte);
+    if !text.bytes().all(may_be_of_one) {
+        return None;
+    }
     let (negative, rest) = match text.as_bytes().first()? {
         b'-' => (true, &text[1..]),
         b'+' => (false, &text[1..]),

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 
 use super::config::Ids;
 use super::decimal_text::plain_decimal;
-use super::ingest::Ingested;
+use super::ingest::{Ingested, Series};
 use super::source::{EventSource, Sought};
-use super::stay_id::StayId;
+use super::stay_id::{StayId, is_hidden};
 use pipeline_error::Error;
 
 /// What the settings offer where one number is spelled in two ways.
@@ -44,15 +44,40 @@ pub(super) struct Twins<W> {
     pub(super) second: (String, W),
 }
 
-/// The first two of these names that spell one number in different ways.
+/// What a name is told from others by: its number, if it spells one, else its text without what
+/// cannot be seen.
+fn plain_form(text: &str) -> Option<String> {
+    if text.is_ascii() && !text.contains(is_hidden) {
+        return plain_decimal(text);
+    }
+    let seen = text
+        .chars()
+        .filter_map(|c| match (is_hidden(c), c.is_whitespace()) {
+            (true, true) => Some(' '),
+            (true, false) => None,
+            (false, _) => Some(c),
+        });
+    let seen: String = seen.collect();
+    let seen = seen.trim();
+    Some(plain_decimal(seen).unwrap_or_else(|| seen.to_string()))
+}
+
+/// The first two of these names that spell one number in different ways, or differ in what cannot
+/// be seen only.
+///
+/// None are where the recipe says that ids are texts.
 pub(super) fn twins<'a, W: Copy>(
+    ids: Option<Ids>,
     names: impl Iterator<Item = (Spelled<'a>, W)> + Clone,
 ) -> Option<Twins<W>> {
+    if ids == Some(Ids::Text) {
+        return None;
+    }
     // Numbers that are spelled in a way that is not the plain one: in most data none.
     let mut odd: HashMap<String, (&str, W)> = HashMap::new();
     for (name, whose) in names.clone() {
         let Spelled::Text(text) = name else { continue };
-        let Some(number) = plain_decimal(text).filter(|number| number != text) else {
+        let Some(number) = plain_form(text).filter(|number| number != text) else {
             continue;
         };
         match odd.get(&number) {
@@ -88,12 +113,9 @@ pub(super) fn refuse_two_spellings(
     ingested: &Ingested,
     ids: Option<Ids>,
 ) -> Result<(), Error> {
-    if ids == Some(Ids::Text) {
-        return Ok(());
-    }
     let stays = ingested.series.iter();
-    if let Some(found) = twins(stays.map(|series| ((&series.id).into(), series))) {
-        let place = |(name, series): &(String, &crate::ingest::Series)| {
+    if let Some(found) = twins(ids, stays.map(|series| ((&series.id).into(), series))) {
+        let place = |(name, series): &(String, &Series)| {
             let place = source.place_of(Sought::Stay(&series.id));
             let place = place.unwrap_or_else(|| ingested.origin(series).display().to_string());
             format!("`{name}` ({place})")
@@ -106,10 +128,10 @@ pub(super) fn refuse_two_spellings(
         .with_hint(SPELLING_HINT));
     }
     let variables = ingested.variables.iter();
-    if let Some(found) = twins(variables.map(|name| (Spelled::Text(name), ()))) {
+    if let Some(found) = twins(ids, variables.map(|name| (Spelled::Text(name), ()))) {
         let place = |name: &str| match source.place_of(Sought::Variable(name)) {
-            Some(place) => format!("`{name}` ({place})"),
-            None => format!("`{name}`"),
+            Some(place) => format!("`{}` ({place})", name.escape_debug()),
+            None => format!("`{}`", name.escape_debug()),
         };
         return Err(Error::stage(format!(
             "{} and {} are two spellings of one variable",
@@ -131,7 +153,7 @@ mod tests {
             let ids: Vec<StayId> = (names.iter())
                 .filter_map(|name| StayId::parse(name))
                 .collect();
-            let found = twins(ids.iter().zip(0..).map(|(id, at)| (id.into(), at)));
+            let found = twins(None, ids.iter().zip(0..).map(|(id, at)| (id.into(), at)));
             found.map(|twins| (twins.first, twins.second))
         };
         for (names, first, second) in [
@@ -146,5 +168,8 @@ mod tests {
             assert_eq!(find(&names), Some((first, second)), "{names:?}");
         }
         assert_eq!(find(&["0123", "0123", "124", "A1", "12.0", "12"]), None);
+        let names = ["pH", "p\u{200b}H", "Zoë"].map(Spelled::Text);
+        let found = twins(None, names.into_iter().zip(0..)).map(|twins| twins.second.1);
+        assert_eq!(found, Some(1));
     }
 }

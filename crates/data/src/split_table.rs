@@ -68,7 +68,7 @@ impl SplitTable {
                 None => read.key_of_ids(&table, stays)?,
             };
         }
-        read.refuse_second_spellings(&table, stays)?;
+        read.refuse_second_spellings(&table, source, stays)?;
         Ok(read)
     }
 
@@ -146,11 +146,17 @@ impl SplitTable {
         .with_hint("call the first column stay_id, or subject_id if they are those of patients"))
     }
 
-    fn refuse_second_spellings(&self, table: &SmallTable, stays: &[StayRow]) -> Result<(), Error> {
+    fn refuse_second_spellings(
+        &self,
+        table: &SmallTable,
+        source: &Source,
+        stays: &[StayRow],
+    ) -> Result<(), Error> {
         let lines = self.splits.iter();
         let lines = lines.map(|(id, (_, line))| (id.into(), Some(*line)));
         let known = stays.iter().filter_map(|stay| id_of(self.key, stay));
-        let Some(found) = twins(known.map(|id| (id.into(), None)).chain(lines)) else {
+        let Some(found) = twins(source.ids(), known.map(|id| (id.into(), None)).chain(lines))
+        else {
             return Ok(());
         };
         let [first, second] = [found.first, found.second];

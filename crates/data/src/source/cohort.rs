@@ -85,6 +85,9 @@ impl Cohort {
 
     /// Fails if an id that is not among the stays is only another spelling of one that is.
     pub(super) fn check_spelling(&self, id: &StayId) -> Result<(), String> {
+        if self.rules.ids == Some(Ids::Text) {
+            return Ok(());
+        }
         let twin = self.listed.as_ref().and_then(|listed| listed.twin(id));
         twin.map_or(Ok(()), |(twin, place)| {
             Err(format!("stay id `{id}` is spelled `{twin}` at {place}"))
@@ -202,13 +205,13 @@ impl ListedStays {
             }
         }
         let stay_ids = stays.iter().map(|(id, stay)| (id.into(), stay.row));
-        refuse_twins(&table, &config.id, stay_ids)?;
+        refuse_twins(&table, &config.id, rules.ids, stay_ids)?;
         if let Some(name) = &config.subject {
             let subjects = stays.values().filter_map(|stay| {
                 let subject = stay.subject.as_ref()?;
                 Some((subject.into(), stay.row))
             });
-            refuse_twins(&table, name, subjects)?;
+            refuse_twins(&table, name, rules.ids, subjects)?;
         }
         let is_odd = |id: &&StayId| plain_form(id).is_some_and(|plain| plain != **id);
         let odd = stays.keys().filter(is_odd);
@@ -338,9 +341,10 @@ fn plain_form(id: &StayId) -> Option<StayId> {
 fn refuse_twins<'a>(
     table: &SmallTable,
     name: &str,
-    ids: impl Iterator<Item = (Spelled<'a>, usize)> + Clone,
+    ids: Option<Ids>,
+    found: impl Iterator<Item = (Spelled<'a>, usize)> + Clone,
 ) -> Result<(), Error> {
-    let Some(found) = twins(ids) else {
+    let Some(found) = twins(ids, found) else {
         return Ok(());
     };
     let [first, second] = [found.first, found.second];

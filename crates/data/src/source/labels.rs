@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::rules::ReadRules;
 use super::stay_table::StayTable;
-use crate::config::StayPolicy;
+use crate::config::{Ids, StayPolicy};
 use crate::decimal_text::plain_whole;
 use crate::ingest::Ingested;
 use crate::missing::is_missing;
@@ -18,6 +18,7 @@ use pipeline_error::Error;
 #[derive(Default)]
 pub(super) struct Labels {
     labels: BTreeMap<StayId, Entry>,
+    ids: Option<Ids>,
     /// Names of the tables' other columns: outcomes, all of them.
     columns: BTreeSet<String>,
 }
@@ -40,6 +41,7 @@ impl Labels {
         label: &str,
         rules: &ReadRules,
     ) -> Result<(), Error> {
+        self.ids = rules.ids;
         let table = SmallTable::read(path)?;
         let (id, column) = (table.column(id)?, table.column(label)?);
         let columns = table.header.iter().enumerate();
@@ -89,7 +91,7 @@ impl Labels {
         let of_stays = stays.rows.iter();
         let of_stays = of_stays.map(|stay| ((&stay.id).into(), (&stay.id, Some(stay.series))));
         let of_labels = self.labels.keys().map(|id| (id.into(), (id, None)));
-        let Some(found) = twins(of_stays.chain(of_labels)) else {
+        let Some(found) = twins(self.ids, of_stays.chain(of_labels)) else {
             return Ok(());
         };
         let place = |(id, series): (&StayId, Option<usize>)| match series {

@@ -208,7 +208,8 @@ impl Meds {
             let mut value = values.number(row).unwrap_or(f64::NAN);
             if out.is_categorical(variable) && !value.is_nan() {
                 let text = values.category(row);
-                let text = text.map_err(|what| bad(format!("numeric_value {what} {}", of())))?;
+                let text = text
+                    .map_err(|what| bad(format!("numeric_value of `{name}` {}: {what}", of())))?;
                 variable = out
                     .category(variable, &text.unwrap_or_default())
                     .unwrap_or(variable);

@@ -72,8 +72,8 @@ pub(super) fn read_labels(
                     classes.value(row)
                 };
                 let none = class.is_nan() && without_label == StayPolicy::Drop;
-                if !none && !(class >= 0.0 && class.fract() == 0.0 && class <= f64::from(u32::MAX))
-                {
+                let is_class = class >= 0.0 && class.fract() == 0.0 && class <= f64::from(u32::MAX);
+                if !none && !is_class {
                     let what = format!("{label} of subject {subject} is no class: 0, 1, …");
                     return Err(bad(what).with_hint(
                         "without_label = \"drop\" leaves out rows without a label and counts them",

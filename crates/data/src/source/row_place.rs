@@ -171,7 +171,8 @@ pub(super) fn event_of(
 ) -> Result<Option<(u32, f64)>, Error> {
     let says_nothing = |text: &str| missing.iter().any(|listed| listed == text);
     if out.is_categorical(variable) {
-        let named = |what: String| rows.error(row, format!("value {what} of `{name}` (stay {id})"));
+        let named =
+            |what: String| rows.error(row, format!("value of `{name}` (stay {id}): {what}"));
         let text = cells.category(row).map_err(named)?;
         let text = text.filter(|text| !says_nothing(text));
         let category = text.and_then(|text| out.category(variable, &text));

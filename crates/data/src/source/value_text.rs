@@ -9,7 +9,7 @@ pub(super) fn value_hint(variable: &str, text: &str) -> String {
     };
     let unsigned = text.trim_start_matches(['-', '+']);
     let is_limit = text.starts_with(['<', '>', '≤', '≥']);
-    let lower = text.to_lowercase();
+    let is_infinite = text.parse::<f64>().is_ok_and(f64::is_infinite);
     let unit = unsigned.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
     match unsigned.split(',').collect::<Vec<_>>().as_slice() {
         _ if is_limit => {
@@ -17,9 +17,10 @@ pub(super) fn value_hint(variable: &str, text: &str) -> String {
              is read, such as the limit itself"
                 .into()
         }
-        _ if lower == "inf" || lower == "infinity" || lower.ends_with("inf") => {
-            format!("an infinite value is none that can be learned from: take it out, or if it is a name, {}", categorical(variable))
-        }
+        _ if is_infinite => format!(
+            "an infinite value is none that can be learned from: take it out, or if it is a name, {}",
+            categorical(variable)
+        ),
         [whole, rest @ ..]
             if !rest.is_empty()
                 && all(whole, &[])
@@ -36,13 +37,18 @@ pub(super) fn value_hint(variable: &str, text: &str) -> String {
         [_] if all(unsigned, &['.', ' ', '\'', '_', '\u{a0}', '\u{202f}']) && !text.is_empty() => {
             "it looks like a number with separators of thousands: write it without them".into()
         }
-        [_] if unit != unsigned && !unit.is_empty() && !unsigned.starts_with('.') => format!(
+        [_] if unit != unsigned && unit.trim().starts_with(begins_unit) => format!(
             "it looks like a number with a unit or mark, `{}`: write the number alone; or {}",
             unit.trim(),
             categorical(variable)
         ),
         _ => categorical(variable),
     }
+}
+
+/// Whether a unit may begin so; a date, a clock or a pair of numbers does not go on like that.
+fn begins_unit(c: char) -> bool {
+    c.is_alphabetic() || matches!(c, '%' | '‰' | '°' | '*' | '?')
 }
 
 fn categorical(variable: &str) -> String {
@@ -66,6 +72,8 @@ mod tests {
             ("37.2 C", "`C`"),
             ("12%", "`%`"),
             ("inf", "infinite"),
+            ("1e400", "infinite"),
+            ("2150-01-01", "categorical = [\"HR\"]"),
             ("sinus", "categorical = [\"HR\"]"),
             ("True", "categorical = [\"HR\"]"),
             ("V45", "categorical = [\"HR\"]"),

@@ -135,7 +135,7 @@ impl RowTaker for WideRows<'_, '_> {
         }
         for (at, name) in header.iter().enumerate() {
             if !selected.contains(&at) && !config.ignore.contains(name) {
-                if counts_rows(name) {
+                if counts_rows(name) || (at == 0 && may_count_rows(name)) {
                     return Err(row_number(file, name));
                 }
                 position_of(file, header, name)?;
@@ -178,10 +178,10 @@ impl RowTaker for WideRows<'_, '_> {
                 continue;
             };
             let (id, missing) = (self.places.id(), &self.config.missing);
-            if let Some(label) = label {
-                if let Some(positive) = row_class(rows, row, label, id, self.rules)? {
-                    self.labels.add(id, time, positive);
-                }
+            if let Some(label) = label
+                && let Some(positive) = row_class(rows, row, label, id, self.rules)?
+            {
+                self.labels.add(id, time, positive);
             }
             let columns = (rows.names.iter()).zip(&rows.columns).zip(&variables);
             for (column, ((name, cells), &variable)) in columns.enumerate().skip(first_static) {
@@ -214,12 +214,28 @@ impl RowTaker for WideRows<'_, '_> {
 fn counts_rows(name: &str) -> bool {
     let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let level = name.strip_prefix("__index_level_");
+    let unnamed = name.strip_prefix("Unnamed: ");
     name.is_empty()
-        || name.strip_prefix("Unnamed: ").is_some_and(digits)
+        || unnamed.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
         || name.strip_prefix("...").is_some_and(digits)
         || level
             .and_then(|level| level.strip_suffix("__"))
             .is_some_and(digits)
+}
+
+/// Names that are given to the number of a row where it stands first: by `reset_index`, R, Spark
+/// and DuckDB.
+fn may_count_rows(name: &str) -> bool {
+    [
+        "index",
+        "level_0",
+        "rownames",
+        "row_names",
+        "_c0",
+        "column0",
+        "column00",
+    ]
+    .contains(&name)
 }
 
 fn row_number(file: &Path, name: &str) -> Error {
