@@ -54,3 +54,4 @@ mod tensorboard;
 mod text_embeddings;
 mod training;
 mod verbosity;
+mod what_is_read;

@@ -11,11 +11,13 @@ use super::embedding::of_variables;
 use super::fit::{Fitted, Material};
 use super::go_on;
 use super::ingest::{Ingested, variable_of_category};
+use super::missing::is_missing;
 use super::names::quoted;
 use super::profile;
 use super::report::DataReport;
 use super::score::{SPLITS, Scored};
 use super::source::{self, StayRow, StayTable};
+use super::spellings::refuse_two_spellings;
 use super::split::{SplitAssigner, refuse_straddling};
 use super::tables;
 use pipeline_error::Error;
@@ -39,6 +41,8 @@ pub fn build(
     let categorical: BTreeSet<String> = config.categorical.iter().cloned().collect();
     let ingested = Ingested::read(&*source, work, config.memory.0, &categorical, interrupted)?;
     let mut table = source.stays(&ingested)?;
+    refuse_two_spellings(&*source, &ingested, config.source.ids())?;
+    tell_of_categories(config, &ingested, notes);
     std::mem::take(&mut table.notes)
         .into_iter()
         .for_each(&mut *notes);
@@ -51,7 +55,7 @@ pub fn build(
     report.set("unused_labels", table.unused_labels);
     drop_without_label(config, &ingested, &mut table, &mut report, notes)?;
 
-    let assigner = SplitAssigner::new(&config.split, seed)?;
+    let assigner = SplitAssigner::new(&config.split, seed, &config.source, &table.rows)?;
     report.set("unused_splits", assigner.unused(&table.rows));
     let splits = split_all(&assigner, &ingested, &table.rows)?;
     let material = Material {
@@ -110,6 +114,21 @@ fn check_settings(config: &DataConfig) -> Result<(), Error> {
             .with_hint("a window is at the begin of a stay or at its end: keep one"));
     }
     Ok(())
+}
+
+/// Names the categories that are called as missing values often are.
+fn tell_of_categories(config: &DataConfig, ingested: &Ingested, notes: &mut dyn FnMut(String)) {
+    let category = |name: &&String| {
+        let base = variable_of_category(name, &config.categorical);
+        base.is_some_and(|base| is_missing(&name[base.len() + 1..]))
+    };
+    let called_so = quoted(ingested.variables.iter().filter(category));
+    if !called_so.is_empty() {
+        notes(format!(
+            "categories that are called like a missing value: {called_so}; if they are none, list the text \
+             in source.missing"
+        ));
+    }
 }
 
 fn drop_without_label(

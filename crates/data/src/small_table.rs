@@ -8,10 +8,13 @@ use arrow::compute::can_cast_types;
 use arrow::datatypes::{DataType, Field};
 use csv::{ErrorKind, Position, ReaderBuilder, StringRecord, Trim};
 
+use super::config::Ids;
+use super::decimal_text::without_zero_fraction;
 use super::names::quoted;
 use super::parquet_file;
+use super::stay_id::StayId;
 use super::text_file::{self, Container};
-use super::typed_column;
+use super::typed_column::{self, FloatWidth};
 use pipeline_error::Error;
 
 /// A table in memory. Every row has as many fields as the header.
@@ -21,6 +24,8 @@ pub(super) struct SmallTable {
     unit: &'static str,
     /// Names of the columns.
     pub(super) header: Vec<String>,
+    /// Of a Parquet file, the columns that hold floating-point numbers.
+    floats: Vec<Option<FloatWidth>>,
     /// The rows below the header.
     pub(super) rows: Vec<SmallRow>,
 }
@@ -72,6 +77,7 @@ impl SmallTable {
         Ok(Self {
             path: path.to_path_buf(),
             unit: "line",
+            floats: vec![None; header.len()],
             header,
             rows,
         })
@@ -80,23 +86,27 @@ impl SmallTable {
     fn of_parquet(path: &Path) -> Result<Self, Error> {
         let schema = parquet_file::open(path)?.schema().clone();
         let is_written = |field: &&Arc<Field>| can_cast_types(field.data_type(), &DataType::Utf8);
-        let header: Vec<&str> = (schema.fields().iter())
-            .filter(is_written)
-            .map(|field| field.name().as_str())
-            .collect();
+        let fields: Vec<&Arc<Field>> = schema.fields().iter().filter(is_written).collect();
+        let header: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
+        let width = |field: &&Arc<Field>| {
+            let data_type = field.data_type();
+            data_type.is_floating().then(|| FloatWidth::of(data_type))
+        };
+        let floats: Vec<Option<FloatWidth>> = fields.iter().map(width).collect();
         let mut rows = Vec::new();
         for batch in parquet_file::read(path, &header)? {
             let columns = (header.iter())
                 .map(|name| typed_column::text(path, &batch, name))
                 .collect::<Result<Vec<_>, Error>>()?;
             for row in 0..batch.num_rows() {
-                let field = |column: &StringArray| match column.is_null(row) {
-                    true => String::new(),
-                    false => column.value(row).trim().to_string(),
-                };
+                let field =
+                    |(column, field): (&StringArray, &&Arc<Field>)| match column.is_null(row) {
+                        true => String::new(),
+                        false => written(column.value(row), field.data_type()),
+                    };
                 rows.push(SmallRow {
                     line: rows.len() as u64 + 1,
-                    fields: columns.iter().map(field).collect(),
+                    fields: columns.iter().zip(&fields).map(field).collect(),
                 });
             }
         }
@@ -104,6 +114,7 @@ impl SmallTable {
             path: path.to_path_buf(),
             unit: "row",
             header: header.into_iter().map(str::to_string).collect(),
+            floats,
             rows,
         })
     }
@@ -139,6 +150,34 @@ impl SmallTable {
         Error::file(&self.path, format!("{} {line}: {what}", self.unit))
     }
 
+    /// The id in a field: `None` if it is blank. What is no id is an error that names the row.
+    pub(super) fn id(
+        &self,
+        row: &SmallRow,
+        column: usize,
+        ids: Option<Ids>,
+    ) -> Result<Option<StayId>, Error> {
+        let text = &row.fields[column];
+        let bad = |what: String| self.error(row.line, format!("{} {what}", self.header[column]));
+        match self.floats[column] {
+            Some(width) if !text.is_empty() => {
+                let number = text.parse().unwrap_or(f64::NAN);
+                Ok(Some(StayId::of_number(width.whole(number).map_err(bad)?)))
+            }
+            _ => StayId::read(text, ids).map_err(bad),
+        }
+    }
+
+    /// The text of a field that names a category: a float too large to be exact is an error.
+    pub(super) fn category<'r>(&self, row: &'r SmallRow, column: usize) -> Result<&'r str, Error> {
+        let text = &row.fields[column];
+        if let (Some(width), Ok(number)) = (self.floats[column], text.parse()) {
+            let bad = |what| self.error(row.line, format!("{} {what}", self.header[column]));
+            width.check_exact(number).map_err(bad)?;
+        }
+        Ok(text)
+    }
+
     /// The finite number in column `column` of `row`.
     pub(super) fn number(&self, row: &SmallRow, column: usize) -> Result<f64, Error> {
         let text = &row.fields[column];
@@ -149,6 +188,18 @@ impl SmallTable {
                 format!("{} `{text}` is not a finite number", self.header[column]),
             )),
         }
+    }
+}
+
+/// What a cell of a Parquet file is as text: a number without a fraction of zeros, NaN as nothing.
+fn written(text: &str, data_type: &DataType) -> String {
+    match text.trim() {
+        "NaN" if data_type.is_floating() => String::new(),
+        number if data_type.is_decimal() => without_zero_fraction(number).to_string(),
+        number if data_type.is_floating() => {
+            number.strip_suffix(".0").unwrap_or(number).to_string()
+        }
+        text => text.to_string(),
     }
 }
 

@@ -1,14 +1,14 @@
 //! Which stay belongs to which split.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
-use std::path::{Path, PathBuf};
+use std::collections::HashMap;
+use std::path::Path;
 
 use super::address::address_of;
-use super::config::{SplitFolders, SplitRule};
+use super::config::{Source, SplitFolders, SplitRule};
 use super::dataset::Split;
 use super::names::quoted;
-use super::small_table::SmallTable;
 use super::source::StayRow;
+use super::split_table::SplitTable;
 use super::stay_id::StayId;
 use pipeline_error::Error;
 use pipeline_random::Stream;
@@ -18,10 +18,7 @@ pub(super) enum SplitAssigner {
     /// The source tells.
     Source,
     /// By a table of stay ids.
-    Table {
-        path: PathBuf,
-        splits: BTreeMap<StayId, (Split, u64)>,
-    },
+    Table(SplitTable),
     /// By the folder of the stay's file.
     Folders(SplitFolders),
     /// By a uniform draw that belongs to the id alone of the patient, or where the source tells none, of the stay: no
@@ -34,11 +31,19 @@ pub(super) enum SplitAssigner {
 }
 
 impl SplitAssigner {
-    /// Reads what the rule needs.
-    pub(super) fn new(rule: &SplitRule, seed: u64) -> Result<Self, Error> {
+    /// Reads what the rule needs for these stays of `source`.
+    pub(super) fn new(
+        rule: &SplitRule,
+        seed: u64,
+        source: &Source,
+        stays: &[StayRow],
+    ) -> Result<Self, Error> {
         match rule {
             SplitRule::Column(_) => Ok(SplitAssigner::Source),
-            SplitRule::File(path) => read_table(path.as_ref()),
+            SplitRule::File(path) => {
+                let table = SplitTable::read(path.as_ref(), source, stays)?;
+                Ok(SplitAssigner::Table(table))
+            }
             SplitRule::Folders(folders) => Ok(SplitAssigner::Folders(folders.clone())),
             SplitRule::Ratio(shares) => {
                 let valid = shares.iter().all(|&s| s.is_finite() && s >= 0.0);
@@ -70,14 +75,9 @@ impl SplitAssigner {
                 Error::stage(format!("{} has no split in the source", title()))
                     .with_hint("state another: split = { file = … } or { ratio = […] }")
             }),
-            SplitAssigner::Table { path, splits } => {
-                let entry = splits.get(&stay.id);
-                let entry = entry.or_else(|| splits.get(stay.subject.as_ref()?));
-                entry.map(|entry| entry.0).ok_or_else(|| {
-                    Error::stage(format!("{} has no split in {}", title(), path.display()))
-                        .with_hint("add a line for it: the stay's id and train, validation or test")
-                })
-            }
+            SplitAssigner::Table(table) => table
+                .split_of(stay)
+                .ok_or_else(|| table.lacks(stay, &title())),
             SplitAssigner::Folders(folders) => {
                 let folder = origin.parent().and_then(Path::file_name);
                 let named = |name: &str| folder.is_some_and(|folder| folder == name);
@@ -108,16 +108,12 @@ impl SplitAssigner {
         }
     }
 
-    /// Ids of the split file that are neither a stay's nor a patient's.
+    /// Ids of the split file that are none of these stays', or of their patients'.
     pub(super) fn unused(&self, stays: &[StayRow]) -> u64 {
-        let SplitAssigner::Table { splits, .. } = self else {
-            return 0;
-        };
-        let ids = stays
-            .iter()
-            .flat_map(|stay| [Some(&stay.id), stay.subject.as_ref()]);
-        let known: HashSet<&StayId> = ids.flatten().collect();
-        splits.keys().filter(|id| !known.contains(id)).count() as u64
+        match self {
+            SplitAssigner::Table(table) => table.unused(stays),
+            _ => 0,
+        }
     }
 }
 
@@ -144,48 +140,16 @@ pub(super) fn refuse_straddling(stays: &[StayRow], splits: &[Split]) -> Result<(
     Ok(())
 }
 
-fn read_table(path: &Path) -> Result<SplitAssigner, Error> {
-    let table = SmallTable::read(path)?;
-    if table.header.len() != 2 {
-        return Err(Error::file(
-            path,
-            format!(
-                "two columns are expected, stay id and split; it has {}",
-                quoted(table.header.iter())
-            ),
-        ));
-    }
-    if Split::from_name(&table.header[1]).is_some() {
-        return Err(table.error(1, "a stay where the header should be"));
-    }
-    let mut splits = BTreeMap::new();
-    for row in &table.rows {
-        let id = StayId::parse(&row.fields[0])
-            .ok_or_else(|| table.error(row.line, "the stay id is blank"))?;
-        let split = Split::from_name(&row.fields[1]).ok_or_else(|| {
-            let what = format!("unknown split `{}` of stay {id}", &row.fields[1]);
-            table
-                .error(row.line, what)
-                .with_hint("train, validation (or valid, val, tuning), test (or held_out)")
-        })?;
-        if let Some((other, line)) = splits.get(&id) {
-            let (split, other) = (split.name(), Split::name(*other));
-            let what = format!("stay {id} is in {split}, and on line {line} in {other}");
-            return Err(table.error(row.line, what));
-        }
-        splits.insert(id, (split, row.line));
-    }
-    Ok(SplitAssigner::Table {
-        path: path.to_path_buf(),
-        splits,
-    })
-}
-
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::*;
+    use crate::config::SyntheticSource;
     use crate::input_path::InputPath;
     use crate::source::Start;
+
+    const SOURCE: Source = Source::Synthetic(SyntheticSource { stays: 1 });
 
     fn stay(name: &str) -> StayRow {
         let stem = name.strip_suffix(".txt").unwrap();
@@ -227,29 +191,29 @@ mod tests {
         for stay in &mut stays {
             stay.subject = StayId::parse("9");
         }
-        let drawn = SplitAssigner::new(&SplitRule::Ratio([0.4, 0.3, 0.3]), 3);
+        let drawn = SplitAssigner::new(&SplitRule::Ratio([0.4, 0.3, 0.3]), 3, &SOURCE, &[]);
         let drawn = drawn.ok().unwrap();
         let splits = stays.each_ref().map(|stay| split_of(&drawn, stay).unwrap());
         assert_eq!(splits[0], splits[1]);
-        let named = table("id,split\n9,test\n").ok().unwrap();
+        let named = table("id,split\n9,test\n", &stays).ok().unwrap();
         assert_eq!(split_of(&named, &stays[0]).unwrap(), Split::Test);
         assert_eq!(named.unused(&stays), 0);
     }
 
-    fn table(text: &str) -> Result<SplitAssigner, Error> {
+    fn table(text: &str, stays: &[StayRow]) -> Result<SplitAssigner, Error> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("splits.csv");
         std::fs::write(&path, text).unwrap();
-        SplitAssigner::new(&SplitRule::File(InputPath::file(path)), 1)
+        SplitAssigner::new(&SplitRule::File(InputPath::file(path)), 1, &SOURCE, stays)
     }
 
     fn refusal(text: &str) -> String {
-        table(text).err().unwrap().to_string()
+        table(text, &[]).err().unwrap().to_string()
     }
 
     #[test]
     fn a_split_file_knows_the_aliases_and_numbers_as_numbers() {
-        let assigner = table("id,split\n1.0,train\n2,tuning\n3,held_out\n9,val\n")
+        let assigner = table("id,split\n1.0,train\n2,tuning\n3,held_out\n9,val\n", &[])
             .ok()
             .unwrap();
         assert_eq!(split_of(&assigner, &stay("1.txt")).unwrap(), Split::Train);
@@ -279,7 +243,7 @@ mod tests {
 
     #[test]
     fn a_stay_that_the_split_file_does_not_know_is_named() {
-        let assigner = table("id,split\n1,train\n").ok().unwrap();
+        let assigner = table("id,split\n1,train\n", &[]).ok().unwrap();
         let text = split_of(&assigner, &stay("4.txt")).unwrap_err().to_string();
         assert!(
             text.contains("stay 4 (") && text.contains("has no split"),
@@ -288,9 +252,56 @@ mod tests {
     }
 
     #[test]
+    fn a_split_file_has_one_key_for_all_its_rows() {
+        let mut stays = [stay("1.txt"), stay("2.txt"), stay("3.txt")];
+        for (stay, subject) in stays.iter_mut().zip(["2", "3", "1"]) {
+            stay.subject = StayId::parse(subject);
+        }
+        let splits = |text: &str| {
+            let assigner = table(text, &stays)?;
+            let splits = stays.iter().map(|stay| split_of(&assigner, stay));
+            splits.collect::<Result<Vec<Split>, Error>>()
+        };
+        use Split::*;
+        let rows = "1,train\n2,val\n3,test\n";
+        for (header, expected) in [
+            ("stay_id", [Train, Validation, Test]),
+            ("ICUSTAY_ID", [Train, Validation, Test]),
+            ("subject_id", [Validation, Test, Train]),
+            ("patient", [Validation, Test, Train]),
+        ] {
+            let found = splits(&format!("{header},split\n{rows}")).unwrap();
+            assert_eq!(found, expected, "{header}");
+        }
+        let error = splits(&format!("id,split\n{rows}")).unwrap_err();
+        let text = "its ids `id` are both stays' and patients': stay 1 is in train, its patient 2 in validation";
+        assert!(error.to_string().contains(text), "{error}");
+        // Alike by either key: no matter.
+        assert!(splits("id,split\n1,train\n2,train\n3,train\n").is_ok());
+        let error = splits("patient,split\n1,train\n2,val\n")
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains("of patient 3 has no split"), "{error}");
+        stays[2].subject = StayId::parse("9");
+        let assigner = table("id,split\n2,train\n3,val\n9,test\n1,test\n4,test\n", &stays);
+        assert!(assigner.is_err(), "all stays are found by either");
+        let assigner = table("id,split\n2,train\n3,val\n9,test\n", &stays)
+            .ok()
+            .unwrap();
+        assert_eq!(split_of(&assigner, &stays[1]).unwrap(), Validation);
+        let twins = table("id,split\n01,train\n2,val\n3,val\n", &stays)
+            .err()
+            .unwrap();
+        assert!(
+            twins.to_string().contains("are two spellings of one id"),
+            "{twins}"
+        );
+    }
+
+    #[test]
     fn a_drawn_split_belongs_to_the_stay_and_follows_the_shares() {
         let rule = SplitRule::Ratio([0.5, 0.3, 0.2]);
-        let assigner = SplitAssigner::new(&rule, 3).ok().unwrap();
+        let assigner = SplitAssigner::new(&rule, 3, &SOURCE, &[]).ok().unwrap();
         let mut counts = BTreeMap::new();
         for id in 0..4000 {
             let split = split_of(&assigner, &stay(&format!("{id}.txt"))).unwrap();
@@ -308,7 +319,7 @@ mod tests {
     #[test]
     fn shares_that_do_not_sum_to_one_are_refused() {
         for shares in [[0.8, 0.1, 0.2], [1.2, -0.1, -0.1], [f64::NAN, 0.5, 0.5]] {
-            assert!(SplitAssigner::new(&SplitRule::Ratio(shares), 1).is_err());
+            assert!(SplitAssigner::new(&SplitRule::Ratio(shares), 1, &SOURCE, &[]).is_err());
         }
     }
 }

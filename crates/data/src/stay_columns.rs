@@ -79,7 +79,8 @@ impl StayColumns {
         if self.rows.column_by_name(COLUMN).is_none() {
             return Ok(None);
         }
-        let times: TimestampMicrosecondArray = typed_column::times(&self.path, &self.rows, COLUMN)?;
+        let times: TimestampMicrosecondArray =
+            typed_column::times(&self.path, 0, &self.rows, COLUMN)?;
         Ok(Some(times.iter().collect()))
     }
 

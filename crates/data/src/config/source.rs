@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::table::{LabelTable, LongSource, Physionet2019Source, WideSource};
+use super::table::{Ids, LabelTable, LongSource, Physionet2019Source, StaysTable, WideSource};
 use crate::input_path::InputPath;
 
 /// Where the events and labels come from.
@@ -38,6 +38,56 @@ impl Source {
             _ => false,
         }
     }
+
+    /// How ids are compared.
+    pub(crate) fn ids(&self) -> Option<Ids> {
+        match self {
+            Source::Long(source) => source.ids,
+            Source::Wide(source) => source.ids,
+            Source::PatientParquet(source) => source.ids,
+            // Its ids are integers: a table that spells them otherwise means the same.
+            Source::Meds(_) => Some(Ids::Number),
+            _ => None,
+        }
+    }
+
+    /// Texts that say that there is nothing.
+    pub(crate) fn missing(&self) -> &[String] {
+        match self {
+            Source::Long(source) => &source.missing,
+            Source::Wide(source) => &source.missing,
+            _ => &[],
+        }
+    }
+
+    /// The columns that name stays in the source's own tables, and those that name patients.
+    pub(crate) fn id_columns(&self) -> (Vec<&str>, Vec<&str>) {
+        match self {
+            Source::Long(source) => {
+                let labels = Some(source.labels.id.as_str());
+                of_rows(source.id.as_deref(), source.stays.as_ref(), labels)
+            }
+            Source::Wide(source) => {
+                let labels = source.labels.as_ref().map(|labels| labels.id.as_str());
+                of_rows(source.id.as_deref(), source.stays.as_ref(), labels)
+            }
+            Source::PatientParquet(source) => (vec![source.labels.id.as_str()], Vec::new()),
+            Source::Physionet2012(_) => (vec!["RecordID"], Vec::new()),
+            Source::Meds(_) => (Vec::new(), vec!["subject_id"]),
+            Source::Synthetic(_) | Source::Physionet2019(_) => (Vec::new(), Vec::new()),
+        }
+    }
+}
+
+fn of_rows<'a>(
+    id: Option<&'a str>,
+    stays: Option<&'a StaysTable>,
+    labels: Option<&'a str>,
+) -> (Vec<&'a str>, Vec<&'a str>) {
+    let of_stays = stays.map(|table| table.id.as_str());
+    let subject = stays.and_then(|table| table.subject.as_deref());
+    let stays = [id, of_stays, labels].into_iter().flatten();
+    (stays.collect(), subject.into_iter().collect())
 }
 
 /// An ICU-like cohort from a seeded generator, whose label depends on the trajectories.
@@ -76,6 +126,9 @@ pub struct PatientParquetSource {
     pub path: InputPath,
     /// The label table.
     pub labels: LabelTable,
+    /// How ids are compared, also those of the labels and of a split file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ids: Option<Ids>,
 }
 
 /// A dataset of the Medical Event Data Standard. Every label is a stay: its patient's events up to the time of prediction.

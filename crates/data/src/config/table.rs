@@ -27,6 +27,13 @@ pub struct LongSource {
     pub stays: Option<StaysTable>,
     /// The label table.
     pub labels: LabelTable,
+    /// How ids are compared, also those of the labels and of a split file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ids: Option<Ids>,
+    /// Texts that say that there is nothing, in any cell. Categories and names of variables know no others; numbers and
+    /// times also `NA`, `N/A`, `NaN`, `nan`, `null`, `NULL`, `None`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
 }
 
 /// Tables with one row for each stay and time, and a column for each variable.
@@ -57,6 +64,13 @@ pub struct WideSource {
     /// what is measured in the first such row or later is not seen.
     #[serde(default)]
     pub row_label: Option<String>,
+    /// How ids are compared, also those of the labels and of a split file.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub ids: Option<Ids>,
+    /// Texts that say that there is nothing, in any cell. Categories and names of variables know no others; numbers and
+    /// times also `NA`, `N/A`, `NaN`, `nan`, `null`, `NULL`, `None`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub missing: Vec<String>,
 }
 
 /// The `.psv` files of the PhysioNet/CinC Challenge 2019: one stay a file, one row an hour.
@@ -66,6 +80,17 @@ pub struct Physionet2019Source {
     /// Folders of `ID.psv` files (training_setA, training_setB), or patterns.
     #[schemars(length(min = 1))]
     pub records: Vec<InputPath>,
+}
+
+/// How ids of stays and patients are compared. Left out, whole numbers are (`200001.0` is 200001), and two other
+/// spellings of one number (`0123` and `123`, `1e+05` and `100000`) are an error.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Ids {
+    /// Letter by letter: `0123`, `123` and `123.0` are three.
+    Text,
+    /// By value: `0123`, `123` and `1.23e2` are one.
+    Number,
 }
 
 /// The column that tells when.
@@ -154,7 +179,7 @@ pub struct StaysTable {
 pub struct LabelTable {
     /// The file.
     pub path: InputPath,
-    /// The column of stay ids. Ids are compared as integers: `200001.0` is 200001.
+    /// The column of stay ids. Whole numbers are compared as such: `200001.0` is 200001.
     pub id: String,
     /// The column of labels: 0, 1, …. A variable that is called like another column of this table is refused.
     pub column: String,

@@ -14,7 +14,7 @@ mod series_table;
 pub(super) use event::{
     MICROSECONDS_OF_A_MINUTE, RawEvent, STATIC, minutes_to_time, time_to_minutes,
 };
-pub(super) use ingested::Ingested;
+pub(super) use ingested::{Ingested, Series};
 pub(super) use part_writer::{PartWriter, variable_of_category};
 
 /// What a source counted while it was read.

@@ -9,6 +9,7 @@ use super::event_log::EventLog;
 use super::part::{Block, Part, ScatteredBlock};
 use super::scattered::{BUCKETS, OwnedEvent, are_scattered};
 use super::series_table::{FilePlace, SeriesFacts, SeriesTable, bucket_of};
+use crate::config::Ids;
 use crate::stay_id::StayId;
 use pipeline_error::Error;
 
@@ -67,10 +68,14 @@ impl<'a> PartWriter<'a> {
 
     /// The stay whose file this is: its name's stem is the stay's id. A second file of it is an error
     /// once all parts are read.
-    pub(crate) fn stay_of_file(&mut self, path: &Path) -> Result<(u32, StayId), Error> {
-        let stem = path.file_stem().and_then(|stem| stem.to_str());
-        let id = stem
-            .and_then(StayId::parse)
+    pub(crate) fn stay_of_file(
+        &mut self,
+        path: &Path,
+        ids: Option<Ids>,
+    ) -> Result<(u32, StayId), Error> {
+        let id = StayId::read(stem_of(path).unwrap_or_default(), ids);
+        let id = id
+            .map_err(|what| Error::file(path, format!("the file's name as a stay id: {what}")))?
             .ok_or_else(|| Error::file(path, "the file's name holds no stay id"))?;
         self.file(path);
         let place = self.place();
@@ -98,6 +103,11 @@ impl<'a> PartWriter<'a> {
     /// What a variable is called.
     pub(crate) fn name_of(&self, variable: u32) -> &str {
         &self.part.variables[variable as usize]
+    }
+
+    /// Whether the values of a variable are categories.
+    pub(crate) fn is_categorical(&self, variable: u32) -> bool {
+        self.is_categorical[variable as usize]
     }
 
     /// The variable that says that `variable` has the category `text`; `None` if its values are amounts.
@@ -225,6 +235,17 @@ impl<'a> PartWriter<'a> {
         }
         Ok(())
     }
+}
+
+/// A file's name without its ending, also where that says how it is compressed.
+fn stem_of(path: &Path) -> Option<&str> {
+    let name = path.file_name()?.to_str()?;
+    let lower = name.to_ascii_lowercase();
+    let packed = [".gz", ".zst"]
+        .iter()
+        .find(|ending| lower.ends_with(*ending));
+    let name = &name[..name.len() - packed.map_or(0, |ending| ending.len())];
+    Path::new(name).file_stem()?.to_str()
 }
 
 /// What the variable is called that says that `variable` has a category.

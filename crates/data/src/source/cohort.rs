@@ -5,17 +5,23 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::labels::Labels;
-use super::rows::{TimeCell, is_missing, time_of_text};
+use super::rows::{TimeCell, time_of_text};
+use super::rules::ReadRules;
 use super::stay_table::{Start, StayTable};
-use crate::config::{LabelTable, SplitRule, StaysTable, TimeColumn, TimeUnit};
+use super::value_text::value_hint;
+use crate::config::{Ids, LabelTable, SplitRule, StaysTable, TimeColumn, TimeUnit};
 use crate::dataset::Split;
+use crate::decimal_text::plain_decimal;
 use crate::ingest::{Ingested, PartWriter, RawEvent, STATIC};
+use crate::missing::is_missing;
 use crate::small_table::{SmallRow, SmallTable};
+use crate::spellings::{SPELLING_HINT, Spelled, twins};
 use crate::stay_id::StayId;
 use pipeline_error::Error;
 
 /// The stays of a source.
 pub(super) struct Cohort {
+    rules: ReadRules,
     unit: TimeUnit,
     /// The column of the label.
     label: Option<String>,
@@ -30,6 +36,8 @@ struct ListedStays {
     /// Static variables: their columns.
     statics: Vec<usize>,
     stays: BTreeMap<StayId, ListedStay>,
+    /// The ids among them that are not the plain spelling of the number they are, by that.
+    oddly_spelled: BTreeMap<StayId, StayId>,
 }
 
 struct ListedStay {
@@ -48,10 +56,11 @@ impl Cohort {
         labels: Option<&LabelTable>,
         time: &TimeColumn,
         split: &SplitRule,
+        rules: ReadRules,
     ) -> Result<Self, Error> {
         let read_labels = |table: &LabelTable| {
             let mut labels = Labels::default();
-            labels.read(table.path.as_ref(), &table.id, &table.column)?;
+            labels.read(table.path.as_ref(), &table.id, &table.column, &rules)?;
             Ok::<_, Error>(labels)
         };
         let split = match split {
@@ -63,8 +72,25 @@ impl Cohort {
             label: labels.map(|table| table.column.clone()),
             labels: labels.map(read_labels).transpose()?,
             listed: stays
-                .map(|table| ListedStays::read(table, time.unit, split))
+                .map(|table| ListedStays::read(table, time.unit, split, &rules))
                 .transpose()?,
+            rules,
+        })
+    }
+
+    /// How cells are read.
+    pub(super) fn rules(&self) -> &ReadRules {
+        &self.rules
+    }
+
+    /// Fails if an id that is not among the stays is only another spelling of one that is.
+    pub(super) fn check_spelling(&self, id: &StayId) -> Result<(), String> {
+        if self.rules.ids == Some(Ids::Text) {
+            return Ok(());
+        }
+        let twin = self.listed.as_ref().and_then(|listed| listed.twin(id));
+        twin.map_or(Ok(()), |(twin, place)| {
+            Err(format!("stay id `{id}` is spelled `{twin}` at {place}"))
         })
     }
 
@@ -96,7 +122,8 @@ impl Cohort {
             let series = out.series(id.clone());
             let row = &listed.table.rows[stay.row];
             for (&column, &variable) in listed.statics.iter().zip(&variables) {
-                if let Some((variable, value)) = listed.value(row, column, variable, out)? {
+                let found = listed.value(row, column, variable, &self.rules, out)?;
+                if let Some((variable, value)) = found {
                     let event = RawEvent {
                         time: STATIC,
                         value,
@@ -111,7 +138,7 @@ impl Cohort {
     }
 
     /// A stay for each series, with what is known of it.
-    pub(super) fn stays(&self, ingested: &Ingested) -> StayTable {
+    pub(super) fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
         let mut stays = StayTable::one_for_each_series(ingested);
         stays.is_dated = self.unit == TimeUnit::Timestamp;
         for stay in &mut stays.rows {
@@ -129,7 +156,7 @@ impl Cohort {
             }
         }
         if let Some(labels) = &self.labels {
-            labels.label(&mut stays);
+            labels.label(&mut stays, ingested)?;
         }
         // What the recipe names as a static variable is meant to be one, if it is not the label.
         if let Some(listed) = &self.listed {
@@ -138,12 +165,17 @@ impl Cohort {
             }
         }
         stays.outcomes.extend(self.label.clone());
-        stays
+        Ok(stays)
     }
 }
 
 impl ListedStays {
-    fn read(config: &StaysTable, unit: TimeUnit, split: Option<&str>) -> Result<Self, Error> {
+    fn read(
+        config: &StaysTable,
+        unit: TimeUnit,
+        split: Option<&str>,
+        rules: &ReadRules,
+    ) -> Result<Self, Error> {
         let table = SmallTable::read(config.path.as_ref())?;
         let id = table.column(&config.id)?;
         let column = |name: &Option<String>| name.as_ref().map(|name| table.column(name));
@@ -156,7 +188,7 @@ impl ListedStays {
         refuse_a_column_twice(config, table.path())?;
         let mut stays: BTreeMap<StayId, ListedStay> = BTreeMap::new();
         for (index, row) in table.rows.iter().enumerate() {
-            let place = StayPlace::of(&table, row, id)?;
+            let place = StayPlace::of(&table, row, id, rules)?;
             let stay = ListedStay {
                 row: index,
                 subject: subject.map(|column| place.subject(column)).transpose()?,
@@ -172,12 +204,41 @@ impl ListedStays {
                 return Err(table.error(row.line, what));
             }
         }
+        let stay_ids = stays.iter().map(|(id, stay)| (id.into(), stay.row));
+        refuse_twins(&table, &config.id, rules.ids, stay_ids)?;
+        if let Some(name) = &config.subject {
+            let subjects = stays.values().filter_map(|stay| {
+                let subject = stay.subject.as_ref()?;
+                Some((subject.into(), stay.row))
+            });
+            refuse_twins(&table, name, rules.ids, subjects)?;
+        }
+        let is_odd = |id: &&StayId| plain_form(id).is_some_and(|plain| plain != **id);
+        let odd = stays.keys().filter(is_odd);
         Ok(Self {
             has_starts: start.is_some(),
             statics,
+            oddly_spelled: odd
+                .filter_map(|id| Some((plain_form(id)?, id.clone())))
+                .collect(),
             stays,
             table,
         })
+    }
+
+    /// The stay whose id is another spelling of `id`, and where it is.
+    fn twin(&self, id: &StayId) -> Option<(&StayId, String)> {
+        let twin = match id {
+            StayId::Number(_) if self.oddly_spelled.is_empty() => return None,
+            StayId::Number(_) => self.oddly_spelled.get(id)?,
+            StayId::Name(_) => {
+                let plain = plain_form(id)?;
+                let odd = self.oddly_spelled.get(&plain);
+                odd.or_else(|| self.stays.get_key_value(&plain).map(|(id, _)| id))?
+            }
+        };
+        let row = self.stays.get(twin)?.row;
+        Some((twin, self.table.place(self.table.rows[row].line)))
     }
 
     /// The static variable in a field, and its value.
@@ -186,23 +247,29 @@ impl ListedStays {
         row: &SmallRow,
         column: usize,
         variable: u32,
+        rules: &ReadRules,
         out: &mut PartWriter,
     ) -> Result<Option<(u32, f64)>, Error> {
-        let text = &row.fields[column];
-        if is_missing(text) {
+        let text = self.table.category(row, column);
+        let text = match out.is_categorical(variable) {
+            true => text?,
+            false => &row.fields[column],
+        };
+        let may_be_called_so = out.is_categorical(variable) && !text.is_empty();
+        if rules.lists(text) || (is_missing(text) && !may_be_called_so) {
             out.counts().missing += 1;
             return Ok(None);
+        }
+        if let Some(category) = out.category(variable, text) {
+            return Ok(Some((category, f64::NAN)));
         }
         match text.parse::<f64>() {
             Ok(value) if value.is_finite() => return Ok(Some((variable, value))),
             _ => {}
         }
-        if let Some(category) = out.category(variable, text) {
-            return Ok(Some((category, f64::NAN)));
-        }
         let name = &self.table.header[column];
         let what = format!("{name} `{text}` is not a finite number");
-        let hint = format!("categorical = [\"{name}\"] makes a variable of each of its values");
+        let hint = value_hint(name, text);
         Err(self.table.error(row.line, what).with_hint(hint))
     }
 }
@@ -212,13 +279,25 @@ struct StayPlace<'a> {
     table: &'a SmallTable,
     row: &'a SmallRow,
     id: StayId,
+    ids: Option<Ids>,
 }
 
 impl<'a> StayPlace<'a> {
-    fn of(table: &'a SmallTable, row: &'a SmallRow, id: usize) -> Result<Self, Error> {
-        let id = StayId::parse(&row.fields[id]);
+    fn of(
+        table: &'a SmallTable,
+        row: &'a SmallRow,
+        id: usize,
+        rules: &ReadRules,
+    ) -> Result<Self, Error> {
+        let ids = rules.ids;
+        let id = table.id(row, id, ids)?;
         let id = id.ok_or_else(|| table.error(row.line, "the stay id is blank"))?;
-        Ok(Self { table, row, id })
+        Ok(Self {
+            table,
+            row,
+            id,
+            ids,
+        })
     }
 
     fn bad(&self, column: usize, what: &str) -> Error {
@@ -228,7 +307,8 @@ impl<'a> StayPlace<'a> {
     }
 
     fn subject(&self, column: usize) -> Result<StayId, Error> {
-        StayId::parse(&self.row.fields[column]).ok_or_else(|| self.bad(column, "names no patient"))
+        let subject = self.table.id(self.row, column, self.ids)?;
+        subject.ok_or_else(|| self.bad(column, "names no patient"))
     }
 
     fn time(&self, column: usize, unit: TimeUnit) -> Result<i64, Error> {
@@ -247,6 +327,35 @@ impl<'a> StayPlace<'a> {
                 .with_hint("train, validation (or valid, val, tuning), test (or held_out)")
         })
     }
+}
+
+/// The id of the number that an id spells.
+fn plain_form(id: &StayId) -> Option<StayId> {
+    match id {
+        StayId::Number(_) => Some(id.clone()),
+        StayId::Name(name) => StayId::read(&plain_decimal(name)?, None).ok()?,
+    }
+}
+
+/// Fails if two ids of the column `name` spell one number; with each comes the index of its row.
+fn refuse_twins<'a>(
+    table: &SmallTable,
+    name: &str,
+    ids: Option<Ids>,
+    found: impl Iterator<Item = (Spelled<'a>, usize)> + Clone,
+) -> Result<(), Error> {
+    let Some(found) = twins(ids, found) else {
+        return Ok(());
+    };
+    let [first, second] = [found.first, found.second];
+    let line = |row: usize| table.rows[row].line;
+    let what = format!(
+        "{name} `{}` is spelled `{}` at {}",
+        second.0,
+        first.0,
+        table.place(line(first.1))
+    );
+    Err(table.error(line(second.1), what).with_hint(SPELLING_HINT))
 }
 
 fn refuse_a_column_twice(config: &StaysTable, path: &Path) -> Result<(), Error> {

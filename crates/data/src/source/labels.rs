@@ -1,10 +1,16 @@
-//! Labels from CSV tables.
+//! Labels from small tables.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
+use super::rules::ReadRules;
 use super::stay_table::StayTable;
-use crate::small_table::SmallTable;
+use crate::config::{Ids, StayPolicy};
+use crate::decimal_text::plain_whole;
+use crate::ingest::Ingested;
+use crate::missing::is_missing;
+use crate::small_table::{SmallRow, SmallTable};
+use crate::spellings::{SPELLING_HINT, twins};
 use crate::stay_id::StayId;
 use pipeline_error::Error;
 
@@ -12,42 +18,48 @@ use pipeline_error::Error;
 #[derive(Default)]
 pub(super) struct Labels {
     labels: BTreeMap<StayId, Entry>,
+    ids: Option<Ids>,
     /// Names of the tables' other columns: outcomes, all of them.
     columns: BTreeSet<String>,
 }
 
 struct Entry {
-    label: u32,
+    /// `None` where the table says that there is none.
+    label: Option<u32>,
     /// Where it is stated, for a complaint about a second statement.
     place: String,
 }
 
 impl Labels {
     /// Adds the table `path`: the stay ids in column `id`, whole numbers ≥ 0 in column `label`
-    /// (`1.0` is 1). Errors name file and line; a stay may come twice only with the same label.
-    pub(super) fn read(&mut self, path: &Path, id: &str, label: &str) -> Result<(), Error> {
+    /// (`1.0` is 1), or true and false. Errors name file and line; a stay may come twice only with
+    /// the same label.
+    pub(super) fn read(
+        &mut self,
+        path: &Path,
+        id: &str,
+        label: &str,
+        rules: &ReadRules,
+    ) -> Result<(), Error> {
+        self.ids = rules.ids;
         let table = SmallTable::read(path)?;
         let (id, column) = (table.column(id)?, table.column(label)?);
         let columns = table.header.iter().enumerate();
         let columns = columns.filter(|(at, _)| *at != id).map(|(_, name)| name);
         self.columns.extend(columns.cloned());
         for row in &table.rows {
-            let stay = StayId::parse(&row.fields[id])
+            let stay = (table.id(row, id, rules.ids)?)
                 .ok_or_else(|| table.error(row.line, "the stay id is blank"))?;
-            let text = &row.fields[column];
-            let label = class(text).ok_or_else(|| {
-                let what = format!("label `{text}` of stay {stay} is not a whole number ≥ 0");
-                table
-                    .error(row.line, what)
-                    .with_hint("take the row out if the stay has no label")
-            })?;
+            let label = label_of(&table, row, column, &stay, rules)?;
             let place = table.place(row.line);
             match self.labels.get(&stay) {
                 Some(other) if other.label != label => {
-                    let what = format!(
-                        "stay {stay} has label {label}, but {} at {}",
-                        other.label, other.place
-                    );
+                    let shown = |label: Option<u32>| {
+                        label.map_or("no label".into(), |label| format!("label {label}"))
+                    };
+                    let other = format!("{} at {}", shown(other.label), other.place);
+                    let other = other.trim_start_matches("label ");
+                    let what = format!("stay {stay} has {}, but {other}", shown(label));
                     return Err(table.error(row.line, what));
                 }
                 Some(_) => {}
@@ -59,23 +71,80 @@ impl Labels {
         Ok(())
     }
 
-    /// Gives every stay its label.
-    pub(super) fn label(&self, stays: &mut StayTable) {
+    /// Gives every stay its label. Ids that are spelled in two ways are an error.
+    pub(super) fn label(&self, stays: &mut StayTable, ingested: &Ingested) -> Result<(), Error> {
         let mut used = 0;
         for stay in &mut stays.rows {
-            stay.label = self.labels.get(&stay.id).map(|entry| entry.label);
-            used += u64::from(stay.label.is_some());
+            let entry = self.labels.get(&stay.id);
+            stay.label = entry.and_then(|entry| entry.label);
+            used += u64::from(entry.is_some());
+        }
+        if used < stays.rows.len() as u64 || used < self.labels.len() as u64 {
+            self.refuse_second_spellings(stays, ingested)?;
         }
         stays.unused_labels = self.labels.len() as u64 - used;
         stays.outcomes.extend(self.columns.iter().cloned());
+        Ok(())
+    }
+
+    fn refuse_second_spellings(&self, stays: &StayTable, ingested: &Ingested) -> Result<(), Error> {
+        let of_stays = stays.rows.iter();
+        let of_stays = of_stays.map(|stay| ((&stay.id).into(), (&stay.id, Some(stay.series))));
+        let of_labels = self.labels.keys().map(|id| (id.into(), (id, None)));
+        let Some(found) = twins(self.ids, of_stays.chain(of_labels)) else {
+            return Ok(());
+        };
+        let place = |(id, series): (&StayId, Option<usize>)| match series {
+            Some(series) => ingested
+                .origin(&ingested.series[series])
+                .display()
+                .to_string(),
+            None => (self.labels.get(id)).map_or(String::new(), |entry| entry.place.clone()),
+        };
+        Err(Error::stage(format!(
+            "stay id `{}` ({}) is also spelled `{}` ({})",
+            found.first.0,
+            place(found.first.1),
+            found.second.0,
+            place(found.second.1)
+        ))
+        .with_hint(SPELLING_HINT))
     }
 }
 
-fn class(text: &str) -> Option<u32> {
-    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
-    let plain = whole.bytes().all(|byte| byte.is_ascii_digit())
-        && fraction.bytes().all(|byte| byte == b'0');
-    if plain { whole.parse().ok() } else { None }
+/// The label in a row; `None` where it says that there is none, and the recipe that such stays are
+/// left out.
+fn label_of(
+    table: &SmallTable,
+    row: &SmallRow,
+    column: usize,
+    stay: &StayId,
+    rules: &ReadRules,
+) -> Result<Option<u32>, Error> {
+    let text = &row.fields[column];
+    if let Some(class) = class(text) {
+        return Ok(Some(class));
+    }
+    let says_none = is_missing(text) || rules.lists(text);
+    if says_none && rules.without_label == StayPolicy::Drop {
+        return Ok(None);
+    }
+    let what = format!("label `{text}` of stay {stay} is not a whole number ≥ 0, true or false");
+    let hint = match says_none {
+        true => "without_label = \"drop\" leaves out stays without a label and counts them",
+        false => "take the row out if the stay has no label",
+    };
+    Err(table.error(row.line, what).with_hint(hint))
+}
+
+/// The class that a text tells: a whole number, or true (1) and false (0).
+pub(super) fn class(text: &str) -> Option<u32> {
+    match plain_whole(text) {
+        Some(whole) => whole.parse().ok(),
+        None if text.eq_ignore_ascii_case("true") => Some(1),
+        None if text.eq_ignore_ascii_case("false") => Some(0),
+        None => None,
+    }
 }
 
 #[cfg(test)]
@@ -83,11 +152,20 @@ mod tests {
     use super::*;
 
     fn read(text: &str) -> Result<Labels, Error> {
+        read_with(text, StayPolicy::Error)
+    }
+
+    fn read_with(text: &str, without_label: StayPolicy) -> Result<Labels, Error> {
+        let rules = ReadRules {
+            ids: None,
+            missing: vec!["?".into()],
+            without_label,
+        };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("labels.csv");
         std::fs::write(&path, text).unwrap();
         let mut labels = Labels::default();
-        labels.read(&path, "id", "y")?;
+        labels.read(&path, "id", "y", &rules)?;
         Ok(labels)
     }
 
@@ -106,10 +184,31 @@ mod tests {
     #[test]
     fn a_stay_may_be_labelled_twice_only_alike() {
         let labels = read("id,y\n7.0,1\n7,1.0\n").ok().unwrap();
-        assert_eq!(labels.labels[&StayId::Number(7)].label, 1);
+        assert_eq!(labels.labels[&StayId::Number(7)].label, Some(1));
         let text = read("id,y\n7.0,1\n7,0\n").err().unwrap().to_string();
         assert!(
             text.contains("line 3: stay 7 has label 0, but 1 at"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn true_and_false_are_labels_and_what_says_nothing_is_none_where_such_stays_are_left_out() {
+        let text = "id,y\n1,True\n2,false\n3,\n4,NaN\n5,?\n6,TRUE\n";
+        let labels = read_with(text, StayPolicy::Drop).ok().unwrap();
+        let found: Vec<Option<u32>> = labels.labels.values().map(|entry| entry.label).collect();
+        assert_eq!(found, [Some(1), Some(0), None, None, None, Some(1)]);
+        let text = read(text).err().unwrap();
+        assert!(
+            text.to_string().contains("line 4: label `` of stay 3"),
+            "{text}"
+        );
+        let text = read_with("id,y\n7,\n7,0\n", StayPolicy::Drop)
+            .err()
+            .unwrap()
+            .to_string();
+        assert!(
+            text.contains("stay 7 has label 0, but no label at"),
             "{text}"
         );
     }

@@ -1,17 +1,21 @@
 //! Tables with one row an event: a stay, a time, a variable, a value.
 
+use std::borrow::Cow;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use super::EventSource;
 use super::cohort::Cohort;
 use super::row_place::{RowPlaces, event_of};
 use super::row_tables::RowTables;
-use super::rows::{RowTaker, Rows, position_of};
+use super::rows::{Cells, RowTaker, Rows, position_of};
+use super::rules::ReadRules;
 use super::stay_table::StayTable;
-use crate::config::{LongSource, SplitRule};
+use super::{EventSource, Sought};
+use crate::config::{Ids, LongSource, SplitRule};
+use crate::decimal_text::plain_decimal;
 use crate::go_on;
 use crate::ingest::{Ingested, PartWriter, RawEvent};
+use crate::stay_id::StayId;
 use pipeline_error::Error;
 
 /// The tables of a recipe's source.
@@ -22,9 +26,13 @@ pub(super) struct Long {
 
 impl Long {
     /// Lists the files and reads the small tables.
-    pub(super) fn open(config: &LongSource, split: &SplitRule) -> Result<Self, Error> {
+    pub(super) fn open(
+        config: &LongSource,
+        split: &SplitRule,
+        rules: ReadRules,
+    ) -> Result<Self, Error> {
         let (stays, labels) = (config.stays.as_ref(), Some(&config.labels));
-        let cohort = Cohort::open(stays, labels, &config.time, split)?;
+        let cohort = Cohort::open(stays, labels, &config.time, split, rules)?;
         Ok(Self {
             tables: RowTables::open(&config.files, config.id.as_ref(), &config.time, cohort)?,
             config: config.clone(),
@@ -56,7 +64,16 @@ impl EventSource for Long {
     }
 
     fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
-        Ok(self.tables.stays(ingested))
+        self.tables.stays(ingested)
+    }
+
+    fn place_of(&self, name: Sought) -> Option<String> {
+        let variable = match name {
+            Sought::Stay(_) => None,
+            Sought::Variable(_) => Some(self.config.variable.as_str()),
+        };
+        self.tables
+            .place_of(name, self.config.id.as_deref(), variable)
     }
 }
 
@@ -65,6 +82,33 @@ struct LongRows<'a, 'w> {
     places: RowPlaces<'a>,
     out: &'a mut PartWriter<'w>,
     interrupted: &'a AtomicBool,
+}
+
+impl LongRows<'_, '_> {
+    /// The variable that a row names.
+    fn name_of<'c>(
+        &self,
+        rows: &Rows,
+        row: usize,
+        names: &'c Cells,
+        id: &StayId,
+    ) -> Result<Cow<'c, str>, Error> {
+        let config = &self.config;
+        let column = &config.variable;
+        let named = |what: String| rows.error(row, format!("{column} {what} (stay {id})"));
+        let name = names.name(row).map_err(named)?;
+        let name =
+            name.ok_or_else(|| rows.error(row, format!("no {column} is named (stay {id})")))?;
+        if config.missing.iter().any(|missing| *missing == name) {
+            let what =
+                format!("no {column} is named (stay {id}): `{name}` is among source.missing");
+            return Err(rows.error(row, what));
+        }
+        Ok(match config.ids {
+            Some(Ids::Number) => plain_decimal(&name).map_or(name, Cow::Owned),
+            _ => name,
+        })
+    }
 }
 
 impl RowTaker for LongRows<'_, '_> {
@@ -90,13 +134,11 @@ impl RowTaker for LongRows<'_, '_> {
                 continue;
             };
             let id = self.places.id();
-            let name = names.text(row).ok_or_else(|| {
-                let what = format!("no {} is named (stay {id})", self.config.variable);
-                rows.error(row, what)
-            })?;
+            let name = self.name_of(rows, row, names, id)?;
             let variable = self.out.variable(&name);
             let named = (variable, name.as_ref());
-            let event = event_of(rows, row, values, named, id, self.out)?;
+            let missing = &self.config.missing;
+            let event = event_of(rows, row, values, named, id, missing, self.out)?;
             // An event without a value is there all the same.
             let (variable, value) = event.unwrap_or((variable, f64::NAN));
             let event = RawEvent {

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
-use arrow::array::{Array, DictionaryArray, Int64Array, RecordBatch, StringArray};
+use arrow::array::{Array, DictionaryArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -20,6 +20,7 @@ use parquet::arrow::arrow_reader::{
 use super::EventSource;
 use super::folder::files_below;
 use super::meds_labels::{MedsLabel, read_labels, read_splits};
+use super::rows::Cells;
 use super::stay_table::{Start, StayRow, StayTable};
 use crate::config::{DataConfig, MedsSource, SplitRule, StayPolicy};
 use crate::dataset::Split;
@@ -88,7 +89,7 @@ impl Meds {
         };
         Ok(Self {
             parts,
-            labels: read_labels(source.labels.as_ref(), &source.label)?,
+            labels: read_labels(source.labels.as_ref(), &source.label, config.without_label)?,
             splits,
             needs_labels: config.without_label == StayPolicy::Drop,
         })
@@ -140,7 +141,7 @@ impl EventSource for Meds {
                 id,
                 subject: Some(found.id.clone()),
                 series,
-                label: label.map(|label| label.class),
+                label: label.and_then(|label| label.class),
                 start: Start::FirstEvent,
                 prediction: label.map(|label| label.prediction),
                 split,
@@ -172,11 +173,12 @@ impl Meds {
         batch: &RecordBatch,
         out: &mut PartWriter,
     ) -> Result<(), Error> {
-        let subjects: Int64Array =
-            typed_column::cast_to(file, batch, "subject_id", &DataType::Int64)?;
-        let times = typed_column::times(file, batch, "time")?;
+        let subjects = typed_column::whole_numbers(file, before, batch, "subject_id")?;
+        let times = typed_column::times(file, before, batch, "time")?;
         let codes = Codes::of(file, batch)?;
-        let values = typed_column::numbers(file, batch, "numeric_value")?;
+        let values = batch.column_by_name("numeric_value");
+        let values = values.ok_or_else(|| Error::file(file, "no column `numeric_value`"))?;
+        let values = Cells::of(file, before, "numeric_value", values)?;
         let mut variables = vec![None; codes.names.len()];
         let (mut subject, mut series, mut wanted) = (None, 0, false);
         for row in 0..batch.num_rows() {
@@ -202,12 +204,17 @@ impl Meds {
             if name.is_empty() {
                 return Err(bad(format!("code is empty {}", of())));
             }
-            let variable = *variables[code].get_or_insert_with(|| out.variable(name));
-            let value = if values.is_null(row) {
-                f64::NAN
-            } else {
-                values.value(row)
-            };
+            let mut variable = *variables[code].get_or_insert_with(|| out.variable(name));
+            let mut value = values.number(row).unwrap_or(f64::NAN);
+            if out.is_categorical(variable) && !value.is_nan() {
+                let text = values.category(row);
+                let text = text
+                    .map_err(|what| bad(format!("numeric_value of `{name}` {}: {what}", of())))?;
+                variable = out
+                    .category(variable, &text.unwrap_or_default())
+                    .unwrap_or(variable);
+                value = f64::NAN;
+            }
             if value.is_infinite() {
                 return Err(bad(format!(
                     "numeric_value of `{name}` is {value} {}",

@@ -3,11 +3,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use arrow::array::{Array, Float64Array, Int64Array, RecordBatch, StringArray};
+use arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 use arrow::datatypes::DataType;
 use jiff::Timestamp;
 
 use super::folder::files_below;
+use crate::config::StayPolicy;
 use crate::dataset::Split;
 use crate::parquet_file;
 use crate::typed_column::{self, ColumnType};
@@ -18,7 +19,8 @@ use pipeline_error::Error;
 pub(super) struct MedsLabel {
     /// Microseconds.
     pub(super) prediction: i64,
-    pub(super) class: u32,
+    /// `None` where the file says that there is none.
+    pub(super) class: Option<u32>,
 }
 
 impl MedsLabel {
@@ -31,10 +33,12 @@ impl MedsLabel {
     }
 }
 
-/// Reads a label file, or every one below a folder; the labels are in column `label`.
+/// Reads a label file, or every one below a folder; the labels are in column `label`. A label that
+/// is null is one that there is not, where such stays are left out.
 pub(super) fn read_labels(
     path: &Path,
     label: &str,
+    without_label: StayPolicy,
 ) -> Result<BTreeMap<i64, Vec<MedsLabel>>, Error> {
     let files = match path.is_dir() {
         true => files_below(path, "parquet")?,
@@ -51,9 +55,8 @@ pub(super) fn read_labels(
             (label, ColumnType::Class),
         ];
         each_batch(&file, &columns, |before, batch| {
-            let subjects: Int64Array =
-                typed_column::cast_to(&file, batch, "subject_id", &DataType::Int64)?;
-            let times = typed_column::times(&file, batch, "prediction_time")?;
+            let subjects = typed_column::whole_numbers(&file, before, batch, "subject_id")?;
+            let times = typed_column::times(&file, before, batch, "prediction_time")?;
             let classes: Float64Array =
                 typed_column::cast_to(&file, batch, label, &DataType::Float64)?;
             for row in 0..batch.num_rows() {
@@ -68,13 +71,17 @@ pub(super) fn read_labels(
                 } else {
                     classes.value(row)
                 };
-                if !(class >= 0.0 && class.fract() == 0.0 && class <= f64::from(u32::MAX)) {
+                let none = class.is_nan() && without_label == StayPolicy::Drop;
+                let is_class = class >= 0.0 && class.fract() == 0.0 && class <= f64::from(u32::MAX);
+                if !none && !is_class {
                     let what = format!("{label} of subject {subject} is no class: 0, 1, …");
-                    return Err(bad(what));
+                    return Err(bad(what).with_hint(
+                        "without_label = \"drop\" leaves out rows without a label and counts them",
+                    ));
                 }
                 let found = MedsLabel {
                     prediction: times.value(row),
-                    class: class as u32,
+                    class: (!none).then_some(class as u32),
                 };
                 let of_subject = labels.entry(subject).or_default();
                 let same = of_subject
@@ -110,8 +117,7 @@ pub(super) fn read_splits(path: &Path, column: &str) -> Result<BTreeMap<i64, Spl
         (column, ColumnType::Text),
     ];
     each_batch(path, &columns, |before, batch| {
-        let subjects: Int64Array =
-            typed_column::cast_to(path, batch, "subject_id", &DataType::Int64)?;
+        let subjects = typed_column::whole_numbers(path, before, batch, "subject_id")?;
         let names: StringArray = typed_column::text(path, batch, column)?;
         for row in 0..batch.num_rows() {
             let bad = |what: String| Error::file(path, format!("row {}: {what}", before + row + 1));

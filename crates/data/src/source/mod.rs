@@ -14,16 +14,20 @@ mod row_place;
 mod row_statics;
 mod row_tables;
 mod rows;
+mod rules;
 mod stay_files;
 mod stay_table;
 mod synthetic;
+mod value_text;
 mod wide;
 
 use std::sync::atomic::AtomicBool;
 
 use super::config::{DataConfig, Source};
 use super::ingest::{Ingested, PartWriter};
+use super::stay_id::StayId;
 use pipeline_error::Error;
+use rules::ReadRules;
 pub(super) use stay_table::{Start, StayRow, StayTable};
 
 /// A source of clinical time series, ready to be read.
@@ -42,22 +46,39 @@ pub(super) trait EventSource: Sync {
 
     /// The stays to make of the series that were read.
     fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error>;
+
+    /// The first place that spells a stay's id or a variable so, for a complaint about it.
+    fn place_of(&self, _name: Sought) -> Option<String> {
+        None
+    }
+}
+
+/// What a complaint looks for.
+#[derive(Clone, Copy)]
+pub(super) enum Sought<'a> {
+    Stay(&'a StayId),
+    Variable(&'a str),
 }
 
 /// Opens the source of `config`: lists its files and reads its small tables.
 pub(super) fn open(config: &DataConfig, seed: u64) -> Result<Box<dyn EventSource>, Error> {
     let split = &config.split;
+    let rules = ReadRules::of(config);
     Ok(match &config.source {
         Source::Synthetic(source) => Box::new(synthetic::Synthetic::new(source.stays, seed)),
-        Source::Physionet2012(source) => Box::new(physionet2012::Physionet2012::open(source)?),
-        Source::Physionet2019(source) => {
-            Box::new(wide::Wide::open(physionet2019::as_wide(source), split)?)
+        Source::Physionet2012(source) => {
+            Box::new(physionet2012::Physionet2012::open(source, rules)?)
         }
+        Source::Physionet2019(source) => Box::new(wide::Wide::open(
+            physionet2019::as_wide(source),
+            split,
+            rules,
+        )?),
         Source::Meds(source) => Box::new(meds::Meds::open(source, config)?),
         Source::PatientParquet(source) => {
-            Box::new(patient_parquet::PatientParquet::open(source, split)?)
+            Box::new(patient_parquet::PatientParquet::open(source, split, rules)?)
         }
-        Source::Long(source) => Box::new(long::Long::open(source, split)?),
-        Source::Wide(source) => Box::new(wide::Wide::open(source.clone(), split)?),
+        Source::Long(source) => Box::new(long::Long::open(source, split, rules)?),
+        Source::Wide(source) => Box::new(wide::Wide::open(source.clone(), split, rules)?),
     })
 }

@@ -14,9 +14,11 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use super::EventSource;
 use super::folder::{files_with_extension, subfolders};
 use super::labels::Labels;
+use super::rows::Cells;
+use super::rules::ReadRules;
 use super::stay_files::StayFiles;
 use super::stay_table::StayTable;
-use crate::config::{PatientParquetSource, SplitRule};
+use crate::config::{Ids, PatientParquetSource, SplitRule};
 use crate::ingest::{Ingested, PartWriter, RawEvent, minutes_to_time};
 use crate::names::quoted;
 use crate::parquet_file;
@@ -31,13 +33,21 @@ pub(super) struct PatientParquet {
 
 impl PatientParquet {
     /// Lists the stays' files and reads the labels.
-    pub(super) fn open(source: &PatientParquetSource, split: &SplitRule) -> Result<Self, Error> {
+    pub(super) fn open(
+        source: &PatientParquetSource,
+        split: &SplitRule,
+        rules: ReadRules,
+    ) -> Result<Self, Error> {
         let mut labels = Labels::default();
         let table = &source.labels;
-        labels.read(table.path.as_ref(), &table.id, &table.column)?;
+        labels.read(table.path.as_ref(), &table.id, &table.column, &rules)?;
         let files = list_files(source.path.as_ref(), split)?;
         Ok(Self {
-            files: StayFiles { files, labels },
+            files: StayFiles {
+                files,
+                labels,
+                rules,
+            },
         })
     }
 }
@@ -53,12 +63,13 @@ impl EventSource for PatientParquet {
         rows: &mut PartWriter,
         interrupted: &AtomicBool,
     ) -> Result<(), Error> {
-        self.files
-            .read(part, interrupted, |file| read_stay(file, rows))
+        self.files.read(part, interrupted, |file| {
+            read_stay(file, self.files.rules.ids, rows)
+        })
     }
 
     fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
-        Ok(self.files.stays(ingested))
+        self.files.stays(ingested)
     }
 }
 
@@ -97,8 +108,8 @@ struct StayFile<'a> {
     rows_before: usize,
 }
 
-fn read_stay(path: &Path, out: &mut PartWriter) -> Result<(), Error> {
-    let (series, id) = out.stay_of_file(path)?;
+fn read_stay(path: &Path, ids: Option<Ids>, out: &mut PartWriter) -> Result<(), Error> {
+    let (series, id) = out.stay_of_file(path, ids)?;
     let (reader, has_set_index) = open(path)?;
     if has_set_index {
         out.has_set_index(&id);
@@ -140,7 +151,9 @@ fn open(path: &Path) -> Result<(ParquetRecordBatchReader, bool), Error> {
 
 fn append(stay: &StayFile, rows: &RecordBatch, out: &mut PartWriter) -> Result<(), Error> {
     let names = typed_column::text(stay.path, rows, "variable")?;
-    let values = typed_column::numbers(stay.path, rows, "value")?;
+    let values = rows.column_by_name("value");
+    let values = values.ok_or_else(|| Error::file(stay.path, "no column `value`"))?;
+    let values = Cells::of(stay.path, stay.rows_before, "value", values)?;
     let minutes = typed_column::numbers(stay.path, rows, "minute")?;
     let sets = match stay.has_set_index {
         true => Some(typed_column::numbers(stay.path, rows, "set_index")?),
@@ -158,11 +171,25 @@ fn append(stay: &StayFile, rows: &RecordBatch, out: &mut PartWriter) -> Result<(
         if names.is_null(row) || names.value(row).is_empty() {
             return Err(bad("no variable is named".into()));
         }
-        let (value, minute) = (number(&values, "value")?, number(&minutes, "minute")?);
-        if !value.is_finite() {
-            let what = format!("value {value} of `{}` is not finite", names.value(row));
-            return Err(bad(what));
-        }
+        let minute = number(&minutes, "minute")?;
+        let variable = out.variable(names.value(row));
+        let (variable, value) = if out.is_categorical(variable) {
+            let text = values
+                .category(row)
+                .map_err(|what| bad(format!("value {what}")))?;
+            let text = text.ok_or_else(|| bad("value is null".into()))?;
+            (out.category(variable, &text).unwrap_or(variable), f64::NAN)
+        } else {
+            if values.is_null(row) {
+                return Err(bad("value is null".into()));
+            }
+            let value = values.number(row).unwrap_or(f64::NAN);
+            if !value.is_finite() {
+                let what = format!("value {value} of `{}` is not finite", names.value(row));
+                return Err(bad(what));
+            }
+            (variable, value)
+        };
         let time = minutes_to_time(minute).filter(|time| *time >= 0);
         let time = time.ok_or_else(|| bad(format!("minute {minute} is not a time ≥ 0")))?;
         let set = sets
@@ -174,7 +201,7 @@ fn append(stay: &StayFile, rows: &RecordBatch, out: &mut PartWriter) -> Result<(
         let event = RawEvent {
             time,
             value,
-            variable: out.variable(names.value(row)),
+            variable,
             set: set as u32,
         };
         out.push(stay.series, event)?;

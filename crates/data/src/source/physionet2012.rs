@@ -13,8 +13,10 @@ use std::sync::{Mutex, PoisonError};
 use super::EventSource;
 use super::folder::files_with_extension;
 use super::labels::Labels;
+use super::rules::ReadRules;
 use super::stay_files::StayFiles;
 use super::stay_table::StayTable;
+use super::value_text::value_hint;
 use crate::config::Physionet2012Source;
 use crate::ingest::{Ingested, MICROSECONDS_OF_A_MINUTE, PartWriter, RawEvent};
 use crate::input_path::InputPath;
@@ -34,15 +36,16 @@ pub(super) struct Physionet2012 {
 
 impl Physionet2012 {
     /// Lists the records and reads the outcomes.
-    pub(super) fn open(source: &Physionet2012Source) -> Result<Self, Error> {
+    pub(super) fn open(source: &Physionet2012Source, rules: ReadRules) -> Result<Self, Error> {
         let mut labels = Labels::default();
         for outcomes in &source.outcomes {
-            labels.read(outcomes.as_ref(), "RecordID", &source.label)?;
+            labels.read(outcomes.as_ref(), "RecordID", &source.label, &rules)?;
         }
         Ok(Self {
             files: StayFiles {
                 files: list_records(&source.records)?,
                 labels,
+                rules,
             },
             without_series: Mutex::default(),
         })
@@ -73,7 +76,7 @@ impl EventSource for Physionet2012 {
     }
 
     fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
-        let mut stays = self.files.stays(ingested);
+        let mut stays = self.files.stays(ingested)?;
         let without = &mut *(self.without_series.lock()).unwrap_or_else(PoisonError::into_inner);
         without.sort();
         if !without.is_empty() {
@@ -103,7 +106,7 @@ fn list_records(folders: &[InputPath]) -> Result<Vec<PathBuf>, Error> {
 
 /// Reads a record; false if it has events, and all of them are descriptors.
 fn read_record(path: &Path, rows: &mut PartWriter) -> Result<(StayId, bool), Error> {
-    let (stay, id) = rows.stay_of_file(path)?;
+    let (stay, id) = rows.stay_of_file(path, None)?;
     let bytes =
         std::fs::read(path).map_err(|e| Error::file(path, format!("cannot be read: {e}")))?;
     let bad_row =
@@ -125,23 +128,32 @@ fn read_record(path: &Path, rows: &mut PartWriter) -> Result<(StayId, bool), Err
         let row = parse_row(line).map_err(|what| bad_row(index + 2, &what))?;
         rows.counts().rows += 1;
         if row.parameter == "RecordID" {
-            if StayId::parse(row.value).as_ref() != Some(&id) {
+            if StayId::read(row.value, None).ok().flatten().as_ref() != Some(&id) {
                 let what = format!("RecordID {} in the file of another stay", row.value);
                 return Err(bad_row(index + 2, &what));
             }
             continue;
         }
-        let value = parse_value(row.value).map_err(|what| bad_row(index + 2, &what))?;
-        if value == -1.0 && MINUS_ONE_IS_MISSING.contains(&row.parameter) {
+        let bad_value = |what: String| {
+            let hint = value_hint(row.parameter, row.value.trim());
+            bad_row(index + 2, &what).with_hint(hint)
+        };
+        let value = parse_value(row.value);
+        if value == Ok(-1.0) && MINUS_ONE_IS_MISSING.contains(&row.parameter) {
             rows.counts().missing += 1;
             continue;
         }
+        let variable = rows.variable(row.parameter);
+        let (variable, value) = match rows.category(variable, row.value.trim()) {
+            Some(category) if !row.value.trim().is_empty() => (category, f64::NAN),
+            _ => (variable, value.map_err(bad_value)?),
+        };
         has_events = true;
         has_series |= row.minute > 0 || !DESCRIPTORS.contains(&row.parameter);
         let event = RawEvent {
             time: i64::from(row.minute) * MICROSECONDS_OF_A_MINUTE,
             value,
-            variable: rows.variable(row.parameter),
+            variable,
             set: 0,
         };
         rows.push(stay, event)?;
@@ -225,12 +237,18 @@ mod tests {
     use std::collections::BTreeSet;
 
     use super::*;
+    use crate::config::StayPolicy;
 
     fn read_records(folders: &[InputPath]) -> Result<Ingested, Error> {
         let source = Physionet2012 {
             files: StayFiles {
                 files: list_records(folders)?,
                 labels: Labels::default(),
+                rules: ReadRules {
+                    ids: None,
+                    missing: Vec::new(),
+                    without_label: StayPolicy::Error,
+                },
             },
             without_series: Mutex::default(),
         };

@@ -23,5 +23,7 @@ pub(super) fn as_wide(source: &Physionet2019Source) -> WideSource {
         stays: None,
         labels: None,
         row_label: Some("SepsisLabel".into()),
+        ids: None,
+        missing: vec!["NaN".into()],
     }
 }

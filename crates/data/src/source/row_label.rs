@@ -2,8 +2,11 @@
 
 use std::collections::BTreeMap;
 
+use super::labels::class;
 use super::rows::Rows;
+use super::rules::ReadRules;
 use super::stay_table::StayTable;
+use crate::config::StayPolicy;
 use crate::stay_id::StayId;
 use pipeline_error::Error;
 
@@ -52,24 +55,39 @@ fn earlier(a: Option<i64>, b: Option<i64>) -> Option<i64> {
     a.into_iter().chain(b).min()
 }
 
-/// Whether the row is positive; what is neither 0 nor 1 is an error.
+/// Whether the row is positive; what is neither 0 nor 1 (or false and true) is an error. `None`
+/// where it says nothing, and the recipe that stays without a label are left out.
 pub(super) fn row_class(
     rows: &Rows,
     row: usize,
     column: usize,
     id: &StayId,
-) -> Result<bool, Error> {
+    rules: &ReadRules,
+) -> Result<Option<bool>, Error> {
     let cells = &rows.columns[column];
     match cells.number(row) {
-        Some(0.0) => Ok(false),
-        Some(1.0) => Ok(true),
-        _ => {
+        Some(0.0) => Ok(Some(false)),
+        Some(1.0) => Ok(Some(true)),
+        number => {
             let text = cells.text(row).unwrap_or_default();
+            if let Some(class @ (0 | 1)) = class(&text) {
+                return Ok(Some(class == 1));
+            }
+            let says_none = number.is_none() || rules.lists(&text);
+            if says_none && rules.without_label == StayPolicy::Drop {
+                return Ok(None);
+            }
             let what = format!(
                 "{} `{text}` is neither 0 nor 1 (stay {id})",
                 rows.names[column]
             );
-            Err(rows.error(row, what))
+            let error = rows.error(row, what);
+            Err(match says_none {
+                true => error.with_hint(
+                    "without_label = \"drop\" passes over rows without a label, and leaves out stays without any",
+                ),
+                false => error,
+            })
         }
     }
 }

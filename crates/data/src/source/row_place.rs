@@ -2,8 +2,10 @@
 
 use super::cohort::Cohort;
 use super::rows::{Cells, Rows, TimeCell};
+use super::value_text::value_hint;
 use crate::config::{StayPolicy, TimeColumn, TimeUnit};
 use crate::ingest::PartWriter;
+use crate::spellings::SPELLING_HINT;
 use crate::stay_id::StayId;
 use pipeline_error::Error;
 
@@ -50,7 +52,11 @@ impl<'a> RowPlaces<'a> {
             out.file(file);
             return Ok(());
         }
-        let (series, id) = out.stay_of_file(file)?;
+        let (series, id) = out.stay_of_file(file, self.cohort.rules().ids)?;
+        if !self.cohort.holds(&id) {
+            let spelled = self.cohort.check_spelling(&id);
+            spelled.map_err(|what| Error::file(file, what).with_hint(SPELLING_HINT))?;
+        }
         self.series = self.cohort.holds(&id).then_some(series);
         self.id = id;
         Ok(())
@@ -87,26 +93,30 @@ impl<'a> RowPlaces<'a> {
     /// Sets the stay to that of a row; rows of one stay often follow each other.
     fn find(&mut self, rows: &Rows, row: usize, out: &mut PartWriter) -> Result<(), Error> {
         let cells = &rows.columns[1];
-        let (last, id) = match cells {
-            Cells::Integer(numbers) if cells.text(row).is_some() => {
-                let number = numbers.value(row);
+        let named = |what: String| rows.error(row, format!("{} {what}", rows.names[1]));
+        let (last, id) = match cells.integer(row).map_err(named)? {
+            Some(number) => {
                 if self.last == LastId::Number(number) {
                     return Ok(());
                 }
                 (LastId::Number(number), StayId::of_number(number))
             }
-            _ => {
+            None => {
                 let text = cells.text(row);
                 let text = text.ok_or_else(|| rows.error(row, "the stay id is blank"))?;
                 if matches!(&self.last, LastId::Text(last) if *last == text) {
                     return Ok(());
                 }
-                let id = StayId::parse(&text);
+                let id = StayId::read(&text, self.cohort.rules().ids).map_err(named)?;
                 let id = id.ok_or_else(|| rows.error(row, "the stay id is blank"))?;
                 (LastId::Text(text.into_owned()), id)
             }
         };
         let is_of_cohort = self.cohort.holds(&id);
+        if !is_of_cohort {
+            let spelled = self.cohort.check_spelling(&id);
+            spelled.map_err(|what| rows.error(row, what).with_hint(SPELLING_HINT))?;
+        }
         self.series = is_of_cohort.then(|| out.series(id.clone()));
         (self.last, self.id) = (last, id);
         Ok(())
@@ -118,7 +128,13 @@ impl<'a> RowPlaces<'a> {
         let of = || format!("(stay {})", self.id);
         let time = match cells.time(row, self.time.unit) {
             TimeCell::At(time) => time,
-            TimeCell::Missing => return Err(rows.error(row, format!("no {name} {}", of()))),
+            TimeCell::Missing => {
+                let what = match cells.text(row) {
+                    Some(text) => format!("no {name}: `{text}` says that there is none {}", of()),
+                    None => format!("no {name} {}", of()),
+                };
+                return Err(rows.error(row, what));
+            }
             TimeCell::Unreadable => {
                 let what = format!(
                     "{name} `{}` is no time as {} {}",
@@ -141,16 +157,30 @@ impl<'a> RowPlaces<'a> {
     }
 }
 
-/// The variable and value of an event: NaN is presence, `None` nothing. Infinite numbers, and
-/// texts of variables that are not categorical, are errors that name the row.
+/// The variable and value of an event: NaN is presence, `None` nothing. Categories are texts as
+/// they are written; `missing` are those that say nothing. Infinite numbers, and texts of variables
+/// that are not categorical, are errors that name the row.
 pub(super) fn event_of(
     rows: &Rows,
     row: usize,
     cells: &Cells,
     (variable, name): (u32, &str),
     id: &StayId,
+    missing: &[String],
     out: &mut PartWriter,
 ) -> Result<Option<(u32, f64)>, Error> {
+    let says_nothing = |text: &str| missing.iter().any(|listed| listed == text);
+    if out.is_categorical(variable) {
+        let named =
+            |what: String| rows.error(row, format!("value of `{name}` (stay {id}): {what}"));
+        let text = cells.category(row).map_err(named)?;
+        let text = text.filter(|text| !says_nothing(text));
+        let category = text.and_then(|text| out.category(variable, &text));
+        return Ok(category.map(|category| (category, f64::NAN)));
+    }
+    if !missing.is_empty() && cells.text(row).is_some_and(|text| says_nothing(&text)) {
+        return Ok(None);
+    }
     let Some(number) = cells.number(row) else {
         return Ok(None);
     };
@@ -158,16 +188,6 @@ pub(super) fn event_of(
         return Ok(Some((variable, number)));
     }
     let text = cells.text(row).unwrap_or_default();
-    if number.is_nan()
-        && let Some(category) = out.category(variable, &text)
-    {
-        return Ok(Some((category, f64::NAN)));
-    }
     let what = format!("value `{text}` of `{name}` is not a finite number (stay {id})");
-    let hint = format!("categorical = [\"{name}\"] makes a variable of each of its values");
-    let error = rows.error(row, what);
-    Err(match number.is_nan() {
-        true => error.with_hint(hint),
-        false => error,
-    })
+    Err(rows.error(row, what).with_hint(value_hint(name, &text)))
 }

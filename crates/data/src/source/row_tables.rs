@@ -1,10 +1,17 @@
+//! Tables of rows, whatever a row is.
+
+use std::cell::RefCell;
+use std::path::Path;
+
+use super::Sought;
 use super::cohort::Cohort;
 use super::row_place::RowPlaces;
-use super::rows::{RowTaker, TableFiles};
+use super::rows::{Cells, RowTaker, Rows, TableFiles, position_of};
 use super::stay_table::StayTable;
-use crate::config::TimeColumn;
+use crate::config::{Ids, TimeColumn};
 use crate::ingest::{Ingested, PartWriter};
 use crate::input_path::InputPath;
+use crate::stay_id::StayId;
 use pipeline_error::Error;
 
 /// Tables of rows, and the small tables that tell of their stays.
@@ -54,7 +61,85 @@ impl RowTables {
         self.files.read(part, taker)
     }
 
-    pub(super) fn stays(&self, ingested: &Ingested) -> StayTable {
+    pub(super) fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
         self.cohort.stays(ingested)
+    }
+
+    /// The first row that names a stay or variable in exactly these letters, or where variables
+    /// have a column each, the file that has that column. Reads the source again: for complaints.
+    pub(super) fn place_of(
+        &self,
+        sought: Sought,
+        id: Option<&str>,
+        variable: Option<&str>,
+    ) -> Option<String> {
+        let column = match sought {
+            Sought::Stay(_) => Some(id?),
+            Sought::Variable(_) => variable,
+        };
+        let mut finder = Finder {
+            sought,
+            ids: self.cohort.rules().ids,
+            column,
+            found: RefCell::default(),
+        };
+        (0..self.files.parts()).find_map(|part| {
+            // Whatever ends the search, either the place is found or there is none.
+            let _ = self.files.read(part, &mut finder);
+            finder.found.take()
+        })
+    }
+}
+
+/// Looks for a name, and ends reading where it is.
+struct Finder<'a> {
+    sought: Sought<'a>,
+    ids: Option<Ids>,
+    /// The column that it is in; `None` if it is that of a column itself.
+    column: Option<&'a str>,
+    found: RefCell<Option<String>>,
+}
+
+impl Finder<'_> {
+    fn end(&self, place: String) -> Result<(), Error> {
+        let end = Error::stage(place.clone());
+        self.found.replace(Some(place));
+        Err(end)
+    }
+
+    fn is_it(&self, cells: &Cells, row: usize) -> bool {
+        let Ok(Some(text)) = cells.name(row) else {
+            return false;
+        };
+        match self.sought {
+            Sought::Variable(name) => text == name,
+            Sought::Stay(id) => {
+                StayId::read(&text, self.ids).is_ok_and(|read| read.as_ref() == Some(id))
+            }
+        }
+    }
+}
+
+impl RowTaker for Finder<'_> {
+    fn begin(&mut self, _file: &Path) -> Result<(), Error> {
+        Ok(())
+    }
+
+    fn select(&self, file: &Path, header: &[String]) -> Result<Vec<usize>, Error> {
+        if let Some(column) = self.column {
+            return Ok(vec![position_of(file, header, column)?]);
+        }
+        if let Sought::Variable(name) = self.sought
+            && header.iter().any(|column| column == name)
+        {
+            self.end(format!("a column of {}", file.display()))?;
+        }
+        Ok(Vec::new())
+    }
+
+    fn take(&mut self, rows: &Rows) -> Result<(), Error> {
+        let found = rows.columns.first();
+        let row = found.and_then(|cells| (0..rows.len()).find(|&row| self.is_it(cells, row)));
+        row.map_or(Ok(()), |row| self.end(rows.place(row)?))
     }
 }

@@ -2,6 +2,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::AtomicBool;
 
 use super::labels::Labels;
+use super::rules::ReadRules;
 use super::stay_table::StayTable;
 use crate::go_on;
 use crate::ingest::Ingested;
@@ -14,6 +15,7 @@ const FILES_IN_PART: usize = 16;
 pub(super) struct StayFiles {
     pub(super) files: Vec<PathBuf>,
     pub(super) labels: Labels,
+    pub(super) rules: ReadRules,
 }
 
 impl StayFiles {
@@ -36,9 +38,9 @@ impl StayFiles {
         Ok(())
     }
 
-    pub(super) fn stays(&self, ingested: &Ingested) -> StayTable {
+    pub(super) fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
         let mut stays = StayTable::one_for_each_series(ingested);
-        self.labels.label(&mut stays);
-        stays
+        self.labels.label(&mut stays, ingested)?;
+        Ok(stays)
     }
 }

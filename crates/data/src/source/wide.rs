@@ -4,14 +4,15 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
-use super::EventSource;
 use super::cohort::Cohort;
 use super::row_label::{RowLabels, row_class};
 use super::row_place::{RowPlaces, event_of};
 use super::row_statics::{PartStatics, RowStatics};
 use super::row_tables::RowTables;
 use super::rows::{RowTaker, Rows, position_of};
+use super::rules::ReadRules;
 use super::stay_table::StayTable;
+use super::{EventSource, Sought};
 use crate::config::{SplitRule, WideSource};
 use crate::go_on;
 use crate::ingest::{Ingested, PartWriter, RawEvent};
@@ -20,6 +21,7 @@ use pipeline_error::Error;
 /// The tables of a recipe's source.
 pub(super) struct Wide {
     config: WideSource,
+    rules: ReadRules,
     tables: RowTables,
     /// Of the column `row_label`, gathered while reading.
     row_labels: Mutex<RowLabels>,
@@ -29,12 +31,21 @@ pub(super) struct Wide {
 
 impl Wide {
     /// Lists the files and reads the small tables.
-    pub(super) fn open(config: WideSource, split: &SplitRule) -> Result<Self, Error> {
+    pub(super) fn open(
+        config: WideSource,
+        split: &SplitRule,
+        rules: ReadRules,
+    ) -> Result<Self, Error> {
         let (stays, labels) = (config.stays.as_ref(), config.labels.as_ref());
-        let cohort = Cohort::open(stays, labels, &config.time, split)?;
+        let rules = ReadRules {
+            missing: config.missing.clone(),
+            ..rules
+        };
+        let cohort = Cohort::open(stays, labels, &config.time, split, rules.clone())?;
         Ok(Self {
             tables: RowTables::open(&config.files, config.id.as_ref(), &config.time, cohort)?,
             config,
+            rules,
             row_labels: Mutex::default(),
             row_statics: Mutex::default(),
         })
@@ -57,6 +68,7 @@ impl EventSource for Wide {
         }
         let mut taker = WideRows {
             config: &self.config,
+            rules: &self.rules,
             places: self.tables.places(),
             labels: RowLabels::default(),
             statics: PartStatics::default(),
@@ -75,7 +87,7 @@ impl EventSource for Wide {
     }
 
     fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
-        let mut stays = self.tables.stays(ingested);
+        let mut stays = self.tables.stays(ingested)?;
         if let Some(column) = &self.config.row_label {
             let labels = self.row_labels.lock();
             labels
@@ -85,10 +97,15 @@ impl EventSource for Wide {
         }
         Ok(stays)
     }
+
+    fn place_of(&self, name: Sought) -> Option<String> {
+        self.tables.place_of(name, self.config.id.as_deref(), None)
+    }
 }
 
 struct WideRows<'a, 'w> {
     config: &'a WideSource,
+    rules: &'a ReadRules,
     places: RowPlaces<'a>,
     labels: RowLabels,
     statics: PartStatics,
@@ -113,16 +130,34 @@ impl RowTaker for WideRows<'_, '_> {
         let mut selected = leading
             .map(|name| position_of(file, header, name))
             .collect::<Result<Vec<usize>, Error>>()?;
-        for name in &config.ignore {
+        for name in config.ignore.iter().filter(|name| !name.is_empty()) {
             position_of(file, header, name)?;
         }
         for (at, name) in header.iter().enumerate() {
             if !selected.contains(&at) && !config.ignore.contains(name) {
+                if counts_rows(name) || (at == 0 && may_count_rows(name)) {
+                    return Err(row_number(file, name));
+                }
                 position_of(file, header, name)?;
                 selected.push(at);
             }
         }
         Ok(selected)
+    }
+
+    fn check_index(&self, file: &Path, index: &[String]) -> Result<(), Error> {
+        let config = self.config;
+        let named = [
+            Some(&config.time.column),
+            config.id.as_ref(),
+            config.row_label.as_ref(),
+        ];
+        let named = named.into_iter().flatten().chain(&config.statics);
+        let named: Vec<&String> = named.chain(&config.ignore).collect();
+        match index.iter().find(|name| !named.contains(name)) {
+            Some(name) => Err(row_number(file, name)),
+            None => Ok(()),
+        }
     }
 
     fn take(&mut self, rows: &Rows) -> Result<(), Error> {
@@ -142,14 +177,15 @@ impl RowTaker for WideRows<'_, '_> {
             let Some((series, time)) = self.places.place(rows, row, self.out)? else {
                 continue;
             };
-            let id = self.places.id();
-            if let Some(label) = label {
-                let positive = row_class(rows, row, label, id)?;
+            let (id, missing) = (self.places.id(), &self.config.missing);
+            if let Some(label) = label
+                && let Some(positive) = row_class(rows, row, label, id, self.rules)?
+            {
                 self.labels.add(id, time, positive);
             }
             let columns = (rows.names.iter()).zip(&rows.columns).zip(&variables);
             for (column, ((name, cells), &variable)) in columns.enumerate().skip(first_static) {
-                let event = event_of(rows, row, cells, (variable, name), id, self.out)?;
+                let event = event_of(rows, row, cells, (variable, name), id, missing, self.out)?;
                 let Some((variable, value)) = event else {
                     self.out.counts().missing += 1;
                     continue;
@@ -171,4 +207,43 @@ impl RowTaker for WideRows<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// Whether a column is called as tools call the number of a row: pandas `Unnamed: 0`,
+/// `__index_level_0__` or nothing at all (as R and Polars do), readr `...1`.
+fn counts_rows(name: &str) -> bool {
+    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let level = name.strip_prefix("__index_level_");
+    let unnamed = name.strip_prefix("Unnamed: ");
+    name.is_empty()
+        || unnamed.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+        || name.strip_prefix("...").is_some_and(digits)
+        || level
+            .and_then(|level| level.strip_suffix("__"))
+            .is_some_and(digits)
+}
+
+/// Names that are given to the number of a row where it stands first: by `reset_index`, R, Spark
+/// and DuckDB.
+fn may_count_rows(name: &str) -> bool {
+    [
+        "index",
+        "level_0",
+        "rownames",
+        "row_names",
+        "_c0",
+        "column0",
+        "column00",
+    ]
+    .contains(&name)
+}
+
+fn row_number(file: &Path, name: &str) -> Error {
+    let what = match name {
+        "" => "has a column without a name, as an index has that pandas or R writes".to_string(),
+        _ => format!("column `{name}` is the index of the table that was written, and no variable"),
+    };
+    Error::file(file, what).with_hint(format!(
+        "ignore = [\"{name}\"] leaves it out; if it is a variable, give it a name of its own (pandas: reset_index)"
+    ))
 }

@@ -64,6 +64,8 @@ fn plain_long(files: InputPath, labels: InputPath) -> LongSource {
             id: "id".into(),
             column: "y".into(),
         },
+        ids: None,
+        missing: Vec::new(),
     }
 }
 

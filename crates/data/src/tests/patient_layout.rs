@@ -29,6 +29,7 @@ fn reference(root: &Path) -> DataConfig {
         source: Source::PatientParquet(PatientParquetSource {
             path: InputPath::file(root.join("patient_ehr")),
             labels,
+            ids: None,
         }),
         split: SplitRule::Folders(SplitFolders {
             train: "train".into(),

@@ -45,8 +45,10 @@ impl Stage for DataStage {
         "data"
     }
 
+    /// 5: categories are called as they are written (`0117`, `250.00`, `1.0`), those of F32 columns
+    /// by their shortest text; a stay whose id is spelled `0123` keeps that id.
     fn code_version(&self) -> u32 {
-        4
+        5
     }
 
     fn fields(&self) -> Value {

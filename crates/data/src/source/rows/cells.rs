@@ -7,21 +7,24 @@ use arrow::array::{
     Array, ArrayRef, DurationMicrosecondArray, Float64Array, Int64Array, StringArray,
     TimestampMicrosecondArray,
 };
-use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit as ArrowUnit};
 
 use super::time_text::{parse_duration, parse_timestamp};
 use crate::config::TimeUnit;
+use crate::missing::is_missing;
+use crate::typed_column::{self, FloatWidth, exact_text, holds_text};
 use pipeline_error::Error;
-
-/// Texts that say that there is no value.
-const MISSING: [&str; 8] = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"];
 
 /// A column of some rows.
 pub(in crate::source) enum Cells {
     Text(StringArray),
     Integer(Int64Array),
-    Float(Float64Array),
+    Float(Float64Array, FloatWidth),
+    /// Decimals, and whole numbers without a sign: exact for names, rounded for amounts.
+    Exact {
+        exact: ArrayRef,
+        rounded: Float64Array,
+    },
     /// Microseconds since 1970.
     Timestamp(TimestampMicrosecondArray),
     /// Microseconds.
@@ -39,22 +42,44 @@ pub(in crate::source) enum TimeCell {
 }
 
 impl Cells {
-    /// The column `name` of a Parquet file.
-    pub(super) fn of(file: &Path, name: &str, column: &ArrayRef) -> Result<Self, Error> {
-        let failed = |what: String| Error::file(file, format!("column `{name}`: {what}"));
-        let to = |data_type: &DataType| cast(column, data_type).map_err(|e| failed(e.to_string()));
+    /// The column `name` of a Parquet file, `before` rows after its begin. A cell that the type it
+    /// is read as does not hold is an error that names its row.
+    pub(in crate::source) fn of(
+        file: &Path,
+        before: usize,
+        name: &str,
+        column: &ArrayRef,
+    ) -> Result<Self, Error> {
+        let to = |data_type: &DataType| {
+            typed_column::strict_cast(column, data_type)
+                .map_err(|bad| bad.in_column(file, before, name))
+        };
         let microseconds = ArrowUnit::Microsecond;
         Ok(match column.data_type() {
+            DataType::UInt64 => Self::Exact {
+                exact: column.clone(),
+                rounded: down(&to(&DataType::Float64)?),
+            },
+            found if found.is_decimal() => Self::Exact {
+                exact: column.clone(),
+                rounded: down(&to(&DataType::Float64)?),
+            },
             found if found.is_integer() => Self::Integer(down(&to(&DataType::Int64)?)),
             DataType::Boolean => Self::Integer(down(&to(&DataType::Int64)?)),
-            found if found.is_numeric() => Self::Float(down(&to(&DataType::Float64)?)),
+            found if found.is_floating() => {
+                let width = FloatWidth::of(found);
+                Self::Float(down(&to(&DataType::Float64)?), width)
+            }
             DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
                 Self::Timestamp(down(&to(&DataType::Timestamp(microseconds, None))?))
             }
             DataType::Duration(_) => Self::Duration(down(&to(&DataType::Duration(microseconds))?)),
             DataType::Null => Self::Text(down(&to(&DataType::Utf8)?)),
             found if holds_text(found) => Self::Text(down(&to(&DataType::Utf8)?)),
-            found => return Err(failed(format!("cells of type {found} cannot be read"))),
+            found => {
+                let what = format!("column `{name}`: cells of type {found} cannot be read");
+                return Err(Error::file(file, what));
+            }
         })
     }
 
@@ -67,13 +92,19 @@ impl Cells {
         match self {
             Self::Text(cells) => cells,
             Self::Integer(cells) => cells,
-            Self::Float(cells) => cells,
+            Self::Float(cells, _) => cells,
+            Self::Exact { rounded, .. } => rounded,
             Self::Timestamp(cells) => cells,
             Self::Duration(cells) => cells,
         }
     }
 
-    /// What a cell says, as text; `None` where it says that there is nothing.
+    /// Whether there is nothing in a cell, not even an empty text.
+    pub(in crate::source) fn is_null(&self, row: usize) -> bool {
+        self.array().is_null(row)
+    }
+
+    /// What a cell says, as text; `None` where it is empty.
     pub(in crate::source) fn text(&self, row: usize) -> Option<Cow<'_, str>> {
         if self.array().is_null(row) {
             return None;
@@ -81,15 +112,45 @@ impl Cells {
         match self {
             Self::Text(cells) => {
                 let text = cells.value(row).trim();
-                (!is_missing(text)).then_some(Cow::Borrowed(text))
+                (!text.is_empty()).then_some(Cow::Borrowed(text))
             }
             Self::Integer(cells) => Some(cells.value(row).to_string().into()),
-            Self::Float(cells) => {
+            Self::Float(cells, width) => {
                 let number = cells.value(row);
-                (!number.is_nan()).then(|| number.to_string().into())
+                (!number.is_nan()).then(|| width.text(number).into())
             }
+            Self::Exact { exact, .. } => exact_text(exact, row).map(Cow::Owned),
             Self::Timestamp(cells) => Some(cells.value(row).to_string().into()),
             Self::Duration(cells) => Some(cells.value(row).to_string().into()),
+        }
+    }
+
+    /// The same of a cell that names a category: the error is that of a float too large to be exact.
+    pub(in crate::source) fn category(&self, row: usize) -> Result<Option<Cow<'_, str>>, String> {
+        if let Self::Float(cells, width) = self
+            && !cells.is_null(row)
+        {
+            width.check_exact(cells.value(row))?;
+        }
+        Ok(self.text(row))
+    }
+
+    /// The same of a cell that names a stay, a patient or a variable: floats are whole numbers.
+    pub(in crate::source) fn name(&self, row: usize) -> Result<Option<Cow<'_, str>>, String> {
+        Ok(match self.integer(row)? {
+            Some(number) => Some(number.to_string().into()),
+            None => self.text(row),
+        })
+    }
+
+    /// The whole number in a cell of integers or floats that names something; `None` in any other.
+    pub(in crate::source) fn integer(&self, row: usize) -> Result<Option<i64>, String> {
+        match self {
+            Self::Integer(cells) if !cells.is_null(row) => Ok(Some(cells.value(row))),
+            Self::Float(cells, width) if !cells.is_null(row) && !cells.value(row).is_nan() => {
+                width.whole(cells.value(row)).map(Some)
+            }
+            _ => Ok(None),
         }
     }
 
@@ -100,7 +161,9 @@ impl Cells {
         }
         match self {
             Self::Integer(cells) => Some(cells.value(row) as f64),
-            Self::Float(cells) => Some(cells.value(row)).filter(|number| !number.is_nan()),
+            Self::Float(cells, _) | Self::Exact { rounded: cells, .. } => {
+                Some(cells.value(row)).filter(|number| !number.is_nan())
+            }
             Self::Text(cells) => {
                 let text = cells.value(row).trim();
                 match text.parse::<f64>() {
@@ -151,11 +214,6 @@ impl From<Option<i64>> for TimeCell {
     }
 }
 
-/// Whether a text says that there is no value.
-pub(in crate::source) fn is_missing(text: &str) -> bool {
-    MISSING.contains(&text)
-}
-
 /// The time that a text tells in `unit`.
 pub(in crate::source) fn time_of_text(text: &str, unit: TimeUnit) -> TimeCell {
     let text = text.trim();
@@ -175,14 +233,6 @@ pub(in crate::source) fn time_of_text(text: &str, unit: TimeUnit) -> TimeCell {
 fn within_reach(microseconds: f64) -> Option<i64> {
     let time = microseconds.round();
     (time.abs() < 3.2e18).then_some(time as i64)
-}
-
-fn holds_text(data_type: &DataType) -> bool {
-    match data_type {
-        DataType::Utf8 | DataType::LargeUtf8 | DataType::Utf8View => true,
-        DataType::Dictionary(_, values) => holds_text(values),
-        _ => false,
-    }
 }
 
 /// An array whose type is known, as that type.

@@ -10,7 +10,7 @@ mod time_text;
 
 use std::path::Path;
 
-pub(super) use cells::{Cells, TimeCell, is_missing, time_of_text};
+pub(super) use cells::{Cells, TimeCell, time_of_text};
 pub(super) use table_files::TableFiles;
 
 use crate::names::quoted;
@@ -43,14 +43,24 @@ impl Rows<'_> {
 
     /// A complaint about a row, which names its line or number.
     pub(super) fn error(&self, row: usize, what: impl std::fmt::Display) -> Error {
-        let place = match self.places {
+        match self.line(row) {
+            Ok(line) => Error::file(self.file, format!("{line}: {what}")),
+            Err(error) => error,
+        }
+    }
+
+    /// Where a row stands, for a complaint about another: `charts.csv line 3`.
+    pub(super) fn place(&self, row: usize) -> Result<String, Error> {
+        Ok(format!("{} {}", self.file.display(), self.line(row)?))
+    }
+
+    fn line(&self, row: usize) -> Result<String, Error> {
+        Ok(match self.places {
             Places::Rows(before) => format!("row {}", before + row + 1),
-            Places::Bytes(bytes) => match text_file::line_at(self.file, bytes[row]) {
-                Ok(line) => format!("line {line}"),
-                Err(error) => return error,
-            },
-        };
-        Error::file(self.file, format!("{place}: {what}"))
+            Places::Bytes(bytes) => {
+                format!("line {}", text_file::line_at(self.file, bytes[row])?)
+            }
+        })
     }
 }
 
@@ -61,6 +71,11 @@ pub(super) trait RowTaker {
 
     /// Says which of a file's columns to read, by position.
     fn select(&self, file: &Path, header: &[String]) -> Result<Vec<usize>, Error>;
+
+    /// Looks at the columns that pandas says are the index of the table a Parquet file was made of.
+    fn check_index(&self, _file: &Path, _index: &[String]) -> Result<(), Error> {
+        Ok(())
+    }
 
     /// Takes some rows.
     fn take(&mut self, rows: &Rows) -> Result<(), Error>;

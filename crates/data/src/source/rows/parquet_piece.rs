@@ -2,7 +2,9 @@
 
 use std::path::Path;
 
+use arrow::datatypes::Schema;
 use parquet::arrow::ProjectionMask;
+use serde_json::Value;
 
 use super::{Cells, Places, RowTaker, Rows};
 use crate::parquet_file;
@@ -22,6 +24,7 @@ pub(super) fn read(
     let fields = builder.schema().fields().iter();
     let header: Vec<String> = fields.map(|field| field.name().clone()).collect();
     let positions = taker.select(file, &header)?;
+    taker.check_index(file, &pandas_index(builder.schema()))?;
     let names: Vec<String> = positions.iter().map(|&at| header[at].clone()).collect();
     let mask = ProjectionMask::roots(builder.parquet_schema(), positions);
     let mut builder = (builder.with_projection(mask)).with_batch_size(ROWS_IN_BATCH);
@@ -33,7 +36,7 @@ pub(super) fn read(
     for batch in builder.build().map_err(|e| unreadable(e.to_string()))? {
         let batch = batch.map_err(|e| unreadable(e.to_string()))?;
         let cells = |name: &String| match batch.column_by_name(name) {
-            Some(column) => Cells::of(file, name, column),
+            Some(column) => Cells::of(file, before, name, column),
             None => Err(Error::file(file, format!("no column `{name}`"))),
         };
         let rows = Rows {
@@ -46,4 +49,16 @@ pub(super) fn read(
         before += batch.num_rows();
     }
     Ok(())
+}
+
+/// The columns that pandas notes as the index of its table.
+fn pandas_index(schema: &Schema) -> Vec<String> {
+    let note = schema.metadata().get("pandas");
+    let note = note.and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let columns = note
+        .as_ref()
+        .and_then(|note| note["index_columns"].as_array());
+    // An index that only counts rows is no column, and described by an object.
+    let names = columns.into_iter().flatten().filter_map(Value::as_str);
+    names.map(String::from).collect()
 }

@@ -92,6 +92,8 @@ fn long(folder: &Path, files: &[&str], unit: TimeUnit) -> DataConfig {
         value: "value".into(),
         stays: Some(stays),
         labels: labels(folder),
+        ids: None,
+        missing: Vec::new(),
     }))
 }
 
@@ -105,6 +107,8 @@ fn wide(folder: &Path, files: &[&str], unit: TimeUnit) -> DataConfig {
         stays: Some(stays(folder)),
         labels: Some(labels(folder)),
         row_label: None,
+        ids: None,
+        missing: Vec::new(),
     }))
 }
 

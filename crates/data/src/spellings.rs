@@ -1,0 +1,175 @@
+//! Two spellings of one number: ids or names of variables that differ as texts only.
+
+use std::collections::HashMap;
+
+use super::config::Ids;
+use super::decimal_text::plain_decimal;
+use super::ingest::{Ingested, Series};
+use super::source::{EventSource, Sought};
+use super::stay_id::{StayId, is_hidden};
+use pipeline_error::Error;
+
+/// What the settings offer where one number is spelled in two ways.
+pub(super) const SPELLING_HINT: &str = "write it in one way; or ids = \"number\" on the source takes both as one, ids = \"text\" as two";
+
+/// A name of something, as it is written.
+#[derive(Clone, Copy)]
+pub(super) enum Spelled<'a> {
+    Whole(u64),
+    Text(&'a str),
+}
+
+impl Spelled<'_> {
+    fn to_text(self) -> String {
+        match self {
+            Spelled::Whole(number) => number.to_string(),
+            Spelled::Text(text) => text.to_string(),
+        }
+    }
+}
+
+impl<'a> From<&'a StayId> for Spelled<'a> {
+    fn from(id: &'a StayId) -> Self {
+        match id {
+            StayId::Number(number) => Spelled::Whole(*number),
+            StayId::Name(name) => Spelled::Text(name),
+        }
+    }
+}
+
+/// A number that is spelled in two ways: both, and whose they are.
+#[derive(Debug, PartialEq)]
+pub(super) struct Twins<W> {
+    pub(super) first: (String, W),
+    pub(super) second: (String, W),
+}
+
+/// What a name is told from others by: its number, if it spells one, else its text without what
+/// cannot be seen.
+fn plain_form(text: &str) -> Option<String> {
+    if text.is_ascii() && !text.contains(is_hidden) {
+        return plain_decimal(text);
+    }
+    let seen = text
+        .chars()
+        .filter_map(|c| match (is_hidden(c), c.is_whitespace()) {
+            (true, true) => Some(' '),
+            (true, false) => None,
+            (false, _) => Some(c),
+        });
+    let seen: String = seen.collect();
+    let seen = seen.trim();
+    Some(plain_decimal(seen).unwrap_or_else(|| seen.to_string()))
+}
+
+/// The first two of these names that spell one number in different ways, or differ in what cannot
+/// be seen only.
+///
+/// None are where the recipe says that ids are texts.
+pub(super) fn twins<'a, W: Copy>(
+    ids: Option<Ids>,
+    names: impl Iterator<Item = (Spelled<'a>, W)> + Clone,
+) -> Option<Twins<W>> {
+    if ids == Some(Ids::Text) {
+        return None;
+    }
+    // Numbers that are spelled in a way that is not the plain one: in most data none.
+    let mut odd: HashMap<String, (&str, W)> = HashMap::new();
+    for (name, whose) in names.clone() {
+        let Spelled::Text(text) = name else { continue };
+        let Some(number) = plain_form(text).filter(|number| number != text) else {
+            continue;
+        };
+        match odd.get(&number) {
+            Some((other, _)) if *other == text => {}
+            Some((other, others)) => {
+                return Some(Twins {
+                    first: (other.to_string(), *others),
+                    second: (text.to_string(), whose),
+                });
+            }
+            None => {
+                odd.insert(number, (text, whose));
+            }
+        }
+    }
+    if odd.is_empty() {
+        return None;
+    }
+    names.into_iter().find_map(|(name, whose)| {
+        let text = name.to_text();
+        let (other, others) = odd.get(&text)?;
+        Some(Twins {
+            first: (text, whose),
+            second: (other.to_string(), *others),
+        })
+    })
+}
+
+/// Fails if two stays of a source, or two of its variables, are one number in two spellings, unless
+/// the recipe says that ids are texts.
+pub(super) fn refuse_two_spellings(
+    source: &dyn EventSource,
+    ingested: &Ingested,
+    ids: Option<Ids>,
+) -> Result<(), Error> {
+    let stays = ingested.series.iter();
+    if let Some(found) = twins(ids, stays.map(|series| ((&series.id).into(), series))) {
+        let place = |(name, series): &(String, &Series)| {
+            let place = source.place_of(Sought::Stay(&series.id));
+            let place = place.unwrap_or_else(|| ingested.origin(series).display().to_string());
+            format!("`{name}` ({place})")
+        };
+        return Err(Error::stage(format!(
+            "{} and {} are two spellings of one stay id",
+            place(&found.first),
+            place(&found.second)
+        ))
+        .with_hint(SPELLING_HINT));
+    }
+    let variables = ingested.variables.iter();
+    if let Some(found) = twins(ids, variables.map(|name| (Spelled::Text(name), ()))) {
+        let place = |name: &str| match source.place_of(Sought::Variable(name)) {
+            Some(place) => format!("`{}` ({place})", name.escape_debug()),
+            None => format!("`{}`", name.escape_debug()),
+        };
+        return Err(Error::stage(format!(
+            "{} and {} are two spellings of one variable",
+            place(&found.first.0),
+            place(&found.second.0)
+        ))
+        .with_hint(SPELLING_HINT));
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn two_spellings_of_one_number_are_found_whoever_comes_first() {
+        let find = |names: &[&str]| {
+            let ids: Vec<StayId> = (names.iter())
+                .filter_map(|name| StayId::parse(name))
+                .collect();
+            let found = twins(None, ids.iter().zip(0..).map(|(id, at)| (id.into(), at)));
+            found.map(|twins| (twins.first, twins.second))
+        };
+        for (names, first, second) in [
+            (vec!["7", "0123", "123"], ("123", 2), ("0123", 1)),
+            (vec!["123", "0123"], ("123", 0), ("0123", 1)),
+            (vec!["+5", "05"], ("+5", 0), ("05", 1)),
+            (vec!["1e+05", "100000"], ("100000", 1), ("1e+05", 0)),
+            (vec!["-05", "-5.0"], ("-5", 1), ("-05", 0)),
+        ] {
+            let expected = [first, second].map(|(text, at)| (text.to_string(), at));
+            let [first, second] = expected;
+            assert_eq!(find(&names), Some((first, second)), "{names:?}");
+        }
+        assert_eq!(find(&["0123", "0123", "124", "A1", "12.0", "12"]), None);
+        let names = ["pH", "p\u{200b}H", "Zoë"].map(Spelled::Text);
+        let found = twins(None, names.into_iter().zip(0..)).map(|twins| twins.second.1);
+        assert_eq!(found, Some(1));
+    }
+}

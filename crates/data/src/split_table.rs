@@ -1,0 +1,228 @@
+//! A file that tells splits: of stays or of patients, one key for all of it.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use super::config::Source;
+use super::dataset::Split;
+use super::names::quoted;
+use super::small_table::SmallTable;
+use super::source::StayRow;
+use super::spellings::{SPELLING_HINT, twins};
+use super::stay_id::StayId;
+use pipeline_error::Error;
+
+/// Headers that say that ids are those of stays, in lower case and without `_`.
+const OF_STAYS: [&str; 9] = [
+    "stayid",
+    "stay",
+    "icustayid",
+    "icustay",
+    "recordid",
+    "hadmid",
+    "encounterid",
+    "admissionid",
+    "visitid",
+];
+/// The same of patients.
+const OF_PATIENTS: [&str; 7] = [
+    "subjectid",
+    "subject",
+    "patientid",
+    "patient",
+    "personid",
+    "person",
+    "mrn",
+];
+
+/// Whose ids a file holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Key {
+    Stay,
+    Patient,
+}
+
+/// A table of ids and splits.
+pub(super) struct SplitTable {
+    path: PathBuf,
+    key: Key,
+    /// With the line.
+    splits: BTreeMap<StayId, (Split, u64)>,
+}
+
+impl SplitTable {
+    /// Reads the file, and finds whose ids it holds: its header says so, or only the ids of either
+    /// tell a split of every stay. Where both do, and differ, the file is refused.
+    pub(super) fn read(path: &Path, source: &Source, stays: &[StayRow]) -> Result<Self, Error> {
+        let table = SmallTable::read(path)?;
+        let splits = splits_of(&table, source)?;
+        let mut read = Self {
+            path: path.to_path_buf(),
+            key: Key::Stay,
+            splits,
+        };
+        let has_patients = stays.iter().any(|stay| stay.subject.is_some());
+        if has_patients {
+            read.key = match key_of_header(&table.header[0], source) {
+                Some(key) => key,
+                None => read.key_of_ids(&table, stays)?,
+            };
+        }
+        read.refuse_second_spellings(&table, source, stays)?;
+        Ok(read)
+    }
+
+    /// The split of a stay.
+    pub(super) fn split_of(&self, stay: &StayRow) -> Option<Split> {
+        self.by(self.key, stay)
+    }
+
+    fn by(&self, key: Key, stay: &StayRow) -> Option<Split> {
+        let entry = self.splits.get(id_of(key, stay)?);
+        entry.map(|entry| entry.0)
+    }
+
+    /// The complaint about a stay, called `title`, that it does not know.
+    pub(super) fn lacks(&self, stay: &StayRow, title: &str) -> Error {
+        let path = self.path.display();
+        let (what, whose) = match (self.key, &stay.subject) {
+            (Key::Patient, Some(patient)) => (
+                format!(
+                    "{title} of patient {patient} has no split in {path}, which tells those of patients"
+                ),
+                "patient's",
+            ),
+            _ => (format!("{title} has no split in {path}"), "stay's"),
+        };
+        let hint = format!("add a line for it: the {whose} id and train, validation or test");
+        Error::stage(what).with_hint(hint)
+    }
+
+    /// Ids that are none of these stays', or of their patients'.
+    pub(super) fn unused(&self, stays: &[StayRow]) -> u64 {
+        let known: HashSet<&StayId> = (stays.iter())
+            .filter_map(|stay| id_of(self.key, stay))
+            .collect();
+        self.splits.keys().filter(|id| !known.contains(id)).count() as u64
+    }
+
+    /// Whose ids they are, by the stays that are found by either.
+    fn key_of_ids(&self, table: &SmallTable, stays: &[StayRow]) -> Result<Key, Error> {
+        let found = |key| {
+            stays
+                .iter()
+                .filter(|stay| self.by(key, stay).is_some())
+                .count()
+        };
+        let (by_stay, by_patient) = (found(Key::Stay), found(Key::Patient));
+        if by_stay < stays.len() || by_patient < stays.len() {
+            return Ok(match by_patient > by_stay {
+                true => Key::Patient,
+                false => Key::Stay,
+            });
+        }
+        let splits = |stay: &StayRow| (self.by(Key::Stay, stay), self.by(Key::Patient, stay));
+        let differs = stays.iter().find(|stay| {
+            let (of_stay, of_patient) = splits(stay);
+            of_stay != of_patient
+        });
+        let Some(stay) = differs else {
+            return Ok(Key::Stay);
+        };
+        let (Some(of_stay), Some(of_patient)) = splits(stay) else {
+            return Ok(Key::Stay);
+        };
+        let patient = stay.subject.as_ref().unwrap_or(&stay.id);
+        Err(Error::file(
+            &self.path,
+            format!(
+                "its ids `{}` are both stays' and patients': stay {} is in {}, its patient {patient} in {}",
+                table.header[0],
+                stay.id,
+                of_stay.name(),
+                of_patient.name()
+            ),
+        )
+        .with_hint("call the first column stay_id, or subject_id if they are those of patients"))
+    }
+
+    fn refuse_second_spellings(
+        &self,
+        table: &SmallTable,
+        source: &Source,
+        stays: &[StayRow],
+    ) -> Result<(), Error> {
+        let lines = self.splits.iter();
+        let lines = lines.map(|(id, (_, line))| (id.into(), Some(*line)));
+        let known = stays.iter().filter_map(|stay| id_of(self.key, stay));
+        let Some(found) = twins(source.ids(), known.map(|id| (id.into(), None)).chain(lines))
+        else {
+            return Ok(());
+        };
+        let [first, second] = [found.first, found.second];
+        let place =
+            |line: Option<u64>| line.map_or("the source".to_string(), |line| table.place(line));
+        let what = format!(
+            "`{}` ({}) and `{}` ({}) are two spellings of one id",
+            first.0,
+            place(first.1),
+            second.0,
+            place(second.1)
+        );
+        Err(Error::file(&self.path, what).with_hint(SPELLING_HINT))
+    }
+}
+
+fn id_of(key: Key, stay: &StayRow) -> Option<&StayId> {
+    match key {
+        Key::Stay => Some(&stay.id),
+        Key::Patient => stay.subject.as_ref(),
+    }
+}
+
+/// Whose ids the first column holds by its name: that of one of the source's own columns, or one in
+/// common use.
+fn key_of_header(name: &str, source: &Source) -> Option<Key> {
+    let (of_stays, of_patients) = source.id_columns();
+    let plain = name.to_lowercase().replace('_', "");
+    match plain.as_str() {
+        _ if of_stays.contains(&name) => Some(Key::Stay),
+        _ if of_patients.contains(&name) => Some(Key::Patient),
+        plain if OF_STAYS.contains(&plain) => Some(Key::Stay),
+        plain if OF_PATIENTS.contains(&plain) => Some(Key::Patient),
+        _ => None,
+    }
+}
+
+fn splits_of(table: &SmallTable, source: &Source) -> Result<BTreeMap<StayId, (Split, u64)>, Error> {
+    if table.header.len() != 2 {
+        return Err(Error::file(
+            table.path(),
+            format!(
+                "two columns are expected, stay id and split; it has {}",
+                quoted(table.header.iter())
+            ),
+        ));
+    }
+    if Split::from_name(&table.header[1]).is_some() {
+        return Err(table.error(1, "a stay where the header should be"));
+    }
+    let mut splits = BTreeMap::new();
+    for row in &table.rows {
+        let id = (table.id(row, 0, source.ids())?)
+            .ok_or_else(|| table.error(row.line, "the stay id is blank"))?;
+        let split = Split::from_name(&row.fields[1]).ok_or_else(|| {
+            let what = format!("unknown split `{}` of stay {id}", &row.fields[1]);
+            table
+                .error(row.line, what)
+                .with_hint("train, validation (or valid, val, tuning), test (or held_out)")
+        })?;
+        if let Some((other, line)) = splits.get(&id) {
+            let (split, other) = (split.name(), Split::name(*other));
+            let what = format!("stay {id} is in {split}, and on line {line} in {other}");
+            return Err(table.error(row.line, what));
+        }
+        splits.insert(id, (split, row.line));
+    }
+    Ok(splits)
+}
