@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::ImportTable;
+use super::hidden_settings::Declared;
 use super::stage::{ImportStage, WeightSource};
 use crate::experiment::Recipe;
 use crate::list::StageConfig;
@@ -10,6 +11,7 @@ use pipeline_checkpoint::{Audit, Checkpoint, ImportRules};
 use pipeline_data::input_path::InputPath;
 use pipeline_error::Error;
 use pipeline_model::config::ModelMode;
+use pipeline_model::hidden_setting::HiddenSetting;
 use pipeline_recipe::nearest;
 
 /// An import that is tried out.
@@ -56,16 +58,15 @@ impl Rehearsal {
         self.import.into
     }
 
-    /// The audit that importing `checkpoint` would leave, or every reason why it would not.
+    /// The audit that importing `checkpoint` would leave, or every reason why it would not; also if the model has
+    /// settings that its weights were not trained with.
     pub fn audit(&self, checkpoint: &Checkpoint) -> Result<Audit, Error> {
         self.import.audit(checkpoint)
     }
 
-    /// Fails if the recipe pins another file than the one at `path`, or has another model than its weights were
-    /// trained in.
+    /// Fails if the recipe pins another file than the one at `path`.
     pub fn check_file(&self, path: &Path) -> Result<(), Error> {
-        self.import.check_pin(path)?;
-        self.import.check_hidden_settings(path).map(|_| ())
+        self.import.check_pin(path)
     }
 }
 
@@ -80,7 +81,11 @@ fn without_rules(recipe: &Recipe, mode: ModelMode) -> Rehearsal {
             },
             into: mode,
             rules: ImportRules::default(),
-            model_changes: Vec::new(),
+            // Nobody has said anything yet.
+            hidden: Declared {
+                changes: Vec::new(),
+                assumed: HiddenSetting::ALL.to_vec(),
+            },
         },
     }
 }
