@@ -17,5 +17,9 @@ fn main() -> std::process::ExitCode {
     // sharded training; our own pools take their size from `--threads`.
     // SAFETY: no other thread has been started yet.
     unsafe { std::env::set_var("RAYON_NUM_THREADS", "1") };
+    // A limit on the size of files (`ulimit -f`) would end the process without a word: a write that fails has an
+    // error to show.
+    // SAFETY: no handler is installed, the signal is ignored.
+    unsafe { libc::signal(libc::SIGXFSZ, libc::SIG_IGN) };
     command_line::main()
 }

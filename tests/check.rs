@@ -2,6 +2,7 @@
 
 use serde_json::json;
 
+use crate::document::repository;
 use crate::harness::Test;
 use crate::recipes::PRETRAIN;
 
@@ -59,6 +60,120 @@ fn all_recipes_are_checked_though_one_is_bad() {
             "errors": [],
         })
     );
+}
+
+#[test]
+fn issue16_a_misspelt_stage_is_named_with_the_one_that_is_meant() {
+    let test = Test::new().recipe(PRETRAIN);
+    let args = ["check", "recipe.toml", "--set", "stages.pretrian.epochs=3"];
+    let outcome = test.args(args).run().failure(2);
+    outcome.stderr_has("did you mean the stage `pretrain`?");
+    let more = "format = 1\nextends = [\"recipe.toml\"]\n[stages.event]\nhours = 24\n";
+    let test = Test::new().recipe(PRETRAIN).file("more.toml", more);
+    let outcome = test.args(["check", "more.toml"]).run().failure(2);
+    outcome.stderr_has("did you mean the stage `events`?");
+    let far = [
+        "check",
+        "recipe.toml",
+        "--set",
+        "stages.nothing_like_it.epochs=3",
+    ];
+    let outcome = Test::new().recipe(PRETRAIN).args(far).run().failure(2);
+    assert!(!outcome.stderr.contains("did you mean"), "{outcome}");
+}
+
+#[test]
+fn issue16_how_many_numbers_an_embedding_has_is_said_once() {
+    let once = PRETRAIN.replace("input_dim = 16\n", "");
+    let args = ["check", "recipe.toml", "--resolved"];
+    let outcome = Test::new().recipe(&once).args(args).run().success();
+    outcome.stdout_has("input_dim = 16 ");
+    let other = PRETRAIN.replace("embeddings = { orthonormal = 16 }\n", "");
+    let outcome = Test::new().recipe(&other).args(args).run().success();
+    outcome.stdout_has("embeddings.orthonormal = 16 ");
+    let twice = PRETRAIN.replace("orthonormal = 16", "orthonormal = 20");
+    let outcome = Test::new()
+        .recipe(&twice)
+        .args(["check", "recipe.toml"])
+        .run();
+    outcome
+        .failure(2)
+        .stderr_has("stages.events.embeddings.orthonormal is 20, but model.input_dim is 16")
+        .stderr_has("set both to 20, or state one and leave the other out");
+}
+
+#[test]
+fn issue16_the_width_of_a_table_of_embeddings_is_known_before_anything_runs() {
+    let table = "orthonormal = 16";
+    let recipe = PRETRAIN.replace(table, "table = \"e.csv\"");
+    let test = Test::new().recipe(&recipe);
+    let mut test = test.file("e.csv", "Key,0,1,2\nHR,0.5,0.25,1\n");
+    let found =
+        "stages.events.embeddings.table has embeddings of length 3, but model.input_dim is 16";
+    for command in ["check", "plan", "run"] {
+        let outcome = test.run_with([command, "recipe.toml"]).failure(2);
+        outcome
+            .stderr_has(found)
+            .stderr_has("set model.input_dim = 3");
+    }
+    let unstated = recipe.replace("input_dim = 16\n", "");
+    let mut test = test.recipe(&unstated);
+    let outcome = test.run_with(["check", "recipe.toml"]).failure(2);
+    outcome.stderr_has("model.input_dim is not stated, and 768 without that");
+    assert!(!test.folder().join(".pipeline").exists());
+}
+
+/// A classifier on the model that [`PRETRAIN`] trains.
+const CLASSIFIER: &str = r#"
+[stages.weights]
+kind = "import"
+from = "pretrain"
+into = "classifier"
+new = ["cls_head.*"]
+ignore = ["decoder.*"]
+
+[stages.frozen]
+kind = "freeze"
+model = "weights"
+trainable = ["*"]
+max_trainable_fraction = 0.3
+
+[stages.classifier]
+kind = "finetune"
+model = "frozen"
+data = "events"
+"#;
+
+#[test]
+fn issue16_how_much_is_trainable_is_known_before_anything_runs() {
+    let mut test = Test::new().recipe(&format!("{PRETRAIN}{CLASSIFIER}"));
+    for command in ["check", "plan", "run"] {
+        test.run_with([command, "recipe.toml"])
+            .failure(2)
+            .stderr_has("stages.frozen.max_trainable_fraction allows less than that: 100.0 %")
+            .stderr_has("the limit is 30.0 %")
+            .stderr_has("max_trainable_fraction = 1");
+    }
+    assert!(!test.folder().join(".pipeline").exists());
+    let enough = "stages.frozen.max_trainable_fraction=1.0";
+    let outcome = test.run_with(["check", "recipe.toml", "--set", enough]);
+    outcome.success();
+}
+
+#[test]
+fn issue16_a_finetuning_that_states_no_loss_has_cross_entropy() {
+    let unstated = CLASSIFIER.replace("= 0.3", "= 1.0");
+    let args = ["check", "recipe.toml", "--resolved"];
+    let test = Test::new().recipe(&format!("{PRETRAIN}{unstated}"));
+    let outcome = test.args(args).run().success();
+    outcome.stdout_has("loss.kind = \"cross-entropy\"");
+    let reference = repository("recipes/reference-finetune.toml");
+    let args = ["check", &reference, "--resolved"];
+    let outcome = Test::new().args(args).run().success();
+    outcome
+        .stdout_has("loss.kind = \"focal\"")
+        .stdout_has("loss.alpha = 0.25")
+        .stdout_has("loss.gamma = 2.0");
 }
 
 #[test]

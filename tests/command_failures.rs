@@ -141,3 +141,32 @@ outputs = { good = "good" }"#;
     let document = run(&mut test).success().json();
     assert_eq!(text(&document, "clean", "good"), "good\n");
 }
+
+#[test]
+fn issue16_a_limit_on_the_size_of_files_ends_with_an_error_that_says_so() {
+    let limited = |blocks: &str, fields: &str| {
+        let test = command(fields).args(["run", "recipe.toml"]);
+        let program = test.command();
+        let mut shell = std::process::Command::new("sh");
+        shell
+            .arg("-c")
+            .arg(format!("ulimit -f {blocks} && exec \"$0\" run recipe.toml"))
+            .arg(program.get_program())
+            .current_dir(test.folder())
+            .stdin(std::process::Stdio::null());
+        let output = shell.output().expect("a shell");
+        (
+            output.status.code(),
+            String::from_utf8_lossy(&output.stderr).into_owned(),
+        )
+    };
+    let plain = "run = \"echo a > o.txt\"\noutputs = { o = \"o.txt\" }";
+    let (code, text) = limited("0", plain);
+    assert!(matches!(code, Some(2 | 3)), "{code:?} {text}");
+    assert!(text.contains("File too large"), "{text}");
+    // A program of the user's is not shielded from the signal, and the error says what it means.
+    let large = "run = \"exec head -c 1000000 /dev/zero > o.txt\"\noutputs = { o = \"o.txt\" }";
+    let (code, text) = limited("100", large);
+    assert_eq!(code, Some(3), "{text}");
+    assert!(text.contains("ulimit -f"), "{text}");
+}

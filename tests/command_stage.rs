@@ -190,6 +190,59 @@ fn metrics_are_taken_from_a_declared_output() {
 }
 
 #[test]
+fn issue16_a_metric_that_stands_twice_is_an_error_with_its_name() {
+    let fields = "run = \"echo '{\\\"auroc\\\": 0.9, \\\"n\\\": 1, \\\"auroc\\\": 0.1}' > m.json\"\noutputs = { scores = \"m.json\" }\nmetrics = \"scores\"";
+    let outcome = run(&mut command(fields)).failure(3);
+    outcome.stderr_has("holds no metrics: the key `auroc` stands twice");
+}
+
+#[test]
+fn issue16_paths_are_one_word_for_the_shell_and_words_stay_as_they_are() {
+    let names = [
+        "a b.txt",
+        "it's; rm x.txt",
+        "$HOME `date`.txt",
+        "\\\"q\\\" & *.txt",
+    ];
+    for name in names {
+        let fields = format!(
+            "run = \"cat {{inputs.x}} > {{outputs.o}}; cat {{outputs.o}} > '{{outputs.p}}'\"\ninputs = {{ x = \"x.txt\" }}\noutputs = {{ o = \"{name}\", p = \"sub {name}\" }}"
+        );
+        let mut test = command(&fields).file("x.txt", "seen");
+        let document = run(&mut test).success().json();
+        assert_eq!(text(&document, "clean", "o"), "seen", "{name}");
+        assert_eq!(text(&document, "clean", "p"), "seen", "{name}");
+        let fields = format!(
+            "run = [\"cp\", \"{{inputs.x}}\", \"{{outputs.o}}\"]\ninputs = {{ x = \"x.txt\" }}\noutputs = {{ o = \"{name}\" }}"
+        );
+        let mut test = command(&fields).file("x.txt", "seen");
+        let document = run(&mut test).success().json();
+        assert_eq!(text(&document, "clean", "o"), "seen", "{name}");
+    }
+}
+
+#[test]
+fn issue16_a_file_that_a_program_links_is_not_the_stored_one() {
+    let fields = "run = \"ln $(readlink -f {inputs.x}) o.txt; ln o.txt p.txt; ln -s $(readlink -f {inputs.x}) s; rm s\"\ninputs = { x = \"raw.csv\" }\noutputs = { o = \"o.txt\", p = \"p.txt\" }";
+    let mut test = command(fields).file("raw.csv", "one\n");
+    let document = run(&mut test).success().json();
+    let raw = test.folder().join("raw.csv");
+    let may_write = |path: &std::path::Path| {
+        let metadata = std::fs::metadata(path).expect("a file");
+        !metadata.permissions().readonly()
+    };
+    assert!(may_write(&raw));
+    std::fs::write(&raw, "two\n").expect("the user's file is the user's");
+    for name in ["o", "p"] {
+        assert_eq!(text(&document, "clean", name), "one\n");
+        assert!(!may_write(&artifact(&document, "clean", name)));
+    }
+    test.run_with(["cache", "verify"]).success();
+    let document = run(&mut test).success().json();
+    assert_eq!(text(&document, "clean", "o"), "two\n");
+}
+
+#[test]
 fn a_program_that_writes_to_an_artifact_it_reads_is_found_out() {
     let recipe = CHAIN.replace(
         "wc -l < {inputs.table} > {outputs.rows}; ls inputs > names",

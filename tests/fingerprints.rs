@@ -26,7 +26,7 @@ const KEYS: [(&str, &str); 7] = [
     ),
     (
         "weights",
-        "a28c8eb3a46533bbda7b4e84823df59eb09f5b4e2fbb304806c88f183d1d1fe0",
+        "c50d3bd4cc2a291dd08538d8171a03b8917501bd165ba5af7e3b5541a8371761",
     ),
     (
         "frozen",
@@ -210,6 +210,7 @@ const CHANGES: &[(&str, &str, usize)] = &[
     ("stages.weights.ignore", "['decoder.*', 'x.*']", 1),
     ("stages.weights.new", "['cls_head.**']", 1),
     ("stages.weights.model_changes", "['heads']", 1),
+    ("stages.weights.assume", "['heads']", 1),
     ("stages.weights.names", "'exact'", 1),
     ("stages.weights.allow_narrowing", "true", 1),
     ("stages.weights.rename", "[{ prefix = 'a.', to = 'b.' }]", 1),

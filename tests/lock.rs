@@ -177,6 +177,53 @@ fn another_digest_in_the_lock_exits_5_naming_stage_and_artifact() {
 }
 
 #[test]
+fn issue16_a_metric_changed_in_the_lock_exits_5_though_every_artifact_is_the_same() {
+    let mut test = tamper(
+        locked(),
+        "stages.pretrain.metrics",
+        "validation_loss",
+        "0.99",
+    );
+    let refused = |outcome: crate::harness::Outcome| {
+        let outcome = outcome.failure(5);
+        let outcome = outcome.stderr_has(
+            "stage `pretrain` gave the locked artifacts, but other metrics\n    validation_loss: 0.99 in the lock",
+        );
+        assert!(!outcome.stderr.contains("best_epoch"), "{outcome}");
+    };
+    refused(test.run_with(LOCKED));
+    refused(test.run_with(["run", "recipe.toml", "--locked", "--store", "other"]));
+
+    let mut test = append(
+        test,
+        "\n[stages.pretrain.tolerances]\nvalidation_loss = 1e9\n",
+    );
+    let outcome = test.run_with(LOCKED).success();
+    outcome
+        .stderr_has("note: stage `pretrain` gave the locked artifacts, but other metrics")
+        .stderr_has("within its tolerance 1000000000");
+}
+
+#[test]
+fn issue16_a_metric_that_is_missing_from_the_lock_or_one_too_many_exits_5() {
+    let test = locked();
+    let whole = text(&test);
+    let lines = whole
+        .lines()
+        .filter(|line| !line.starts_with("validation_loss"));
+    let mut test = test.file("recipe.lock", lines.collect::<Vec<_>>().join("\n") + "\n");
+    let outcome = test.run_with(LOCKED).failure(5);
+    outcome.stderr_has("validation_loss: absent in the lock");
+    let more = whole.replace(
+        "[stages.pretrain.metrics]\n",
+        "[stages.pretrain.metrics]\nmore = 1\n",
+    );
+    let mut test = test.file("recipe.lock", more);
+    let outcome = test.run_with(LOCKED).failure(5);
+    outcome.stderr_has("more: 1 in the lock, absent now");
+}
+
+#[test]
 fn another_artifact_with_metrics_within_their_tolerance_is_a_note() {
     let test = tamper(locked(), "stages.events.outputs", "stays", OTHER);
     let test = tamper(test, "stages.pretrain", "key", OTHER);

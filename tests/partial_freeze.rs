@@ -229,7 +229,7 @@ fn too_much_that_is_open_is_refused() {
         "stages.frozen.trainable=['cls_head.*', 'transformer.*']",
         "stages.frozen.max_trainable_fraction=0.1",
     ];
-    let outcome = run(&mut Test::new(), &changes, &[]).failure(3);
+    let outcome = run(&mut Test::new(), &changes, &[]).failure(2);
     outcome.stderr_has("max_trainable_fraction");
 }
 

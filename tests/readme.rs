@@ -203,3 +203,29 @@ fn only_what_varies_is_left_out_of_the_comparison() {
         "DIGEST\n"
     );
 }
+
+#[test]
+fn issue16_the_readme_s_own_recipe_runs_as_it_is_pasted() {
+    let readme = std::fs::read_to_string(repository("README.md")).expect("a README");
+    let recipes = parts(&readme).into_iter().filter_map(|part| match part {
+        Part::Block(block) if block.language == "toml" => Some(block.lines.join("\n")),
+        _ => None,
+    });
+    let recipes: Vec<String> = recipes
+        .filter(|text| text.starts_with("#:schema"))
+        .collect();
+    let [recipe] = recipes.as_slice() else {
+        panic!("one recipe of its own: {recipes:?}");
+    };
+    let mut test = Test::new().recipe(recipe);
+    test.run_with(["check", "recipe.toml"]).success();
+    // A smaller cohort and fewer epochs: whether it fits together depends on neither.
+    let small = [
+        "stages.events.source.stays=120",
+        "stages.pretrain.epochs=1",
+        "stages.classifier.epochs=2",
+    ];
+    let set = small.iter().flat_map(|value| ["--set", *value]);
+    let run = ["run", "recipe.toml", "--quiet"].into_iter().chain(set);
+    test.run_with(run).success().stdout_has("AUROC");
+}

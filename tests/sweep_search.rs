@@ -84,6 +84,40 @@ fn halving_over_seeds_takes_the_first_ones_first() {
 }
 
 #[test]
+fn issue16_a_request_without_an_id_is_told_so_with_its_line() {
+    let test = test(SWEEP).args(["sweep", "sweep.toml", "--ask-tell", "--quiet"]);
+    let asked = r#"{"overrides": {"stages.score.env.X": "4"}}
+{"id": null, "overrides": {}}
+{"id": 7, "override": {}}
+"#;
+    let output = assert_cmd::Command::from_std(test.command())
+        .write_stdin(asked)
+        .output()
+        .expect("it ends");
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).expect("text");
+    let lines = text.lines().skip(1);
+    let answers: Vec<Value> = lines
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let errors: Vec<&str> = answers
+        .iter()
+        .map(|answer| answer["error"].as_str().expect("an error"))
+        .collect();
+    assert!(answers.iter().all(|answer| answer["status"] == "refused"));
+    assert!(errors[0].contains("missing field `id`"), "{errors:?}");
+    assert!(
+        errors[0].contains(
+            r#"it has no `id` to answer to, so this is the answer to the line {"overrides""#
+        ),
+        "{errors:?}"
+    );
+    assert!(errors[1].contains("must not be null"), "{errors:?}");
+    // What has an id is answered by it, whatever else is wrong.
+    assert_eq!(answers[2]["id"], 7);
+}
+
+#[test]
 fn an_optimizer_asks_and_is_told() {
     let sweep = SWEEP.replace("[sweep.grid]", "[sweep.random]\ncount = 3\ndraw.\"stages.score.seed\" = { kind = \"integer\", min = 1, max = 9 }\n\n[sweep.grid]");
     let sweep = &sweep[..sweep.find("[sweep.grid]").expect("a grid")];

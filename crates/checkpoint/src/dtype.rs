@@ -55,6 +55,11 @@ impl Dtype {
         }
     }
 
+    /// Whether the elements have a sign bit, which is the highest of their last byte.
+    pub(crate) fn is_float(self) -> bool {
+        matches!(self, Dtype::F64 | Dtype::F32 | Dtype::F16 | Dtype::Bf16)
+    }
+
     /// What turns the little-endian bytes of one element into a number.
     pub(crate) fn decoder(self) -> fn(&[u8]) -> f64 {
         fn take<const N: usize>(bytes: &[u8]) -> [u8; N] {

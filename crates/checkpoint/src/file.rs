@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use super::contents::Contents;
 use super::source::{FileSource, Source};
 use super::source_tensor::SourceTensor;
-use super::{safetensors_file, sharded, torch};
+use super::stated::Stated;
+use super::{foreign, safetensors_file, sharded, torch};
 use crate::refusal::Refusal;
 use pipeline_error::Error;
 
@@ -27,6 +28,8 @@ pub struct Checkpoint {
     pub notes: Vec<String>,
     /// The tensors that the source's optimizer has a state for, where the file tells.
     pub trained: Option<BTreeSet<String>>,
+    /// What the file says of the model.
+    pub stated: Stated,
 }
 
 impl Checkpoint {
@@ -37,6 +40,7 @@ impl Checkpoint {
             tensors: contents.tensors,
             notes: contents.notes,
             trained: contents.trained,
+            stated: contents.stated,
         }
     }
 
@@ -72,7 +76,7 @@ impl Display for Container {
 }
 
 /// Reads a checkpoint: safetensors or PyTorch, told apart by their first bytes, not by the
-/// file's name; or safetensors shards by their `….index.json`. Runs nothing that is in it. A file
+/// file's name; or shards of either by their `….index.json`. Runs nothing that is in it. A file
 /// that is damaged, asks for something forbidden or leaves open which tensors are meant is refused
 /// ([`Error::Audit`]).
 pub fn read(path: &Path) -> Result<Checkpoint, Error> {
@@ -82,8 +86,9 @@ pub fn read(path: &Path) -> Result<Checkpoint, Error> {
         return Err(Error::file(path, "is no file"));
     }
     if sharded::is_index(path) {
-        let contents = sharded::read(path).map_err(|refusal| refusal.into_error(path))?;
-        return Ok(Checkpoint::of(path, Container::Safetensors, contents));
+        let (container, contents) =
+            sharded::read(path).map_err(|refusal| refusal.into_error(path))?;
+        return Ok(Checkpoint::of(path, container, contents));
     }
     read_from(path, FileSource::new(&file), metadata.len())
 }
@@ -99,7 +104,10 @@ pub fn read_from(path: &Path, file: impl Source, length: u64) -> Result<Checkpoi
 /// What has a format may still be refused by [`read`].
 pub fn container(path: &Path) -> Option<Container> {
     if sharded::is_index(path) {
-        return Some(Container::Safetensors);
+        return sharded::files_of(path)
+            .iter()
+            .skip(1)
+            .find_map(|shard| container(shard));
     }
     let mut file = File::open(path).ok()?;
     let length = file.metadata().ok()?.len();
@@ -120,7 +128,9 @@ fn container_of(start: &[u8], length: u64) -> Option<Container> {
 
 fn start(file: &mut impl Read) -> std::io::Result<Vec<u8>> {
     let mut start = Vec::new();
-    file.by_ref().take(16).read_to_end(&mut start)?;
+    file.by_ref()
+        .take(foreign::START as u64)
+        .read_to_end(&mut start)?;
     Ok(start)
 }
 
@@ -135,7 +145,7 @@ pub(super) fn contents(
     let unreadable = |error: std::io::Error| Refusal::new(format!("cannot be read: {error}"));
     let start = start(&mut file).map_err(unreadable)?;
     file.rewind().map_err(unreadable)?;
-    let container = container_of(&start, length).ok_or_else(|| unknown(&start, length))?;
+    let container = container_of(&start, length).ok_or_else(|| foreign::refusal(&start, length))?;
     let contents = match container {
         Container::TorchZip => torch::read_zip(file, length)?,
         Container::Safetensors => safetensors_file::read(file, length)?,
@@ -150,18 +160,4 @@ fn read_all(file: &mut impl Read, length: u64) -> std::io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
     file.read_to_end(&mut bytes)?;
     Ok(bytes)
-}
-
-fn unknown(start: &[u8], length: u64) -> Refusal {
-    let what = if start.first() == Some(&0x80) {
-        "a bare pickle, not what torch.save writes"
-    } else if start.get(8) == Some(&b'{') {
-        "like safetensors, but its header is longer than the file: cut off"
-    } else if start.is_ascii() {
-        "text"
-    } else {
-        "neither safetensors nor what torch.save writes"
-    };
-    Refusal::new(format!("no checkpoint: the file ({length} bytes) is {what}"))
-        .with_hint("checkpoints are .safetensors files, or .ckpt, .pt, .pth or .bin files written by torch.save")
 }

@@ -26,6 +26,7 @@ mod contents;
 mod dtype;
 mod file;
 mod float_tensor;
+mod foreign;
 mod import;
 mod inspect;
 mod pattern;
@@ -35,6 +36,7 @@ mod safetensors_file;
 mod sharded;
 mod source;
 mod source_tensor;
+mod stated;
 mod statistics;
 mod torch;
 mod unique_map;
@@ -53,10 +55,13 @@ pub use refusal::Refusal;
 pub use sharded::files_of;
 pub use source::Source;
 pub use source_tensor::{Conversion, SourceTensor};
+pub use stated::Stated;
 pub use statistics::Statistics;
 pub use writer::{read_metadata, safetensors_bytes, write_safetensors};
 
 #[cfg(test)]
 mod fixtures;
+#[cfg(test)]
+mod forms_tests;
 #[cfg(test)]
 mod tests;

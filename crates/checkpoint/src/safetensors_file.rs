@@ -11,7 +11,9 @@ use super::Dtype;
 use super::bytes::Buffer;
 use super::source::Source;
 use super::source_tensor::SourceTensor;
+use super::stated::Stated;
 use super::unique_map::UniqueMap;
+use super::writer::unpacked;
 use crate::contents::Contents;
 use crate::refusal::Refusal;
 
@@ -35,7 +37,7 @@ pub(super) fn read(mut file: impl Source, length: u64) -> Result<Contents, Refus
     let mut header = vec![0; header_length as usize];
     file.read_exact(&mut header)
         .map_err(|error| damaged(&error))?;
-    let tensors = tensors(&header).map_err(|error| damaged(&error))?;
+    let (tensors, metadata) = tensors(&header).map_err(|error| damaged(&error))?;
     let end = tensors.last().map_or(0, |(_, info)| info.data_offsets.1);
     if end as u64 != data_length {
         return Err(damaged(&format!(
@@ -64,6 +66,7 @@ pub(super) fn read(mut file: impl Source, length: u64) -> Result<Contents, Refus
         tensors: tensors?,
         notes: Vec::new(),
         trained: None,
+        stated: Stated::of_metadata(metadata),
     })
 }
 
@@ -80,8 +83,11 @@ fn tensor(mut file: impl Source, data: u64, info: TensorInfo) -> Result<SourceTe
         .ok_or_else(|| "is not what the header says".into())
 }
 
-/// The tensors that a header describes, in the order of the file.
-fn tensors(header: &[u8]) -> serde_json::Result<Vec<(String, TensorInfo)>> {
+/// Tensors by name, in the order of the file.
+type Described = Vec<(String, TensorInfo)>;
+
+/// The tensors that a header describes, and the file's metadata.
+fn tensors(header: &[u8]) -> serde_json::Result<(Described, BTreeMap<String, String>)> {
     // The crate keeps the last of two tensors with one name.
     serde_json::from_slice::<UniqueMap<IgnoredAny>>(header)?;
     let metadata: Metadata = serde_json::from_slice(header)?;
@@ -91,7 +97,9 @@ fn tensors(header: &[u8]) -> serde_json::Result<Vec<(String, TensorInfo)>> {
         .map(|(name, info)| (name, info.clone()))
         .collect();
     tensors.sort_by(|(a, one), (b, two)| (one.data_offsets, a).cmp(&(two.data_offsets, b)));
-    Ok(tensors)
+    let stated = metadata.metadata().iter().flatten();
+    let stated = stated.map(|(name, text)| (name.clone(), text.clone()));
+    Ok((tensors, unpacked(stated.collect())?))
 }
 
 fn dtype(dtype: FileDtype) -> Option<Dtype> {

@@ -1,14 +1,19 @@
-//! safetensors in several files, which an index names: `model.safetensors.index.json`.
+//! A checkpoint in several files, which an index names: `model.safetensors.index.json` or
+//! `pytorch_model.bin.index.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
+use serde_json::Value;
 
-use super::safetensors_file;
+use super::file::{Container, contents};
+use super::foreign;
 use super::source::FileSource;
+use super::stated::Stated;
 use super::unique_map::UniqueMap;
+use super::writer::unpacked;
 use crate::contents::Contents;
 use crate::refusal::Refusal;
 
@@ -22,6 +27,20 @@ const MAX_INDEX_BYTES: u64 = 64 << 20;
 struct Index {
     /// The shard of every tensor.
     weight_map: UniqueMap<String>,
+    /// What whoever wrote it had to say.
+    #[serde(default)]
+    metadata: BTreeMap<String, Value>,
+}
+
+impl Index {
+    /// The words among its metadata.
+    fn stated(&self) -> Result<Stated, Refusal> {
+        let words = self.metadata.iter();
+        let words = words.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.into())));
+        let words = unpacked(words.collect());
+        let words = words.map_err(|error| Refusal::new(format!("its metadata: {error}")))?;
+        Ok(Stated::of_metadata(words))
+    }
 }
 
 /// Whether a file is read as an index: by its name, for its contents are just JSON.
@@ -35,26 +54,45 @@ pub(super) fn is_index(path: &Path) -> bool {
 pub fn files_of(path: &Path) -> Vec<PathBuf> {
     let mut files = vec![path.to_path_buf()];
     if is_index(path)
-        && let Ok(tensors) = tensors_by_shard(path)
+        && let Ok((tensors, _)) = tensors_by_shard(path)
     {
         files.extend(tensors.keys().map(|shard| path.with_file_name(shard)));
     }
     files
 }
 
-/// Reads all shards. Each must hold exactly the tensors that the index says.
-pub(super) fn read(path: &Path) -> Result<Contents, Refusal> {
+/// Reads all shards, each in the format that it has, which must be one. Each must hold exactly the
+/// tensors that the index says.
+pub(super) fn read(path: &Path) -> Result<(Container, Contents), Refusal> {
     let mut tensors = BTreeMap::new();
-    let shards = tensors_by_shard(path)?;
-    let note = format!("{} shards", shards.len());
+    let (shards, mut stated) = tensors_by_shard(path)?;
+    let mut notes = vec![format!("{} shards", shards.len())];
+    let mut container = None;
     for (shard, wanted) in shards {
         let within = |refusal: Refusal| refusal.within(format!("shard {shard}"));
         let opened = File::open(path.with_file_name(&shard));
         let opened = opened.and_then(|file| Ok((file.metadata()?.len(), file)));
         let (length, file) = opened.map_err(|error| within(Refusal::new(error.to_string())))?;
-        let found = safetensors_file::read(FileSource::new(&file), length)
-            .map_err(within)?
-            .tensors;
+        let (format, shard_contents) = contents(FileSource::new(&file), length).map_err(within)?;
+        let first = *container.get_or_insert(format);
+        if format != first {
+            let reason = format!("is {format}, and the shards before it are {first}");
+            return Err(within(Refusal::new(reason)));
+        }
+        let differs = |name| {
+            Refusal::new(format!(
+                "states another `{name}` than the index or a shard before it"
+            ))
+        };
+        stated
+            .join(shard_contents.stated)
+            .map_err(|name| within(differs(name)))?;
+        for note in shard_contents.notes {
+            if !notes.contains(&note) {
+                notes.push(note);
+            }
+        }
+        let found = shard_contents.tensors;
         if let Some(name) = wanted.iter().find(|name| !found.contains_key(*name)) {
             let reason = format!("has no tensor {name}, which the index says is there");
             return Err(within(Refusal::new(reason)));
@@ -65,27 +103,38 @@ pub(super) fn read(path: &Path) -> Result<Contents, Refusal> {
         }
         tensors.extend(found);
     }
-    Ok(Contents {
+    let container = container.ok_or_else(|| Refusal::new("holds no tensor"))?;
+    let contents = Contents {
         tensors,
-        notes: vec![note],
+        notes,
         trained: None,
-    })
+        stated,
+    };
+    Ok((container, contents))
 }
 
 /// Names of tensors by the shard that holds them.
-fn tensors_by_shard(path: &Path) -> Result<BTreeMap<String, BTreeSet<String>>, Refusal> {
+type Shards = BTreeMap<String, BTreeSet<String>>;
+
+/// What an index names, and what it states of the model.
+fn tensors_by_shard(path: &Path) -> Result<(Shards, Stated), Refusal> {
     let no_index = |reason: String| {
-        Refusal::new(format!("is no index of safetensors shards: {reason}"))
-            .with_hint("an index is {\"weight_map\": {\"TENSOR\": \"SHARD.safetensors\", …}}")
+        Refusal::new(format!("is no index of shards: {reason}")).with_hint(
+            "an index is {\"weight_map\": {\"TENSOR\": \"SHARD.safetensors\" or \"SHARD.bin\", …}}",
+        )
     };
     let length = fs::metadata(path).map_err(|error| no_index(error.to_string()))?;
     if length.len() > MAX_INDEX_BYTES {
         return Err(no_index(format!("it has {} bytes", length.len())));
     }
     let bytes = fs::read(path).map_err(|error| no_index(error.to_string()))?;
+    if foreign::known(&bytes[..bytes.len().min(foreign::START)]).is_some() {
+        return Err(foreign::refusal(&bytes, length.len()));
+    }
     let index: Index =
         serde_json::from_slice(&bytes).map_err(|error| no_index(error.to_string()))?;
-    let mut shards: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    let stated = index.stated()?;
+    let mut shards = Shards::new();
     for (tensor, shard) in index.weight_map.0 {
         // A name, not a way to other folders.
         let is_name = Path::new(&shard)
@@ -100,7 +149,7 @@ fn tensors_by_shard(path: &Path) -> Result<BTreeMap<String, BTreeSet<String>>, R
     }
     match shards.is_empty() {
         true => Err(no_index("it names no tensor".into())),
-        false => Ok(shards),
+        false => Ok((shards, stated)),
     }
 }
 
@@ -183,7 +232,7 @@ mod tests {
                 "a stands twice",
             ),
             ("{}", "names no tensor"),
-            ("[]", "is no index of safetensors shards"),
+            ("[]", "is no index of shards"),
         ] {
             let reason = reason(weight_map);
             assert!(reason.contains(expected), "{weight_map}: {reason}");

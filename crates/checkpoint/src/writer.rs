@@ -129,11 +129,18 @@ pub fn read_metadata(path: &Path) -> Result<BTreeMap<String, String>, Error> {
     if header.len() as u64 != length {
         return Err(damaged(&"longer than the file"));
     }
-    let mut metadata = serde_json::from_slice::<Header>(&header)
+    let metadata = serde_json::from_slice::<Header>(&header)
         .map_err(|error| damaged(&error))?
         .metadata;
+    unpacked(metadata).map_err(|error| damaged(&error))
+}
+
+/// A file's metadata: ours, if they are there.
+pub(super) fn unpacked(
+    mut metadata: BTreeMap<String, String>,
+) -> serde_json::Result<BTreeMap<String, String>> {
     match metadata.remove(METADATA_KEY) {
-        Some(text) => serde_json::from_str(&text).map_err(|error| damaged(&error)),
+        Some(text) => serde_json::from_str(&text),
         None => Ok(metadata),
     }
 }

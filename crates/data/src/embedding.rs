@@ -22,6 +22,19 @@ pub(super) struct EmbeddingRows {
     pub(super) numbers: Vec<f32>,
 }
 
+/// Numbers in each embedding, where that can be told without computing any: `None` for files that another stage makes,
+/// that are very large, or that cannot be read, of which the stage itself will tell.
+pub fn embedding_width(config: &Embeddings) -> Option<usize> {
+    match config {
+        Embeddings::Orthonormal(dimension) => Some(*dimension),
+        Embeddings::Table(path) if path.artifact().is_none() => table::width(path.as_ref()),
+        Embeddings::Text(text) if text.model.artifact().is_none() => {
+            text::width(text.model.as_ref())
+        }
+        Embeddings::Table(_) | Embeddings::Text(_) => None,
+    }
+}
+
 /// The embeddings of `names`, in their order. `notes` receives what is worth reading.
 pub(super) fn of_variables(
     config: &Embeddings,

@@ -79,6 +79,7 @@ mod typed_column;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use build::build;
+pub use embedding::embedding_width;
 use pipeline_error::Error;
 pub use report::{DataReport, SplitCounts};
 

@@ -73,12 +73,20 @@ pub enum Error {
     Interrupted,
 }
 
+/// How the standard library ends what it says of EFBIG: a file would become larger than a limit allows.
+const TOO_LARGE: &str = "(os error 27)";
+
 impl Error {
-    /// A stage failure without a hint.
+    /// A stage failure; with a hint only where the system's reason calls for one.
     pub fn stage(message: impl Into<String>) -> Self {
+        let message = message.into();
+        let limited = message.contains(TOO_LARGE);
         Error::Stage {
-            message: message.into(),
-            hint: None,
+            message,
+            hint: limited.then(|| {
+                "a limit on the size of files holds (`ulimit -f` shows it): raise it where the program is started"
+                    .into()
+            }),
         }
     }
 

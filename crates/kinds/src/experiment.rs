@@ -78,6 +78,7 @@ impl recipe::Experiment for Experiment {
     }
 
     fn complete(tree: &mut Node) {
+        model_of_the_embeddings(tree);
         embeddings_of_the_model(tree);
     }
 
@@ -124,6 +125,41 @@ impl recipe::Experiment for Experiment {
 
     fn objective_mistake(&self, compared: &Compared) -> Option<Mistake> {
         objective::mistake(|name| self.stage(name).map(StageConfig::table), compared)
+    }
+}
+
+/// A model that does not state how many numbers embeddings have takes those that the data have, if
+/// the recipe says that, and all of its data agree: one key says it for both.
+fn model_of_the_embeddings(tree: &mut Node) {
+    if tree.at(&["model", "input_dim"]).is_some() {
+        return;
+    }
+    let stages = tree.child("stages").and_then(Node::as_table);
+    let entries = stages.into_iter().flat_map(|table| table.iter());
+    let stated = entries.filter_map(|entry| entry.node.at(&["embeddings", "orthonormal"]));
+    let stated: Vec<Node> = stated.cloned().collect();
+    let Some((first, others)) = stated.split_first() else {
+        return;
+    };
+    let number = |node: &Node| match node.value {
+        Value::Integer(number) => Some(number),
+        _ => None,
+    };
+    if number(first).is_none() || others.iter().any(|other| number(other) != number(first)) {
+        return;
+    }
+    let place = first.origin;
+    let Value::Table(recipe) = &mut tree.value else {
+        return;
+    };
+    if recipe.get("model").is_none() {
+        let table = Node::new(Value::Table(Table::default()), place);
+        recipe.set(Entry::at(place, "model", table));
+    }
+    if let Some(entry) = recipe.get_mut("model")
+        && let Value::Table(model) = &mut entry.node.value
+    {
+        model.set(Entry::at(place, "input_dim", first.clone()));
     }
 }
 

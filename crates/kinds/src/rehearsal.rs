@@ -3,12 +3,13 @@
 use std::path::Path;
 
 use crate::experiment::Recipe;
-use crate::import::{ImportStage, ImportTable, WeightSource};
+use crate::import::{Declared, ImportStage, ImportTable, WeightSource};
 use crate::list::StageConfig;
 use pipeline_checkpoint::{Audit, Checkpoint, ImportRules};
 use pipeline_data::input_path::InputPath;
 use pipeline_error::Error;
 use pipeline_model::config::ModelMode;
+use pipeline_model::hidden_setting::HiddenSetting;
 use pipeline_recipe::nearest;
 
 /// An import that is tried out.
@@ -55,16 +56,15 @@ impl Rehearsal {
         self.import.into
     }
 
-    /// The audit that importing `checkpoint` would leave, or every reason why it would not.
+    /// The audit that importing `checkpoint` would leave, or every reason why it would not; also if the model has
+    /// settings that its weights were not trained with.
     pub fn audit(&self, checkpoint: &Checkpoint) -> Result<Audit, Error> {
         self.import.audit(checkpoint)
     }
 
-    /// Fails if the recipe pins another file than the one at `path`, or has another model than its weights were
-    /// trained in.
+    /// Fails if the recipe pins another file than the one at `path`.
     pub fn check_file(&self, path: &Path) -> Result<(), Error> {
-        self.import.check_pin(path)?;
-        self.import.check_hidden_settings(path).map(|_| ())
+        self.import.check_pin(path)
     }
 }
 
@@ -79,7 +79,11 @@ fn without_rules(recipe: &Recipe, mode: ModelMode) -> Rehearsal {
             },
             into: mode,
             rules: ImportRules::default(),
-            model_changes: Vec::new(),
+            // Nobody has said anything yet.
+            hidden: Declared {
+                changes: Vec::new(),
+                assumed: HiddenSetting::ALL.to_vec(),
+            },
         },
     }
 }

@@ -156,6 +156,18 @@ pub enum Fusion {
     Concat,
 }
 
+impl Fusion {
+    /// As the recipe writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Fusion::None => "none",
+            Fusion::Uncertainty => "uncertainty",
+            Fusion::Gated => "gated",
+            Fusion::Concat => "concat",
+        }
+    }
+}
+
 /// How the transformer's outputs become one vector.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

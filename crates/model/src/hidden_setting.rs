@@ -18,24 +18,36 @@ pub enum HiddenSetting {
     LatentNorm,
     /// `model.time_bias`
     TimeBias,
+    /// `model.classifier.fusion`: of weights that hold a head.
+    Fusion,
 }
 
 impl HiddenSetting {
     /// All of them.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Heads,
         Self::TransformerHeads,
         Self::LatentNorm,
         Self::TimeBias,
+        Self::Fusion,
     ];
 
-    /// Its key in `[model]`.
+    /// Its place in a recipe.
+    pub fn place(self) -> String {
+        match self {
+            Self::Fusion => "model.classifier.fusion".into(),
+            _ => format!("model.{}", self.name()),
+        }
+    }
+
+    /// Its key in `[model]`, or in a table of it.
     pub fn name(self) -> &'static str {
         match self {
             Self::Heads => "heads",
             Self::TransformerHeads => "transformer_heads",
             Self::LatentNorm => "latent_norm",
             Self::TimeBias => "time_bias",
+            Self::Fusion => "fusion",
         }
     }
 
@@ -46,6 +58,7 @@ impl HiddenSetting {
             Self::TransformerHeads => model.transformer_heads.into(),
             Self::LatentNorm => model.latent_norm.into(),
             Self::TimeBias => model.time_bias.name().into(),
+            Self::Fusion => model.classifier.fusion.name().into(),
         }
     }
 }

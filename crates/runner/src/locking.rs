@@ -213,6 +213,7 @@ impl Comparison {
         self.drift(&state.name, vec![], message);
     }
 
+    /// Digests and metrics, each whatever the other says: a lock whose metric was changed by hand is none.
     fn result(&mut self, locked: &LockedStage, state: &State, result: &StateResult) {
         let names: BTreeSet<&String> = locked.outputs.keys().chain(result.outputs.keys()).collect();
         let other = |name: &&&String| locked.outputs.get(**name) != result.outputs.get(**name);
@@ -221,11 +222,13 @@ impl Comparison {
             .filter(other)
             .map(|name| (*name).clone())
             .collect();
+        let metrics = MetricsBeside::of(locked, result);
         if other.is_empty() {
-            return;
+            return self.metrics_alone(state, &metrics);
         }
-        let mut tolerated = !locked.tolerances.is_empty()
-            || state.needs.iter().any(|need| self.tolerated.contains(need));
+        let tolerated = metrics.fit
+            && (!locked.tolerances.is_empty()
+                || state.needs.iter().any(|need| self.tolerated.contains(need)));
         let mut message = format!("gave another {}", other.join(", "));
         for name in &other {
             let of = |outputs: &BTreeMap<String, String>| {
@@ -237,26 +240,7 @@ impl Comparison {
             let (before, now) = (of(&locked.outputs), of(&result.outputs));
             message += &format!("\n  {name}{}", beside(&before, &now).replace('\n', "\n  "));
         }
-        let metrics: BTreeSet<&String> =
-            locked.metrics.keys().chain(result.metrics.keys()).collect();
-        for name in metrics {
-            let (before, now) = (locked.metrics.get(name), result.metrics.get(name));
-            let tolerance = locked.tolerances.get(name).copied();
-            let fits = before
-                .zip(now)
-                .is_some_and(|(before, now)| before.is_within(tolerance.unwrap_or(0.0), *now));
-            tolerated &= fits;
-            let text = |metric: Option<&Metric>| metric.map_or("absent".into(), Metric::to_string);
-            message += &format!(
-                "\n  {name}: {} in the lock, {} now",
-                text(before),
-                text(now)
-            );
-            if let Some(tolerance) = tolerance {
-                let whether = if fits { "within" } else { "outside" };
-                message += &format!(", {whether} its tolerance {tolerance}");
-            }
-        }
+        message.extend(metrics.lines.iter().map(|(line, _)| line.as_str()));
         if !tolerated {
             return self.drift(&state.name, other, message);
         }
@@ -267,6 +251,63 @@ impl Comparison {
             artifacts: other,
             message,
         });
+    }
+
+    /// The artifacts are the locked ones: nothing that reads them has another key for it.
+    fn metrics_alone(&mut self, state: &State, metrics: &MetricsBeside) {
+        let differing = metrics.lines.iter().filter(|(_, equal)| !equal);
+        let differing: String = differing.map(|(line, _)| line.as_str()).collect();
+        if differing.is_empty() {
+            return;
+        }
+        let difference = LockDifference {
+            stage: state.name.clone(),
+            artifacts: vec![],
+            message: format!("gave the locked artifacts, but other metrics{differing}"),
+        };
+        match metrics.fit {
+            true => self.record.notes.push(difference),
+            false => self.record.drift.push(difference),
+        }
+    }
+}
+
+/// The metrics of a lock and of a result.
+struct MetricsBeside {
+    /// A line for each, and whether the two are equal.
+    lines: Vec<(String, bool)>,
+    /// Whether each lies within its tolerance; one without must be equal.
+    fit: bool,
+}
+
+impl MetricsBeside {
+    fn of(locked: &LockedStage, result: &StateResult) -> Self {
+        let names: BTreeSet<&String> = locked.metrics.keys().chain(result.metrics.keys()).collect();
+        let mut fit = true;
+        let lines = names.into_iter().map(|name| {
+            let (before, now) = (locked.metrics.get(name), result.metrics.get(name));
+            let within = |tolerance: f64| {
+                before
+                    .zip(now)
+                    .is_some_and(|(before, now)| before.is_within(tolerance, *now))
+            };
+            let tolerance = locked.tolerances.get(name).copied();
+            let fits = within(tolerance.unwrap_or(0.0));
+            fit &= fits;
+            let text = |metric: Option<&Metric>| metric.map_or("absent".into(), Metric::to_string);
+            let mut line = format!(
+                "\n  {name}: {} in the lock, {} now",
+                text(before),
+                text(now)
+            );
+            if let Some(tolerance) = tolerance {
+                let whether = if fits { "within" } else { "outside" };
+                line += &format!(", {whether} its tolerance {tolerance}");
+            }
+            (line, within(0.0))
+        });
+        let lines = lines.collect();
+        Self { lines, fit }
     }
 }
 

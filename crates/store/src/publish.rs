@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, File};
 use std::io;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
@@ -40,6 +41,9 @@ impl WorkFolder<'_> {
         check_metrics(&metrics)?;
         let took_long = seconds >= SOON.as_secs_f64();
         let files = self.artifact_files(artifacts)?;
+        for (name, path) in &files {
+            make_own(path).map_err(|error| lost(name, path, error))?;
+        }
         let digested: Vec<Artifact> = files
             .iter()
             .map(|(name, path)| digest_durably(path).map_err(|error| lost(name, path, error)))
@@ -140,6 +144,23 @@ fn lost(name: &str, path: &Path, error: io::Error) -> Error {
     )
 }
 
+/// Replaces a file that has other names by a copy of its own: whoever writes to one of them would change the
+/// stored result, and a blob is read-only, which the other names would be as well.
+fn make_own(path: &Path) -> io::Result<()> {
+    if fs::symlink_metadata(path)?.nlink() < 2 {
+        return Ok(());
+    }
+    let folder = path.parent().unwrap_or(Path::new("."));
+    // The umask takes its part away, as from any file that a stage writes.
+    let draft = tempfile::Builder::new()
+        .prefix(".copy-")
+        .permissions(fs::Permissions::from_mode(0o666))
+        .tempfile_in(folder)?;
+    io::copy(&mut File::open(path)?, &mut draft.as_file())?;
+    draft.persist(path).map_err(|error| error.error)?;
+    Ok(())
+}
+
 /// Digest and size of a file whose bytes will outlive a power cut.
 fn digest_durably(path: &Path) -> io::Result<Artifact> {
     let file = File::open(path)?;
@@ -218,6 +239,31 @@ pub(super) mod tests {
             action.metrics.clone(),
         );
         assert_eq!(again.unwrap(), action);
+    }
+
+    #[test]
+    fn a_file_with_other_names_is_stored_as_a_copy_and_the_others_stay_as_they_are() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path().join("store")).unwrap();
+        let theirs = folder.path().join("theirs");
+        fs::write(&theirs, "one").unwrap();
+        let never = AtomicBool::new(false);
+        let work = store.claim(&fingerprint().key(), &never, |_| {}).unwrap();
+        fs::hard_link(&theirs, work.path().join("a")).unwrap();
+        fs::write(work.path().join("b"), "two").unwrap();
+        fs::hard_link(work.path().join("b"), work.path().join("c")).unwrap();
+        let names = ["a", "b", "c"].map(|name| (name.to_string(), PathBuf::from(name)));
+        let action = work.commit(fingerprint(), &names.into(), BTreeMap::new(), 0.5);
+        let action = action.unwrap();
+        assert!(!fs::metadata(&theirs).unwrap().permissions().readonly());
+        fs::write(&theirs, "other").unwrap();
+        for (name, text) in [("a", "one"), ("b", "two"), ("c", "two")] {
+            let blob = store.artifact_path(&action.outputs[name]).unwrap();
+            assert_eq!(fs::read_to_string(&blob).unwrap(), text);
+            assert!(fs::metadata(&blob).unwrap().permissions().readonly());
+            assert_eq!(fs::metadata(&blob).unwrap().nlink(), 1);
+            store.verify(&action.outputs[name]).unwrap();
+        }
     }
 
     #[test]

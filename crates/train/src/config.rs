@@ -66,11 +66,12 @@ pub enum Loss {
     },
 }
 
+// Not the reference's focal loss (alpha 0.25, gamma 2): that counts the rare class a quarter, and what it gives are no
+// probabilities.
 impl Default for Loss {
     fn default() -> Self {
-        Loss::Focal {
-            alpha: 0.25,
-            gamma: 2.0,
+        Loss::CrossEntropy {
+            label_smoothing: 0.0,
         }
     }
 }

@@ -129,6 +129,22 @@ fn next(
     }
 }
 
+/// The `id` of a line that is no request, if it has one.
+fn id_of(line: &str) -> Value {
+    let value: Value = serde_json::from_str(line).unwrap_or_default();
+    value.get("id").cloned().unwrap_or_default()
+}
+
+/// The beginning of a line.
+fn shown(line: &str) -> String {
+    const MOST: usize = 200;
+    let start: String = line.chars().take(MOST).collect();
+    match start.len() < line.len() {
+        true => format!("{start}…"),
+        false => start,
+    }
+}
+
 fn understood(sweep: &mut SweepRecipe, line: &str) -> Result<(Value, SweepVariant), Box<Answer>> {
     let refused = |id, error| {
         Box::new(Answer {
@@ -142,8 +158,23 @@ fn understood(sweep: &mut SweepRecipe, line: &str) -> Result<(Value, SweepVarian
     };
     let request: Request = serde_json::from_str(line).map_err(|error| {
         let form = "{\"id\": 1, \"overrides\": {\"PATH\": VALUE}}";
-        refused(Value::Null, format!("a request is a line {form}: {error}"))
+        let id = id_of(line);
+        let unnamed = match id {
+            Value::Null => format!(
+                "; it has no `id` to answer to, so this is the answer to the line {}",
+                shown(line)
+            ),
+            _ => String::new(),
+        };
+        refused(id, format!("a request is a line {form}: {error}{unnamed}"))
     })?;
+    if request.id.is_null() {
+        let error = "the `id` of a request must not be null: it is what the answer is known by";
+        return Err(refused(
+            Value::Null,
+            format!("{error}; this is the answer to the line {}", shown(line)),
+        ));
+    }
     match sweep.asked(&request.overrides) {
         Ok(variant) => Ok((request.id, variant)),
         Err(error) => {

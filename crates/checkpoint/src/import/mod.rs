@@ -74,6 +74,7 @@ pub fn audit(
         &shapes,
         &patterns.rename,
         rules.exact_names,
+        |name| patterns.ignore.first_match(&[name]).is_some(),
     );
     let matching = Matching::of(checkpoint, &shapes, naming);
     let checked = numbers::check_all(&matching.pairs, checkpoint, rules);
@@ -133,6 +134,8 @@ struct Pair<'a> {
     target: &'a str,
     shape: &'a [usize],
     source: &'a str,
+    /// The names that `ignore` could call it by.
+    names: [String; 4],
     tensor: &'a SourceTensor,
 }
 
@@ -152,10 +155,15 @@ struct Matching<'a> {
     pairs: Vec<Pair<'a>>,
     /// Parameters without a source.
     missing: Vec<(&'a str, &'a [usize])>,
-    /// Sources without a parameter: their name, and the name they were looked up by.
-    unused: Vec<(&'a str, String)>,
+    /// Sources without a parameter: their name in the file, and those that `ignore` could call it by.
+    unused: Vec<(&'a str, [String; 4])>,
     /// Targets that several sources claim.
     claimed: BTreeMap<String, Vec<&'a str>>,
+}
+
+/// The names as patterns take them.
+fn each(names: &[String; 4]) -> [&str; 4] {
+    names.each_ref().map(String::as_str)
 }
 
 impl<'a> Matching<'a> {
@@ -175,10 +183,13 @@ impl<'a> Matching<'a> {
                     target,
                     shape,
                     source,
+                    names: naming.names(source),
                     tensor: &checkpoint.tensors[*source],
                 }),
                 (Some(_), _) => {}
-                (None, names) => unused.extend(names.iter().map(|name| (*name, target.clone()))),
+                (None, names) => {
+                    unused.extend(names.iter().map(|name| (*name, naming.names(name))));
+                }
             }
         }
         let without = shapes
@@ -227,7 +238,7 @@ impl Matching<'_> {
                 let line = format!("{} {:?}, by `{pattern}`", pair.target, pair.shape);
                 offences.add(Kind::NewButPresent, line);
             }
-            if let Some(pattern) = patterns.ignore.first_match(&[pair.source, pair.target]) {
+            if let Some(pattern) = patterns.ignore.first_match(&each(&pair.names)) {
                 let line = format!("{} {:?}, by `{pattern}`", pair.source, pair.shape);
                 offences.add(Kind::IgnoredButUsed, line);
             }
@@ -237,7 +248,7 @@ impl Matching<'_> {
     }
 
     fn missing_offences(&self, checkpoint: &Checkpoint, patterns: &Patterns, to: &mut Offences) {
-        let free = |(source, _): &(&str, String)| {
+        let free = |(source, _): &(&str, [String; 4])| {
             let tensor = &checkpoint.tensors[*source];
             (source.to_string(), tensor.shape().to_vec())
         };
@@ -264,8 +275,8 @@ impl Matching<'_> {
             .take(nearest::MAX_POOL)
             .map(free)
             .collect();
-        for (source, name) in &self.unused {
-            if patterns.ignore.first_match(&[source, name]).is_none() {
+        for (source, names) in &self.unused {
+            if patterns.ignore.first_match(&each(names)).is_none() {
                 let tensor = &checkpoint.tensors[*source];
                 let room = to.count(Kind::Unused) < nearest::MAX_SUGGESTIONS;
                 let near = nearest::describe(source, tensor.shape(), &free, room);
@@ -291,9 +302,9 @@ impl Matching<'_> {
                 format!("new: `{pattern}` matches no parameter"),
             );
         }
-        let left = self.unused.iter().map(|(source, name)| [*source, name]);
-        let used = self.pairs.iter().map(|pair| [pair.source, pair.target]);
-        let all: Vec<[&str; 2]> = left.chain(used).collect();
+        let left = self.unused.iter().map(|(_, names)| each(names));
+        let used = self.pairs.iter().map(|pair| each(&pair.names));
+        let all: Vec<[&str; 4]> = left.chain(used).collect();
         for pattern in patterns.ignore.idle(all.iter().map(|names| &names[..])) {
             to.add(
                 Kind::IdlePattern,
@@ -315,10 +326,10 @@ impl Matching<'_> {
         let ignored: Vec<Ignored> = self
             .unused
             .par_iter()
-            .map(|(source, name)| Ignored {
+            .map(|(source, names)| Ignored {
                 pattern: patterns
                     .ignore
-                    .first_match(&[source, name])
+                    .first_match(&each(names))
                     .unwrap_or_default()
                     .into(),
                 tensor: inspect::one(source, &checkpoint.tensors[*source]),

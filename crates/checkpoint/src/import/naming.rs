@@ -2,8 +2,15 @@ use std::collections::BTreeMap;
 
 use super::rename::Renaming;
 
-/// What wrappers put before every name: DistributedDataParallel, torch.compile, Lightning modules.
-const WRAPPERS: [&str; 3] = ["module.", "_orig_mod.", "model."];
+/// What wrappers put before every name: DistributedDataParallel, torch.compile, Lightning modules and
+/// its strategies, FSDP.
+const WRAPPERS: [&str; 5] = [
+    "module.",
+    "_orig_mod.",
+    "model.",
+    "_forward_module.",
+    "_fsdp_wrapped_module.",
+];
 
 /// The reference calls its set encoder differently in its pretraining and its finetuning model.
 const LAYOUTS: [(&str, &str); 2] = [
@@ -15,8 +22,10 @@ const LAYOUTS: [(&str, &str); 2] = [
 /// after the other, then the reference's layouts are translated.
 #[derive(Clone, Debug)]
 pub(super) struct Naming<'a> {
-    /// What every name starts with and loses.
+    /// What every name that is not left aside starts with and loses.
     prefix: &'a str,
+    /// Whether those that are left aside start with it, too.
+    prefix_of_all: bool,
     /// Rules of the recipe, and how many names each matched.
     rules: Vec<(&'a Renaming, usize)>,
     /// Every source's name after the prefix went and the rules were applied.
@@ -26,18 +35,23 @@ pub(super) struct Naming<'a> {
 }
 
 impl<'a> Naming<'a> {
-    /// A wrapper's prefix goes only if every source has it and no target does; a layout applies
-    /// only if the sources use one and the targets the other. With `exact` neither happens.
+    /// A wrapper's prefix goes only if every source has it and no target does; sources that are left
+    /// aside by their name in the file (`aside`) need not have it, unless there are no others. A layout
+    /// applies only if the sources use one and the targets the other. With `exact` neither happens.
     pub(super) fn of<'b: 'a>(
         sources: impl Iterator<Item = &'b String> + Clone,
         targets: &BTreeMap<&str, &[usize]>,
         rules: &'a [Renaming],
         exact: bool,
+        aside: impl Fn(&str) -> bool,
     ) -> Self {
-        let prefix = match exact {
-            true => "",
-            false => wrapper_prefix(sources.clone(), targets),
+        let counted: Vec<&String> = sources.clone().filter(|name| !aside(name)).collect();
+        let prefix = match (exact, counted.is_empty()) {
+            (true, _) => "",
+            (false, true) => wrapper_prefix(sources.clone(), targets),
+            (false, false) => wrapper_prefix(counted.iter().copied(), targets),
         };
+        let all = sources.clone().all(|name| name.starts_with(prefix));
         let mut rules: Vec<(&Renaming, usize)> = rules.iter().map(|rule| (rule, 0)).collect();
         let mut renamed = BTreeMap::new();
         for source in sources {
@@ -52,6 +66,7 @@ impl<'a> Naming<'a> {
         }
         Naming {
             prefix,
+            prefix_of_all: all,
             rules,
             layout: match exact {
                 true => None,
@@ -71,6 +86,14 @@ impl<'a> Naming<'a> {
         other.unwrap_or_else(|| name.to_string())
     }
 
+    /// Every name that patterns of the recipe may call a source by, the plainest first: without the
+    /// prefix, as the file has it, after the rules, and in the model.
+    pub(super) fn names(&self, source: &'a str) -> [String; 4] {
+        let plain = source.strip_prefix(self.prefix).unwrap_or(source);
+        let renamed = self.renamed.get(source).map_or(plain, String::as_str);
+        [plain, source, renamed, &self.target(source)].map(str::to_string)
+    }
+
     /// Rules that matched no name.
     pub(super) fn idle_rules(&self) -> impl Iterator<Item = &str> {
         let idle = self.rules.iter().filter(|(_, matched)| *matched == 0);
@@ -79,8 +102,13 @@ impl<'a> Naming<'a> {
 
     /// What was done to the names, in words.
     pub(super) fn renamings(&self) -> Vec<String> {
-        let prefix = (!self.prefix.is_empty())
-            .then(|| format!("`{}`, which every name had, taken away", self.prefix));
+        let prefix = (!self.prefix.is_empty()).then(|| match self.prefix_of_all {
+            true => format!("`{}`, which every name had, taken away", self.prefix),
+            false => format!(
+                "`{}`, which every name had but some that are ignored, taken away",
+                self.prefix
+            ),
+        });
         let rules = self.rules.iter().filter(|(_, matched)| *matched > 0);
         let rules =
             rules.map(|(rule, matched)| format!("{} by the recipe ({matched})", rule.text()));
@@ -142,12 +170,18 @@ mod tests {
     #[test]
     fn wrappers_go_one_after_the_other_but_only_from_all_names() {
         let sources = names(&["module._orig_mod.a", "module._orig_mod.model.b"]);
-        let naming = Naming::of(sources.iter(), &targets(&["a", "model.b"]), &[], false);
+        let naming = Naming::of(
+            sources.iter(),
+            &targets(&["a", "model.b"]),
+            &[],
+            false,
+            |_| false,
+        );
         assert_eq!(naming.target(&sources[0]), "a");
         assert_eq!(naming.target(&sources[1]), "model.b");
         let mixed = names(&["module.a", "b"]);
         assert!(
-            Naming::of(mixed.iter(), &targets(&["a", "b"]), &[], false)
+            Naming::of(mixed.iter(), &targets(&["a", "b"]), &[], false, |_| false)
                 .renamings()
                 .is_empty()
         );
@@ -161,11 +195,12 @@ mod tests {
             &targets(&["model.a", "model.b"]),
             &[],
             false,
+            |_| false,
         );
         assert_eq!(naming.target(&sources[0]), "model.a");
         let whole = names(&["module."]);
         assert_eq!(
-            Naming::of(whole.iter(), &targets(&["a"]), &[], false).target("module."),
+            Naming::of(whole.iter(), &targets(&["a"]), &[], false, |_| false).target("module."),
             "module."
         );
     }
@@ -178,13 +213,26 @@ mod tests {
             &targets(&["setvae.setvae.w", "decoder.w"]),
             &[],
             false,
+            |_| false,
         );
         assert_eq!(naming.target("set_encoder.w"), "setvae.setvae.w");
         assert_eq!(naming.target("decoder.w"), "decoder.w");
         let finetuned = names(&["setvae.setvae.w"]);
-        let back = Naming::of(finetuned.iter(), &targets(&["set_encoder.w"]), &[], false);
+        let back = Naming::of(
+            finetuned.iter(),
+            &targets(&["set_encoder.w"]),
+            &[],
+            false,
+            |_| false,
+        );
         assert_eq!(back.target("setvae.setvae.w"), "set_encoder.w");
-        let same = Naming::of(pretrained.iter(), &targets(&["set_encoder.w"]), &[], false);
+        let same = Naming::of(
+            pretrained.iter(),
+            &targets(&["set_encoder.w"]),
+            &[],
+            false,
+            |_| false,
+        );
         assert_eq!(same.target("set_encoder.w"), "set_encoder.w");
     }
 
@@ -205,11 +253,41 @@ mod tests {
         });
         let sources = names(&["module.enc.w"]);
         let targets = targets(&["setvae.setvae.w"]);
-        let naming = Naming::of(sources.iter(), &targets, &rules, false);
+        let naming = Naming::of(sources.iter(), &targets, &rules, false, |_| false);
         assert_eq!(naming.target("module.enc.w"), "setvae.setvae.w");
         assert_eq!(naming.idle_rules().collect::<Vec<_>>(), ["`x.` → `y.`"]);
         assert_eq!(naming.renamings().len(), 4);
-        let exact = Naming::of(sources.iter(), &targets, &rules, true);
+        let exact = Naming::of(sources.iter(), &targets, &rules, true, |_| false);
         assert_eq!(exact.target("module.enc.w"), "module.enc.w");
+    }
+
+    #[test]
+    fn what_is_left_aside_need_not_have_the_prefix() {
+        let sources = names(&["loss.weight", "model.a", "model.b"]);
+        let targets = targets(&["a", "b"]);
+        let aside = |name: &str| name.starts_with("loss.");
+        let naming = Naming::of(sources.iter(), &targets, &[], false, aside);
+        assert_eq!(naming.target("model.a"), "a");
+        assert_eq!(naming.target("loss.weight"), "loss.weight");
+        assert!(naming.renamings()[0].contains("but some that are ignored"));
+        let all = Naming::of(sources.iter(), &targets, &[], false, |_| true);
+        assert!(all.renamings().is_empty());
+        let none = Naming::of(sources.iter(), &targets, &[], false, |_| false);
+        assert_eq!(none.target("model.a"), "model.a");
+    }
+
+    #[test]
+    fn patterns_may_call_a_source_by_each_of_its_names() {
+        let rule = RenameRule {
+            prefix: Some("enc.".into()),
+            pattern: None,
+            to: "set_encoder.".into(),
+        };
+        let rules = [rule.compile().unwrap()];
+        let sources = names(&["module.enc.w"]);
+        let targets = targets(&["setvae.setvae.w"]);
+        let naming = Naming::of(sources.iter(), &targets, &rules, false, |_| false);
+        let expected = ["enc.w", "module.enc.w", "set_encoder.w", "setvae.setvae.w"];
+        assert_eq!(naming.names(&sources[0]), expected);
     }
 }

@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::rules::PatternSet;
-use super::{ImportRules, Matching, Patterns, suggestion};
+use super::{ImportRules, Matching, Patterns, each, suggestion};
 use crate::file::Checkpoint;
 use pipeline_error::Error;
 
@@ -127,11 +127,8 @@ fn recipe_new(matching: &Matching, patterns: &Patterns) -> Vec<String> {
 
 fn recipe_ignore(matching: &Matching, patterns: &Patterns) -> Vec<String> {
     let unused = matching.unused.iter();
-    let unused: Vec<[&str; 2]> = unused.map(|(source, name)| [*source, name]).collect();
-    let used = matching
-        .pairs
-        .iter()
-        .flat_map(|pair| [pair.source, pair.target]);
+    let unused: Vec<[&str; 4]> = unused.map(|(_, names)| each(names)).collect();
+    let used = matching.pairs.iter().flat_map(|pair| each(&pair.names));
     completed(&patterns.ignore, &unused, used.collect())
 }
 

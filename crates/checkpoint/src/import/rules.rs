@@ -7,8 +7,9 @@ use pipeline_error::Error;
 pub struct ImportRules {
     /// Patterns of exactly the parameters that have no source. `*` matches dots too.
     pub new: Vec<String>,
-    /// Patterns of exactly the tensors that have no target, by their name in the file or the
-    /// name they would have in the model.
+    /// Patterns of exactly the tensors that have no target, by their name in the file, with or
+    /// without a prefix that goes, or the name that they have after the rules or would have in the
+    /// model.
     pub ignore: Vec<String>,
     /// What tensors are called in the model, one rule after the other.
     pub rename: Vec<RenameRule>,

@@ -1,3 +1,4 @@
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use super::number::NumberType;
@@ -49,6 +50,8 @@ pub struct TensorView {
     pub shape: Vec<usize>,
     /// In elements; 0 for an axis of length 0 or 1.
     pub stride: Vec<usize>,
+    /// Whether the tensor is what lies there times −1: torch's negative bit.
+    pub negated: bool,
 }
 
 /// All objects of a pickle.
@@ -57,6 +60,7 @@ pub struct Heap {
     objects: Vec<Object>,
     members: usize,
     most_members: usize,
+    attributes: BTreeSet<Rc<str>>,
 }
 
 impl Heap {
@@ -66,6 +70,7 @@ impl Heap {
             objects: Vec::new(),
             members: 0,
             most_members: length.saturating_mul(MEMBERS_A_BYTE),
+            attributes: BTreeSet::new(),
         }
     }
 
@@ -156,7 +161,7 @@ impl Heap {
     pub fn kind(&self, value: Value) -> &'static str {
         match value {
             Value::None => "None",
-            Value::Bool => "a bool",
+            Value::Bool(_) => "a bool",
             Value::Int(_) => "an int",
             Value::Float(_) => "a float",
             Value::Global(_) => "a class or function",
@@ -181,6 +186,16 @@ impl Heap {
             Object::Storage(storage) => Some(storage),
             _ => None,
         })
+    }
+
+    /// Remembers that a tensor has a Python attribute of this name, which nothing is done with.
+    pub(super) fn note_attribute(&mut self, name: Rc<str>) {
+        self.attributes.insert(name);
+    }
+
+    /// Names of the Python attributes that tensors were saved with.
+    pub fn attributes(&self) -> impl Iterator<Item = &str> {
+        self.attributes.iter().map(|name| &**name)
     }
 
     /// The harmless classes it has instances of, each once, sorted.

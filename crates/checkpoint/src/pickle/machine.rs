@@ -1,6 +1,6 @@
 use std::collections::HashMap;
 
-use super::global::Global;
+use super::global::{self, Global};
 use super::heap::{Heap, Object};
 use super::input::Input;
 use super::numpy;
@@ -62,7 +62,7 @@ impl Machine<'_> {
             b'1' => drop(self.stack.pop_to_mark()?),
             b'2' => self.stack.push(self.stack.top()?)?,
             b'N' => self.stack.push(Value::None)?,
-            0x88 | 0x89 => self.stack.push(Value::Bool)?,
+            0x88 | 0x89 => self.stack.push(Value::Bool(opcode == 0x88))?,
             b'K' => self.stack.push(Value::Int(self.input.u8()?.into()))?,
             b'M' => self.stack.push(Value::Int(self.input.u16()?.into()))?,
             b'J' => self.stack.push(Value::Int(self.input.i32()?.into()))?,
@@ -242,9 +242,11 @@ impl Machine<'_> {
 
     fn global(&mut self, module: &str, name: &str) -> Result<(), Refusal> {
         let full = format!("{module}.{name}");
-        match Global::named(&full) {
-            Some(global) => self.stack.push(Value::Global(global)),
-            None => Err(Refusal::new(format!("asks for the forbidden global {full}; nothing of it was run"))
+        match (Global::named(&full), global::unread(&full)) {
+            (Some(global), _) => self.stack.push(Value::Global(global)),
+            (None, Some(what)) => Err(Refusal::new(format!("holds {what} ({full}), which is not read"))
+                .with_hint("weights are plain tensors of F32, F16 or BF16: convert it where the file comes from (`.to_dense()`, `.dequantize()`, `.float()`) and save the state_dict")),
+            (None, None) => Err(Refusal::new(format!("asks for the forbidden global {full}; nothing of it was run"))
                 .with_hint("the file may be malicious. If you trust it, load it where it comes from and save its state_dict alone, best as safetensors")),
         }
     }
@@ -259,21 +261,16 @@ impl Machine<'_> {
     fn reduce(&mut self) -> Result<(), Refusal> {
         let arguments = self.stack.pop()?;
         let called = self.stack.pop()?;
+        if let Value::Global(Global::Rebuild(function)) = called {
+            let tensor = rebuild::call(&mut self.heap, function, arguments)?;
+            return self.stack.push(tensor);
+        }
         let arguments = self.heap.tuple(arguments);
         let arguments = arguments.ok_or_else(|| Refusal::new("a call without arguments"))?;
         let object = match called {
             Value::Global(Global::OrderedDict) => {
                 Object::Dict(rebuild::entries(&self.heap, arguments)?)
             }
-            Value::Global(Global::RebuildTensor) => {
-                Object::Tensor(rebuild::tensor(&self.heap, arguments)?)
-            }
-            Value::Global(Global::RebuildParameter) => match arguments {
-                [tensor, ..] if self.heap.tensor(*tensor).is_some() => {
-                    return self.stack.push(*tensor);
-                }
-                _ => return Err(Refusal::new("a parameter that is no tensor")),
-            },
             Value::Global(Global::NumpyType) => numpy::numpy_type(&self.heap, arguments),
             Value::Global(Global::NumpyScalar) => {
                 match numpy::numpy_scalar(&self.heap, arguments) {
@@ -338,7 +335,7 @@ mod tests {
             let tuple = pickle.heap.entry(pickle.root, "b").unwrap();
             assert_eq!(
                 pickle.heap.tuple(tuple).unwrap(),
-                [Value::Bool, Value::Float(1.5)]
+                [Value::Bool(true), Value::Float(1.5)]
             );
         }
     }

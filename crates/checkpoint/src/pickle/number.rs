@@ -36,7 +36,7 @@ impl NumberType {
                 word[..bytes.len()].copy_from_slice(&bytes);
                 i64::try_from(u64::from_le_bytes(word)).ok().map(Value::Int)
             }
-            Dtype::Bool => Some(Value::Bool),
+            Dtype::Bool => Some(Value::Bool(bytes[0] != 0)),
         }
     }
 }

@@ -2,9 +2,10 @@
 
 use std::rc::Rc;
 
-use super::global::Global;
+use super::global::{Global, Rebuild};
 use super::heap::{Heap, Object, Storage, TensorView};
 use super::value::Value;
+use crate::dtype::Dtype;
 use crate::refusal::Refusal;
 
 /// More axes than any layer's weight has.
@@ -32,10 +33,162 @@ pub(super) fn storage(heap: &Heap, id: Value) -> Result<Storage, Refusal> {
     }
 }
 
-/// The tensor of `_rebuild_tensor_v2(storage, offset, size, stride, requires_grad, hooks)`.
-pub(super) fn tensor(heap: &Heap, arguments: &[Value]) -> Result<TensorView, Refusal> {
+/// More attributes or metadata than a tensor has; a longer dict could be gone through again and again.
+const MAX_ATTRIBUTES: usize = 64;
+
+/// How deep `_rebuild_from_type_v2` may call others; torch does so once.
+const MAX_CALLS: usize = 4;
+
+/// The tensor that a call of one of torch's functions makes. What an argument says that is not done
+/// here refuses the file: a tensor must not be read as something else than torch would make of it.
+pub(super) fn call(
+    heap: &mut Heap,
+    mut function: Rebuild,
+    mut arguments: Value,
+) -> Result<Value, Refusal> {
+    for _ in 0..MAX_CALLS {
+        let given = heap.tuple(arguments).unwrap_or_default();
+        let unknown = || {
+            let reason = format!("{} with {} arguments", function.name(), given.len());
+            Refusal::new(format!("a tensor made by {reason}, which is not known"))
+        };
+        let (tensor, state) = match (function, given) {
+            (Rebuild::Tensor, [_, _, _, _]) => (view_of(heap, given)?, None),
+            (Rebuild::TensorV2, [array @ .., _, hooks]) if array.len() == 4 => {
+                no_hooks(heap, *hooks, function)?;
+                (view_of(heap, array)?, None)
+            }
+            (Rebuild::TensorV2, [array @ .., _, hooks, metadata]) if array.len() == 4 => {
+                no_hooks(heap, *hooks, function)?;
+                let mut view = view_of(heap, array)?;
+                view.negated = is_negated(heap, *metadata, view.storage.dtype)?;
+                (view, None)
+            }
+            (Rebuild::Parameter, [tensor, _, hooks]) => {
+                no_hooks(heap, *hooks, function)?;
+                heap.tensor(*tensor).ok_or_else(no_tensor)?;
+                return Ok(*tensor);
+            }
+            (Rebuild::ParameterWithState, [tensor, _, hooks, state]) => {
+                no_hooks(heap, *hooks, function)?;
+                let view = heap.tensor(*tensor).ok_or_else(no_tensor)?;
+                (view.clone(), Some(*state))
+            }
+            (Rebuild::FromType, [inner, class, inner_arguments, state]) => {
+                let (Value::Global(Global::Rebuild(inner)), Value::Global(Global::TensorClass)) =
+                    (*inner, *class)
+                else {
+                    return Err(Refusal::new(format!(
+                        "a tensor of another class than torch.Tensor, made by {}",
+                        function.name()
+                    )));
+                };
+                let (inner_arguments, state) = (*inner_arguments, *state);
+                plain_attributes(heap, state, function)?;
+                (function, arguments) = (inner, inner_arguments);
+                continue;
+            }
+            _ => return Err(unknown()),
+        };
+        if let Some(state) = state {
+            plain_attributes(heap, state, function)?;
+        }
+        return heap.add(Object::Tensor(tensor));
+    }
+    Err(Refusal::new("a tensor made by too many calls"))
+}
+
+fn no_tensor() -> Refusal {
+    Refusal::new("a parameter that is no tensor")
+}
+
+/// Hooks are code; torch writes an empty dict in their place.
+fn no_hooks(heap: &Heap, hooks: Value, function: Rebuild) -> Result<(), Refusal> {
+    let none = hooks == Value::None
+        || heap.dict(hooks).is_some_and(<[_]>::is_empty)
+        || heap.tuple(hooks).is_some_and(<[_]>::is_empty);
+    match none {
+        true => Ok(()),
+        false => Err(Refusal::new(format!(
+            "a tensor with `backward_hooks` ({}, {}), which are not run",
+            function.name(),
+            heap.kind(hooks)
+        ))),
+    }
+}
+
+/// Whether the metadata of `_rebuild_tensor_v2` say that the numbers are the stored ones times −1.
+fn is_negated(heap: &Heap, metadata: Value, dtype: Dtype) -> Result<bool, Refusal> {
+    if metadata == Value::None {
+        return Ok(false);
+    }
+    let entries = heap
+        .dict(metadata)
+        .filter(|all| all.len() <= MAX_ATTRIBUTES);
+    let entries =
+        entries.ok_or_else(|| Refusal::new("a tensor whose metadata are no small dict"))?;
+    let mut negated = false;
+    for (key, value) in entries {
+        let key = heap.text(*key).unwrap_or(heap.kind(*key));
+        match (key, *value) {
+            (_, Value::Bool(false)) => {}
+            ("neg", Value::Bool(true)) if dtype.is_float() => negated = true,
+            _ => {
+                return Err(Refusal::new(format!(
+                    "a tensor of {dtype} with the metadata `{key}`, which are not understood: its numbers are not those that are stored"
+                ))
+                .with_hint("save what it stands for: `tensor.resolve_conj().resolve_neg().clone()`"));
+            }
+        }
+    }
+    Ok(negated)
+}
+
+/// Python attributes of a tensor: a dict, or that and one of slots. Settings among them change no number
+/// of the tensor; another tensor among them may (a scale, a mask).
+fn plain_attributes(heap: &mut Heap, state: Value, function: Rebuild) -> Result<(), Refusal> {
+    let parts = match heap.tuple(state) {
+        Some(parts) if parts.len() <= 2 => parts.to_vec(),
+        _ => vec![state],
+    };
+    let mut names = Vec::new();
+    for part in parts.into_iter().filter(|part| *part != Value::None) {
+        let entries = heap.dict(part).filter(|all| all.len() <= MAX_ATTRIBUTES);
+        let entries = entries.ok_or_else(|| {
+            Refusal::new(format!(
+                "a tensor whose attributes ({}) are {}, not a small dict",
+                function.name(),
+                heap.kind(part)
+            ))
+        })?;
+        for (key, value) in entries {
+            let name = match heap.object(*key) {
+                Some(Object::Text(name)) => Rc::clone(name),
+                _ => return Err(Refusal::new("a tensor with an attribute without a name")),
+            };
+            let plain = match heap.object(*value) {
+                None => !matches!(value, Value::Global(_)),
+                Some(object) => matches!(object, Object::Text(_)),
+            };
+            if !plain {
+                return Err(Refusal::new(format!(
+                    "a tensor with the attribute `{name}` ({}), {}: it may change what its numbers mean",
+                    function.name(),
+                    heap.kind(*value)
+                ))
+                .with_hint("save plain tensors: {name: tensor.detach().clone() for name, tensor in model.state_dict().items()}"));
+            }
+            names.push(name);
+        }
+    }
+    names.into_iter().for_each(|name| heap.note_attribute(name));
+    Ok(())
+}
+
+/// The array of `storage, offset, size, stride`.
+fn view_of(heap: &Heap, arguments: &[Value]) -> Result<TensorView, Refusal> {
     let wrong = || Refusal::new("a tensor with unknown arguments");
-    let [storage, offset, size, stride, ..] = arguments else {
+    let [storage, offset, size, stride] = arguments else {
         return Err(wrong());
     };
     let Some(Object::Storage(storage)) = heap.object(*storage) else {
@@ -89,15 +242,19 @@ fn view(
         offset,
         shape,
         stride,
+        negated: false,
     })
 }
 
-/// The entries of `OrderedDict()` or `OrderedDict([[key, value], …])`.
+/// The entries of `OrderedDict()`, `OrderedDict({key: value, …})` or `OrderedDict([[key, value], …])`.
 pub(super) fn entries(heap: &Heap, arguments: &[Value]) -> Result<Vec<(Value, Value)>, Refusal> {
     let wrong = || Refusal::new("an OrderedDict with unknown arguments");
     let items = match arguments {
         [] => return Ok(Vec::new()),
-        [items] => heap.list(*items).ok_or_else(wrong)?,
+        [items] => match heap.dict(*items) {
+            Some(entries) => return Ok(entries.to_vec()),
+            None => heap.list(*items).ok_or_else(wrong)?,
+        },
         _ => return Err(wrong()),
     };
     let pair = |item: &Value| match heap.list(*item).or_else(|| heap.tuple(*item)) {
@@ -118,7 +275,6 @@ fn natural(value: Value) -> Result<usize, Refusal> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dtype::Dtype;
 
     fn storage_of(length: usize) -> Storage {
         Storage {

@@ -5,8 +5,8 @@ use super::global::Global;
 pub enum Value {
     /// Nothing.
     None,
-    /// A truth value; which, nobody asks.
-    Bool,
+    /// A truth value.
+    Bool(bool),
     /// A whole number.
     Int(i64),
     /// A number.

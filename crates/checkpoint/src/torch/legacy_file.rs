@@ -1,3 +1,4 @@
+use super::hyper_parameters::stated;
 use super::state_dict;
 use super::storages::Storages;
 use super::trained::trained;
@@ -55,6 +56,7 @@ pub(crate) fn read(bytes: Vec<u8>) -> Result<Contents, Refusal> {
     notes.push("this format has no checksum: a changed bit goes unseen".into());
     Ok(Contents {
         trained: trained(&object, &state_dict),
+        stated: stated(&object),
         tensors: storages.finish()?,
         notes,
     })

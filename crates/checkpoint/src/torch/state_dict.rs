@@ -6,8 +6,12 @@ use crate::refusal::Refusal;
 /// Where training frameworks put a model's state dict.
 const KEYS: [&str; 3] = ["state_dict", "model_state_dict", "model"];
 
-/// Dicts that are searched for tensors to be suggested.
-const MAX_SEARCHED: usize = 64;
+/// Dicts that are searched, and how many of them may lie in one another.
+const MAX_SEARCHED: usize = 256;
+const MAX_DEPTH: usize = 4;
+
+/// Entries of a dict that are looked at for dicts in it: state dicts are longer, and hold none.
+const MAX_ENTRIES: usize = 4096;
 
 /// A state dict inside a pickle.
 #[derive(Debug)]
@@ -17,8 +21,9 @@ pub(super) struct StateDict<'a> {
     pub(super) notes: Vec<String>,
 }
 
-/// Finds the one state dict: under a customary key, or the pickle itself. More than one, or one
-/// elsewhere, is for the user to decide.
+/// Finds the one state dict: under a customary key, or the pickle itself. If there is none, it is
+/// looked for under a customary key in the dicts of the pickle, and in theirs. More than one where
+/// the first is found, or one elsewhere, is for the user to decide.
 pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
     let heap = &pickle.heap;
     if heap.dict(pickle.root).is_none() {
@@ -27,21 +32,29 @@ pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
             heap.kind(pickle.root)
         )));
     }
+    let levels = levels(heap, pickle.root);
     let mut found: Vec<(String, Value)> = Vec::new();
-    for key in KEYS {
-        match heap.entry(pickle.root, key) {
-            Some(dict) if holds_tensors(heap, dict) && found.iter().all(|(_, d)| *d != dict) => {
-                found.push((format!("`{key}`"), dict));
+    for (depth, dicts) in levels.iter().enumerate() {
+        for (path, dict) in dicts {
+            for key in KEYS {
+                let Some(inner) = heap.entry(*dict, key) else {
+                    continue;
+                };
+                if holds_tensors(heap, inner) && found.iter().all(|(_, other)| *other != inner) {
+                    found.push((format!("`{}`", joined(path, key)), inner));
+                }
             }
-            _ => {}
         }
-    }
-    if holds_tensors(heap, pickle.root) {
-        found.push(("the file's own entries".into(), pickle.root));
+        if depth == 0 && holds_tensors(heap, pickle.root) {
+            found.push(("the file's own entries".into(), pickle.root));
+        }
+        if !found.is_empty() {
+            break;
+        }
     }
     match found.as_slice() {
         [(place, dict)] => collect(heap, *dict, place),
-        [] => Err(none(heap, pickle.root)),
+        [] => Err(none(heap, &levels)),
         many => {
             let places: Vec<&str> = many.iter().map(|(place, _)| place.as_str()).collect();
             Err(ambiguous(&format!(
@@ -49,6 +62,46 @@ pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
                 places.join(", ")
             )))
         }
+    }
+}
+
+/// The dicts of a pickle by how deep they lie, each with the keys that lead to it.
+fn levels(heap: &Heap, root: Value) -> Vec<Vec<(String, Value)>> {
+    let mut levels = vec![vec![(String::new(), root)]];
+    let mut seen = vec![root];
+    while levels.len() < MAX_DEPTH {
+        let mut below = Vec::new();
+        for (path, dict) in levels.last().into_iter().flatten() {
+            // What is in a state dict is its own.
+            if levels.len() > 1 && holds_tensors(heap, *dict) {
+                continue;
+            }
+            for (key, value) in heap
+                .dict(*dict)
+                .unwrap_or_default()
+                .iter()
+                .take(MAX_ENTRIES)
+            {
+                if seen.len() < MAX_SEARCHED && heap.dict(*value).is_some() && !seen.contains(value)
+                {
+                    seen.push(*value);
+                    let key = heap.text(*key).unwrap_or(heap.kind(*key));
+                    below.push((joined(path, key), *value));
+                }
+            }
+        }
+        if below.is_empty() {
+            break;
+        }
+        levels.push(below);
+    }
+    levels
+}
+
+fn joined(path: &str, key: &str) -> String {
+    match path {
+        "" => key.to_string(),
+        path => format!("{path}.{key}"),
     }
 }
 
@@ -63,17 +116,17 @@ fn ambiguous(reason: &str) -> Refusal {
     Refusal::new(reason).with_hint("save the state dict that you mean alone, best as safetensors")
 }
 
-fn none(heap: &Heap, root: Value) -> Refusal {
-    let entries = heap.dict(root).unwrap_or_default();
-    let others: Vec<String> = entries
+fn none(heap: &Heap, levels: &[Vec<(String, Value)>]) -> Refusal {
+    let others: Vec<String> = levels
         .iter()
-        .filter(|(_, value)| heap.dict(*value).is_some())
-        .take(MAX_SEARCHED)
-        .filter(|(_, value)| holds_tensors(heap, *value))
-        .map(|(key, _)| format!("`{}`", heap.text(*key).unwrap_or(heap.kind(*key))))
+        .flatten()
+        .filter(|(_, dict)| holds_tensors(heap, *dict))
+        .map(|(path, _)| format!("`{path}`"))
         .collect();
     if others.is_empty() {
-        return Refusal::new("holds no tensor");
+        return Refusal::new(format!(
+            "holds no tensor that has a name, also in {MAX_DEPTH} dicts inside one another"
+        ));
     }
     ambiguous(&format!(
         "has no state dict under `{}`; tensors are under {}",
@@ -111,6 +164,13 @@ fn collect<'a>(heap: &'a Heap, dict: Value, place: &str) -> Result<StateDict<'a>
     let opaque = heap.opaque_kinds();
     if !opaque.is_empty() {
         notes.push(format!("not looked into: {}", opaque.join(", ")));
+    }
+    let attributes: Vec<&str> = heap.attributes().collect();
+    if !attributes.is_empty() {
+        notes.push(format!(
+            "attributes of tensors that are not kept: {}",
+            attributes.join(", ")
+        ));
     }
     Ok(StateDict { tensors, notes })
 }

@@ -97,7 +97,7 @@ fn materialise(data: &Arc<Buffer>, view: &TensorView) -> Option<TensorBytes> {
     if count == 0 {
         return Some(Buffer::zeroed(0).into());
     }
-    if is_contiguous(view) {
+    if is_contiguous(view) && !view.negated {
         let start = view.offset * size;
         return TensorBytes::new(data.clone(), start..start + count * size);
     }
@@ -115,6 +115,12 @@ fn materialise(data: &Arc<Buffer>, view: &TensorView) -> Option<TensorBytes> {
             }
             at -= view.stride[axis] * view.shape[axis];
             index[axis] = 0;
+        }
+    }
+    if view.negated {
+        // Only floating types come here negated: the sign is the last byte's highest bit.
+        for element in gathered.as_mut_slice().chunks_exact_mut(size) {
+            element[size - 1] ^= 0x80;
         }
     }
     Some(gathered.into())

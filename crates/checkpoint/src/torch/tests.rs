@@ -31,6 +31,11 @@ fn tuple(items: &[i32]) -> Vec<u8> {
 
 /// An F32 tensor on storage `key`.
 fn tensor(key: &str, length: i32, shape: &[i32], stride: &[i32]) -> Vec<u8> {
+    tensor_with(key, length, shape, stride, b")")
+}
+
+/// As [`tensor`], with these opcodes for hooks and metadata.
+fn tensor_with(key: &str, length: i32, shape: &[i32], stride: &[i32], more: &[u8]) -> Vec<u8> {
     let storage = [
         b"(".to_vec(),
         text("storage"),
@@ -45,7 +50,9 @@ fn tensor(key: &str, length: i32, shape: &[i32], stride: &[i32]) -> Vec<u8> {
         b"ctorch._utils\n_rebuild_tensor_v2\n(",
         &storage.concat()[..],
         &rest,
-        b"\x89)tR",
+        b"\x89",
+        more,
+        b"tR",
     ]
     .concat()
 }
@@ -116,6 +123,36 @@ fn which_state_dict_is_meant_is_not_guessed() {
     assert!(refusal(&archive(&root, &[ONE])).contains("the file's own entries"));
     let root = dict(&[("w", one()), ("w", one())]);
     assert!(refusal(&archive(&root, &[ONE])).contains("w twice"));
+}
+
+#[test]
+fn no_argument_of_a_tensor_is_passed_over() {
+    let one_with = |more: &[u8]| {
+        let root = dict(&[("w", tensor_with("0", 1, &[1], &[1], more))]);
+        archive(&root, &[ONE])
+    };
+    let with_metadata = |metadata: Vec<u8>| one_with(&[b")".to_vec(), metadata].concat());
+    let number = |bytes: &[u8]| read(bytes).unwrap().tensors["w"].to_f32(false).unwrap().0[0];
+    assert_eq!(number(&one_with(b")")), 1.0);
+    assert_eq!(number(&one_with(b"}")), 1.0);
+    assert_eq!(number(&one_with(b"N")), 1.0);
+    assert_eq!(number(&with_metadata(b"N".to_vec())), 1.0);
+    assert_eq!(
+        number(&with_metadata(dict(&[("neg", b"\x88".to_vec())]))),
+        -1.0
+    );
+    let off = dict(&[("neg", b"\x89".to_vec()), ("conj", b"\x89".to_vec())]);
+    assert_eq!(number(&with_metadata(off)), 1.0);
+
+    let hooks = dict(&[("a", int(1))]);
+    assert!(refusal(&one_with(&hooks)).contains("`backward_hooks`"));
+    let conjugate = dict(&[("conj", b"\x88".to_vec())]);
+    assert!(refusal(&with_metadata(conjugate)).contains("metadata `conj`"));
+    let unknown = dict(&[("scale", int(2))]);
+    assert!(refusal(&with_metadata(unknown)).contains("metadata `scale`"));
+    assert!(refusal(&with_metadata(int(1))).contains("no small dict"));
+    let too_many = [b")N".to_vec(), int(1)].concat();
+    assert!(refusal(&one_with(&too_many)).contains("_rebuild_tensor_v2 with 8 arguments"));
 }
 
 #[test]

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use zip::read::{ArchiveOffset, Config};
 use zip::{CompressionMethod, ZipArchive};
 
+use super::hyper_parameters::stated;
 use super::state_dict;
 use super::storages::Storages;
 use super::trained::trained;
@@ -28,6 +29,7 @@ pub(crate) fn read(file: impl Source, length: u64) -> Result<Contents, Refusal> 
         archive_offset: ArchiveOffset::Known(0),
     };
     let mut archive = ZipArchive::with_config(config, file).map_err(|error| damaged(&error))?;
+    refuse_other_archives(&archive)?;
     let names = entry_names(&mut archive, length)?;
     let prefix = prefix(&names)?;
     let at = |name: &str| {
@@ -72,6 +74,7 @@ pub(crate) fn read(file: impl Source, length: u64) -> Result<Contents, Refusal> 
     }
     Ok(Contents {
         trained: trained(&pickle, &state_dict),
+        stated: stated(&pickle),
         tensors: storages.finish()?,
         notes: state_dict.notes,
     })
@@ -83,6 +86,32 @@ fn damaged(error: &dyn std::fmt::Display) -> Refusal {
 
 fn no_pickle() -> Refusal {
     Refusal::new("a zip, but without the data.pkl of torch.save")
+        .with_hint("if checkpoints lie in it, unpack it: unzip FILE")
+}
+
+/// What torch and others write as a zip that is no checkpoint.
+fn refuse_other_archives(archive: &ZipArchive<impl Source>) -> Result<(), Refusal> {
+    let names: Vec<String> = archive
+        .file_names()
+        .filter_map(|name| Some(name.ok()?.into_owned()))
+        .collect();
+    // Below the one folder that torch puts everything into.
+    let inner = names.iter().filter_map(|name| name.split_once('/'));
+    let inner: Vec<&str> = inner.map(|(_, rest)| rest).collect();
+    let has = |wanted: &dyn Fn(&str) -> bool| inner.iter().any(|name| wanted(name));
+    if has(&|name| name == "constants.pkl" || name.starts_with("code/")) {
+        return Err(Refusal::new("a TorchScript archive: a program with its weights, written by torch.jit.save")
+            .with_hint("save its weights alone: python3 -c \"import torch; torch.save(torch.jit.load('FILE', map_location='cpu').state_dict(), 'weights.pt')\""));
+    }
+    if has(&|name| name == "archive_format" || name.starts_with("models/")) {
+        return Err(Refusal::new("a program with its weights, written by torch.export.save")
+            .with_hint("save its weights alone: python3 -c \"import torch; torch.save(dict(torch.export.load('FILE').state_dict), 'weights.pt')\""));
+    }
+    if !names.is_empty() && names.iter().all(|name| name.ends_with(".npy")) {
+        return Err(Refusal::new("an archive of numpy arrays, written by numpy.savez")
+            .with_hint("convert it: python3 -c \"import numpy, safetensors.numpy; safetensors.numpy.save_file(dict(numpy.load('FILE')), 'weights.safetensors')\""));
+    }
+    Ok(())
 }
 
 /// Names of all entries, each plain: stored, not encrypted, no larger than the file, alone.

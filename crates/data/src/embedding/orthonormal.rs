@@ -18,7 +18,10 @@ pub(super) fn of_variables(
             names.len(),
             names.len()
         ))
-        .with_hint(format!("set orthonormal to {} or more", names.len())));
+        .with_hint(format!(
+            "set `orthonormal` to {} or more, and `input_dim` of [model] to the same if the recipe states it",
+            names.len()
+        )));
     }
     let draws = Stream::new(seed, "embeddings");
     let mut rows: Vec<Vec<f64>> = Vec::with_capacity(names.len());

@@ -36,6 +36,22 @@ pub(super) fn of_variables(path: &Path, names: &[&str]) -> Result<EmbeddingRows,
     found.rows_of(names)
 }
 
+/// A larger file is not read only to see how wide it is.
+const MAX_BYTES_FOR_WIDTH: u64 = 64 << 20;
+
+/// Numbers in a row of the file, if it can be read.
+pub(super) fn width(path: &Path) -> Option<usize> {
+    let length = std::fs::metadata(path).ok()?.len();
+    if length > MAX_BYTES_FOR_WIDTH {
+        return None;
+    }
+    let found = match text_file::container(path).ok()? {
+        Container::Parquet => of_parquet(path),
+        _ => of_csv(path),
+    };
+    found.ok()?.dimension
+}
+
 /// The embeddings found so far.
 struct Found {
     path: PathBuf,

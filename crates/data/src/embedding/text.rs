@@ -1,10 +1,12 @@
 //! Embeddings that a sentence model makes of names or descriptions.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use rayon::prelude::*;
 
+use super::bert_config::BertConfig;
 use super::sentence_model::SentenceModel;
 use super::{EmbeddingRows, descriptions};
 use crate::config::TextEmbeddings;
@@ -37,6 +39,12 @@ pub(super) fn of_variables(
         dimension: model.dimension(),
         numbers: rows.concat(),
     })
+}
+
+/// Numbers in an embedding of the model in this folder, if its `config.json` can be read.
+pub(super) fn width(folder: &Path) -> Option<usize> {
+    let config = BertConfig::read(&folder.join("config.json")).ok()?;
+    Some(config.hidden_size)
 }
 
 fn of_variable(name: &str, error: Error) -> Error {

@@ -6,8 +6,10 @@ mod input_name;
 mod leftover;
 mod log;
 mod process;
+mod quoting;
 mod stage;
 mod table;
+mod unique_keys;
 
 use std::time::Duration;
 

@@ -63,6 +63,7 @@ impl Failure {
             Failure::Signal(libc::SIGKILL) => {
                 "the kernel kills programs that need more memory than there is"
             }
+            Failure::Signal(libc::SIGXFSZ) => "it wrote a file larger than the limit: ulimit -f",
             Failure::Timeout(_) => "raise `timeout_seconds` if it needs longer",
             _ => {
                 "it runs in an empty folder with an environment of its own: \
@@ -139,9 +140,11 @@ impl Program<'_> {
             // reaches it through us.
             .process_group(0);
         let us = std::process::id();
-        // SAFETY: prctl and getppid are async-signal-safe and touch no memory of ours.
+        // SAFETY: signal, prctl and getppid are async-signal-safe and touch no memory of ours.
         unsafe {
             command.pre_exec(move || {
+                // Ignored by us, and a program must not inherit that.
+                libc::signal(libc::SIGXFSZ, libc::SIG_DFL);
                 // If we are killed the program must not go on writing into a folder that
                 // the next run makes anew.
                 libc::prctl(libc::PR_SET_PDEATHSIG, libc::SIGKILL);

@@ -9,6 +9,8 @@ use serde_json::{Map, Value, json};
 use super::folder::{self, CommandFolder};
 use super::log::Log;
 use super::process::Program;
+use super::quoting::quoted;
+use super::unique_keys::UniqueKeys;
 use crate::command::table::{CommandLine, Piece, pieces};
 use crate::json::as_json;
 use pipeline_data::input_path::InputPath;
@@ -56,21 +58,32 @@ impl CommandStage {
         format!("inputs.{name}")
     }
 
-    /// The command line with paths in place of what stands for them.
+    /// The command line with paths in place of what stands for them, each one word for the shell.
     fn command_line(&self) -> CommandLine {
+        let shell = matches!(self.run, CommandLine::Shell(_));
         self.run.map(|text| {
-            let pieces = pieces(text).into_iter().map(|piece| match piece {
-                Piece::Text(text) => text.to_string(),
-                Piece::Input(name) => match self.inputs.get(name) {
-                    Some(input) => format!("{}/{}", folder::INPUTS, input.file_name),
-                    None => format!("{{inputs.{name}}}"),
-                },
-                Piece::Output(name) => match self.outputs.get(name) {
-                    Some(file) => file.clone(),
-                    None => format!("{{outputs.{name}}}"),
-                },
-            });
-            pieces.collect()
+            let mut line = String::new();
+            for piece in pieces(text) {
+                let path = match piece {
+                    Piece::Text(text) => {
+                        line.push_str(text);
+                        continue;
+                    }
+                    Piece::Input(name) => match self.inputs.get(name) {
+                        Some(input) => format!("{}/{}", folder::INPUTS, input.file_name),
+                        None => format!("{{inputs.{name}}}"),
+                    },
+                    Piece::Output(name) => match self.outputs.get(name) {
+                        Some(file) => file.clone(),
+                        None => format!("{{outputs.{name}}}"),
+                    },
+                };
+                match shell {
+                    true => line.push_str(&quoted(&path, &line)),
+                    false => line.push_str(&path),
+                }
+            }
+            line
         })
     }
 
@@ -177,7 +190,7 @@ impl CommandStage {
                 .with_hint("write one JSON object of numbers or nulls, e.g. {\"auroc\": 0.81}")
         };
         let bytes = std::fs::read(&path).map_err(|error| Error::file(&path, error))?;
-        let metrics: Map<String, Value> =
+        let UniqueKeys(metrics) =
             serde_json::from_slice(&bytes).map_err(|error| refuse(error.to_string()))?;
         match metrics
             .iter()

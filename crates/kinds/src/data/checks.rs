@@ -2,6 +2,7 @@
 
 use crate::kind::StageCheck;
 use pipeline_data::config::{DataConfig, Embeddings, MissingDescription, Source, SplitRule};
+use pipeline_data::embedding_width;
 use pipeline_model::config::ModelConfig;
 
 /// How far the shares of a split may be from a sum of 1.
@@ -101,22 +102,34 @@ impl StageCheck<'_> {
                 .help("without descriptions the names are the texts of all variables");
             self.mistakes.push(mistake);
         }
-        if let (Embeddings::Orthonormal(numbers), Some(model)) = (&data.embeddings, model)
-            && *numbers != model.input_dim
+        if let Some(model) = model
+            && let Some(numbers) = embedding_width(&data.embeddings)
+            && numbers != model.input_dim
         {
-            let problem = format!("is {numbers}, but model.input_dim is {}", model.input_dim);
-            let stated = self.tree.at(&["model", "input_dim"]).is_some();
-            let mistake = self.mistake(
-                &["embeddings", "orthonormal"],
-                &problem,
-                "numbers in an embedding",
+            let (field, what) = match &data.embeddings {
+                Embeddings::Orthonormal(_) => ("orthonormal", "is"),
+                Embeddings::Table(_) => ("table", "has embeddings of length"),
+                Embeddings::Text(_) => ("text", "gives embeddings of length"),
+            };
+            let problem = format!(
+                "{what} {numbers}, but model.input_dim is {}",
+                model.input_dim
             );
+            let stated = self.tree.at(&["model", "input_dim"]).is_some();
+            let mistake = self.mistake(&["embeddings", field], &problem, "numbers in an embedding");
             self.mistakes.push(if stated {
                 let place = self.tree.place(&["model", "input_dim"]);
-                mistake.and(place, "numbers the model takes")
+                let mistake = mistake.and(place, "numbers the model takes");
+                match field {
+                    "orthonormal" => mistake.help(format!(
+                        "set both to {}, or state one and leave the other out: it is taken from there",
+                        numbers.max(model.input_dim)
+                    )),
+                    _ => mistake.help(format!("set model.input_dim = {numbers}")),
+                }
             } else {
                 mistake.help(format!(
-                    "model.input_dim is not stated, and {} without that",
+                    "model.input_dim is not stated, and {} without that: set model.input_dim = {numbers}",
                     model.input_dim
                 ))
             });

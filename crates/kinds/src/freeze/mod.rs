@@ -41,6 +41,7 @@ impl StageKind for FreezeTable {
     fn check(&self, check: &mut StageCheck) {
         check.patterns("trainable", &self.trainable);
         check.trainable(&self.trainable, check.model);
+        check.trainable_fraction(self, check.model);
     }
 
     fn model_use(&self) -> Option<ModelUse<'_>> {

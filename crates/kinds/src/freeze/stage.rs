@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::audit::{FreezeAudit, FreezeEntry};
 use serde_json::{Value, json};
 
+use super::checks::Share;
 use crate::json::write_json;
 use crate::model_artifact::ModelArtifact;
 use pipeline_checkpoint::Pattern;
@@ -115,15 +116,13 @@ impl FreezeStage {
                 hint: Some("make them trainable, or import weights that hold them".into()),
             });
         }
+        // The recipe's check has said so already, unless the weights are of another model.
         if audit.trainable_fraction > self.max_trainable_fraction {
-            return Err(Error::stage(format!(
-                "{:.1} % of the model's numbers would be trainable ({} of {}), the limit is {:.1} %",
-                100.0 * audit.trainable_fraction,
-                audit.trainable_numbers,
-                audit.trainable_numbers + audit.frozen_numbers,
-                100.0 * self.max_trainable_fraction
-            ))
-            .with_hint("narrow `trainable`, or raise `max_trainable_fraction` if that is what you want"));
+            let share = Share {
+                trainable: audit.trainable_numbers,
+                all: audit.trainable_numbers + audit.frozen_numbers,
+            };
+            return Err(Error::stage(share.above(self.max_trainable_fraction)).with_hint("narrow `trainable`, or raise `max_trainable_fraction` if that is what you want"));
         }
         Ok(())
     }

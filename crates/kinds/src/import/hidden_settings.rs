@@ -5,155 +5,186 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use pipeline_checkpoint::{self as checkpoint, Container};
+use pipeline_checkpoint::{Audit, Stated, TensorSummary};
 use pipeline_error::Error;
+use pipeline_model::classifier::Head;
 use pipeline_model::config::ModelConfig;
 use pipeline_model::hidden_setting::HiddenSetting;
 
+/// What a recipe says of settings that no shape shows.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Declared {
+    /// Settings that are other ones than the weights were trained with, on purpose.
+    pub changes: Vec<HiddenSetting>,
+    /// Settings that are those the weights were trained with, where the weights' file does not say.
+    pub assumed: Vec<HiddenSetting>,
+}
+
 /// Fails unless `model` has the hidden settings that the weights at `path` were trained with, but for those
-/// `accepted`, which must differ. Returns a line for each that differs.
+/// declared otherwise. Returns a line for each that differs or is taken on trust.
 pub fn check_hidden_settings(
     path: &Path,
+    stated: &Stated,
+    audit: &Audit,
     model: &ModelConfig,
-    accepted: &[HiddenSetting],
+    declared: &Declared,
 ) -> Result<Vec<String>, Error> {
-    let theirs = trained_model(path);
-    let (mut wrong, mut notes) = (Vec::new(), Vec::new());
+    let theirs = Theirs::of(stated, audit);
+    let (mut wrong, mut unknown, mut notes) = (Vec::new(), Vec::new(), Vec::new());
     for setting in HiddenSetting::ALL {
-        let (name, ours) = (setting.name(), setting.of(model));
-        let trained = trained_with(setting, theirs.as_ref());
-        let other = trained.filter(|trained| *trained != ours);
-        let difference = |trained: Value| {
-            format!("model.{name} is {ours}, the weights were trained with {trained}")
+        let (place, ours) = (setting.place(), setting.of(model));
+        let assumed = declared.assumed.contains(&setting);
+        let trained = theirs.setting(setting, assumed);
+        let other = match &trained {
+            Trained::With(value) if !is_same(value, &ours) => Some(value),
+            _ => None,
         };
-        match (other, accepted.contains(&setting)) {
-            (Some(trained), true) => notes.push(format!(
+        let difference =
+            |value: &Value| format!("{place} is {ours}, the weights were trained with {value}");
+        match (other, declared.changes.contains(&setting)) {
+            (Some(value), true) => notes.push(format!(
                 "{}, as `model_changes` allows",
-                difference(trained)
+                difference(value)
             )),
-            (Some(trained), false) => wrong.push(difference(trained)),
+            (Some(value), false) => wrong.push(difference(value)),
             (None, true) => wrong.push(format!(
-                "`model_changes` names {name}, in which nothing is known to differ"
+                "`model_changes` names {}, in which nothing is known to differ",
+                setting.name()
             )),
+            (None, false) if trained == Trained::Unknown && assumed => notes.push(format!(
+                "{place} = {ours} is taken for what the weights were trained with, as `assume` says: their file does not tell"
+            )),
+            (None, false) if trained == Trained::Unsaid => notes.push(format!(
+                "{place} = {ours}: the reference's file does not say what its weights were trained with"
+            )),
+            (None, false) if trained == Trained::Unknown => unknown.push((setting, ours)),
             (None, false) => {}
         }
     }
-    if wrong.is_empty() {
-        return Ok(notes);
+    if !wrong.is_empty() {
+        return Err(failure(
+            path,
+            "the model would not compute what its weights were trained for",
+            &wrong,
+            "set the model as it was; what is meant to change is listed in the import's `model_changes`".into(),
+        ));
     }
-    Err(Error::Audit {
-        message: format!(
-            "{}: the model would not compute what its weights were trained for:\n  {}",
-            path.display(),
-            wrong.join("\n  ")
-        ),
-        hint: Some(
-            "set the model as it was; what is meant to change is listed in the import's `model_changes`"
-                .into(),
-        ),
-    })
+    if !unknown.is_empty() {
+        let names: Vec<&str> = unknown.iter().map(|(setting, _)| setting.name()).collect();
+        let lines = unknown
+            .iter()
+            .map(|(setting, ours)| format!("{}: unknown; the recipe's is {ours}", setting.place()));
+        return Err(failure(
+            path,
+            "the file does not say what its weights were trained with, and no shape shows it",
+            &lines.collect::<Vec<_>>(),
+            format!(
+                "if the recipe's [model] has them as they were, the import stage says: assume = {names:?}"
+            ),
+        ));
+    }
+    Ok(notes)
 }
 
-/// The model that weights of ours name in their metadata.
-fn trained_model(path: &Path) -> Option<ModelConfig> {
-    if checkpoint::container(path) != Some(Container::Safetensors) {
-        return None;
+fn failure(path: &Path, what: &str, lines: &[String], hint: String) -> Error {
+    Error::Audit {
+        message: format!("{}: {what}:\n  {}", path.display(), lines.join("\n  ")),
+        hint: Some(hint),
     }
-    let metadata = checkpoint::read_metadata(path).ok()?;
-    serde_json::from_str(metadata.get("model")?).ok()
 }
 
-/// A setting that the weights at hand were trained with; `None` where that is not known.
-fn trained_with(setting: HiddenSetting, model: Option<&ModelConfig>) -> Option<Value> {
-    match (model, setting) {
-        (Some(model), _) => Some(setting.of(model)),
-        // Files that say nothing are the reference's: it has neither.
-        (None, HiddenSetting::LatentNorm | HiddenSetting::TimeBias) => {
-            Some(setting.of(&ModelConfig::default()))
+/// What weights were trained with in a setting.
+#[derive(Clone, Debug, PartialEq)]
+enum Trained {
+    /// This.
+    With(Value),
+    /// Nobody says, and it must be said.
+    Unknown,
+    /// A file of the reference's that does not say it.
+    Unsaid,
+    /// The weights do not depend on it.
+    Whatever,
+}
+
+/// What a file states of the model that its weights were trained in.
+struct Theirs<'a> {
+    stated: &'a Stated,
+    /// The model that weights of ours name in their metadata.
+    model: Option<Value>,
+    /// Whether a head was loaded: it was trained on the features of one fusion.
+    head: bool,
+    /// Whether it is a file of the reference's, by what only that stores.
+    reference: bool,
+}
+
+impl<'a> Theirs<'a> {
+    fn of(stated: &'a Stated, audit: &Audit) -> Self {
+        let model = stated.metadata.get("model");
+        let model = model.and_then(|text| serde_json::from_str(text).ok());
+        let is_ours = |model: &Value| {
+            let ours = serde_json::to_value(ModelConfig::default()).unwrap_or_default();
+            model.is_object() && model["kind"] == ours["kind"]
+        };
+        Theirs {
+            stated,
+            model: model.filter(is_ours),
+            reference: audit
+                .ignored
+                .iter()
+                .any(|ignored| is_of_reference(&ignored.tensor)),
+            head: audit.loaded.iter().any(|loaded| Head::owns(&loaded.target)),
         }
-        (None, HiddenSetting::Heads | HiddenSetting::TransformerHeads) => None,
     }
+
+    /// `assumed`: whether the recipe answers for what the file does not say.
+    fn setting(&self, setting: HiddenSetting, assumed: bool) -> Trained {
+        if setting == HiddenSetting::Fusion && !self.head {
+            return Trained::Whatever;
+        }
+        let name = setting.name();
+        let reference = setting.of(&ModelConfig::default());
+        if let Some(model) = &self.model {
+            let table = match setting {
+                HiddenSetting::Fusion => &model["classifier"],
+                _ => model,
+            };
+            // Weights from before there was the setting have what is its default.
+            return Trained::With(table.get(name).cloned().unwrap_or(reference));
+        }
+        if let Some(value) = self.stated.settings.get(name) {
+            return Trained::With(value.clone());
+        }
+        if let Some(text) = self.stated.metadata.get(name) {
+            let value = serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into());
+            return Trained::With(value);
+        }
+        match setting {
+            // A number of heads has no default that all reference models share: the recipe's counts.
+            HiddenSetting::Heads | HiddenSetting::TransformerHeads if self.reference => {
+                Trained::Unsaid
+            }
+            HiddenSetting::Heads | HiddenSetting::TransformerHeads => Trained::Unknown,
+            _ if assumed => Trained::Unknown,
+            // Files that say nothing are the reference's: it has one of each.
+            HiddenSetting::LatentNorm | HiddenSetting::TimeBias | HiddenSetting::Fusion => {
+                Trained::With(reference)
+            }
+        }
+    }
+}
+
+/// A number of Python may be 2 or 2.0.
+fn is_same(theirs: &Value, ours: &Value) -> bool {
+    theirs == ours || (theirs.is_number() && theirs.as_f64() == ours.as_f64())
+}
+
+/// The reference stores a second decoder inside the set encoder, whatever that is called, and nothing uses it. Models of
+/// ours have `decoder.decoder_layers.*` only, and what `export --layout pytorch` fills in is one number a tensor.
+fn is_of_reference(tensor: &TensorSummary) -> bool {
+    let inside = tensor.name.split_once(".decoder_layers.");
+    inside.is_some_and(|(module, _)| module.rsplit('.').next() != Some("decoder"))
+        && tensor.statistics.min != tensor.statistics.max
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use super::*;
-    use pipeline_checkpoint::{FloatTensor, write_safetensors};
-    use pipeline_model::config::TimeBiasKind;
-
-    fn weights(folder: &Path, model: Option<&ModelConfig>) -> std::path::PathBuf {
-        let tensor = FloatTensor {
-            shape: vec![1],
-            values: vec![1.0],
-        };
-        let entry = |model| {
-            let text = serde_json::to_string(model).unwrap();
-            ("model".to_string(), text)
-        };
-        let path = folder.join("w.safetensors");
-        let tensors = BTreeMap::from([("a".to_string(), tensor)]);
-        write_safetensors(&path, &tensors, &model.map(entry).into_iter().collect()).unwrap();
-        path
-    }
-
-    #[test]
-    fn weights_of_ours_must_be_given_the_model_they_were_trained_in() {
-        let folder = tempfile::tempdir().unwrap();
-        let trained = ModelConfig {
-            transformer_heads: 4,
-            time_bias: TimeBiasKind::Elapsed,
-            ..ModelConfig::default()
-        };
-        let path = weights(folder.path(), Some(&trained));
-        assert!(
-            check_hidden_settings(&path, &trained, &[])
-                .unwrap()
-                .is_empty()
-        );
-        let model = ModelConfig::default();
-        let error = check_hidden_settings(&path, &model, &[]).unwrap_err();
-        let message = error.to_string();
-        assert!(message.contains("model.transformer_heads is 8, the weights were trained with 4"));
-        assert!(
-            message
-                .contains("model.time_bias is \"zero\", the weights were trained with \"elapsed\"")
-        );
-        assert_eq!(error.exit_code(), 4);
-        let accepted = [HiddenSetting::TransformerHeads, HiddenSetting::TimeBias];
-        let notes = check_hidden_settings(&path, &model, &accepted).unwrap();
-        assert_eq!(notes.len(), 2, "{notes:?}");
-        let idle = check_hidden_settings(&path, &trained, &accepted).unwrap_err();
-        assert!(
-            idle.to_string()
-                .contains("names time_bias, in which nothing is known to differ")
-        );
-    }
-
-    #[test]
-    fn a_file_that_says_nothing_was_trained_as_the_reference_trains() {
-        let folder = tempfile::tempdir().unwrap();
-        let path = weights(folder.path(), None);
-        let other_heads = ModelConfig {
-            heads: 4,
-            ..ModelConfig::default()
-        };
-        assert!(
-            check_hidden_settings(&path, &other_heads, &[])
-                .unwrap()
-                .is_empty()
-        );
-        let elapsed = ModelConfig {
-            time_bias: TimeBiasKind::Elapsed,
-            ..ModelConfig::default()
-        };
-        let error = check_hidden_settings(&path, &elapsed, &[]).unwrap_err();
-        assert!(error.to_string().contains("model.time_bias"), "{error}");
-        let notes = check_hidden_settings(&path, &elapsed, &[HiddenSetting::TimeBias]).unwrap();
-        assert_eq!(notes.len(), 1);
-        // Whether it is a checkpoint at all is for its reader to say.
-        let none = folder.path().join("none.ckpt");
-        assert!(check_hidden_settings(&none, &other_heads, &[]).is_ok());
-    }
-}
+mod tests;

@@ -13,6 +13,7 @@ use pipeline_checkpoint::ImportRules;
 use pipeline_error::Error;
 use pipeline_stage::Node;
 
+pub(crate) use hidden_settings::Declared;
 pub(crate) use stage::{ImportStage, WeightSource};
 pub use table::{CheckpointFile, ImportFrom, ImportTable, Names};
 
@@ -95,7 +96,10 @@ impl ImportTable {
                 exact_names: self.names == Names::Exact,
                 allow_narrowing: self.allow_narrowing,
             },
-            model_changes: self.model_changes.clone(),
+            hidden: Declared {
+                changes: self.model_changes.clone(),
+                assumed: self.assume.clone(),
+            },
         }
     }
 }

@@ -8,16 +8,15 @@ use std::path::Path;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
-use crate::import::hidden_settings::check_hidden_settings;
+use crate::import::hidden_settings::{Declared, check_hidden_settings};
 use crate::json::{as_json, backbone_fields, write_json};
 use crate::model_artifact::ModelArtifact;
 use pipeline_checkpoint::{
-    self as checkpoint, Audit, Checkpoint, Import, ImportRules, TargetTensor,
+    self as checkpoint, Audit, Checkpoint, Import, ImportRules, Stated, TargetTensor,
 };
 use pipeline_data::input_path::InputPath;
 use pipeline_error::Error;
 use pipeline_model::config::{ModelConfig, ModelMode};
-use pipeline_model::hidden_setting::HiddenSetting;
 use pipeline_model::host::{HostParameters, digests, initial_parameters, into_tensors};
 use pipeline_model::parameter::ParameterSource;
 use pipeline_model::seqsetvae::{ClassifierModel, PretrainModel, parameter_specs};
@@ -50,8 +49,8 @@ pub struct ImportStage {
     pub into: ModelMode,
     /// What may be missing, and what may be left over.
     pub rules: ImportRules,
-    /// Settings that may be other ones than the weights were trained with.
-    pub model_changes: Vec<HiddenSetting>,
+    /// Settings that no shape shows.
+    pub hidden: Declared,
 }
 
 impl ImportStage {
@@ -97,21 +96,32 @@ impl ImportStage {
     }
 
     /// Reads and audits the file while it is compared with the recipe's pin, if there is one. A file that is
-    /// not the pinned one is told before anything that is wrong with it.
+    /// not the pinned one is told before anything that is wrong with it. What is to be said of settings that
+    /// no shape shows is among the audit's notes.
     fn read(&self, path: &Path) -> Result<Import, Error> {
         let targets = self.targets()?;
         std::thread::scope(|scope| {
             let pin = scope.spawn(|| self.check_pin(path));
-            let imported = checkpoint::read(path)
-                .and_then(|checkpoint| checkpoint::import(checkpoint, &targets, &self.rules));
+            let imported = checkpoint::read(path).and_then(|checkpoint| {
+                let stated = checkpoint.stated.clone();
+                let mut imported = checkpoint::import(checkpoint, &targets, &self.rules)?;
+                let notes = self.check_hidden_settings(path, &stated, &imported.audit)?;
+                imported.audit.notes.extend(notes);
+                Ok(imported)
+            });
             pin.join().unwrap_or_else(|panic| resume_unwind(panic))?;
             imported
         })
     }
 
     /// Fails unless the weights at `path` were trained with the model's hidden settings, or the recipe says otherwise.
-    pub fn check_hidden_settings(&self, path: &Path) -> Result<Vec<String>, Error> {
-        check_hidden_settings(path, &self.model, &self.model_changes)
+    fn check_hidden_settings(
+        &self,
+        path: &Path,
+        stated: &Stated,
+        audit: &Audit,
+    ) -> Result<Vec<String>, Error> {
+        check_hidden_settings(path, stated, audit, &self.model, &self.hidden)
     }
 
     /// The digest that the scheduler knows the file by.
@@ -145,7 +155,10 @@ impl ImportStage {
 
     /// What an import of the checkpoint, whatever its file, would leave as audit.
     pub fn audit(&self, checkpoint: &Checkpoint) -> Result<Audit, Error> {
-        checkpoint::audit(checkpoint, &self.targets()?, &self.rules)
+        let mut audit = checkpoint::audit(checkpoint, &self.targets()?, &self.rules)?;
+        let notes = self.check_hidden_settings(&checkpoint.path, &checkpoint.stated, &audit)?;
+        audit.notes.extend(notes);
+        Ok(audit)
     }
 
     fn targets(&self) -> Result<Vec<TargetTensor>, Error> {
@@ -171,8 +184,10 @@ impl Stage for ImportStage {
     }
 
     /// 2: the audit names the file by its BLAKE3; moments are summed in sixteen parts.
+    /// 3: torch's negative bit turns the sign of a tensor; settings that no shape shows are compared whatever the
+    /// container, and the audit notes those that nobody stated.
     fn code_version(&self) -> u32 {
-        2
+        3
     }
 
     fn fields(&self) -> Value {
@@ -195,8 +210,11 @@ impl Stage for ImportStage {
             "from": { "path": Value::Null, "sha256": sha256 },
         });
         // Left out where there is none, so that results from before it was asked keep their keys.
-        if !self.model_changes.is_empty() {
-            fields["model_changes"] = as_json(&self.model_changes);
+        if !self.hidden.changes.is_empty() {
+            fields["model_changes"] = as_json(&self.hidden.changes);
+        }
+        if !self.hidden.assumed.is_empty() {
+            fields["assume"] = as_json(&self.hidden.assumed);
         }
         fields
     }
@@ -241,8 +259,6 @@ impl Stage for ImportStage {
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         let path = self.path(context)?;
         let imported = self.read(path)?;
-        let changes = self.check_hidden_settings(path)?;
-        changes.iter().for_each(|line| context.reporter.note(line));
         let mut audit = imported.audit;
         audit
             .render()

@@ -36,6 +36,9 @@ pub struct ImportTable {
     /// Settings of `[model]` that may be other ones than the weights were trained with, though no parameter's shape shows it; any other difference is an error.
     #[serde(default)]
     pub model_changes: Vec<HiddenSetting>,
+    /// Settings of `[model]` that no parameter's shape shows and that are as the weights were trained with, though their file does not say so. What the file says counts all the same.
+    #[serde(default)]
+    pub assume: Vec<HiddenSetting>,
 }
 
 /// Whether an import translates names by itself.
@@ -62,7 +65,7 @@ pub enum ImportFrom {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CheckpointFile {
-    /// The file: .safetensors, .ckpt, .pt, .pth or .bin.
+    /// The file: .safetensors, .ckpt, .pt, .pth or .bin, or the .index.json of shards.
     pub path: InputPath,
     /// The file's SHA-256, if it is to be pinned.
     #[serde(default)]

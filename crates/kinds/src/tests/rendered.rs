@@ -273,6 +273,7 @@ fn places_in_two_files_are_both_shown() {
         ·                               ╰── numbers in an embedding
      12 │
         ╰────
+      help: set both to 32, or state one and leave the other out: it is taken from there
 
     Advice:
       ☞ the other place

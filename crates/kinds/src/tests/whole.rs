@@ -111,7 +111,11 @@ fn the_reference_recipe_loads_with_defaults_in_and_paths_resolved() {
     let Some(StageConfig::Finetune(stage)) = recipe.stage("classifier") else {
         panic!("classifier is a finetune stage")
     };
-    assert_eq!(stage.loss, Loss::default());
+    let stated = Loss::Focal {
+        alpha: 0.25,
+        gamma: 2.0,
+    };
+    assert_eq!(stage.loss, stated);
     assert_eq!(stage.batch_size, 32);
 }
 

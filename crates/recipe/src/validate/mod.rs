@@ -23,7 +23,12 @@ pub struct Verdict {
 
 /// Checks a recipe's tree, and makes its paths start from the folders of their files.
 pub fn validate(tree: &mut Node, shape: Shape, mistakes: &mut Vec<Mistake>) -> Verdict {
+    let stages = tree.child("stages").and_then(Node::as_table);
+    let stages = stages.into_iter().flat_map(|table| table.iter());
+    let whole = stages.filter(|entry| entry.node.child("kind").is_some());
+    let whole = whole.map(|entry| entry.key.clone()).collect();
     let mut validator = Validator::new(mistakes);
+    validator.stages = whole;
     validator.node(tree, shape);
     validator.verdict
 }
@@ -38,6 +43,8 @@ pub fn validate_part(key: &str, node: &mut Node, shape: Shape, mistakes: &mut Ve
 struct Validator<'a, 's> {
     mistakes: &'a mut Vec<Mistake>,
     path: Vec<String>,
+    /// Names of the stages that have a kind.
+    stages: Vec<String>,
     /// The ways of writing each enum that was met, by its place in the schema.
     variants: BTreeMap<usize, Option<Rc<Variants<'s>>>>,
     verdict: Verdict,
@@ -48,6 +55,7 @@ impl<'a, 's> Validator<'a, 's> {
         Self {
             mistakes,
             path: Vec::new(),
+            stages: Vec::new(),
             variants: BTreeMap::new(),
             verdict: Verdict::default(),
         }

@@ -22,7 +22,13 @@ impl<'s> Validator<'_, 's> {
                 origin,
                 format!("`{tag}` is missing"),
             );
-            return self.report(mistake.help(format!("`{tag}` is one of {}", either(&names))));
+            let one_of = format!("`{tag}` is one of {}", either(&names));
+            return self.report(mistake.help(match self.stage_near() {
+                Some(near) => {
+                    format!("did you mean the stage `{near}`? In a stage of its own, {one_of}")
+                }
+                None => one_of,
+            }));
         };
         let chosen = entry.node.as_str();
         match members.iter().find(|(name, _)| Some(*name) == chosen) {
@@ -38,6 +44,16 @@ impl<'s> Validator<'_, 's> {
                 self.wrong_type(&entry.node, "a string");
                 self.path.pop();
             }
+        }
+    }
+
+    /// Of a stage that may be none but a slip of the pen: the one that may be meant.
+    fn stage_near(&self) -> Option<&str> {
+        match self.path.as_slice() {
+            [stages, name] if stages == "stages" => {
+                nearest(name, self.stages.iter().map(String::as_str))
+            }
+            _ => None,
         }
     }
 

@@ -1,0 +1,113 @@
+//! Files that are no checkpoints, and what they are instead.
+
+use crate::refusal::Refusal;
+
+/// Bytes of a file's start that tell.
+pub(super) const START: usize = 512;
+
+const SAVE: &str =
+    "checkpoints are .safetensors files, or .ckpt, .pt, .pth or .bin files written by torch.save";
+
+/// Why a file of `length` bytes that begins so is not read.
+pub(super) fn refusal(start: &[u8], length: u64) -> Refusal {
+    let (what, hint) = known(start).unwrap_or_else(|| (other(start), SAVE));
+    Refusal::new(format!(
+        "no checkpoint: the file ({length} bytes) is {what}"
+    ))
+    .with_hint(hint)
+}
+
+/// What a file that begins so is, if it is of a kind that often lies where a checkpoint should be.
+pub(super) fn known(start: &[u8]) -> Option<(&'static str, &'static str)> {
+    let text = String::from_utf8_lossy(start);
+    let text = text
+        .trim_start_matches('\u{feff}')
+        .trim_start()
+        .to_ascii_lowercase();
+    let begins = |with: &str| text.starts_with(with);
+    Some(match start {
+        _ if begins("version https://git-lfs.github.com/spec/") => (
+            "a Git LFS pointer, which stands in place of the weights",
+            "fetch the weights in the repository it is from: git lfs install && git lfs pull",
+        ),
+        _ if begins("<!doctype html") || begins("<html") || begins("<head") || begins("<!--") => (
+            "an HTML page, which a server sent in place of the weights",
+            "download it again from the address of the file itself (on Hugging Face `resolve`, not `blob`; log in where it asks for it): curl -fL -o FILE ADDRESS",
+        ),
+        _ if begins("<?xml") || begins("<error") => (
+            "an XML document, most likely a server's error in place of the weights",
+            "read it to see what the server says, and download the file again: curl -fL -o FILE ADDRESS",
+        ),
+        [0x1f, 0x8b, ..] => ("compressed with gzip", "unpack it: gunzip FILE"),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => ("compressed with zstd", "unpack it: unzstd FILE"),
+        [b'B', b'Z', b'h', ..] => ("compressed with bzip2", "unpack it: bunzip2 FILE"),
+        [0xfd, b'7', b'z', b'X', b'Z', ..] => ("compressed with xz", "unpack it: unxz FILE"),
+        [0x89, b'H', b'D', b'F', ..] => (
+            "HDF5, as Keras writes it",
+            "convert its arrays to safetensors with the names of the model: safetensors.numpy.save_file",
+        ),
+        [0x93, b'N', b'U', b'M', b'P', b'Y', ..] => (
+            "one array of numpy",
+            "save named arrays: safetensors.numpy.save_file({name: array}, FILE)",
+        ),
+        [b'G', b'G', b'U', b'F', ..] => (
+            "GGUF, which holds quantized weights",
+            "import the weights that it was made of: .safetensors, or what torch.save wrote",
+        ),
+        _ if start.get(257..262) == Some(b"ustar") => ("a tar archive", "unpack it: tar -xf FILE"),
+        _ => return None,
+    })
+}
+
+fn other(start: &[u8]) -> &'static str {
+    if start.first() == Some(&0x80) {
+        "a bare pickle, not what torch.save writes"
+    } else if start.get(8) == Some(&b'{') {
+        "like safetensors, but its header is longer than the file: cut off"
+    } else if start.is_ascii() {
+        "text"
+    } else {
+        "neither safetensors nor what torch.save writes"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_lies_in_place_of_weights_is_named_with_what_to_do() {
+        for (start, what, hint) in [
+            (
+                &b"version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n"[..],
+                "a Git LFS pointer",
+                "git lfs pull",
+            ),
+            (b"\n <!DOCTYPE html><html>", "an HTML page", "curl -fL"),
+            (
+                b"\xef\xbb\xbf<html lang=\"en\">",
+                "an HTML page",
+                "curl -fL",
+            ),
+            (
+                b"<?xml version=\"1.0\"?><Error><Code>AccessDenied",
+                "XML",
+                "curl -fL",
+            ),
+            (b"\x1f\x8b\x08\x00", "gzip", "gunzip"),
+            (b"\x80\x02}.", "a bare pickle", "torch.save"),
+            (b"hello", "is text", "torch.save"),
+        ] {
+            let error = refusal(start, 9).into_error(std::path::Path::new("w.pt"));
+            let pipeline_error::Error::Audit {
+                message,
+                hint: Some(found),
+            } = error
+            else {
+                panic!("{error:?}");
+            };
+            assert!(message.contains(what), "{message}");
+            assert!(found.contains(hint), "{found}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+use std::collections::BTreeMap;
+
+use serde_json::Value;
+
+/// What a file says of the model whose weights it holds, beside the weights.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Stated {
+    /// Metadata of safetensors; of shards and their index, all of them together.
+    pub metadata: BTreeMap<String, String>,
+    /// Hyper-parameters of a training framework that are numbers, words or truth values, by name. One that
+    /// stands in several tables with several values is left out.
+    pub settings: BTreeMap<String, Value>,
+}
+
+impl Stated {
+    /// What safetensors metadata state.
+    pub(super) fn of_metadata(metadata: BTreeMap<String, String>) -> Self {
+        Stated {
+            metadata,
+            settings: BTreeMap::new(),
+        }
+    }
+
+    /// Adds what another part of the same checkpoint states; `Err`: what the two disagree in.
+    pub(super) fn join(&mut self, other: Stated) -> Result<(), String> {
+        join(&mut self.metadata, other.metadata)?;
+        join(&mut self.settings, other.settings)
+    }
+}
+
+/// Entries that two parts may state differently: they describe the part, not the model.
+const OF_A_PART: [&str; 2] = ["format", "total_size"];
+
+fn join<V: PartialEq>(
+    all: &mut BTreeMap<String, V>,
+    more: BTreeMap<String, V>,
+) -> Result<(), String> {
+    for (name, value) in more {
+        if OF_A_PART.contains(&name.as_str()) {
+            continue;
+        }
+        match all.get(&name) {
+            Some(other) if *other != value => return Err(name),
+            Some(_) => {}
+            None => drop(all.insert(name, value)),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn stated(name: &str, value: &str) -> Stated {
+        Stated::of_metadata(BTreeMap::from([(name.to_string(), value.to_string())]))
+    }
+
+    #[test]
+    fn parts_add_up_and_may_differ_only_in_what_describes_a_part() {
+        let mut all = stated("model", "a");
+        all.join(stated("mode", "b")).unwrap();
+        all.join(stated("format", "pt")).unwrap();
+        all.join(stated("model", "a")).unwrap();
+        assert_eq!(all.metadata.len(), 2);
+        assert_eq!(all.join(stated("model", "c")), Err("model".into()));
+    }
+}

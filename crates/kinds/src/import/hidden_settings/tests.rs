@@ -1,0 +1,176 @@
+use std::collections::BTreeMap;
+
+use super::*;
+use pipeline_checkpoint::{
+    Checkpoint, FloatTensor, ImportRules, TargetTensor, audit, read, write_safetensors,
+};
+use pipeline_model::config::{Fusion, TimeBiasKind};
+
+/// A checkpoint of one tensor with these metadata, and its audit.
+fn weights(tensor: &str, metadata: &[(&str, String)]) -> (Checkpoint, Audit) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.safetensors");
+    let values = FloatTensor {
+        shape: vec![1],
+        values: vec![1.0],
+    };
+    let tensors = BTreeMap::from([(tensor.to_string(), values)]);
+    let metadata = metadata
+        .iter()
+        .map(|(name, text)| (name.to_string(), text.clone()));
+    write_safetensors(&path, &tensors, &metadata.collect()).unwrap();
+    let checkpoint = read(&path).unwrap();
+    let target = TargetTensor {
+        name: tensor.into(),
+        shape: vec![1],
+    };
+    let audit = audit(&checkpoint, &[target], &ImportRules::default()).unwrap();
+    (checkpoint, audit)
+}
+
+fn of_model(model: &ModelConfig) -> [(&'static str, String); 1] {
+    [("model", serde_json::to_string(model).unwrap())]
+}
+
+fn check(
+    (checkpoint, audit): &(Checkpoint, Audit),
+    model: &ModelConfig,
+    changes: &[HiddenSetting],
+    assumed: &[HiddenSetting],
+) -> Result<Vec<String>, String> {
+    let declared = Declared {
+        changes: changes.to_vec(),
+        assumed: assumed.to_vec(),
+    };
+    let path = Path::new("w");
+    check_hidden_settings(path, &checkpoint.stated, audit, model, &declared).map_err(|error| {
+        assert_eq!(error.exit_code(), 4);
+        let Error::Audit { message, hint } = error else {
+            panic!("{error:?}");
+        };
+        format!("{message}\n{}", hint.unwrap_or_default())
+    })
+}
+
+const HEADS: [HiddenSetting; 2] = [HiddenSetting::Heads, HiddenSetting::TransformerHeads];
+
+#[test]
+fn weights_of_ours_must_be_given_the_model_they_were_trained_in() {
+    let trained = ModelConfig {
+        transformer_heads: 4,
+        time_bias: TimeBiasKind::Elapsed,
+        ..ModelConfig::default()
+    };
+    let file = weights("a", &of_model(&trained));
+    assert!(check(&file, &trained, &[], &[]).unwrap().is_empty());
+    let model = ModelConfig::default();
+    let message = check(&file, &model, &[], &HEADS).unwrap_err();
+    assert!(message.contains("model.transformer_heads is 8, the weights were trained with 4"));
+    assert!(
+        message.contains("model.time_bias is \"zero\", the weights were trained with \"elapsed\"")
+    );
+    let accepted = [HiddenSetting::TransformerHeads, HiddenSetting::TimeBias];
+    let notes = check(&file, &model, &accepted, &[]).unwrap();
+    assert_eq!(notes.len(), 2, "{notes:?}");
+    let idle = check(&file, &trained, &accepted, &[]).unwrap_err();
+    assert!(idle.contains("names time_bias, in which nothing is known to differ"));
+}
+
+#[test]
+fn metadata_from_before_a_setting_are_those_of_its_default() {
+    let old = r#"{"kind": "seqsetvae", "heads": 4, "transformer_heads": 8, "retired": 1}"#;
+    let file = weights("a", &[("model", old.to_string())]);
+    let model = ModelConfig {
+        heads: 4,
+        ..ModelConfig::default()
+    };
+    assert!(check(&file, &model, &[], &[]).unwrap().is_empty());
+    let message = check(&file, &ModelConfig::default(), &[], &[]).unwrap_err();
+    assert!(message.contains("model.heads is 2, the weights were trained with 4"));
+    let normed = ModelConfig {
+        latent_norm: true,
+        ..model
+    };
+    let message = check(&file, &normed, &[], &[]).unwrap_err();
+    assert!(message.contains("model.latent_norm"), "{message}");
+}
+
+#[test]
+fn a_fusion_matters_to_a_head_that_was_trained_on_it() {
+    let model = |fusion| {
+        let mut model = ModelConfig::default();
+        model.classifier.fusion = fusion;
+        model
+    };
+    let (none, uncertainty) = (model(Fusion::None), model(Fusion::Uncertainty));
+    let head = weights("cls_head.0.weight", &of_model(&none));
+    assert!(check(&head, &none, &[], &[]).unwrap().is_empty());
+    let message = check(&head, &uncertainty, &[], &[]).unwrap_err();
+    assert!(
+        message.contains("model.classifier.fusion is \"uncertainty\""),
+        "{message}"
+    );
+    let notes = check(&head, &uncertainty, &[HiddenSetting::Fusion], &[]);
+    assert_eq!(notes.unwrap().len(), 1);
+    // A head that is new learns on whatever it is given.
+    let backbone = weights("decoder.weight", &of_model(&none));
+    assert!(check(&backbone, &uncertainty, &[], &[]).unwrap().is_empty());
+    // The reference's, which says nothing of it, is `uncertainty`.
+    let silent = weights("cls_head.0.weight", &[]);
+    assert!(
+        check(&silent, &none, &[], &HEADS)
+            .unwrap_err()
+            .contains("fusion")
+    );
+    assert_eq!(check(&silent, &uncertainty, &[], &HEADS).unwrap().len(), 2);
+    let all = HiddenSetting::ALL;
+    assert_eq!(check(&silent, &none, &[], &all).unwrap().len(), 5);
+}
+
+#[test]
+fn what_a_file_does_not_say_must_be_stated() {
+    let silent = weights("a", &[]);
+    let other_heads = ModelConfig {
+        heads: 4,
+        ..ModelConfig::default()
+    };
+    let message = check(&silent, &other_heads, &[], &[]).unwrap_err();
+    assert!(
+        message.contains("model.heads: unknown; the recipe's is 4"),
+        "{message}"
+    );
+    assert!(
+        message.contains("assume = [\"heads\", \"transformer_heads\"]"),
+        "{message}"
+    );
+    let notes = check(&silent, &other_heads, &[], &HEADS).unwrap();
+    assert!(notes[0].contains("model.heads = 4 is taken"), "{notes:?}");
+
+    let elapsed = ModelConfig {
+        time_bias: TimeBiasKind::Elapsed,
+        ..ModelConfig::default()
+    };
+    let message = check(&silent, &elapsed, &[], &HEADS).unwrap_err();
+    assert!(message.contains("model.time_bias"), "{message}");
+    let notes = check(&silent, &elapsed, &[HiddenSetting::TimeBias], &HEADS).unwrap();
+    assert_eq!(notes.len(), 3);
+}
+
+#[test]
+fn plain_metadata_and_hyper_parameters_are_compared_too() {
+    let words = [
+        ("heads", "4".to_string()),
+        ("transformer_heads", "8".into()),
+    ];
+    let (mut checkpoint, audit) = weights("a", &words);
+    let model = ModelConfig::default();
+    let file = (checkpoint.clone(), audit.clone());
+    let message = check(&file, &model, &[], &HEADS).unwrap_err();
+    assert!(message.contains("model.heads is 2, the weights were trained with 4"));
+    checkpoint.stated.metadata.clear();
+    let settings = [("heads", 2.into()), ("transformer_heads", 4.into())];
+    let settings = settings.map(|(name, value)| (name.to_string(), value));
+    checkpoint.stated.settings = BTreeMap::from(settings);
+    let message = check(&(checkpoint, audit), &model, &[], &HEADS).unwrap_err();
+    assert!(message.contains("model.transformer_heads is 8, the weights were trained with 4"));
+}
