@@ -10,6 +10,7 @@ use super::part::{Block, Part, ScatteredBlock};
 use super::scattered::{BUCKETS, OwnedEvent, are_scattered};
 use super::series_table::{FilePlace, SeriesFacts, SeriesTable, bucket_of};
 use crate::stay_id::StayId;
+use crate::text_file;
 use pipeline_error::Error;
 
 /// Takes the rows of one part: in any order, though one by series needs the least work.
@@ -68,7 +69,7 @@ impl<'a> PartWriter<'a> {
     /// The stay whose file this is: its name's stem is the stay's id. A second file of it is an error
     /// once all parts are read.
     pub(crate) fn stay_of_file(&mut self, path: &Path) -> Result<(u32, StayId), Error> {
-        let stem = path.file_stem().and_then(|stem| stem.to_str());
+        let stem = text_file::stem(path).to_str();
         let id = stem
             .and_then(StayId::parse)
             .ok_or_else(|| Error::file(path, "the file's name holds no stay id"))?;

@@ -10,7 +10,7 @@ use super::stay_table::{Start, StayTable};
 use crate::config::{LabelTable, SplitRule, StaysTable, TimeColumn, TimeUnit};
 use crate::dataset::Split;
 use crate::ingest::{Ingested, PartWriter, RawEvent, STATIC};
-use crate::small_table::{SmallRow, SmallTable};
+use crate::small_table::{Layout, SmallRow, SmallTable};
 use crate::stay_id::StayId;
 use pipeline_error::Error;
 
@@ -51,7 +51,12 @@ impl Cohort {
     ) -> Result<Self, Error> {
         let read_labels = |table: &LabelTable| {
             let mut labels = Labels::default();
-            labels.read(table.path.as_ref(), &table.id, &table.column)?;
+            labels.read(
+                table.path.as_ref(),
+                table.delimiter,
+                &table.id,
+                &table.column,
+            )?;
             Ok::<_, Error>(labels)
         };
         let split = match split {
@@ -144,7 +149,10 @@ impl Cohort {
 
 impl ListedStays {
     fn read(config: &StaysTable, unit: TimeUnit, split: Option<&str>) -> Result<Self, Error> {
-        let table = SmallTable::read(config.path.as_ref())?;
+        let table = SmallTable::read_as(
+            config.path.as_ref(),
+            &Layout::separated_by(config.delimiter),
+        )?;
         let id = table.column(&config.id)?;
         let column = |name: &Option<String>| name.as_ref().map(|name| table.column(name));
         let subject = column(&config.subject).transpose()?;

@@ -4,7 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::stay_table::StayTable;
-use crate::small_table::SmallTable;
+use crate::delimiter::Delimiter;
+use crate::small_table::{Layout, SmallTable};
 use crate::stay_id::StayId;
 use pipeline_error::Error;
 
@@ -25,8 +26,14 @@ struct Entry {
 impl Labels {
     /// Adds the table `path`: the stay ids in column `id`, whole numbers ≥ 0 in column `label`
     /// (`1.0` is 1). Errors name file and line; a stay may come twice only with the same label.
-    pub(super) fn read(&mut self, path: &Path, id: &str, label: &str) -> Result<(), Error> {
-        let table = SmallTable::read(path)?;
+    pub(super) fn read(
+        &mut self,
+        path: &Path,
+        delimiter: Option<Delimiter>,
+        id: &str,
+        label: &str,
+    ) -> Result<(), Error> {
+        let table = SmallTable::read_as(path, &Layout::separated_by(delimiter))?;
         let (id, column) = (table.column(id)?, table.column(label)?);
         let columns = table.header.iter().enumerate();
         let columns = columns.filter(|(at, _)| *at != id).map(|(_, name)| name);
@@ -87,7 +94,7 @@ mod tests {
         let path = folder.path().join("labels.csv");
         std::fs::write(&path, text).unwrap();
         let mut labels = Labels::default();
-        labels.read(&path, "id", "y")?;
+        labels.read(&path, None, "id", "y")?;
         Ok(labels)
     }
 

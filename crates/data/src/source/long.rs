@@ -26,7 +26,13 @@ impl Long {
         let (stays, labels) = (config.stays.as_ref(), Some(&config.labels));
         let cohort = Cohort::open(stays, labels, &config.time, split)?;
         Ok(Self {
-            tables: RowTables::open(&config.files, config.id.as_ref(), &config.time, cohort)?,
+            tables: RowTables::open(
+                &config.files,
+                config.delimiter,
+                config.id.as_ref(),
+                &config.time,
+                cohort,
+            )?,
             config: config.clone(),
         })
     }
@@ -56,7 +62,7 @@ impl EventSource for Long {
     }
 
     fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
-        Ok(self.tables.stays(ingested))
+        self.tables.stays(ingested)
     }
 }
 

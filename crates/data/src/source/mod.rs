@@ -24,7 +24,7 @@ use std::sync::atomic::AtomicBool;
 use super::config::{DataConfig, Source};
 use super::ingest::{Ingested, PartWriter};
 use pipeline_error::Error;
-pub(super) use stay_table::{Start, StayRow, StayTable};
+pub(super) use stay_table::{SkippedFile, Start, StayRow, StayTable};
 
 /// A source of clinical time series, ready to be read.
 pub(super) trait EventSource: Sync {

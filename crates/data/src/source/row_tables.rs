@@ -3,6 +3,7 @@ use super::row_place::RowPlaces;
 use super::rows::{RowTaker, TableFiles};
 use super::stay_table::StayTable;
 use crate::config::TimeColumn;
+use crate::delimiter::Delimiter;
 use crate::ingest::{Ingested, PartWriter};
 use crate::input_path::InputPath;
 use pipeline_error::Error;
@@ -20,12 +21,13 @@ impl RowTables {
     /// Lists the files, whose rows name their stays in the column `id`; without one, every file is a stay.
     pub(super) fn open(
         files: &[InputPath],
+        delimiter: Option<Delimiter>,
         id: Option<&String>,
         time: &TimeColumn,
         cohort: Cohort,
     ) -> Result<Self, Error> {
         Ok(Self {
-            files: TableFiles::open(files, id.is_none())?,
+            files: TableFiles::open(files, delimiter.map(|delimiter| delimiter.0), id.is_none())?,
             cohort,
             time: time.clone(),
             by_file: id.is_none(),
@@ -54,7 +56,9 @@ impl RowTables {
         self.files.read(part, taker)
     }
 
-    pub(super) fn stays(&self, ingested: &Ingested) -> StayTable {
-        self.cohort.stays(ingested)
+    pub(super) fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
+        let mut stays = self.cohort.stays(ingested);
+        self.files.tell(&mut stays)?;
+        Ok(stays)
     }
 }

@@ -33,7 +33,13 @@ impl Wide {
         let (stays, labels) = (config.stays.as_ref(), config.labels.as_ref());
         let cohort = Cohort::open(stays, labels, &config.time, split)?;
         Ok(Self {
-            tables: RowTables::open(&config.files, config.id.as_ref(), &config.time, cohort)?,
+            tables: RowTables::open(
+                &config.files,
+                config.delimiter,
+                config.id.as_ref(),
+                &config.time,
+                cohort,
+            )?,
             config,
             row_labels: Mutex::default(),
             row_statics: Mutex::default(),
@@ -75,7 +81,7 @@ impl EventSource for Wide {
     }
 
     fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
-        let mut stays = self.tables.stays(ingested);
+        let mut stays = self.tables.stays(ingested)?;
         if let Some(column) = &self.config.row_label {
             let labels = self.row_labels.lock();
             labels

@@ -47,7 +47,9 @@ impl Stage for DataStage {
     }
 
     fn code_version(&self) -> u32 {
-        4
+        // 5: large CSV files are cut between records, hidden files and second forms of a table are
+        // not read, endings count in any case, and the profile names the files that are not read.
+        5
     }
 
     fn fields(&self) -> Value {
@@ -123,13 +125,19 @@ impl Stage for DataStage {
 fn files_read(field: String, path: &Path) -> Vec<ExternalInput> {
     if field != MODEL_FIELD {
         let path = path.to_path_buf();
-        return vec![ExternalInput { field, path }];
+        let of_data = true;
+        return vec![ExternalInput {
+            field,
+            path,
+            of_data,
+        }];
     }
     let files = ModelFiles::of(path).expected().into_iter();
     files
         .map(|(what, path)| ExternalInput {
             field: format!("{field}.{what}"),
             path,
+            of_data: true,
         })
         .collect()
 }
