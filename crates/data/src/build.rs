@@ -16,11 +16,12 @@ use super::names::quoted;
 use super::profile;
 use super::report::DataReport;
 use super::score::{SPLITS, Scored};
-use super::source::{self, StayRow, StayTable};
+use super::source::{self, SkippedFile, StayRow, StayTable};
 use super::spellings::refuse_two_spellings;
 use super::split::{SplitAssigner, refuse_straddling};
 use super::tables;
 use pipeline_error::Error;
+use pipeline_files::DataFile;
 
 /// Reads the source and writes `events.parquet`, `stays.parquet`, `variables.parquet` and
 /// `profile.json` into `work`. `seed` is the stage's resolved seed; `notes` receives what is worth
@@ -53,6 +54,8 @@ pub fn build(
     report.set("rows_of_other_stays", ingested.counts.of_others);
     report.set("stays_without_series", table.without_series);
     report.set("unused_labels", table.unused_labels);
+    report.set("lines_in_quotes", table.lines_in_quotes);
+    tell_skipped(config, &table.skipped_files, &mut report, notes);
     drop_without_label(config, &ingested, &mut table, &mut report, notes)?;
 
     let assigner = SplitAssigner::new(&config.split, seed, &config.source, &table.rows)?;
@@ -127,6 +130,38 @@ fn tell_of_categories(config: &DataConfig, ingested: &Ingested, notes: &mut dyn 
         notes(format!(
             "categories that are called like a missing value: {called_so}; if they are none, list the text \
              in source.missing"
+        ));
+    }
+}
+
+/// Tells which files of the source's folders are not read, but for those that the recipe names
+/// elsewhere: labels may lie beside the records.
+fn tell_skipped(
+    config: &DataConfig,
+    skipped: &[SkippedFile],
+    report: &mut DataReport,
+    notes: &mut dyn FnMut(String),
+) {
+    let mut config = config.clone();
+    let named: Vec<_> = (config.paths().into_iter())
+        .filter_map(|(_, path)| DataFile::at((*path).as_ref()).ok())
+        .map(|file| file.identity)
+        .collect();
+    let skipped = skipped
+        .iter()
+        .filter(|file| !named.contains(&file.identity));
+    report.skipped_files = skipped.map(|file| file.name.clone()).collect();
+    report.skipped_files.sort();
+    let count = report.skipped_files.len();
+    report.set("skipped_files", count as u64);
+    if count > 0 {
+        let first = quoted(report.skipped_files.iter().take(5));
+        let more = match count.saturating_sub(5) {
+            0 => String::new(),
+            more => format!(" and {more} more (the profile names them)"),
+        };
+        notes(format!(
+            "files in the source's folders that are not read: {first}{more}"
         ));
     }
 }

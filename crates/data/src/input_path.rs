@@ -104,3 +104,21 @@ impl JsonSchema for InputPath {
         })
     }
 }
+
+/// The schema of an [`InputPath`] that may be a pattern, too: its string is of format
+/// `path-or-pattern`.
+pub enum FilesOrPattern {}
+
+impl JsonSchema for FilesOrPattern {
+    fn schema_name() -> std::borrow::Cow<'static, str> {
+        "FilesOrPattern".into()
+    }
+
+    fn json_schema(generator: &mut SchemaGenerator) -> Schema {
+        let artifact = generator.subschema_for::<ArtifactReference>();
+        json_schema!({
+            "description": "A file, a folder or a pattern (`charts/*.csv.gz`, `**/*.parquet`), relative to the recipe that states it, or an artifact of another stage.",
+            "anyOf": [{ "type": "string", "format": "path-or-pattern", "minLength": 1 }, artifact]
+        })
+    }
+}

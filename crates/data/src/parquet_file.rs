@@ -13,6 +13,7 @@ use parquet::arrow::{ArrowSchemaConverter, ArrowWriter, ProjectionMask};
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 
+use super::text_file;
 use pipeline_error::Error;
 
 pub use parquet::basic::Compression;
@@ -160,7 +161,10 @@ pub fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, Error>
     if file.metadata().map_err(|e| unreadable(&e))?.len() == 0 {
         return Err(Error::file(path, "is empty: a Parquet file is expected"));
     }
-    ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| unreadable(&e))
+    ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| {
+        let known = text_file::refuse_foreign(path);
+        known.err().unwrap_or_else(|| unreadable(&e))
+    })
 }
 
 /// Reads the columns of these names; one that is not there is an error.

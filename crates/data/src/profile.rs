@@ -10,7 +10,7 @@ use super::score::{SPLITS, Scored};
 use super::statistics::Moments;
 use pipeline_error::Error;
 
-/// Writes the profile as JSON: `splits`, `counts`, `variables`, `lost`.
+/// Writes the profile as JSON: `splits`, `counts`, `skipped_files`, `variables`, `lost`.
 pub(super) fn write(
     path: &Path,
     report: &DataReport,
@@ -47,6 +47,7 @@ pub(super) fn write(
         "format": 1,
         "splits": splits,
         "counts": report.counts,
+        "skipped_files": report.skipped_files,
         "variables": variables,
         "lost": scored.losses.to_json(source_variables),
     });

@@ -15,6 +15,8 @@ pub struct DataReport {
     pub validation: SplitCounts,
     /// The same of the test split.
     pub test: SplitCounts,
+    /// Files in the source's folders that are not read, by path below the folder.
+    pub skipped_files: Vec<String>,
     /// All others, by name.
     pub counts: BTreeMap<&'static str, u64>,
 }

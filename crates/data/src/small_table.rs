@@ -6,14 +6,15 @@ use std::sync::Arc;
 use arrow::array::{Array, StringArray};
 use arrow::compute::can_cast_types;
 use arrow::datatypes::{DataType, Field};
-use csv::{ErrorKind, Position, ReaderBuilder, StringRecord, Trim};
+use csv::{ErrorKind, Position, StringRecord, Trim};
 
 use super::config::Ids;
 use super::decimal_text::without_zero_fraction;
-use super::names::quoted;
+use super::delimiter::Delimiter;
 use super::parquet_file;
+use super::records::{CLOSE_THE_QUOTE, behind_a_line_end, look_through, reader_builder};
 use super::stay_id::StayId;
-use super::text_file::{self, Container};
+use super::text_file::{self, Container, LineCounter};
 use super::typed_column::{self, FloatWidth};
 use pipeline_error::Error;
 
@@ -30,6 +31,25 @@ pub(super) struct SmallTable {
     pub(super) rows: Vec<SmallRow>,
 }
 
+/// How a text of rows is laid out.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Layout {
+    /// What separates fields; `None`: what the file's name says.
+    pub(super) delimiter: Option<u8>,
+    /// Whether fields are prose, which may hold lines of any look.
+    pub(super) is_prose: bool,
+}
+
+impl Layout {
+    /// One whose fields a recipe may say to be separated by this.
+    pub(super) fn separated_by(delimiter: Option<Delimiter>) -> Self {
+        Self {
+            delimiter: delimiter.map(|delimiter| delimiter.0),
+            ..Self::default()
+        }
+    }
+}
+
 /// A row of a table.
 pub(super) struct SmallRow {
     /// Its line in the file, or its row, from 1.
@@ -40,11 +60,17 @@ pub(super) struct SmallRow {
 
 impl SmallTable {
     /// Reads `path`: the contents tell whether it is Parquet or text, which may be compressed.
-    /// Errors: unreadable, empty, without rows, not UTF-8, ragged.
+    /// Errors: unreadable, empty, without rows, not UTF-8, ragged; a quote that is not closed; a
+    /// quoted field that takes in a line that looks like a row.
     pub(super) fn read(path: &Path) -> Result<Self, Error> {
+        Self::read_as(path, &Layout::default())
+    }
+
+    /// The same of a text laid out in another way.
+    pub(super) fn read_as(path: &Path, layout: &Layout) -> Result<Self, Error> {
         let table = match text_file::container(path)? {
             Container::Parquet => Self::of_parquet(path)?,
-            _ => Self::of_text(path)?,
+            _ => Self::of_text(path, layout)?,
         };
         match table.rows.is_empty() {
             true => Err(Error::file(path, "has a header, but no rows")),
@@ -52,23 +78,24 @@ impl SmallTable {
         }
     }
 
-    fn of_text(path: &Path) -> Result<Self, Error> {
+    fn of_text(path: &Path, layout: &Layout) -> Result<Self, Error> {
         let bytes = &text_file::read(path)?[..];
-        let mut reader = (ReaderBuilder::new().trim(Trim::All))
-            .delimiter(text_file::delimiter(path))
-            .from_reader(bytes);
-        let malformed = |e: csv::Error| Error::file(path, describe(&e, bytes));
+        let delimiter = (layout.delimiter).unwrap_or_else(|| text_file::delimiter(path));
+        let mut reader =
+            (reader_builder(delimiter).trim(Trim::All)).from_reader(behind_a_line_end(bytes));
+        let malformed = |e: csv::Error| describe(&e, path, bytes);
         let header: Vec<String> = reader
             .headers()
             .map_err(malformed)?
             .iter()
             .map(str::to_string)
             .collect();
+        refuse_quotes(path, bytes, delimiter, &header, layout)?;
         if header.is_empty() {
             return Err(Error::file(path, "is empty: a header line is expected"));
         }
         let mut rows = Vec::new();
-        let mut lines = LineCounter::new(bytes);
+        let mut lines = Lines::new(bytes);
         for record in reader.records() {
             let fields = record.map_err(malformed)?;
             let line = fields.position().map_or(0, |at| lines.line_of(at));
@@ -135,13 +162,7 @@ impl SmallTable {
         match (found.next(), found.next()) {
             (Some(position), None) => Ok(position),
             (Some(_), Some(_)) => Err(Error::file(&self.path, format!("has two columns `{name}`"))),
-            (None, _) => Err(Error::file(
-                &self.path,
-                format!(
-                    "has no column `{name}`; it has {}",
-                    quoted(self.header.iter())
-                ),
-            )),
+            (None, _) => Err(text_file::no_column(&self.path, &self.header, name)),
         }
     }
 
@@ -203,12 +224,41 @@ fn written(text: &str, data_type: &DataType) -> String {
     }
 }
 
-fn describe(error: &csv::Error, bytes: &[u8]) -> String {
-    let line = |position: &Option<Position>| {
-        (position.as_ref()).map_or(0, |at| LineCounter::new(bytes).line_of(at))
+/// Fails if a quote is not closed, or has taken in what looks like a row.
+fn refuse_quotes(
+    path: &Path,
+    bytes: &[u8],
+    delimiter: u8,
+    header: &[String],
+    layout: &Layout,
+) -> Result<(), Error> {
+    let refusal = |opened: u64, what: &dyn std::fmt::Display| {
+        let line = Lines::new(bytes).line_at(opened as usize);
+        Error::file(path, format!("line {line}: {what}")).with_hint(CLOSE_THE_QUOTE)
     };
-    match error.kind() {
-        ErrorKind::Utf8 { pos, .. } => format!("line {}: not UTF-8 text", line(pos)),
+    let row_like = look_through(bytes, delimiter, header.len())
+        .map_err(|fault| refusal(fault.opened, &fault))?;
+    match row_like.opened.filter(|_| !layout.is_prose) {
+        None => Ok(()),
+        Some(opened) => {
+            let what = format!(
+                "the quoted field that opens here takes in a line that has {} fields, like the header: its own closing quote is missing",
+                header.len()
+            );
+            let hint = format!(
+                "{CLOSE_THE_QUOTE}; if the text is meant, take its column out of the table"
+            );
+            Err(refusal(opened, &what).with_hint(hint))
+        }
+    }
+}
+
+fn describe(error: &csv::Error, path: &Path, bytes: &[u8]) -> Error {
+    let line = |position: &Option<Position>| {
+        (position.as_ref()).map_or(0, |at| Lines::new(bytes).line_of(at))
+    };
+    let what = match error.kind() {
+        ErrorKind::Utf8 { pos, .. } => return text_file::no_utf8(path, line(pos)),
         ErrorKind::UnequalLengths {
             pos,
             expected_len,
@@ -218,35 +268,41 @@ fn describe(error: &csv::Error, bytes: &[u8]) -> String {
             line(pos)
         ),
         _ => error.to_string(),
-    }
+    };
+    Error::file(path, what)
 }
 
 /// Counts lines up to a record, for positions in rising order. The reader's own count is of no
 /// use: its position of a record lies before the line feed of `\r\n` and before blank lines.
-struct LineCounter<'a> {
+struct Lines<'a> {
     bytes: &'a [u8],
     counted: usize,
-    line: u64,
+    counter: LineCounter,
 }
 
-impl<'a> LineCounter<'a> {
+impl<'a> Lines<'a> {
     fn new(bytes: &'a [u8]) -> Self {
         Self {
             bytes,
             counted: 0,
-            line: 1,
+            counter: LineCounter::default(),
         }
     }
 
+    /// The line of a record that was read behind a line end.
     fn line_of(&mut self, position: &Position) -> u64 {
-        let start = (position.byte() as usize).min(self.bytes.len());
+        self.line_at((position.byte() as usize).saturating_sub(1))
+    }
+
+    fn line_at(&mut self, start: usize) -> u64 {
+        let start = start.min(self.bytes.len());
         let blank = (self.bytes[start..].iter())
             .take_while(|byte| matches!(byte, b'\r' | b'\n'))
             .count();
         let passed = self.bytes[self.counted..start + blank].iter();
-        self.line += passed.filter(|&&byte| byte == b'\n').count() as u64;
+        passed.for_each(|&byte| self.counter.pass(byte));
         self.counted = start + blank;
-        self.line
+        self.counter.line()
     }
 }
 
@@ -272,6 +328,40 @@ mod tests {
         assert!(refusal(b"a,b\n1,2\n\xff,2\n").contains("line 3: not UTF-8"));
         assert!(refusal(b"a,c\n1,2\n").contains("no column `b`; it has `a`, `c`"));
         assert!(refusal(b"b,b\n1,2\n").contains("two columns `b`"));
+    }
+
+    #[test]
+    fn issue16_a_quote_that_is_not_closed_is_refused_with_the_line_it_is_on() {
+        let missing = "its own closing quote is missing";
+        for (table, line) in [
+            ("a,b,c\n1,2,\"3\n4,5,6\n", 2),
+            ("a,b,c\r\n1,2,3\r\n\r\n1,2,\"3\r\n4,5,6\r\n7,8,9\"\r\n", 4),
+            ("a,b,c\n1,2,\"3\n4,5,\"x\"\n", 2),
+            ("a,b,c\r1,2,3\r1,\"2,3\r4,\"5,6\r", 3),
+            ("a,b,\"c\n1,2,3\n", 1),
+        ] {
+            let refusal = refusal(table.as_bytes());
+            assert!(
+                refusal.contains(&format!("line {line}: ")),
+                "{table:?}: {refusal}"
+            );
+            assert!(refusal.contains(missing), "{table:?}: {refusal}");
+        }
+    }
+
+    #[test]
+    fn a_field_may_hold_line_ends() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.csv");
+        let text = "a,b,c\n\"say\nso\",\"5\"\" x\n then\",3\n4,5 \" 5,6\n";
+        std::fs::write(&path, text).unwrap();
+        let table = SmallTable::read(&path).unwrap();
+        assert_eq!(table.rows.len(), 2);
+        assert_eq!(&table.rows[0].fields[0], "say\nso");
+        assert_eq!(
+            (table.rows[1].line, &table.rows[1].fields[1]),
+            (5, "5 \" 5")
+        );
     }
 
     #[test]

@@ -1,11 +1,16 @@
 //! Files of text in rows: how their fields are separated, and how they are compressed.
+//!
+//! Endings of names are compared without case: `B.CSV.GZ` is what `b.csv.gz` is.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 
+use super::foreign_file;
+use super::names::quoted;
 use pipeline_error::Error;
 
 /// What a file's first bytes say of the rest.
@@ -32,7 +37,8 @@ pub(super) fn container(path: &Path) -> Result<Container, Error> {
     read().map_err(|error| unreadable(path, &error))
 }
 
-/// The text of a file, decompressed, without a byte order mark.
+/// The text of a file, decompressed, without a byte order mark. What is no text of rows (an
+/// archive, a page, UTF-16) is an error that says what it is.
 pub(super) fn open(path: &Path) -> Result<Box<dyn Read + Send>, Error> {
     let open = || File::open(path).map_err(|error| unreadable(path, &error));
     let mut reader: Box<dyn Read + Send> = match container(path)? {
@@ -41,15 +47,24 @@ pub(super) fn open(path: &Path) -> Result<Box<dyn Read + Send>, Error> {
             let decoder = zstd::Decoder::new(open()?);
             Box::new(decoder.map_err(|error| unreadable(path, &error))?)
         }
-        Container::Plain | Container::Parquet => return open_plain(path),
+        Container::Plain | Container::Parquet => Box::new(open()?),
     };
-    let mut first = Vec::with_capacity(MARK.len());
-    let mark = (&mut reader).take(MARK.len() as u64);
-    read_all(path, mark, &mut first)?;
-    match first == MARK {
-        true => Ok(reader),
-        false => Ok(Box::new(io::Cursor::new(first).chain(reader))),
+    let mut first = Vec::with_capacity(foreign_file::LOOKED_AT);
+    let start = (&mut reader).take(foreign_file::LOOKED_AT as u64);
+    read_all(path, start, &mut first)?;
+    foreign_file::refuse(path, &first)?;
+    if first.starts_with(MARK) {
+        first.drain(..MARK.len());
     }
+    Ok(Box::new(io::Cursor::new(first).chain(reader)))
+}
+
+/// Fails if a file that should be Parquet is known as something else.
+pub(super) fn refuse_foreign(path: &Path) -> Result<(), Error> {
+    let mut first = Vec::with_capacity(foreign_file::LOOKED_AT);
+    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    read_all(path, file.take(foreign_file::LOOKED_AT as u64), &mut first)?;
+    foreign_file::refuse(path, &first)
 }
 
 /// The whole text of a file that is small.
@@ -72,44 +87,104 @@ pub(super) fn mark_of(path: &Path, file: &mut File) -> Result<u64, Error> {
 
 /// What separates fields, by the file's name: a tab in `.tsv`, a bar in `.psv`, else a comma.
 pub(super) fn delimiter(path: &Path) -> u8 {
-    let name = path.file_name().unwrap_or_default().to_string_lossy();
-    let name = name.trim_end_matches(".gz").trim_end_matches(".zst");
-    match name.rsplit_once('.') {
-        Some((_, "tsv")) => b'\t',
-        Some((_, "psv")) => b'|',
+    match ending(path).as_deref() {
+        Some("tsv") => b'\t',
+        Some("psv") => b'|',
         _ => b',',
     }
+}
+
+/// The ending of a file's name in lower case, less what says how it is compressed.
+pub(super) fn ending(path: &Path) -> Option<String> {
+    let name = uncompressed(path);
+    let ending = name.extension()?.to_str()?;
+    Some(ending.to_ascii_lowercase())
+}
+
+/// A file's name without its ending and what says how it is compressed.
+pub(super) fn stem(path: &Path) -> &OsStr {
+    uncompressed(path).file_stem().unwrap_or_default()
+}
+
+fn uncompressed(path: &Path) -> &Path {
+    let name = Path::new(path.file_name().unwrap_or_default());
+    let compressed = name.extension().is_some_and(|ending| {
+        ["gz", "zst"]
+            .iter()
+            .any(|known| ending.eq_ignore_ascii_case(known))
+    });
+    match (compressed, name.file_stem()) {
+        (true, Some(stem)) => Path::new(stem),
+        _ => name,
+    }
+}
+
+/// The complaint that a table has no column `name`.
+pub(super) fn no_column(path: &Path, header: &[String], name: &str) -> Error {
+    let separators = [(';', ";"), ('\t', "tab"), ('|', "|"), (',', ",")];
+    if let [only] = header
+        && let Some((_, shown)) = separators.iter().find(|(byte, _)| only.contains(*byte))
+    {
+        let what =
+            format!("its header is the one column `{only}`: another character separates fields");
+        return Error::file(path, what)
+            .with_hint(format!("`delimiter = \"{shown}\"` beside its path says which, where the recipe has a table for it; in `.tsv` it is a tab, in `.psv` a bar, else a comma"));
+    }
+    let what = format!("has no column `{name}`; it has {}", quoted(header.iter()));
+    Error::file(path, what)
+}
+
+/// The complaint about a line that is no UTF-8.
+pub(super) fn no_utf8(path: &Path, line: u64) -> Error {
+    Error::file(path, format!("line {line}: not UTF-8 text"))
+        .with_hint("`iconv -f WINDOWS-1252 -t UTF-8 FILE > NEW` writes most such files as UTF-8; FILE's encoding is not known")
 }
 
 /// The line, from 1, of the record at byte `position` of the text (its mark not counted). What
 /// stands there may be line ends: the record begins after them.
 pub(super) fn line_at(path: &Path, position: u64) -> Result<u64, Error> {
-    let mut reader = BufReader::with_capacity(1 << 16, open(path)?);
-    let (mut line, mut passed) = (1, 0);
+    let mut reader = open(path)?;
+    let mut lines = LineCounter::default();
+    let mut passed = 0;
     let mut bytes = vec![0; 1 << 16];
     loop {
         let count = (reader.read(&mut bytes)).map_err(|error| unreadable(path, &error))?;
         for &byte in &bytes[..count] {
             if passed >= position && !matches!(byte, b'\r' | b'\n') {
-                return Ok(line);
+                return Ok(lines.line());
             }
-            line += u64::from(byte == b'\n');
+            lines.pass(byte);
             passed += 1;
         }
         if count == 0 {
-            return Ok(line);
+            return Ok(lines.line());
+        }
+    }
+}
+
+/// Counts lines as an editor does: by line feeds, or by carriage returns where there is no line feed.
+#[derive(Default)]
+pub(super) struct LineCounter {
+    feeds: u64,
+    returns: u64,
+}
+
+impl LineCounter {
+    pub(super) fn pass(&mut self, byte: u8) {
+        self.feeds += u64::from(byte == b'\n');
+        self.returns += u64::from(byte == b'\r');
+    }
+
+    /// The line of the byte that follows, from 1.
+    pub(super) fn line(&self) -> u64 {
+        1 + match self.feeds {
+            0 => self.returns,
+            feeds => feeds,
         }
     }
 }
 
 const MARK: &[u8] = b"\xef\xbb\xbf";
-
-fn open_plain(path: &Path) -> Result<Box<dyn Read + Send>, Error> {
-    let mut file = File::open(path).map_err(|error| unreadable(path, &error))?;
-    let mark = mark_of(path, &mut file)?;
-    (file.seek(io::SeekFrom::Start(mark))).map_err(|error| unreadable(path, &error))?;
-    Ok(Box::new(file))
-}
 
 fn read_all(path: &Path, mut reader: impl Read, bytes: &mut Vec<u8>) -> Result<(), Error> {
     let read = reader.read_to_end(bytes);
@@ -162,6 +237,8 @@ mod tests {
             ("p000001.psv", b'|'),
             ("a.psv.zst", b'|'),
             ("a", b','),
+            ("B.TSV.GZ", b'\t'),
+            ("B.Psv", b'|'),
         ] {
             assert_eq!(delimiter(Path::new(name)), expected, "{name}");
         }

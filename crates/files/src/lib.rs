@@ -14,5 +14,5 @@
 mod listing;
 mod pattern;
 
-pub use listing::{ListingError, files_below};
+pub use listing::{DataFile, DataFiles, ListingError, data_files_below, files_below};
 pub use pattern::FilePattern;

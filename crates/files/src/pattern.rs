@@ -4,7 +4,7 @@ use std::path::{Component, Path, PathBuf};
 
 use globset::{GlobBuilder, GlobMatcher};
 
-use super::listing::{ListingError, files_below};
+use super::listing::{DataFiles, ListingError, data_files_below};
 
 /// A path that means several files.
 #[derive(Debug)]
@@ -13,6 +13,8 @@ pub struct FilePattern {
     folder: PathBuf,
     /// What fits the path below it.
     below: GlobMatcher,
+    /// The same as it is written.
+    text: PathBuf,
 }
 
 impl FilePattern {
@@ -33,7 +35,11 @@ impl FilePattern {
                     .build()
                     .map_err(|error| format!("is no pattern of paths: {error}"))?
                     .compile_matcher();
-                return Ok(Some(Self { folder, below }));
+                return Ok(Some(Self {
+                    folder,
+                    below,
+                    text: pattern,
+                }));
             }
             folder = next;
         }
@@ -52,15 +58,40 @@ impl FilePattern {
         self.below.is_match(below)
     }
 
-    /// Every file that fits, by path.
-    pub fn files(&self) -> Result<Vec<PathBuf>, ListingError> {
+    /// Every file of data that fits, by path.
+    pub fn files(&self) -> Result<DataFiles, ListingError> {
         let folder = self.folder();
-        let mut files = files_below(folder)?;
-        files.retain(|file| {
-            file.strip_prefix(folder)
+        let fits = |path: &Path| {
+            path.strip_prefix(folder)
                 .is_ok_and(|below| self.fits(below))
-        });
-        Ok(files)
+        };
+        let mut found = data_files_below(folder)?;
+        // A file is meant by whichever of its paths fits.
+        let mut further = std::mem::take(&mut found.repeated);
+        further.retain(|(path, _)| fits(path));
+        for file in &mut found.files {
+            if !fits(&file.path)
+                && let Some(at) = further.iter().position(|(_, first)| *first == file.path)
+            {
+                let first = further.remove(at).0;
+                for (_, other) in further.iter_mut().filter(|(_, other)| *other == file.path) {
+                    other.clone_from(&first);
+                }
+                file.path = first;
+            }
+        }
+        found.files.retain(|file| fits(&file.path));
+        found
+            .files
+            .sort_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
+        found.hidden.retain(|path| fits(path));
+        found.repeated = further;
+        Ok(found)
+    }
+
+    /// The same pattern from the root of the file system.
+    pub fn canonical(&self) -> std::io::Result<PathBuf> {
+        Ok(self.folder().canonicalize()?.join(&self.text))
     }
 }
 
@@ -76,8 +107,13 @@ mod tests {
     fn files(folder: &Path, pattern: &str) -> Vec<String> {
         let pattern = FilePattern::of(&folder.join(pattern)).unwrap().unwrap();
         let found = pattern.files().unwrap();
-        let name = |path: &PathBuf| path.strip_prefix(folder).unwrap().display().to_string();
-        found.iter().map(name).collect()
+        let files = found.files.iter();
+        files
+            .map(|file| {
+                let below = file.path.strip_prefix(folder).unwrap();
+                below.display().to_string()
+            })
+            .collect()
     }
 
     #[test]
@@ -96,6 +132,10 @@ mod tests {
         assert_eq!(files(&folder, "deep/?.csv"), ["deep/z.csv"]);
         assert_eq!(files(&folder, "{x,deep/z}.csv"), ["deep/z.csv", "x.csv"]);
         assert_eq!(files(&folder, "*.tsv"), [""; 0]);
+        std::os::unix::fs::symlink(folder.join("deep/z.csv"), folder.join("a.link")).unwrap();
+        assert_eq!(files(&folder, "**/*.csv"), all);
+        std::fs::write(folder.join(".hidden.csv"), "").unwrap();
+        assert_eq!(files(&folder, "*.csv"), ["n*.csv", "x.csv"]);
         for plain in ["n*.csv", "x.csv", "absent.csv"] {
             let found = FilePattern::of(&folder.join(plain)).unwrap();
             assert!(found.is_none(), "{plain}");

@@ -12,6 +12,7 @@ use super::recipe::Recipe;
 use super::settled::Settled;
 use super::source::{Origin, Sources};
 use super::tree::Node;
+use pipeline_files::FilePattern;
 
 /// Every value of a recipe, defaults included.
 #[derive(Clone, Debug, PartialEq)]
@@ -94,7 +95,11 @@ fn restate(
 ) -> std::io::Result<()> {
     match value {
         Json::String(text) if paths.contains(place) && Path::new(text).is_relative() => {
-            let target = Path::new(text).canonicalize()?;
+            let pattern = FilePattern::of(Path::new(text)).map_err(std::io::Error::other)?;
+            let target = match pattern {
+                Some(pattern) => pattern.canonical()?,
+                None => Path::new(text).canonicalize()?,
+            };
             *text = relative(&target, folder).to_string_lossy().into_owned();
         }
         Json::Array(items) => {

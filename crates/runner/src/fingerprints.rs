@@ -1,12 +1,12 @@
 //! From a node and the results it reads to the fingerprint of its own.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::PathBuf;
 
 use super::options::RunOptions;
 use super::selection::Selected;
 use pipeline_error::Error;
-use pipeline_stage::StageInput;
+use pipeline_stage::{ExternalInput, StageInput};
 use pipeline_store::Store;
 use pipeline_store::action::{Artifact, Outputs};
 use pipeline_store::digest::Digest;
@@ -42,8 +42,8 @@ impl From<Fingerprint> for KnownPart {
 /// Knows the contents of all external inputs of a selection.
 pub(super) struct Fingerprinter {
     digests: ExternalDigests,
-    /// What the run started from. A path is digested once, however many stages read it.
-    external: BTreeMap<std::path::PathBuf, Digest>,
+    /// What the run started from, by path and whether it is data. A path is digested once, however many stages read it.
+    external: BTreeMap<(PathBuf, bool), Digest>,
     device: String,
 }
 
@@ -58,11 +58,14 @@ impl Fingerprinter {
         let mut external = BTreeMap::new();
         for selected in selection {
             for input in &selected.external {
-                if !external.contains_key(&input.path) {
-                    let digest = digests.digest(&input.path).map_err(|error| {
-                        in_stage(selected.name(), prefixed(&input.field, error))
-                    })?;
-                    external.insert(input.path.clone(), digest);
+                let what = what_is_read(input);
+                if !external.contains_key(&what) {
+                    let digest = digests
+                        .digest(&input.path, input.of_data)
+                        .map_err(|error| {
+                            in_stage(selected.name(), prefixed(&input.field, error))
+                        })?;
+                    external.insert(what, digest);
                 }
             }
         }
@@ -117,7 +120,7 @@ impl Fingerprinter {
             }
         }
         for input in &selected.external {
-            let digest = self.external.get(&input.path);
+            let digest = self.external.get(&what_is_read(input));
             let digest = digest.ok_or_else(|| Error::file(&input.path, "was not digested"))?;
             if inputs
                 .insert(Fingerprint::external_input(&input.field), *digest)
@@ -163,8 +166,8 @@ impl Fingerprinter {
         for input in &selected.external {
             let unchanged = self
                 .digests
-                .digest(&input.path)
-                .is_ok_and(|digest| self.external.get(Path::new(&input.path)) == Some(&digest));
+                .digest(&input.path, input.of_data)
+                .is_ok_and(|digest| self.external.get(&what_is_read(input)) == Some(&digest));
             if !unchanged {
                 let what = format!("({}) changed while the run was going on", input.field);
                 return Err(Error::file(&input.path, what)
@@ -173,6 +176,10 @@ impl Fingerprinter {
         }
         Ok(())
     }
+}
+
+fn what_is_read(input: &ExternalInput) -> (PathBuf, bool) {
+    (input.path.clone(), input.of_data)
 }
 
 /// The artifacts that an input reads of its producer's result.

@@ -123,6 +123,8 @@ pub struct ExternalInput {
     pub field: String,
     /// Where it is.
     pub path: PathBuf,
+    /// Whether of a folder only files of data are read: none whose name begins with a dot.
+    pub of_data: bool,
 }
 
 /// What a running stage may use.

@@ -11,7 +11,7 @@ use super::Store;
 use super::digest::Digest;
 use super::stat_cache::{Stat, StatCache, now};
 use pipeline_error::Error;
-use pipeline_files::{FilePattern, ListingError, files_below};
+use pipeline_files::{DataFiles, FilePattern, ListingError, data_files_below, files_below};
 
 /// Sets a folder's digest apart from that of a file with the same bytes.
 const FOLDER_CONTEXT: &str = "pipeline 2026 folder digest v1";
@@ -37,33 +37,34 @@ impl Store {
 impl ExternalDigests {
     /// The digest of a file's contents, or of a folder's: of the paths below it and their
     /// contents. Symbolic links count as what they lead to; empty folders do not count. Of a
-    /// [pattern](FilePattern), the digest is that of a folder with the files that fit.
-    pub fn digest(&self, path: &Path) -> Result<Digest, Error> {
+    /// [pattern](FilePattern), the digest is that of a folder with the files that fit. Where a
+    /// folder is `of_data`, files count that are [data](data_files_below): those that are read.
+    pub fn digest(&self, path: &Path, of_data: bool) -> Result<Digest, Error> {
         if let Some(pattern) = FilePattern::of(path).map_err(|what| unreadable(path, what))? {
-            let folder = absolute(pattern.folder())?;
-            let mut files = files_below(&folder).map_err(unlisted)?;
-            files.retain(|file| (file.strip_prefix(&folder)).is_ok_and(|file| pattern.fits(file)));
-            return match files.is_empty() {
+            let found = pattern.files().map_err(unlisted)?;
+            return match found.files.is_empty() {
                 true => Err(unreadable(path, "fits no file")),
-                false => self.digest_folder(&folder, &files),
+                false => self.digest_folder(pattern.folder(), paths(found)),
             };
         }
         let metadata = fs::metadata(path).map_err(|error| unreadable(path, error))?;
-        let path = absolute(path)?;
-        match metadata.is_dir() {
-            true => self.digest_folder(&path, &files_below(&path).map_err(unlisted)?),
-            false => look(&self.cache, &path),
+        match (metadata.is_dir(), of_data) {
+            (false, _) => look(&self.cache, &absolute(path)?),
+            (true, false) => self.digest_folder(path, files_below(path).map_err(unlisted)?),
+            (true, true) => {
+                let found = data_files_below(path).map_err(unlisted)?;
+                self.digest_folder(path, paths(found))
+            }
         }
     }
 
     /// The digest of a folder with these files, by path.
-    fn digest_folder(&self, folder: &Path, files: &[PathBuf]) -> Result<Digest, Error> {
-        let prefix = folder.as_os_str().len();
-        let digests = self.digest_files(files)?;
+    fn digest_folder(&self, folder: &Path, files: Vec<PathBuf>) -> Result<Digest, Error> {
+        let digests = self.digest_files(&files)?;
         let mut hasher = blake3::Hasher::new_derive_key(FOLDER_CONTEXT);
         for (file, digest) in files.iter().zip(digests) {
-            let name = &file.as_os_str().as_bytes()[prefix..];
-            let name = name.strip_prefix(b"/").unwrap_or(name);
+            let name = file.strip_prefix(folder).unwrap_or(file);
+            let name = name.as_os_str().as_bytes();
             hasher.update(&(name.len() as u64).to_le_bytes());
             hasher.update(name);
             hasher.update(digest.as_bytes());
@@ -82,7 +83,7 @@ impl ExternalDigests {
     fn digest_files(&self, files: &[PathBuf]) -> Result<Vec<Digest>, Error> {
         files
             .par_iter()
-            .map(|file| look(&self.cache, file))
+            .map(|file| look(&self.cache, &absolute(file)?))
             .collect()
     }
 }
@@ -106,6 +107,10 @@ fn look(cache: &StatCache, file: &Path) -> Result<Digest, Error> {
     }
     cache.insert(file.into(), stat, digest, read_at);
     Ok(digest)
+}
+
+fn paths(found: DataFiles) -> Vec<PathBuf> {
+    found.files.into_iter().map(|file| file.path).collect()
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Error> {
@@ -170,7 +175,10 @@ mod tests {
         let (folder, digests) = digests();
         let path = folder.path().join("a.csv");
         write(&path, "abc");
-        assert_eq!(digests.digest(&path).unwrap(), Digest::of_bytes(b"abc"));
+        assert_eq!(
+            digests.digest(&path, false).unwrap(),
+            Digest::of_bytes(b"abc")
+        );
     }
 
     #[test]
@@ -180,7 +188,7 @@ mod tests {
             for (file, text) in files {
                 write(&folder.path().join(name).join(file), text);
             }
-            digests.digest(&folder.path().join(name)).unwrap()
+            digests.digest(&folder.path().join(name), false).unwrap()
         };
         let first = digest("one", &[("a/x", "1"), ("b", "2")]);
         assert_eq!(digest("two", &[("b", "2"), ("a/x", "1")]), first);
@@ -200,7 +208,7 @@ mod tests {
         for (file, text) in [("one/a.csv", "1"), ("one/b.csv", "2"), ("one/c.txt", "3")] {
             write(&folder.path().join(file), text);
         }
-        let digest = |name: &str| digests.digest(&folder.path().join(name));
+        let digest = |name: &str| digests.digest(&folder.path().join(name), true);
         let before = digest("one/*.csv").unwrap();
         write(&folder.path().join("one/c.txt"), "4");
         assert_eq!(digest("one/*.csv").unwrap(), before);
@@ -211,10 +219,25 @@ mod tests {
     }
 
     #[test]
+    fn hidden_files_are_no_part_of_a_folder_of_data() {
+        let (folder, digests) = digests();
+        let data = folder.path().join("data");
+        write(&data.join("a.csv"), "1");
+        let both = || [true, false].map(|of_data| digests.digest(&data, of_data).unwrap());
+        let before = both();
+        assert_eq!(before[0], before[1]);
+        write(&data.join(".ipynb_checkpoints/a.csv"), "2");
+        assert_eq!(both()[0], before[0]);
+        assert_ne!(both()[1], before[1]);
+        let pattern = digests.digest(&data.join("**/*.csv"), true).unwrap();
+        assert_eq!(pattern, before[0]);
+    }
+
+    #[test]
     fn what_cannot_be_digested_is_named() {
         let (folder, digests) = digests();
         let missing = folder.path().join("missing.csv");
-        let error = digests.digest(&missing).unwrap_err();
+        let error = digests.digest(&missing, false).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert_eq!(
             error.to_string(),
@@ -223,7 +246,7 @@ mod tests {
         let ring = folder.path().join("ring");
         fs::create_dir(&ring).unwrap();
         symlink(&ring, ring.join("self")).unwrap();
-        let error = digests.digest(&ring).unwrap_err();
+        let error = digests.digest(&ring, true).unwrap_err();
         assert!(error.to_string().contains("ring/self"));
     }
 
@@ -238,10 +261,16 @@ mod tests {
             file.set_modified(hour_ago).unwrap();
         };
         set_back();
-        assert_eq!(digests.digest(&path).unwrap(), Digest::of_bytes(b"abc"));
+        assert_eq!(
+            digests.digest(&path, false).unwrap(),
+            Digest::of_bytes(b"abc")
+        );
         fs::write(&path, "xyz").unwrap();
         set_back();
-        assert_eq!(digests.digest(&path).unwrap(), Digest::of_bytes(b"xyz"));
+        assert_eq!(
+            digests.digest(&path, false).unwrap(),
+            Digest::of_bytes(b"xyz")
+        );
     }
 
     #[test]
@@ -256,12 +285,12 @@ mod tests {
         }
         std::thread::sleep(Duration::from_millis(2100));
         let first = store.external_digests();
-        let digest = first.digest(&data).unwrap();
+        let digest = first.digest(&data, true).unwrap();
         first.save();
         assert!(store.root().join("stat-cache").exists());
         let start = Instant::now();
         let second = store.external_digests();
-        assert_eq!(second.digest(&data).unwrap(), digest);
+        assert_eq!(second.digest(&data, true).unwrap(), digest);
         let elapsed = start.elapsed();
         assert!(second.cache.is_unchanged(), "a file was read again");
         // Generous: the machine may be busy. Idle it takes a few hundredths of this.

@@ -80,6 +80,10 @@ impl Store {
         if absolute.exists() && !absolute.is_dir() {
             return Err(unusable("it is not a folder".into()));
         }
+        // The places of its artifacts are written into documents, which are UTF-8.
+        if absolute.to_str().is_none() {
+            return Err(unusable("its path is not UTF-8".into()));
+        }
         format::check(&absolute)?;
         Ok(Self {
             root: absolute,

@@ -4,15 +4,19 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::StayPolicy;
-use crate::input_path::InputPath;
+use crate::delimiter::Delimiter;
+use crate::input_path::{FilesOrPattern, InputPath};
 
 /// Tables with one row an event: a stay, a time, a variable, a value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct LongSource {
     /// Files, folders of them, or patterns (`events/*.csv.gz`): CSV, TSV, PSV (each also with `.gz` or `.zst`) or Parquet.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), with = "Vec<FilesOrPattern>")]
     pub files: Vec<InputPath>,
+    /// What separates fields in the files that are text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<Delimiter>,
     /// The column of stay ids; left out: a file is one stay, and the file's name is its id.
     #[serde(default)]
     pub id: Option<String>,
@@ -41,8 +45,11 @@ pub struct LongSource {
 #[serde(deny_unknown_fields)]
 pub struct WideSource {
     /// Files, folders of them, or patterns (`grid/*.parquet`): CSV, TSV, PSV (each also with `.gz` or `.zst`) or Parquet.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), with = "Vec<FilesOrPattern>")]
     pub files: Vec<InputPath>,
+    /// What separates fields in the files that are text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<Delimiter>,
     /// The column of stay ids; left out: a file is one stay, and the file's name is its id.
     #[serde(default)]
     pub id: Option<String>,
@@ -78,7 +85,7 @@ pub struct WideSource {
 #[serde(deny_unknown_fields)]
 pub struct Physionet2019Source {
     /// Folders of `ID.psv` files (training_setA, training_setB), or patterns.
-    #[schemars(length(min = 1))]
+    #[schemars(length(min = 1), with = "Vec<FilesOrPattern>")]
     pub records: Vec<InputPath>,
 }
 
@@ -157,6 +164,9 @@ impl TimeUnit {
 pub struct StaysTable {
     /// The file.
     pub path: InputPath,
+    /// What separates fields where the file is text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<Delimiter>,
     /// The column of stay ids.
     pub id: String,
     /// The column of patients: all stays of one are in the same split.
@@ -179,6 +189,9 @@ pub struct StaysTable {
 pub struct LabelTable {
     /// The file.
     pub path: InputPath,
+    /// What separates fields where the file is text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delimiter: Option<Delimiter>,
     /// The column of stay ids. Whole numbers are compared as such: `200001.0` is 200001.
     pub id: String,
     /// The column of labels: 0, 1, …. A variable that is called like another column of this table is refused.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use crate::config::MissingDescription;
 use crate::names::quoted;
-use crate::small_table::SmallTable;
+use crate::small_table::{Layout, SmallTable};
 use pipeline_error::Error;
 
 /// The description of each of `names`, from a CSV file with the columns variable and description.
@@ -15,7 +15,11 @@ pub(super) fn of_variables(
     names: &[&str],
     missing: MissingDescription,
 ) -> Result<Vec<String>, Error> {
-    let table = SmallTable::read(path)?;
+    let prose = Layout {
+        is_prose: true,
+        ..Layout::default()
+    };
+    let table = SmallTable::read_as(path, &prose)?;
     let (variable, description) = (table.column("variable")?, table.column("description")?);
     let mut found = BTreeMap::new();
     for row in &table.rows {

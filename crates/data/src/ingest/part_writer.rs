@@ -11,6 +11,7 @@ use super::scattered::{BUCKETS, OwnedEvent, are_scattered};
 use super::series_table::{FilePlace, SeriesFacts, SeriesTable, bucket_of};
 use crate::config::Ids;
 use crate::stay_id::StayId;
+use crate::text_file;
 use pipeline_error::Error;
 
 /// Takes the rows of one part: in any order, though one by series needs the least work.
@@ -73,7 +74,7 @@ impl<'a> PartWriter<'a> {
         path: &Path,
         ids: Option<Ids>,
     ) -> Result<(u32, StayId), Error> {
-        let id = StayId::read(stem_of(path).unwrap_or_default(), ids);
+        let id = StayId::read(text_file::stem(path).to_str().unwrap_or_default(), ids);
         let id = id
             .map_err(|what| Error::file(path, format!("the file's name as a stay id: {what}")))?
             .ok_or_else(|| Error::file(path, "the file's name holds no stay id"))?;
@@ -235,17 +236,6 @@ impl<'a> PartWriter<'a> {
         }
         Ok(())
     }
-}
-
-/// A file's name without its ending, also where that says how it is compressed.
-fn stem_of(path: &Path) -> Option<&str> {
-    let name = path.file_name()?.to_str()?;
-    let lower = name.to_ascii_lowercase();
-    let packed = [".gz", ".zst"]
-        .iter()
-        .find(|ending| lower.ends_with(*ending));
-    let name = &name[..name.len() - packed.map_or(0, |ending| ending.len())];
-    Path::new(name).file_stem()?.to_str()
 }
 
 /// What the variable is called that says that `variable` has a category.

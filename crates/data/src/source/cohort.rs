@@ -14,7 +14,7 @@ use crate::dataset::Split;
 use crate::decimal_text::plain_decimal;
 use crate::ingest::{Ingested, PartWriter, RawEvent, STATIC};
 use crate::missing::is_missing;
-use crate::small_table::{SmallRow, SmallTable};
+use crate::small_table::{Layout, SmallRow, SmallTable};
 use crate::spellings::{SPELLING_HINT, Spelled, twins};
 use crate::stay_id::StayId;
 use pipeline_error::Error;
@@ -60,7 +60,13 @@ impl Cohort {
     ) -> Result<Self, Error> {
         let read_labels = |table: &LabelTable| {
             let mut labels = Labels::default();
-            labels.read(table.path.as_ref(), &table.id, &table.column, &rules)?;
+            labels.read(
+                table.path.as_ref(),
+                table.delimiter,
+                &table.id,
+                &table.column,
+                &rules,
+            )?;
             Ok::<_, Error>(labels)
         };
         let split = match split {
@@ -176,7 +182,10 @@ impl ListedStays {
         split: Option<&str>,
         rules: &ReadRules,
     ) -> Result<Self, Error> {
-        let table = SmallTable::read(config.path.as_ref())?;
+        let table = SmallTable::read_as(
+            config.path.as_ref(),
+            &Layout::separated_by(config.delimiter),
+        )?;
         let id = table.column(&config.id)?;
         let column = |name: &Option<String>| name.as_ref().map(|name| table.column(name));
         let subject = column(&config.subject).transpose()?;

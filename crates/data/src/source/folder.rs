@@ -1,48 +1,244 @@
-//! Listing the record files of a source.
+//! Which files of a source are read, and which are not.
 
+use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
+use super::stay_table::{SkippedFile, StayTable};
+use crate::names::quoted;
+use crate::text_file;
 use pipeline_error::Error;
-use pipeline_files::{self as files, ListingError};
+use pipeline_files::{DataFile, DataFiles, FilePattern, ListingError, data_files_below};
 
-/// Files of `folder` whose extension is `extension`, by name.
-pub(super) fn files_with_extension(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, Error> {
-    let mut files = entries(folder)?;
-    files.retain(|path| path.extension().is_some_and(|e| e == extension) && path.is_file());
-    Ok(files)
+/// Hidden files that a note names.
+const NAMED: usize = 5;
+
+/// Endings, less what says how it is compressed, of the forms that a table may have.
+const FORMS: [&str; 5] = ["csv", "tsv", "psv", "txt", "parquet"];
+
+/// The files of a source.
+#[derive(Debug, Default)]
+pub(super) struct SourceFiles {
+    /// What is read, in this order.
+    files: Vec<PathBuf>,
+    /// By identity: its index.
+    known: HashMap<(u64, u64), usize>,
+    /// Those that a folder or a pattern means, by folder and by name without endings.
+    listed: HashMap<(PathBuf, PathBuf), PathBuf>,
+    skipped: Vec<SkippedFile>,
+    hidden: Vec<PathBuf>,
+    repeated: Vec<(PathBuf, PathBuf)>,
+    /// Whether a file's name is the id of its stay.
+    names_are_ids: bool,
 }
 
-/// Files of `folder` and of every folder below it whose extension is `extension`, by path.
-pub(super) fn files_below(folder: &Path, extension: &str) -> Result<Vec<PathBuf>, Error> {
-    let mut files = files::files_below(folder).map_err(unlisted)?;
-    files.retain(|path| path.extension().is_some_and(|e| e == extension));
-    files.sort();
-    Ok(files)
+impl SourceFiles {
+    /// None yet.
+    pub(super) fn new(names_are_ids: bool) -> Self {
+        Self {
+            names_are_ids,
+            ..Self::default()
+        }
+    }
+
+    /// Adds a file, the files that a pattern fits, or those below a folder that `is_read`, which is
+    /// shown their paths below it. Returns how many are meant.
+    pub(super) fn add(
+        &mut self,
+        path: &Path,
+        is_read: impl Fn(&Path) -> bool,
+    ) -> Result<usize, Error> {
+        let pattern = FilePattern::of(path).map_err(|what| Error::file(path, what))?;
+        if let Some(pattern) = &pattern {
+            return self.add_listed(pattern.files().map_err(unlisted)?, |_| true);
+        }
+        if path.is_dir() {
+            let found = data_files_below(path).map_err(unlisted)?;
+            let below = |file: &Path| {
+                let below = file.strip_prefix(path);
+                below.is_ok_and(&is_read)
+            };
+            return self.add_folder(path, found, below);
+        }
+        let file = DataFile::at(path)
+            .map_err(|failure| text_file::unreadable(&failure.path, &failure.error))?;
+        self.add_file(file)?;
+        Ok(1)
+    }
+
+    /// Adds the files below a folder with this ending, however it is written; every one of them, or
+    /// those that `is_read`, too.
+    pub(super) fn add_with_ending(
+        &mut self,
+        folder: &Path,
+        ending: &str,
+        is_read: impl Fn(&Path) -> bool,
+    ) -> Result<usize, Error> {
+        if !folder.exists() {
+            data_files_below(folder).map_err(unlisted)?;
+        }
+        let has_ending = |below: &Path| {
+            let found = below.extension();
+            found.is_some_and(|found| found.eq_ignore_ascii_case(ending))
+        };
+        self.add(folder, |below| has_ending(below) && is_read(below))
+    }
+
+    /// The files that are read.
+    pub(super) fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    fn add_folder(
+        &mut self,
+        folder: &Path,
+        mut found: DataFiles,
+        is_read: impl Fn(&Path) -> bool,
+    ) -> Result<usize, Error> {
+        let skipped = found.files.iter().filter(|file| !is_read(&file.path));
+        self.skipped.extend(skipped.map(|file| {
+            SkippedFile {
+                name: (file.path.strip_prefix(folder).unwrap_or(&file.path))
+                    .display()
+                    .to_string(),
+                identity: file.identity,
+            }
+        }));
+        // A file is read by the first of its paths that says so.
+        for file in &mut found.files {
+            let further = found.repeated.iter();
+            let mut further = further.filter(|(path, first)| *first == file.path && is_read(path));
+            if !is_read(&file.path)
+                && let Some((path, _)) = further.next()
+            {
+                file.path.clone_from(path);
+            }
+        }
+        self.add_listed(found, is_read)
+    }
+
+    fn add_listed(
+        &mut self,
+        found: DataFiles,
+        is_read: impl Fn(&Path) -> bool,
+    ) -> Result<usize, Error> {
+        self.hidden.extend(found.hidden);
+        let mut meant = 0;
+        for file in found.files.into_iter().filter(|file| is_read(&file.path)) {
+            meant += 1;
+            self.refuse_another_form(&file.path)?;
+            self.add_file(file)?;
+        }
+        for (further, first) in found.repeated {
+            if is_read(&further) && is_read(&first) {
+                self.read_once(&further, &first)?;
+            }
+        }
+        Ok(meant)
+    }
+
+    fn add_file(&mut self, file: DataFile) -> Result<(), Error> {
+        match self.known.get(&file.identity) {
+            Some(&first) => {
+                let first = self.files[first].clone();
+                self.read_once(&file.path, &first)
+            }
+            None => {
+                self.known.insert(file.identity, self.files.len());
+                self.files.push(file.path);
+                Ok(())
+            }
+        }
+    }
+
+    /// Notes that two paths are one file.
+    fn read_once(&mut self, further: &Path, first: &Path) -> Result<(), Error> {
+        if self.names_are_ids && text_file::stem(further) != text_file::stem(first) {
+            let what = format!(
+                "is the same file as {}, and a file's name is the id of its stay",
+                first.display()
+            );
+            return Err(Error::file(further, what)
+                .with_hint("take one of the two links out, or make a file of it"));
+        }
+        self.repeated.push((further.into(), first.into()));
+        Ok(())
+    }
+
+    /// Fails if the folder holds the same table twice: `a.csv` beside `a.csv.gz`, `a.CSV` or `a.parquet`.
+    fn refuse_another_form(&mut self, path: &Path) -> Result<(), Error> {
+        let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
+        let name = match text_file::ending(path) {
+            Some(ending) if FORMS.contains(&ending.as_str()) => text_file::stem(path),
+            // `part.0` and `part.1` are no two forms of `part`.
+            _ => path.file_name().unwrap_or_default(),
+        };
+        let name = PathBuf::from(name);
+        match self.listed.insert((folder, name), path.to_path_buf()) {
+            Some(other) if other != path => {
+                let name = other.file_name().unwrap_or_default().display();
+                let what = format!(
+                    "lies beside `{name}`, which would be read as well: they look like two forms of one table"
+                );
+                Err(Error::file(path, what)
+                    .with_hint("take one of the two out of the folder, or name the files that are meant one by one"))
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Tells `stays` what is not read.
+    pub(super) fn tell(&self, stays: &mut StayTable) {
+        stays.skipped_files.extend(
+            self.skipped
+                .iter()
+                .filter(|file| !self.known.contains_key(&file.identity))
+                .cloned(),
+        );
+        if !self.hidden.is_empty() {
+            stays.notes.push(format!(
+                "hidden files are not read: {}",
+                shortened(self.hidden.iter())
+            ));
+        }
+        if !self.repeated.is_empty() {
+            stays.notes.push(format!(
+                "other paths of files that are read, once: {}",
+                shortened(self.repeated.iter().map(|(further, _)| further))
+            ));
+        }
+    }
+}
+
+fn shortened<'a>(paths: impl ExactSizeIterator<Item = &'a PathBuf>) -> String {
+    let more = paths.len().saturating_sub(NAMED);
+    let names: Vec<String> = (paths.take(NAMED))
+        .map(|path| path.display().to_string())
+        .collect();
+    let names = quoted(names.iter());
+    match more {
+        0 => names,
+        more => format!("{names} and {more} more"),
+    }
 }
 
 /// Folders in `folder`, by name.
 pub(super) fn subfolders(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let mut folders = entries(folder)?;
+    let unreadable =
+        |e: std::io::Error| Error::file(folder, format!("cannot be read as a folder: {e}"));
+    let mut folders = Vec::new();
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        folders.push(entry.map_err(unreadable)?.path());
+    }
     folders.retain(|path| path.is_dir());
+    folders.sort();
     Ok(folders)
 }
 
 /// The error of a path below a folder that cannot be looked at.
-pub(super) fn unlisted(failure: ListingError) -> Error {
+fn unlisted(failure: ListingError) -> Error {
     let path = &failure.path;
     Error::file(
         path,
         format!("cannot be read as a folder: {}", failure.error),
     )
-}
-
-fn entries(folder: &Path) -> Result<Vec<PathBuf>, Error> {
-    let unreadable =
-        |e: std::io::Error| Error::file(folder, format!("cannot be read as a folder: {e}"));
-    let mut paths = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
-        paths.push(entry.map_err(unreadable)?.path());
-    }
-    paths.sort();
-    Ok(paths)
 }

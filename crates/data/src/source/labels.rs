@@ -7,9 +7,10 @@ use super::rules::ReadRules;
 use super::stay_table::StayTable;
 use crate::config::{Ids, StayPolicy};
 use crate::decimal_text::plain_whole;
+use crate::delimiter::Delimiter;
 use crate::ingest::Ingested;
 use crate::missing::is_missing;
-use crate::small_table::{SmallRow, SmallTable};
+use crate::small_table::{Layout, SmallRow, SmallTable};
 use crate::spellings::{SPELLING_HINT, twins};
 use crate::stay_id::StayId;
 use pipeline_error::Error;
@@ -37,12 +38,13 @@ impl Labels {
     pub(super) fn read(
         &mut self,
         path: &Path,
+        delimiter: Option<Delimiter>,
         id: &str,
         label: &str,
         rules: &ReadRules,
     ) -> Result<(), Error> {
         self.ids = rules.ids;
-        let table = SmallTable::read(path)?;
+        let table = SmallTable::read_as(path, &Layout::separated_by(delimiter))?;
         let (id, column) = (table.column(id)?, table.column(label)?);
         let columns = table.header.iter().enumerate();
         let columns = columns.filter(|(at, _)| *at != id).map(|(_, name)| name);
@@ -165,7 +167,7 @@ mod tests {
         let path = folder.path().join("labels.csv");
         std::fs::write(&path, text).unwrap();
         let mut labels = Labels::default();
-        labels.read(&path, "id", "y", &rules)?;
+        labels.read(&path, None, "id", "y", &rules)?;
         Ok(labels)
     }
 

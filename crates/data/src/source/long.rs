@@ -34,7 +34,13 @@ impl Long {
         let (stays, labels) = (config.stays.as_ref(), Some(&config.labels));
         let cohort = Cohort::open(stays, labels, &config.time, split, rules)?;
         Ok(Self {
-            tables: RowTables::open(&config.files, config.id.as_ref(), &config.time, cohort)?,
+            tables: RowTables::open(
+                &config.files,
+                config.delimiter,
+                config.id.as_ref(),
+                &config.time,
+                cohort,
+            )?,
             config: config.clone(),
         })
     }

@@ -18,8 +18,8 @@ use parquet::arrow::arrow_reader::{
 };
 
 use super::EventSource;
-use super::folder::files_below;
-use super::meds_labels::{MedsLabel, read_labels, read_splits};
+use super::folder::SourceFiles;
+use super::meds_labels::{MedsLabel, label_files, read_labels, read_splits};
 use super::rows::Cells;
 use super::stay_table::{Start, StayRow, StayTable};
 use crate::config::{DataConfig, MedsSource, SplitRule, StayPolicy};
@@ -44,6 +44,8 @@ const COLUMNS: [(&str, ColumnType); 4] = [
 pub(super) struct Meds {
     /// A file and one of its row groups each, with the number of rows before it.
     parts: Vec<RowGroup>,
+    /// The shards, and the label files.
+    listed: [SourceFiles; 2],
     /// By patient, then by time of prediction.
     labels: BTreeMap<i64, Vec<MedsLabel>>,
     splits: Option<BTreeMap<i64, Split>>,
@@ -62,14 +64,14 @@ impl Meds {
     pub(super) fn open(source: &MedsSource, config: &DataConfig) -> Result<Self, Error> {
         let root = source.path.as_ref();
         let data = root.join("data");
-        let files = files_below(&data, "parquet")?;
-        if files.is_empty() {
+        let mut files = SourceFiles::new(false);
+        if files.add_with_ending(&data, "parquet", |_| true)? == 0 {
             return Err(Error::file(&data, "holds no shard (*.parquet)"));
         }
         let mut parts = Vec::new();
-        for file in files {
-            let builder = parquet_file::open(&file)?;
-            typed_column::positions(&file, builder.schema(), &COLUMNS)?;
+        for file in files.files() {
+            let builder = parquet_file::open(file)?;
+            typed_column::positions(file, builder.schema(), &COLUMNS)?;
             let mut rows_before = 0;
             for (number, group) in builder.metadata().row_groups().iter().enumerate() {
                 parts.push(RowGroup {
@@ -80,6 +82,7 @@ impl Meds {
                 rows_before += group.num_rows() as usize;
             }
         }
+        let label_files = label_files(source.labels.as_ref())?;
         let splits = match &config.split {
             SplitRule::Column(column) => {
                 let table = root.join("metadata/subject_splits.parquet");
@@ -89,7 +92,8 @@ impl Meds {
         };
         Ok(Self {
             parts,
-            labels: read_labels(source.labels.as_ref(), &source.label, config.without_label)?,
+            labels: read_labels(&label_files, &source.label, config.without_label)?,
+            listed: [files, label_files],
             splits,
             needs_labels: config.without_label == StayPolicy::Drop,
         })
@@ -161,6 +165,9 @@ impl EventSource for Meds {
         let labels: usize = self.labels.values().map(Vec::len).sum();
         table.unused_labels = labels as u64 - used;
         table.rows.sort_by(|a, b| a.id.cmp(&b.id));
+        for listed in &self.listed {
+            listed.tell(&mut table);
+        }
         Ok(table)
     }
 }

@@ -7,7 +7,7 @@ use arrow::array::{Array, Float64Array, RecordBatch, StringArray};
 use arrow::datatypes::DataType;
 use jiff::Timestamp;
 
-use super::folder::files_below;
+use super::folder::SourceFiles;
 use crate::config::StayPolicy;
 use crate::dataset::Split;
 use crate::parquet_file;
@@ -33,22 +33,24 @@ impl MedsLabel {
     }
 }
 
-/// Reads a label file, or every one below a folder; the labels are in column `label`. A label that
-/// is null is one that there is not, where such stays are left out.
+/// The label file, or every one below a folder.
+pub(super) fn label_files(path: &Path) -> Result<SourceFiles, Error> {
+    let mut files = SourceFiles::new(false);
+    match files.add_with_ending(path, "parquet", |_| true)? {
+        0 => Err(Error::file(path, "holds no label file (*.parquet)")),
+        _ => Ok(files),
+    }
+}
+
+/// Reads label files; the labels are in column `label`. A label that is null is one that there is not,
+/// where such stays are left out.
 pub(super) fn read_labels(
-    path: &Path,
+    files: &SourceFiles,
     label: &str,
     without_label: StayPolicy,
 ) -> Result<BTreeMap<i64, Vec<MedsLabel>>, Error> {
-    let files = match path.is_dir() {
-        true => files_below(path, "parquet")?,
-        false => vec![path.to_path_buf()],
-    };
-    if files.is_empty() {
-        return Err(Error::file(path, "holds no label file (*.parquet)"));
-    }
     let mut labels: BTreeMap<i64, Vec<(MedsLabel, PathBuf, usize)>> = BTreeMap::new();
-    for file in files {
+    for file in files.files().iter().cloned() {
         let columns = [
             ("subject_id", ColumnType::Number),
             ("prediction_time", ColumnType::Time),

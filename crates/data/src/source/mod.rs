@@ -28,7 +28,7 @@ use super::ingest::{Ingested, PartWriter};
 use super::stay_id::StayId;
 use pipeline_error::Error;
 use rules::ReadRules;
-pub(super) use stay_table::{Start, StayRow, StayTable};
+pub(super) use stay_table::{SkippedFile, Start, StayRow, StayTable};
 
 /// A source of clinical time series, ready to be read.
 pub(super) trait EventSource: Sync {

@@ -4,7 +4,7 @@
 //! numbers); others are ignored. Where the split is by folders, exactly those are read; else
 //! every file in the folder and in the folders directly below it.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use arrow::array::{Array, Float64Array, RecordBatch};
@@ -12,7 +12,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
 use super::EventSource;
-use super::folder::{files_with_extension, subfolders};
+use super::folder::{SourceFiles, subfolders};
 use super::labels::Labels;
 use super::rows::Cells;
 use super::rules::ReadRules;
@@ -40,7 +40,13 @@ impl PatientParquet {
     ) -> Result<Self, Error> {
         let mut labels = Labels::default();
         let table = &source.labels;
-        labels.read(table.path.as_ref(), &table.id, &table.column, &rules)?;
+        labels.read(
+            table.path.as_ref(),
+            table.delimiter,
+            &table.id,
+            &table.column,
+            &rules,
+        )?;
         let files = list_files(source.path.as_ref(), split)?;
         Ok(Self {
             files: StayFiles {
@@ -73,30 +79,31 @@ impl EventSource for PatientParquet {
     }
 }
 
-fn list_files(root: &Path, split: &SplitRule) -> Result<Vec<PathBuf>, Error> {
-    let mut files = Vec::new();
-    if let SplitRule::Folders(folders) = split {
-        for name in [&folders.train, &folders.validation, &folders.test] {
-            let folder = root.join(name);
-            if !folder.is_dir() {
+fn list_files(root: &Path, split: &SplitRule) -> Result<SourceFiles, Error> {
+    let mut files = SourceFiles::new(true);
+    let mut folders = Vec::new();
+    if let SplitRule::Folders(split) = split {
+        for name in [&split.train, &split.validation, &split.test] {
+            if !root.join(name).is_dir() {
                 let there: Vec<String> = (subfolders(root)?.iter())
                     .filter_map(|path| path.file_name().map(|name| name.display().to_string()))
                     .collect();
                 let what = format!("has no folder `{name}`; it has {}", quoted(there.iter()));
                 return Err(Error::file(root, what));
             }
-            files.extend(files_with_extension(&folder, "parquet")?);
-        }
-    } else {
-        files.extend(files_with_extension(root, "parquet")?);
-        for folder in subfolders(root)? {
-            files.extend(files_with_extension(&folder, "parquet")?);
+            folders.push(Path::new(name));
         }
     }
-    if files.is_empty() {
-        return Err(Error::file(root, "holds no stay (ID.parquet)"));
+    let meant = files.add_with_ending(root, "parquet", |below| match folders.is_empty() {
+        true => below.components().count() <= 2,
+        false => below
+            .parent()
+            .is_some_and(|parent| folders.contains(&parent)),
+    })?;
+    match meant {
+        0 => Err(Error::file(root, "holds no stay (ID.parquet)")),
+        _ => Ok(files),
     }
-    Ok(files)
 }
 
 /// A stay's file that is being read.

@@ -6,18 +6,19 @@
 //! minute 0 like any other, so a stay that has descriptors but no series (ten of the 8,000) has
 //! events: it stays in the cohort, and is counted and named.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
 use super::EventSource;
-use super::folder::files_with_extension;
+use super::folder::SourceFiles;
 use super::labels::Labels;
 use super::rules::ReadRules;
 use super::stay_files::StayFiles;
 use super::stay_table::StayTable;
 use super::value_text::value_hint;
 use crate::config::Physionet2012Source;
+use crate::foreign_file;
 use crate::ingest::{Ingested, MICROSECONDS_OF_A_MINUTE, PartWriter, RawEvent};
 use crate::input_path::InputPath;
 use crate::stay_id::StayId;
@@ -39,7 +40,7 @@ impl Physionet2012 {
     pub(super) fn open(source: &Physionet2012Source, rules: ReadRules) -> Result<Self, Error> {
         let mut labels = Labels::default();
         for outcomes in &source.outcomes {
-            labels.read(outcomes.as_ref(), "RecordID", &source.label, &rules)?;
+            labels.read(outcomes.as_ref(), None, "RecordID", &source.label, &rules)?;
         }
         Ok(Self {
             files: StayFiles {
@@ -92,14 +93,13 @@ impl EventSource for Physionet2012 {
     }
 }
 
-fn list_records(folders: &[InputPath]) -> Result<Vec<PathBuf>, Error> {
-    let mut files: Vec<PathBuf> = Vec::new();
+fn list_records(folders: &[InputPath]) -> Result<SourceFiles, Error> {
+    let mut files = SourceFiles::new(true);
+    let is_direct = |below: &Path| below.components().count() == 1;
     for folder in folders {
-        let found = files_with_extension(folder.as_ref(), "txt")?;
-        if found.is_empty() {
+        if files.add_with_ending(folder.as_ref(), "txt", is_direct)? == 0 {
             return Err(Error::file(folder.as_ref(), "holds no record (ID.txt)"));
         }
-        files.extend(found);
     }
     Ok(files)
 }
@@ -109,6 +109,7 @@ fn read_record(path: &Path, rows: &mut PartWriter) -> Result<(StayId, bool), Err
     let (stay, id) = rows.stay_of_file(path, None)?;
     let bytes =
         std::fs::read(path).map_err(|e| Error::file(path, format!("cannot be read: {e}")))?;
+    foreign_file::refuse(path, &bytes[..bytes.len().min(foreign_file::LOOKED_AT)])?;
     let bad_row =
         |line: usize, what: &str| Error::file(path, format!("line {line}: {what} (stay {id})"));
     let text = std::str::from_utf8(&bytes).map_err(|e| {

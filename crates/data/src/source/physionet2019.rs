@@ -12,6 +12,7 @@ pub(super) fn as_wide(source: &Physionet2019Source) -> WideSource {
     let statics = ["Age", "Gender", "Unit1", "Unit2", "HospAdmTime"];
     WideSource {
         files: source.records.clone(),
+        delimiter: None,
         id: None,
         time: TimeColumn {
             column: "ICULOS".into(),

@@ -9,6 +9,7 @@ use super::row_place::RowPlaces;
 use super::rows::{Cells, RowTaker, Rows, TableFiles, position_of};
 use super::stay_table::StayTable;
 use crate::config::{Ids, TimeColumn};
+use crate::delimiter::Delimiter;
 use crate::ingest::{Ingested, PartWriter};
 use crate::input_path::InputPath;
 use crate::stay_id::StayId;
@@ -27,12 +28,13 @@ impl RowTables {
     /// Lists the files, whose rows name their stays in the column `id`; without one, every file is a stay.
     pub(super) fn open(
         files: &[InputPath],
+        delimiter: Option<Delimiter>,
         id: Option<&String>,
         time: &TimeColumn,
         cohort: Cohort,
     ) -> Result<Self, Error> {
         Ok(Self {
-            files: TableFiles::open(files, id.is_none())?,
+            files: TableFiles::open(files, delimiter.map(|delimiter| delimiter.0), id.is_none())?,
             cohort,
             time: time.clone(),
             by_file: id.is_none(),
@@ -62,7 +64,9 @@ impl RowTables {
     }
 
     pub(super) fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
-        self.cohort.stays(ingested)
+        let mut stays = self.cohort.stays(ingested)?;
+        self.files.tell(&mut stays)?;
+        Ok(stays)
     }
 
     /// The first row that names a stay or variable in exactly these letters, or where variables

@@ -1,6 +1,7 @@
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
+use super::folder::SourceFiles;
 use super::labels::Labels;
 use super::rules::ReadRules;
 use super::stay_table::StayTable;
@@ -13,14 +14,14 @@ const FILES_IN_PART: usize = 16;
 
 /// Files of one stay each, and the stays' labels.
 pub(super) struct StayFiles {
-    pub(super) files: Vec<PathBuf>,
+    pub(super) files: SourceFiles,
     pub(super) labels: Labels,
     pub(super) rules: ReadRules,
 }
 
 impl StayFiles {
     pub(super) fn parts(&self) -> usize {
-        self.files.len().div_ceil(FILES_IN_PART)
+        self.files.files().len().div_ceil(FILES_IN_PART)
     }
 
     /// Reads the files of a part, one after the other.
@@ -30,7 +31,7 @@ impl StayFiles {
         interrupted: &AtomicBool,
         mut read: impl FnMut(&Path) -> Result<(), Error>,
     ) -> Result<(), Error> {
-        let files = self.files.chunks(FILES_IN_PART).nth(part);
+        let files = self.files.files().chunks(FILES_IN_PART).nth(part);
         for file in files.into_iter().flatten() {
             go_on(interrupted)?;
             read(file)?;
@@ -41,6 +42,7 @@ impl StayFiles {
     pub(super) fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
         let mut stays = StayTable::one_for_each_series(ingested);
         self.labels.label(&mut stays, ingested)?;
+        self.files.tell(&mut stays);
         Ok(stays)
     }
 }

@@ -32,6 +32,15 @@ pub(crate) struct StayRow {
     pub(crate) split: Option<Split>,
 }
 
+/// A file that a folder holds and that is not read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct SkippedFile {
+    /// Its path below the folder.
+    pub(crate) name: String,
+    /// What tells it from other files, whatever it is called.
+    pub(crate) identity: (u64, u64),
+}
+
 /// Every stay of a source.
 #[derive(Debug, Default)]
 pub(crate) struct StayTable {
@@ -47,6 +56,10 @@ pub(crate) struct StayTable {
     pub(crate) is_dated: bool,
     /// Stays that have descriptors, but no series.
     pub(crate) without_series: u64,
+    /// Files in the source's folders that are not read, those that begin with a dot apart.
+    pub(crate) skipped_files: Vec<SkippedFile>,
+    /// Lines inside quotes that look like rows.
+    pub(crate) lines_in_quotes: u64,
 }
 
 impl StayTable {

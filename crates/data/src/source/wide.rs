@@ -43,7 +43,13 @@ impl Wide {
         };
         let cohort = Cohort::open(stays, labels, &config.time, split, rules.clone())?;
         Ok(Self {
-            tables: RowTables::open(&config.files, config.id.as_ref(), &config.time, cohort)?,
+            tables: RowTables::open(
+                &config.files,
+                config.delimiter,
+                config.id.as_ref(),
+                &config.time,
+                cohort,
+            )?,
             config,
             rules,
             row_labels: Mutex::default(),

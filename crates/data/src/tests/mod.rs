@@ -49,6 +49,7 @@ pub(super) fn synthetic(stays: usize) -> DataConfig {
 /// Rows of `id,minute,name,value`, whose labels are in `labels`: `id` and `y`.
 fn plain_long(files: InputPath, labels: InputPath) -> LongSource {
     LongSource {
+        delimiter: None,
         files: vec![files],
         id: Some("id".into()),
         time: TimeColumn {
@@ -60,6 +61,7 @@ fn plain_long(files: InputPath, labels: InputPath) -> LongSource {
         value: "value".into(),
         stays: None,
         labels: LabelTable {
+            delimiter: None,
             path: labels,
             id: "id".into(),
             column: "y".into(),

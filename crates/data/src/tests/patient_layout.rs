@@ -21,6 +21,7 @@ use crate::input_path::InputPath;
 /// The reference's layout below `root`.
 fn reference(root: &Path) -> DataConfig {
     let labels = LabelTable {
+        delimiter: None,
         path: InputPath::file(root.join("oc.csv")),
         id: "ts_id".into(),
         column: "in_hospital_mortality".into(),

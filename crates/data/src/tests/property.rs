@@ -64,6 +64,7 @@ fn long(rows: &[(Row, usize)]) -> Built {
     let config = DataConfig {
         source: Source::Long(LongSource {
             stays: Some(StaysTable {
+                delimiter: None,
                 path: path("stays.csv"),
                 id: "id".into(),
                 subject: None,

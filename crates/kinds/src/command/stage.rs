@@ -262,6 +262,8 @@ impl Stage for CommandStage {
             .map(|(name, input)| ExternalInput {
                 field: Self::field(name),
                 path: input.path.as_ref().to_path_buf(),
+                // A command may read whatever lies in its folder.
+                of_data: false,
             })
             .collect()
     }

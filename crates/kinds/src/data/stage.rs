@@ -45,9 +45,11 @@ impl Stage for DataStage {
         "data"
     }
 
-    /// 5: categories are called as they are written (`0117`, `250.00`, `1.0`), those of F32 columns
-    /// by their shortest text; a stay whose id is spelled `0123` keeps that id.
     fn code_version(&self) -> u32 {
+        // 5: categories are called as they are written (`0117`, `250.00`, `1.0`), those of F32 columns by their
+        // shortest text; a stay whose id is spelled `0123` keeps that id. Large CSV files are cut between records,
+        // hidden files and second forms of a table are not read, endings count in any case, and the profile names
+        // the files that are not read.
         5
     }
 
@@ -124,13 +126,19 @@ impl Stage for DataStage {
 fn files_read(field: String, path: &Path) -> Vec<ExternalInput> {
     if field != MODEL_FIELD {
         let path = path.to_path_buf();
-        return vec![ExternalInput { field, path }];
+        let of_data = true;
+        return vec![ExternalInput {
+            field,
+            path,
+            of_data,
+        }];
     }
     let files = ModelFiles::of(path).expected().into_iter();
     files
         .map(|(what, path)| ExternalInput {
             field: format!("{field}.{what}"),
             path,
+            of_data: true,
         })
         .collect()
 }

@@ -249,6 +249,7 @@ impl Stage for ImportStage {
                         shard => format!("{FILE_FIELD}.shard{shard}"),
                     },
                     path,
+                    of_data: false,
                 });
                 inputs.collect()
             }

@@ -9,6 +9,12 @@ use crate::shape::{Shape, matches};
 use crate::source::Origin;
 use crate::suggest::{either, nearest};
 use crate::tree::{Node, Value};
+use pipeline_files::FilePattern;
+
+/// The format of a string that is a path to a file or folder.
+const PATH: &str = "path";
+/// The same of one that may be a pattern, too.
+const PATH_OR_PATTERN: &str = "path-or-pattern";
 
 impl<'s> Validator<'_, 's> {
     pub(super) fn one_of(&mut self, node: &Node, names: &[&str]) {
@@ -92,7 +98,7 @@ impl<'s> Validator<'_, 's> {
     }
 
     pub(super) fn string(&mut self, node: &mut Node, shape: Shape) {
-        let Value::String(text, folder) = &mut node.value else {
+        let Value::String(text, _) = &mut node.value else {
             return;
         };
         if text.is_empty() && shape.number("minLength").is_some() {
@@ -112,29 +118,55 @@ impl<'s> Validator<'_, 's> {
             );
             self.report(traced(mistake, node.taken_from));
         }
-        if shape.keyword("format").and_then(|format| format.as_str()) == Some("path") {
-            let path = folder.join(text.as_str());
-            let problem = match (path.metadata(), path.to_str()) {
-                (Err(error), _) => Some(error.to_string()),
-                (_, None) => Some("the name of its folder is no UTF-8".into()),
-                (Ok(_), Some(whole)) => {
-                    *text = whole.into();
-                    self.verdict.paths.insert(self.path.join("."));
-                    // From now on it is as it is.
-                    *folder = Arc::from(Path::new(""));
-                    None
-                }
-            };
-            if let Some(problem) = problem {
-                let shown = path.display();
-                let mistake = Mistake::new(
-                    format!("{} cannot be read: {shown}: {problem}", self.name()),
-                    node.origin,
-                    "this path",
-                )
-                .help("paths are relative to the file that states them");
-                self.report(traced(mistake, node.taken_from));
-            }
+        let format = shape.keyword("format").and_then(|format| format.as_str());
+        if let Some(format @ (PATH | PATH_OR_PATTERN)) = format {
+            self.path(node, format == PATH_OR_PATTERN);
         }
+    }
+
+    /// A path is there and, made absolute by the folder of the file that states it, is UTF-8. A
+    /// pattern fits a file.
+    fn path(&mut self, node: &mut Node, may_be_pattern: bool) {
+        let Value::String(text, folder) = &mut node.value else {
+            return;
+        };
+        let path = folder.join(text.as_str());
+        let problem = match (meant(&path, may_be_pattern), path.to_str()) {
+            (Err(problem), _) => problem,
+            (_, None) => "the name of its folder is no UTF-8".into(),
+            (Ok(()), Some(whole)) => {
+                *text = whole.into();
+                self.verdict.paths.insert(self.path.join("."));
+                // From now on it is as it is.
+                *folder = Arc::from(Path::new(""));
+                return;
+            }
+        };
+        let shown = path.display();
+        let mistake = Mistake::new(
+            format!("{} cannot be read: {shown}: {problem}", self.name()),
+            node.origin,
+            "this path",
+        )
+        .help("paths are relative to the file that states them");
+        self.report(traced(mistake, node.taken_from));
+    }
+}
+
+/// Fails, in words, if a path means no file or folder.
+fn meant(path: &Path, may_be_pattern: bool) -> Result<(), String> {
+    let pattern = match may_be_pattern {
+        true => FilePattern::of(path)?,
+        false => None,
+    };
+    let Some(pattern) = pattern else {
+        return path.metadata().map(drop).map_err(|error| error.to_string());
+    };
+    let found = pattern.files();
+    let found =
+        found.map_err(|failure| format!("{}: {}", failure.path.display(), failure.error))?;
+    match found.files.is_empty() {
+        true => Err("this pattern fits no file".into()),
+        false => Ok(()),
     }
 }

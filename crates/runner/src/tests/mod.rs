@@ -59,6 +59,7 @@ impl Stage for Fake {
         let input = |(path, index): (&PathBuf, usize)| ExternalInput {
             field: format!("source.{index}"),
             path: path.clone(),
+            of_data: false,
         };
         self.external.iter().zip(0..).map(input).collect()
     }

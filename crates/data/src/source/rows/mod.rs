@@ -13,7 +13,6 @@ use std::path::Path;
 pub(super) use cells::{Cells, TimeCell, time_of_text};
 pub(super) use table_files::TableFiles;
 
-use crate::names::quoted;
 use crate::text_file;
 use pipeline_error::Error;
 
@@ -87,9 +86,6 @@ pub(super) fn position_of(file: &Path, header: &[String], name: &str) -> Result<
     match (found.next(), found.next()) {
         (Some(position), None) => Ok(position),
         (Some(_), Some(_)) => Err(Error::file(file, format!("has two columns `{name}`"))),
-        (None, _) => Err(Error::file(
-            file,
-            format!("has no column `{name}`; it has {}", quoted(header.iter())),
-        )),
+        (None, _) => Err(text_file::no_column(file, header, name)),
     }
 }

@@ -1,16 +1,17 @@
 //! The files of a source, and the pieces they are read in.
 
-use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use super::csv_ranges::ranges_of;
 use super::{RowTaker, csv_piece, parquet_piece};
 use crate::input_path::InputPath;
 use crate::parquet_file;
-use crate::source::folder::unlisted;
+use crate::records::RowLike;
+use crate::source::folder::SourceFiles;
+use crate::source::stay_table::StayTable;
 use crate::text_file::{self, Container};
 use pipeline_error::Error;
-use pipeline_files::{FilePattern, files_below};
 
 /// Bytes that are worth a part of their own.
 const BYTES_OF_PART: u64 = 8 << 20;
@@ -19,9 +20,21 @@ const ENDINGS: [&str; 4] = ["csv", "tsv", "psv", "parquet"];
 
 /// The files of a source, ready to be read.
 pub(in crate::source) struct TableFiles {
-    files: Vec<PathBuf>,
+    files: SourceFiles,
+    /// What separates fields of texts; `None`: what a file's name says.
+    delimiter: Option<u8>,
     /// Each a run of pieces that one thread reads.
     parts: Vec<Vec<Piece>>,
+    /// Found while reading.
+    row_like: Mutex<LinesInQuotes>,
+}
+
+/// Lines inside quotes that look like rows.
+#[derive(Default)]
+struct LinesInQuotes {
+    count: u64,
+    /// Index of a file, and where in it the first quoted field opens that has one.
+    first: Option<(usize, u64)>,
 }
 
 /// What is read at a time.
@@ -45,17 +58,24 @@ enum Place {
 }
 
 impl TableFiles {
-    /// Lists the files; unless `whole_files`, large ones are read in several pieces.
-    pub(in crate::source) fn open(paths: &[InputPath], whole_files: bool) -> Result<Self, Error> {
-        let (mut files, mut known) = (Vec::new(), HashSet::new());
-        for path in paths {
-            let listed = listed(path.as_ref())?.into_iter();
-            files.extend(listed.filter(|file| known.insert(file.clone())));
+    /// Lists the files; unless `whole_files`, which are a stay each, large ones are read in several
+    /// pieces.
+    pub(in crate::source) fn open(
+        paths: &[InputPath],
+        delimiter: Option<u8>,
+        whole_files: bool,
+    ) -> Result<Self, Error> {
+        let mut files = SourceFiles::new(whole_files);
+        for path in paths.iter().map(AsRef::as_ref) {
+            if files.add(path, has_known_ending)? == 0 {
+                return Err(holds_none(path));
+            }
         }
         let mut parts: Vec<Vec<Piece>> = Vec::new();
         let mut bytes = BYTES_OF_PART;
-        for (index, file) in files.iter().enumerate() {
-            for piece in pieces_of(index, file, whole_files)? {
+        for (index, file) in files.files().iter().enumerate() {
+            let delimiter = delimiter.unwrap_or_else(|| text_file::delimiter(file));
+            for piece in pieces_of(index, file, delimiter, whole_files)? {
                 if bytes >= BYTES_OF_PART {
                     parts.push(Vec::new());
                     bytes = 0;
@@ -66,7 +86,12 @@ impl TableFiles {
                 }
             }
         }
-        Ok(Self { files, parts })
+        Ok(Self {
+            files,
+            delimiter,
+            parts,
+            row_like: Mutex::default(),
+        })
     }
 
     /// The number of parts.
@@ -82,53 +107,73 @@ impl TableFiles {
     ) -> Result<(), Error> {
         let mut last = None;
         for piece in &self.parts[part] {
-            let file = &self.files[piece.file];
+            let file = &self.files.files()[piece.file];
             if last.replace(piece.file) != Some(piece.file) {
                 taker.begin(file)?;
             }
-            match &piece.place {
-                Place::Text => csv_piece::read(file, None, taker)?,
-                Place::TextRange(range) => csv_piece::read(file, Some(range), taker)?,
-                Place::Parquet => parquet_piece::read(file, None, taker)?,
+            let range = match &piece.place {
+                Place::Text => None,
+                Place::TextRange(range) => Some(range),
+                Place::Parquet => {
+                    parquet_piece::read(file, None, taker)?;
+                    continue;
+                }
                 Place::RowGroup {
                     number,
                     rows_before,
-                } => parquet_piece::read(file, Some((*number, *rows_before)), taker)?,
-            }
+                } => {
+                    parquet_piece::read(file, Some((*number, *rows_before)), taker)?;
+                    continue;
+                }
+            };
+            let delimiter = self.delimiter.unwrap_or_else(|| text_file::delimiter(file));
+            let row_like = csv_piece::read(file, range, delimiter, taker)?;
+            self.count_lines_in_quotes(piece.file, row_like);
         }
         Ok(())
     }
+
+    /// Tells `stays` what is not read.
+    pub(in crate::source) fn tell(&self, stays: &mut StayTable) -> Result<(), Error> {
+        self.files.tell(stays);
+        let found = self.row_like.lock();
+        let found = found.unwrap_or_else(PoisonError::into_inner);
+        if let Some((file, opened)) = found.first {
+            let file = &self.files.files()[file];
+            let line = text_file::line_at(file, opened)?;
+            stays.notes.push(format!(
+                "warning: {} lines inside quoted fields look like rows, and are not read as such: the first field that has one opens in {}, line {line}: is its closing quote where it belongs?",
+                found.count,
+                file.display()
+            ));
+        }
+        stays.lines_in_quotes = found.count;
+        Ok(())
+    }
+
+    fn count_lines_in_quotes(&self, file: usize, found: RowLike) {
+        let all = self.row_like.lock();
+        let mut all = all.unwrap_or_else(PoisonError::into_inner);
+        all.count += found.lines;
+        let opened = found.opened.map(|opened| (file, opened));
+        all.first = all.first.into_iter().chain(opened).min();
+    }
 }
 
-fn listed(path: &Path) -> Result<Vec<PathBuf>, Error> {
-    let pattern = FilePattern::of(path).map_err(|what| Error::file(path, what))?;
-    let files = match &pattern {
-        Some(pattern) => pattern.files().map_err(unlisted)?,
-        None if path.is_dir() => {
-            let mut files = files_below(path).map_err(unlisted)?;
-            files.retain(|file| has_known_ending(file));
-            files
-        }
-        None => vec![path.to_path_buf()],
-    };
-    match (files.is_empty(), pattern) {
-        (true, Some(_)) => Err(Error::file(path, "fits no file")),
-        (true, None) => Err(Error::file(
-            path,
-            "holds no table (*.csv, *.tsv, *.psv, *.parquet)",
-        )),
-        (false, _) => Ok(files),
+fn holds_none(path: &Path) -> Error {
+    match path.is_dir() {
+        false => Error::file(path, "fits no file"),
+        true => Error::file(path, "holds no table (*.csv, *.tsv, *.psv, *.parquet)").with_hint(
+            "files with other endings are read if they are named, or by a pattern: files = [\"FOLDER/*.txt\"]",
+        ),
     }
 }
 
 fn has_known_ending(file: &Path) -> bool {
-    let name = file.file_name().unwrap_or_default().to_string_lossy();
-    let name = name.trim_end_matches(".gz").trim_end_matches(".zst");
-    name.rsplit_once('.')
-        .is_some_and(|(_, ending)| ENDINGS.contains(&ending))
+    text_file::ending(file).is_some_and(|ending| ENDINGS.contains(&ending.as_str()))
 }
 
-fn pieces_of(index: usize, file: &Path, whole: bool) -> Result<Vec<Piece>, Error> {
+fn pieces_of(index: usize, file: &Path, delimiter: u8, whole: bool) -> Result<Vec<Piece>, Error> {
     let bytes = std::fs::metadata(file).map_err(|error| text_file::unreadable(file, &error))?;
     let bytes = bytes.len();
     let piece = |place, bytes| Piece {
@@ -153,7 +198,7 @@ fn pieces_of(index: usize, file: &Path, whole: bool) -> Result<Vec<Piece>, Error
             pieces
         }
         Container::Plain if !whole && bytes > 2 * BYTES_OF_PART => {
-            let ranges = ranges_of(file, BYTES_OF_PART)?.into_iter();
+            let ranges = ranges_of(file, delimiter, BYTES_OF_PART)?.into_iter();
             ranges
                 .map(|range| {
                     let bytes = range.end - range.start;

@@ -64,6 +64,7 @@ fn time(column: &str, unit: TimeUnit) -> TimeColumn {
 
 fn stays(folder: &Path) -> StaysTable {
     StaysTable {
+        delimiter: None,
         path: input(folder, "stays.csv"),
         id: "stay".into(),
         subject: Some("patient".into()),
@@ -75,6 +76,7 @@ fn stays(folder: &Path) -> StaysTable {
 
 fn labels(folder: &Path) -> LabelTable {
     LabelTable {
+        delimiter: None,
         path: input(folder, "stays.csv"),
         id: "stay".into(),
         column: "died".into(),
@@ -85,6 +87,7 @@ fn long(folder: &Path, files: &[&str], unit: TimeUnit) -> DataConfig {
     let mut stays = stays(folder);
     stays.start = (unit == TimeUnit::Timestamp).then(|| "admitted".into());
     of(Source::Long(LongSource {
+        delimiter: None,
         files: files.iter().map(|name| input(folder, name)).collect(),
         id: Some("stay".into()),
         time: time("time", unit),
@@ -99,6 +102,7 @@ fn long(folder: &Path, files: &[&str], unit: TimeUnit) -> DataConfig {
 
 fn wide(folder: &Path, files: &[&str], unit: TimeUnit) -> DataConfig {
     of(Source::Wide(WideSource {
+        delimiter: None,
         files: files.iter().map(|name| input(folder, name)).collect(),
         id: Some("stay".into()),
         time: time("time", unit),

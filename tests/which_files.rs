@@ -1,0 +1,418 @@
+//! Which files of a folder are read, and what a path or a pattern means.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::symlink;
+use std::path::Path;
+use std::process::Command;
+
+use serde_json::{Value, json};
+
+use crate::document::{artifact, digests, repository, stage};
+use crate::harness::{Outcome, Test};
+use crate::{meds_layout, physionet_layout};
+
+const STAYS: &str = "stay_id,fold,died\n1,train,0\n2,train,1\n3,tuning,0\n4,held_out,1\n";
+const ROWS: &str = "stay_id,hour,item,value\n1,1,HR,81\n2,1,HR,82\n3,1,HR,83\n4,1,HR,84\n";
+const MORE: &str = "stay_id,hour,item,value\n1,2,HR,91\n2,2,HR,92\n3,2,HR,93\n4,2,HR,94\n";
+
+const LONG: &str = r#"format = 1
+[model]
+input_dim = 16
+[stages.events]
+kind = "data"
+split = { column = "fold" }
+[stages.events.source]
+format = "long"
+files = ["charts"]
+id = "stay_id"
+time = { column = "hour", as = "hours" }
+variable = "item"
+value = "value"
+stays = { path = "stays.csv", id = "stay_id" }
+labels = { path = "stays.csv", id = "stay_id", column = "died" }
+"#;
+
+const WIDE: &str = r#"format = 1
+[model]
+input_dim = 16
+[stages.events]
+kind = "data"
+split = { column = "fold" }
+[stages.events.source]
+format = "wide"
+files = ["charts"]
+time = { column = "hour", as = "hours" }
+stays = { path = "stays.csv", id = "stay_id" }
+labels = { path = "stays.csv", id = "stay_id", column = "died" }
+"#;
+
+/// A folder `charts` with one table.
+fn charts() -> Test {
+    Test::new()
+        .recipe(LONG)
+        .file("stays.csv", STAYS)
+        .file("charts/a.csv", ROWS)
+        .args(["run", "recipe.toml", "--format", "json"])
+}
+
+/// The same with this for `files`.
+fn reading(test: Test, files: &str) -> Test {
+    test.recipe(&LONG.replace("\"charts\"", files))
+}
+
+fn profile(document: &Value, stage_name: &str) -> Value {
+    let text = fs::read_to_string(artifact(document, stage_name, "profile")).expect("a profile");
+    serde_json::from_str(&text).expect("JSON")
+}
+
+#[track_caller]
+fn rows_read(test: &Test) -> Value {
+    let document = test.run().success().json();
+    profile(&document, "events")["counts"]["source_rows"].clone()
+}
+
+#[track_caller]
+fn refused(test: &Test) -> Outcome {
+    test.run().failure(3)
+}
+
+fn gzip(test: &Test, file: &str) {
+    let gzip = Command::new("gzip")
+        .args(["-k", file])
+        .current_dir(test.folder())
+        .status();
+    assert!(gzip.expect("gzip is there").success());
+}
+
+#[test]
+fn issue16_hidden_names_are_not_read_and_do_not_count() {
+    let test = charts();
+    test.run().success();
+    let stale = ROWS.replace(",8", ",80");
+    let test = test
+        .file("charts/.ipynb_checkpoints/a-checkpoint.csv", &stale)
+        .file("charts/._a.csv", b"\0\x05\x16\x07")
+        .file("charts/.a.csv.gz", b"\x1f\x8b")
+        .file("charts/deep/.b.parquet", b"");
+    // They are no part of the key either: nothing is done again.
+    let after = test.run().success().json();
+    assert_eq!(stage(&after, "events")["status"], "cached");
+    let test = test.file("charts/a.csv", ROWS.to_owned() + "1,2,HR,90\n");
+    let outcome = test.run().success();
+    outcome.stderr_has("hidden files are not read: `charts/._a.csv`");
+    let mut test = test;
+    for pattern in ["charts/**/*.csv", "charts/*.csv"] {
+        test = reading(test, &format!("\"{pattern}\""));
+        assert_eq!(rows_read(&test), 5);
+    }
+    let test = reading(test, "\"**/*.csv.gz\"");
+    test.run()
+        .failure(2)
+        .stderr_has("this pattern fits no file");
+}
+
+#[test]
+fn issue16_two_forms_of_one_table_in_a_folder_are_refused() {
+    let unpacked = charts();
+    gzip(&unpacked, "charts/a.csv");
+    let refusal = refused(&unpacked).stderr_has("charts/a.csv.gz: lies beside `a.csv`");
+    refusal.stderr_has("hint: take one of the two out");
+    for other in ["a.CSV", "a.Parquet", "a.tsv", "a.CSV.GZ"] {
+        let test = charts().file(&format!("charts/{other}"), ROWS);
+        refused(&test)
+            .stderr_has("two forms of one table")
+            .stderr_has(other);
+    }
+    let pattern = reading(unpacked, "\"charts/a.*\"");
+    refused(&pattern).stderr_has("two forms of one table");
+    // What is named one by one is meant; so are equal names in two folders.
+    let named = charts().file("charts/a.CSV", MORE);
+    assert_eq!(
+        rows_read(&reading(named, "\"charts/a.csv\", \"charts/a.CSV\"")),
+        8
+    );
+    assert_eq!(rows_read(&charts().file("charts/more/a.csv", MORE)), 8);
+    // `part.0` and `part.1` are two tables.
+    let shards = charts().file("charts/b.0", ROWS).file("charts/b.1", MORE);
+    assert_eq!(rows_read(&reading(shards, "\"charts/b.*\"")), 8);
+}
+
+#[test]
+fn issue16_endings_are_compared_without_case() {
+    let expected = digests(&charts().file("charts/b.csv", MORE).run().success().json());
+    let upper = charts().file("charts/B.CSV", MORE);
+    assert_eq!(digests(&upper.run().success().json()), expected);
+    let test = charts().file("charts/b.tsv", MORE.replace(',', "\t"));
+    gzip(&test, "charts/b.tsv");
+    fs::rename(
+        test.folder().join("charts/b.tsv.gz"),
+        test.folder().join("charts/B.Tsv.GZ"),
+    )
+    .expect("a file");
+    fs::remove_file(test.folder().join("charts/b.tsv")).expect("a file");
+    assert_eq!(digests(&test.run().success().json()), expected);
+}
+
+#[test]
+fn issue16_what_is_not_read_is_told() {
+    let test = charts()
+        .file("charts/b.csv~", MORE)
+        .file("charts/README.md", "text")
+        .file("charts/old/c.txt", MORE)
+        .file("charts/labels.xlsx", "x");
+    let outcome = test.run().success();
+    let profile = profile(&outcome.json(), "events");
+    let names = ["README.md", "b.csv~", "labels.xlsx", "old/c.txt"];
+    assert_eq!(profile["skipped_files"], json!(names));
+    assert_eq!(profile["counts"]["skipped_files"], 4);
+    outcome.stderr_has("not read: `README.md`, `b.csv~`, `labels.xlsx`, `old/c.txt`");
+    // A pattern means what it fits: nothing is left out.
+    let named = reading(
+        charts().file("charts/README.md", "text"),
+        "\"charts/*.csv\"",
+    );
+    let document = named.run().success().json();
+    assert_eq!(
+        self::profile(&document, "events")["skipped_files"],
+        json!([])
+    );
+}
+
+#[test]
+fn issue16_one_file_is_read_once_whatever_it_is_called() {
+    for files in [
+        "\"charts/a.csv\", \"./charts/a.csv\"",
+        "\"charts/a.csv\", \"charts/../charts/a.csv\", \"charts\"",
+        "\"charts\", \"charts/*.csv\", \"charts/a.csv\"",
+    ] {
+        assert_eq!(rows_read(&reading(charts(), files)), 4, "{files}");
+    }
+    let test = charts();
+    let folder = test.folder().join("charts");
+    symlink("a.csv", folder.join("link.csv")).expect("a link");
+    fs::hard_link(folder.join("a.csv"), folder.join("other.csv")).expect("a link");
+    let outcome = test.run().success();
+    outcome.stderr_has(
+        "other paths of files that are read, once: `charts/link.csv`, `charts/other.csv`",
+    );
+    assert_eq!(rows_read(&test), 4);
+    assert_eq!(rows_read(&reading(test, "\"charts/l*.csv\"")), 4);
+    // Where a file's name is its stay, another name is another stay.
+    let hourly = |stay: u32| {
+        (
+            format!("charts/{stay}.csv"),
+            format!("hour,HR\n1,8{stay}\n"),
+        )
+    };
+    let mut test = Test::new().recipe(WIDE).file("stays.csv", STAYS);
+    for (file, text) in (1..=3).map(hourly) {
+        test = test.file(&file, text);
+    }
+    let folder = test.folder().join("charts");
+    symlink("3.csv", folder.join("4.csv")).expect("a link");
+    let test = test.args(["run", "recipe.toml"]);
+    refused(&test).stderr_has("charts/4.csv: is the same file as charts/3.csv");
+}
+
+#[test]
+fn a_compressed_file_that_is_a_stay_is_called_like_the_others() {
+    let mut test = Test::new().recipe(WIDE).file("stays.csv", STAYS);
+    for stay in 1..=4 {
+        test = test.file(
+            &format!("charts/{stay}.csv"),
+            format!("hour,HR\n1,8{stay}\n"),
+        );
+    }
+    let mut test = test.args(["run", "recipe.toml", "--format", "json"]);
+    let plain = test.run().success().json();
+    for stay in [1, 4] {
+        let file = format!("charts/{stay}.csv");
+        gzip(&test, &file);
+        fs::remove_file(test.folder().join(&file)).expect("a file");
+    }
+    let run = ["run", "recipe.toml", "--format", "json"];
+    let compressed = test.run_with(run).success().json();
+    assert_eq!(digests(&compressed), digests(&plain));
+}
+
+#[test]
+fn issue16_a_pattern_may_be_spelled_in_any_way() {
+    let test = charts().file("charts/deep/er/b.csv", MORE);
+    let root = test.folder().display().to_string();
+    let recipe = |files: &str| {
+        LONG.replace("\"charts\"", files)
+            .replace("\"stays", "\"../stays")
+    };
+    let expected = rows_read(&test);
+    assert_eq!(expected, 8);
+    let mut test = test.file("recipes/sub/x", "");
+    for (files, rows) in [
+        ("\"../charts/*.csv\"".to_string(), 4),
+        ("\"../charts/**/*.csv\"".into(), 8),
+        ("\"sub/../../charts/**/b.csv\"".into(), 4),
+        ("\"../char?s/a.[c]sv\"".into(), 4),
+        ("\"../charts/{a,deep/er/b}.csv\"".into(), 8),
+        (format!("\"{root}/charts/**/*.csv\""), 8),
+        (format!("\"{root}/*/a.csv\", \"../charts/*/*/*.csv\""), 8),
+    ] {
+        test = test.file("recipes/recipe.toml", recipe(&files));
+        let run = ["run", "recipes/recipe.toml", "--format", "json"];
+        let document = test.run_with(run).success().json();
+        let counts = &profile(&document, "events")["counts"];
+        assert_eq!(counts["source_rows"], rows, "{files}");
+        test.run_with(["check", "recipes/recipe.toml"]).success();
+        test.run_with(["check", "recipes/recipe.toml", "--resolved"])
+            .success();
+        let plan = test.run_with(["plan", "recipes/recipe.toml"]).success();
+        plan.stdout_has("everything is up to date");
+    }
+    // A new file that fits is a reason to run again.
+    let mut test = test.file("charts/c/d.csv", ROWS);
+    let plan = test.run_with(["plan", "recipes/recipe.toml"]).success();
+    plan.stdout_has("everything is up to date");
+    let test = test.file("recipes/recipe.toml", recipe("\"../charts/**/*.csv\""));
+    let test = test.args(["run", "recipes/recipe.toml"]);
+    test.run().success();
+    let mut test = test.file("charts/e.csv", MORE);
+    let plan = test.run_with(["plan", "recipes/recipe.toml"]).success();
+    plan.stdout_has("source.files.0");
+    for (files, what) in [
+        (
+            "\"../charts/*.parquet\"",
+            "../charts/*.parquet: this pattern fits no file",
+        ),
+        ("\"../charts/[.csv\"", "is no pattern of paths"),
+        ("\"../nowhere/*.csv\"", "nowhere: No such file"),
+        ("\"../charts/z.csv\"", "z.csv: No such file"),
+    ] {
+        test = test.file("recipes/recipe.toml", recipe(files));
+        let outcome = test.run_with(["check", "recipes/recipe.toml"]).failure(2);
+        outcome
+            .stderr_has(what)
+            .stderr_has("paths are relative to the file");
+    }
+    // Where one file is meant, a pattern is none.
+    let one = LONG.replace("{ path = \"stays.csv\"", "{ path = \"stay*.csv\"");
+    let mut test = test.recipe(&one);
+    test.run_with(["check", "recipe.toml"])
+        .failure(2)
+        .stderr_has("stay*.csv: No such file");
+}
+
+#[test]
+fn a_folder_of_text_files_is_refused_with_the_pattern_that_reads_them() {
+    let test = charts();
+    fs::rename(
+        test.folder().join("charts/a.csv"),
+        test.folder().join("charts/a.txt"),
+    )
+    .expect("a file");
+    let outcome = refused(&test).stderr_has("charts: holds no table (*.csv");
+    outcome.stderr_has("files = [\"FOLDER/*.txt\"]");
+    assert_eq!(rows_read(&reading(test, "\"charts/*.txt\"")), 4);
+}
+
+#[test]
+fn issue16_the_records_of_challenges_are_found_by_the_same_rules() {
+    let test = physionet_layout::point_at(physionet_layout::write(Test::new()));
+    let recipe = repository("recipes/physionet2012.toml");
+    let run = ["run", &recipe, "events", "--format", "json"];
+    let test = test.args(run);
+    let before = test.run().success().json();
+    let set = test.folder().join(physionet_layout::FOLDER).join("set-a");
+    let record = fs::read_to_string(set.join("104.txt")).expect("a record");
+    let name = |file: &str| format!("{}/set-a/{file}", physionet_layout::FOLDER);
+    let test = test
+        .file(&name(".104.txt"), "no record")
+        .file(&name(".ipynb_checkpoints/104-checkpoint.txt"), &record);
+    assert_eq!(
+        stage(&test.run().success().json(), "events")["status"],
+        "cached"
+    );
+    fs::rename(set.join("104.txt"), set.join("104.TXT")).expect("a file");
+    let test = test.file(&name("index.html"), "<html>");
+    let after = test.run().success().json();
+    let table = |document: &Value| digests(document)[&("events".into(), "events".into())].clone();
+    assert_eq!(table(&after), table(&before));
+    assert_eq!(
+        profile(&after, "events")["skipped_files"],
+        json!(["index.html"])
+    );
+    let test = test.file(&name("104.txt"), &record);
+    refused(&test).stderr_has("104.txt: lies beside `104.TXT`");
+}
+
+#[test]
+fn issue16_shards_are_found_by_the_same_rules() {
+    let test = meds_layout::write(Test::new());
+    let recipe = repository("recipes/meds.toml");
+    let run = ["run", &recipe, "events", "--format", "json"];
+    let test = test.args(run);
+    let before = test.run().success().json();
+    let data = test.folder().join("meds/data");
+    let test = test
+        .file("meds/data/.ipynb_checkpoints/0.parquet", "no table")
+        .file("meds/data/._0.parquet", "no table");
+    assert_eq!(
+        stage(&test.run().success().json(), "events")["status"],
+        "cached"
+    );
+    fs::rename(data.join("0.parquet"), data.join("0.Parquet")).expect("a file");
+    symlink("0.Parquet", data.join("a link.parquet")).expect("a link");
+    let test = test.file("meds/data/dataset.json", "{}");
+    let after = test.run().success().json();
+    let table = |document: &Value| digests(document)[&("events".into(), "events".into())].clone();
+    assert_eq!(table(&after), table(&before));
+    assert_eq!(
+        profile(&after, "events")["skipped_files"],
+        json!(["dataset.json"])
+    );
+    fs::copy(data.join("0.Parquet"), data.join("0.parquet")).expect("a copy");
+    refused(&test).stderr_has("0.parquet: lies beside `0.Parquet`");
+}
+
+/// A folder inside the test's whose name is Latin-1.
+fn in_latin_1(test: &Test, arguments: &[&str]) -> (Option<i32>, String) {
+    let folder = test.folder().join(OsStr::from_bytes(b"Universit\xe4t"));
+    if !folder.exists() {
+        fs::create_dir_all(folder.join("charts")).expect("a folder");
+        for (name, text) in [
+            ("stays.csv", STAYS),
+            ("recipe.toml", LONG),
+            ("charts/a.csv", ROWS),
+        ] {
+            fs::write(folder.join(Path::new(name)), text).expect("a file");
+        }
+    }
+    let outcome = Command::new(env!("CARGO_BIN_EXE_pipeline"))
+        .args(arguments)
+        .current_dir(&folder)
+        .env_remove("PIPELINE_STORE")
+        .output()
+        .expect("the program runs");
+    (
+        outcome.status.code(),
+        String::from_utf8_lossy(&outcome.stderr).into_owned(),
+    )
+}
+
+#[test]
+fn issue16_a_store_in_a_folder_whose_name_is_not_utf_8_is_refused_before_anything_runs() {
+    let test = Test::new();
+    for command in [&["run", "recipe.toml"][..], &["plan", "recipe.toml"]] {
+        let (code, stderr) = in_latin_1(&test, command);
+        assert_eq!(code, Some(2), "{stderr}");
+        assert!(
+            stderr.contains("cannot be a store: its path is not UTF-8"),
+            "{stderr}"
+        );
+        assert!(stderr.contains("--store"), "{stderr}");
+    }
+    let store = test.folder().join("store").display().to_string();
+    for _ in 0..2 {
+        let (code, stderr) = in_latin_1(&test, &["run", "recipe.toml", "--store", &store]);
+        assert_eq!(code, Some(0), "{stderr}");
+    }
+}
