@@ -18,7 +18,7 @@ use crate::physionet_layout::{self, FOLDER};
 const KEYS: [(&str, &str); 7] = [
     (
         "events",
-        "f8ccc25192c7176cc3aee3da1fa9562089cac127ac2e9088c6e1b5a24d0fefe1",
+        "64572c99d335885de4723e17f9c10019d1a355103c55e18a496354ad51f221a2",
     ),
     (
         "pretrain",

@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, StringArray};
-use arrow::compute::can_cast_types;
+use arrow::array::{Array, RecordBatch, StringArray};
+use arrow::compute::{can_cast_types, cast};
 use arrow::datatypes::{DataType, Field};
 use csv::{ErrorKind, Position, ReaderBuilder, StringRecord, Trim};
 
@@ -87,7 +87,7 @@ impl SmallTable {
         let mut rows = Vec::new();
         for batch in parquet_file::read(path, &header)? {
             let columns = (header.iter())
-                .map(|name| typed_column::text(path, &batch, name))
+                .map(|name| written(path, &batch, name))
                 .collect::<Result<Vec<_>, Error>>()?;
             for row in 0..batch.num_rows() {
                 let field = |column: &StringArray| match column.is_null(row) {
@@ -111,6 +111,11 @@ impl SmallTable {
     /// Its file.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether rows are lines of a text.
+    pub(super) fn is_text(&self) -> bool {
+        self.unit == "line"
     }
 
     /// Where a row stands, for a complaint about another: `labels.csv line 3`.
@@ -150,6 +155,21 @@ impl SmallTable {
             )),
         }
     }
+}
+
+/// A column of Parquet, written out. Times that know their zone are written as UTC, and say so.
+fn written(path: &Path, batch: &RecordBatch, name: &str) -> Result<StringArray, Error> {
+    let column = batch.column_by_name(name);
+    let Some((column, DataType::Timestamp(unit, Some(_)))) =
+        column.map(|column| (column, column.data_type().clone()))
+    else {
+        return typed_column::text(path, batch, name);
+    };
+    let utc = DataType::Timestamp(unit, Some("+00:00".into()));
+    let text = cast(column, &utc).and_then(|utc| cast(&utc, &DataType::Utf8));
+    let text = text.map_err(|error| Error::file(path, format!("column `{name}`: {error}")))?;
+    let text = text.as_any().downcast_ref().cloned();
+    text.ok_or_else(|| Error::file(path, format!("column `{name}` is of an unexpected type")))
 }
 
 fn describe(error: &csv::Error, bytes: &[u8]) -> String {

@@ -3,7 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::table::{LabelTable, LongSource, Physionet2019Source, WideSource};
+use super::Negatives;
+use super::table::{LabelTable, LongSource, Physionet2019Source, TimeColumn, WideSource};
 use crate::input_path::InputPath;
 
 /// Where the events and labels come from.
@@ -37,6 +38,35 @@ impl Source {
             Source::Wide(source) => source.stays.is_some(),
             _ => false,
         }
+    }
+
+    /// How its times are told, where the recipe says that.
+    pub fn time(&self) -> Option<&TimeColumn> {
+        match self {
+            Source::Long(source) => Some(&source.time),
+            Source::Wide(source) => Some(&source.time),
+            _ => None,
+        }
+    }
+
+    /// Whether stays without a positive row are cut as those with one are, at times that are drawn.
+    pub fn has_matched_negatives(&self) -> bool {
+        let negatives = match self {
+            Source::Wide(source) => source.negatives,
+            Source::Physionet2019(source) => source.negatives,
+            _ => Negatives::Whole,
+        };
+        negatives == Negatives::Matched
+    }
+
+    /// Whether stays are cut at their first positive row, and others not at all.
+    pub(crate) fn cuts_positives_alone(&self) -> bool {
+        let landmarks = match self {
+            Source::Wide(source) if source.row_label.is_some() => source.landmarks,
+            Source::Physionet2019(source) => source.landmarks,
+            _ => return false,
+        };
+        landmarks.is_none() && !self.has_matched_negatives()
     }
 }
 

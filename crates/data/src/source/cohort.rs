@@ -5,8 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::labels::Labels;
-use super::rows::{TimeCell, is_missing, time_of_text};
+use super::rows::{Clock, RowPlace, TimeCell, Told, is_missing};
 use super::stay_table::{Start, StayTable};
+use super::zones::{Seen, Sighting, Zones};
 use crate::config::{LabelTable, SplitRule, StaysTable, TimeColumn, TimeUnit};
 use crate::dataset::Split;
 use crate::ingest::{Ingested, PartWriter, RawEvent, STATIC};
@@ -16,7 +17,7 @@ use pipeline_error::Error;
 
 /// The stays of a source.
 pub(super) struct Cohort {
-    unit: TimeUnit,
+    clock: Clock,
     /// The column of the label.
     label: Option<String>,
     labels: Option<Labels>,
@@ -30,6 +31,16 @@ struct ListedStays {
     /// Static variables: their columns.
     statics: Vec<usize>,
     stays: BTreeMap<StayId, ListedStay>,
+    times: StayTimes,
+}
+
+/// What the times of the table say beside themselves.
+#[derive(Default)]
+struct StayTimes {
+    /// The first times with and without a zone, of each column.
+    sightings: Vec<(Told, Sighting)>,
+    /// Times that clocks showed twice.
+    folded: u64,
 }
 
 struct ListedStay {
@@ -58,19 +69,34 @@ impl Cohort {
             SplitRule::Column(column) => Some(column.as_str()),
             _ => None,
         };
+        let clock = Clock::new(time)?;
         Ok(Self {
-            unit: time.unit,
             label: labels.map(|table| table.column.clone()),
             labels: labels.map(read_labels).transpose()?,
             listed: stays
-                .map(|table| ListedStays::read(table, time.unit, split))
+                .map(|table| ListedStays::read(table, &clock, split))
                 .transpose()?,
+            clock,
         })
     }
 
     /// Whether a stay belongs to it.
     pub(super) fn holds(&self, id: &StayId) -> bool {
         (self.listed.as_ref()).is_none_or(|listed| listed.stays.contains_key(id))
+    }
+
+    /// How the times of the source are told.
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Adds what its own times say of their zones.
+    pub(super) fn add_zones(&self, zones: &mut Zones) {
+        let sightings = self
+            .listed
+            .iter()
+            .flat_map(|listed| &listed.times.sightings);
+        sightings.for_each(|(told, sighting)| zones.add(*told, sighting.clone()));
     }
 
     /// Whether it says when stays begin.
@@ -89,6 +115,7 @@ impl Cohort {
             return Ok(());
         };
         out.file(listed.table.path());
+        out.counts().folded += listed.times.folded;
         let variables: Vec<u32> = (listed.statics.iter())
             .map(|&column| out.variable(&listed.table.header[column]))
             .collect();
@@ -113,11 +140,11 @@ impl Cohort {
     /// A stay for each series, with what is known of it.
     pub(super) fn stays(&self, ingested: &Ingested) -> StayTable {
         let mut stays = StayTable::one_for_each_series(ingested);
-        stays.is_dated = self.unit == TimeUnit::Timestamp;
+        stays.is_dated = self.clock.unit == TimeUnit::Timestamp;
         for stay in &mut stays.rows {
             let listed = self.listed.as_ref();
             let listed = listed.and_then(|listed| listed.stays.get(&stay.id));
-            stay.start = match (listed.and_then(|listed| listed.start), self.unit) {
+            stay.start = match (listed.and_then(|listed| listed.start), self.clock.unit) {
                 (Some(start), _) => Start::At(start),
                 (None, TimeUnit::Timestamp) => Start::FirstEvent,
                 (None, _) => Start::At(0),
@@ -143,7 +170,7 @@ impl Cohort {
 }
 
 impl ListedStays {
-    fn read(config: &StaysTable, unit: TimeUnit, split: Option<&str>) -> Result<Self, Error> {
+    fn read(config: &StaysTable, clock: &Clock, split: Option<&str>) -> Result<Self, Error> {
         let table = SmallTable::read(config.path.as_ref())?;
         let id = table.column(&config.id)?;
         let column = |name: &Option<String>| name.as_ref().map(|name| table.column(name));
@@ -155,15 +182,20 @@ impl ListedStays {
         let statics = statics.collect::<Result<Vec<usize>, Error>>()?;
         refuse_a_column_twice(config, table.path())?;
         let mut stays: BTreeMap<StayId, ListedStay> = BTreeMap::new();
+        let mut times = StayTimes::default();
+        let mut seen = [Seen::default(), Seen::default()];
         for (index, row) in table.rows.iter().enumerate() {
             let place = StayPlace::of(&table, row, id)?;
+            let mut time = |column: Option<usize>, seen: &mut Seen| {
+                let time = column.map(|column| place.time(column, clock, seen, &mut times));
+                time.transpose()
+            };
+            let [of_start, of_prediction] = &mut seen;
             let stay = ListedStay {
                 row: index,
+                start: time(start, of_start)?,
+                prediction: time(prediction, of_prediction)?,
                 subject: subject.map(|column| place.subject(column)).transpose()?,
-                start: start.map(|column| place.time(column, unit)).transpose()?,
-                prediction: prediction
-                    .map(|column| place.time(column, unit))
-                    .transpose()?,
                 split: split.map(|column| place.split(column)).transpose()?,
             };
             if let Some(other) = stays.insert(place.id.clone(), stay) {
@@ -176,6 +208,7 @@ impl ListedStays {
             has_starts: start.is_some(),
             statics,
             stays,
+            times,
             table,
         })
     }
@@ -231,14 +264,37 @@ impl<'a> StayPlace<'a> {
         StayId::parse(&self.row.fields[column]).ok_or_else(|| self.bad(column, "names no patient"))
     }
 
-    fn time(&self, column: usize, unit: TimeUnit) -> Result<i64, Error> {
-        match time_of_text(&self.row.fields[column], unit) {
-            TimeCell::At(time) => Ok(time),
-            TimeCell::Missing | TimeCell::Unreadable => {
-                let what = format!("is no time as {}, which the events' times are", unit.name());
-                Err(self.bad(column, &what))
+    fn time(
+        &self,
+        column: usize,
+        clock: &Clock,
+        seen: &mut Seen,
+        times: &mut StayTimes,
+    ) -> Result<i64, Error> {
+        let text = &self.row.fields[column];
+        let (time, told) = match clock.of_text(text) {
+            TimeCell::At(time, told) => (time, told),
+            TimeCell::Missing => {
+                let unit = clock.unit.name();
+                let what = format!("is no time as {unit}, which the events' times are");
+                return Err(self.bad(column, &what));
             }
+            unusable @ (TimeCell::Never | TimeCell::Unreadable) => {
+                let (what, hint) = clock.complaint(unusable, text);
+                let what = format!("{what}, which the events' times are");
+                return Err(self.bad(column, &what).with_hint(hint));
+            }
+        };
+        times.folded += u64::from(told == Told::Folded);
+        if seen.is_new(told) {
+            let sighting = Sighting {
+                place: RowPlace::of_small(self.table, self.row),
+                column: self.table.header[column].clone(),
+                text: text.to_string(),
+            };
+            times.sightings.push((told, sighting));
         }
+        Ok(time)
     }
 
     fn split(&self, column: usize) -> Result<Split, Error> {

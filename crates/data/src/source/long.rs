@@ -56,7 +56,7 @@ impl EventSource for Long {
     }
 
     fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
-        Ok(self.tables.stays(ingested))
+        self.tables.stays(ingested)
     }
 }
 

@@ -1,9 +1,10 @@
 //! The Medical Event Data Standard, 0.4: one row an event, sharded by patient.
 //!
-//! `data/**/*.parquet` hold `subject_id`, `time` (null for what has none: sex, date of birth),
+//! `data/**/*.parquet` hold `subject_id`, `time` (null for what has none: sex),
 //! `code` and `numeric_value`; the label files `subject_id`, `prediction_time` and a label. Every
 //! label is a stay: its patient's events up to the time of prediction. Where a patient has several
-//! labels, a stay is called `SUBJECT@TIME`.
+//! labels, a stay is called `SUBJECT@TIME`. A birth (`MEDS_BIRTH`) has a time by the standard, decades before the
+//! stay mostly: it is known of the patient, not measured, and belongs to minute 0 like sex.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ use parquet::arrow::arrow_reader::{
 
 use super::EventSource;
 use super::folder::files_below;
-use super::meds_labels::{MedsLabel, read_labels, read_splits};
+use super::meds_labels::{MedsLabel, label_files, read_labels, read_splits};
 use super::stay_table::{Start, StayRow, StayTable};
 use crate::config::{DataConfig, MedsSource, SplitRule, StayPolicy};
 use crate::dataset::Split;
@@ -65,6 +66,7 @@ impl Meds {
         if files.is_empty() {
             return Err(Error::file(&data, "holds no shard (*.parquet)"));
         }
+        refuse_two_kinds_of_times(&files, &label_files(source.labels.as_ref())?)?;
         let mut parts = Vec::new();
         for file in files {
             let builder = parquet_file::open(&file)?;
@@ -202,7 +204,8 @@ impl Meds {
             if name.is_empty() {
                 return Err(bad(format!("code is empty {}", of())));
             }
-            let variable = *variables[code].get_or_insert_with(|| out.variable(name));
+            let (variable, is_birth) =
+                *variables[code].get_or_insert_with(|| (out.variable(name), is_birth(name)));
             let value = if values.is_null(row) {
                 f64::NAN
             } else {
@@ -214,7 +217,7 @@ impl Meds {
                     of()
                 )));
             }
-            let time = if times.is_null(row) {
+            let time = if times.is_null(row) || is_birth {
                 STATIC
             } else {
                 times.value(row)
@@ -249,6 +252,36 @@ impl Codes {
     fn key(&self, row: usize) -> Option<usize> {
         self.keys.key(row)
     }
+}
+
+/// Fails if some times know their zone and others do not: hours may lie between events and predictions.
+fn refuse_two_kinds_of_times(shards: &[PathBuf], labels: &[PathBuf]) -> Result<(), Error> {
+    let shards = shards.iter().map(|file| (file, "time"));
+    let labels = labels.iter().map(|file| (file, "prediction_time"));
+    let mut first: [Option<(&PathBuf, &str)>; 2] = [None, None];
+    for (file, column) in shards.chain(labels) {
+        let schema = parquet_file::open(file)?.schema().clone();
+        let Ok(field) = schema.field_with_name(column) else {
+            continue;
+        };
+        let is_zoned = matches!(field.data_type(), DataType::Timestamp(_, Some(_)));
+        first[usize::from(is_zoned)].get_or_insert((file, column));
+    }
+    let [Some((naive, without)), Some((zoned, with))] = first else {
+        return Ok(());
+    };
+    let what = format!(
+        "`{with}` knows its time zone, and `{without}` of {} does not: they cannot be compared",
+        naive.display()
+    );
+    Err(Error::file(zoned, what)
+        .with_hint("MEDS has no time zones: write both without one, on the same clock"))
+}
+
+/// Whether a code is that of births: `MEDS_BIRTH`, whatever follows it (`MEDS_BIRTH//F`).
+fn is_birth(code: &str) -> bool {
+    let rest = code.strip_prefix("MEDS_BIRTH");
+    rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
 }
 
 fn subject_number(id: &StayId) -> Option<i64> {

@@ -31,20 +31,25 @@ impl MedsLabel {
     }
 }
 
+/// The label files: this one, or every one below a folder.
+pub(super) fn label_files(path: &Path) -> Result<Vec<PathBuf>, Error> {
+    let files = match path.is_dir() {
+        true => files_below(path, "parquet")?,
+        false => vec![path.to_path_buf()],
+    };
+    match files.is_empty() {
+        true => Err(Error::file(path, "holds no label file (*.parquet)")),
+        false => Ok(files),
+    }
+}
+
 /// Reads a label file, or every one below a folder; the labels are in column `label`.
 pub(super) fn read_labels(
     path: &Path,
     label: &str,
 ) -> Result<BTreeMap<i64, Vec<MedsLabel>>, Error> {
-    let files = match path.is_dir() {
-        true => files_below(path, "parquet")?,
-        false => vec![path.to_path_buf()],
-    };
-    if files.is_empty() {
-        return Err(Error::file(path, "holds no label file (*.parquet)"));
-    }
     let mut labels: BTreeMap<i64, Vec<(MedsLabel, PathBuf, usize)>> = BTreeMap::new();
-    for file in files {
+    for file in label_files(path)? {
         let columns = [
             ("subject_id", ColumnType::Number),
             ("prediction_time", ColumnType::Time),

@@ -16,6 +16,8 @@ pub(super) fn as_wide(source: &Physionet2019Source) -> WideSource {
         time: TimeColumn {
             column: "ICULOS".into(),
             unit: TimeUnit::Hours,
+            format: None,
+            zone: None,
             negative: StayPolicy::Error,
         },
         ignore: Vec::new(),
@@ -23,5 +25,7 @@ pub(super) fn as_wide(source: &Physionet2019Source) -> WideSource {
         stays: None,
         labels: None,
         row_label: Some("SepsisLabel".into()),
+        landmarks: source.landmarks,
+        negatives: source.negatives,
     }
 }

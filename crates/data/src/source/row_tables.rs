@@ -1,7 +1,10 @@
+use std::sync::{Mutex, PoisonError};
+
 use super::cohort::Cohort;
 use super::row_place::RowPlaces;
 use super::rows::{RowTaker, TableFiles};
 use super::stay_table::StayTable;
+use super::zones::Zones;
 use crate::config::TimeColumn;
 use crate::ingest::{Ingested, PartWriter};
 use crate::input_path::InputPath;
@@ -12,6 +15,8 @@ pub(super) struct RowTables {
     files: TableFiles,
     cohort: Cohort,
     time: TimeColumn,
+    /// What the times of rows say of their zones, gathered while reading.
+    zones: Mutex<Zones>,
     /// Whether every file is a stay of its own.
     by_file: bool,
 }
@@ -28,6 +33,7 @@ impl RowTables {
             files: TableFiles::open(files, id.is_none())?,
             cohort,
             time: time.clone(),
+            zones: Mutex::default(),
             by_file: id.is_none(),
         })
     }
@@ -47,14 +53,25 @@ impl RowTables {
 
     /// Where rows belong.
     pub(super) fn places(&self) -> RowPlaces<'_> {
-        RowPlaces::new(&self.cohort, &self.time, self.by_file)
+        RowPlaces::new(&self.cohort, &self.time, &self.zones, self.by_file)
     }
 
     pub(super) fn read(&self, part: usize, taker: &mut impl RowTaker) -> Result<(), Error> {
         self.files.read(part, taker)
     }
 
-    pub(super) fn stays(&self, ingested: &Ingested) -> StayTable {
-        self.cohort.stays(ingested)
+    /// The stays, once all rows have been read. Fails if some of their times have a zone and others none.
+    pub(super) fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
+        let mut zones = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
+        self.cohort.add_zones(&mut zones);
+        zones.check()?;
+        let mut stays = self.cohort.stays(ingested);
+        if ingested.counts.folded > 0 {
+            stays.notes.push(format!(
+                "{} times are of hours that clocks showed twice, when they were set back: the first is taken",
+                ingested.counts.folded
+            ));
+        }
+        Ok(stays)
     }
 }

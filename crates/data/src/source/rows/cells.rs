@@ -10,7 +10,7 @@ use arrow::array::{
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, TimeUnit as ArrowUnit};
 
-use super::time_text::{parse_duration, parse_timestamp};
+use super::clock::{Clock, TimeCell, Told};
 use crate::config::TimeUnit;
 use pipeline_error::Error;
 
@@ -22,20 +22,10 @@ pub(in crate::source) enum Cells {
     Text(StringArray),
     Integer(Int64Array),
     Float(Float64Array),
-    /// Microseconds since 1970.
+    /// Microseconds since 1970; of a type with a time zone if the file's is.
     Timestamp(TimestampMicrosecondArray),
     /// Microseconds.
     Duration(DurationMicrosecondArray),
-}
-
-/// What a cell of times holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::source) enum TimeCell {
-    /// Microseconds.
-    At(i64),
-    Missing,
-    /// Something else.
-    Unreadable,
 }
 
 impl Cells {
@@ -48,6 +38,10 @@ impl Cells {
             found if found.is_integer() => Self::Integer(down(&to(&DataType::Int64)?)),
             DataType::Boolean => Self::Integer(down(&to(&DataType::Int64)?)),
             found if found.is_numeric() => Self::Float(down(&to(&DataType::Float64)?)),
+            DataType::Timestamp(_, Some(_)) => {
+                let zoned = DataType::Timestamp(microseconds, Some("+00:00".into()));
+                Self::Timestamp(down(&to(&zoned)?))
+            }
             DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
                 Self::Timestamp(down(&to(&DataType::Timestamp(microseconds, None))?))
             }
@@ -113,22 +107,25 @@ impl Cells {
         }
     }
 
-    /// The time in a cell, which is told in `unit`.
-    pub(in crate::source) fn time(&self, row: usize, unit: TimeUnit) -> TimeCell {
+    /// The time in a cell.
+    pub(in crate::source) fn time(&self, row: usize, clock: &Clock) -> TimeCell {
         if self.array().is_null(row) {
             return TimeCell::Missing;
         }
-        let told = match (self, unit) {
-            (Self::Timestamp(cells), TimeUnit::Timestamp) => Some(cells.value(row)),
-            (Self::Duration(cells), TimeUnit::Duration) => Some(cells.value(row)),
-            (Self::Text(cells), _) => return time_of_text(cells.value(row), unit),
-            (_, unit) => match (self.number(row), unit.microseconds()) {
-                (None, _) => return TimeCell::Missing,
-                (Some(number), Some(one)) => within_reach(number * one),
-                (Some(_), None) => None,
+        match (self, clock.unit) {
+            (Self::Timestamp(cells), TimeUnit::Timestamp) => match cells.timezone() {
+                Some(_) => TimeCell::At(cells.value(row), Told::Zoned),
+                None => clock.of_naive(cells.value(row)),
             },
-        };
-        told.into()
+            (Self::Duration(cells), TimeUnit::Duration) => {
+                TimeCell::At(cells.value(row), Told::Plain)
+            }
+            (Self::Text(cells), _) => clock.of_text(cells.value(row)),
+            _ => match self.number(row) {
+                None => TimeCell::Missing,
+                Some(number) => clock.of_number(number),
+            },
+        }
     }
 
     /// What a cell holds, for messages.
@@ -145,36 +142,9 @@ impl Cells {
     }
 }
 
-impl From<Option<i64>> for TimeCell {
-    fn from(time: Option<i64>) -> Self {
-        time.map_or(Self::Unreadable, Self::At)
-    }
-}
-
 /// Whether a text says that there is no value.
 pub(in crate::source) fn is_missing(text: &str) -> bool {
     MISSING.contains(&text)
-}
-
-/// The time that a text tells in `unit`.
-pub(in crate::source) fn time_of_text(text: &str, unit: TimeUnit) -> TimeCell {
-    let text = text.trim();
-    if is_missing(text) {
-        return TimeCell::Missing;
-    }
-    let number = || text.parse::<f64>().ok();
-    match (unit, unit.microseconds()) {
-        (_, Some(one)) => number().and_then(|number| within_reach(number * one)),
-        (TimeUnit::Timestamp, _) => parse_timestamp(text),
-        _ => parse_duration(text),
-    }
-    .into()
-}
-
-/// To the microsecond; `None` beyond 100,000 years.
-fn within_reach(microseconds: f64) -> Option<i64> {
-    let time = microseconds.round();
-    (time.abs() < 3.2e18).then_some(time as i64)
 }
 
 fn holds_text(data_type: &DataType) -> bool {
