@@ -118,7 +118,7 @@ fn dataset(stays: usize, sets: usize) -> Dataset {
         let mut minute = 0.0;
         for _ in 0..sets {
             minute += 5.0 + 70.0 * numbers.uniform();
-            dataset.set_minute.push(minute as f32);
+            dataset.set_minute.push(minute);
             for _ in 0..1 + numbers.below(11) {
                 let variable = numbers.below(VARIABLES as u64) as u32;
                 dataset.event_variable.push(variable);

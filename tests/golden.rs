@@ -82,7 +82,7 @@ pub fn dataset(golden: &HashMap<String, Tensor>) -> Dataset {
                 if event > 0 {
                     dataset.set_start.push(dataset.event_value.len() as u32);
                 }
-                dataset.set_minute.push(minutes[event]);
+                dataset.set_minute.push(f64::from(minutes[event]));
             }
             dataset.event_variable.push(dataset.variables.len() as u32);
             dataset

@@ -62,7 +62,7 @@ fn dataset() -> Dataset {
     for number in 0..STAYS {
         let first = dataset.set_minute.len();
         for set in 0..=numbers.below(4) {
-            dataset.set_minute.push(set as f32 * 30.0);
+            dataset.set_minute.push(set as f64 * 30.0);
             for variable in 0..=numbers.below(variables as u64 - 1) {
                 dataset.event_variable.push(variable as u32);
                 dataset.event_value.push(numbers.normal_f32());

@@ -21,5 +21,7 @@ fn the_physionet_recipe_reads_the_real_data_with_the_counts_known_of_them() {
     assert_eq!(metrics["source_stays"], 8000);
     assert_eq!(of_splits("stays"), [3200, 800, 4000]);
     assert_eq!(of_splits("positives"), [444, 110, 568]);
-    assert_eq!(of_splits("events").iter().sum::<u64>(), 3_500_305);
+    assert_eq!(of_splits("events").iter().sum::<u64>(), 3_495_118);
+    assert_eq!(metrics["events_outside_window"], 928, "minute 2880");
+    assert_eq!(metrics["events_out_of_range"], 4440);
 }

@@ -11,15 +11,17 @@ use super::embedding::of_variables;
 use super::fit::{Fitted, Material};
 use super::go_on;
 use super::ingest::{Ingested, variable_of_category};
+use super::matched;
 use super::missing::is_missing;
 use super::names::quoted;
 use super::profile;
 use super::report::DataReport;
 use super::score::{SPLITS, Scored};
-use super::source::{self, SkippedFile, StayRow, StayTable};
+use super::source::{self, SkippedFile, Start, StayRow, StayTable};
 use super::spellings::refuse_two_spellings;
 use super::split::{SplitAssigner, refuse_straddling};
 use super::tables;
+use super::warnings;
 use pipeline_error::Error;
 use pipeline_files::DataFile;
 
@@ -52,18 +54,30 @@ pub fn build(
     report.set("source_stays", table.rows.len() as u64);
     report.set("missing_markers", ingested.counts.missing);
     report.set("rows_of_other_stays", ingested.counts.of_others);
+    report.set("rows_without_variable", ingested.counts.unnamed);
+    report.set("times_in_a_fold", ingested.counts.folded);
     report.set("stays_without_series", table.without_series);
     report.set("unused_labels", table.unused_labels);
     report.set("lines_in_quotes", table.lines_in_quotes);
     tell_skipped(config, &table.skipped_files, &mut report, notes);
+    for &(name, count) in &table.counts {
+        report.set(name, count);
+    }
     drop_without_label(config, &ingested, &mut table, &mut report, notes)?;
 
     let assigner = SplitAssigner::new(&config.split, seed, &config.source, &table.rows)?;
     report.set("unused_splits", assigner.unused(&table.rows));
     let splits = split_all(&assigner, &ingested, &table.rows)?;
+    if config.source.has_matched_negatives() {
+        matched::cut(&mut table.rows, &splits, seed)?;
+    }
     let material = Material {
         config,
-        cleaning: &Cleaning::new(&config.cleaning, &ingested.variables)?,
+        cleaning: &Cleaning::new(
+            &config.cleaning,
+            &ingested.variables,
+            source.known_variables(),
+        )?,
         ingested: &ingested,
         stays: &table.rows,
         splits: &splits,
@@ -76,6 +90,15 @@ pub fn build(
     go_on(interrupted)?;
     let scored = material.score(&fitted, &tables::place(work, "events"))?;
     report.set("stays_without_events", scored.empty.len() as u64);
+    // Before stays are missed, whose absence it may explain.
+    let by_first_event = table
+        .rows
+        .iter()
+        .any(|stay| stay.start == Start::FirstEvent);
+    let outside = scored.losses.outside(Split::Train);
+    warnings::window(config, outside, by_first_event)
+        .into_iter()
+        .for_each(&mut *notes);
     refuse_or_tell_empty(&material, &scored, notes)?;
     check_no_split_is_empty(scored.kept.iter().map(|kept| kept.split))?;
     count(&mut report, &fitted, &scored);
@@ -92,15 +115,13 @@ pub fn build(
 }
 
 fn check_settings(config: &DataConfig) -> Result<(), Error> {
-    let not_negative = [("hours", config.hours), ("gap_hours", config.gap_hours)];
-    for (name, value) in not_negative {
-        if let Some(hours) = value.filter(|hours| hours.is_nan() || *hours < 0.0) {
-            return Err(Error::stage(format!(
-                "{name} = {hours} is no window: a number ≥ 0 is expected"
-            )));
-        }
+    if let Some(hours) = (config.gap_hours).filter(|hours| hours.is_nan() || *hours < 0.0) {
+        return Err(Error::stage(format!(
+            "gap_hours = {hours} is no gap: a number ≥ 0 is expected"
+        )));
     }
     let positive = [
+        ("hours", config.hours),
         ("last_hours", config.last_hours),
         ("set_minutes", config.set_minutes),
         ("clip", config.clip),
@@ -237,14 +258,15 @@ fn refuse_or_tell_empty(
     }
     let config = material.config;
     let losses = &scored.losses;
-    let lack = match (config.hours, config.last_hours) {
-        _ if losses.total(Loss::Unseen) > 0 => {
-            "no event of a variable that the training split shows".into()
-        }
+    let mut lack = match (config.hours, config.last_hours) {
         (Some(hours), _) => format!("no event in the first {hours} hours"),
         (_, Some(hours)) => format!("no event in the last {hours} hours"),
+        _ if losses.total(Loss::AfterPrediction) > 0 => "no event up to the prediction".into(),
         _ => "no event".into(),
     };
+    if losses.total(Loss::Unseen) > 0 {
+        lack += " of a variable that the training split shows";
+    }
     let empty = scored.empty.iter().map(|&index| &material.stays[index]);
     if config.without_events == StayPolicy::Error {
         refuse(material.ingested, empty, &lack, "without_events")?;
@@ -328,16 +350,10 @@ fn tell(material: &Material, fitted: &Fitted, scored: &Scored, notes: &mut dyn F
     }
     for leak in scored.suspicions.leaks() {
         let name = &fitted.variables[leak.variable].name;
-        let what = if leak.by_presence {
-            "whether there is"
-        } else {
-            "the mean of"
-        };
-        notes(format!(
-            "warning: {what} `{name}` alone tells the label, AUROC {:.4} in the training split: is it \
-             known when the prediction is made? `variables.drop` leaves it out",
-            leak.auroc
-        ));
+        notes(warnings::variable(name, &leak));
+    }
+    for leak in scored.suspicions.shape_leaks() {
+        notes(warnings::shape(material.config, &leak));
     }
 }
 

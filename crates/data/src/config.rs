@@ -3,6 +3,7 @@
 mod cleaning;
 pub mod embeddings;
 mod paths;
+mod row_label;
 mod source;
 mod table;
 
@@ -15,6 +16,7 @@ use super::input_path::InputPath;
 pub use super::memory_size::MemorySize;
 pub use cleaning::{CleaningRule, Logarithm, Outside, VariableSelection};
 pub use embeddings::{Embeddings, MissingDescription, TextEmbeddings, TextPooling};
+pub use row_label::{Landmarks, Negatives, Unfinished};
 pub use source::{MedsSource, PatientParquetSource, Physionet2012Source, Source, SyntheticSource};
 pub use table::{
     Ids, LabelTable, LongSource, Physionet2019Source, StaysTable, TimeColumn, TimeUnit, WideSource,
@@ -37,12 +39,12 @@ pub struct DataConfig {
     /// The embedding of every variable; a recipe that leaves it out gets orthonormal ones of the model's `input_dim`.
     #[schemars(with = "Option<Embeddings>")]
     pub embeddings: Embeddings,
-    /// Only events in the first `hours` of a stay are read; left out: all of them.
+    /// Only events in the first `hours` of a stay are read: 24 holds minute 0, but not minute 1440. Left out: all of them.
     #[serde(default)]
-    #[schemars(range(min = 0.0))]
+    #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub hours: Option<f64>,
     /// Only events in the last `last_hours` before the time of prediction, or where the source tells none, up to the stay's
-    /// last event; the stay's clock begins there. Left out: all of them.
+    /// last event; the stay's clock begins there. The end is part of it, its begin is not. Left out: all of them.
     #[serde(default)]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub last_hours: Option<f64>,

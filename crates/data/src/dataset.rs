@@ -16,7 +16,7 @@ pub struct Dataset {
     /// The stays.
     pub stays: Vec<Stay>,
     /// Minute of every set since the stay began, over all stays.
-    pub set_minute: Vec<f32>,
+    pub set_minute: Vec<f64>,
     /// First event of every set, and the number of events at the end: sets + 1 entries.
     pub set_start: Vec<u32>,
     /// Variable of every event.

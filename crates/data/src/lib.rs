@@ -6,7 +6,7 @@
 //! | table | a row | columns |
 //! |---|---|---|
 //! | `stays` | a stay | `stay_id` utf8 · `subject_id` utf8 · `split` utf8 (train, validation, test) · `label` i64 · `sets` u32 · `events` u32 · `prediction_time` timestamp (µs), where the source tells dates and times of prediction |
-//! | `events` | an event, by stay, set, variable | `stay` u32 (row of `stays`) · `set` u32 (0, 1, … in its stay) · `minute` f32 since the stay began · `variable` u32 (row of `variables`) · `raw` f64, in the source's unit · `value` f32, z-score |
+//! | `events` | an event, by stay, set, variable | `stay` u32 (row of `stays`) · `set` u32 (0, 1, … in its stay) · `minute` f64 since the stay began · `variable` u32 (row of `variables`) · `raw` f64, in the source's unit · `value` f32, z-score |
 //! | `variables` | a variable, by name | `name` utf8 · `mean` f64 · `std` f64 · `constant` bool · `train_events` u64 · `embedding` fixed-size list of f32 |
 //!
 //! [`dataset::Dataset::load`] reads them back.
@@ -56,6 +56,7 @@ mod ingest;
 pub mod input_path;
 mod leaks;
 mod load;
+mod matched;
 mod memory_size;
 mod missing;
 mod names;
@@ -77,7 +78,9 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod text_file;
+mod time_zone;
 mod typed_column;
+mod warnings;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 

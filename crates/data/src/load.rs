@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use arrow::array::{Float32Array, Int64Array, StringArray, UInt32Array};
+use arrow::array::{Float32Array, Float64Array, Int64Array, StringArray, UInt32Array};
 
 use super::dataset::{Dataset, Split, Stay};
 use super::parquet_file::{StreamedRows, column, vector_column};
@@ -94,7 +94,7 @@ fn read_events(path: &Path, sizes: &[Sizes], dataset: &mut Dataset) -> Result<()
     for batch in batches {
         let batch = batch?;
         let sets: &UInt32Array = column(path, &batch, "set")?;
-        let minutes: &Float32Array = column(path, &batch, "minute")?;
+        let minutes: &Float64Array = column(path, &batch, "minute")?;
         let variables: &UInt32Array = column(path, &batch, "variable")?;
         let values: &Float32Array = column(path, &batch, "value")?;
         let added = grouping.add(sets.values(), minutes.values(), variables.values());
@@ -147,7 +147,7 @@ impl<'a> Grouping<'a> {
     }
 
     /// The next events: set, minute and variable of each. An error says what is wrong.
-    fn add(&mut self, sets: &[u32], minutes: &[f32], variables: &[u32]) -> Result<(), String> {
+    fn add(&mut self, sets: &[u32], minutes: &[f64], variables: &[u32]) -> Result<(), String> {
         let known = self.dataset.variables.len() as u32;
         if let Some(&largest) = variables.iter().max().filter(|&&largest| largest >= known) {
             return Err(format!(
@@ -171,7 +171,7 @@ impl<'a> Grouping<'a> {
         Ok(())
     }
 
-    fn add_to_stay(&mut self, sets: &[u32], minutes: &[f32]) -> Result<(), String> {
+    fn add_to_stay(&mut self, sets: &[u32], minutes: &[f64]) -> Result<(), String> {
         let first = self.dataset.event_variable.len();
         for (offset, &set) in sets.iter().enumerate() {
             if set == self.seen.sets {
@@ -263,7 +263,7 @@ mod tests {
         let sizes = sizes(of);
         let mut dataset = dataset(&sizes);
         let mut grouping = Grouping::new(&sizes, &mut dataset);
-        let minutes: Vec<f32> = (0..sets.len()).map(|minute| minute as f32).collect();
+        let minutes: Vec<f64> = (0..sets.len()).map(|minute| minute as f64).collect();
         let mut from = 0;
         for &length in batches {
             let to = (from + length).min(sets.len());

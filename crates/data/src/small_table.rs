@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, StringArray};
-use arrow::compute::can_cast_types;
+use arrow::array::{Array, RecordBatch, StringArray};
+use arrow::compute::{can_cast_types, cast};
 use arrow::datatypes::{DataType, Field};
 use csv::{ErrorKind, Position, StringRecord, Trim};
 
@@ -123,13 +123,13 @@ impl SmallTable {
         let mut rows = Vec::new();
         for batch in parquet_file::read(path, &header)? {
             let columns = (header.iter())
-                .map(|name| typed_column::text(path, &batch, name))
+                .map(|name| written(path, &batch, name))
                 .collect::<Result<Vec<_>, Error>>()?;
             for row in 0..batch.num_rows() {
                 let field =
                     |(column, field): (&StringArray, &&Arc<Field>)| match column.is_null(row) {
                         true => String::new(),
-                        false => written(column.value(row), field.data_type()),
+                        false => without_ornament(column.value(row), field.data_type()),
                     };
                 rows.push(SmallRow {
                     line: rows.len() as u64 + 1,
@@ -149,6 +149,11 @@ impl SmallTable {
     /// Its file.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Whether rows are lines of a text.
+    pub(super) fn is_text(&self) -> bool {
+        self.unit == "line"
     }
 
     /// Where a row stands, for a complaint about another: `labels.csv line 3`.
@@ -212,8 +217,23 @@ impl SmallTable {
     }
 }
 
+/// A column of Parquet, written out. Times that know their zone are written as UTC, and say so.
+fn written(path: &Path, batch: &RecordBatch, name: &str) -> Result<StringArray, Error> {
+    let column = batch.column_by_name(name);
+    let Some((column, DataType::Timestamp(unit, Some(_)))) =
+        column.map(|column| (column, column.data_type().clone()))
+    else {
+        return typed_column::text(path, batch, name);
+    };
+    let utc = DataType::Timestamp(unit, Some("+00:00".into()));
+    let text = cast(column, &utc).and_then(|utc| cast(&utc, &DataType::Utf8));
+    let text = text.map_err(|error| Error::file(path, format!("column `{name}`: {error}")))?;
+    let text = text.as_any().downcast_ref().cloned();
+    text.ok_or_else(|| Error::file(path, format!("column `{name}` is of an unexpected type")))
+}
+
 /// What a cell of a Parquet file is as text: a number without a fraction of zeros, NaN as nothing.
-fn written(text: &str, data_type: &DataType) -> String {
+fn without_ornament(text: &str, data_type: &DataType) -> String {
     match text.trim() {
         "NaN" if data_type.is_floating() => String::new(),
         number if data_type.is_decimal() => without_zero_fraction(number).to_string(),

@@ -22,7 +22,8 @@ pub(super) struct EventRows {
     /// Events of each stay.
     sizes: Vec<(u32, u32)>,
     set: Vec<u32>,
-    minute: Vec<f32>,
+    /// Exact to the microsecond for 285 years; in 32 bits sets of one stay would run together after months.
+    minute: Vec<f64>,
     variable: Vec<u32>,
     raw: Vec<f64>,
     value: Vec<f32>,
@@ -32,7 +33,7 @@ impl EventRows {
     /// Appends an event with its z-score.
     pub(super) fn push(&mut self, event: &RawEvent, value: f32) {
         self.set.push(event.set);
-        self.minute.push(time_to_minutes(event.time) as f32);
+        self.minute.push(time_to_minutes(event.time));
         self.variable.push(event.variable);
         // An event without a value counts as presence.
         self.raw.push(if event.value.is_nan() {
@@ -67,7 +68,7 @@ impl EventRows {
         vec![
             ("stay", Arc::new(UInt32Array::from_iter_values(stays))),
             ("set", Arc::new(UInt32Array::from(self.set))),
-            ("minute", Arc::new(Float32Array::from(self.minute))),
+            ("minute", Arc::new(Float64Array::from(self.minute))),
             ("variable", Arc::new(UInt32Array::from(self.variable))),
             ("raw", Arc::new(Float64Array::from(self.raw))),
             ("value", Arc::new(Float32Array::from(self.value))),

@@ -29,7 +29,7 @@ pub struct Batch {
     /// Bucket of the time since the set before, u32 [sets].
     pub time_buckets: Tensor,
     /// Minute of every set.
-    minutes: Vec<f32>,
+    minutes: Vec<f64>,
 }
 
 impl Batch {
@@ -42,7 +42,7 @@ impl Batch {
             (Vec::new(), Vec::new(), Vec::new());
         let mut minutes = Vec::new();
         for &stay in stays {
-            let mut previous: Option<f32> = None;
+            let mut previous: Option<f64> = None;
             for (position, set) in dataset.stays[stay].sets.clone().enumerate() {
                 let events = dataset.events_of(set);
                 set_of_event.resize(set_of_event.len() + events.len(), positions.len() as u32);
@@ -51,7 +51,9 @@ impl Batch {
                 set_starts.push(variables.len());
                 positions.push(position as u32);
                 let minute = dataset.set_minute[set];
-                time_buckets.push(time_bucket(previous.map_or(0.0, |before| minute - before)));
+                // The difference is taken in 64 bits: late in a long stay 32 hold no minutes.
+                let since = previous.map_or(0.0, |before| minute - before);
+                time_buckets.push(time_bucket(since as f32));
                 previous = Some(minute);
                 minutes.push(minute);
             }
@@ -79,7 +81,8 @@ impl Batch {
         for pair in self.stay_starts.windows(2) {
             let minutes = &self.minutes[pair[0]..pair[1]];
             for (index, now) in minutes.iter().enumerate() {
-                gaps.extend(minutes[..=index].iter().map(|then| (now - then).max(0.0)));
+                let before = minutes[..=index].iter();
+                gaps.extend(before.map(|then| (now - then).max(0.0) as f32));
             }
         }
         let pairs = gaps.len();

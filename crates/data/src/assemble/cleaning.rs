@@ -12,13 +12,15 @@ pub(crate) struct Cleaning {
 }
 
 impl Cleaning {
-    /// Fails for a rule whose variable the source does not hold, or whose numbers make no sense.
+    /// Fails for a rule whose variable the source does not hold and its format does not know, or whose
+    /// numbers make no sense.
     pub(crate) fn new(
         rules: &BTreeMap<String, CleaningRule>,
         variables: &[String],
+        known: &[&str],
     ) -> Result<Self, Error> {
         for (name, rule) in rules {
-            if variables.binary_search(name).is_err() {
+            if variables.binary_search(name).is_err() && !known.contains(&name.as_str()) {
                 return Err(no_such_variable("cleaning", name, variables));
             }
             if let Some([low, high]) = rule.range
@@ -104,7 +106,7 @@ mod tests {
 
     fn cleaning(rule: CleaningRule) -> Result<Cleaning, Error> {
         let rules = BTreeMap::from([("Temp".to_string(), rule)]);
-        Cleaning::new(&rules, &["HR".to_string(), "Temp".to_string()])
+        Cleaning::new(&rules, &["HR".to_string(), "Temp".to_string()], &["pH"])
     }
 
     #[test]
@@ -136,12 +138,15 @@ mod tests {
     fn a_rule_of_no_variable_or_no_range_is_named() {
         let refusal = |rule, name: &str| {
             let rules = BTreeMap::from([(name.to_string(), rule)]);
-            let error = Cleaning::new(&rules, &["HR".to_string(), "Temp".to_string()]);
+            let error = Cleaning::new(&rules, &["HR".to_string(), "Temp".to_string()], &["pH"]);
             let error = error.err().unwrap();
             format!("{error} {error:?}")
         };
         let unknown = refusal(CleaningRule::default(), "Tmp");
         assert!(unknown.contains("no variable `Tmp`") && unknown.contains("`Temp`"));
+        let rules = BTreeMap::from([("pH".to_string(), CleaningRule::default())]);
+        let known = Cleaning::new(&rules, &["HR".to_string()], &["pH"]);
+        assert!(known.is_ok(), "a variable of the format that is not there");
         let empty = CleaningRule {
             range: Some([2.0, 1.0]),
             ..CleaningRule::default()

@@ -81,6 +81,19 @@ impl Loss {
 #[derive(Clone, Debug)]
 pub(crate) struct Losses {
     counts: Vec<[[u64; LOSSES]; 3]>,
+    /// Events that have a time, by split: kept or lost.
+    timed: [u64; 3],
+}
+
+/// Where the events of a split lie that have a time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Outside {
+    /// All of them.
+    pub(crate) events: u64,
+    /// Those before the window, after it, and after the prediction.
+    pub(crate) before: u64,
+    pub(crate) after: u64,
+    pub(crate) unknown: u64,
 }
 
 impl Losses {
@@ -88,6 +101,7 @@ impl Losses {
     pub(crate) fn none(variables: usize) -> Self {
         Self {
             counts: vec![[[0; LOSSES]; 3]; variables],
+            timed: [0; 3],
         }
     }
 
@@ -96,8 +110,32 @@ impl Losses {
         self.counts[variable as usize][split as usize][loss as usize] += 1;
     }
 
+    /// Counts events that have a time, before any of them is left out.
+    pub(crate) fn see<E>(&mut self, split: Split, events: impl Iterator<Item = E>) {
+        self.timed[split as usize] += events.count() as u64;
+    }
+
+    /// Where the events of a split lie.
+    pub(crate) fn outside(&self, split: Split) -> Outside {
+        let lost = |loss: Loss| {
+            let variables = self.counts.iter();
+            variables
+                .map(|splits| splits[split as usize][loss as usize])
+                .sum()
+        };
+        Outside {
+            events: self.timed[split as usize],
+            before: lost(Loss::BeforeWindow),
+            after: lost(Loss::AfterWindow),
+            unknown: lost(Loss::AfterPrediction),
+        }
+    }
+
     /// Adds the counts of others.
     pub(crate) fn merge(&mut self, others: &Self) {
+        for (mine, theirs) in self.timed.iter_mut().zip(others.timed) {
+            *mine += theirs;
+        }
         let pairs = self.counts.iter_mut().zip(&others.counts);
         for (mine, theirs) in pairs.flat_map(|(a, b)| a.iter_mut().zip(b)) {
             for (mine, theirs) in mine.iter_mut().zip(theirs) {
@@ -152,12 +190,20 @@ mod tests {
         losses.add(Split::Test, 1, Loss::Rare);
         losses.merge(&losses.clone());
         losses.add(Split::Train, 0, Loss::Truncated);
+        losses.add(Split::Test, 0, Loss::AfterWindow);
+        losses.see(Split::Test, [1, 2, 3].iter());
+        let outside = losses.outside(Split::Test);
+        assert_eq!((outside.events, outside.before, outside.after), (3, 0, 1));
         assert_eq!(losses.total(Loss::Rare), 2);
         assert!(losses.has(1, Loss::Rare) && !losses.has(0, Loss::Rare));
         let names = ["HR", "pH"].map(String::from);
         assert_eq!(
             losses.to_json(&names),
-            json!({"rare": {"pH": {"test": 2}}, "truncated": {"HR": {"train": 1}}})
+            json!({
+                "after_window": {"HR": {"test": 1}},
+                "rare": {"pH": {"test": 2}},
+                "truncated": {"HR": {"train": 1}},
+            })
         );
     }
 

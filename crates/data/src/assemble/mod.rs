@@ -6,11 +6,11 @@ mod order;
 mod window;
 
 pub(super) use cleaning::{Cleaning, no_such_variable};
-pub(super) use loss::{Loss, Losses};
+pub(super) use loss::{Loss, Losses, Outside};
 
 use super::config::DataConfig;
 use super::dataset::Split;
-use super::ingest::{Ingested, RawEvent};
+use super::ingest::{Ingested, RawEvent, STATIC};
 use super::source::StayRow;
 use order::Order;
 use pipeline_error::Error;
@@ -94,6 +94,10 @@ impl<'a> Assembler<'a> {
         let series = &self.ingested.series[stay.series];
         (self.ingested).load(series, &mut work.bytes, &mut work.events)?;
         let span = self.window.of(stay, &work.events);
+        losses.see(
+            split,
+            work.events.iter().filter(|event| event.time != STATIC),
+        );
         let mut failed = None;
         work.events.retain_mut(|event| {
             let source = event.variable;
@@ -135,11 +139,13 @@ impl<'a> Assembler<'a> {
         span: &window::Span,
         fates: &[Fate],
     ) -> Result<bool, Loss> {
+        // The window first: what lies outside of it is not in the artifact for that reason, whatever else
+        // would have left it out. A variable that training shows nowhere may well be one of those.
+        event.time = span.place(event.time)?;
         let (number, numeric) = match fates[event.variable as usize] {
             Fate::Kept { number, numeric } => (number, numeric),
             Fate::Lost(loss) => return Err(loss),
         };
-        event.time = span.place(event.time)?;
         let (value, clipped) = self.cleaning.clean(event.variable, event.value)?;
         if numeric && value.is_nan() {
             return Err(Loss::NoValue);

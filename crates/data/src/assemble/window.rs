@@ -12,11 +12,15 @@ pub(super) struct Window {
     gap: i64,
 }
 
-/// The window of one stay, on the clock of its series. Both ends are part of it.
+/// The window of one stay, on the clock of its series.
 pub(super) struct Span {
+    /// Where its clock begins.
     start: i64,
+    /// The first time that is in it.
     earliest: i64,
+    /// The first time that is not in it any more.
     end: i64,
+    /// The last time that is known when the prediction is made.
     known: i64,
 }
 
@@ -42,16 +46,18 @@ impl Window {
             Start::FirstEvent => times().min().unwrap_or(0),
         };
         let known = (stay.prediction).map_or(i64::MAX, |time| time.saturating_sub(self.gap));
-        let earliest = match self.last {
+        // A late window has a clock of its own. It ends with the prediction, which is in it, so its begin is
+        // not: a window of 24 hours never holds both midnights. A stay that is shorter is seen from its begin.
+        let (start_of_window, earliest) = match self.last {
             Some(length) => {
                 let end = stay.prediction.or_else(|| times().max()).unwrap_or(start);
-                end.saturating_sub(length).max(start)
+                let begin = end.saturating_sub(length);
+                (begin.max(start), begin.saturating_add(1).max(start))
             }
-            None => start,
+            None => (start, start),
         };
         Span {
-            // A late window has a clock of its own.
-            start: earliest,
+            start: start_of_window,
             earliest,
             end: self
                 .first
@@ -68,7 +74,7 @@ impl Span {
             STATIC => Ok(0),
             _ if time > self.known => Err(Loss::AfterPrediction),
             _ if time < self.earliest => Err(Loss::BeforeWindow),
-            _ if time > self.end => Err(Loss::AfterWindow),
+            _ if time >= self.end => Err(Loss::AfterWindow),
             _ => Ok(time - self.start),
         }
     }
@@ -112,17 +118,23 @@ mod tests {
     }
 
     #[test]
-    fn the_first_hours_begin_with_the_stay_and_hold_both_their_ends() {
+    fn the_first_hours_begin_with_the_stay_and_hold_their_begin_but_not_their_end() {
         let found = places(
             |config| config.hours = Some(2.0),
             Start::At(HOUR),
             None,
-            &[0, HOUR, 3 * HOUR, 3 * HOUR + 1, STATIC],
+            &[0, HOUR, 3 * HOUR - 1, 3 * HOUR, STATIC],
         );
         let before = Err(Loss::BeforeWindow);
         assert_eq!(
             found,
-            [before, Ok(0), Ok(2 * HOUR), Err(Loss::AfterWindow), Ok(0)]
+            [
+                before,
+                Ok(0),
+                Ok(2 * HOUR - 1),
+                Err(Loss::AfterWindow),
+                Ok(0)
+            ]
         );
     }
 
@@ -147,8 +159,15 @@ mod tests {
         let times = [0, 5 * HOUR, 6 * HOUR];
         let found = places(last, Start::FirstEvent, None, &times);
         assert_eq!(found, [Err(Loss::BeforeWindow), Ok(HOUR), Ok(2 * HOUR)]);
+        let before = Err(Loss::BeforeWindow);
         let found = places(last, Start::FirstEvent, Some(7 * HOUR), &times);
-        assert_eq!(found, [Err(Loss::BeforeWindow), Ok(0), Ok(HOUR)]);
+        assert_eq!(
+            found,
+            [before, before, Ok(HOUR)],
+            "the prediction is in it, so its begin is not"
+        );
+        let found = places(last, Start::FirstEvent, Some(7 * HOUR - 1), &times);
+        assert_eq!(found, [before, Ok(1), Ok(HOUR + 1)]);
         let found = places(last, Start::FirstEvent, Some(HOUR), &times);
         assert_eq!(found[0], Ok(0), "a window is no longer than its stay");
     }

@@ -3,7 +3,10 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::table::{Ids, LabelTable, LongSource, Physionet2019Source, StaysTable, WideSource};
+use super::Negatives;
+use super::table::{
+    Ids, LabelTable, LongSource, Physionet2019Source, StaysTable, TimeColumn, WideSource,
+};
 use crate::input_path::InputPath;
 
 /// Where the events and labels come from.
@@ -51,6 +54,15 @@ impl Source {
         }
     }
 
+    /// How its times are told, where the recipe says that.
+    pub fn time(&self) -> Option<&TimeColumn> {
+        match self {
+            Source::Long(source) => Some(&source.time),
+            Source::Wide(source) => Some(&source.time),
+            _ => None,
+        }
+    }
+
     /// Texts that say that there is nothing.
     pub(crate) fn missing(&self) -> &[String] {
         match self {
@@ -76,6 +88,26 @@ impl Source {
             Source::Meds(_) => (Vec::new(), vec!["subject_id"]),
             Source::Synthetic(_) | Source::Physionet2019(_) => (Vec::new(), Vec::new()),
         }
+    }
+
+    /// Whether stays without a positive row are cut as those with one are, at times that are drawn.
+    pub fn has_matched_negatives(&self) -> bool {
+        let negatives = match self {
+            Source::Wide(source) => source.negatives,
+            Source::Physionet2019(source) => source.negatives,
+            _ => Negatives::Whole,
+        };
+        negatives == Negatives::Matched
+    }
+
+    /// Whether stays are cut at their first positive row, and others not at all.
+    pub(crate) fn cuts_positives_alone(&self) -> bool {
+        let landmarks = match self {
+            Source::Wide(source) if source.row_label.is_some() => source.landmarks,
+            Source::Physionet2019(source) => source.landmarks,
+            _ => return false,
+        };
+        landmarks.is_none() && !self.has_matched_negatives()
     }
 }
 

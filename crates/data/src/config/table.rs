@@ -1,11 +1,17 @@
 //! Sources that are tables of rows, in files of any number: `long`, `wide`, and PhysioNet 2019.
 
+use std::path::PathBuf;
+
+use jiff::civil::{DateTime, Time};
+use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::StayPolicy;
+use super::{Landmarks, Negatives, StayPolicy};
 use crate::delimiter::Delimiter;
 use crate::input_path::{FilesOrPattern, InputPath};
+use crate::time_zone;
 
 /// Tables with one row an event: a stay, a time, a variable, a value.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -78,6 +84,12 @@ pub struct WideSource {
     /// times also `NA`, `N/A`, `NaN`, `nan`, `null`, `NULL`, `None`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
+    /// With `row_label`: a prediction every few hours instead of one a stay.
+    #[serde(default)]
+    pub landmarks: Option<Landmarks>,
+    /// With `row_label`: how much is seen of stays without a positive row.
+    #[serde(default)]
+    pub negatives: Negatives,
 }
 
 /// The `.psv` files of the PhysioNet/CinC Challenge 2019: one stay a file, one row an hour.
@@ -87,6 +99,12 @@ pub struct Physionet2019Source {
     /// Folders of `ID.psv` files (training_setA, training_setB), or patterns.
     #[schemars(length(min = 1), with = "Vec<FilesOrPattern>")]
     pub records: Vec<InputPath>,
+    /// A prediction every few hours instead of one a stay.
+    #[serde(default)]
+    pub landmarks: Option<Landmarks>,
+    /// How much is seen of stays without a positive row.
+    #[serde(default)]
+    pub negatives: Negatives,
 }
 
 /// How ids of stays and patients are compared. Left out, whole numbers are (`200001.0` is 200001), and two other
@@ -109,9 +127,62 @@ pub struct TimeColumn {
     /// What its numbers or texts are.
     #[serde(rename = "as", default)]
     pub unit: TimeUnit,
+    /// How timestamps are written as text, where not like `2150-01-31 14:05:00`: `"%m/%d/%Y %H:%M"`, in the letters of
+    /// strptime. It holds for the times of `stays`, too.
+    #[serde(default)]
+    pub format: Option<String>,
+    /// The time zone of timestamps that have none: a name (`"Europe/Berlin"`), an offset (`"+01:00"`) or `"UTC"`. Left out:
+    /// times with a zone and times without one may not occur in one source.
+    #[serde(default)]
+    pub zone: Option<String>,
     /// What to do with an event before minute 0 where times are counted from there.
     #[serde(default)]
     pub negative: StayPolicy,
+}
+
+impl TimeColumn {
+    /// What is wrong with its settings: the setting, and the rest of the sentence.
+    pub fn mistakes(&self) -> Vec<(&'static str, String)> {
+        let unit = self.unit.name();
+        let mut mistakes = Vec::new();
+        if let Some(format) = &self.format {
+            if self.unit != TimeUnit::Timestamp {
+                let what = format!("is how timestamps are written, and `as` is `{unit}`");
+                mistakes.push(("format", what));
+            } else if let Some(what) = why_unreadable(format) {
+                mistakes.push(("format", format!("`{format}` {what}")));
+            }
+        }
+        if let Some(zone) = &self.zone {
+            if self.unit != TimeUnit::Timestamp {
+                let what = format!("is where timestamps are from, and `as` is `{unit}`");
+                mistakes.push(("zone", what));
+            } else if let Err(what) = time_zone::read(zone) {
+                mistakes.push(("zone", what));
+            }
+        }
+        mistakes
+    }
+
+    /// The file that says what its zone is.
+    pub fn zone_file(&self) -> Option<PathBuf> {
+        self.zone.as_deref().and_then(time_zone::file_of)
+    }
+}
+
+/// Why a format reads no dates: one that it wrote itself must come back.
+fn why_unreadable(format: &str) -> Option<String> {
+    let written = DateTime::constant(2024, 11, 23, 15, 9, 0, 0);
+    let zoned = written.to_zoned(TimeZone::UTC).ok()?;
+    let text = match strtime::format(format, &zoned) {
+        Ok(text) => text,
+        Err(error) => return Some(format!("is no format of times: {error}")),
+    };
+    let read = strtime::parse(format, &text).and_then(|time| time.to_datetime());
+    match read {
+        Ok(read) if read == written || read == written.date().to_datetime(Time::midnight()) => None,
+        _ => Some("does not tell year, month, day and the hour of 24 (%H, or %I with %p)".into()),
+    }
 }
 
 /// What a time is.
@@ -129,7 +200,7 @@ pub enum TimeUnit {
     Seconds,
     /// A duration since the stay began: that type of Parquet, or text like `1 days 02:30:00` or `26:30`.
     Duration,
-    /// A date and time: that type of Parquet, or text like `2150-01-31 14:05:00` (UTC unless it says otherwise).
+    /// A date and time: that type of Parquet, or text like `2150-01-31 14:05:00` or as `format` says.
     Timestamp,
 }
 

@@ -105,6 +105,8 @@ impl Ingested {
             counts.rows += part.counts.rows;
             counts.missing += part.counts.missing;
             counts.of_others += part.counts.of_others;
+            counts.unnamed += part.counts.unnamed;
+            counts.folded += part.counts.folded;
         }
         let (met, end) = table.into_sorted();
         refuse_second_files(&parts, &met)?;

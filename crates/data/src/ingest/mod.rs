@@ -24,6 +24,10 @@ pub(super) struct SourceCounts {
     pub(super) rows: u64,
     /// Rows or cells that say "missing".
     pub(super) missing: u64,
+    /// Rows that name no variable.
+    pub(super) unnamed: u64,
+    /// Local times that a clock showed twice, when it was set back: the earlier is taken.
+    pub(super) folded: u64,
     /// Rows of stays that are not of the cohort.
     pub(super) of_others: u64,
 }

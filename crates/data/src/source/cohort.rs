@@ -5,10 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use super::labels::Labels;
-use super::rows::{TimeCell, time_of_text};
+use super::rows::{Clock, RowPlace, TimeCell, Told};
 use super::rules::ReadRules;
 use super::stay_table::{Start, StayTable};
 use super::value_text::value_hint;
+use super::zones::{Seen, Sighting, Zones};
 use crate::config::{Ids, LabelTable, SplitRule, StaysTable, TimeColumn, TimeUnit};
 use crate::dataset::Split;
 use crate::decimal_text::plain_decimal;
@@ -22,7 +23,7 @@ use pipeline_error::Error;
 /// The stays of a source.
 pub(super) struct Cohort {
     rules: ReadRules,
-    unit: TimeUnit,
+    clock: Clock,
     /// The column of the label.
     label: Option<String>,
     labels: Option<Labels>,
@@ -38,6 +39,16 @@ struct ListedStays {
     stays: BTreeMap<StayId, ListedStay>,
     /// The ids among them that are not the plain spelling of the number they are, by that.
     oddly_spelled: BTreeMap<StayId, StayId>,
+    times: StayTimes,
+}
+
+/// What the times of the table say beside themselves.
+#[derive(Default)]
+struct StayTimes {
+    /// The first times with and without a zone, of each column.
+    sightings: Vec<(Told, Sighting)>,
+    /// Times that clocks showed twice.
+    folded: u64,
 }
 
 struct ListedStay {
@@ -73,14 +84,15 @@ impl Cohort {
             SplitRule::Column(column) => Some(column.as_str()),
             _ => None,
         };
+        let clock = Clock::new(time)?;
         Ok(Self {
-            unit: time.unit,
             label: labels.map(|table| table.column.clone()),
             labels: labels.map(read_labels).transpose()?,
             listed: stays
-                .map(|table| ListedStays::read(table, time.unit, split, &rules))
+                .map(|table| ListedStays::read(table, &clock, split, &rules))
                 .transpose()?,
             rules,
+            clock,
         })
     }
 
@@ -105,6 +117,20 @@ impl Cohort {
         (self.listed.as_ref()).is_none_or(|listed| listed.stays.contains_key(id))
     }
 
+    /// How the times of the source are told.
+    pub(super) fn clock(&self) -> &Clock {
+        &self.clock
+    }
+
+    /// Adds what its own times say of their zones.
+    pub(super) fn add_zones(&self, zones: &mut Zones) {
+        let sightings = self
+            .listed
+            .iter()
+            .flat_map(|listed| &listed.times.sightings);
+        sightings.for_each(|(told, sighting)| zones.add(*told, sighting.clone()));
+    }
+
     /// Whether it says when stays begin.
     pub(super) fn has_starts(&self) -> bool {
         self.listed.as_ref().is_some_and(|listed| listed.has_starts)
@@ -121,6 +147,7 @@ impl Cohort {
             return Ok(());
         };
         out.file(listed.table.path());
+        out.counts().folded += listed.times.folded;
         let variables: Vec<u32> = (listed.statics.iter())
             .map(|&column| out.variable(&listed.table.header[column]))
             .collect();
@@ -146,11 +173,11 @@ impl Cohort {
     /// A stay for each series, with what is known of it.
     pub(super) fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
         let mut stays = StayTable::one_for_each_series(ingested);
-        stays.is_dated = self.unit == TimeUnit::Timestamp;
+        stays.is_dated = self.clock.unit == TimeUnit::Timestamp;
         for stay in &mut stays.rows {
             let listed = self.listed.as_ref();
             let listed = listed.and_then(|listed| listed.stays.get(&stay.id));
-            stay.start = match (listed.and_then(|listed| listed.start), self.unit) {
+            stay.start = match (listed.and_then(|listed| listed.start), self.clock.unit) {
                 (Some(start), _) => Start::At(start),
                 (None, TimeUnit::Timestamp) => Start::FirstEvent,
                 (None, _) => Start::At(0),
@@ -178,7 +205,7 @@ impl Cohort {
 impl ListedStays {
     fn read(
         config: &StaysTable,
-        unit: TimeUnit,
+        clock: &Clock,
         split: Option<&str>,
         rules: &ReadRules,
     ) -> Result<Self, Error> {
@@ -196,15 +223,20 @@ impl ListedStays {
         let statics = statics.collect::<Result<Vec<usize>, Error>>()?;
         refuse_a_column_twice(config, table.path())?;
         let mut stays: BTreeMap<StayId, ListedStay> = BTreeMap::new();
+        let mut times = StayTimes::default();
+        let mut seen = [Seen::default(), Seen::default()];
         for (index, row) in table.rows.iter().enumerate() {
             let place = StayPlace::of(&table, row, id, rules)?;
+            let mut time = |column: Option<usize>, seen: &mut Seen| {
+                let time = column.map(|column| place.time(column, clock, seen, &mut times));
+                time.transpose()
+            };
+            let [of_start, of_prediction] = &mut seen;
             let stay = ListedStay {
                 row: index,
+                start: time(start, of_start)?,
+                prediction: time(prediction, of_prediction)?,
                 subject: subject.map(|column| place.subject(column)).transpose()?,
-                start: start.map(|column| place.time(column, unit)).transpose()?,
-                prediction: prediction
-                    .map(|column| place.time(column, unit))
-                    .transpose()?,
                 split: split.map(|column| place.split(column)).transpose()?,
             };
             if let Some(other) = stays.insert(place.id.clone(), stay) {
@@ -231,6 +263,7 @@ impl ListedStays {
                 .filter_map(|id| Some((plain_form(id)?, id.clone())))
                 .collect(),
             stays,
+            times,
             table,
         })
     }
@@ -320,14 +353,37 @@ impl<'a> StayPlace<'a> {
         subject.ok_or_else(|| self.bad(column, "names no patient"))
     }
 
-    fn time(&self, column: usize, unit: TimeUnit) -> Result<i64, Error> {
-        match time_of_text(&self.row.fields[column], unit) {
-            TimeCell::At(time) => Ok(time),
-            TimeCell::Missing | TimeCell::Unreadable => {
-                let what = format!("is no time as {}, which the events' times are", unit.name());
-                Err(self.bad(column, &what))
+    fn time(
+        &self,
+        column: usize,
+        clock: &Clock,
+        seen: &mut Seen,
+        times: &mut StayTimes,
+    ) -> Result<i64, Error> {
+        let text = &self.row.fields[column];
+        let (time, told) = match clock.of_text(text) {
+            TimeCell::At(time, told) => (time, told),
+            TimeCell::Missing => {
+                let unit = clock.unit.name();
+                let what = format!("is no time as {unit}, which the events' times are");
+                return Err(self.bad(column, &what));
             }
+            unusable @ (TimeCell::Never | TimeCell::Unreadable) => {
+                let (what, hint) = clock.complaint(unusable, text);
+                let what = format!("{what}, which the events' times are");
+                return Err(self.bad(column, &what).with_hint(hint));
+            }
+        };
+        times.folded += u64::from(told == Told::Folded);
+        if seen.is_new(told) {
+            let sighting = Sighting {
+                place: RowPlace::of_small(self.table, self.row),
+                column: self.table.header[column].clone(),
+                text: text.to_string(),
+            };
+            times.sightings.push((told, sighting));
         }
+        Ok(time)
     }
 
     fn split(&self, column: usize) -> Result<Split, Error> {

@@ -1,9 +1,10 @@
 //! The Medical Event Data Standard, 0.4: one row an event, sharded by patient.
 //!
-//! `data/**/*.parquet` hold `subject_id`, `time` (null for what has none: sex, date of birth),
+//! `data/**/*.parquet` hold `subject_id`, `time` (null for what has none: sex),
 //! `code` and `numeric_value`; the label files `subject_id`, `prediction_time` and a label. Every
 //! label is a stay: its patient's events up to the time of prediction. Where a patient has several
-//! labels, a stay is called `SUBJECT@TIME`.
+//! labels, a stay is called `SUBJECT@TIME`. A birth (`MEDS_BIRTH`) has a time by the standard, decades before the
+//! stay mostly: it is known of the patient, not measured, and belongs to minute 0 like sex.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -68,6 +69,8 @@ impl Meds {
         if files.add_with_ending(&data, "parquet", |_| true)? == 0 {
             return Err(Error::file(&data, "holds no shard (*.parquet)"));
         }
+        let label_files = label_files(source.labels.as_ref())?;
+        refuse_two_kinds_of_times(files.files(), label_files.files())?;
         let mut parts = Vec::new();
         for file in files.files() {
             let builder = parquet_file::open(file)?;
@@ -82,7 +85,6 @@ impl Meds {
                 rows_before += group.num_rows() as usize;
             }
         }
-        let label_files = label_files(source.labels.as_ref())?;
         let splits = match &config.split {
             SplitRule::Column(column) => {
                 let table = root.join("metadata/subject_splits.parquet");
@@ -211,7 +213,8 @@ impl Meds {
             if name.is_empty() {
                 return Err(bad(format!("code is empty {}", of())));
             }
-            let mut variable = *variables[code].get_or_insert_with(|| out.variable(name));
+            let (mut variable, is_birth) =
+                *variables[code].get_or_insert_with(|| (out.variable(name), is_birth(name)));
             let mut value = values.number(row).unwrap_or(f64::NAN);
             if out.is_categorical(variable) && !value.is_nan() {
                 let text = values.category(row);
@@ -228,7 +231,7 @@ impl Meds {
                     of()
                 )));
             }
-            let time = if times.is_null(row) {
+            let time = if times.is_null(row) || is_birth {
                 STATIC
             } else {
                 times.value(row)
@@ -263,6 +266,36 @@ impl Codes {
     fn key(&self, row: usize) -> Option<usize> {
         self.keys.key(row)
     }
+}
+
+/// Fails if some times know their zone and others do not: hours may lie between events and predictions.
+fn refuse_two_kinds_of_times(shards: &[PathBuf], labels: &[PathBuf]) -> Result<(), Error> {
+    let shards = shards.iter().map(|file| (file, "time"));
+    let labels = labels.iter().map(|file| (file, "prediction_time"));
+    let mut first: [Option<(&PathBuf, &str)>; 2] = [None, None];
+    for (file, column) in shards.chain(labels) {
+        let schema = parquet_file::open(file)?.schema().clone();
+        let Ok(field) = schema.field_with_name(column) else {
+            continue;
+        };
+        let is_zoned = matches!(field.data_type(), DataType::Timestamp(_, Some(_)));
+        first[usize::from(is_zoned)].get_or_insert((file, column));
+    }
+    let [Some((naive, without)), Some((zoned, with))] = first else {
+        return Ok(());
+    };
+    let what = format!(
+        "`{with}` knows its time zone, and `{without}` of {} does not: they cannot be compared",
+        naive.display()
+    );
+    Err(Error::file(zoned, what)
+        .with_hint("MEDS has no time zones: write both without one, on the same clock"))
+}
+
+/// Whether a code is that of births: `MEDS_BIRTH`, whatever follows it (`MEDS_BIRTH//F`).
+fn is_birth(code: &str) -> bool {
+    let rest = code.strip_prefix("MEDS_BIRTH");
+    rest.is_some_and(|rest| !rest.starts_with(char::is_alphanumeric))
 }
 
 fn subject_number(id: &StayId) -> Option<i64> {

@@ -3,6 +3,7 @@
 mod cohort;
 mod folder;
 mod labels;
+mod landmarks;
 mod long;
 mod meds;
 mod meds_labels;
@@ -20,6 +21,7 @@ mod stay_table;
 mod synthetic;
 mod value_text;
 mod wide;
+mod zones;
 
 use std::sync::atomic::AtomicBool;
 
@@ -43,6 +45,11 @@ pub(super) trait EventSource: Sync {
         rows: &mut PartWriter,
         interrupted: &AtomicBool,
     ) -> Result<(), Error>;
+
+    /// Variables that the format defines, and that this source need not hold: a rule for one is no mistake.
+    fn known_variables(&self) -> &'static [&'static str] {
+        &[]
+    }
 
     /// The stays to make of the series that were read.
     fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error>;

@@ -4,7 +4,8 @@
 //! `RecordID` repeats the id. −1 of Height, Weight and Gender means missing. The general
 //! descriptors (Age, Gender, Height, ICUType and the first Weight, all at 00:00) are events at
 //! minute 0 like any other, so a stay that has descriptors but no series (ten of the 8,000) has
-//! events: it stays in the cohort, and is counted and named.
+//! events: it stays in the cohort, and is counted and named. A row that names no parameter (`00:00,,-1`;
+//! 1,594 files of set-c have one) is no measurement: it is skipped and counted.
 
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -27,6 +28,14 @@ use pipeline_error::Error;
 const HEADER: &str = "Time,Parameter,Value";
 const MINUS_ONE_IS_MISSING: [&str; 3] = ["Height", "Weight", "Gender"];
 const DESCRIPTORS: [&str; 5] = ["Age", "Gender", "Height", "ICUType", "Weight"];
+/// Everything that the challenge's records may hold; a part of them need not hold all of it.
+#[rustfmt::skip]
+const VARIABLES: [&str; 41] = [
+    "ALP", "ALT", "AST", "Age", "Albumin", "BUN", "Bilirubin", "Cholesterol", "Creatinine", "DiasABP", "FiO2",
+    "GCS", "Gender", "Glucose", "HCO3", "HCT", "HR", "Height", "ICUType", "K", "Lactate", "MAP", "MechVent", "Mg",
+    "NIDiasABP", "NIMAP", "NISysABP", "Na", "PaCO2", "PaO2", "Platelets", "RespRate", "SaO2", "SysABP", "Temp",
+    "TroponinI", "TroponinT", "Urine", "WBC", "Weight", "pH",
+];
 
 /// The records of the challenge, and their outcomes.
 pub(super) struct Physionet2012 {
@@ -76,8 +85,18 @@ impl EventSource for Physionet2012 {
         })
     }
 
+    fn known_variables(&self) -> &'static [&'static str] {
+        &VARIABLES
+    }
+
     fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
         let mut stays = self.files.stays(ingested)?;
+        if ingested.counts.unnamed > 0 {
+            stays.notes.push(format!(
+                "{} rows name no parameter: they are skipped",
+                ingested.counts.unnamed
+            ));
+        }
         let without = &mut *(self.without_series.lock()).unwrap_or_else(PoisonError::into_inner);
         without.sort();
         if !without.is_empty() {
@@ -128,6 +147,10 @@ fn read_record(path: &Path, rows: &mut PartWriter) -> Result<(StayId, bool), Err
         }
         let row = parse_row(line).map_err(|what| bad_row(index + 2, &what))?;
         rows.counts().rows += 1;
+        let Some(row) = row else {
+            rows.counts().unnamed += 1;
+            continue;
+        };
         if row.parameter == "RecordID" {
             if StayId::read(row.value, None).ok().flatten().as_ref() != Some(&id) {
                 let what = format!("RecordID {} in the file of another stay", row.value);
@@ -194,7 +217,8 @@ struct Row<'a> {
     value: &'a str,
 }
 
-fn parse_row(line: &str) -> Result<Row<'_>, String> {
+/// What a row says; nothing if it names no parameter.
+fn parse_row(line: &str) -> Result<Option<Row<'_>>, String> {
     let mut fields = line.split(',');
     let (Some(time), Some(parameter), Some(value), None) =
         (fields.next(), fields.next(), fields.next(), fields.next())
@@ -204,16 +228,16 @@ fn parse_row(line: &str) -> Result<Row<'_>, String> {
             line.split(',').count()
         ));
     };
-    if parameter.is_empty() {
-        return Err("a row without a parameter".into());
+    if parameter.trim().is_empty() {
+        return Ok(None);
     }
     let minute = parse_time(time)
         .ok_or_else(|| format!("time `{time}` of {parameter} is not HH:MM since admission"))?;
-    Ok(Row {
+    Ok(Some(Row {
         minute,
         parameter,
         value,
-    })
+    }))
 }
 
 fn parse_time(text: &str) -> Option<u32> {
@@ -287,6 +311,14 @@ mod tests {
     }
 
     #[test]
+    fn rows_that_name_no_parameter_are_skipped_and_counted() {
+        let text = "Time,Parameter,Value\n00:00,,-1\n00:10,HR,80\n00:20,,\n,,\n00:30, ,7\n";
+        let cohort = record(text.as_bytes()).unwrap();
+        assert_eq!(cohort.variables, ["HR"]);
+        assert_eq!((cohort.counts.rows, cohort.counts.unnamed), (5, 4));
+    }
+
+    #[test]
     fn a_bad_row_is_named_with_file_line_and_stay() {
         for (row, what) in [
             ("00:10,HR,abc", "value `abc`"),
@@ -298,7 +330,6 @@ mod tests {
             ("10,HR,80", "time `10`"),
             ("00:10,HR", "2 fields"),
             ("00:10,HR,80,1", "4 fields"),
-            ("00:10,,80", "without a parameter"),
             ("00:00,RecordID,13", "RecordID 13"),
         ] {
             let text = format!("Time,Parameter,Value\n00:00,Age,54\n{row}\n");

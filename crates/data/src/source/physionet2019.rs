@@ -17,6 +17,8 @@ pub(super) fn as_wide(source: &Physionet2019Source) -> WideSource {
         time: TimeColumn {
             column: "ICULOS".into(),
             unit: TimeUnit::Hours,
+            format: None,
+            zone: None,
             negative: StayPolicy::Error,
         },
         ignore: Vec::new(),
@@ -26,5 +28,7 @@ pub(super) fn as_wide(source: &Physionet2019Source) -> WideSource {
         row_label: Some("SepsisLabel".into()),
         ids: None,
         missing: vec!["NaN".into()],
+        landmarks: source.landmarks,
+        negatives: source.negatives,
     }
 }

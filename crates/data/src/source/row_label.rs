@@ -3,56 +3,84 @@
 use std::collections::BTreeMap;
 
 use super::labels::class;
+use super::landmarks;
 use super::rows::Rows;
 use super::rules::ReadRules;
-use super::stay_table::StayTable;
-use crate::config::StayPolicy;
+use super::stay_table::{Start, StayTable};
+use crate::config::{Negatives, StayPolicy, WideSource};
 use crate::stay_id::StayId;
 use pipeline_error::Error;
 
-/// The stays whose rows carry labels: when the first positive row was, in microseconds.
+/// The rows of a stay, which carry labels. Times are in microseconds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct RowSpan {
+    pub(super) first: i64,
+    pub(super) last: i64,
+    pub(super) first_positive: Option<i64>,
+}
+
+/// The stays whose rows carry labels.
 #[derive(Default)]
 pub(super) struct RowLabels {
-    first_positive: BTreeMap<StayId, Option<i64>>,
+    spans: BTreeMap<StayId, RowSpan>,
 }
 
 impl RowLabels {
     /// Takes a row.
     pub(super) fn add(&mut self, id: &StayId, time: i64, positive: bool) {
-        let found = positive.then_some(time);
-        match self.first_positive.get_mut(id) {
-            Some(first) => *first = earlier(*first, found),
+        let found = RowSpan {
+            first: time,
+            last: time,
+            first_positive: positive.then_some(time),
+        };
+        match self.spans.get_mut(id) {
+            Some(span) => span.widen(found),
             None => {
-                self.first_positive.insert(id.clone(), found);
+                self.spans.insert(id.clone(), found);
             }
         }
     }
 
     /// Takes those of other rows.
     pub(super) fn merge(&mut self, others: Self) {
-        for (id, found) in others.first_positive {
-            let first = self.first_positive.entry(id).or_default();
-            *first = earlier(*first, found);
+        for (id, found) in others.spans {
+            self.spans
+                .entry(id)
+                .and_modify(|span| span.widen(found))
+                .or_insert(found);
         }
     }
 
     /// Gives stays their labels, and ends those that become positive just before they do.
-    pub(super) fn label(&self, stays: &mut StayTable) {
+    pub(super) fn label(&self, config: &WideSource, stays: &mut StayTable) -> Result<(), Error> {
+        if let Some(landmarks) = &config.landmarks {
+            return landmarks::expand(landmarks, |id| self.spans.get(id), stays);
+        }
         for stay in &mut stays.rows {
-            let Some(first) = self.first_positive.get(&stay.id) else {
+            let Some(span) = self.spans.get(&stay.id) else {
                 continue;
             };
-            stay.label = Some(u32::from(first.is_some()));
-            if let Some(first) = first {
+            stay.label = Some(u32::from(span.first_positive.is_some()));
+            if let Some(first) = span.first_positive {
                 let before = first - 1;
                 stay.prediction = Some(stay.prediction.map_or(before, |time| time.min(before)));
             }
+            // Lengths of stays are compared, so each must have a begin.
+            if config.negatives == Negatives::Matched && stay.start == Start::FirstEvent {
+                stay.start = Start::At(span.first);
+            }
         }
+        Ok(())
     }
 }
 
-fn earlier(a: Option<i64>, b: Option<i64>) -> Option<i64> {
-    a.into_iter().chain(b).min()
+impl RowSpan {
+    fn widen(&mut self, other: Self) {
+        self.first = self.first.min(other.first);
+        self.last = self.last.max(other.last);
+        let positives = self.first_positive.into_iter().chain(other.first_positive);
+        self.first_positive = positives.min();
+    }
 }
 
 /// Whether the row is positive; what is neither 0 nor 1 (or false and true) is an error. `None`

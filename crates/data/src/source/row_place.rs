@@ -1,8 +1,11 @@
 //! Whose a row is, and when it was.
 
+use std::sync::Mutex;
+
 use super::cohort::Cohort;
-use super::rows::{Cells, Rows, TimeCell};
+use super::rows::{Cells, Clock, Rows, TimeCell, Told};
 use super::value_text::value_hint;
+use super::zones::{Seen, Sighting, Zones};
 use crate::config::{StayPolicy, TimeColumn, TimeUnit};
 use crate::ingest::PartWriter;
 use crate::spellings::SPELLING_HINT;
@@ -14,6 +17,10 @@ use pipeline_error::Error;
 pub(super) struct RowPlaces<'a> {
     cohort: &'a Cohort,
     time: &'a TimeColumn,
+    clock: &'a Clock,
+    /// What times of all parts say of their zones, and what those of this one have said.
+    zones: &'a Mutex<Zones>,
+    seen: Seen,
     /// The stay of the row before.
     last: LastId,
     id: StayId,
@@ -31,10 +38,18 @@ enum LastId {
 }
 
 impl<'a> RowPlaces<'a> {
-    pub(super) fn new(cohort: &'a Cohort, time: &'a TimeColumn, by_file: bool) -> Self {
+    pub(super) fn new(
+        cohort: &'a Cohort,
+        time: &'a TimeColumn,
+        zones: &'a Mutex<Zones>,
+        by_file: bool,
+    ) -> Self {
         Self {
+            clock: cohort.clock(),
             cohort,
             time,
+            zones,
+            seen: Seen::default(),
             last: LastId::None,
             id: StayId::Number(0),
             series: None,
@@ -86,7 +101,7 @@ impl<'a> RowPlaces<'a> {
             out.counts().of_others += 1;
             return Ok(None);
         };
-        let time = self.time_of(rows, row)?;
+        let time = self.time_of(rows, row, out)?;
         Ok(Some((series, time)))
     }
 
@@ -122,12 +137,12 @@ impl<'a> RowPlaces<'a> {
         Ok(())
     }
 
-    fn time_of(&self, rows: &Rows, row: usize) -> Result<i64, Error> {
+    fn time_of(&mut self, rows: &Rows, row: usize, out: &mut PartWriter) -> Result<i64, Error> {
         let cells = &rows.columns[0];
         let name = &self.time.column;
         let of = || format!("(stay {})", self.id);
-        let time = match cells.time(row, self.time.unit) {
-            TimeCell::At(time) => time,
+        let (time, told) = match cells.time(row, self.clock) {
+            TimeCell::At(time, told) => (time, told),
             TimeCell::Missing => {
                 let what = match cells.text(row) {
                     Some(text) => format!("no {name}: `{text}` says that there is none {}", of()),
@@ -135,18 +150,22 @@ impl<'a> RowPlaces<'a> {
                 };
                 return Err(rows.error(row, what));
             }
-            TimeCell::Unreadable => {
-                let what = format!(
-                    "{name} `{}` is no time as {} {}",
-                    cells.shown(row),
-                    self.time.unit.name(),
-                    of()
-                );
-                let hint =
-                    "`as` says what times are: minutes, hours, days, seconds, timestamp, duration";
+            unusable @ (TimeCell::Never | TimeCell::Unreadable) => {
+                let text = cells.shown(row);
+                let (what, hint) = self.clock.complaint(unusable, &text);
+                let what = format!("{name} `{text}` {what} {}", of());
                 return Err(rows.error(row, what).with_hint(hint));
             }
         };
+        out.counts().folded += u64::from(told == Told::Folded);
+        if self.seen.is_new(told) {
+            let sighting = Sighting {
+                place: rows.place(row),
+                column: name.clone(),
+                text: cells.shown(row),
+            };
+            Zones::add_to(self.zones, told, sighting);
+        }
         let refused = self.time.negative == StayPolicy::Error && !self.cohort.has_starts();
         if time < 0 && self.time.unit != TimeUnit::Timestamp && refused {
             let what = format!("{name} `{}` is before 0 {}", cells.shown(row), of());

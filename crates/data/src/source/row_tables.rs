@@ -2,12 +2,14 @@
 
 use std::cell::RefCell;
 use std::path::Path;
+use std::sync::{Mutex, PoisonError};
 
 use super::Sought;
 use super::cohort::Cohort;
 use super::row_place::RowPlaces;
 use super::rows::{Cells, RowTaker, Rows, TableFiles, position_of};
 use super::stay_table::StayTable;
+use super::zones::Zones;
 use crate::config::{Ids, TimeColumn};
 use crate::delimiter::Delimiter;
 use crate::ingest::{Ingested, PartWriter};
@@ -20,6 +22,8 @@ pub(super) struct RowTables {
     files: TableFiles,
     cohort: Cohort,
     time: TimeColumn,
+    /// What the times of rows say of their zones, gathered while reading.
+    zones: Mutex<Zones>,
     /// Whether every file is a stay of its own.
     by_file: bool,
 }
@@ -37,6 +41,7 @@ impl RowTables {
             files: TableFiles::open(files, delimiter.map(|delimiter| delimiter.0), id.is_none())?,
             cohort,
             time: time.clone(),
+            zones: Mutex::default(),
             by_file: id.is_none(),
         })
     }
@@ -56,16 +61,26 @@ impl RowTables {
 
     /// Where rows belong.
     pub(super) fn places(&self) -> RowPlaces<'_> {
-        RowPlaces::new(&self.cohort, &self.time, self.by_file)
+        RowPlaces::new(&self.cohort, &self.time, &self.zones, self.by_file)
     }
 
     pub(super) fn read(&self, part: usize, taker: &mut impl RowTaker) -> Result<(), Error> {
         self.files.read(part, taker)
     }
 
+    /// The stays, once all rows have been read. Fails if some of their times have a zone and others none.
     pub(super) fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
+        let mut zones = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
+        self.cohort.add_zones(&mut zones);
+        zones.check()?;
         let mut stays = self.cohort.stays(ingested)?;
         self.files.tell(&mut stays)?;
+        if ingested.counts.folded > 0 {
+            stays.notes.push(format!(
+                "{} times are of hours that clocks showed twice, when they were set back: the first is taken",
+                ingested.counts.folded
+            ));
+        }
         Ok(stays)
     }
 
@@ -144,6 +159,9 @@ impl RowTaker for Finder<'_> {
     fn take(&mut self, rows: &Rows) -> Result<(), Error> {
         let found = rows.columns.first();
         let row = found.and_then(|cells| (0..rows.len()).find(|&row| self.is_it(cells, row)));
-        row.map_or(Ok(()), |row| self.end(rows.place(row)?))
+        row.map_or(Ok(()), |row| {
+            let place = rows.place(row).told()?;
+            self.end(format!("{} {place}", rows.file.display()))
+        })
     }
 }

@@ -54,6 +54,8 @@ pub(crate) struct StayTable {
     pub(crate) outcomes: BTreeSet<String>,
     /// Whether clocks show the date: microseconds since 1970.
     pub(crate) is_dated: bool,
+    /// What else was counted, by the name of the count.
+    pub(crate) counts: Vec<(&'static str, u64)>,
     /// Stays that have descriptors, but no series.
     pub(crate) without_series: u64,
     /// Files in the source's folders that are not read, those that begin with a dot apart.

@@ -96,9 +96,8 @@ impl EventSource for Wide {
         let mut stays = self.tables.stays(ingested)?;
         if let Some(column) = &self.config.row_label {
             let labels = self.row_labels.lock();
-            labels
-                .unwrap_or_else(PoisonError::into_inner)
-                .label(&mut stays);
+            let labels = labels.unwrap_or_else(PoisonError::into_inner);
+            labels.label(&self.config, &mut stays)?;
             stays.outcomes.insert(column.clone());
         }
         Ok(stays)

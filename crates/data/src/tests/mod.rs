@@ -53,6 +53,8 @@ fn plain_long(files: InputPath, labels: InputPath) -> LongSource {
         files: vec![files],
         id: Some("id".into()),
         time: TimeColumn {
+            format: None,
+            zone: None,
             column: "minute".into(),
             unit: TimeUnit::Minutes,
             negative: StayPolicy::Error,

@@ -329,11 +329,11 @@ fn a_stay_without_an_event_in_the_window_is_refused_or_dropped_as_the_recipe_say
             report.counts["stays_without_events"],
             report.counts["events_outside_window"]
         ),
-        (1, 2)
+        (1, 5)
     );
     assert_eq!(
-        report.train.events, 3,
-        "the event at exactly one hour is inside"
+        report.train.events, 2,
+        "the event at exactly one hour is outside"
     );
 }
 

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::Instant;
 
-use arrow::array::{Float32Array, Float64Array, UInt32Array};
+use arrow::array::{Float64Array, UInt32Array};
 
 use super::{Built, synthetic};
 use crate::config::*;
@@ -75,7 +75,7 @@ fn measurements(built: &Built) -> BTreeMap<String, BTreeSet<(u32, String, u32, u
     let mut found: BTreeMap<String, BTreeSet<_>> = BTreeMap::new();
     for batch in parquet_file::read(&path, &["stay", "minute", "variable", "raw"]).unwrap() {
         let stays: &UInt32Array = parquet_file::column(&path, &batch, "stay").unwrap();
-        let minutes: &Float32Array = parquet_file::column(&path, &batch, "minute").unwrap();
+        let minutes: &Float64Array = parquet_file::column(&path, &batch, "minute").unwrap();
         let variables: &UInt32Array = parquet_file::column(&path, &batch, "variable").unwrap();
         let raw: &Float64Array = parquet_file::column(&path, &batch, "raw").unwrap();
         for row in 0..batch.num_rows() {

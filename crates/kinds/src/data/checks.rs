@@ -1,7 +1,9 @@
 //! What a schema cannot say of a data stage.
 
 use crate::kind::StageCheck;
-use pipeline_data::config::{DataConfig, Embeddings, MissingDescription, Source, SplitRule};
+use pipeline_data::config::{
+    DataConfig, Embeddings, Landmarks, MissingDescription, Source, SplitRule,
+};
 use pipeline_data::embedding_width;
 use pipeline_model::config::ModelConfig;
 
@@ -12,6 +14,8 @@ impl StageCheck<'_> {
     pub(super) fn data(&mut self, data: &DataConfig) {
         self.split(data);
         self.labels(data);
+        self.times(data);
+        self.cuts(data);
         self.embeddings(data, self.model);
     }
 
@@ -85,6 +89,64 @@ impl StageCheck<'_> {
         };
         self.mistakes.push(mistake.help(
             "labels = { path = …, id = …, column = … } for a table of labels, row_label for a column of the rows",
+        ));
+    }
+
+    /// Formats and zones that can be read.
+    fn times(&mut self, data: &DataConfig) {
+        for (setting, what) in data
+            .source
+            .time()
+            .map_or(Vec::new(), |time| time.mistakes())
+        {
+            let mistake = self.mistake(&["source", "time", setting], &what, "of no use");
+            self.mistakes.push(match setting {
+                "format" => mistake.help(
+                    "in the letters of strptime: \"%m/%d/%Y %H:%M\", with `as = \"timestamp\"`",
+                ),
+                _ => mistake.help(
+                    "\"UTC\", an offset like \"+01:00\", or a name like \"Europe/Berlin\", with `as = \"timestamp\"`",
+                ),
+            });
+        }
+    }
+
+    /// Landmarks and matched negatives are two ways to cut stays by the labels of their rows.
+    fn cuts(&mut self, data: &DataConfig) {
+        let (landmarks, has_row_label) = match &data.source {
+            Source::Wide(source) => (&source.landmarks, source.row_label.is_some()),
+            Source::Physionet2019(source) => (&source.landmarks, true),
+            _ => return,
+        };
+        let mistakes = landmarks.as_ref().map_or(Vec::new(), Landmarks::mistakes);
+        for (setting, what) in mistakes {
+            let path = ["source", "landmarks", setting];
+            let mistake = self.mistake(&path, &what, "no such time");
+            self.mistakes.push(mistake);
+        }
+        let matched = data.source.has_matched_negatives();
+        let mistake = match (landmarks, matched) {
+            (Some(_), true) => self
+                .mistake(
+                    &["source", "negatives"],
+                    "has `landmarks` beside it",
+                    "a second way to cut stays",
+                )
+                .and(
+                    self.tree
+                        .place(&["stages", self.name, "source", "landmarks"]),
+                    "the first",
+                ),
+            (Some(_), false) if !has_row_label => {
+                self.mistake(&["source", "landmarks"], "needs `row_label`", "of no label")
+            }
+            (None, true) if !has_row_label => {
+                self.mistake(&["source", "negatives"], "needs `row_label`", "of no label")
+            }
+            _ => return,
+        };
+        self.mistakes.push(mistake.help(
+            "row_label names the column of the rows that turns 1; keep one of landmarks and negatives = \"matched\"",
         ));
     }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::json::as_json;
 use pipeline_data as data;
 use pipeline_data::config::embeddings::{MODEL_FIELD, ModelFiles};
-use pipeline_data::config::{DataConfig, Embeddings, Source, SplitRule};
+use pipeline_data::config::{DataConfig, Embeddings, Source, SplitRule, TimeColumn};
 use pipeline_error::Error;
 use pipeline_stage::{ExternalInput, Stage, StageContext, StageInput, StageOutput};
 
@@ -23,6 +23,7 @@ pub struct DataStage {
 impl DataStage {
     fn draws_random_numbers(&self) -> bool {
         matches!(self.config.source, Source::Synthetic(_))
+            || self.config.source.has_matched_negatives()
             || matches!(self.config.split, SplitRule::Ratio(_))
             || matches!(self.config.embeddings, Embeddings::Orthonormal(_))
     }
@@ -50,6 +51,8 @@ impl Stage for DataStage {
         // shortest text; a stay whose id is spelled `0123` keeps that id. Large CSV files are cut between records,
         // hidden files and second forms of a table are not read, endings count in any case, and the profile names
         // the files that are not read.
+        // Minutes are F64; windows are half-open; births of MEDS belong to minute 0; what the window leaves out is
+        // counted as that; rows without a parameter are skipped.
         5
     }
 
@@ -95,8 +98,16 @@ impl Stage for DataStage {
         let mut config = self.config.clone();
         let paths = config.paths().into_iter();
         let external = paths.filter(|(_, path)| path.artifact().is_none());
+        // What a zone's name means is in a file of the machine.
+        let zone = self.config.source.time().and_then(TimeColumn::zone_file);
+        let zone = zone.map(|path| ExternalInput {
+            of_data: false,
+            field: "source.time.zone".into(),
+            path,
+        });
         external
             .flat_map(|(field, path)| files_read(field, path.as_ref()))
+            .chain(zone)
             .collect()
     }
 

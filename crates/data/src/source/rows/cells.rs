@@ -9,7 +9,7 @@ use arrow::array::{
 };
 use arrow::datatypes::{DataType, TimeUnit as ArrowUnit};
 
-use super::time_text::{parse_duration, parse_timestamp};
+use super::clock::{Clock, TimeCell, Told};
 use crate::config::TimeUnit;
 use crate::missing::is_missing;
 use crate::typed_column::{self, FloatWidth, exact_text, holds_text};
@@ -25,20 +25,10 @@ pub(in crate::source) enum Cells {
         exact: ArrayRef,
         rounded: Float64Array,
     },
-    /// Microseconds since 1970.
+    /// Microseconds since 1970; of a type with a time zone if the file's is.
     Timestamp(TimestampMicrosecondArray),
     /// Microseconds.
     Duration(DurationMicrosecondArray),
-}
-
-/// What a cell of times holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::source) enum TimeCell {
-    /// Microseconds.
-    At(i64),
-    Missing,
-    /// Something else.
-    Unreadable,
 }
 
 impl Cells {
@@ -69,6 +59,10 @@ impl Cells {
             found if found.is_floating() => {
                 let width = FloatWidth::of(found);
                 Self::Float(down(&to(&DataType::Float64)?), width)
+            }
+            DataType::Timestamp(_, Some(_)) => {
+                let zoned = DataType::Timestamp(microseconds, Some("+00:00".into()));
+                Self::Timestamp(down(&to(&zoned)?))
             }
             DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
                 Self::Timestamp(down(&to(&DataType::Timestamp(microseconds, None))?))
@@ -176,22 +170,25 @@ impl Cells {
         }
     }
 
-    /// The time in a cell, which is told in `unit`.
-    pub(in crate::source) fn time(&self, row: usize, unit: TimeUnit) -> TimeCell {
+    /// The time in a cell.
+    pub(in crate::source) fn time(&self, row: usize, clock: &Clock) -> TimeCell {
         if self.array().is_null(row) {
             return TimeCell::Missing;
         }
-        let told = match (self, unit) {
-            (Self::Timestamp(cells), TimeUnit::Timestamp) => Some(cells.value(row)),
-            (Self::Duration(cells), TimeUnit::Duration) => Some(cells.value(row)),
-            (Self::Text(cells), _) => return time_of_text(cells.value(row), unit),
-            (_, unit) => match (self.number(row), unit.microseconds()) {
-                (None, _) => return TimeCell::Missing,
-                (Some(number), Some(one)) => within_reach(number * one),
-                (Some(_), None) => None,
+        match (self, clock.unit) {
+            (Self::Timestamp(cells), TimeUnit::Timestamp) => match cells.timezone() {
+                Some(_) => TimeCell::At(cells.value(row), Told::Zoned),
+                None => clock.of_naive(cells.value(row)),
             },
-        };
-        told.into()
+            (Self::Duration(cells), TimeUnit::Duration) => {
+                TimeCell::At(cells.value(row), Told::Plain)
+            }
+            (Self::Text(cells), _) => clock.of_text(cells.value(row)),
+            _ => match self.number(row) {
+                None => TimeCell::Missing,
+                Some(number) => clock.of_number(number),
+            },
+        }
     }
 
     /// What a cell holds, for messages.
@@ -206,33 +203,6 @@ impl Cells {
             _ => self.text(row).unwrap_or_default().into_owned(),
         }
     }
-}
-
-impl From<Option<i64>> for TimeCell {
-    fn from(time: Option<i64>) -> Self {
-        time.map_or(Self::Unreadable, Self::At)
-    }
-}
-
-/// The time that a text tells in `unit`.
-pub(in crate::source) fn time_of_text(text: &str, unit: TimeUnit) -> TimeCell {
-    let text = text.trim();
-    if is_missing(text) {
-        return TimeCell::Missing;
-    }
-    let number = || text.parse::<f64>().ok();
-    match (unit, unit.microseconds()) {
-        (_, Some(one)) => number().and_then(|number| within_reach(number * one)),
-        (TimeUnit::Timestamp, _) => parse_timestamp(text),
-        _ => parse_duration(text),
-    }
-    .into()
-}
-
-/// To the microsecond; `None` beyond 100,000 years.
-fn within_reach(microseconds: f64) -> Option<i64> {
-    let time = microseconds.round();
-    (time.abs() < 3.2e18).then_some(time as i64)
 }
 
 /// An array whose type is known, as that type.

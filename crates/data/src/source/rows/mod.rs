@@ -2,17 +2,20 @@
 //! Parquet files, any number of them, read in parts.
 
 mod cells;
+mod clock;
 mod csv_piece;
 mod csv_ranges;
 mod parquet_piece;
 mod table_files;
 mod time_text;
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-pub(super) use cells::{Cells, TimeCell, time_of_text};
+pub(super) use cells::Cells;
+pub(super) use clock::{Clock, TimeCell, Told};
 pub(super) use table_files::TableFiles;
 
+use crate::small_table::{SmallRow, SmallTable};
 use crate::text_file;
 use pipeline_error::Error;
 
@@ -42,23 +45,57 @@ impl Rows<'_> {
 
     /// A complaint about a row, which names its line or number.
     pub(super) fn error(&self, row: usize, what: impl std::fmt::Display) -> Error {
-        match self.line(row) {
-            Ok(line) => Error::file(self.file, format!("{line}: {what}")),
+        match self.place(row).told() {
+            Ok(place) => Error::file(self.file, format!("{place}: {what}")),
             Err(error) => error,
         }
     }
 
-    /// Where a row stands, for a complaint about another: `charts.csv line 3`.
-    pub(super) fn place(&self, row: usize) -> Result<String, Error> {
-        Ok(format!("{} {}", self.file.display(), self.line(row)?))
+    /// Where a row stands.
+    pub(super) fn place(&self, row: usize) -> RowPlace {
+        RowPlace {
+            file: self.file.to_path_buf(),
+            at: match self.places {
+                Places::Rows(before) => At::Row(before + row + 1),
+                Places::Bytes(bytes) => At::Byte(bytes[row]),
+            },
+        }
+    }
+}
+
+/// Where a row stands, to be told later: a line is found by reading up to it.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct RowPlace {
+    pub(super) file: PathBuf,
+    at: At,
+}
+
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum At {
+    Row(usize),
+    Byte(u64),
+    /// Of a text that has been read whole.
+    Line(u64),
+}
+
+impl RowPlace {
+    /// A row of a small table.
+    pub(super) fn of_small(table: &SmallTable, row: &SmallRow) -> Self {
+        Self {
+            file: table.path().to_path_buf(),
+            at: match table.is_text() {
+                true => At::Line(row.line),
+                false => At::Row(row.line as usize),
+            },
+        }
     }
 
-    fn line(&self, row: usize) -> Result<String, Error> {
-        Ok(match self.places {
-            Places::Rows(before) => format!("row {}", before + row + 1),
-            Places::Bytes(bytes) => {
-                format!("line {}", text_file::line_at(self.file, bytes[row])?)
-            }
+    /// `line 3` or `row 3`.
+    pub(super) fn told(&self) -> Result<String, Error> {
+        Ok(match self.at {
+            At::Row(row) => format!("row {row}"),
+            At::Line(line) => format!("line {line}"),
+            At::Byte(byte) => format!("line {}", text_file::line_at(&self.file, byte)?),
         })
     }
 }

@@ -1,22 +1,66 @@
 //! Times as people and programs write them.
 
 use jiff::civil::DateTime;
-use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-/// Microseconds since 1970 of `2150-01-31 14:05:00`, `2150-01-31T14:05:00.25Z` or `2150-01-31`. Without an
-/// offset it is UTC: all times of a cohort are compared with each other alone.
-pub(super) fn parse_timestamp(text: &str) -> Option<i64> {
+/// A date and time, as it is written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum WrittenTime {
+    /// Without a zone.
+    Naive(DateTime),
+    /// With one: microseconds since 1970.
+    Zoned(i64),
+}
+
+/// `2150-01-31 14:05:00`, `2150-01-31T14:05:00.25Z` or `2150-01-31`.
+pub(super) fn parse_timestamp(text: &str) -> Option<WrittenTime> {
     if let Ok(time) = text.parse::<DateTime>() {
         // A text that ends in an offset is no civil time, whatever the parser ignores of it.
-        let (_, clock) = text.split_at(text.len().min(10));
+        let clock = text.get(10..).unwrap_or_default();
         if !clock.contains(['Z', 'z', '+', '-', '[']) {
-            let time = time.to_zoned(TimeZone::UTC).ok()?;
-            return Some(time.timestamp().as_microsecond());
+            return Some(WrittenTime::Naive(time));
         }
     }
     let time = text.parse::<Timestamp>().ok()?;
-    Some(time.as_microsecond())
+    Some(WrittenTime::Zoned(time.as_microsecond()))
+}
+
+/// Whether `04/01/2150 12:01` may have its day or its month first, and the settings that read it; `None` for
+/// what is no date with the year last.
+pub(super) fn format_hint(text: &str) -> Option<(bool, String)> {
+    let (date, clock) = text.split_once(' ').unwrap_or((text, ""));
+    let separator = date.chars().find(|c| "/.-".contains(*c))?;
+    let numbers: Vec<&str> = date.split(separator).collect();
+    let [first, second, year] = numbers[..] else {
+        return None;
+    };
+    let small = |text: &str| {
+        let number = text.parse::<u32>().ok()?;
+        (text.len() <= 2 && number <= 31).then_some(number)
+    };
+    let (first, second) = (small(first)?, small(second)?);
+    let year = match year.len() {
+        4 if year.bytes().all(|byte| byte.is_ascii_digit()) => "%Y",
+        2 if year.bytes().all(|byte| byte.is_ascii_digit()) => "%y",
+        _ => return None,
+    };
+    let clock = match (clock.to_ascii_uppercase(), clock.matches(':').count()) {
+        (clock, _) if clock.is_empty() => "",
+        (clock, 1) if clock.ends_with('M') => " %I:%M %p",
+        (clock, _) if clock.ends_with('M') => " %I:%M:%S %p",
+        (_, 1) => " %H:%M",
+        _ => " %H:%M:%S",
+    };
+    let format = |a, b| format!("time.format = \"%{a}{separator}%{b}{separator}{year}{clock}\"");
+    let (month_first, day_first) = (format('m', 'd'), format('d', 'm'));
+    Some(match (first > 12, second > 12) {
+        (true, _) => (false, format!("{day_first} reads it")),
+        (_, true) => (false, format!("{month_first} reads it")),
+        _ => (
+            true,
+            format!("{month_first} reads the month first, {day_first} the day"),
+        ),
+    })
 }
 
 /// Microseconds of `26:30` (hours and minutes), `26:30:15.5`, `1 days 02:30:00`, `-1 days +23:00:00`, `2 days`,
@@ -70,6 +114,8 @@ fn parse_clock(text: &str) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::tz::TimeZone;
+
     use super::*;
 
     const MINUTE: i64 = 60_000_000;
@@ -86,10 +132,37 @@ mod tests {
             ("1970-01-01 00:01:00Z", MINUTE),
             ("1969-12-31 23:59:00", -MINUTE),
         ] {
-            assert_eq!(parse_timestamp(text), Some(expected), "{text}");
+            let found = match parse_timestamp(text) {
+                Some(WrittenTime::Zoned(time)) => time,
+                Some(WrittenTime::Naive(time)) => {
+                    let time = time.to_zoned(TimeZone::UTC).unwrap();
+                    time.timestamp().as_microsecond()
+                }
+                None => panic!("{text}"),
+            };
+            assert_eq!(found, expected, "{text}");
         }
+        let naive = |text| matches!(parse_timestamp(text), Some(WrittenTime::Naive(_)));
+        assert!(naive("1970-01-02") && naive("1970-01-01 00:01:00"));
+        assert!(!naive("1970-01-01 00:01:00Z") && !naive("1970-01-01T01:01:00-01:00"));
         for odd in ["", "12", "1970-13-01", "01/02/1970", "1970-01-01 25:00"] {
             assert_eq!(parse_timestamp(odd), None, "{odd}");
+        }
+    }
+
+    #[test]
+    fn a_date_with_its_year_last_is_told_with_the_formats_that_read_it() {
+        let (ambiguous, hint) = format_hint("04/01/2150 12:01").unwrap();
+        assert!(ambiguous && hint.contains("\"%d/%m/%Y %H:%M\""), "{hint}");
+        let (ambiguous, hint) = format_hint("31.01.50 1:02:03 PM").unwrap();
+        assert!(
+            !ambiguous && hint.contains("\"%d.%m.%y %I:%M:%S %p\""),
+            "{hint}"
+        );
+        let (ambiguous, hint) = format_hint("1-31-2150").unwrap();
+        assert!(!ambiguous && hint.contains("\"%m-%d-%Y\""), "{hint}");
+        for odd in ["", "2150-01-31", "later", "1/2/3/4", "12:30"] {
+            assert_eq!(format_hint(odd), None, "{odd}");
         }
     }
 

@@ -56,6 +56,8 @@ fn input(folder: &Path, name: &str) -> InputPath {
 
 fn time(column: &str, unit: TimeUnit) -> TimeColumn {
     TimeColumn {
+        format: None,
+        zone: None,
         column: column.into(),
         unit,
         negative: StayPolicy::Error,
@@ -103,6 +105,8 @@ fn long(folder: &Path, files: &[&str], unit: TimeUnit) -> DataConfig {
 fn wide(folder: &Path, files: &[&str], unit: TimeUnit) -> DataConfig {
     of(Source::Wide(WideSource {
         delimiter: None,
+        landmarks: None,
+        negatives: Negatives::Whole,
         files: files.iter().map(|name| input(folder, name)).collect(),
         id: Some("stay".into()),
         time: time("time", unit),

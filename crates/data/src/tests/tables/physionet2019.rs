@@ -30,6 +30,8 @@ const SEPSIS: [(&str, &str); 4] = [
 fn sepsis(folder: &Path) -> DataConfig {
     DataConfig {
         source: Source::Physionet2019(Physionet2019Source {
+            landmarks: None,
+            negatives: Negatives::Whole,
             records: vec![input(folder, "set*")],
         }),
         split: SplitRule::File(input(folder, "splits.csv")),

@@ -49,7 +49,7 @@ fn dataset() -> Dataset {
     for number in 0..TRAIN + 2 {
         let first = dataset.set_minute.len();
         for set in 0..2 + number % 3 {
-            dataset.set_minute.push(10.0 * (set + 1) as f32);
+            dataset.set_minute.push(10.0 * (set + 1) as f64);
             for _ in 0..1 + draws.below(4) {
                 dataset.event_variable.push(draws.below(5) as u32);
                 dataset.event_value.push(draws.normal_f32());

@@ -1,0 +1,223 @@
+//! How the times of a source are told, and when they were.
+
+use jiff::Timestamp;
+use jiff::civil::DateTime;
+use jiff::fmt::strtime;
+use jiff::tz::{Offset, TimeZone};
+
+use super::time_text::{WrittenTime, format_hint, parse_duration, parse_timestamp};
+use crate::config::{TimeColumn, TimeUnit};
+use crate::missing::is_missing;
+use crate::time_zone::{self, Instant};
+use pipeline_error::Error;
+
+/// What a cell of times holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::source) enum TimeCell {
+    /// Microseconds.
+    At(i64, Told),
+    Missing,
+    /// A time that clocks skipped.
+    Never,
+    /// Something else.
+    Unreadable,
+}
+
+/// What a time says of its zone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::source) enum Told {
+    /// Nothing that matters: it counts from the stay's begin, or the recipe knows the zone.
+    Plain,
+    /// The same, and clocks showed it twice.
+    Folded,
+    /// A date and time without a zone.
+    Naive,
+    /// A date and time with one.
+    Zoned,
+}
+
+/// How a recipe says that times are told.
+pub(in crate::source) struct Clock {
+    pub(in crate::source) unit: TimeUnit,
+    format: Option<String>,
+    zone: Option<TimeZone>,
+    zone_name: String,
+}
+
+impl Clock {
+    pub(in crate::source) fn new(time: &TimeColumn) -> Result<Self, Error> {
+        if let Some((setting, what)) = time.mistakes().into_iter().next() {
+            return Err(Error::stage(format!("time.{setting} {what}")));
+        }
+        let zone = time.zone.as_deref().map(time_zone::read).transpose();
+        Ok(Self {
+            unit: time.unit,
+            format: time.format.clone(),
+            zone: zone.map_err(|what| Error::stage(format!("time.zone: {what}")))?,
+            zone_name: time.zone.clone().unwrap_or_default(),
+        })
+    }
+
+    /// The time that a text tells.
+    pub(in crate::source) fn of_text(&self, text: &str) -> TimeCell {
+        let text = text.trim();
+        if is_missing(text) {
+            return TimeCell::Missing;
+        }
+        let plain = |time: Option<i64>| {
+            time.map_or(TimeCell::Unreadable, |time| TimeCell::At(time, Told::Plain))
+        };
+        match (self.unit, self.unit.microseconds()) {
+            (_, Some(one)) => {
+                let number = text.parse::<f64>().ok();
+                plain(number.and_then(|number| within_reach(number * one)))
+            }
+            (TimeUnit::Timestamp, _) => {
+                let written = match &self.format {
+                    Some(format) => written_as(format, text),
+                    None => parse_timestamp(text),
+                };
+                match written {
+                    Some(WrittenTime::Zoned(time)) => TimeCell::At(time, Told::Zoned),
+                    Some(WrittenTime::Naive(time)) => self.of_civil(time),
+                    None => TimeCell::Unreadable,
+                }
+            }
+            _ => plain(parse_duration(text)),
+        }
+    }
+
+    /// The time that so many of its units are.
+    pub(super) fn of_number(&self, number: f64) -> TimeCell {
+        let one = self.unit.microseconds();
+        let time = one.and_then(|one| within_reach(number * one));
+        time.map_or(TimeCell::Unreadable, |time| TimeCell::At(time, Told::Plain))
+    }
+
+    /// A date and time without a zone: microseconds since 1970, were it UTC.
+    pub(super) fn of_naive(&self, time: i64) -> TimeCell {
+        if self.zone.is_none() {
+            return TimeCell::At(time, Told::Naive);
+        }
+        match Timestamp::from_microsecond(time) {
+            Ok(time) => self.of_civil(Offset::UTC.to_datetime(time)),
+            Err(_) => TimeCell::Unreadable,
+        }
+    }
+
+    fn of_civil(&self, time: DateTime) -> TimeCell {
+        let Some(zone) = &self.zone else {
+            let time = Offset::UTC.to_timestamp(time);
+            return time.map_or(TimeCell::Unreadable, |time| {
+                TimeCell::At(time.as_microsecond(), Told::Naive)
+            });
+        };
+        match time_zone::instant(zone, time) {
+            Instant::At(time) => TimeCell::At(time, Told::Plain),
+            Instant::Folded(time) => TimeCell::At(time, Told::Folded),
+            Instant::Never => TimeCell::Never,
+            Instant::BeyondReach => TimeCell::Unreadable,
+        }
+    }
+
+    /// What is wrong with a time that cannot be used, and what to do.
+    pub(in crate::source) fn complaint(&self, cell: TimeCell, text: &str) -> (String, String) {
+        if cell == TimeCell::Never {
+            return (
+                format!(
+                    "never was in {}: clocks were set forward over it",
+                    self.zone_name
+                ),
+                "dates that were shifted for privacy keep no daylight saving time: zone = \"+01:00\" is an offset \
+                 all year"
+                    .into(),
+            );
+        }
+        let what = format!("is no time as {}", self.unit.name());
+        if self.unit != TimeUnit::Timestamp {
+            let hint =
+                "`as` says what times are: minutes, hours, days, seconds, timestamp, duration";
+            return (what, hint.into());
+        }
+        match (&self.format, format_hint(text.trim())) {
+            (Some(format), _) => (
+                format!("is no time as `{format}`"),
+                "time.format says how all times of the source are written".into(),
+            ),
+            (None, Some((true, hint))) => (
+                "is ambiguous as timestamp: the day or the month may be first".into(),
+                hint,
+            ),
+            (None, Some((false, hint))) => (what, hint),
+            (None, None) => (
+                what,
+                "`as` says what times are: minutes, hours, days, seconds, timestamp, duration; time.format how \
+                 timestamps are written: \"%m/%d/%Y %H:%M\""
+                    .into(),
+            ),
+        }
+    }
+}
+
+fn written_as(format: &str, text: &str) -> Option<WrittenTime> {
+    let time = strtime::parse(format, text).ok()?;
+    match time.offset() {
+        Some(_) => (time.to_timestamp().ok()).map(|time| WrittenTime::Zoned(time.as_microsecond())),
+        None => time.to_datetime().ok().map(WrittenTime::Naive),
+    }
+}
+
+/// To the microsecond; `None` beyond 100,000 years.
+fn within_reach(microseconds: f64) -> Option<i64> {
+    let time = microseconds.round();
+    (time.abs() < 3.2e18).then_some(time as i64)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::StayPolicy;
+
+    fn clock(format: Option<&str>, zone: Option<&str>) -> Clock {
+        let time = TimeColumn {
+            column: "t".into(),
+            unit: TimeUnit::Timestamp,
+            format: format.map(str::to_string),
+            zone: zone.map(str::to_string),
+            negative: StayPolicy::Error,
+        };
+        Clock::new(&time).unwrap()
+    }
+
+    #[test]
+    fn a_format_reads_what_is_ambiguous_without_one() {
+        const DAY: i64 = 86_400_000_000;
+        let of = |format, text| clock(Some(format), None).of_text(text);
+        let naive = |time| TimeCell::At(time, Told::Naive);
+        assert_eq!(
+            of("%m/%d/%Y %H:%M", "01/03/1970 00:01"),
+            naive(2 * DAY + 60_000_000)
+        );
+        assert_eq!(of("%d.%m.%Y", "03.01.1970"), naive(2 * DAY));
+        assert_eq!(of("%d.%m.%Y", "1970-01-03"), TimeCell::Unreadable);
+        let zoned = of("%d.%m.%Y %H:%M %z", "03.01.1970 01:00 +0100");
+        assert_eq!(zoned, TimeCell::At(2 * DAY, Told::Zoned));
+        let plain = clock(None, None);
+        let (what, hint) = plain.complaint(TimeCell::Unreadable, "04/01/2150 12:01");
+        assert!(what.contains("ambiguous"), "{what}");
+        assert!(hint.contains("\"%m/%d/%Y %H:%M\""), "{hint}");
+    }
+
+    #[test]
+    fn a_zone_is_that_of_times_without_one() {
+        let utc = clock(None, None);
+        let east = clock(None, Some("+01:00"));
+        let hour = 3_600_000_000;
+        let text = "1970-01-01 02:00";
+        assert_eq!(utc.of_text(text), TimeCell::At(2 * hour, Told::Naive));
+        assert_eq!(east.of_text(text), TimeCell::At(hour, Told::Plain));
+        assert_eq!(east.of_naive(2 * hour), TimeCell::At(hour, Told::Plain));
+        let zoned = TimeCell::At(2 * hour, Told::Zoned);
+        assert_eq!(east.of_text("1970-01-01T02:00Z"), zoned);
+    }
+}
