@@ -37,6 +37,7 @@ mod meds_layout;
 mod metrics;
 mod monitoring;
 mod objectives;
+mod odd_folders;
 mod outputs;
 mod partial_freeze;
 mod physionet2012;

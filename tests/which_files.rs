@@ -1,10 +1,7 @@
 //! Which files of a folder are read, and what a path or a pattern means.
 
-use std::ffi::OsStr;
 use std::fs;
-use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::symlink;
-use std::path::Path;
 use std::process::Command;
 
 use serde_json::{Value, json};
@@ -13,11 +10,11 @@ use crate::document::{artifact, digests, repository, stage};
 use crate::harness::{Outcome, Test};
 use crate::{meds_layout, physionet_layout};
 
-const STAYS: &str = "stay_id,fold,died\n1,train,0\n2,train,1\n3,tuning,0\n4,held_out,1\n";
-const ROWS: &str = "stay_id,hour,item,value\n1,1,HR,81\n2,1,HR,82\n3,1,HR,83\n4,1,HR,84\n";
+pub const STAYS: &str = "stay_id,fold,died\n1,train,0\n2,train,1\n3,tuning,0\n4,held_out,1\n";
+pub const ROWS: &str = "stay_id,hour,item,value\n1,1,HR,81\n2,1,HR,82\n3,1,HR,83\n4,1,HR,84\n";
 const MORE: &str = "stay_id,hour,item,value\n1,2,HR,91\n2,2,HR,92\n3,2,HR,93\n4,2,HR,94\n";
 
-const LONG: &str = r#"format = 1
+pub const LONG: &str = r#"format = 1
 [model]
 input_dim = 16
 [stages.events]
@@ -371,48 +368,4 @@ fn issue16_shards_are_found_by_the_same_rules() {
     );
     fs::copy(data.join("0.Parquet"), data.join("0.parquet")).expect("a copy");
     refused(&test).stderr_has("0.parquet: lies beside `0.Parquet`");
-}
-
-/// A folder inside the test's whose name is Latin-1.
-fn in_latin_1(test: &Test, arguments: &[&str]) -> (Option<i32>, String) {
-    let folder = test.folder().join(OsStr::from_bytes(b"Universit\xe4t"));
-    if !folder.exists() {
-        fs::create_dir_all(folder.join("charts")).expect("a folder");
-        for (name, text) in [
-            ("stays.csv", STAYS),
-            ("recipe.toml", LONG),
-            ("charts/a.csv", ROWS),
-        ] {
-            fs::write(folder.join(Path::new(name)), text).expect("a file");
-        }
-    }
-    let outcome = Command::new(env!("CARGO_BIN_EXE_pipeline"))
-        .args(arguments)
-        .current_dir(&folder)
-        .env_remove("PIPELINE_STORE")
-        .output()
-        .expect("the program runs");
-    (
-        outcome.status.code(),
-        String::from_utf8_lossy(&outcome.stderr).into_owned(),
-    )
-}
-
-#[test]
-fn issue16_a_store_in_a_folder_whose_name_is_not_utf_8_is_refused_before_anything_runs() {
-    let test = Test::new();
-    for command in [&["run", "recipe.toml"][..], &["plan", "recipe.toml"]] {
-        let (code, stderr) = in_latin_1(&test, command);
-        assert_eq!(code, Some(2), "{stderr}");
-        assert!(
-            stderr.contains("cannot be a store: its path is not UTF-8"),
-            "{stderr}"
-        );
-        assert!(stderr.contains("--store"), "{stderr}");
-    }
-    let store = test.folder().join("store").display().to_string();
-    for _ in 0..2 {
-        let (code, stderr) = in_latin_1(&test, &["run", "recipe.toml", "--store", &store]);
-        assert_eq!(code, Some(0), "{stderr}");
-    }
 }

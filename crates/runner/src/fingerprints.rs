@@ -1,6 +1,7 @@
 //! From a node and the results it reads to the fingerprint of its own.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::path::PathBuf;
 
 use super::options::RunOptions;
@@ -58,14 +59,11 @@ impl Fingerprinter {
         let mut external = BTreeMap::new();
         for selected in selection {
             for input in &selected.external {
-                let what = what_is_read(input);
-                if !external.contains_key(&what) {
-                    let digest = digests
-                        .digest(&input.path, input.of_data)
-                        .map_err(|error| {
-                            in_stage(selected.name(), prefixed(&input.field, error))
-                        })?;
-                    external.insert(what, digest);
+                if let Entry::Vacant(unknown) = external.entry(what_is_read(input)) {
+                    let digest = digests.digest(&input.path, input.of_data);
+                    unknown.insert(digest.map_err(|error| {
+                        in_stage(selected.name(), prefixed(&input.field, error))
+                    })?);
                 }
             }
         }

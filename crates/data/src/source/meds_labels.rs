@@ -50,20 +50,20 @@ pub(super) fn read_labels(
     without_label: StayPolicy,
 ) -> Result<BTreeMap<i64, Vec<MedsLabel>>, Error> {
     let mut labels: BTreeMap<i64, Vec<(MedsLabel, PathBuf, usize)>> = BTreeMap::new();
-    for file in files.files().iter().cloned() {
+    for file in files.files() {
         let columns = [
             ("subject_id", ColumnType::Number),
             ("prediction_time", ColumnType::Time),
             (label, ColumnType::Class),
         ];
-        each_batch(&file, &columns, |before, batch| {
-            let subjects = typed_column::whole_numbers(&file, before, batch, "subject_id")?;
-            let times = typed_column::times(&file, before, batch, "prediction_time")?;
+        each_batch(file, &columns, |before, batch| {
+            let subjects = typed_column::whole_numbers(file, before, batch, "subject_id")?;
+            let times = typed_column::times(file, before, batch, "prediction_time")?;
             let classes: Float64Array =
-                typed_column::cast_to(&file, batch, label, &DataType::Float64)?;
+                typed_column::cast_to(file, batch, label, &DataType::Float64)?;
             for row in 0..batch.num_rows() {
                 let bad =
-                    |what: String| Error::file(&file, format!("row {}: {what}", before + row + 1));
+                    |what: String| Error::file(file, format!("row {}: {what}", before + row + 1));
                 if subjects.is_null(row) || times.is_null(row) {
                     return Err(bad("a label without a subject_id or prediction_time".into()));
                 }
