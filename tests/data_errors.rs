@@ -1,6 +1,6 @@
 //! Data that do not hold what the recipe says: named, never guessed, and nothing is published.
 
-use crate::document::{kinds_in_store, repository};
+use crate::document::{kinds_in_store, repository, stage};
 use crate::harness::{Outcome, Test};
 use crate::physionet_layout::{self, FOLDER};
 
@@ -154,4 +154,27 @@ fn a_truncated_table_of_a_stay_is_named() {
     }
     let test = test.args(["run", "recipe.toml", "events"]);
     refused(test).stderr_has("valid/200017.0.parquet: cannot be read");
+}
+
+#[test]
+fn issue16_rows_without_a_parameter_are_skipped_and_what_cannot_be_is_left_out() {
+    for file in ["set-a/101.txt", "set-b/109.txt"] {
+        let test = physionet(file, |text| {
+            text + "00:00,,-1\n00:10,,\n00:20,DiasABP,-1\n00:20,NIDiasABP,0\n"
+        });
+        let recipe = repository("recipes/physionet2012.toml");
+        let outcome = test.args(["run", &recipe, "events", "--format", "json"]);
+        let outcome = outcome.run().success();
+        let document = outcome.json();
+        let metrics = &stage(&document, "events")["metrics"];
+        for (name, count) in [
+            ("rows_without_variable", 2),
+            ("events_missing", 1),
+            ("events_out_of_range", 1),
+            ("events_of_unseen_variables", 0),
+        ] {
+            assert_eq!(metrics[name], count, "{file} {name}");
+        }
+        outcome.stderr_has("2 rows name no parameter: they are skipped");
+    }
 }

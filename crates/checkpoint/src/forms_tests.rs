@@ -39,8 +39,11 @@ fn every_form_is_read_as_torch_reads_it_or_refused_by_name() {
             let tensor = &tensors[name];
             let shape: Vec<f64> = tensor.shape().iter().map(|axis| *axis as f64).collect();
             assert_eq!(shape, numbers(&wanted["shape"]), "{file}: {name}");
-            let found: Vec<f64> = tensor.numbers().collect();
-            assert_eq!(found, numbers(&wanted["numbers"]), "{file}: {name}");
+            // A number of JSON may be read a last bit off, which F32 does not show.
+            let found: Vec<f32> = tensor.numbers().map(|number| number as f32).collect();
+            let wanted = numbers(&wanted["numbers"]).into_iter();
+            let wanted: Vec<f32> = wanted.map(|number| number as f32).collect();
+            assert_eq!(found, wanted, "{file}: {name}");
         }
     }
 }

@@ -154,6 +154,7 @@ mod tests {
     fn stay(name: &str) -> StayRow {
         let stem = name.strip_suffix(".txt").unwrap();
         StayRow {
+            landmark_of: None,
             id: StayId::parse(stem).unwrap(),
             subject: None,
             series: 0,

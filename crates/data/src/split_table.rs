@@ -175,7 +175,7 @@ impl SplitTable {
 
 fn id_of(key: Key, stay: &StayRow) -> Option<&StayId> {
     match key {
-        Key::Stay => Some(&stay.id),
+        Key::Stay => Some(stay.landmark_of.as_ref().unwrap_or(&stay.id)),
         Key::Patient => stay.subject.as_ref(),
     }
 }

@@ -140,13 +140,18 @@ impl<'a> Assembler<'a> {
         fates: &[Fate],
     ) -> Result<bool, Loss> {
         // The window first: what lies outside of it is not in the artifact for that reason, whatever else
-        // would have left it out. A variable that training shows nowhere may well be one of those.
+        // would have left it out. That training shows a variable nowhere may well be for that reason, or for
+        // what cleaning leaves out.
         event.time = span.place(event.time)?;
-        let (number, numeric) = match fates[event.variable as usize] {
+        let fate = fates[event.variable as usize];
+        if fate == Fate::Lost(Loss::NotSelected) {
+            return Err(Loss::NotSelected);
+        }
+        let (value, clipped) = self.cleaning.clean(event.variable, event.value)?;
+        let (number, numeric) = match fate {
             Fate::Kept { number, numeric } => (number, numeric),
             Fate::Lost(loss) => return Err(loss),
         };
-        let (value, clipped) = self.cleaning.clean(event.variable, event.value)?;
         if numeric && value.is_nan() {
             return Err(Loss::NoValue);
         }

@@ -105,6 +105,7 @@ mod tests {
             })
             .collect();
         let stay = StayRow {
+            landmark_of: None,
             id: StayId::Number(1),
             subject: None,
             series: 0,

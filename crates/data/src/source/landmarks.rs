@@ -106,6 +106,7 @@ fn at(stay: &StayRow, begin: i64, time: i64, label: u32) -> StayRow {
     let hours = (time - begin) as f64 / MICROSECONDS_OF_AN_HOUR;
     StayRow {
         id: StayId::Name(format!("{}@{hours}", stay.id)),
+        landmark_of: Some(stay.id.clone()),
         subject: Some(stay.subject.clone().unwrap_or_else(|| stay.id.clone())),
         label: Some(label),
         // The hours in its id count from here.

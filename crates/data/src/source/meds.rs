@@ -144,6 +144,7 @@ impl EventSource for Meds {
                 None => None,
             };
             let row = |id: StayId, label: Option<&MedsLabel>| StayRow {
+                landmark_of: None,
                 id,
                 subject: Some(found.id.clone()),
                 series,

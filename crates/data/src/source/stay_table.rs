@@ -19,6 +19,8 @@ pub(crate) enum Start {
 #[derive(Clone, Debug)]
 pub(crate) struct StayRow {
     pub(crate) id: StayId,
+    /// The stay of the source that it is a landmark of.
+    pub(crate) landmark_of: Option<StayId>,
     /// The patient, where the source says who that is.
     pub(crate) subject: Option<StayId>,
     /// Index into the series that were read.
@@ -68,6 +70,7 @@ impl StayTable {
     /// A stay for each series, which begins at time 0 of its series' clock.
     pub(crate) fn one_for_each_series(ingested: &Ingested) -> Self {
         let rows = (ingested.series.iter().enumerate()).map(|(series, found)| StayRow {
+            landmark_of: None,
             id: found.id.clone(),
             subject: None,
             series,

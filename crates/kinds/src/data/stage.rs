@@ -51,8 +51,8 @@ impl Stage for DataStage {
         // shortest text; a stay whose id is spelled `0123` keeps that id. Large CSV files are cut between records,
         // hidden files and second forms of a table are not read, endings count in any case, and the profile names
         // the files that are not read.
-        // Minutes are F64; windows are half-open; births of MEDS belong to minute 0; what the window leaves out is
-        // counted as that; rows without a parameter are skipped.
+        // Minutes are F64; windows are half-open; births of MEDS belong to minute 0; what the window or cleaning
+        // leaves out is counted as that; rows without a parameter are skipped.
         5
     }
 
