@@ -90,7 +90,7 @@ fn a_run_killed_at_any_moment_leaves_a_sound_store_and_ends_as_if_undisturbed() 
     let (expected, whole) = undisturbed();
     let mut kills = 0;
     let mut moment = 0;
-    while kills < campaign(25, 200) {
+    while kills < campaign(12, 200) {
         moment += 1;
         assert!(
             moment < 1000,

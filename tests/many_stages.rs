@@ -25,7 +25,7 @@ fn a_diamond_of_many_stages_runs_once() {
 }
 
 fn runs_once(shape: Shape) {
-    let many = campaign(300, 1000);
+    let many = campaign(100, 1000);
     let mut test = Test::new().recipe(&recipe(shape, many));
     let first = test.run_with(RUN).success().json();
     assert_eq!(
