@@ -110,7 +110,8 @@ pub fn build(
     )?;
     tables::write_stays(&tables::place(work, "stays"), &scored.kept, table.is_dated)?;
     let place = work.join("profile.json");
-    profile::write(&place, &report, &ingested.variables, &fitted, &scored)?;
+    let names = (ingested.variables.as_slice(), config.categorical.as_slice());
+    profile::write(&place, &report, names, &fitted, &scored)?;
     Ok(report)
 }
 

@@ -14,7 +14,7 @@ use pipeline_error::Error;
 pub(super) fn write(
     path: &Path,
     report: &DataReport,
-    source_variables: &[String],
+    (source_variables, categorical): (&[String], &[String]),
     fitted: &Fitted,
     scored: &Scored,
 ) -> Result<(), Error> {
@@ -49,7 +49,7 @@ pub(super) fn write(
         "counts": report.counts,
         "skipped_files": report.skipped_files,
         "variables": variables,
-        "lost": scored.losses.to_json(source_variables),
+        "lost": scored.losses.to_json(source_variables, categorical),
     });
     let text = format!("{profile:#}\n");
     std::fs::write(path, text)

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use crate::dataset::Split;
+use crate::ingest::variable_of_category;
 
 /// What became of an event that is not, or not as it was, in the artifact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -155,21 +156,23 @@ impl Losses {
         (self.counts[variable].iter()).any(|reasons| reasons[loss as usize] > 0)
     }
 
-    /// `{reason: {variable: {split: count}}}`, without zeros.
-    pub(crate) fn to_json(&self, variables: &[String]) -> Value {
+    /// `{reason: {variable: {split: count}}}`, without zeros. Categories that training never shows are told as
+    /// events of their variable: there may be thousands, and none of them is a variable of the dataset.
+    pub(crate) fn to_json(&self, variables: &[String], categorical: &[String]) -> Value {
         let mut reasons = BTreeMap::new();
         for loss in Loss::ALL {
-            let mut by_variable = BTreeMap::new();
+            let mut by_variable: BTreeMap<&str, BTreeMap<&str, u64>> = BTreeMap::new();
             for (name, splits) in variables.iter().zip(&self.counts) {
-                let mut by_split = BTreeMap::new();
+                let told_as = match loss {
+                    Loss::Unseen => variable_of_category(name, categorical).unwrap_or(name),
+                    _ => name,
+                };
                 for split in [Split::Train, Split::Validation, Split::Test] {
                     let count = splits[split as usize][loss as usize];
                     if count > 0 {
-                        by_split.insert(split.name(), count);
+                        let by_split = by_variable.entry(told_as).or_default();
+                        *by_split.entry(split.name()).or_default() += count;
                     }
-                }
-                if !by_split.is_empty() {
-                    by_variable.insert(name.as_str(), by_split);
                 }
             }
             if !by_variable.is_empty() {
@@ -198,11 +201,28 @@ mod tests {
         assert!(losses.has(1, Loss::Rare) && !losses.has(0, Loss::Rare));
         let names = ["HR", "pH"].map(String::from);
         assert_eq!(
-            losses.to_json(&names),
+            losses.to_json(&names, &[]),
             json!({
                 "after_window": {"HR": {"test": 1}},
                 "rare": {"pH": {"test": 2}},
                 "truncated": {"HR": {"train": 1}},
+            })
+        );
+    }
+
+    #[test]
+    fn categories_that_training_never_shows_are_told_as_events_of_their_variable() {
+        let mut losses = Losses::none(3);
+        losses.add(Split::Test, 0, Loss::Unseen);
+        losses.add(Split::Test, 1, Loss::Unseen);
+        losses.add(Split::Test, 1, Loss::AfterWindow);
+        losses.add(Split::Test, 2, Loss::Unseen);
+        let names = ["code=V45", "code=250.00", "rate=slow"].map(String::from);
+        assert_eq!(
+            losses.to_json(&names, &["code".to_string()]),
+            json!({
+                "after_window": {"code=250.00": {"test": 1}},
+                "unseen": {"code": {"test": 2}, "rate=slow": {"test": 1}},
             })
         );
     }
