@@ -1,18 +1,13 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::fmt::{self, Display};
 use std::fs::File;
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
-
+use super::container::{Container, container_of, contents, start};
 use super::contents::Contents;
+use super::sharded;
 use super::source::{FileSource, Source};
 use super::source_tensor::SourceTensor;
 use super::stated::Stated;
-use super::{foreign, safetensors_file, sharded, torch};
-use crate::refusal::Refusal;
 use pipeline_error::Error;
 
 /// What a checkpoint file holds.
@@ -48,30 +43,6 @@ impl Checkpoint {
     pub fn file_name(&self) -> String {
         let name = self.path.file_name().unwrap_or(self.path.as_os_str());
         name.to_string_lossy().into_owned()
-    }
-}
-
-/// The format of a checkpoint file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-pub enum Container {
-    /// safetensors.
-    #[serde(rename = "safetensors")]
-    Safetensors,
-    /// A zip with a pickle in it: torch.save since 1.6, Lightning.
-    #[serde(rename = "pytorch-zip")]
-    TorchZip,
-    /// Pickles one after the other: torch.save before 1.6.
-    #[serde(rename = "pytorch-legacy")]
-    TorchLegacy,
-}
-
-impl Display for Container {
-    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
-        formatter.write_str(match self {
-            Container::Safetensors => "safetensors",
-            Container::TorchZip => "PyTorch zip",
-            Container::TorchLegacy => "PyTorch, the format before 1.6",
-        })
     }
 }
 
@@ -112,52 +83,4 @@ pub fn container(path: &Path) -> Option<Container> {
     let mut file = File::open(path).ok()?;
     let length = file.metadata().ok()?.len();
     container_of(&start(&mut file).ok()?, length)
-}
-
-/// The format of a file of `length` bytes that begins so.
-fn container_of(start: &[u8], length: u64) -> Option<Container> {
-    if start.starts_with(b"PK\x03\x04") {
-        return Some(Container::TorchZip);
-    }
-    let header = start.first_chunk().map(|word| u64::from_le_bytes(*word));
-    if header.is_some_and(|n| n <= length) && start.get(8) == Some(&b'{') {
-        return Some(Container::Safetensors);
-    }
-    torch::is_legacy(start).then_some(Container::TorchLegacy)
-}
-
-fn start(file: &mut impl Read) -> std::io::Result<Vec<u8>> {
-    let mut start = Vec::new();
-    file.by_ref()
-        .take(foreign::START as u64)
-        .read_to_end(&mut start)?;
-    Ok(start)
-}
-
-/// Reads what is in a file of `length` bytes.
-pub(super) fn contents(
-    mut file: impl Source,
-    length: u64,
-) -> Result<(Container, Contents), Refusal> {
-    if length == 0 {
-        return Err(Refusal::new("the file is empty"));
-    }
-    let unreadable = |error: std::io::Error| Refusal::new(format!("cannot be read: {error}"));
-    let start = start(&mut file).map_err(unreadable)?;
-    file.rewind().map_err(unreadable)?;
-    let container = container_of(&start, length).ok_or_else(|| foreign::refusal(&start, length))?;
-    let contents = match container {
-        Container::TorchZip => torch::read_zip(file, length)?,
-        Container::Safetensors => safetensors_file::read(file, length)?,
-        Container::TorchLegacy => {
-            torch::read_legacy(read_all(&mut file, length).map_err(unreadable)?)?
-        }
-    };
-    Ok((container, contents))
-}
-
-fn read_all(file: &mut impl Read, length: u64) -> std::io::Result<Vec<u8>> {
-    let mut bytes = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
-    file.read_to_end(&mut bytes)?;
-    Ok(bytes)
 }

@@ -4,7 +4,8 @@ use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::file::{Checkpoint, Container};
+use super::container::Container;
+use super::file::Checkpoint;
 use super::float_tensor::hash_shape;
 use super::source_tensor::SourceTensor;
 use super::{Dtype, Statistics};

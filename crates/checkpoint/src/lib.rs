@@ -22,6 +22,7 @@
 //! ```
 
 mod bytes;
+mod container;
 mod contents;
 mod dtype;
 mod file;
@@ -42,8 +43,9 @@ mod torch;
 mod unique_map;
 mod writer;
 
+pub use container::Container;
 pub use dtype::Dtype;
-pub use file::{Checkpoint, Container, container, read, read_from};
+pub use file::{Checkpoint, container, read, read_from};
 pub use float_tensor::{FloatTensor, tensor_digest};
 pub use import::{
     Audit, Counts, Flag, Ignored, Import, ImportRules, Loaded, New, RenameRule, Renamed,

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Deserialize;
 use serde_json::Value;
 
-use super::file::{Container, contents};
+use super::container::{Container, contents};
 use super::foreign;
 use super::source::FileSource;
 use super::stated::Stated;

@@ -198,7 +198,7 @@ fn the_finetuned_lightning_checkpoint_is_read_completely() {
 }
 
 fn read_bytes(bytes: &[u8]) -> Option<BTreeMap<String, SourceTensor>> {
-    let contents = file::contents(Cursor::new(bytes), bytes.len() as u64);
+    let contents = super::container::contents(Cursor::new(bytes), bytes.len() as u64);
     contents.ok().map(|(_, contents)| contents.tensors)
 }
 

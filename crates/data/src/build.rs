@@ -18,7 +18,7 @@ use super::profile;
 use super::report::DataReport;
 use super::score::{SPLITS, Scored};
 use super::source::{self, SkippedFile, Start, StayRow, StayTable};
-use super::spellings::refuse_two_spellings;
+use super::spelling_check::refuse_two_spellings;
 use super::split::{SplitAssigner, refuse_straddling};
 use super::tables;
 use super::warnings;

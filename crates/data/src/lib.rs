@@ -67,6 +67,7 @@ mod report;
 mod score;
 mod small_table;
 mod source;
+mod spelling_check;
 mod spellings;
 mod split;
 mod split_table;

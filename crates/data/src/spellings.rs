@@ -4,10 +4,7 @@ use std::collections::HashMap;
 
 use super::config::Ids;
 use super::decimal_text::plain_decimal;
-use super::ingest::{Ingested, Series};
-use super::source::{EventSource, Sought};
 use super::stay_id::{StayId, is_hidden};
-use pipeline_error::Error;
 
 /// What the settings offer where one number is spelled in two ways.
 pub(super) const SPELLING_HINT: &str = "write it in one way; or ids = \"number\" on the source takes both as one, ids = \"text\" as two";
@@ -104,43 +101,6 @@ pub(super) fn twins<'a, W: Copy>(
             second: (other.to_string(), *others),
         })
     })
-}
-
-/// Fails if two stays of a source, or two of its variables, are one number in two spellings, unless
-/// the recipe says that ids are texts.
-pub(super) fn refuse_two_spellings(
-    source: &dyn EventSource,
-    ingested: &Ingested,
-    ids: Option<Ids>,
-) -> Result<(), Error> {
-    let stays = ingested.series.iter();
-    if let Some(found) = twins(ids, stays.map(|series| ((&series.id).into(), series))) {
-        let place = |(name, series): &(String, &Series)| {
-            let place = source.place_of(Sought::Stay(&series.id));
-            let place = place.unwrap_or_else(|| ingested.origin(series).display().to_string());
-            format!("`{name}` ({place})")
-        };
-        return Err(Error::stage(format!(
-            "{} and {} are two spellings of one stay id",
-            place(&found.first),
-            place(&found.second)
-        ))
-        .with_hint(SPELLING_HINT));
-    }
-    let variables = ingested.variables.iter();
-    if let Some(found) = twins(ids, variables.map(|name| (Spelled::Text(name), ()))) {
-        let place = |name: &str| match source.place_of(Sought::Variable(name)) {
-            Some(place) => format!("`{}` ({place})", name.escape_debug()),
-            None => format!("`{}`", name.escape_debug()),
-        };
-        return Err(Error::stage(format!(
-            "{} and {} are two spellings of one variable",
-            place(&found.first.0),
-            place(&found.second.0)
-        ))
-        .with_hint(SPELLING_HINT));
-    }
-    Ok(())
 }
 
 #[cfg(test)]

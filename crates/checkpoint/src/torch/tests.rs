@@ -3,8 +3,8 @@ use std::io::{Cursor, Write};
 use zip::ZipWriter;
 use zip::write::SimpleFileOptions;
 
+use crate::container::contents;
 use crate::contents::Contents;
-use crate::file::contents;
 use crate::refusal::Refusal;
 
 fn text(text: &str) -> Vec<u8> {

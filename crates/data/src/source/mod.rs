@@ -17,6 +17,7 @@ mod row_tables;
 mod rows;
 mod rules;
 mod stay_files;
+mod stay_place;
 mod stay_table;
 mod synthetic;
 mod value_text;

@@ -1,0 +1,95 @@
+use super::rows::{Clock, RowPlace, TimeCell, Told};
+use super::rules::ReadRules;
+use super::zones::{Seen, Sighting};
+use crate::config::Ids;
+use crate::dataset::Split;
+use crate::small_table::{SmallRow, SmallTable};
+use crate::stay_id::StayId;
+use pipeline_error::Error;
+
+/// What the times of the table say beside themselves.
+#[derive(Default)]
+pub(super) struct StayTimes {
+    /// The first times with and without a zone, of each column.
+    pub(super) sightings: Vec<(Told, Sighting)>,
+    /// Times that clocks showed twice.
+    pub(super) folded: u64,
+}
+
+/// A row of the table of stays.
+pub(super) struct StayPlace<'a> {
+    table: &'a SmallTable,
+    row: &'a SmallRow,
+    pub(super) id: StayId,
+    ids: Option<Ids>,
+}
+
+impl<'a> StayPlace<'a> {
+    pub(super) fn of(
+        table: &'a SmallTable,
+        row: &'a SmallRow,
+        id: usize,
+        rules: &ReadRules,
+    ) -> Result<Self, Error> {
+        let ids = rules.ids;
+        let id = table.id(row, id, ids)?;
+        let id = id.ok_or_else(|| table.error(row.line, "the stay id is blank"))?;
+        Ok(Self {
+            table,
+            row,
+            id,
+            ids,
+        })
+    }
+
+    pub(super) fn bad(&self, column: usize, what: &str) -> Error {
+        let (name, text) = (&self.table.header[column], &self.row.fields[column]);
+        let what = format!("{name} `{text}` of stay {} {what}", self.id);
+        self.table.error(self.row.line, what)
+    }
+
+    pub(super) fn subject(&self, column: usize) -> Result<StayId, Error> {
+        let subject = self.table.id(self.row, column, self.ids)?;
+        subject.ok_or_else(|| self.bad(column, "names no patient"))
+    }
+
+    pub(super) fn time(
+        &self,
+        column: usize,
+        clock: &Clock,
+        seen: &mut Seen,
+        times: &mut StayTimes,
+    ) -> Result<i64, Error> {
+        let text = &self.row.fields[column];
+        let (time, told) = match clock.of_text(text) {
+            TimeCell::At(time, told) => (time, told),
+            TimeCell::Missing => {
+                let unit = clock.unit.name();
+                let what = format!("is no time as {unit}, which the events' times are");
+                return Err(self.bad(column, &what));
+            }
+            unusable @ (TimeCell::Never | TimeCell::Unreadable) => {
+                let (what, hint) = clock.complaint(unusable, text);
+                let what = format!("{what}, which the events' times are");
+                return Err(self.bad(column, &what).with_hint(hint));
+            }
+        };
+        times.folded += u64::from(told == Told::Folded);
+        if seen.is_new(told) {
+            let sighting = Sighting {
+                place: RowPlace::of_small(self.table, self.row),
+                column: self.table.header[column].clone(),
+                text: text.to_string(),
+            };
+            times.sightings.push((told, sighting));
+        }
+        Ok(time)
+    }
+
+    pub(super) fn split(&self, column: usize) -> Result<Split, Error> {
+        Split::from_name(&self.row.fields[column]).ok_or_else(|| {
+            self.bad(column, "is no split")
+                .with_hint("train, validation (or valid, val, tuning), test (or held_out)")
+        })
+    }
+}
