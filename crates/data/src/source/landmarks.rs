@@ -1,6 +1,6 @@
 //! Many predictions of one stay: landmarks.
 
-use super::row_label::RowSpan;
+use super::row_span::RowSpan;
 use super::stay_table::{Start, StayRow, StayTable};
 use crate::config::{Landmarks, Unfinished};
 use crate::stay_id::StayId;

@@ -12,6 +12,7 @@ mod physionet2012;
 mod physionet2019;
 mod row_label;
 mod row_place;
+mod row_span;
 mod row_statics;
 mod row_tables;
 mod rows;

@@ -4,20 +4,13 @@ use std::collections::BTreeMap;
 
 use super::labels::class;
 use super::landmarks;
+use super::row_span::RowSpan;
 use super::rows::Rows;
 use super::rules::ReadRules;
 use super::stay_table::{Start, StayTable};
 use crate::config::{Negatives, StayPolicy, WideSource};
 use crate::stay_id::StayId;
 use pipeline_error::Error;
-
-/// The rows of a stay, which carry labels. Times are in microseconds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct RowSpan {
-    pub(super) first: i64,
-    pub(super) last: i64,
-    pub(super) first_positive: Option<i64>,
-}
 
 /// The stays whose rows carry labels.
 #[derive(Default)]
@@ -71,15 +64,6 @@ impl RowLabels {
             }
         }
         Ok(())
-    }
-}
-
-impl RowSpan {
-    fn widen(&mut self, other: Self) {
-        self.first = self.first.min(other.first);
-        self.last = self.last.max(other.last);
-        let positives = self.first_positive.into_iter().chain(other.first_positive);
-        self.first_positive = positives.min();
     }
 }
 
