@@ -160,7 +160,7 @@ pub(super) fn states<'p>(paths: impl Iterator<Item = &'p Path>) -> Result<Vec<St
     paths.map(state).collect()
 }
 
-/// Fails if a program wrote to an artifact it reads: the crate::command::stageuser may, though it is read-only.
+/// Fails if a program wrote to an artifact it reads: the superuser may, though it is read-only.
 pub(super) fn check_unchanged<'p>(
     paths: impl Iterator<Item = &'p Path> + Clone,
     before: &[State],
