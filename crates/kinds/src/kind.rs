@@ -22,9 +22,6 @@ pub trait StageKind {
     where
         Self: Sized;
 
-    /// [`StageKind::kind`] of a stage at hand.
-    fn name(&self) -> &'static str;
-
     /// The seed that the recipe states for this stage alone.
     fn seed(&self) -> Option<u64>;
 

@@ -26,10 +26,6 @@ impl StageKind for CommandTable {
         "command"
     }
 
-    fn name(&self) -> &'static str {
-        Self::kind()
-    }
-
     fn seed(&self) -> Option<u64> {
         self.seed
     }

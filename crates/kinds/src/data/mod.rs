@@ -18,10 +18,6 @@ impl StageKind for DataConfig {
         "data"
     }
 
-    fn name(&self) -> &'static str {
-        Self::kind()
-    }
-
     fn seed(&self) -> Option<u64> {
         self.seed
     }

@@ -21,10 +21,6 @@ impl StageKind for DiagnoseTable {
         "diagnose"
     }
 
-    fn name(&self) -> &'static str {
-        Self::kind()
-    }
-
     fn seed(&self) -> Option<u64> {
         self.seed
     }

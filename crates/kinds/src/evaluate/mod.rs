@@ -47,10 +47,6 @@ impl StageKind for EvaluateTable {
         "evaluate"
     }
 
-    fn name(&self) -> &'static str {
-        Self::kind()
-    }
-
     fn seed(&self) -> Option<u64> {
         self.seed
     }

@@ -31,10 +31,6 @@ impl StageKind for FinetuneTable {
         "finetune"
     }
 
-    fn name(&self) -> &'static str {
-        Self::kind()
-    }
-
     fn seed(&self) -> Option<u64> {
         self.seed
     }

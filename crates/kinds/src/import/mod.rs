@@ -22,10 +22,6 @@ impl StageKind for ImportTable {
         "import"
     }
 
-    fn name(&self) -> &'static str {
-        Self::kind()
-    }
-
     fn seed(&self) -> Option<u64> {
         None
     }

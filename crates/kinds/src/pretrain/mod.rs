@@ -24,10 +24,6 @@ impl StageKind for PretrainTable {
         "pretrain"
     }
 
-    fn name(&self) -> &'static str {
-        Self::kind()
-    }
-
     fn seed(&self) -> Option<u64> {
         self.seed
     }
