@@ -5,11 +5,13 @@
 //! reader never fails: a quote that is not closed takes in all rows that follow. [`Records`] looks
 //! at the same bytes and says so.
 
+mod block;
 mod state;
 
 use std::fmt;
 use std::io::{self, Read};
 
+use block::Block;
 pub(super) use state::State;
 use state::{holds_line_end, is_line_end, position_of};
 
@@ -114,29 +116,73 @@ impl<R> Records<R> {
 
     /// Looks at the bytes that follow.
     fn follow(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        let (blocks, rest) = bytes.as_chunks::<{ block::LENGTH }>();
+        for block in blocks {
+            if !self.follow_regular(block) {
+                self.follow_few(block)?;
+            }
+        }
+        self.follow_few(rest)
+    }
+
+    /// Looks at a block that has nothing to be noted, if it is one: its quotes stand where they should,
+    /// around no line end.
+    fn follow_regular(&mut self, bytes: &[u8; block::LENGTH]) -> bool {
+        let within = matches!(self.state, State::Quoted | State::Closing);
+        let end = self.before + bytes.len() as u64;
+        if self.delimiters.is_some() || within && (self.spans_lines || end > self.longest()) {
+            return false;
+        }
+        let block = Block::new(bytes, self.delimiter).regular(self.state);
+        let Some(block) = block.filter(|block| !block.spans_lines) else {
+            return false;
+        };
+        if let Some(at) = block.opened {
+            self.open(bytes, at);
+        }
+        self.state = block.after;
+        self.pass(bytes);
+        true
+    }
+
+    /// Looks at some bytes, from quote to quote.
+    fn follow_few(&mut self, bytes: &[u8]) -> Result<(), Fault> {
         let mut at = 0;
         while at < bytes.len() {
             let rest = &bytes[at..];
             let run = position_of(rest, b'"').unwrap_or(rest.len());
             self.follow_run(&rest[..run])?;
             at += run;
-            let longest = self.opened + 1 + LONGEST_FIELD;
-            if self.state == State::Quoted && self.before + at as u64 > longest {
+            if self.state == State::Quoted && self.before + at as u64 > self.longest() {
                 return Err(self.fault(FaultKind::TooLong));
             }
             if at < bytes.len() {
                 if self.state == State::Start {
-                    (self.opened, self.spans_lines) = (self.before + at as u64, false);
-                    self.is_first =
-                        is_line_end(at.checked_sub(1).map_or(self.last, |at| bytes[at]));
+                    self.open(bytes, at);
                 }
                 self.state = self.state.after(b'"', self.delimiter);
                 at += 1;
             }
         }
+        self.pass(bytes);
+        Ok(())
+    }
+
+    /// A quoted field opens here.
+    fn open(&mut self, bytes: &[u8], at: usize) {
+        (self.opened, self.spans_lines) = (self.before + at as u64, false);
+        self.is_first = is_line_end(at.checked_sub(1).map_or(self.last, |at| bytes[at]));
+    }
+
+    /// Where the quoted field has to have ended.
+    fn longest(&self) -> u64 {
+        self.opened + 1 + LONGEST_FIELD
+    }
+
+    /// Has looked at these bytes.
+    fn pass(&mut self, bytes: &[u8]) {
         self.before += bytes.len() as u64;
         self.last = bytes.last().copied().unwrap_or(self.last);
-        Ok(())
     }
 
     /// Looks at bytes without a quote.

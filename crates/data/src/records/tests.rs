@@ -35,11 +35,13 @@ proptest! {
     #[test]
     fn issue16_what_is_seen_does_not_depend_on_how_bytes_come(
         pieces in prop::collection::vec(0..8_usize, 0..60),
+        rows in prop::collection::vec(0..4_usize, 0..30),
         length in 1..20_usize,
         columns in 0..4_usize,
     ) {
         let pieces = pieces.iter().map(|&piece| ["a", ",", "\n", "\r\n", "\"", "\"\"", ",\"", "\","][piece]);
-        let text = pieces.collect::<String>().into_bytes();
+        let rows = rows.iter().map(|&row| ["\"ab\",\"c,d\"\n", "\"\",\"x\"\"y\"\r\n", "1,2\n", "\"12\","][row]);
+        let text = rows.chain(pieces).collect::<String>().into_bytes();
         let whole = look_through(&text, b',', columns);
         prop_assert_eq!(look_slowly(&text, columns, length), whole);
         for start in State::ALL {
@@ -73,6 +75,11 @@ fn a_quote_that_cannot_be_meant_is_named_where_it_opens() {
     let (opened, refusal) = refusal(&longer);
     assert_eq!(opened, 6);
     assert!(refusal.contains("longer than 1 MiB"), "{refusal}");
+    for over in [0, 1] {
+        let long = format!("a,b\n1,\"{}\"\n", "x".repeat((1 << 20) + over));
+        let seen = look_through(long.as_bytes(), b',', 2);
+        assert_eq!(seen.is_ok(), over == 0, "{seen:?}");
+    }
 }
 
 #[test]
