@@ -66,7 +66,7 @@ fn recipe(source: &str) -> String {
     format!(
         "{head}\n[stages.events]\nkind = \"data\"\nsource = {source}\n\
          split = {{ ratio = [0.6, 0.35, 0.05] }}\nembeddings = {{ orthonormal = 32 }}\n\
-         [stages.weights]\nkind = \"import\"\nfrom = {{ path = \"planted.safetensors\" }}\ninto = \"classifier\"\n\
+         [stages.weights]\nkind = \"import\"\nfrom = {{ path = \"planted.safetensors\" }}\ninto = \"classifier\"\ninputs = {{ data = \"events\" }}\n\
          assume = [\"heads\", \"transformer_heads\"]\n\
          [stages.diagnosis]\nkind = \"diagnose\"\nmodel = \"weights\"\ndata = \"events\"\n"
     )

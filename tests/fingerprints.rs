@@ -18,31 +18,31 @@ use crate::physionet_layout::{self, FOLDER};
 const KEYS: [(&str, &str); 7] = [
     (
         "events",
-        "64572c99d335885de4723e17f9c10019d1a355103c55e18a496354ad51f221a2",
+        "cd21a086ba62e9769465b74deafd01de9799ce78ac625e251aa9c453563a6a67",
     ),
     (
         "pretrain",
-        "caa212ed6e3ba0d245bcf559c8621e046e84b9a1dae4478b19edf5b6393b2ee5",
+        "98aedbce5f658ec028d2ab2abffc750ce8da9e6a1f89dd293972e3f62b505a1a",
     ),
     (
         "weights",
-        "c50d3bd4cc2a291dd08538d8171a03b8917501bd165ba5af7e3b5541a8371761",
+        "731c2eec1b6f4a30ccf9cc406bd06ceb3255ac339a730bb1b5ff8cd3144e1ffa",
     ),
     (
         "frozen",
-        "83d5441479a1b5f622846c9186da573e1454115107f5d871d43b5076dd65d19e",
+        "3a191e0bde4126defe3475547dc500119c702980e0bbccd271dc611e3419df08",
     ),
     (
         "classifier:features",
-        "3e758039d4aef4080bb797ffbf87499683f0d608e47e56f30a5bb642c8c96682",
+        "157458cfa3b04e717e6bd15a8bdf8c5a9ff2340450bf4ba3e7571652a3a55474",
     ),
     (
         "classifier",
-        "7d52636406cbdff2530462df3538ba377f8943784092be804598e41e8cf5127b",
+        "b703f91a9cb45a577b9f5b1b89cc9cb866d6cd0fc6de3217ac526aaefe9ee355",
     ),
     (
         "test",
-        "d49243ce8f3d0b4dbbdcdf851d48e932ce7612d6d83824273009619d8e768e1a",
+        "118a1a92a4a9b806086c67b2df5910ccf1a29512ff532175f5eab9acaf756c3a",
     ),
 ];
 
@@ -211,6 +211,7 @@ const CHANGES: &[(&str, &str, usize)] = &[
     ("stages.weights.new", "['cls_head.**']", 1),
     ("stages.weights.model_changes", "['heads']", 1),
     ("stages.weights.assume", "['heads']", 1),
+    ("stages.weights.input_changes", "['statistics']", 1),
     ("stages.weights.names", "'exact'", 1),
     ("stages.weights.allow_narrowing", "true", 1),
     ("stages.weights.rename", "[{ prefix = 'a.', to = 'b.' }]", 1),

@@ -28,6 +28,7 @@ events (data)
 |           |   `-- features -> test *
 |           `-- model -> classifier *
 |-- data -> classifier:features *
+|-- data -> classifier *
 `-- data -> test *
 
 * drawn in full under another of its inputs
@@ -42,12 +43,12 @@ fn dot_and_mermaid_name_every_node_and_label_every_edge() {
     assert!(dot.starts_with("digraph \"finetune\" {\n") && dot.ends_with("}\n"));
     assert!(dot.contains("\"classifier:features\" [label=\"classifier:features\\nfeatures\", "));
     assert!(dot.contains("  \"pretrain\" -> \"weights\" [label=\"from\"];\n"));
-    assert_eq!(dot.matches(" -> ").count(), 10);
+    assert_eq!(dot.matches(" -> ").count(), 11);
 
     let mermaid = graph("mermaid");
     assert!(mermaid.starts_with("---\ntitle: \"finetune\"\n---\nflowchart TD\n"));
     assert!(mermaid.contains("[\"classifier:features<br/>features\"]:::derived\n"));
-    assert_eq!(mermaid.matches(" -->|\"").count(), 10);
+    assert_eq!(mermaid.matches(" -->|\"").count(), 11);
 }
 
 #[test]
@@ -57,7 +58,7 @@ fn an_svg_stands_by_itself() {
     assert!(svg.ends_with("</svg>\n"));
     assert!(svg.contains(">finetune</title>") && svg.contains("prefers-color-scheme: dark"));
     assert_eq!(svg.matches("<rect ").count(), 7);
-    assert_eq!(svg.matches("marker-end=").count(), 10);
+    assert_eq!(svg.matches("marker-end=").count(), 11);
     assert!(!svg.contains("href"), "nothing is fetched");
     assert_eq!(svg, graph("svg"));
 }

@@ -69,7 +69,8 @@ fn issue16_own_weights_without_their_metadata_want_the_heads_stated() {
             .stderr_has(r#"assume = ["heads", "transformer_heads"]"#);
     }
     let assume = r#"assume = ["heads", "transformer_heads"]"#;
-    let mut test = test.recipe(&importing("bare.safetensors", assume));
+    let unknown = format!("{assume}\ninputs = \"unknown\"");
+    let mut test = test.recipe(&importing("bare.safetensors", &unknown));
     let outcome = run(&mut test, &[]).success();
     outcome.stderr_has("model.heads = 2 is taken for what the weights were trained with");
 
@@ -117,6 +118,10 @@ fn issue16_own_weights_behind_an_index_are_compared() {
 
     let index =
         serde_json::json!({ "metadata": { "model": metadata["model"] }, "weight_map": map });
+    let test = test.recipe(&importing(
+        "w.safetensors.index.json",
+        "inputs = \"unknown\"",
+    ));
     let mut test = test.file("w.safetensors.index.json", index.to_string());
     run(&mut test, &[]).success();
     let outcome = run(&mut test, &[OTHER_HEADS]).failure(4);

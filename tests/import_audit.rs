@@ -35,6 +35,7 @@ transformer_layers = 2
 [stages.weights]
 kind = "import"
 from = {from}
+inputs = "unknown"
 into = "classifier"
 new = {new}
 ignore = {ignore}

@@ -22,6 +22,7 @@ mod harness;
 mod hidden_settings;
 mod history;
 mod import_audit;
+mod inputs;
 mod inspect;
 mod inspect_for;
 mod issue16_cuts;

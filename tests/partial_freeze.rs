@@ -30,7 +30,9 @@ const JSON: [&str; 2] = ["--format", "json"];
 
 fn tensors(path: &Path) -> BTreeMap<String, FloatTensor> {
     let checkpoint = checkpoint::read(path).expect("weights");
-    let read = checkpoint.tensors.into_iter().map(|(name, tensor)| {
+    let parameters = checkpoint.tensors.into_iter();
+    let parameters = parameters.filter(|(name, _)| name != "inputs.embeddings");
+    let read = parameters.map(|(name, tensor)| {
         let shape = tensor.shape().to_vec();
         let values = tensor.into_f32(false).expect("F32");
         (name, FloatTensor { shape, values })

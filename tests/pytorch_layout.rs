@@ -100,7 +100,7 @@ fn a_pretrained_model_has_the_references_tensors_and_comes_back_unchanged() {
     let back = test.run_with(["run", "recipe.toml", "weights", "--format", "json"]);
     let back = back.success().json();
     let after = artifact(&back, "weights", "weights");
-    assert_round_trip(&artifact(&document, "pretrain", "checkpoint"), &after, 173);
+    assert_round_trip(&artifact(&document, "pretrain", "checkpoint"), &after, 174);
 }
 
 #[test]
@@ -119,7 +119,7 @@ fn a_finetuned_classifier_has_the_references_tensors_and_scores_the_same() {
     let back = test.run_with(["run", "recipe.toml", "--format", "json"]);
     let back = back.success().json();
     let after = artifact(&back, "weights", "weights");
-    assert_round_trip(&artifact(&document, "classifier", "weights"), &after, 103);
+    assert_round_trip(&artifact(&document, "classifier", "weights"), &after, 104);
     let metrics = |document: &Value| stage(document, "test")["metrics"].clone();
     assert_eq!(metrics(&back), metrics(&document));
 }

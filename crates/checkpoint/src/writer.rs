@@ -1,3 +1,4 @@
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -21,9 +22,9 @@ const METADATA_KEY: &str = "pipeline";
 
 /// Writes tensors, sorted by name, and `metadata` as a safetensors file. Equal input gives equal
 /// bytes. A file at `path` is replaced in one step.
-pub fn write_safetensors(
+pub fn write_safetensors<T: Borrow<FloatTensor> + Sync>(
     path: &Path,
-    tensors: &BTreeMap<String, FloatTensor>,
+    tensors: &BTreeMap<String, T>,
     metadata: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
     let failed = |error: io::Error| Error::file(path, format!("not written: {error}"));
@@ -39,14 +40,15 @@ pub fn write_safetensors(
 }
 
 /// The tensors one after the other behind the header, written by all threads.
-fn write_all(
+fn write_all<T: Borrow<FloatTensor> + Sync>(
     file: &File,
     header: &[u8],
-    tensors: &BTreeMap<String, FloatTensor>,
+    tensors: &BTreeMap<String, T>,
 ) -> io::Result<()> {
     file.write_all_at(header, 0)?;
     let mut end = header.len() as u64;
     let places = tensors.values().map(|tensor| {
+        let tensor: &FloatTensor = tensor.borrow();
         let start = end;
         end += size_of_val(&tensor.values[..]) as u64;
         (start, tensor)
@@ -74,12 +76,13 @@ pub fn safetensors_bytes(
 
 /// What stands before the tensors: the length of the rest, names, types, shapes and places, blanks up to a
 /// multiple of 8 bytes.
-fn header(
-    tensors: &BTreeMap<String, FloatTensor>,
+fn header<T: Borrow<FloatTensor>>(
+    tensors: &BTreeMap<String, T>,
     metadata: &BTreeMap<String, String>,
 ) -> Result<Vec<u8>, serde_json::Error> {
     let mut end = 0;
     let infos = tensors.iter().map(|(name, tensor)| {
+        let tensor: &FloatTensor = tensor.borrow();
         let start = end;
         end += size_of_val(&tensor.values[..]);
         let info = TensorInfo {

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::assemble::{Cleaning, Loss};
 use super::config::{DataConfig, StayPolicy};
+use super::contract::settings_of;
 use super::dataset::Split;
 use super::embedding::of_variables;
 use super::fit::{Fitted, Material};
@@ -107,6 +108,7 @@ pub fn build(
         &tables::place(work, "variables"),
         &fitted.variables,
         &embeddings,
+        &settings_of(config),
     )?;
     tables::write_stays(&tables::place(work, "stays"), &scored.kept, table.is_dated)?;
     let place = work.join("profile.json");

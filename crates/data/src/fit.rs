@@ -67,7 +67,7 @@ impl Material<'_> {
                 match variables.binary_search_by(|v| v.name.cmp(name)) {
                     Ok(place) => Fate::Kept {
                         number: place as u32,
-                        numeric: !variables[place].constant,
+                        numeric: variables[place].numeric,
                     },
                     Err(_) => Fate::Lost(Loss::Unseen),
                 }
@@ -88,10 +88,11 @@ impl Material<'_> {
                 (_, None) => Fate::Lost(Loss::Unseen),
                 (_, Some(_)) if rare => Fate::Lost(Loss::Rare),
                 (_, Some(variable)) => {
+                    let numeric = variable.numeric;
                     variables.push(variable);
                     Fate::Kept {
                         number: variables.len() as u32 - 1,
-                        numeric: moments[index].valued > 0,
+                        numeric,
                     }
                 }
             });

@@ -7,7 +7,7 @@
 //! |---|---|---|
 //! | `stays` | a stay | `stay_id` utf8 · `subject_id` utf8 · `split` utf8 (train, validation, test) · `label` i64 · `sets` u32 · `events` u32 · `prediction_time` timestamp (µs), where the source tells dates and times of prediction |
 //! | `events` | an event, by stay, set, variable | `stay` u32 (row of `stays`) · `set` u32 (0, 1, … in its stay) · `minute` f64 since the stay began · `variable` u32 (row of `variables`) · `raw` f64, in the source's unit · `value` f32, z-score |
-//! | `variables` | a variable, by name | `name` utf8 · `mean` f64 · `std` f64 · `constant` bool · `train_events` u64 · `embedding` fixed-size list of f32 |
+//! | `variables` | a variable, by name; beside the columns, as the text `inputs`, the settings of the [contract](contract) | `name` utf8 · `mean` f64 · `std` f64 · `constant` bool · `numeric` bool (events of it without a value are left out) · `train_events` u64 · `embedding` fixed-size list of f32 |
 //!
 //! [`dataset::Dataset::load`] reads them back.
 //!
@@ -45,6 +45,7 @@ mod assemble;
 mod build;
 mod chunks;
 pub mod config;
+pub mod contract;
 pub mod dataset;
 mod decimal_text;
 pub mod delimiter;

@@ -10,6 +10,7 @@ use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::arrow::{ArrowSchemaConverter, ArrowWriter, ProjectionMask};
+use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 
@@ -26,7 +27,18 @@ pub fn write(
     columns: Vec<(&str, ArrayRef)>,
     compression: Compression,
 ) -> Result<(), Error> {
-    write_columns(path, columns, false, compression)
+    write_columns(path, columns, false, compression, None)
+}
+
+/// Writes columns without nulls, and beside them a text under a name.
+pub fn write_with_text(
+    path: &Path,
+    columns: Vec<(&str, ArrayRef)>,
+    compression: Compression,
+    (name, text): (&str, String),
+) -> Result<(), Error> {
+    let text = KeyValue::new(name.to_string(), text);
+    write_columns(path, columns, false, compression, Some(vec![text]))
 }
 
 /// Writes columns that may hold nulls; the schema says so whether there are any or not.
@@ -35,7 +47,7 @@ pub fn write_nullable(
     columns: Vec<(&str, ArrayRef)>,
     compression: Compression,
 ) -> Result<(), Error> {
-    write_columns(path, columns, true, compression)
+    write_columns(path, columns, true, compression, None)
 }
 
 /// The file's metadata hold no time, path or machine.
@@ -44,6 +56,7 @@ fn write_columns(
     columns: Vec<(&str, ArrayRef)>,
     nullable: bool,
     compression: Compression,
+    texts: Option<Vec<KeyValue>>,
 ) -> Result<(), Error> {
     let failed = |e: &dyn Display| Error::file(path, format!("cannot be written: {e}"));
     let columns = columns
@@ -52,6 +65,7 @@ fn write_columns(
     let batch = RecordBatch::try_from_iter_with_nullable(columns).map_err(|e| failed(&e))?;
     let properties = WriterProperties::builder()
         .set_compression(compression)
+        .set_key_value_metadata(texts)
         .build();
     let file = File::create(path).map_err(|e| failed(&e))?;
     let mut writer =
@@ -176,6 +190,7 @@ pub fn read(path: &Path, columns: &[&str]) -> Result<Vec<RecordBatch>, Error> {
 pub struct StreamedRows {
     path: PathBuf,
     reader: ParquetRecordBatchReader,
+    texts: Vec<KeyValue>,
     /// Rows in the table, by what the file says of itself.
     pub rows: u64,
 }
@@ -190,15 +205,24 @@ impl StreamedRows {
             roots.push(index.map_err(|_| Error::file(path, format!("no column `{name}`")))?);
         }
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-        let rows = builder.metadata().file_metadata().num_rows();
+        let file = builder.metadata().file_metadata();
+        let (rows, texts) = (file.num_rows(), file.key_value_metadata().cloned());
         let reader = (builder.with_projection(mask).with_batch_size(ROWS_IN_BATCH))
             .build()
             .map_err(|e| Error::file(path, format!("cannot be read: {e}")))?;
         Ok(Self {
             path: path.to_path_buf(),
             reader,
+            texts: texts.unwrap_or_default(),
             rows: u64::try_from(rows).unwrap_or_default(),
         })
+    }
+
+    /// The text that stands beside the columns under this name.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        let texts = self.texts.iter();
+        let found = texts.filter(|text| text.key == name);
+        found.filter_map(|text| text.value.as_deref()).next()
     }
 }
 

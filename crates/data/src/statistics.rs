@@ -15,6 +15,8 @@ pub(super) struct Variable {
     pub(super) std: f64,
     /// It never varies in the training split: it counts as presence.
     pub(super) constant: bool,
+    /// It has values: an event of it without one is left out.
+    pub(super) numeric: bool,
     /// Its events in the training split.
     pub(super) train_events: u64,
 }
@@ -54,6 +56,7 @@ impl Variable {
             mean,
             std,
             constant: moments.valued == 0 || constant,
+            numeric: moments.valued > 0,
             train_events: match moments.valued {
                 0 => moments.valueless,
                 valued => valued,

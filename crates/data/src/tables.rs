@@ -1,5 +1,6 @@
 //! Writes the three tables. Their columns are described in [`crate`].
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -8,6 +9,7 @@ use arrow::array::{
     TimestampMicrosecondArray, UInt32Array, UInt64Array,
 };
 
+use super::contract;
 use super::dataset::Split;
 use super::embedding::EmbeddingRows;
 use super::ingest::{RawEvent, time_to_minutes};
@@ -143,14 +145,16 @@ pub(super) fn write_stays(path: &Path, stays: &[KeptStay], is_dated: bool) -> Re
     parquet_file::write(path, columns, Compression::SNAPPY)
 }
 
-/// Writes the table of variables.
+/// Writes the table of variables, and beside it the settings that say with them what inputs mean.
 pub(super) fn write_variables(
     path: &Path,
     variables: &[Variable],
     embeddings: &EmbeddingRows,
+    settings: &BTreeMap<String, String>,
 ) -> Result<(), Error> {
     let names: Vec<&str> = variables.iter().map(|v| v.name.as_str()).collect();
     let constant: Vec<bool> = variables.iter().map(|v| v.constant).collect();
+    let numeric: Vec<bool> = variables.iter().map(|v| v.numeric).collect();
     let number =
         |of: fn(&Variable) -> f64| Float64Array::from_iter_values(variables.iter().map(of));
     let train_events = variables.iter().map(|v| v.train_events);
@@ -161,13 +165,17 @@ pub(super) fn write_variables(
         ("mean", Arc::new(number(|v| v.mean))),
         ("std", Arc::new(number(|v| v.std))),
         ("constant", Arc::new(BooleanArray::from(constant))),
+        ("numeric", Arc::new(BooleanArray::from(numeric))),
         (
             "train_events",
             Arc::new(UInt64Array::from_iter_values(train_events)),
         ),
         ("embedding", embedding),
     ];
-    parquet_file::write(path, columns, Compression::SNAPPY)
+    let settings = serde_json::to_string(settings)
+        .map_err(|error| Error::file(path, format!("cannot be written: {error}")))?;
+    let settings = (contract::METADATA, settings);
+    parquet_file::write_with_text(path, columns, Compression::SNAPPY, settings)
 }
 
 /// Where the tables lie in a work folder.

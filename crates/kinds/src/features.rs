@@ -121,8 +121,9 @@ impl Stage for FeaturesStage {
         "features"
     }
 
+    /// 3: the data's inputs are compared with those of the weights.
     fn code_version(&self) -> u32 {
-        2
+        3
     }
 
     fn fields(&self) -> Value {
@@ -138,6 +139,7 @@ impl Stage for FeaturesStage {
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         let artifact = ModelArtifact::read(context.input("model", "weights")?)?;
+        artifact.inputs.check(context)?;
         let dataset = load_dataset(context)?;
         let stays: Vec<usize> = (0..dataset.stays.len()).collect();
         let table = compute(&artifact, &dataset, &stays, context)?;

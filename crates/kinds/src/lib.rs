@@ -29,6 +29,7 @@ mod features;
 pub mod finetune;
 pub mod freeze;
 pub mod import;
+mod inputs;
 pub mod json;
 mod kind;
 mod list;

@@ -5,8 +5,9 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
+use super::inputs::{EMBEDDINGS, Inputs};
 use super::json::as_json;
-use pipeline_checkpoint::{self as checkpoint, FloatTensor};
+use pipeline_checkpoint::{self as checkpoint, Checkpoint, FloatTensor};
 use pipeline_error::Error;
 use pipeline_model::config::{ModelConfig, ModelMode};
 use pipeline_model::host::HostParameters;
@@ -26,6 +27,8 @@ pub struct ModelArtifact {
     pub trainable: Option<BTreeSet<String>>,
     /// All parameters but the new ones.
     pub parameters: HostParameters,
+    /// What the weights know of their inputs.
+    pub inputs: Inputs,
 }
 
 impl ModelArtifact {
@@ -36,7 +39,16 @@ impl ModelArtifact {
 
     /// Writes weights and metadata.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
-        checkpoint::write_safetensors(path, &self.parameters, &self.metadata())
+        let mut metadata = self.metadata();
+        metadata.extend(self.inputs.metadata());
+        let embeddings = self.inputs.embeddings();
+        let beside = embeddings
+            .iter()
+            .map(|tensor| (EMBEDDINGS.to_string(), tensor));
+        let parameters = self.parameters.iter();
+        let parameters = parameters.map(|(name, tensor)| (name.clone(), tensor));
+        let tensors: BTreeMap<_, _> = parameters.chain(beside).collect();
+        checkpoint::write_safetensors(path, &tensors, &metadata)
     }
 
     /// What the weights are for, as it stands in their file.
@@ -59,12 +71,15 @@ impl ModelArtifact {
             Some(text) => Some(from_json(path, "trainable", text)?),
             None => None,
         };
+        let mut held = checkpoint::read(path)?;
+        let inputs = Inputs::take(&mut held)?.ok_or_else(|| no_metadata(path, "inputs"))?;
         let artifact = Self {
             config: metadata_entry(path, &metadata, "model")?,
             mode: metadata_entry(path, &metadata, "mode")?,
             new: metadata_entry(path, &metadata, "new")?,
             trainable,
-            parameters: read_parameters(path)?,
+            parameters: parameters_of(held)?,
+            inputs,
         };
         artifact.check_names(path)?;
         Ok(artifact)
@@ -116,10 +131,12 @@ fn metadata_entry<T: DeserializeOwned>(
     metadata: &BTreeMap<String, String>,
     name: &str,
 ) -> Result<T, Error> {
-    let text = metadata
-        .get(name)
-        .ok_or_else(|| Error::file(path, format!("is no model artifact: no metadata {name}")))?;
+    let text = metadata.get(name).ok_or_else(|| no_metadata(path, name))?;
     from_json(path, name, text)
+}
+
+fn no_metadata(path: &Path, name: &str) -> Error {
+    Error::file(path, format!("is no model artifact: no metadata {name}"))
 }
 
 fn from_json<T: DeserializeOwned>(path: &Path, name: &str, text: &str) -> Result<T, Error> {
@@ -127,9 +144,9 @@ fn from_json<T: DeserializeOwned>(path: &Path, name: &str, text: &str) -> Result
         .map_err(|error| Error::file(path, format!("the metadata {name} cannot be read: {error}")))
 }
 
-fn read_parameters(path: &Path) -> Result<HostParameters, Error> {
-    checkpoint::read(path)?
-        .tensors
+fn parameters_of(held: Checkpoint) -> Result<HostParameters, Error> {
+    let path = &held.path;
+    held.tensors
         .into_iter()
         .map(|(name, tensor)| {
             let shape = tensor.shape().to_vec();

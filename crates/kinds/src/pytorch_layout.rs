@@ -49,6 +49,7 @@ pub fn convert(path: &Path) -> Result<PytorchWeights, Error> {
     let fill = placeholders(&artifact.config, artifact.mode)?;
     let names: Vec<String> = fill.iter().map(|filled| filled.name.clone()).collect();
     let mut metadata = artifact.metadata();
+    metadata.extend(artifact.inputs.metadata_alone());
     metadata.insert("placeholders".into(), as_json(&names).to_string());
     let mut tensors = artifact.parameters;
     tensors.extend(fill.into_iter().map(filled));

@@ -59,7 +59,11 @@ impl Rehearsal {
     /// The audit that importing `checkpoint` would leave, or every reason why it would not; also if the model has
     /// settings that its weights were not trained with.
     pub fn audit(&self, checkpoint: &Checkpoint) -> Result<Audit, Error> {
-        self.import.audit(checkpoint)
+        let audit = self.import.audit(checkpoint)?;
+        if self.stage.is_some() {
+            self.import.check_inputs(checkpoint)?;
+        }
+        Ok(audit)
     }
 
     /// Fails if the recipe pins another file than the one at `path`.
@@ -84,6 +88,8 @@ fn without_rules(recipe: &Recipe, mode: ModelMode) -> Rehearsal {
                 changes: Vec::new(),
                 assumed: HiddenSetting::ALL.to_vec(),
             },
+            inputs: None,
+            input_changes: Vec::new(),
         },
     }
 }

@@ -18,8 +18,8 @@ pub enum Variants<'s> {
     Names(Vec<&'s str>),
     /// A table whose key `tag` says which of these it is.
     Tagged(&'s str, Vec<(&'s str, Shape<'s>)>),
-    /// A table with exactly one of these keys.
-    Keyed(Vec<(&'s str, Shape<'s>)>),
+    /// A table with exactly one of these keys, or one of these strings, if there are any.
+    Keyed(Vec<(&'s str, Shape<'s>)>, Vec<&'s str>),
 }
 
 static ANYTHING: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
@@ -102,17 +102,20 @@ impl<'s> Shape<'s> {
             return Some(Variants::Names(vec![name]));
         }
         let members: Vec<Shape> = self.list("oneOf").iter().map(|one| self.of(one)).collect();
-        let first = members.first()?;
-        if first.type_name() == Some("string") {
-            let names = members
-                .iter()
-                .filter_map(|member| member.variants())
-                .flat_map(|variants| match variants {
-                    Variants::Names(names) => names,
-                    _ => Vec::new(),
-                });
-            return Some(Variants::Names(names.collect()));
-        }
+        let (words, members): (Vec<Shape>, Vec<Shape>) = members
+            .into_iter()
+            .partition(|member| member.type_name() == Some("string"));
+        let names = words
+            .iter()
+            .filter_map(|member| member.variants())
+            .flat_map(|variants| match variants {
+                Variants::Names(names) => names,
+                _ => Vec::new(),
+            })
+            .collect();
+        let Some(first) = members.first() else {
+            return (!words.is_empty()).then_some(Variants::Names(names));
+        };
         if let Some(tag) = ["kind", "format"]
             .into_iter()
             .find(|tag| first.constant(tag).is_some())
@@ -126,7 +129,7 @@ impl<'s> Shape<'s> {
             let (key, _) = member.here.get("properties")?.as_object()?.iter().next()?;
             Some((key.as_str(), *member))
         });
-        Some(Variants::Keyed(keyed.collect()))
+        Some(Variants::Keyed(keyed.collect(), names))
     }
 
     fn constant(self, key: &str) -> Option<&'s str> {

@@ -53,7 +53,8 @@ impl Stage for DataStage {
         // the files that are not read.
         // Minutes are F64; windows are half-open; births of MEDS belong to minute 0; what the window or cleaning
         // leaves out is counted as that; rows without a parameter are skipped.
-        5
+        // 6: the table of variables holds the settings that say what inputs mean.
+        6
     }
 
     fn fields(&self) -> Value {

@@ -100,7 +100,8 @@ impl Stage for DiagnoseStage {
 
     fn code_version(&self) -> u32 {
         // 2: shuffled labels are a warning from three standard errors above chance on, no longer two.
-        2
+        // 3: the data's inputs are compared with those of the weights.
+        3
     }
 
     fn fields(&self) -> Value {
@@ -140,13 +141,16 @@ impl Stage for DiagnoseStage {
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         let artifact = ModelArtifact::read(context.input("model", "weights")?)?;
+        artifact.inputs.check(context)?;
         let dataset = load_dataset(context)?;
         self.check(&artifact, &dataset)?;
         let pretrained = match &self.pretrain {
             None => None,
             Some((_, objective)) => {
                 let path = context.input("pretrain", "checkpoint")?;
-                Some((ModelArtifact::read(path)?, *objective))
+                let pretrained = ModelArtifact::read(path)?;
+                pretrained.inputs.check(context)?;
+                Some((pretrained, *objective))
             }
         };
         let table = self.features(&artifact, &dataset, context)?;

@@ -164,8 +164,9 @@ impl Stage for EvaluateStage {
         "evaluate"
     }
 
+    /// 4: the data's inputs are compared with those of the weights.
     fn code_version(&self) -> u32 {
-        3
+        4
     }
 
     fn fields(&self) -> Value {
@@ -182,7 +183,7 @@ impl Stage for EvaluateStage {
         if let FeatureOrigin::Node(_) = self.features {
             let artifacts = match self.settings.baseline {
                 Some(_) => DATASET_ARTIFACTS,
-                None => &["stays"],
+                None => &["stays", "variables"],
             };
             inputs.push(StageInput::new("data", &self.data, artifacts));
         }
@@ -192,6 +193,7 @@ impl Stage for EvaluateStage {
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         let artifact = ModelArtifact::read(context.input("model", "weights")?)?;
         check_model(&artifact)?;
+        artifact.inputs.check(context)?;
         self.warn(context);
         let table = self.features(&artifact, context)?;
         let head = head_of(&artifact)?;

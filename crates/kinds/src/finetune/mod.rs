@@ -79,6 +79,7 @@ impl StageKind for FinetuneTable {
             transformer_dropout: self.transformer_dropout,
             seed: self.seed.unwrap_or_else(|| around.seed()),
             model: self.model.clone(),
+            data: self.data.clone(),
             features,
         };
         nodes.push(Node::of_stage(name, self.seed.is_some(), stage));

@@ -10,11 +10,13 @@ use crate::dataset_artifacts::load_dataset;
 use crate::feature_origin::FeatureOrigin;
 use crate::features::embeddings;
 use crate::freeze::audit::FreezeAudit;
+use crate::inputs::Inputs;
 use crate::json::{read_json, training_fields};
 use crate::model_artifact::ModelArtifact;
 use crate::training::Watched;
 use crate::training_context::TrainingContext;
 use pipeline_checkpoint::FloatTensor;
+use pipeline_data::contract::InputContract;
 use pipeline_data::dataset::Split;
 use pipeline_data::feature_table::FeatureTable;
 use pipeline_error::Error;
@@ -40,6 +42,8 @@ pub struct FinetuneStage {
     pub seed: u64,
     /// The freeze stage.
     pub model: String,
+    /// The data stage.
+    pub data: String,
     /// The features node; a data stage where a part of the backbone is trained, too.
     pub features: FeatureOrigin,
 }
@@ -232,8 +236,9 @@ impl Stage for FinetuneStage {
         "finetune"
     }
 
+    /// 4: the weights carry what their inputs mean.
     fn code_version(&self) -> u32 {
-        3
+        4
     }
 
     fn fields(&self) -> Value {
@@ -255,14 +260,24 @@ impl Stage for FinetuneStage {
     }
 
     fn inputs(&self) -> Vec<StageInput> {
-        vec![
+        let mut inputs = vec![
             StageInput::new("model", &self.model, &["weights", "audit"]),
             self.features.input(),
-        ]
+        ];
+        if let FeatureOrigin::Node(_) = self.features {
+            inputs.push(StageInput::new("data", &self.data, &["variables"]));
+        }
+        inputs
     }
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         let mut artifact = ModelArtifact::read(context.input("model", "weights")?)?;
+        artifact.inputs.check(context)?;
+        // What may differ from the backbone's inputs is known by now: the head has learned these.
+        if artifact.inputs != Inputs::Unknown {
+            let contract = InputContract::read(context.input("data", "variables")?)?;
+            artifact.inputs = Inputs::of(contract);
+        }
         let audit: FreezeAudit = read_json(context.input("model", "audit")?)?;
         let mut parameters = self.initial(&artifact)?;
         let trained = match &self.features {

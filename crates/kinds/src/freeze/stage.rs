@@ -155,8 +155,9 @@ impl Stage for FreezeStage {
         "freeze"
     }
 
+    /// 2: the weights carry what their inputs mean.
     fn code_version(&self) -> u32 {
-        1
+        2
     }
 
     fn fields(&self) -> Value {

@@ -6,7 +6,7 @@ mod section;
 mod stage;
 mod table;
 
-use crate::edges::{Reference, artifact, kind};
+use crate::edges::{DATA, Reference, artifact, kind};
 use crate::kind::{Around, Imported, ReportPart, ReportSection, StageCheck, StageKind};
 use crate::results::{Outputs, StageResults};
 use pipeline_checkpoint::ImportRules;
@@ -15,7 +15,7 @@ use pipeline_stage::Node;
 
 pub(crate) use hidden_settings::Declared;
 pub(crate) use stage::{ImportStage, WeightSource};
-pub use table::{CheckpointFile, ImportFrom, ImportTable, Names};
+pub use table::{CheckpointFile, ImportFrom, ImportTable, Names, StatedInputs};
 
 impl StageKind for ImportTable {
     fn kind() -> &'static str {
@@ -27,10 +27,15 @@ impl StageKind for ImportTable {
     }
 
     fn references(&self) -> Vec<Reference> {
-        match &self.from {
-            ImportFrom::Stage(name) => vec![kind("from", name, &["pretrain", "finetune"])],
-            ImportFrom::File(file) => artifact("from.path", &file.path).into_iter().collect(),
-        }
+        let weights = match &self.from {
+            ImportFrom::Stage(name) => Some(kind("from", name, &["pretrain", "finetune"])),
+            ImportFrom::File(file) => artifact("from.path", &file.path),
+        };
+        let data = match &self.inputs {
+            Some(StatedInputs::Data(name)) => Some(kind("inputs.data", name, DATA)),
+            Some(StatedInputs::Unknown) | None => None,
+        };
+        weights.into_iter().chain(data).collect()
     }
 
     fn artifacts(&self) -> Vec<(&str, &str)> {
@@ -96,6 +101,8 @@ impl ImportTable {
                 changes: self.model_changes.clone(),
                 assumed: self.assume.clone(),
             },
+            inputs: self.inputs.clone(),
+            input_changes: self.input_changes.clone(),
         }
     }
 }

@@ -9,11 +9,14 @@ use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
 
 use crate::import::hidden_settings::{Declared, check_hidden_settings};
+use crate::import::table::StatedInputs;
+use crate::inputs::{DeclaredInputs, Inputs, UNKNOWN_INPUTS};
 use crate::json::{as_json, backbone_fields, write_json};
 use crate::model_artifact::ModelArtifact;
 use pipeline_checkpoint::{
     self as checkpoint, Audit, Checkpoint, Import, ImportRules, Stated, TargetTensor,
 };
+use pipeline_data::contract::{InputContract, InputField};
 use pipeline_data::input_path::InputPath;
 use pipeline_error::Error;
 use pipeline_model::config::{ModelConfig, ModelMode};
@@ -25,6 +28,8 @@ use pipeline_store::digest::Digest;
 
 /// The setting that names a checkpoint file.
 const FILE_FIELD: &str = "from.path";
+/// The setting that names the data stage whose inputs the weights have.
+const INPUTS_FIELD: &str = "inputs.data";
 
 /// Where the weights come from.
 pub enum WeightSource {
@@ -51,6 +56,10 @@ pub struct ImportStage {
     pub rules: ImportRules,
     /// Settings that no shape shows.
     pub hidden: Declared,
+    /// What the recipe says of the weights' inputs, where their file does not.
+    pub inputs: Option<StatedInputs>,
+    /// What may be otherwise in the data that the weights are given.
+    pub input_changes: Vec<InputField>,
 }
 
 impl ImportStage {
@@ -98,16 +107,21 @@ impl ImportStage {
     /// Reads and audits the file while it is compared with the recipe's pin, if there is one. A file that is
     /// not the pinned one is told before anything that is wrong with it. What is to be said of settings that
     /// no shape shows is among the audit's notes.
-    fn read(&self, path: &Path) -> Result<Import, Error> {
+    fn read(&self, path: &Path, declared: &DeclaredInputs) -> Result<(Import, Inputs), Error> {
         let targets = self.targets()?;
         std::thread::scope(|scope| {
             let pin = scope.spawn(|| self.check_pin(path));
-            let imported = checkpoint::read(path).and_then(|checkpoint| {
+            let imported = checkpoint::read(path).and_then(|mut checkpoint| {
+                let found = Inputs::take(&mut checkpoint)?;
                 let stated = checkpoint.stated.clone();
                 let mut imported = checkpoint::import(checkpoint, &targets, &self.rules)?;
                 let notes = self.check_hidden_settings(path, &stated, &imported.audit)?;
                 imported.audit.notes.extend(notes);
-                Ok(imported)
+                let inputs = declared.resolve(path, found)?;
+                if inputs == Inputs::Unknown {
+                    imported.audit.notes.push(UNKNOWN_INPUTS.into());
+                }
+                Ok((imported, inputs))
             });
             pin.join().unwrap_or_else(|panic| resume_unwind(panic))?;
             imported
@@ -122,6 +136,22 @@ impl ImportStage {
         audit: &Audit,
     ) -> Result<Vec<String>, Error> {
         check_hidden_settings(path, stated, audit, &self.model, &self.hidden)
+    }
+
+    /// What the recipe says of the weights' inputs; a data stage's contract is asked of `variables`.
+    fn declared(
+        &self,
+        contract: impl FnOnce() -> Result<Inputs, Error>,
+    ) -> Result<DeclaredInputs, Error> {
+        let stated = match &self.inputs {
+            None => None,
+            Some(StatedInputs::Unknown) => Some(Inputs::Unknown),
+            Some(StatedInputs::Data(_)) => Some(contract()?),
+        };
+        Ok(DeclaredInputs {
+            stated,
+            changes: self.input_changes.clone(),
+        })
     }
 
     /// The digest that the scheduler knows the file by.
@@ -155,10 +185,20 @@ impl ImportStage {
 
     /// What an import of the checkpoint, whatever its file, would leave as audit.
     pub fn audit(&self, checkpoint: &Checkpoint) -> Result<Audit, Error> {
-        let mut audit = checkpoint::audit(checkpoint, &self.targets()?, &self.rules)?;
+        let mut checkpoint = checkpoint.clone();
+        Inputs::take(&mut checkpoint)?;
+        let mut audit = checkpoint::audit(&checkpoint, &self.targets()?, &self.rules)?;
         let notes = self.check_hidden_settings(&checkpoint.path, &checkpoint.stated, &audit)?;
         audit.notes.extend(notes);
         Ok(audit)
+    }
+
+    /// Fails if neither the checkpoint nor the recipe says what the weights' inputs mean.
+    pub fn check_inputs(&self, checkpoint: &Checkpoint) -> Result<(), Error> {
+        let found = Inputs::take(&mut checkpoint.clone())?;
+        // What is stated does not matter: nothing is compared with it here.
+        let declared = self.declared(|| Ok(Inputs::Unknown))?;
+        declared.resolve(&checkpoint.path, found).map(|_| ())
     }
 
     fn targets(&self) -> Result<Vec<TargetTensor>, Error> {
@@ -186,8 +226,9 @@ impl Stage for ImportStage {
     /// 2: the audit names the file by its BLAKE3; moments are summed in sixteen parts.
     /// 3: torch's negative bit turns the sign of a tensor; settings that no shape shows are compared whatever the
     /// container, and the audit notes those that nobody stated.
+    /// 4: the weights carry what their inputs mean.
     fn code_version(&self) -> u32 {
-        3
+        4
     }
 
     fn fields(&self) -> Value {
@@ -216,6 +257,15 @@ impl Stage for ImportStage {
         if !self.hidden.assumed.is_empty() {
             fields["assume"] = as_json(&self.hidden.assumed);
         }
+        match &self.inputs {
+            None => {}
+            Some(StatedInputs::Unknown) => fields["inputs"] = json!("unknown"),
+            // Its contents are an input.
+            Some(StatedInputs::Data(_)) => fields["inputs"] = json!("data"),
+        }
+        if !self.input_changes.is_empty() {
+            fields["input_changes"] = as_json(&self.input_changes);
+        }
         fields
     }
 
@@ -227,16 +277,22 @@ impl Stage for ImportStage {
     }
 
     fn inputs(&self) -> Vec<StageInput> {
-        match &self.from {
+        let weights = match &self.from {
             WeightSource::Stage(stage, artifact) => {
-                vec![StageInput::new("from", stage, &[artifact])]
+                Some(StageInput::new("from", stage, &[artifact]))
             }
             WeightSource::File { path, .. } => {
-                let made = path.artifact().into_iter();
+                let made = path.artifact();
                 made.map(|made| StageInput::new(FILE_FIELD, &made.stage, &[&made.artifact]))
-                    .collect()
             }
-        }
+        };
+        let data = match &self.inputs {
+            Some(StatedInputs::Data(stage)) => {
+                Some(StageInput::new(INPUTS_FIELD, stage, &["variables"]))
+            }
+            Some(StatedInputs::Unknown) | None => None,
+        };
+        weights.into_iter().chain(data).collect()
     }
 
     fn external_inputs(&self) -> Vec<ExternalInput> {
@@ -259,7 +315,11 @@ impl Stage for ImportStage {
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         let path = self.path(context)?;
-        let imported = self.read(path)?;
+        let declared = self.declared(|| {
+            let variables = context.input(INPUTS_FIELD, "variables")?;
+            InputContract::read(variables).map(Inputs::of)
+        })?;
+        let (imported, inputs) = self.read(path, &declared)?;
         let mut audit = imported.audit;
         audit
             .render()
@@ -274,6 +334,7 @@ impl Stage for ImportStage {
             new: audit.new.iter().map(|new| new.target.clone()).collect(),
             trainable: None,
             parameters: imported.tensors,
+            inputs,
         };
         artifact.write(&weights)?;
         drop(artifact);

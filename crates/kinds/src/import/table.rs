@@ -6,6 +6,7 @@ use serde::de::{MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use pipeline_checkpoint::RenameRule;
+use pipeline_data::contract::InputField;
 use pipeline_data::input_path::InputPath;
 use pipeline_model::config::ModelMode;
 use pipeline_model::hidden_setting::HiddenSetting;
@@ -39,6 +40,22 @@ pub struct ImportTable {
     /// Settings of `[model]` that no parameter's shape shows and that are as the weights were trained with, though their file does not say so. What the file says counts all the same.
     #[serde(default)]
     pub assume: Vec<HiddenSetting>,
+    /// What the weights' inputs mean, where their file does not say it: those of a data stage, or `"unknown"`, which every later stage repeats.
+    #[serde(default)]
+    pub inputs: Option<StatedInputs>,
+    /// What may mean something else in the data that the weights are given than in those they were trained on; any other difference is an error.
+    #[serde(default)]
+    pub input_changes: Vec<InputField>,
+}
+
+/// What a recipe says of the inputs of weights whose file says nothing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum StatedInputs {
+    /// Nobody knows.
+    Unknown,
+    /// They are those of this data stage.
+    Data(String),
 }
 
 /// Whether an import translates names by itself.

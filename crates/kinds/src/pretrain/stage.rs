@@ -6,10 +6,12 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::dataset_artifacts::{DATASET_ARTIFACTS, load_dataset};
+use crate::inputs::Inputs;
 use crate::json::{backbone_fields, training_fields};
 use crate::model_artifact::ModelArtifact;
 use crate::training::Watched;
 use crate::training_context::TrainingContext;
+use pipeline_data::contract::InputContract;
 use pipeline_error::Error;
 use pipeline_model::config::{ModelConfig, ModelMode};
 use pipeline_model::host::{HostParameters, initial_parameters};
@@ -42,6 +44,7 @@ impl PretrainStage {
         }
         let start = ModelArtifact::read(context.input("init", "weights")?)?;
         start.require_complete("go on pretraining")?;
+        start.inputs.check(context)?;
         Ok(start.parameters)
     }
 }
@@ -51,8 +54,9 @@ impl Stage for PretrainStage {
         "pretrain"
     }
 
+    /// 4: the checkpoint carries what its inputs mean.
     fn code_version(&self) -> u32 {
-        3
+        4
     }
 
     fn fields(&self) -> Value {
@@ -86,6 +90,7 @@ impl Stage for PretrainStage {
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         let dataset = load_dataset(context)?;
+        let initial = self.initial(context)?;
         let training = Pretraining {
             dataset: &dataset,
             model: &self.model,
@@ -96,7 +101,7 @@ impl Stage for PretrainStage {
             resume: &context.resume_file(self.checkpoint_interval),
             replay: &context.replay_folder(),
         };
-        let trained = training.run(self.initial(context)?)?;
+        let trained = training.run(initial)?;
         trained
             .history
             .write_parquet(&context.work.join("history.parquet"))?;
@@ -107,6 +112,7 @@ impl Stage for PretrainStage {
             new: BTreeSet::new(),
             trainable: None,
             parameters: trained.parameters,
+            inputs: Inputs::of(InputContract::read(context.input("data", "variables")?)?),
         };
         artifact.write(&context.work.join("checkpoint.safetensors"))?;
         Ok(StageOutput {

@@ -160,10 +160,20 @@ impl<'a, 's> Validator<'a, 's> {
             (Variants::Tagged(tag, members), Value::Table(table)) => {
                 self.tagged(table, origin, tag, members);
             }
-            (Variants::Keyed(members), Value::Table(table)) => self.keyed(table, origin, members),
-            (Variants::Keyed(members), _) => {
+            (Variants::Keyed(members, _), Value::Table(table)) => {
+                self.keyed(table, origin, members);
+            }
+            (Variants::Keyed(_, names), Value::String(..)) if !names.is_empty() => {
+                self.one_of(node, names);
+            }
+            (Variants::Keyed(members, names), _) => {
                 let keys: Vec<&str> = members.iter().map(|(key, _)| *key).collect();
-                self.wrong_type(node, &format!("a table with one of {}", either(&keys)));
+                let table = format!("a table with one of {}", either(&keys));
+                let wanted = match names.is_empty() {
+                    true => table,
+                    false => format!("{}, or {table}", either(names)),
+                };
+                self.wrong_type(node, &wanted);
             }
             (Variants::Tagged(tag, _), _) => {
                 self.wrong_type(node, &format!("a table with a `{tag}`"));

@@ -332,7 +332,8 @@ fn ids_that_are_numbers_of_any_type_are_the_same_stays() {
     let mut parquet = long(folder.path(), &["events.parquet"], TimeUnit::Timestamp);
     parquet.categorical.clear();
     let [text, parquet] = [text, parquet].map(|config| Built::of(&config, 2).unwrap());
-    assert_eq!(text.digests(), parquet.digests());
+    // The tables of variables name the categories that the recipe lists.
+    assert_eq!(text.digests()[..2], parquet.digests()[..2]);
     assert_eq!(text.report.counts["events_not_selected"], 5);
 }
 

@@ -1,0 +1,241 @@
+//! What weights know of their inputs, and the comparison with the data that they are given.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use crate::json::as_json;
+use pipeline_checkpoint::{Checkpoint, FloatTensor, SourceTensor};
+use pipeline_data::contract::{Difference, InputContract, InputField};
+use pipeline_error::Error;
+use pipeline_stage::StageContext;
+
+/// The tensor beside the parameters that holds the embeddings, [variables, numbers in an embedding].
+pub const EMBEDDINGS: &str = "inputs.embeddings";
+
+/// Where the rest stands in the metadata.
+const METADATA: &str = "inputs";
+/// Where the metadata name the parts that may differ.
+const CHANGES: &str = "input_changes";
+/// What the metadata say of weights of unknown inputs.
+const UNKNOWN: &str = "unknown";
+
+/// What weights know of their inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Inputs {
+    /// This.
+    Known {
+        /// What they mean.
+        contract: InputContract,
+        /// What may be otherwise in the data that the weights are given.
+        changes: Vec<InputField>,
+    },
+    /// Nothing, as the recipe says.
+    Unknown,
+}
+
+impl Inputs {
+    /// Those of weights that were trained on this.
+    pub fn of(contract: InputContract) -> Self {
+        Self::Known {
+            contract,
+            changes: Vec::new(),
+        }
+    }
+
+    /// What stands in the metadata of a file whose tensors hold the [embeddings](Self::embeddings), too.
+    pub fn metadata(&self) -> BTreeMap<String, String> {
+        let Self::Known { contract, changes } = self else {
+            return BTreeMap::from([(METADATA.into(), UNKNOWN.into())]);
+        };
+        let mut metadata = BTreeMap::from([(METADATA.into(), as_json(contract).to_string())]);
+        if !changes.is_empty() {
+            metadata.insert(CHANGES.into(), as_json(changes).to_string());
+        }
+        metadata
+    }
+
+    /// The tensor that stands beside the parameters.
+    pub fn embeddings(&self) -> Option<FloatTensor> {
+        let Self::Known { contract, .. } = self else {
+            return None;
+        };
+        Some(FloatTensor {
+            shape: vec![contract.variables.len(), contract.embedding_dim],
+            values: contract.embeddings.clone(),
+        })
+    }
+
+    /// What stands in the metadata of a file that may hold no tensor but parameters.
+    pub fn metadata_alone(&self) -> BTreeMap<String, String> {
+        let mut metadata = self.metadata();
+        if let Some(tensor) = self.embeddings() {
+            let bytes = tensor.values.iter().flat_map(|number| number.to_le_bytes());
+            let text = STANDARD.encode(bytes.collect::<Vec<u8>>());
+            metadata.insert(EMBEDDINGS.into(), text);
+        }
+        metadata
+    }
+
+    /// Takes them out of a file that has been read; none: it says nothing of its inputs.
+    pub fn take(checkpoint: &mut Checkpoint) -> Result<Option<Self>, Error> {
+        let path = checkpoint.path.clone();
+        let damaged = |what: String| Error::Audit {
+            message: format!("{}: {what}", path.display()),
+            hint: Some(
+                "the file was written by another program, or another version of this one".into(),
+            ),
+        };
+        let metadata = &checkpoint.stated.metadata;
+        let Some(text) = metadata.get(METADATA) else {
+            // Saved again by a program that keeps tensors alone: nobody knows any more whose embeddings they are.
+            checkpoint.tensors.remove(EMBEDDINGS);
+            return Ok(None);
+        };
+        if text == UNKNOWN {
+            return Ok(Some(Self::Unknown));
+        }
+        let unread =
+            |name: &str, error| damaged(format!("the metadata {name} cannot be read: {error}"));
+        let mut contract: InputContract =
+            serde_json::from_str(text).map_err(|error| unread(METADATA, error))?;
+        let changes = match metadata.get(CHANGES) {
+            None => Vec::new(),
+            Some(text) => serde_json::from_str(text).map_err(|error| unread(CHANGES, error))?,
+        };
+        let shape = [contract.variables.len(), contract.embedding_dim];
+        let as_text = metadata.get(EMBEDDINGS).map(|text| numbers_of(text));
+        let as_tensor = checkpoint.tensors.remove(EMBEDDINGS);
+        let as_tensor = as_tensor.map(|tensor| SourceTensor::into_f32(tensor, false));
+        let numbers = as_tensor.or(as_text).transpose();
+        let numbers = numbers.map_err(|what| damaged(format!("{EMBEDDINGS}: {what}")))?;
+        let numbers =
+            numbers.filter(|numbers| Some(numbers.len()) == shape[0].checked_mul(shape[1]));
+        contract.embeddings = numbers.ok_or_else(|| {
+            damaged(format!(
+                "has no {EMBEDDINGS} of shape {shape:?}, which its metadata speak of"
+            ))
+        })?;
+        Ok(Some(Self::Known { contract, changes }))
+    }
+
+    /// Fails unless the data stage that is read has inputs of this meaning, but for what may differ. Says what does,
+    /// and what is not known.
+    pub fn check(&self, context: &StageContext) -> Result<(), Error> {
+        let data = InputContract::read(context.input("data", "variables")?)?;
+        for line in self.compare(&data)? {
+            context.reporter.note(&line);
+        }
+        Ok(())
+    }
+
+    /// [`Self::check`] on a contract; what is to be said.
+    fn compare(&self, data: &InputContract) -> Result<Vec<String>, Error> {
+        let Self::Known { contract, changes } = self else {
+            return Ok(vec![UNKNOWN_INPUTS.into()]);
+        };
+        let differences = contract.differences(data);
+        let may_differ = |difference: &&Difference| changes.contains(&difference.field);
+        let (meant, refused): (Vec<_>, Vec<_>) = differences.iter().partition(may_differ);
+        let refused: Vec<String> = refused.iter().map(ToString::to_string).collect();
+        if refused.is_empty() {
+            let unchanged = changes
+                .iter()
+                .filter(|change| meant.iter().all(|difference| difference.field != **change));
+            let unchanged = unchanged.map(|change| {
+                format!(
+                    "`input_changes` of the import names {}, in which nothing differs here",
+                    change.name()
+                )
+            });
+            let meant = meant.iter();
+            let meant = meant.map(|line| format!("{line}, as `input_changes` allows"));
+            return Ok(meant.chain(unchanged).collect());
+        }
+        Err(Error::Audit {
+            message: format!(
+                "the inputs that the data stage makes are not those that the weights were trained on:\n  {}",
+                refused.join("\n  ")
+            ),
+            hint: Some(
+                "a data stage with `like = \"STAGE\"` makes the inputs of the data stage STAGE from another source; \
+                 what is meant to differ is listed in the import's `input_changes`"
+                    .into(),
+            ),
+        })
+    }
+}
+
+/// Numbers that were written as Base64 of their bytes.
+fn numbers_of(text: &str) -> Result<Vec<f32>, String> {
+    let bytes = STANDARD.decode(text).map_err(|error| error.to_string())?;
+    let (numbers, rest) = bytes.as_chunks::<4>();
+    match rest {
+        [] => Ok(numbers
+            .iter()
+            .map(|bytes| f32::from_le_bytes(*bytes))
+            .collect()),
+        _ => Err(format!("{} bytes are no numbers of 4", bytes.len())),
+    }
+}
+
+/// What is said of weights of unknown inputs, wherever they are used.
+pub const UNKNOWN_INPUTS: &str = "warning: nobody knows whether the weights' inputs mean what the data's do: their import says \
+     inputs = \"unknown\"";
+
+/// What a recipe says of the inputs of weights that it imports.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct DeclaredInputs {
+    /// What their file does not say.
+    pub stated: Option<Inputs>,
+    /// What may be otherwise in the data that they are given.
+    pub changes: Vec<InputField>,
+}
+
+impl DeclaredInputs {
+    /// The inputs of the weights in the file at `path`, which says `found` of them.
+    pub fn resolve(&self, path: &Path, found: Option<Inputs>) -> Result<Inputs, Error> {
+        let refused = |what: &str, hint: &str| Error::Audit {
+            message: format!("{}: {what}", path.display()),
+            hint: Some(hint.into()),
+        };
+        let inputs = match (found, self.stated.clone()) {
+            (Some(Inputs::Known { .. }), Some(_)) => {
+                return Err(refused(
+                    "the file says what its weights' inputs mean, and the import's `inputs` says it again",
+                    "leave `inputs` out: it is for files that do not say it",
+                ));
+            }
+            (None | Some(Inputs::Unknown), Some(stated)) => stated,
+            (Some(found), None) => found,
+            (None, None) => {
+                return Err(refused(
+                    "the file does not say what its weights' inputs mean: variables, embeddings, statistics, window",
+                    "if they are those of a data stage of the recipe, the import says: inputs = { data = \"STAGE\" }; \
+                     if nobody knows: inputs = \"unknown\"",
+                ));
+            }
+        };
+        match inputs {
+            Inputs::Known {
+                contract,
+                mut changes,
+            } => {
+                changes.extend(&self.changes);
+                changes.sort();
+                changes.dedup();
+                Ok(Inputs::Known { contract, changes })
+            }
+            Inputs::Unknown if !self.changes.is_empty() => Err(refused(
+                "`input_changes` allows differences from inputs that are unknown",
+                "leave `input_changes` out, or state `inputs = { data = \"STAGE\" }`",
+            )),
+            Inputs::Unknown => Ok(Inputs::Unknown),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
