@@ -322,3 +322,35 @@ fn issue17_statistics_of_another_data_stage_are_read_from_its_artifact() {
     let mut test = test.recipe(&[MODEL, &both, &stages("one", "two", "two")].concat());
     run(&mut test, &[]).success();
 }
+
+/// The stage `test` scored on a data stage that is split in another way than the one that was trained on.
+fn split_twice(more: &str) -> String {
+    let both = [data("one", "one", ""), data("two", "one", "seed = 2\nembeddings = { table = { stage = \"one\", artifact = \"variables\" } }\nstatistics = { path = { stage = \"one\", artifact = \"variables\" } }")].concat();
+    [MODEL, &both, &stages("one", "one", "two"), more].concat()
+}
+
+#[test]
+fn issue17_nobody_who_was_trained_on_is_scored_as_test_across_data_stages() {
+    let mut test = cohort(Test::new(), "one", None).recipe(&split_twice(""));
+    let outcome = run(&mut test, &[]).failure(3);
+    outcome
+        .stderr_has("the model was fitted on subjects that it is scored on")
+        .stderr_has(" of 12 stays are of subjects in the training or validation split of `one`: ")
+        .stderr_has("allow_overlap = \"REASON\"");
+    let reason = "allow_overlap = \"a test of the tool\"\n";
+    let mut test = test.recipe(&split_twice(reason));
+    let document = run(&mut test, &[]).success().json();
+    let metrics = artifact(&document, "test", "metrics");
+    let text = std::fs::read_to_string(metrics).expect("metrics");
+    assert!(
+        text.contains("as `allow_overlap` allows (a test of the tool)"),
+        "{text}"
+    );
+    test.run_with(["report", "recipe.toml", "--output", "report.html"])
+        .success();
+    let page = std::fs::read_to_string(test.folder().join("report.html")).expect("a page");
+    assert!(page.contains("a test of the tool"));
+    // The same split: nobody is in both.
+    let mut test = test.recipe(&split_twice("").replace("seed = 2", ""));
+    run(&mut test, &[]).success();
+}

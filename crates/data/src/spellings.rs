@@ -41,6 +41,11 @@ pub(super) struct Twins<W> {
     pub(super) second: (String, W),
 }
 
+/// What an id is told from those of other tables by: one number is one id, however it is spelled.
+pub(super) fn plain_name(text: &str) -> String {
+    plain_form(text).unwrap_or_else(|| text.to_string())
+}
+
 /// What a name is told from others by: its number, if it spells one, else its text without what
 /// cannot be seen.
 fn plain_form(text: &str) -> Option<String> {

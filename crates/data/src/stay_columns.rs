@@ -1,5 +1,7 @@
 //! The table of stays, column by column: also those that only some sources have.
 
+mod subjects;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
@@ -10,6 +12,7 @@ use arrow::datatypes::DataType;
 use super::parquet_file;
 use super::typed_column::{self, is_number, is_text};
 use pipeline_error::Error;
+pub use subjects::SubjectSet;
 
 /// Every column of the artifact `stays`.
 pub struct StayColumns {
@@ -62,6 +65,15 @@ impl StayColumns {
             row.ok_or_else(|| Error::file(&self.path, format!("there is no stay {id}")))
         };
         ids.iter().map(row).collect()
+    }
+
+    /// The id of every stay of the table.
+    fn stay_ids(&self) -> Result<Vec<String>, Error> {
+        let ids = typed_column::text(&self.path, &self.rows, "stay_id")?;
+        Ok(ids
+            .iter()
+            .map(|id| id.unwrap_or_default().to_string())
+            .collect())
     }
 
     /// The subject of every stay of the table.

@@ -122,13 +122,12 @@ impl Inputs {
     }
 
     /// Fails unless the data stage that is read has inputs of this meaning, but for what may differ. Says what does,
-    /// and what is not known.
-    pub fn check(&self, context: &StageContext) -> Result<(), Error> {
+    /// and what is not known, and returns it.
+    pub fn check(&self, context: &StageContext) -> Result<Vec<String>, Error> {
         let data = InputContract::read(context.input("data", "variables")?)?;
-        for line in self.compare(&data)? {
-            context.reporter.note(&line);
-        }
-        Ok(())
+        let said = self.compare(&data)?;
+        said.iter().for_each(|line| context.reporter.note(line));
+        Ok(said)
     }
 
     /// [`Self::check`] on a contract; what is to be said.

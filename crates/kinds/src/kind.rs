@@ -64,6 +64,11 @@ pub trait StageKind {
         None
     }
 
+    /// Whether it says which subjects are for training, validation and test.
+    fn splits_subjects(&self) -> bool {
+        false
+    }
+
     /// Of a stage that scores: on which split.
     fn scored_split(&self) -> Option<Split> {
         None

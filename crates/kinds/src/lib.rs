@@ -36,6 +36,7 @@ mod list;
 mod model_artifact;
 mod objective;
 mod opened;
+mod overlap;
 pub mod pretrain;
 pub mod pytorch_layout;
 mod references;

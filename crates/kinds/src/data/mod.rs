@@ -43,6 +43,10 @@ impl StageKind for DataConfig {
         check.data(self);
     }
 
+    fn splits_subjects(&self) -> bool {
+        true
+    }
+
     fn nodes(&self, name: &str, around: &dyn Around) -> Vec<Node> {
         let stage = DataStage {
             config: self.clone(),

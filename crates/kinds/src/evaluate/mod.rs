@@ -9,6 +9,7 @@ mod table;
 use crate::edges::{DATA, Reference, WEIGHTS, kind};
 use crate::kind::features_of;
 use crate::kind::{Around, ModelUse, ReportPart, ReportSection, StageCheck, StageKind};
+use crate::overlap::data_behind;
 use crate::results::{Outputs, StageResults};
 use evaluation::EvaluationSettings;
 use pipeline_data::dataset::Split;
@@ -110,6 +111,11 @@ impl StageKind for EvaluateTable {
                 subgroups: self.subgroups.clone(),
                 baseline: self.baseline,
             },
+            behind: match self.split {
+                Split::Test => data_behind(around, &self.model, &self.data),
+                Split::Train | Split::Validation => Vec::new(),
+            },
+            allow_overlap: self.allow_overlap.clone(),
             seed: self.seed.unwrap_or_else(|| around.seed()),
         };
         vec![Node::of_stage(name, self.seed.is_some(), stage)]

@@ -11,6 +11,7 @@ use crate::feature_origin::FeatureOrigin;
 use crate::features::compute;
 use crate::json::{as_json, write_json};
 use crate::model_artifact::ModelArtifact;
+use crate::overlap;
 use pipeline_data::dataset::Split;
 use pipeline_data::feature_table::FeatureTable;
 use pipeline_data::stay_columns::StayColumns;
@@ -33,6 +34,10 @@ pub struct EvaluateStage {
     pub features: FeatureOrigin,
     /// What is measured, and how.
     pub settings: EvaluationSettings,
+    /// Other data stages that the model comes from.
+    pub behind: Vec<String>,
+    /// Why subjects may be in both.
+    pub allow_overlap: Option<String>,
     /// Seed of the resamples.
     pub seed: u64,
 }
@@ -170,7 +175,12 @@ impl Stage for EvaluateStage {
     }
 
     fn fields(&self) -> Value {
-        as_json(&self.settings)
+        let mut fields = as_json(&self.settings);
+        // Left out where there is none, so that results from before it was asked keep their keys.
+        if let Some(reason) = &self.allow_overlap {
+            fields["allow_overlap"] = reason.as_str().into();
+        }
+        fields
     }
 
     fn seed(&self) -> Option<u64> {
@@ -187,13 +197,18 @@ impl Stage for EvaluateStage {
             };
             inputs.push(StageInput::new("data", &self.data, artifacts));
         }
+        let behind = self.behind.iter().enumerate();
+        inputs.extend(
+            behind
+                .map(|(number, stage)| StageInput::new(&overlap::role(number), stage, &["stays"])),
+        );
         inputs
     }
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         let artifact = ModelArtifact::read(context.input("model", "weights")?)?;
         check_model(&artifact)?;
-        artifact.inputs.check(context)?;
+        let mut caveats = artifact.inputs.check(context)?;
         self.warn(context);
         let table = self.features(&artifact, context)?;
         let head = head_of(&artifact)?;
@@ -206,7 +221,15 @@ impl Stage for EvaluateStage {
             .transpose()?;
         let stays = StayColumns::read(context.input("data", "stays")?)?;
         let rows = stays.rows_of(&predictions.ids)?;
-        let measured = self.measure(&predictions, validation.as_ref(), &stays, &rows, context)?;
+        let reason = self.allow_overlap.as_deref();
+        if let Some(line) = overlap::check(context, &self.behind, &stays, &rows, reason)? {
+            context.reporter.note(&line);
+            caveats.push(line);
+        }
+        let mut measured =
+            self.measure(&predictions, validation.as_ref(), &stays, &rows, context)?;
+
+        measured.evaluation.caveats = caveats;
 
         let file = |name: &str| context.work.join(name);
         predictions.write(&file("predictions.parquet"), measured.columns)?;

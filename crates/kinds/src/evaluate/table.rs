@@ -40,6 +40,10 @@ pub struct EvaluateTable {
     /// A simple model to fit on the same splits and report beside; left out: none.
     #[serde(default)]
     pub baseline: Option<Baseline>,
+    /// Why subjects of the test split may be among those that some data stage behind the model has for training or validation; left out: that is an error. The report repeats it.
+    #[serde(default)]
+    #[schemars(length(min = 1))]
+    pub allow_overlap: Option<String>,
 }
 
 /// The splits' names and aliases: schemars leaves aliases of enum variants out.

@@ -188,6 +188,7 @@ impl Measurement<'_> {
             baseline: None,
             classes: Vec::new(),
             class_confusion: Vec::new(),
+            caveats: Vec::new(),
         }
     }
 }

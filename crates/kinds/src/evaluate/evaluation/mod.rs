@@ -101,6 +101,9 @@ pub struct Evaluation {
     pub classes: Vec<ClassReport>,
     /// Of more than two classes: stays by class (rows) and most probable class (columns).
     pub class_confusion: Vec<Vec<f64>>,
+    /// What a reader of the numbers has to know: inputs of unknown meaning, subjects that the model was fitted on.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub caveats: Vec<String>,
 }
 
 impl Evaluation {

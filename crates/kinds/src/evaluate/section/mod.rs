@@ -32,6 +32,9 @@ pub fn of_stage(
                 (evaluation.bootstrap.resamples) " resamples of the subjects."
             }
         }
+        @for caveat in &evaluation.caveats {
+            p { strong { (caveat) } }
+        }
         h4 { "Metrics" }
         (metrics(evaluation))
         (figures)
