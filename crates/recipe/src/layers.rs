@@ -224,7 +224,7 @@ fn merged_variant<'s>(variants: &Variants<'s>, below: &Table, over: &Table) -> M
                 .find(|(member, _)| Some(*member) == chosen.as_deref());
             Merged::Same(member.map(|(_, shape)| *shape))
         }
-        Variants::Keyed(members) => {
+        Variants::Keyed(members, _) => {
             let stated = |table: &Table| {
                 let mut keys = members.iter().filter(|(key, _)| table.get(key).is_some());
                 keys.next().filter(|_| keys.next().is_none()).copied()

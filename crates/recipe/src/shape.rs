@@ -18,8 +18,8 @@ pub enum Variants<'s> {
     Names(Vec<&'s str>),
     /// A table whose key `tag` says which of these it is.
     Tagged(&'s str, Vec<(&'s str, Shape<'s>)>),
-    /// A table with exactly one of these keys.
-    Keyed(Vec<(&'s str, Shape<'s>)>),
+    /// A table with exactly one of these keys, or one of these strings.
+    Keyed(Vec<(&'s str, Shape<'s>)>, Vec<&'s str>),
 }
 
 static ANYTHING: LazyLock<Map<String, Value>> = LazyLock::new(Map::new);
@@ -126,7 +126,10 @@ impl<'s> Shape<'s> {
             let (key, _) = member.here.get("properties")?.as_object()?.iter().next()?;
             Some((key.as_str(), *member))
         });
-        Some(Variants::Keyed(keyed.collect()))
+        let words = members
+            .iter()
+            .filter_map(|member| member.keyword("const")?.as_str());
+        Some(Variants::Keyed(keyed.collect(), words.collect()))
     }
 
     fn constant(self, key: &str) -> Option<&'s str> {

@@ -119,7 +119,7 @@ fn config(root: &Path) -> DataConfig {
     DataConfig {
         source: Source::Meds(MedsSource {
             path: InputPath::file(root),
-            labels: InputPath::file(root.join("labels/death")),
+            labels: Some(InputPath::file(root.join("labels/death"))),
             label: "boolean_value".into(),
         }),
         split: SplitRule::Column("split".into()),

@@ -160,10 +160,19 @@ impl<'a, 's> Validator<'a, 's> {
             (Variants::Tagged(tag, members), Value::Table(table)) => {
                 self.tagged(table, origin, tag, members);
             }
-            (Variants::Keyed(members), Value::Table(table)) => self.keyed(table, origin, members),
-            (Variants::Keyed(members), _) => {
+            (Variants::Keyed(members, _), Value::Table(table)) => {
+                self.keyed(table, origin, members);
+            }
+            (Variants::Keyed(_, words), Value::String(text, _))
+                if words.contains(&text.as_str()) => {}
+            (Variants::Keyed(members, words), _) => {
                 let keys: Vec<&str> = members.iter().map(|(key, _)| *key).collect();
-                self.wrong_type(node, &format!("a table with one of {}", either(&keys)));
+                let words = words.iter().map(|word| format!(", or \"{word}\""));
+                let words: String = words.collect();
+                self.wrong_type(
+                    node,
+                    &format!("a table with one of {}{words}", either(&keys)),
+                );
             }
             (Variants::Tagged(tag, _), _) => {
                 self.wrong_type(node, &format!("a table with a `{tag}`"));

@@ -96,7 +96,7 @@ fn long(folder: &Path, files: &[&str], unit: TimeUnit) -> DataConfig {
         variable: "item".into(),
         value: "value".into(),
         stays: Some(stays),
-        labels: labels(folder),
+        labels: Some(labels(folder)),
         ids: None,
         missing: Vec::new(),
     }))
