@@ -7,6 +7,7 @@ mod physionet;
 mod property;
 mod stage;
 mod tables;
+mod unlabelled;
 mod unsorted;
 
 use std::collections::BTreeMap;

@@ -7,6 +7,7 @@ use std::time::Instant;
 use arrow::array::{Float64Array, UInt32Array};
 
 use super::{Built, synthetic};
+use crate::SplitCounts;
 use crate::config::*;
 use crate::input_path::InputPath;
 use crate::parquet_file;
