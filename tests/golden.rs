@@ -95,7 +95,7 @@ pub fn dataset(golden: &HashMap<String, Tensor>) -> Dataset {
         dataset.stays.push(Stay {
             id: stay.to_string(),
             split: Split::Train,
-            label: 0,
+            label: Some(0),
             sets: first_set..dataset.set_minute.len(),
         });
     }

@@ -29,6 +29,7 @@ mod issue16_cuts;
 mod issue16_tables;
 mod issue16_windows;
 mod issue16_zones;
+mod labels_none;
 mod lock;
 mod main_job;
 mod manual;

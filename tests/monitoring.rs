@@ -75,7 +75,7 @@ fn dataset() -> Dataset {
                 true => Split::Train,
                 false => Split::Validation,
             },
-            label: 0,
+            label: Some(0),
             sets: first..dataset.set_minute.len(),
         });
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use super::assemble::{Cleaning, Loss};
-use super::config::{DataConfig, StayPolicy};
+use super::config::{DataConfig, Labels, StayPolicy};
 use super::contract::settings_of;
 use super::dataset::Split;
 use super::embedding::of_variables;
@@ -18,6 +18,7 @@ use super::names::quoted;
 use super::profile;
 use super::report::DataReport;
 use super::score::{SPLITS, Scored};
+use super::settings::check_settings;
 use super::source::{self, SkippedFile, Start, StayRow, StayTable};
 use super::spelling_check::refuse_two_spellings;
 use super::split::{SplitAssigner, refuse_straddling};
@@ -64,11 +65,15 @@ pub fn build(
     for &(name, count) in &table.counts {
         report.set(name, count);
     }
-    drop_without_label(config, &ingested, &mut table, &mut report, notes)?;
+    match config.labels {
+        Labels::Source => drop_without_label(config, &ingested, &mut table, &mut report, notes)?,
+        // What a source cannot help knowing, as the synthetic one does.
+        Labels::None => table.rows.iter_mut().for_each(|stay| stay.label = None),
+    }
 
     let assigner = SplitAssigner::new(&config.split, seed, &config.source, &table.rows)?;
     report.set("unused_splits", assigner.unused(&table.rows));
-    let splits = split_all(&assigner, &ingested, &table.rows)?;
+    let splits = split_all(config, &assigner, &ingested, &table.rows)?;
     if config.source.has_matched_negatives() {
         matched::cut(&mut table.rows, &splits, seed)?;
     }
@@ -101,8 +106,8 @@ pub fn build(
         .into_iter()
         .for_each(&mut *notes);
     refuse_or_tell_empty(&material, &scored, notes)?;
-    check_no_split_is_empty(scored.kept.iter().map(|kept| kept.split))?;
-    count(&mut report, &fitted, &scored);
+    check_no_split_is_empty(config, scored.kept.iter().map(|kept| kept.split))?;
+    count(&mut report, config, &fitted, &scored);
     tell(&material, &fitted, &scored, notes);
     tables::write_variables(
         &tables::place(work, "variables"),
@@ -110,37 +115,16 @@ pub fn build(
         &embeddings,
         &settings_of(config),
     )?;
-    tables::write_stays(&tables::place(work, "stays"), &scored.kept, table.is_dated)?;
+    tables::write_stays(
+        &tables::place(work, "stays"),
+        &scored.kept,
+        config.labels,
+        table.is_dated,
+    )?;
     let place = work.join("profile.json");
     let names = (ingested.variables.as_slice(), config.categorical.as_slice());
     profile::write(&place, &report, names, &fitted, &scored)?;
     Ok(report)
-}
-
-fn check_settings(config: &DataConfig) -> Result<(), Error> {
-    if let Some(hours) = (config.gap_hours).filter(|hours| hours.is_nan() || *hours < 0.0) {
-        return Err(Error::stage(format!(
-            "gap_hours = {hours} is no gap: a number ≥ 0 is expected"
-        )));
-    }
-    let positive = [
-        ("hours", config.hours),
-        ("last_hours", config.last_hours),
-        ("set_minutes", config.set_minutes),
-        ("clip", config.clip),
-    ];
-    for (name, value) in positive {
-        if let Some(number) = value.filter(|number| number.is_nan() || *number <= 0.0) {
-            return Err(Error::stage(format!(
-                "{name} = {number} leaves nothing: a number above 0 is expected"
-            )));
-        }
-    }
-    if config.hours.is_some() && config.last_hours.is_some() {
-        return Err(Error::stage("hours and last_hours contradict each other")
-            .with_hint("a window is at the begin of a stay or at its end: keep one"));
-    }
-    Ok(())
 }
 
 /// Names the categories that are called as missing values often are.
@@ -234,6 +218,7 @@ fn refuse_outcomes(
 }
 
 fn split_all(
+    config: &DataConfig,
     assigner: &SplitAssigner,
     ingested: &Ingested,
     stays: &[StayRow],
@@ -247,7 +232,7 @@ fn split_all(
         .map(split_of)
         .collect::<Result<Vec<Split>, Error>>()?;
     refuse_straddling(stays, &splits)?;
-    check_no_split_is_empty(splits.iter().copied())?;
+    check_no_split_is_empty(config, splits.iter().copied())?;
     Ok(splits)
 }
 
@@ -281,13 +266,19 @@ fn refuse_or_tell_empty(
     Ok(())
 }
 
-fn count(report: &mut DataReport, fitted: &Fitted, scored: &Scored) {
+fn count(report: &mut DataReport, config: &DataConfig, fitted: &Fitted, scored: &Scored) {
+    if config.labels == Labels::Source {
+        for split in SPLITS {
+            report.of_mut(split).positives = Some(0);
+        }
+    }
     for kept in &scored.kept {
         let counts = report.of_mut(kept.split);
         counts.stays += 1;
         counts.sets += u64::from(kept.sets);
         counts.events += u64::from(kept.events);
-        counts.positives += u64::from(kept.stay.label.is_some_and(|label| label > 0));
+        let positive = u64::from(kept.stay.label.is_some_and(|label| label > 0));
+        counts.positives = counts.positives.map(|before| before + positive);
     }
     let constant = fitted.variables.iter().filter(|v| v.constant).count();
     report.set("variables", fitted.variables.len() as u64);
@@ -381,13 +372,14 @@ fn refuse<'a>(
     )
 }
 
-fn check_no_split_is_empty(splits: impl Iterator<Item = Split>) -> Result<(), Error> {
+fn check_no_split_is_empty(
+    config: &DataConfig,
+    splits: impl Iterator<Item = Split>,
+) -> Result<(), Error> {
     let mut counts = [0; 3];
     splits.for_each(|split| counts[split as usize] += 1);
-    match SPLITS
-        .into_iter()
-        .find(|&split| counts[split as usize] == 0)
-    {
+    let is_missed = |split: &Split| counts[*split as usize] == 0 && !config.may_be_empty(*split);
+    match SPLITS.into_iter().find(is_missed) {
         Some(empty) => Err(Error::stage(format!(
             "the {} split is empty (train {}, validation {}, test {} stays)",
             empty.name(),
@@ -395,7 +387,12 @@ fn check_no_split_is_empty(splits: impl Iterator<Item = Split>) -> Result<(), Er
             counts[1],
             counts[2]
         ))
-        .with_hint("every split needs at least one stay that has events and a label")),
+        .with_hint(match config.labels {
+            Labels::Source => "every split needs at least one stay that has events and a label",
+            Labels::None => {
+                "the training and the validation split need at least one stay that has events"
+            }
+        })),
         None => Ok(()),
     }
 }

@@ -2,6 +2,7 @@
 
 mod cleaning;
 pub mod embeddings;
+mod labels;
 mod paths;
 mod row_label;
 mod source;
@@ -16,6 +17,7 @@ use super::input_path::InputPath;
 pub use super::memory_size::MemorySize;
 pub use cleaning::{CleaningRule, Logarithm, Outside, VariableSelection};
 pub use embeddings::{Embeddings, MissingDescription, TextEmbeddings, TextPooling};
+pub use labels::Labels;
 pub use row_label::{Landmarks, Negatives, Unfinished};
 pub use source::{MedsSource, PatientParquetSource, Physionet2012Source, Source, SyntheticSource};
 pub use table::{
@@ -31,6 +33,9 @@ pub struct DataConfig {
     pub seed: Option<u64>,
     /// Where the events and labels come from.
     pub source: Source,
+    /// Whether stays have labels.
+    #[serde(default, skip_serializing_if = "Labels::is_default")]
+    pub labels: Labels,
     /// Which stay belongs to which split.
     pub split: SplitRule,
     /// Mean and standard deviation of every variable; left out: computed on the training split.
@@ -103,6 +108,8 @@ pub enum SplitRule {
     Folders(SplitFolders),
     /// Shares of train, validation and test that sum to 1; drawn from the seed and the stay's id.
     Ratio([f64; 3]),
+    /// Every stay belongs to the test split. The statistics are those of other data: `statistics` names a file of them.
+    All,
 }
 
 /// The source's own folders by split.

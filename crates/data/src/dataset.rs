@@ -4,6 +4,8 @@ use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
+use pipeline_error::Error;
+
 /// Every stay of a data artifact. Stays are sorted by id; the events of a stay by set, then variable.
 #[derive(Clone, Debug, Default)]
 pub struct Dataset {
@@ -32,10 +34,23 @@ pub struct Stay {
     pub id: String,
     /// The split it belongs to.
     pub split: Split,
-    /// Its class.
-    pub label: u32,
+    /// Its class; none where the data stage has no labels.
+    pub label: Option<u32>,
     /// Its sets, as a range of `Dataset::set_minute`.
     pub sets: Range<usize>,
+}
+
+impl Stay {
+    /// Its class, for what cannot do without one.
+    pub fn class(&self) -> Result<u32, Error> {
+        self.label.ok_or_else(|| without_label(&self.id))
+    }
+}
+
+/// What is wrong with a stay that has no label where one is needed.
+pub fn without_label(id: &str) -> Error {
+    Error::stage(format!("stay {id} has no label"))
+        .with_hint("its data stage says labels = \"none\": only what needs no label, as pretraining, can read it")
 }
 
 /// The three splits, by the names used everywhere.

@@ -1,14 +1,14 @@
 //! The artifact `features`: one vector a stay, as Parquet.
 //!
-//! Columns: `stay_id` (utf8), `split` (utf8), `label` (u32), `features` (fixed-size list of f32).
+//! Columns: `stay_id` (utf8), `split` (utf8), `label` (u32, null where the stay has none), `features` (fixed-size list of f32).
 
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt32Array};
 
-use super::dataset::Split;
-use super::parquet_file::{self, Compression, column, vector_column};
+use super::dataset::{Split, without_label};
+use super::parquet_file::{self, Compression, column, nullable_column, vector_column};
 use pipeline_error::Error;
 
 /// One vector a stay.
@@ -18,8 +18,8 @@ pub struct FeatureTable {
     pub ids: Vec<String>,
     /// Their splits.
     pub splits: Vec<Split>,
-    /// Their classes.
-    pub labels: Vec<u32>,
+    /// Their classes; none of stays without labels.
+    pub labels: Vec<Option<u32>>,
     /// Numbers in a vector.
     pub width: usize,
     /// The vectors, row-major [stays, width].
@@ -37,7 +37,11 @@ impl FeatureTable {
             ("label", Arc::new(UInt32Array::from(self.labels.clone()))),
             ("features", features),
         ];
-        parquet_file::write(path, columns, Compression::UNCOMPRESSED)
+        let nullable: &[&str] = match self.labels.contains(&None) {
+            true => &["label"],
+            false => &[],
+        };
+        parquet_file::write_with_nulls(path, columns, nullable, Compression::UNCOMPRESSED)
     }
 
     /// Reads a table.
@@ -58,32 +62,36 @@ impl FeatureTable {
             let unknown = || Error::file(path, format!("there is no split `{name}`"));
             self.splits.push(split.ok_or_else(unknown)?);
         }
-        let labels: &UInt32Array = column(path, batch, "label")?;
-        self.labels.extend(labels.values());
+        let labels: &UInt32Array = nullable_column(path, batch, "label")?;
+        self.labels.extend(labels);
         let (width, values) = vector_column(path, batch, "features")?;
         self.width = width;
         self.values.extend(values);
         Ok(())
     }
 
-    /// The ids of one split's stays, in the order of [`FeatureTable::of_split`].
-    pub fn ids_of(&self, split: Split) -> Vec<String> {
-        let rows = self.ids.iter().zip(&self.splits);
-        rows.filter(|(_, own)| **own == split)
-            .map(|(id, _)| id.clone())
-            .collect()
+    /// The rows of one split's stays.
+    fn rows_of(&self, split: Split) -> impl Iterator<Item = usize> {
+        (0..self.ids.len()).filter(move |&row| self.splits[row] == split)
     }
 
-    /// The rows of one split: labels, and vectors row-major.
-    pub fn of_split(&self, split: Split) -> (Vec<u32>, Vec<f32>) {
-        let rows: Vec<usize> = (0..self.ids.len())
-            .filter(|&row| self.splits[row] == split)
-            .collect();
-        let labels = rows.iter().map(|&row| self.labels[row]).collect();
-        let vectors = rows
-            .iter()
-            .flat_map(|&row| &self.values[row * self.width..][..self.width]);
-        (labels, vectors.copied().collect())
+    /// The ids of one split's stays, in the order of the table.
+    pub fn ids_of(&self, split: Split) -> Vec<String> {
+        let rows = self.rows_of(split);
+        rows.map(|row| self.ids[row].clone()).collect()
+    }
+
+    /// The classes of one split's stays, in the order of the table. The first stay without one is an error.
+    pub fn labels_of(&self, split: Split) -> Result<Vec<u32>, Error> {
+        let label = |row: usize| self.labels[row].ok_or_else(|| without_label(&self.ids[row]));
+        self.rows_of(split).map(label).collect()
+    }
+
+    /// The vectors of one split's stays, row-major [stays, width], in the order of the table.
+    pub fn vectors_of(&self, split: Split) -> Vec<f32> {
+        let rows = self.rows_of(split);
+        let vectors = rows.flat_map(|row| &self.values[row * self.width..][..self.width]);
+        vectors.copied().collect()
     }
 }
 
@@ -96,7 +104,7 @@ mod tests {
         let table = FeatureTable {
             ids: vec!["7".into(), "8".into(), "9".into()],
             splits: vec![Split::Train, Split::Test, Split::Train],
-            labels: vec![0, 1, 1],
+            labels: vec![Some(0), None, Some(1)],
             width: 2,
             values: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0],
         };
@@ -104,10 +112,10 @@ mod tests {
         let path = folder.path().join("features.parquet");
         table.write(&path)?;
         assert_eq!(FeatureTable::read(&path)?, table);
-        assert_eq!(
-            table.of_split(Split::Train),
-            (vec![0, 1], vec![1.0, 2.0, 5.0, 6.0])
-        );
+        assert_eq!(table.labels_of(Split::Train)?, [0, 1]);
+        assert_eq!(table.vectors_of(Split::Train), [1.0, 2.0, 5.0, 6.0]);
+        let error = table.labels_of(Split::Test).unwrap_err();
+        assert!(error.to_string().contains("stay 8 has no label"), "{error}");
         assert_eq!(table.ids_of(Split::Train), ["7", "9"]);
         Ok(())
     }

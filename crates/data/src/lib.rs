@@ -5,7 +5,7 @@
 //!
 //! | table | a row | columns |
 //! |---|---|---|
-//! | `stays` | a stay | `stay_id` utf8 · `subject_id` utf8 · `split` utf8 (train, validation, test) · `label` i64 · `sets` u32 · `events` u32 · `prediction_time` timestamp (µs), where the source tells dates and times of prediction |
+//! | `stays` | a stay | `stay_id` utf8 · `subject_id` utf8 · `split` utf8 (train, validation, test) · `label` i64, null where the stage has no labels · `sets` u32 · `events` u32 · `prediction_time` timestamp (µs), where the source tells dates and times of prediction |
 //! | `events` | an event, by stay, set, variable | `stay` u32 (row of `stays`) · `set` u32 (0, 1, … in its stay) · `minute` f64 since the stay began · `variable` u32 (row of `variables`) · `raw` f64, in the source's unit · `value` f32, z-score |
 //! | `variables` | a variable, by name; beside the columns, as the text `inputs`, the settings of the [contract](contract) | `name` utf8 · `mean` f64 · `std` f64 · `constant` bool · `numeric` bool (events of it without a value are left out) · `train_events` u64 · `embedding` fixed-size list of f32 |
 //!
@@ -14,7 +14,7 @@
 //! What is done to the events, in this order: only those inside the window (`hours`) are kept;
 //! they are sorted by time and grouped into sets, one for each minute (or each `set_index`);
 //! several values of a variable in one set become their mean (`duplicates`); stays without a
-//! label or without an event are refused or dropped; stays get their split; statistics are taken
+//! label (unless the stage has none) or without an event are refused or dropped; stays get their split; statistics are taken
 //! from the training split (or from a file); values become z-scores and are clipped. A variable
 //! that never varies in the training split counts as presence: each of its z-scores is 1. A
 //! variable that the training split never shows has no statistics: its events are dropped,
@@ -66,6 +66,7 @@ mod profile;
 mod records;
 mod report;
 mod score;
+mod settings;
 mod small_table;
 mod source;
 mod spelling_check;

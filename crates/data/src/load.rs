@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use arrow::array::{Float32Array, Float64Array, Int64Array, StringArray, UInt32Array};
+use arrow::array::{Array, Float32Array, Float64Array, Int64Array, StringArray, UInt32Array};
 
 use super::dataset::{Dataset, Split, Stay};
-use super::parquet_file::{StreamedRows, column, vector_column};
+use super::parquet_file::{StreamedRows, column, nullable_column, vector_column};
 use pipeline_error::Error;
 
 impl Dataset {
@@ -50,14 +50,14 @@ fn read_stays(path: &Path, dataset: &mut Dataset) -> Result<Vec<Sizes>, Error> {
         let batch = batch?;
         let ids: &StringArray = column(path, &batch, "stay_id")?;
         let splits: &StringArray = column(path, &batch, "split")?;
-        let labels: &Int64Array = column(path, &batch, "label")?;
+        let labels: &Int64Array = nullable_column(path, &batch, "label")?;
         let sets: &UInt32Array = column(path, &batch, "sets")?;
         let events: &UInt32Array = column(path, &batch, "events")?;
         for row in 0..batch.num_rows() {
             let id = ids.value(row).to_string();
             let split = Split::from_name(splits.value(row));
-            let label = u32::try_from(labels.value(row));
-            let (Some(split), Ok(label)) = (split, label) else {
+            let label = (!labels.is_null(row)).then(|| u32::try_from(labels.value(row)));
+            let (Some(split), Ok(label)) = (split, label.transpose()) else {
                 let what = format!(
                     "stay {id}: split `{}`, label {}",
                     splits.value(row),
@@ -242,7 +242,7 @@ mod tests {
             Stay {
                 id: id.to_string(),
                 split: Split::Train,
-                label: 0,
+                label: Some(0),
                 sets: first..sets,
             }
         });

@@ -27,7 +27,7 @@ pub fn write(
     columns: Vec<(&str, ArrayRef)>,
     compression: Compression,
 ) -> Result<(), Error> {
-    write_columns(path, columns, false, compression, None)
+    write_columns(path, columns, &[], compression, None)
 }
 
 /// Writes columns without nulls, and beside them a text under a name.
@@ -38,7 +38,7 @@ pub fn write_with_text(
     (name, text): (&str, String),
 ) -> Result<(), Error> {
     let text = KeyValue::new(name.to_string(), text);
-    write_columns(path, columns, false, compression, Some(vec![text]))
+    write_columns(path, columns, &[], compression, Some(vec![text]))
 }
 
 /// Writes columns that may hold nulls; the schema says so whether there are any or not.
@@ -47,21 +47,32 @@ pub fn write_nullable(
     columns: Vec<(&str, ArrayRef)>,
     compression: Compression,
 ) -> Result<(), Error> {
-    write_columns(path, columns, true, compression, None)
+    let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
+    write_with_nulls(path, columns, &names, compression)
+}
+
+/// Writes columns of which only those called so may hold nulls.
+pub fn write_with_nulls(
+    path: &Path,
+    columns: Vec<(&str, ArrayRef)>,
+    nullable: &[&str],
+    compression: Compression,
+) -> Result<(), Error> {
+    write_columns(path, columns, nullable, compression, None)
 }
 
 /// The file's metadata hold no time, path or machine.
 fn write_columns(
     path: &Path,
     columns: Vec<(&str, ArrayRef)>,
-    nullable: bool,
+    nullable: &[&str],
     compression: Compression,
     texts: Option<Vec<KeyValue>>,
 ) -> Result<(), Error> {
     let failed = |e: &dyn Display| Error::file(path, format!("cannot be written: {e}"));
     let columns = columns
         .into_iter()
-        .map(|(name, column)| (name, column, nullable));
+        .map(|(name, column)| (name, column, nullable.contains(&name)));
     let batch = RecordBatch::try_from_iter_with_nullable(columns).map_err(|e| failed(&e))?;
     let properties = WriterProperties::builder()
         .set_compression(compression)
@@ -241,11 +252,22 @@ pub fn column<'a, T: Array + 'static>(
     batch: &'a RecordBatch,
     name: &str,
 ) -> Result<&'a T, Error> {
-    let found: Option<&ArrayRef> = batch.column_by_name(name);
+    let found = nullable_column::<T>(path, batch, name).ok();
     found
         .filter(|array| array.null_count() == 0)
-        .and_then(|array| array.as_any().downcast_ref())
         .ok_or_else(|| Error::file(path, format!("column `{name}` has nulls or another type")))
+}
+
+/// The column `name` as an array of type `T`, with its nulls.
+pub fn nullable_column<'a, T: Array + 'static>(
+    path: &Path,
+    batch: &'a RecordBatch,
+    name: &str,
+) -> Result<&'a T, Error> {
+    let found: Option<&ArrayRef> = batch.column_by_name(name);
+    found
+        .and_then(|array| array.as_any().downcast_ref())
+        .ok_or_else(|| Error::file(path, format!("column `{name}` has another type")))
 }
 
 /// A column of vectors: their width, and their numbers row-major.

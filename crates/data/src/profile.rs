@@ -21,13 +21,15 @@ pub(super) fn write(
     let splits: Map<String, Value> = (SPLITS.iter())
         .map(|&split| {
             let counts = report.of(split);
-            let counts = json!({
+            let mut entry = json!({
                 "stays": counts.stays,
                 "sets": counts.sets,
                 "events": counts.events,
-                "positives": counts.positives,
             });
-            (split.name().to_string(), counts)
+            if let Some(positives) = counts.positives {
+                entry["positives"] = json!(positives);
+            }
+            (split.name().to_string(), entry)
         })
         .collect();
     let variables: Map<String, Value> = (fitted.variables.iter().enumerate())

@@ -30,8 +30,8 @@ pub struct SplitCounts {
     pub sets: u64,
     /// Events.
     pub events: u64,
-    /// Stays whose label is not 0.
-    pub positives: u64,
+    /// Stays whose label is not 0; none where stays have no labels.
+    pub positives: Option<u64>,
 }
 
 impl DataReport {
@@ -62,12 +62,13 @@ impl DataReport {
         let mut metrics = BTreeMap::new();
         for split in [Split::Train, Split::Validation, Split::Test] {
             let counts = self.of(split);
-            for (name, count) in [
+            let positives = counts.positives.map(|count| ("positives", count));
+            let counts = [
                 ("stays", counts.stays),
                 ("sets", counts.sets),
                 ("events", counts.events),
-                ("positives", counts.positives),
-            ] {
+            ];
+            for (name, count) in counts.into_iter().chain(positives) {
                 metrics.insert(format!("{}.{name}", split.name()), json!(count));
             }
         }

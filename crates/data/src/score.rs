@@ -6,6 +6,7 @@ use rayon::prelude::*;
 
 use super::assemble::{Assembler, Losses, Workspace};
 use super::chunks::{chunks_of, in_order};
+use super::config::Labels;
 use super::dataset::Split;
 use super::fit::{Fitted, Material};
 use super::leaks::Suspicions;
@@ -113,7 +114,7 @@ impl<'a> Material<'a> {
                 chunk.clipped += u64::from(clipped);
                 chunk.rows.push(event, score);
             }
-            if split == Split::Train {
+            if split == Split::Train && self.config.labels == Labels::Source {
                 chunk.suspicions.take(stay.label, &work.events);
             }
             chunk.rows.end_stay(chunk.kept.len() as u32, events);

@@ -26,8 +26,11 @@ pub(super) enum SplitAssigner {
     Ratio {
         train: f64,
         validation: f64,
+        test: f64,
         draws: Stream,
     },
+    /// All of them are to be scored.
+    All,
 }
 
 impl SplitAssigner {
@@ -55,9 +58,11 @@ impl SplitAssigner {
                 Ok(SplitAssigner::Ratio {
                     train: shares[0],
                     validation: shares[1],
+                    test: shares[2],
                     draws: Stream::new(seed, "split"),
                 })
             }
+            SplitRule::All => Ok(SplitAssigner::All),
         }
     }
 
@@ -95,16 +100,19 @@ impl SplitAssigner {
             SplitAssigner::Ratio {
                 train,
                 validation,
+                test,
                 draws,
             } => {
                 let whose = stay.subject.as_ref().unwrap_or(&stay.id);
                 let draw = draws.at(&[address_of(&whose.to_string())]).uniform();
                 Ok(match draw {
                     _ if draw < *train => Split::Train,
-                    _ if draw < train + validation => Split::Validation,
+                    // A sum of shares that is rounded down leaves no room for a share of 0.
+                    _ if draw < train + validation || *test == 0.0 => Split::Validation,
                     _ => Split::Test,
                 })
             }
+            SplitAssigner::All => Ok(Split::Test),
         }
     }
 

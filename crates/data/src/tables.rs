@@ -9,6 +9,7 @@ use arrow::array::{
     TimestampMicrosecondArray, UInt32Array, UInt64Array,
 };
 
+use super::config::Labels;
 use super::contract;
 use super::dataset::Split;
 use super::embedding::EmbeddingRows;
@@ -110,16 +111,21 @@ pub(super) struct KeptStay<'a> {
     pub(super) events: u32,
 }
 
-/// Writes the table of stays. Every stay has a label by now. The times of prediction are there if all
+/// Writes the table of stays. Every stay has a label by now, or none has. The times of prediction are there if all
 /// stays have one, and clocks show the date.
-pub(super) fn write_stays(path: &Path, stays: &[KeptStay], is_dated: bool) -> Result<(), Error> {
+pub(super) fn write_stays(
+    path: &Path,
+    stays: &[KeptStay],
+    labels: Labels,
+    is_dated: bool,
+) -> Result<(), Error> {
     let text = |of: &dyn Fn(&KeptStay) -> String| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(stays.iter().map(of)))
     };
     let count = |of: &dyn Fn(&KeptStay) -> u32| -> ArrayRef {
         Arc::new(UInt32Array::from_iter_values(stays.iter().map(of)))
     };
-    let labels = stays.iter().map(|kept| kept.stay.label.map(i64::from));
+    let classes = stays.iter().map(|kept| kept.stay.label.map(i64::from));
     let subject = |kept: &KeptStay| {
         let subject = kept.stay.subject.as_ref().unwrap_or(&kept.stay.id);
         subject.to_string()
@@ -128,12 +134,7 @@ pub(super) fn write_stays(path: &Path, stays: &[KeptStay], is_dated: bool) -> Re
         ("stay_id", text(&|kept| kept.stay.id.to_string())),
         ("subject_id", text(&subject)),
         ("split", text(&|kept| kept.split.name().to_string())),
-        (
-            "label",
-            Arc::new(Int64Array::from_iter_values(
-                labels.map(Option::unwrap_or_default),
-            )),
-        ),
+        ("label", Arc::new(classes.collect::<Int64Array>())),
         ("sets", count(&|kept| kept.sets)),
         ("events", count(&|kept| kept.events)),
     ];
@@ -142,7 +143,11 @@ pub(super) fn write_stays(path: &Path, stays: &[KeptStay], is_dated: bool) -> Re
         let times = TimestampMicrosecondArray::from(times);
         columns.push(("prediction_time", Arc::new(times)));
     }
-    parquet_file::write(path, columns, Compression::SNAPPY)
+    let nullable: &[&str] = match labels {
+        Labels::Source => &[],
+        Labels::None => &["label"],
+    };
+    parquet_file::write_with_nulls(path, columns, nullable, Compression::SNAPPY)
 }
 
 /// Writes the table of variables, and beside it the settings that say with them what inputs mean.

@@ -69,6 +69,11 @@ pub trait StageKind {
         false
     }
 
+    /// Of a data stage: whether its stays have no labels.
+    fn is_without_labels(&self) -> bool {
+        false
+    }
+
     /// Of a stage that scores: on which split.
     fn scored_split(&self) -> Option<Split> {
         None
@@ -149,6 +154,22 @@ impl StageCheck<'_> {
         let mut whole = vec!["stages", self.name];
         whole.extend(path);
         self.tree.at(&whole).is_some()
+    }
+
+    /// The data stage in the field `data`, whose stays must have labels; `why` says what for.
+    pub fn needs_labels(&mut self, data: &str, why: &str) {
+        let stage = self.stages.iter().find(|(name, _)| *name == data);
+        if !stage.is_some_and(|(_, stage)| stage.is_without_labels()) {
+            return;
+        }
+        let problem = format!("names `{data}`, whose stays have no labels");
+        let mistake = self
+            .mistake(&["data"], &problem, why)
+            .and(self.tree.place(&["stages", data, "labels"]), "no label is read")
+            .help(format!(
+                "leave `labels = \"none\"` out of `{data}` and say in its source what the labels are, or name another data stage"
+            ));
+        self.mistakes.push(mistake);
     }
 
     /// Texts that must be patterns of names.

@@ -244,7 +244,7 @@ mod tests {
         let stay = |id: &str, sets| Stay {
             id: id.into(),
             split: Split::Train,
-            label: 0,
+            label: Some(0),
             sets,
         };
         let dataset = Dataset {

@@ -62,7 +62,7 @@ fn take_references(schema: &mut Value) {
         Value::Object(map) => {
             map.values_mut().for_each(take_references);
             if let Some(Value::Array(words)) = map.get_mut("oneOf")
-                && words.iter().all(is_word)
+                && words.iter().any(is_word)
             {
                 words.push(json!({ "type": "string", "pattern": REFERENCE }));
             }

@@ -121,14 +121,14 @@ impl<'a> OpenBackbone<'a> {
         Ok(open)
     }
 
-    /// `stays` of the dataset with their classes.
-    pub fn stays(&'a self, stays: &[usize]) -> OpenStays<'a> {
-        let label = |stay: &usize| self.dataset.stays[*stay].label;
-        OpenStays {
+    /// `stays` of the dataset with their classes. One without a label is an error.
+    pub fn stays(&'a self, stays: &[usize]) -> Result<OpenStays<'a>, Error> {
+        let label = |stay: &usize| self.dataset.stays[*stay].class();
+        Ok(OpenStays {
             backbone: self,
-            labels: stays.iter().map(label).collect(),
+            labels: stays.iter().map(label).collect::<Result<_, Error>>()?,
             stays: stays.to_vec(),
-        }
+        })
     }
 
     /// How much of the work is done once, in words.

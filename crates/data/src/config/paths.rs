@@ -30,17 +30,20 @@ fn source_paths(source: &mut Source) -> Vec<NamedPath<'_>> {
             paths
         }
         Source::Physionet2019(source) => listed("source.records", &mut source.records),
-        Source::Meds(source) => vec![
-            ("source.path".into(), &mut source.path),
-            ("source.labels".into(), &mut source.labels),
-        ],
-        Source::PatientParquet(source) => vec![
-            ("source.path".into(), &mut source.path),
-            ("source.labels.path".into(), &mut source.labels.path),
-        ],
+        Source::Meds(source) => {
+            let mut paths: Vec<NamedPath> = vec![("source.path".into(), &mut source.path)];
+            let labels = source.labels.as_mut();
+            paths.extend(labels.map(|path| ("source.labels".into(), path)));
+            paths
+        }
+        Source::PatientParquet(source) => {
+            let mut paths: Vec<NamedPath> = vec![("source.path".into(), &mut source.path)];
+            paths.extend(tables(None, source.labels.as_mut()));
+            paths
+        }
         Source::Long(source) => {
             let mut paths = listed("source.files", &mut source.files);
-            paths.extend(tables(source.stays.as_mut(), Some(&mut source.labels)));
+            paths.extend(tables(source.stays.as_mut(), source.labels.as_mut()));
             paths
         }
         Source::Wide(source) => {

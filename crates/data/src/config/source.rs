@@ -76,14 +76,20 @@ impl Source {
     pub(crate) fn id_columns(&self) -> (Vec<&str>, Vec<&str>) {
         match self {
             Source::Long(source) => {
-                let labels = Some(source.labels.id.as_str());
+                let labels = source.labels.as_ref().map(|labels| labels.id.as_str());
                 of_rows(source.id.as_deref(), source.stays.as_ref(), labels)
             }
             Source::Wide(source) => {
                 let labels = source.labels.as_ref().map(|labels| labels.id.as_str());
                 of_rows(source.id.as_deref(), source.stays.as_ref(), labels)
             }
-            Source::PatientParquet(source) => (vec![source.labels.id.as_str()], Vec::new()),
+            Source::PatientParquet(source) => {
+                let labels = source.labels.iter();
+                (
+                    labels.map(|labels| labels.id.as_str()).collect(),
+                    Vec::new(),
+                )
+            }
             Source::Physionet2012(_) => (vec!["RecordID"], Vec::new()),
             Source::Meds(_) => (Vec::new(), vec!["subject_id"]),
             Source::Synthetic(_) | Source::Physionet2019(_) => (Vec::new(), Vec::new()),
@@ -138,7 +144,8 @@ pub struct Physionet2012Source {
     /// Folders of `ID.txt` files (set-a, set-b).
     #[schemars(length(min = 1))]
     pub records: Vec<InputPath>,
-    /// The outcome files of those folders.
+    /// The outcome files of those folders; left out where stays have no labels.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1))]
     pub outcomes: Vec<InputPath>,
     /// The outcome that is the label.
@@ -156,8 +163,9 @@ fn in_hospital_death() -> String {
 pub struct PatientParquetSource {
     /// The folder that holds one folder a split.
     pub path: InputPath,
-    /// The label table.
-    pub labels: LabelTable,
+    /// The label table; left out where stays have no labels.
+    #[serde(default)]
+    pub labels: Option<LabelTable>,
     /// How ids are compared, also those of the labels and of a split file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ids: Option<Ids>,
@@ -169,8 +177,9 @@ pub struct PatientParquetSource {
 pub struct MedsSource {
     /// The folder that holds `data` and `metadata`.
     pub path: InputPath,
-    /// The task's label file, or a folder of them.
-    pub labels: InputPath,
+    /// The task's label file, or a folder of them; left out where stays have no labels: every patient is a stay then.
+    #[serde(default)]
+    pub labels: Option<InputPath>,
     /// The column of the label: true or false, or 0, 1, ….
     #[serde(default = "boolean_value")]
     pub label: String,

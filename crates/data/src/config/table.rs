@@ -35,8 +35,9 @@ pub struct LongSource {
     /// The cohort, its clocks and its static variables; left out: every stay that has an event.
     #[serde(default)]
     pub stays: Option<StaysTable>,
-    /// The label table.
-    pub labels: LabelTable,
+    /// The label table; left out where stays have no labels.
+    #[serde(default)]
+    pub labels: Option<LabelTable>,
     /// How ids are compared, also those of the labels and of a split file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ids: Option<Ids>,
@@ -70,7 +71,7 @@ pub struct WideSource {
     /// The cohort, its clocks and its static variables; left out: every stay that has a row.
     #[serde(default)]
     pub stays: Option<StaysTable>,
-    /// The label table.
+    /// The label table; left out where stays have no labels, or rows carry them.
     #[serde(default)]
     pub labels: Option<LabelTable>,
     /// Instead of a label table: a column of 0 and 1. The label of a stay is 1 if any row's is, and

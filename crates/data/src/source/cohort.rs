@@ -63,13 +63,7 @@ impl Cohort {
     ) -> Result<Self, Error> {
         let read_labels = |table: &LabelTable| {
             let mut labels = Labels::default();
-            labels.read(
-                table.path.as_ref(),
-                table.delimiter,
-                &table.id,
-                &table.column,
-                &rules,
-            )?;
+            labels.read_table(table, &rules)?;
             Ok::<_, Error>(labels)
         };
         let split = match split {

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::rules::ReadRules;
 use super::stay_table::StayTable;
-use crate::config::{Ids, StayPolicy};
+use crate::config::{Ids, LabelTable, StayPolicy};
 use crate::decimal_text::plain_whole;
 use crate::delimiter::Delimiter;
 use crate::ingest::Ingested;
@@ -32,6 +32,16 @@ struct Entry {
 }
 
 impl Labels {
+    /// Adds a table that a recipe describes.
+    pub(super) fn read_table(
+        &mut self,
+        table: &LabelTable,
+        rules: &ReadRules,
+    ) -> Result<(), Error> {
+        let path = table.path.as_ref();
+        self.read(path, table.delimiter, &table.id, &table.column, rules)
+    }
+
     /// Adds the table `path`: the stay ids in column `id`, whole numbers ≥ 0 in column `label`
     /// (`1.0` is 1), or true and false. Errors name file and line; a stay may come twice only with
     /// the same label.

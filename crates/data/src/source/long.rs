@@ -31,7 +31,7 @@ impl Long {
         split: &SplitRule,
         rules: ReadRules,
     ) -> Result<Self, Error> {
-        let (stays, labels) = (config.stays.as_ref(), Some(&config.labels));
+        let (stays, labels) = (config.stays.as_ref(), config.labels.as_ref());
         let cohort = Cohort::open(stays, labels, &config.time, split, rules)?;
         Ok(Self {
             tables: RowTables::open(

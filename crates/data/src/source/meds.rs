@@ -4,7 +4,8 @@
 //! `code` and `numeric_value`; the label files `subject_id`, `prediction_time` and a label. Every
 //! label is a stay: its patient's events up to the time of prediction. Where a patient has several
 //! labels, a stay is called `SUBJECT@TIME`. A birth (`MEDS_BIRTH`) has a time by the standard, decades before the
-//! stay mostly: it is known of the patient, not measured, and belongs to minute 0 like sex.
+//! stay mostly: it is known of the patient, not measured, and belongs to minute 0 like sex. Without labels every
+//! patient is a stay, and all of his events are seen.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -23,7 +24,7 @@ use super::folder::SourceFiles;
 use super::meds_labels::{MedsLabel, label_files, read_labels, read_splits};
 use super::rows::Cells;
 use super::stay_table::{Start, StayRow, StayTable};
-use crate::config::{DataConfig, MedsSource, SplitRule, StayPolicy};
+use crate::config::{DataConfig, Labels, MedsSource, SplitRule, StayPolicy};
 use crate::dataset::Split;
 use crate::go_on;
 use crate::ingest::{Ingested, PartWriter, RawEvent, STATIC};
@@ -69,7 +70,10 @@ impl Meds {
         if files.add_with_ending(&data, "parquet", |_| true)? == 0 {
             return Err(Error::file(&data, "holds no shard (*.parquet)"));
         }
-        let label_files = label_files(source.labels.as_ref())?;
+        let label_files = match &source.labels {
+            Some(path) => label_files(path.as_ref())?,
+            None => SourceFiles::new(false),
+        };
         refuse_two_kinds_of_times(files.files(), label_files.files())?;
         let mut parts = Vec::new();
         for file in files.files() {
@@ -97,7 +101,8 @@ impl Meds {
             labels: read_labels(&label_files, &source.label, config.without_label)?,
             listed: [files, label_files],
             splits,
-            needs_labels: config.without_label == StayPolicy::Drop,
+            needs_labels: config.labels == Labels::Source
+                && config.without_label == StayPolicy::Drop,
         })
     }
 }

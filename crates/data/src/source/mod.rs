@@ -78,11 +78,11 @@ pub(super) fn open(config: &DataConfig, seed: u64) -> Result<Box<dyn EventSource
         Source::Physionet2012(source) => {
             Box::new(physionet2012::Physionet2012::open(source, rules)?)
         }
-        Source::Physionet2019(source) => Box::new(wide::Wide::open(
-            physionet2019::as_wide(source),
-            split,
-            rules,
-        )?),
+        Source::Physionet2019(source) => {
+            let hours = physionet2019::as_wide(source, config.labels);
+            let passed_over = physionet2019::passed_over(config.labels);
+            Box::new(wide::Wide::open(hours, split, rules)?.passing_over(passed_over))
+        }
         Source::Meds(source) => Box::new(meds::Meds::open(source, config)?),
         Source::PatientParquet(source) => {
             Box::new(patient_parquet::PatientParquet::open(source, split, rules)?)

@@ -39,14 +39,9 @@ impl PatientParquet {
         rules: ReadRules,
     ) -> Result<Self, Error> {
         let mut labels = Labels::default();
-        let table = &source.labels;
-        labels.read(
-            table.path.as_ref(),
-            table.delimiter,
-            &table.id,
-            &table.column,
-            &rules,
-        )?;
+        if let Some(table) = &source.labels {
+            labels.read_table(table, &rules)?;
+        }
         let files = list_files(source.path.as_ref(), split)?;
         Ok(Self {
             files: StayFiles {

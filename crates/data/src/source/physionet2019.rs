@@ -5,10 +5,18 @@
 //! The task is that of the challenge's stays: will there be sepsis? What is measured from the first
 //! positive hour on is not seen. Age, sex, units and the time of admission are events at minute 0.
 
-use crate::config::{Physionet2019Source, StayPolicy, TimeColumn, TimeUnit, WideSource};
+use crate::config::{Labels, Physionet2019Source, StayPolicy, TimeColumn, TimeUnit, WideSource};
+
+/// The column of the label.
+const LABEL: &str = "SepsisLabel";
+
+/// The column of a source without labels that is no variable all the same, if it is there.
+pub(super) fn passed_over(labels: Labels) -> Option<&'static str> {
+    (labels == Labels::None).then_some(LABEL)
+}
 
 /// The source as a table of hours.
-pub(super) fn as_wide(source: &Physionet2019Source) -> WideSource {
+pub(super) fn as_wide(source: &Physionet2019Source, labels: Labels) -> WideSource {
     let statics = ["Age", "Gender", "Unit1", "Unit2", "HospAdmTime"];
     WideSource {
         files: source.records.clone(),
@@ -25,7 +33,7 @@ pub(super) fn as_wide(source: &Physionet2019Source) -> WideSource {
         statics: statics.map(String::from).into(),
         stays: None,
         labels: None,
-        row_label: Some("SepsisLabel".into()),
+        row_label: (labels == Labels::Source).then(|| LABEL.into()),
         ids: None,
         missing: vec!["NaN".into()],
         landmarks: source.landmarks,

@@ -27,6 +27,8 @@ pub(super) struct Wide {
     row_labels: Mutex<RowLabels>,
     /// Of the columns `statics`.
     row_statics: Mutex<RowStatics>,
+    /// A column that is no variable, and that files may lack.
+    passed_over: Option<&'static str>,
 }
 
 impl Wide {
@@ -54,7 +56,14 @@ impl Wide {
             rules,
             row_labels: Mutex::default(),
             row_statics: Mutex::default(),
+            passed_over: None,
         })
+    }
+
+    /// The same without this column, where files have it.
+    pub(super) fn passing_over(mut self, column: Option<&'static str>) -> Self {
+        self.passed_over = column;
+        self
     }
 }
 
@@ -75,6 +84,7 @@ impl EventSource for Wide {
         let mut taker = WideRows {
             config: &self.config,
             rules: &self.rules,
+            passed_over: self.passed_over,
             places: self.tables.places(),
             labels: RowLabels::default(),
             statics: PartStatics::default(),
@@ -111,6 +121,7 @@ impl EventSource for Wide {
 struct WideRows<'a, 'w> {
     config: &'a WideSource,
     rules: &'a ReadRules,
+    passed_over: Option<&'static str>,
     places: RowPlaces<'a>,
     labels: RowLabels,
     statics: PartStatics,
@@ -139,7 +150,8 @@ impl RowTaker for WideRows<'_, '_> {
             position_of(file, header, name)?;
         }
         for (at, name) in header.iter().enumerate() {
-            if !selected.contains(&at) && !config.ignore.contains(name) {
+            let is_ignored = config.ignore.contains(name) || self.passed_over == Some(name);
+            if !selected.contains(&at) && !is_ignored {
                 if counts_rows(name) || (at == 0 && may_count_rows(name)) {
                     return Err(row_number(file, name));
                 }

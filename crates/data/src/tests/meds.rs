@@ -119,7 +119,7 @@ fn config(root: &Path) -> DataConfig {
     DataConfig {
         source: Source::Meds(MedsSource {
             path: InputPath::file(root),
-            labels: InputPath::file(root.join("labels/death")),
+            labels: Some(InputPath::file(root.join("labels/death"))),
             label: "boolean_value".into(),
         }),
         split: SplitRule::Column("split".into()),
@@ -147,7 +147,7 @@ fn every_label_is_a_stay_of_what_was_known_when_it_is_predicted() {
     let built = Built::of(&config(folder.path()), 2).unwrap();
     let data = built.load();
     let stays: Vec<(&str, Split, u32)> = (data.stays.iter())
-        .map(|stay| (stay.id.as_str(), stay.split, stay.label))
+        .map(|stay| (stay.id.as_str(), stay.split, stay.label.unwrap()))
         .collect();
     let expected = [
         ("1", Split::Train, 0),
@@ -333,4 +333,25 @@ fn a_bad_dataset_is_named_with_file_row_and_subject() {
         odd.contains("row 1: boolean_value of subject 1 is no class: 0, 1"),
         "{odd}"
     );
+}
+
+#[test]
+fn without_labels_every_patient_is_a_stay_of_all_his_events() {
+    let folder = dataset();
+    let labelled = Built::of(&config(folder.path()), 1).unwrap();
+    let mut config = config(folder.path());
+    config.labels = Labels::None;
+    config.without_label = StayPolicy::Drop;
+    if let Source::Meds(source) = &mut config.source {
+        source.labels = None;
+    }
+    std::fs::remove_dir_all(folder.path().join("labels")).unwrap();
+    let built = Built::of(&config, 2).unwrap();
+    let data = built.load();
+    let ids: Vec<&str> = data.stays.iter().map(|stay| stay.id.as_str()).collect();
+    assert_eq!(ids, ["1", "2", "30"]);
+    assert!(data.stays.iter().all(|stay| stay.label.is_none()));
+    assert!(labelled.report.metrics()["source_rows"] == built.report.metrics()["source_rows"]);
+    let lost = built.report.counts["events_outside_window"];
+    assert!(lost < labelled.report.counts["events_outside_window"] || lost == 0);
 }

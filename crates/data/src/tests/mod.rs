@@ -7,6 +7,7 @@ mod physionet;
 mod property;
 mod stage;
 mod tables;
+mod unlabelled;
 mod unsorted;
 
 use std::collections::BTreeMap;
@@ -26,6 +27,7 @@ pub(super) fn synthetic(stays: usize) -> DataConfig {
     DataConfig {
         seed: None,
         source: Source::Synthetic(SyntheticSource { stays }),
+        labels: Labels::Source,
         split: SplitRule::Ratio([0.7, 0.15, 0.15]),
         statistics: None,
         embeddings: Embeddings::Orthonormal(16),
@@ -62,12 +64,12 @@ fn plain_long(files: InputPath, labels: InputPath) -> LongSource {
         variable: "name".into(),
         value: "value".into(),
         stays: None,
-        labels: LabelTable {
+        labels: Some(LabelTable {
             delimiter: None,
             path: labels,
             id: "id".into(),
             column: "y".into(),
-        },
+        }),
         ids: None,
         missing: Vec::new(),
     }

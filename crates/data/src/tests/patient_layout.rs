@@ -29,7 +29,7 @@ fn reference(root: &Path) -> DataConfig {
     DataConfig {
         source: Source::PatientParquet(PatientParquetSource {
             path: InputPath::file(root.join("patient_ehr")),
-            labels,
+            labels: Some(labels),
             ids: None,
         }),
         split: SplitRule::Folders(SplitFolders {
@@ -98,7 +98,7 @@ fn the_references_layout_loads_with_its_splits_labels_and_z_scores() {
     let built = Built::of(&reference(&fixture()), 2).unwrap();
     let stays = [Split::Train, Split::Validation, Split::Test].map(|s| built.report.of(s).stays);
     assert_eq!(stays, [16, 8, 24]);
-    assert_eq!(built.report.test.positives, 9);
+    assert_eq!(built.report.test.positives, Some(9));
     let data = built.load();
     assert_eq!(
         (data.stays.len(), data.variables.len(), data.embedding_dim),

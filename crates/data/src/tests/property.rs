@@ -148,7 +148,7 @@ fn meds(rows: &[(Row, usize)]) -> Built {
     let config = DataConfig {
         source: Source::Meds(MedsSource {
             path: InputPath::file(root),
-            labels: InputPath::file(root.join("labels")),
+            labels: Some(InputPath::file(root.join("labels"))),
             label: "boolean_value".into(),
         }),
         split: SplitRule::Column("split".into()),
@@ -197,7 +197,7 @@ proptest! {
         let mut found = BTreeMap::new();
         for stay in &data.stays {
             let number: u32 = stay.id.parse().unwrap();
-            prop_assert_eq!(stay.label, number % 2);
+            prop_assert_eq!(stay.label, Some(number % 2));
             for set in stay.sets.clone() {
                 for event in data.events_of(set) {
                     let name = data.variables[data.event_variable[event] as usize].clone();

@@ -14,7 +14,7 @@ fn the_synthetic_cohort_is_the_same_every_time_with_any_number_of_threads() {
     assert_eq!(first.digests(), second.digests());
     assert_eq!(first.report, second.report);
     assert_eq!(first.digests(), Built::of(&config, 1).unwrap().digests());
-    let positives = first.report.train.positives as f64 / first.report.train.stays as f64;
+    let positives = first.report.train.positives.unwrap() as f64 / first.report.train.stays as f64;
     assert!((0.2..0.3).contains(&positives), "prevalence {positives}");
 }
 
@@ -78,6 +78,7 @@ fn settings_that_make_no_sense_are_refused() {
     assert!(refusal_of(|c| c.clip = Some(0.0)).contains("clip = 0"));
     assert!(refusal_of(|c| c.embeddings = Embeddings::Orthonormal(3)).contains("12 variables"));
     assert!(
-        refusal_of(|c| c.split = SplitRule::Ratio([0.5, 0.5, 0.0])).contains("test split is empty")
+        refusal_of(|c| c.split = SplitRule::Ratio([0.5, 0.0, 0.5]))
+            .contains("validation split is empty")
     );
 }

@@ -2,7 +2,7 @@
 
 use crate::kind::StageCheck;
 use pipeline_data::config::{
-    DataConfig, Embeddings, Landmarks, MissingDescription, Source, SplitRule,
+    DataConfig, Embeddings, Labels, Landmarks, MissingDescription, Source, SplitRule,
 };
 use pipeline_data::embedding_width;
 use pipeline_model::config::ModelConfig;
@@ -62,34 +62,72 @@ impl StageCheck<'_> {
                     .help("`meds` does, and the table `stays` of `long` and `wide`; use { file = … } or { ratio = […] }");
                 self.mistakes.push(mistake);
             }
+            SplitRule::All => self.whole_split(data),
             SplitRule::Column(_) | SplitRule::Folders(_) | SplitRule::File(_) => {}
         }
     }
 
-    /// Of a `wide` source labels stand in a table of their own or in a column of the rows.
-    fn labels(&mut self, data: &DataConfig) {
-        let Source::Wide(source) = &data.source else {
-            return;
-        };
-        let mistake = match (&source.labels, &source.row_label) {
-            (Some(_), Some(_)) => self
-                .mistake(
-                    &["source", "row_label"],
-                    "has `labels` beside it",
-                    "a second source of labels",
-                )
+    /// Without a training split nothing can be learned from one.
+    fn whole_split(&mut self, data: &DataConfig) {
+        if data.has_statistics_of_its_own() {
+            let problem = "leaves no training split to take statistics from";
+            let mistake = self.mistake(&["split"], problem, "every stay is in the test split");
+            self.mistakes.push(
+                mistake.help("statistics = { path = … } takes those of other data: the variables of the data stage that the model was trained on"),
+            );
+        }
+        if data.variables.min_stays > 0 {
+            let problem = "counts stays of the training split, and there is none";
+            let mistake = self
+                .mistake(&["variables", "min_stays"], problem, "of no split")
                 .and(
-                    self.tree.place(&["stages", self.name, "source", "labels"]),
-                    "the first",
-                ),
-            (None, None) => {
-                self.mistake(&["source"], "says nowhere what the labels are", "no labels")
+                    self.tree.place(&["stages", self.name, "split"]),
+                    "every stay is in the test split",
+                );
+            self.mistakes
+                .push(mistake.help("leave it out: the statistics say which variables there are"));
+        }
+    }
+
+    /// Labels are said once, or not at all where there are none. Of a `wide` source they stand in a table of their
+    /// own or in a column of the rows.
+    fn labels(&mut self, data: &DataConfig) {
+        let how = data.source.how_to_label();
+        match (data.labels, data.source.label_settings().as_slice()) {
+            (Labels::None, stated) => {
+                for setting in stated {
+                    let mistake = self
+                        .mistake(
+                            &["source", setting],
+                            "is stated, and the stage has labels = \"none\"",
+                            "labels",
+                        )
+                        .and(
+                            self.tree.place(&["stages", self.name, "labels"]),
+                            "no label is read",
+                        );
+                    self.mistakes.push(mistake.help("leave one of the two out"));
+                }
             }
-            _ => return,
-        };
-        self.mistakes.push(mistake.help(
-            "labels = { path = …, id = …, column = … } for a table of labels, row_label for a column of the rows",
-        ));
+            (Labels::Source, []) => {
+                let Some(how) = how else { return };
+                let problem = "says nowhere what the labels are";
+                let mistake = self.mistake(&["source"], problem, "no labels");
+                self.mistakes.push(mistake.help(format!(
+                    "{how}; labels = \"none\" in `stages.{}` where none are needed, as for pretraining",
+                    self.name
+                )));
+            }
+            (Labels::Source, [first, second]) => {
+                let problem = format!("has `{first}` beside it");
+                let place = ["stages", self.name, "source", first];
+                let mistake = self
+                    .mistake(&["source", second], &problem, "a second source of labels")
+                    .and(self.tree.place(&place), "the first");
+                self.mistakes.push(mistake.help(how.unwrap_or_default()));
+            }
+            (Labels::Source, _) => {}
+        }
     }
 
     /// Formats and zones that can be read.
@@ -115,7 +153,7 @@ impl StageCheck<'_> {
     fn cuts(&mut self, data: &DataConfig) {
         let (landmarks, has_row_label) = match &data.source {
             Source::Wide(source) => (&source.landmarks, source.row_label.is_some()),
-            Source::Physionet2019(source) => (&source.landmarks, true),
+            Source::Physionet2019(source) => (&source.landmarks, data.labels == Labels::Source),
             _ => return,
         };
         let mistakes = landmarks.as_ref().map_or(Vec::new(), Landmarks::mistakes);

@@ -7,7 +7,7 @@ mod stage;
 use crate::edges::{Reference, artifact};
 use crate::kind::{Around, ReportPart, ReportSection, StageCheck, StageKind};
 use crate::results::{Outputs, StageResults};
-use pipeline_data::config::DataConfig;
+use pipeline_data::config::{DataConfig, Labels};
 use pipeline_error::Error;
 use pipeline_stage::Node;
 
@@ -45,6 +45,10 @@ impl StageKind for DataConfig {
 
     fn splits_subjects(&self) -> bool {
         true
+    }
+
+    fn is_without_labels(&self) -> bool {
+        self.labels == Labels::None
     }
 
     fn nodes(&self, name: &str, around: &dyn Around) -> Vec<Node> {

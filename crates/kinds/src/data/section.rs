@@ -37,7 +37,11 @@ fn splits(stage: &str, profile: &Value) -> Markup {
         table.push(vec![
             text(split),
             count(&counts["stays"]),
-            count(&counts["positives"]),
+            match &counts["positives"] {
+                // Without labels none is counted.
+                Value::Null => text(""),
+                positives => count(positives),
+            },
             text(prevalence),
             count(&counts["sets"]),
             count(&counts["events"]),

@@ -40,7 +40,9 @@ impl StageKind for DiagnoseTable {
         vec![("diagnosis", "diagnosis.json")]
     }
 
-    fn check(&self, _check: &mut StageCheck) {}
+    fn check(&self, check: &mut StageCheck) {
+        check.needs_labels(&self.data, "diagnosis compares with labels");
+    }
 
     fn model_use(&self) -> Option<ModelUse<'_>> {
         Some(ModelUse {

@@ -67,17 +67,18 @@ impl DiagnoseStage {
             }
         }
         let classes = artifact.config.classifier.num_classes;
-        let mut stays = dataset.stays.iter();
-        match stays.find(|stay| stay.label as usize >= classes) {
-            None => Ok(()),
-            Some(stay) => Err(Error::stage(format!(
-                "stay {} has label {}, the model's classes are 0 to {}",
-                stay.id,
-                stay.label,
-                classes - 1
-            ))
-            .with_hint("diagnose the model on the data that it was trained for")),
+        for stay in &dataset.stays {
+            let class = stay.class()?;
+            if class as usize >= classes {
+                return Err(Error::stage(format!(
+                    "stay {} has label {class}, the model's classes are 0 to {}",
+                    stay.id,
+                    classes - 1
+                ))
+                .with_hint("diagnose the model on the data that it was trained for"));
+            }
         }
+        Ok(())
     }
 }
 

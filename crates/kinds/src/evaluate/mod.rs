@@ -69,6 +69,7 @@ impl StageKind for EvaluateTable {
     }
 
     fn check(&self, check: &mut StageCheck) {
+        check.needs_labels(&self.data, "evaluation compares with labels");
         check.evaluate(self);
     }
 

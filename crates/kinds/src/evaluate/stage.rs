@@ -109,12 +109,11 @@ fn predict(
     table: &FeatureTable,
     split: Split,
 ) -> Result<Predictions, Error> {
-    let (labels, values) = table.of_split(split);
+    let (labels, values) = (table.labels_of(split)?, table.vectors_of(split));
     if labels.is_empty() {
-        return Err(Error::stage(format!(
-            "the split {} has no stays",
-            split.name()
-        )));
+        let message = format!("the split {} has no stays", split.name());
+        return Err(Error::stage(message)
+            .with_hint("look at `split` in the data stage, and at the stays it dropped"));
     }
     let ids = table.ids_of(split);
     if let Some(row) = labels.iter().position(|label| *label as usize >= classes) {

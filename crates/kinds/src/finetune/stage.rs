@@ -17,7 +17,7 @@ use crate::training::Watched;
 use crate::training_context::TrainingContext;
 use pipeline_checkpoint::FloatTensor;
 use pipeline_data::contract::InputContract;
-use pipeline_data::dataset::Split;
+use pipeline_data::dataset::{Split, without_label};
 use pipeline_data::feature_table::FeatureTable;
 use pipeline_error::Error;
 use pipeline_model::classifier::Head;
@@ -138,7 +138,7 @@ impl FinetuneStage {
         let stays = [train.as_slice(), &validation].concat();
         let open = OpenBackbone::new(opening, trainer.variables(), &stays)?;
         context.reporter.note(&open.describe());
-        let (train, validation) = (open.stays(&train), open.stays(&validation));
+        let (train, validation) = (open.stays(&train)?, open.stays(&validation)?);
         require_every_class(train.labels(), classes)?;
         let resume = context.resume_file(CHECKPOINT_INTERVAL);
         train_head(trainer, &train, &validation, &resume, &Watched(context))
@@ -146,18 +146,20 @@ impl FinetuneStage {
 }
 
 fn check_labels<'a>(
-    stays: impl IntoIterator<Item = (&'a str, u32)>,
+    stays: impl IntoIterator<Item = (&'a str, Option<u32>)>,
     classes: usize,
 ) -> Result<(), Error> {
-    let mut stays = stays.into_iter();
-    match stays.find(|(_, label)| *label as usize >= classes) {
-        None => Ok(()),
-        Some((id, label)) => Err(Error::stage(format!(
-            "stay {id} has label {label}, the model's classes are 0 to {}",
-            classes - 1
-        ))
-        .with_hint("set model.classifier.num_classes to the number of classes")),
+    for (id, label) in stays {
+        let label = label.ok_or_else(|| without_label(id))?;
+        if label as usize >= classes {
+            return Err(Error::stage(format!(
+                "stay {id} has label {label}, the model's classes are 0 to {}",
+                classes - 1
+            ))
+            .with_hint("set model.classifier.num_classes to the number of classes"));
+        }
     }
+    Ok(())
 }
 
 fn require_stays<T>(stays: &[T], split: Split) -> Result<(), Error> {
@@ -171,7 +173,7 @@ fn require_stays<T>(stays: &[T], split: Split) -> Result<(), Error> {
 }
 
 fn rows_of(table: &FeatureTable, split: Split) -> Result<LabelledFeatures, Error> {
-    let (labels, values) = table.of_split(split);
+    let (labels, values) = (table.labels_of(split)?, table.vectors_of(split));
     require_stays(&labels, split)?;
     let shape = (labels.len(), table.width);
     Ok(LabelledFeatures {

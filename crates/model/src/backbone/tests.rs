@@ -30,7 +30,7 @@ fn dataset() -> Dataset {
     let stay = |id: &str, sets| Stay {
         id: id.into(),
         split: Split::Train,
-        label: 0,
+        label: Some(0),
         sets,
     };
     Dataset {

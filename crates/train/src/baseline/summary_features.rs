@@ -145,7 +145,7 @@ mod tests {
         let stay = |id: &str, sets: std::ops::Range<usize>| Stay {
             id: id.into(),
             split: Split::Train,
-            label: 0,
+            label: Some(0),
             sets,
         };
         Dataset {

@@ -96,7 +96,7 @@ fn long(folder: &Path, files: &[&str], unit: TimeUnit) -> DataConfig {
         variable: "item".into(),
         value: "value".into(),
         stays: Some(stays),
-        labels: labels(folder),
+        labels: Some(labels(folder)),
         ids: None,
         missing: Vec::new(),
     }))
@@ -284,7 +284,7 @@ fn one_cohort_gives_the_same_artifacts_in_every_layout() {
     let data = first.load();
     assert_eq!(data.variables, ["HR", "age", "pH", "rhythm=sinus"]);
     let stays: Vec<(&str, Split, u32)> = (data.stays.iter())
-        .map(|stay| (stay.id.as_str(), stay.split, stay.label))
+        .map(|stay| (stay.id.as_str(), stay.split, stay.label.unwrap()))
         .collect();
     use Split::*;
     assert_eq!(

@@ -65,7 +65,7 @@ fn hours_from_the_first_positive_one_on_are_not_seen() {
     let built = Built::of(&config, 2).unwrap();
     let data = built.load();
     let stays: Vec<(&str, u32, usize)> = (data.stays.iter())
-        .map(|stay| (stay.id.as_str(), stay.label, stay.sets.len()))
+        .map(|stay| (stay.id.as_str(), stay.label.unwrap(), stay.sets.len()))
         .collect();
     // Minute 0 holds what is known at admission.
     assert_eq!(
@@ -115,4 +115,25 @@ fn rows_that_contradict_each_other_are_refused() {
             .contains("p000001.psv: line 3: SepsisLabel `maybe` is neither 0 nor 1 (stay p000001)"),
         "{found}"
     );
+}
+
+#[test]
+fn without_labels_their_column_is_no_variable_and_may_be_missing() {
+    let whole = |folder: &TempDir| {
+        let mut config = sepsis(folder.path());
+        config.labels = Labels::None;
+        if let Source::Physionet2019(source) = &mut config.source {
+            source.records = vec![input(folder.path(), "set")];
+        }
+        Built::of(&config, 2).unwrap()
+    };
+    let with = whole(&sepsis_folder(|_, text| text.to_string()));
+    let without = whole(&sepsis_folder(|_, text| {
+        let lines = text.lines().filter_map(|line| line.rsplit_once('|'));
+        lines.map(|(row, _)| format!("{row}\n")).collect()
+    }));
+    assert_eq!(with.digests(), without.digests());
+    // Nothing is cut where nothing is said to be positive.
+    assert_eq!(with.report.counts["events_outside_window"], 0);
+    assert_eq!(with.report.train.events, (3 + 3) + (8 + 3));
 }

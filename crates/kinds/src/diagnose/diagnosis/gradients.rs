@@ -69,8 +69,8 @@ fn backward(subject: &Subject, stays: &[usize]) -> Result<(Variables, GradStore)
     let logits = model.head.forward(&features, [0.0; 3], &Noise::Off)?;
     let labels: Vec<u32> = stays
         .iter()
-        .map(|stay| subject.dataset.stays[*stay].label)
-        .collect();
+        .map(|stay| subject.dataset.stays[*stay].class())
+        .collect::<Result<_, Error>>()?;
     let loss = Loss::CrossEntropy {
         label_smoothing: 0.0,
     };

@@ -112,8 +112,8 @@ impl Rows {
     /// Of features, z-scored by the training split; one that does not vary there is 0.
     fn of_table(table: &FeatureTable, split: Split) -> Self {
         let width = table.width;
-        let (labels, train) = table.of_split(Split::Train);
-        let count = labels.len() as f64;
+        let train = table.vectors_of(Split::Train);
+        let count = train.len() as f64 / width as f64;
         let mean = |of: &dyn Fn(usize, f64) -> f64| {
             let mut sums = vec![0.0; width];
             for row in train.chunks_exact(width) {
@@ -138,7 +138,7 @@ impl Rows {
         };
         Self {
             train: scaled(&train),
-            split: scaled(&table.of_split(split).1),
+            split: scaled(&table.vectors_of(split)),
         }
     }
 

@@ -34,14 +34,16 @@ pub struct Subject<'a> {
 impl Subject<'_> {
     /// Which of `stays` have any label but 0.
     pub fn positives(&self, stays: &[usize]) -> Vec<bool> {
-        let positive = |stay: &usize| self.dataset.stays[*stay].label > 0;
+        let label = |stay: &usize| self.dataset.stays[*stay].label;
+        let positive = |stay: &usize| label(stay).is_some_and(|label| label > 0);
         stays.iter().map(positive).collect()
     }
 
     /// The features of the split, [stays, width], on the host.
     pub fn features(&self) -> Result<Tensor, Error> {
-        let (labels, values) = self.table.of_split(self.split);
-        let shape = (labels.len(), self.table.width);
+        let values = self.table.vectors_of(self.split);
+        let width = self.table.width;
+        let shape = (values.len() / width.max(1), width);
         Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)
     }
 

@@ -48,12 +48,15 @@ impl BaselineScores {
 }
 
 fn labels(dataset: &Dataset, stays: &[usize]) -> Result<Vec<bool>, Error> {
-    let label = |stay: &usize| match &dataset.stays[*stay] {
-        stay if stay.label > 1 => Err(Error::stage(format!(
-            "stay {} has label {}, and the baseline knows the labels 0 and 1",
-            stay.id, stay.label
-        ))),
-        stay => Ok(stay.label == 1),
+    let label = |stay: &usize| {
+        let stay = &dataset.stays[*stay];
+        match stay.class()? {
+            class @ (0 | 1) => Ok(class == 1),
+            class => Err(Error::stage(format!(
+                "stay {} has label {class}, and the baseline knows the labels 0 and 1",
+                stay.id
+            ))),
+        }
     };
     stays.iter().map(label).collect()
 }

@@ -63,7 +63,7 @@ fn dataset() -> Dataset {
         dataset.stays.push(Stay {
             id: format!("stay-{number}"),
             split,
-            label: 0,
+            label: Some(0),
             sets: first..dataset.set_minute.len(),
         });
     }
