@@ -129,7 +129,7 @@ fn dataset(stays: usize, sets: usize) -> Dataset {
         dataset.stays.push(Stay {
             id: number.to_string(),
             split,
-            label: 0,
+            label: Some(0),
             sets: first..dataset.set_minute.len(),
         });
     }

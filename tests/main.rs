@@ -30,6 +30,7 @@ mod issue16_tables;
 mod issue16_windows;
 mod issue16_zones;
 mod labels_none;
+mod like;
 mod lock;
 mod main_job;
 mod manual;

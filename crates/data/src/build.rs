@@ -1,5 +1,7 @@
 //! The data stage: from a source to its artifacts.
 
+mod tell;
+
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -12,20 +14,20 @@ use super::embedding::of_variables;
 use super::fit::{Fitted, Material};
 use super::go_on;
 use super::ingest::{Ingested, variable_of_category};
+use super::like::Like;
 use super::matched;
-use super::missing::is_missing;
-use super::names::quoted;
 use super::profile;
 use super::report::DataReport;
 use super::score::{SPLITS, Scored};
 use super::settings::check_settings;
-use super::source::{self, SkippedFile, Start, StayRow, StayTable};
+use super::shift::{Shift, shifts};
+use super::source::{self, Start, StayRow, StayTable};
 use super::spelling_check::refuse_two_spellings;
 use super::split::{SplitAssigner, refuse_straddling};
 use super::tables;
 use super::warnings;
 use pipeline_error::Error;
-use pipeline_files::DataFile;
+use tell::{tell, tell_of_categories, tell_skipped};
 
 /// Reads the source and writes `events.parquet`, `stays.parquet`, `variables.parquet` and
 /// `profile.json` into `work`. `seed` is the stage's resolved seed; `notes` receives what is worth
@@ -35,6 +37,30 @@ use pipeline_files::DataFile;
 /// line or row, stay and variable. [`Error::Interrupted`] soon after `interrupted` is set.
 pub fn build(
     config: &DataConfig,
+    seed: u64,
+    work: &Path,
+    interrupted: &AtomicBool,
+    notes: &mut dyn FnMut(String),
+) -> Result<DataReport, Error> {
+    build_from(config, None, seed, work, interrupted, notes)
+}
+
+/// As [`build()`], with the inputs of another data stage; how they differ from those is in `profile.json`.
+pub fn build_like(
+    config: &DataConfig,
+    like: &Like,
+    seed: u64,
+    work: &Path,
+    interrupted: &AtomicBool,
+    notes: &mut dyn FnMut(String),
+) -> Result<DataReport, Error> {
+    let config = like.settings(config)?;
+    build_from(&config, Some(like), seed, work, interrupted, notes)
+}
+
+fn build_from(
+    config: &DataConfig,
+    like: Option<&Like>,
     seed: u64,
     work: &Path,
     interrupted: &AtomicBool,
@@ -77,13 +103,12 @@ pub fn build(
     if config.source.has_matched_negatives() {
         matched::cut(&mut table.rows, &splits, seed)?;
     }
+    let mut known = source.known_variables().to_vec();
+    known.extend(like.iter().flat_map(|like| like.names()));
     let material = Material {
         config,
-        cleaning: &Cleaning::new(
-            &config.cleaning,
-            &ingested.variables,
-            source.known_variables(),
-        )?,
+        cleaning: &Cleaning::new(&config.cleaning, &ingested.variables, &known)?,
+        like,
         ingested: &ingested,
         stays: &table.rows,
         splits: &splits,
@@ -91,8 +116,16 @@ pub fn build(
     };
     let fitted = material.fit()?;
     refuse_outcomes(config, &table.outcomes, &fitted)?;
-    let names: Vec<&str> = fitted.variables.iter().map(|v| v.name.as_str()).collect();
-    let embeddings = of_variables(&config.embeddings, &names, seed, interrupted, notes)?;
+    let place = tables::place(work, "variables");
+    match (like, &config.embeddings) {
+        (Some(like), _) => like.write_variables(&place)?,
+        (None, Some(embeddings)) => {
+            let names: Vec<&str> = fitted.variables.iter().map(|v| v.name.as_str()).collect();
+            let rows = of_variables(embeddings, &names, seed, interrupted, notes)?;
+            tables::write_variables(&place, &fitted.variables, &rows, &settings_of(config))?;
+        }
+        (None, None) => return Err(Error::stage("the data stage states no embeddings")),
+    }
     go_on(interrupted)?;
     let scored = material.score(&fitted, &tables::place(work, "events"))?;
     report.set("stays_without_events", scored.empty.len() as u64);
@@ -109,69 +142,19 @@ pub fn build(
     check_no_split_is_empty(config, scored.kept.iter().map(|kept| kept.split))?;
     count(&mut report, config, &fitted, &scored);
     tell(&material, &fitted, &scored, notes);
-    tables::write_variables(
-        &tables::place(work, "variables"),
-        &fitted.variables,
-        &embeddings,
-        &settings_of(config),
-    )?;
     tables::write_stays(
         &tables::place(work, "stays"),
         &scored.kept,
         config.labels,
         table.is_dated,
     )?;
+    let shifts = like.map(|like| shifts(like, &fitted, &scored));
+    let told = shifts.iter().flatten().filter_map(Shift::warning);
+    told.for_each(&mut *notes);
     let place = work.join("profile.json");
     let names = (ingested.variables.as_slice(), config.categorical.as_slice());
-    profile::write(&place, &report, names, &fitted, &scored)?;
+    profile::write(&place, &report, names, &fitted, &scored, shifts.as_deref())?;
     Ok(report)
-}
-
-/// Names the categories that are called as missing values often are.
-fn tell_of_categories(config: &DataConfig, ingested: &Ingested, notes: &mut dyn FnMut(String)) {
-    let category = |name: &&String| {
-        let base = variable_of_category(name, &config.categorical);
-        base.is_some_and(|base| is_missing(&name[base.len() + 1..]))
-    };
-    let called_so = quoted(ingested.variables.iter().filter(category));
-    if !called_so.is_empty() {
-        notes(format!(
-            "categories that are called like a missing value: {called_so}; if they are none, list the text \
-             in source.missing"
-        ));
-    }
-}
-
-/// Tells which files of the source's folders are not read, but for those that the recipe names
-/// elsewhere: labels may lie beside the records.
-fn tell_skipped(
-    config: &DataConfig,
-    skipped: &[SkippedFile],
-    report: &mut DataReport,
-    notes: &mut dyn FnMut(String),
-) {
-    let mut config = config.clone();
-    let named: Vec<_> = (config.paths().into_iter())
-        .filter_map(|(_, path)| DataFile::at((*path).as_ref()).ok())
-        .map(|file| file.identity)
-        .collect();
-    let skipped = skipped
-        .iter()
-        .filter(|file| !named.contains(&file.identity));
-    report.skipped_files = skipped.map(|file| file.name.clone()).collect();
-    report.skipped_files.sort();
-    let count = report.skipped_files.len();
-    report.set("skipped_files", count as u64);
-    if count > 0 {
-        let first = quoted(report.skipped_files.iter().take(5));
-        let more = match count.saturating_sub(5) {
-            0 => String::new(),
-            more => format!(" and {more} more (the profile names them)"),
-        };
-        notes(format!(
-            "files in the source's folders that are not read: {first}{more}"
-        ));
-    }
 }
 
 fn drop_without_label(
@@ -304,50 +287,6 @@ fn count(report: &mut DataReport, config: &DataConfig, fitted: &Fitted, scored: 
         ("events_truncated", &[Loss::Truncated]),
     ] {
         report.set(name, total(losses));
-    }
-}
-
-fn tell(material: &Material, fitted: &Fitted, scored: &Scored, notes: &mut dyn FnMut(String)) {
-    let names = &material.ingested.variables;
-    let lost = |loss: Loss| {
-        let has = move |index: &usize| scored.losses.has(*index, loss);
-        quoted((0..names.len()).filter(has).map(|index| &names[index]))
-    };
-    for (loss, what) in [
-        (
-            Loss::Unseen,
-            "of variables that the training split never shows",
-        ),
-        (
-            Loss::Rare,
-            "of variables that too few stays of the training split have",
-        ),
-        (
-            Loss::NoValue,
-            "without a value, of variables that have values in the training split",
-        ),
-    ] {
-        let events = scored.losses.total(loss);
-        if events > 0 {
-            notes(format!(
-                "{events} events are dropped, {what}: {}",
-                lost(loss)
-            ));
-        }
-    }
-    let constant = fitted.variables.iter().filter(|variable| variable.constant);
-    if constant.clone().next().is_some() {
-        let names = quoted(constant.map(|variable| &variable.name));
-        notes(format!(
-            "constant in the training split, so they count as presence (1): {names}"
-        ));
-    }
-    for leak in scored.suspicions.leaks() {
-        let name = &fitted.variables[leak.variable].name;
-        notes(warnings::variable(name, &leak));
-    }
-    for leak in scored.suspicions.shape_leaks() {
-        notes(warnings::shape(material.config, &leak));
     }
 }
 

@@ -41,9 +41,13 @@ pub struct DataConfig {
     /// Mean and standard deviation of every variable; left out: computed on the training split.
     #[serde(default)]
     pub statistics: Option<StatisticsFile>,
+    /// Another data stage whose inputs these are to be, from a source of its own: its variables, statistics, embeddings, categories, cleaning, window and sets are taken, and cannot be stated here. Of `cleaning` what says how this source writes its values, `missing` and `factor`, is its own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub like: Option<String>,
     /// The embedding of every variable; a recipe that leaves it out gets orthonormal ones of the model's `input_dim`.
-    #[schemars(with = "Option<Embeddings>")]
-    pub embeddings: Embeddings,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub embeddings: Option<Embeddings>,
     /// Only events in the first `hours` of a stay are read: 24 holds minute 0, but not minute 1440. Left out: all of them.
     #[serde(default)]
     #[schemars(extend("exclusiveMinimum" = 0.0))]

@@ -150,7 +150,7 @@ pub(super) fn settings_of(config: &DataConfig) -> BTreeMap<String, String> {
 }
 
 /// What the names of rules of cleaning begin with.
-const CLEANING: &str = "cleaning.";
+pub(super) const CLEANING: &str = "cleaning.";
 
 #[cfg(test)]
 mod tests;

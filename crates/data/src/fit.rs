@@ -10,6 +10,7 @@ use super::chunks::{chunks_of, in_order};
 use super::config::DataConfig;
 use super::dataset::Split;
 use super::ingest::{Ingested, variable_of_category};
+use super::like::Like;
 use super::names::quoted;
 use super::source::StayRow;
 use super::statistics::{Gathering, Moments, Variable, merge_all};
@@ -24,6 +25,8 @@ pub(super) struct Material<'a> {
     /// By id, each with its split.
     pub(super) stays: &'a [StayRow],
     pub(super) splits: &'a [Split],
+    /// The stage whose inputs these are to be.
+    pub(super) like: Option<&'a Like>,
     pub(super) interrupted: &'a AtomicBool,
 }
 
@@ -47,6 +50,13 @@ impl Material<'_> {
     /// Decides on the variables: by the recipe, then by the statistics file or the training split.
     pub(super) fn fit(&self) -> Result<Fitted, Error> {
         let selected = selected(self.config, &self.ingested.variables)?;
+        if let Some(like) = self.like {
+            let variables = like.variables();
+            let fates =
+                (0..selected.fates.len()).map(|index| self.fate(index, &selected, &variables));
+            let fates = fates.collect();
+            return Ok(Fitted::new(variables, fates));
+        }
         let Some(file) = &self.config.statistics else {
             let moments = self.training_moments(&selected)?;
             return self.fit_to_training(&selected, &moments);
@@ -62,20 +72,27 @@ impl Material<'_> {
         let fate = |index: usize| match selected.fates[index] {
             Fate::Lost(loss) => Fate::Lost(loss),
             _ if rare[index] => Fate::Lost(Loss::Rare),
-            _ => {
-                let name = &self.ingested.variables[index];
-                match variables.binary_search_by(|v| v.name.cmp(name)) {
-                    Ok(place) => Fate::Kept {
-                        number: place as u32,
-                        numeric: variables[place].numeric,
-                    },
-                    Err(_) => Fate::Lost(Loss::Unseen),
-                }
-            }
+            _ => self.fate(index, &selected, &variables),
         };
         let fates: Vec<Fate> = (0..selected.fates.len()).map(fate).collect();
         self.check_all_known(&selected, &fates)?;
         Ok(Fitted::new(variables, fates))
+    }
+
+    /// What becomes of a variable of the source where the artifact's `variables` are known.
+    fn fate(&self, index: usize, selected: &Variables, variables: &[Variable]) -> Fate {
+        let name = &self.ingested.variables[index];
+        match (
+            selected.fates[index],
+            variables.binary_search_by(|v| v.name.cmp(name)),
+        ) {
+            (Fate::Lost(loss), _) => Fate::Lost(loss),
+            (_, Err(_)) => Fate::Lost(Loss::Unseen),
+            (_, Ok(place)) => Fate::Kept {
+                number: place as u32,
+                numeric: variables[place].numeric,
+            },
+        }
     }
 
     fn fit_to_training(&self, selected: &Variables, moments: &[Moments]) -> Result<Fitted, Error> {
@@ -182,7 +199,9 @@ fn selected(config: &DataConfig, variables: &[String]) -> Result<Variables, Erro
             None => Ok(()),
         }
     };
-    named("categorical", &config.categorical)?;
+    if config.like.is_none() {
+        named("categorical", &config.categorical)?;
+    }
     named("variables.drop", &selection.drop)?;
     if let Some(only) = &selection.only {
         named("variables.only", only)?;

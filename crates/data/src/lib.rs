@@ -56,6 +56,7 @@ mod foreign_file;
 mod ingest;
 pub mod input_path;
 mod leaks;
+mod like;
 mod load;
 mod matched;
 mod memory_size;
@@ -67,6 +68,7 @@ mod records;
 mod report;
 mod score;
 mod settings;
+mod shift;
 mod small_table;
 mod source;
 mod spelling_check;
@@ -87,8 +89,9 @@ mod warnings;
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-pub use build::build;
+pub use build::{build, build_like};
 pub use embedding::embedding_width;
+pub use like::Like;
 use pipeline_error::Error;
 pub use report::{DataReport, SplitCounts};
 

@@ -7,16 +7,19 @@ use serde_json::{Map, Value, json};
 use super::fit::Fitted;
 use super::report::DataReport;
 use super::score::{SPLITS, Scored};
+use super::shift::Shift;
 use super::statistics::Moments;
 use pipeline_error::Error;
 
-/// Writes the profile as JSON: `splits`, `counts`, `skipped_files`, `variables`, `lost`.
+/// Writes the profile as JSON: `splits`, `counts`, `skipped_files`, `variables`, `lost`; of a stage that is like
+/// another `shifts`, too.
 pub(super) fn write(
     path: &Path,
     report: &DataReport,
     (source_variables, categorical): (&[String], &[String]),
     fitted: &Fitted,
     scored: &Scored,
+    shifts: Option<&[Shift]>,
 ) -> Result<(), Error> {
     let splits: Map<String, Value> = (SPLITS.iter())
         .map(|&split| {
@@ -45,7 +48,7 @@ pub(super) fn write(
             (variable.name.clone(), entry)
         })
         .collect();
-    let profile = json!({
+    let mut profile = json!({
         "format": 1,
         "splits": splits,
         "counts": report.counts,
@@ -53,6 +56,11 @@ pub(super) fn write(
         "variables": variables,
         "lost": scored.losses.to_json(source_variables, categorical),
     });
+    if let Some(shifts) = shifts {
+        let shifts = shifts.iter();
+        let shifts = shifts.map(|shift| (shift.name.to_string(), shift.to_json()));
+        profile["shifts"] = Value::Object(shifts.collect());
+    }
     let text = format!("{profile:#}\n");
     std::fs::write(path, text)
         .map_err(|error| Error::file(path, format!("cannot be written: {error}")))

@@ -175,7 +175,7 @@ fn embeddings_of_the_model(tree: &mut Node) {
         let Value::Table(stage) = &mut entry.node.value else {
             continue;
         };
-        if is_data && stage.get("embeddings").is_none() {
+        if is_data && stage.get("embeddings").is_none() && stage.get("like").is_none() {
             let default = Value::Integer(ModelConfig::default().input_dim as i128);
             let node = stated.clone().unwrap_or_else(|| Node::new(default, place));
             let mut table = Table::default();

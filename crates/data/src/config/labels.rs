@@ -62,7 +62,7 @@ impl Source {
 impl DataConfig {
     /// Whether the statistics are those of other data: nothing has to be learned from a training split.
     pub fn has_statistics_of_its_own(&self) -> bool {
-        self.statistics.is_none()
+        self.statistics.is_none() && self.like.is_none()
     }
 
     /// Whether it is no mistake that a split has no stay.

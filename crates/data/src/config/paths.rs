@@ -16,7 +16,11 @@ impl DataConfig {
         if let Some(statistics) = &mut self.statistics {
             paths.push(("statistics.path".into(), &mut statistics.path));
         }
-        paths.extend(self.embeddings.paths());
+        paths.extend(
+            self.embeddings
+                .iter_mut()
+                .flat_map(|embeddings| embeddings.paths()),
+        );
         paths
     }
 }

@@ -40,7 +40,8 @@ fn reference(root: &Path) -> DataConfig {
         statistics: Some(StatisticsFile {
             path: InputPath::file(root.join("stats.csv")),
         }),
-        embeddings: Embeddings::Table(InputPath::file(root.join("cached.csv"))),
+        like: None,
+        embeddings: Some(Embeddings::Table(InputPath::file(root.join("cached.csv")))),
         duplicates: Duplicates::Keep,
         ..synthetic(1)
     }

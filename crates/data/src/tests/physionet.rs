@@ -26,7 +26,8 @@ fn physionet_2012_has_the_counts_that_are_known_of_it() {
             label: "In-hospital_death".into(),
         }),
         split: SplitRule::File(InputPath::file(root.join("splits.csv"))),
-        embeddings: Embeddings::Orthonormal(64),
+        like: None,
+        embeddings: Some(Embeddings::Orthonormal(64)),
         clip: Some(8.0),
         ..synthetic(1)
     };
@@ -117,7 +118,8 @@ fn the_same_stays_as_meds_and_as_text_have_the_same_events() {
     let whole = |source, split| DataConfig {
         source,
         split,
-        embeddings: Embeddings::Orthonormal(64),
+        like: None,
+        embeddings: Some(Embeddings::Orthonormal(64)),
         duplicates: Duplicates::Keep,
         ..synthetic(1)
     };

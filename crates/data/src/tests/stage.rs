@@ -76,7 +76,9 @@ fn settings_that_make_no_sense_are_refused() {
     };
     assert!(refusal_of(|c| c.hours = Some(-1.0)).contains("hours = -1"));
     assert!(refusal_of(|c| c.clip = Some(0.0)).contains("clip = 0"));
-    assert!(refusal_of(|c| c.embeddings = Embeddings::Orthonormal(3)).contains("12 variables"));
+    assert!(
+        refusal_of(|c| c.embeddings = Some(Embeddings::Orthonormal(3))).contains("12 variables")
+    );
     assert!(
         refusal_of(|c| c.split = SplitRule::Ratio([0.5, 0.0, 0.5]))
             .contains("validation split is empty")

@@ -16,7 +16,12 @@ impl StageCheck<'_> {
         self.labels(data);
         self.times(data);
         self.cuts(data);
-        self.embeddings(data, self.model);
+        if let Some(embeddings) = &data.embeddings {
+            self.embeddings(embeddings, self.model);
+        }
+        if data.like.is_some() {
+            self.taken_settings(data);
+        }
     }
 
     fn split(&mut self, data: &DataConfig) {
@@ -188,8 +193,40 @@ impl StageCheck<'_> {
         ));
     }
 
-    fn embeddings(&mut self, data: &DataConfig, model: Option<&ModelConfig>) {
-        if let Embeddings::Text(text) = &data.embeddings
+    /// What is taken from another data stage cannot be stated beside it.
+    fn taken_settings(&mut self, data: &DataConfig) {
+        const TAKEN: [&str; 12] = [
+            "categorical",
+            "clip",
+            "duplicates",
+            "embeddings",
+            "gap_hours",
+            "hours",
+            "last_hours",
+            "max_events",
+            "max_sets",
+            "set_minutes",
+            "statistics",
+            "variables",
+        ];
+        const RULE: [&str; 3] = ["log", "outside", "range"];
+        let rules = data.cleaning.keys();
+        let rules = rules.flat_map(|name| RULE.map(|part| vec!["cleaning", name, part]));
+        let taken = TAKEN.map(|setting| vec![setting]).into_iter().chain(rules);
+        for path in taken {
+            if self.states(&path) {
+                let problem = "is taken from another data stage";
+                let mistake = self
+                    .mistake(&path, problem, "stated a second time")
+                    .and(self.tree.place(&["stages", self.name, "like"]), "from this one")
+                    .help("leave it out: a stage of `like` makes the same inputs from another source; what says how this source writes its values is its own: source, cleaning.NAME.missing and cleaning.NAME.factor");
+                self.mistakes.push(mistake);
+            }
+        }
+    }
+
+    fn embeddings(&mut self, embeddings: &Embeddings, model: Option<&ModelConfig>) {
+        if let Embeddings::Text(text) = embeddings
             && text.missing == MissingDescription::Name
             && text.descriptions.is_none()
         {
@@ -203,10 +240,10 @@ impl StageCheck<'_> {
             self.mistakes.push(mistake);
         }
         if let Some(model) = model
-            && let Some(numbers) = embedding_width(&data.embeddings)
+            && let Some(numbers) = embedding_width(embeddings)
             && numbers != model.input_dim
         {
-            let (field, what) = match &data.embeddings {
+            let (field, what) = match embeddings {
                 Embeddings::Orthonormal(_) => ("orthonormal", "is"),
                 Embeddings::Table(_) => ("table", "has embeddings of length"),
                 Embeddings::Text(_) => ("text", "gives embeddings of length"),

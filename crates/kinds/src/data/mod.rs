@@ -4,7 +4,7 @@ mod checks;
 mod section;
 mod stage;
 
-use crate::edges::{Reference, artifact};
+use crate::edges::{DATA, Reference, artifact, kind};
 use crate::kind::{Around, ReportPart, ReportSection, StageCheck, StageKind};
 use crate::results::{Outputs, StageResults};
 use pipeline_data::config::{DataConfig, Labels};
@@ -25,8 +25,9 @@ impl StageKind for DataConfig {
     fn references(&self) -> Vec<Reference> {
         let mut stage = self.clone();
         let paths = stage.paths().into_iter();
-        paths
-            .filter_map(|(field, path)| artifact(&field, path))
+        let made = paths.filter_map(|(field, path)| artifact(&field, path));
+        let like = self.like.iter();
+        made.chain(like.map(|stage| kind("like", stage, DATA)))
             .collect()
     }
 

@@ -6,11 +6,14 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use crate::json::as_json;
-use pipeline_data as data;
 use pipeline_data::config::embeddings::{MODEL_FIELD, ModelFiles};
 use pipeline_data::config::{DataConfig, Embeddings, Source, SplitRule, TimeColumn};
+use pipeline_data::{self as data, Like};
 use pipeline_error::Error;
 use pipeline_stage::{ExternalInput, Stage, StageContext, StageInput, StageOutput};
+
+/// The field that names another data stage, and its role.
+const LIKE: &str = "like";
 
 /// Reads a source.
 pub struct DataStage {
@@ -25,7 +28,7 @@ impl DataStage {
         matches!(self.config.source, Source::Synthetic(_))
             || self.config.source.has_matched_negatives()
             || matches!(self.config.split, SplitRule::Ratio(_))
-            || matches!(self.config.embeddings, Embeddings::Orthonormal(_))
+            || matches!(self.config.embeddings, Some(Embeddings::Orthonormal(_)))
     }
 
     /// The settings, with the places of the artifacts they name.
@@ -60,6 +63,8 @@ impl Stage for DataStage {
     fn fields(&self) -> Value {
         let mut config = self.config.clone();
         config.seed = None;
+        // A name: what it stands for is an input.
+        config.like = None;
         let mut fields = as_json(&config);
         // How much is read at a time changes no result.
         if let Some(fields) = fields.as_object_mut() {
@@ -92,7 +97,9 @@ impl Stage for DataStage {
             let made = path.artifact()?;
             Some(StageInput::new(&field, &made.stage, &[&made.artifact]))
         });
-        made.collect()
+        let like = self.config.like.iter();
+        let like = like.map(|stage| StageInput::new(LIKE, stage, &["profile", "variables"]));
+        made.chain(like).collect()
     }
 
     fn external_inputs(&self) -> Vec<ExternalInput> {
@@ -114,13 +121,17 @@ impl Stage for DataStage {
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         let mut notes = |line: String| context.reporter.note(&line);
-        let report = data::build(
-            &self.located(context)?,
-            self.seed,
-            context.work,
-            context.interrupted,
-            &mut notes,
-        )?;
+        let config = self.located(context)?;
+        let (seed, work, interrupted) = (self.seed, context.work, context.interrupted);
+        let report = match config.like {
+            None => data::build(&config, seed, work, interrupted, &mut notes)?,
+            Some(_) => {
+                let [variables, profile] =
+                    ["variables", "profile"].map(|of| context.input(LIKE, of));
+                let like = Like::read(variables?, profile?)?;
+                data::build_like(&config, &like, seed, work, interrupted, &mut notes)?
+            }
+        };
         let mut artifacts: BTreeMap<String, PathBuf> = ["events", "stays", "variables"]
             .into_iter()
             .map(|name| (name.to_string(), format!("{name}.parquet").into()))

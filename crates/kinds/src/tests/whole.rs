@@ -107,7 +107,7 @@ fn the_reference_recipe_loads_with_defaults_in_and_paths_resolved() {
         folder.path("recipes").join("../data/physionet2012/set-b")
     );
     assert_eq!(source.label, "In-hospital_death");
-    assert_eq!(data.embeddings, Embeddings::Orthonormal(768));
+    assert_eq!(data.embeddings, Some(Embeddings::Orthonormal(768)));
     let Some(StageConfig::Finetune(stage)) = recipe.stage("classifier") else {
         panic!("classifier is a finetune stage")
     };
@@ -159,7 +159,7 @@ optimizer = { lr = 1, betas = [0, 0.5], weight_decay = 0 }
     };
     assert!(matches!(&data.split, SplitRule::Folders(folders) if folders.validation == "valid"));
     assert!(
-        matches!(&data.embeddings, Embeddings::Table(path) if path.as_ref() == folder.path("cached.csv"))
+        matches!(&data.embeddings, Some(Embeddings::Table(path)) if path.as_ref() == folder.path("cached.csv"))
     );
     let Some(StageConfig::Import(import)) = recipe.stage("old") else {
         panic!("old is an import stage")
@@ -255,6 +255,6 @@ fn embeddings_that_are_not_stated_are_those_of_the_model() {
         let Some(StageConfig::Data(data)) = recipe.stage("events") else {
             panic!("events is a data stage")
         };
-        assert_eq!(data.embeddings, Embeddings::Orthonormal(numbers));
+        assert_eq!(data.embeddings, Some(Embeddings::Orthonormal(numbers)));
     }
 }

@@ -163,16 +163,13 @@ impl<'a, 's> Validator<'a, 's> {
             (Variants::Keyed(members, _), Value::Table(table)) => {
                 self.keyed(table, origin, members);
             }
-            (Variants::Keyed(_, names), Value::String(..)) if !names.is_empty() => {
-                self.one_of(node, names);
-            }
+            (Variants::Keyed(_, names), Value::String(text, _))
+                if names.contains(&text.as_str()) => {}
             (Variants::Keyed(members, names), _) => {
                 let keys: Vec<&str> = members.iter().map(|(key, _)| *key).collect();
-                let table = format!("a table with one of {}", either(&keys));
-                let wanted = match names.is_empty() {
-                    true => table,
-                    false => format!("{}, or {table}", either(names)),
-                };
+                let names = names.iter().map(|name| format!(", or \"{name}\""));
+                let names: String = names.collect();
+                let wanted = format!("a table with one of {}{names}", either(&keys));
                 self.wrong_type(node, &wanted);
             }
             (Variants::Tagged(tag, _), _) => {

@@ -135,5 +135,5 @@ fn without_labels_their_column_is_no_variable_and_may_be_missing() {
     assert_eq!(with.digests(), without.digests());
     // Nothing is cut where nothing is said to be positive.
     assert_eq!(with.report.counts["events_outside_window"], 0);
-    assert_eq!(with.report.train.events, (3 + 3) + (8 + 3));
+    assert_eq!(with.report.train.events, (3 + 3) + (7 + 5));
 }

@@ -1,0 +1,116 @@
+//! What a data stage has to tell besides its tables.
+
+use crate::assemble::Loss;
+use crate::config::DataConfig;
+use crate::fit::{Fitted, Material};
+use crate::ingest::{Ingested, variable_of_category};
+use crate::missing::is_missing;
+use crate::names::quoted;
+use crate::report::DataReport;
+use crate::score::Scored;
+use crate::source::SkippedFile;
+use crate::warnings;
+use pipeline_files::DataFile;
+
+/// Names the categories that are called as missing values often are.
+pub(super) fn tell_of_categories(
+    config: &DataConfig,
+    ingested: &Ingested,
+    notes: &mut dyn FnMut(String),
+) {
+    let category = |name: &&String| {
+        let base = variable_of_category(name, &config.categorical);
+        base.is_some_and(|base| is_missing(&name[base.len() + 1..]))
+    };
+    let called_so = quoted(ingested.variables.iter().filter(category));
+    if !called_so.is_empty() {
+        notes(format!(
+            "categories that are called like a missing value: {called_so}; if they are none, list the text \
+             in source.missing"
+        ));
+    }
+}
+
+/// Tells which files of the source's folders are not read, but for those that the recipe names
+/// elsewhere: labels may lie beside the records.
+pub(super) fn tell_skipped(
+    config: &DataConfig,
+    skipped: &[SkippedFile],
+    report: &mut DataReport,
+    notes: &mut dyn FnMut(String),
+) {
+    let mut config = config.clone();
+    let named: Vec<_> = (config.paths().into_iter())
+        .filter_map(|(_, path)| DataFile::at((*path).as_ref()).ok())
+        .map(|file| file.identity)
+        .collect();
+    let skipped = skipped
+        .iter()
+        .filter(|file| !named.contains(&file.identity));
+    report.skipped_files = skipped.map(|file| file.name.clone()).collect();
+    report.skipped_files.sort();
+    let count = report.skipped_files.len();
+    report.set("skipped_files", count as u64);
+    if count > 0 {
+        let first = quoted(report.skipped_files.iter().take(5));
+        let more = match count.saturating_sub(5) {
+            0 => String::new(),
+            more => format!(" and {more} more (the profile names them)"),
+        };
+        notes(format!(
+            "files in the source's folders that are not read: {first}{more}"
+        ));
+    }
+}
+
+pub(super) fn tell(
+    material: &Material,
+    fitted: &Fitted,
+    scored: &Scored,
+    notes: &mut dyn FnMut(String),
+) {
+    let names = &material.ingested.variables;
+    let lost = |loss: Loss| {
+        let has = move |index: &usize| scored.losses.has(*index, loss);
+        quoted((0..names.len()).filter(has).map(|index| &names[index]))
+    };
+    for (loss, what) in [
+        (
+            Loss::Unseen,
+            match material.like {
+                Some(_) => "of variables that the stage that this one is like does not have",
+                None => "of variables that the training split never shows",
+            },
+        ),
+        (
+            Loss::Rare,
+            "of variables that too few stays of the training split have",
+        ),
+        (
+            Loss::NoValue,
+            "without a value, of variables that have values in the training split",
+        ),
+    ] {
+        let events = scored.losses.total(loss);
+        if events > 0 {
+            notes(format!(
+                "{events} events are dropped, {what}: {}",
+                lost(loss)
+            ));
+        }
+    }
+    let constant = fitted.variables.iter().filter(|variable| variable.constant);
+    if constant.clone().next().is_some() {
+        let names = quoted(constant.map(|variable| &variable.name));
+        notes(format!(
+            "constant in the training split, so they count as presence (1): {names}"
+        ));
+    }
+    for leak in scored.suspicions.leaks() {
+        let name = &fitted.variables[leak.variable].name;
+        notes(warnings::variable(name, &leak));
+    }
+    for leak in scored.suspicions.shape_leaks() {
+        notes(warnings::shape(material.config, &leak));
+    }
+}

@@ -1,0 +1,130 @@
+//! A data stage that makes the inputs of another one from a source of its own: what it takes from there.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+
+use super::config::{CleaningRule, DataConfig};
+use super::contract::{CLEANING, InputContract};
+use super::statistics::Variable;
+use pipeline_error::Error;
+
+/// The artifacts of the data stage that is taken for a model.
+pub struct Like {
+    path: PathBuf,
+    contract: InputContract,
+    /// What its training split holds: stays, and by variable events and the stays that have any.
+    pub(super) training: Training,
+}
+
+/// What a training split holds.
+pub(super) struct Training {
+    pub(super) stays: u64,
+    pub(super) by_variable: BTreeMap<String, Held>,
+}
+
+/// What there is of a variable.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Held {
+    pub(super) events: u64,
+    pub(super) stays: u64,
+}
+
+impl Like {
+    /// Reads the artifacts `variables` and `profile`. Errors name the file.
+    pub fn read(variables: &Path, profile: &Path) -> Result<Self, Error> {
+        Ok(Self {
+            path: variables.to_path_buf(),
+            contract: InputContract::read(variables)?,
+            training: Training::read(profile)?,
+        })
+    }
+
+    /// The settings of a stage that is like it: its own, but for all that changes what an input means.
+    pub(super) fn settings(&self, config: &DataConfig) -> Result<DataConfig, Error> {
+        let mut config = config.clone();
+        config.hours = self.setting("hours")?;
+        config.last_hours = self.setting("last_hours")?;
+        config.gap_hours = self.setting("gap_hours")?;
+        config.set_minutes = self.setting("set_minutes")?;
+        config.max_sets = self.setting("max_sets")?;
+        config.max_events = self.setting("max_events")?;
+        config.duplicates = self.setting("duplicates")?;
+        config.categorical = self.setting("categorical")?;
+        config.clip = self.setting("clip")?;
+        for (setting, text) in &self.contract.settings {
+            if let Some(variable) = setting.strip_prefix(CLEANING) {
+                let theirs: CleaningRule = self.parsed(setting, text)?;
+                let rule = config.cleaning.entry(variable.to_string()).or_default();
+                (rule.range, rule.outside, rule.log) = (theirs.range, theirs.outside, theirs.log);
+            }
+        }
+        Ok(config)
+    }
+
+    fn setting<T: DeserializeOwned + Default>(&self, name: &str) -> Result<T, Error> {
+        let text = self.contract.settings.get(name);
+        text.map_or(Ok(T::default()), |text| self.parsed(name, text))
+    }
+
+    fn parsed<T: DeserializeOwned>(&self, name: &str, text: &str) -> Result<T, Error> {
+        serde_json::from_str(text).map_err(|error| {
+            Error::file(
+                &self.path,
+                format!("its setting {name} cannot be read: {error}"),
+            )
+        })
+    }
+
+    /// Its variables, in order of their names.
+    pub(super) fn variables(&self) -> Vec<Variable> {
+        let variables = self.contract.variables.iter();
+        let variables = variables.map(|variable| Variable {
+            name: variable.name.clone(),
+            mean: variable.mean,
+            std: variable.std,
+            constant: variable.constant,
+            numeric: variable.numeric,
+            train_events: 0,
+        });
+        variables.collect()
+    }
+
+    /// The names of its variables.
+    pub(super) fn names(&self) -> Vec<&str> {
+        let variables = self.contract.variables.iter();
+        variables.map(|variable| variable.name.as_str()).collect()
+    }
+
+    /// Writes its table of variables, byte for byte: whoever reads both sees that they mean the same.
+    pub(super) fn write_variables(&self, place: &Path) -> Result<(), Error> {
+        let copied = std::fs::read(&self.path).and_then(|bytes| std::fs::write(place, bytes));
+        copied.map_err(|error| Error::file(place, format!("cannot be written: {error}")))
+    }
+}
+
+impl Training {
+    fn read(profile: &Path) -> Result<Self, Error> {
+        let unread = |error: &dyn std::fmt::Display| {
+            Error::file(profile, format!("cannot be read: {error}"))
+        };
+        let text = std::fs::read(profile).map_err(|error| unread(&error))?;
+        let json: Value = serde_json::from_slice(&text).map_err(|error| unread(&error))?;
+        let count = |of: &Value, name: &str| of[name].as_u64().unwrap_or_default();
+        let held = |(name, variable): (&String, &Value)| {
+            let train = &variable["train"];
+            let held = Held {
+                events: count(train, "events"),
+                stays: count(train, "stays"),
+            };
+            (name.clone(), held)
+        };
+        let variables = json["variables"].as_object().into_iter().flatten();
+        Ok(Self {
+            stays: count(&json["splits"]["train"], "stays"),
+            by_variable: variables.map(held).collect(),
+        })
+    }
+}
