@@ -371,3 +371,15 @@ fn issue17_nobody_who_was_trained_on_is_scored_as_test_across_data_stages() {
     let mut test = test.recipe(&split_twice("").replace("seed = 2", ""));
     run(&mut test, &[]).success();
 }
+
+#[test]
+fn issue17_an_inspection_shows_what_the_inputs_mean() {
+    let (mut test, _) = exported();
+    test.run_with(["inspect", "classifier.safetensors"])
+        .success()
+        .stdout_has("8 variables, embeddings of 32 numbers: A, B, C")
+        .stdout_has("duplicates = \"mean\"");
+    let json = ["inspect", "classifier.safetensors", "--format", "json"];
+    let document = test.run_with(json).success().json();
+    assert_eq!(document["inputs"]["variables"][0]["name"], "A");
+}

@@ -46,6 +46,7 @@ mod partial_freeze;
 mod physionet2012;
 mod physionet_layout;
 mod plan;
+mod predict;
 mod pytorch_layout;
 mod readme;
 mod recipe_errors;

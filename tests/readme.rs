@@ -129,6 +129,16 @@ fn the_transcripts_of_sweeps_are_what_the_program_writes() {
     are_what_the_program_writes("docs/sweeps.md");
 }
 
+#[test]
+fn the_transcripts_of_external_validation_are_what_the_program_writes() {
+    are_what_the_program_writes("docs/external-validation.md");
+}
+
+#[test]
+fn the_transcripts_of_predictions_are_what_the_program_writes() {
+    are_what_the_program_writes("docs/predict.md");
+}
+
 #[track_caller]
 fn are_what_the_program_writes(document: &str) {
     let path = repository(document);

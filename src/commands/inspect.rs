@@ -14,6 +14,7 @@ use crate::terminal::diagnostic;
 use crate::terminal::stdout;
 use crate::terminal::style::Style;
 use pipeline_checkpoint::{self as checkpoint, Checkpoint};
+use pipeline_data::contract::InputContract;
 use pipeline_error::Error;
 use pipeline_kinds as kinds;
 use pipeline_kinds::rehearsal::Rehearsal;
@@ -68,7 +69,11 @@ pub fn execute(arguments: &InspectArguments) -> Result<ExitCode, Error> {
         }
         None => (None, vec![]),
     };
-    let record = describe(path, &checkpoint, imports);
+    let inputs = match kinds::contract_of(&checkpoint) {
+        Ok(inputs) => inputs,
+        Err(error) => return refuse(arguments, &error),
+    };
+    let record = describe(path, &checkpoint, inputs, imports);
     match arguments.format {
         Format::Json => stdout::print_json(&record)?,
         Format::Human => stdout::print(&inspection::render(&record, Style::stdout()))?,
@@ -117,6 +122,7 @@ fn refuse(arguments: &InspectArguments, error: &Error) -> Result<ExitCode, Error
             tensors: vec![],
             notes: vec![],
             never_trained: None,
+            inputs: None,
             error: Some(message.clone()),
             hint: hint.clone(),
             imports: None,
@@ -128,6 +134,7 @@ fn refuse(arguments: &InspectArguments, error: &Error) -> Result<ExitCode, Error
 fn describe(
     path: &Path,
     checkpoint: &Checkpoint,
+    inputs: Option<InputContract>,
     imports: Option<Vec<ImportRecord>>,
 ) -> InspectRecord {
     let summary = checkpoint::summarise(checkpoint);
@@ -137,6 +144,7 @@ fn describe(
         tensors: summary.tensors,
         notes: summary.notes,
         never_trained: summary.never_trained,
+        inputs,
         error: None,
         hint: None,
         imports,

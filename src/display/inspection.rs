@@ -131,6 +131,19 @@ fn facts(record: &InspectRecord) -> Vec<(&'static str, String)> {
         let never: Vec<&str> = never.iter().map(String::as_str).collect();
         facts.push(("trained", trained(tensors, &never)));
     }
+    if let Some(inputs) = &record.inputs {
+        let names = inputs.variables.iter();
+        let names: Vec<&str> = names.map(|variable| variable.name.as_str()).collect();
+        let count = names.len();
+        let width = inputs.embedding_dim;
+        let text = format!(
+            "{count} variables, embeddings of {width} numbers: {}",
+            some(&names)
+        );
+        facts.push(("inputs", text));
+        let settings = inputs.settings.iter();
+        facts.extend(settings.map(|(name, value)| ("inputs", format!("{name} = {value}"))));
+    }
     facts.extend(record.notes.iter().map(|note| ("note", note.clone())));
     facts
 }

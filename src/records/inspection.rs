@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use pipeline_checkpoint::{Audit, Container, TensorSummary};
+use pipeline_data::contract::InputContract;
 use pipeline_model::config::ModelMode;
 
 /// What is in a checkpoint. The numbers of a tensor that are not finite count in none of its
@@ -23,6 +24,9 @@ pub struct InspectRecord {
     /// the file does not tell.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub never_trained: Option<Vec<String>>,
+    /// What the weights' inputs mean; absent where the file does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub inputs: Option<InputContract>,
     /// Why the file is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,

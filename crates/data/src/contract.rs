@@ -10,6 +10,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use arrow::array::{BooleanArray, Float64Array, StringArray};
+use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -22,7 +23,7 @@ use pipeline_error::Error;
 pub(super) const METADATA: &str = "inputs";
 
 /// What the inputs of a model mean.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct InputContract {
     /// The variables, in the order of their numbers.
     pub variables: Vec<InputVariable>,
@@ -37,15 +38,17 @@ pub struct InputContract {
 }
 
 /// A variable, and what makes its values z-scores.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct InputVariable {
     /// Its name.
     pub name: String,
     /// The mean that is taken off a value, in the unit of the source.
     #[serde(with = "exact")]
+    #[schemars(with = "String")]
     pub mean: f64,
     /// The standard deviation that the rest is divided by.
     #[serde(with = "exact")]
+    #[schemars(with = "String")]
     pub std: f64,
     /// It counts as presence: each of its values is 1.
     pub constant: bool,

@@ -7,9 +7,14 @@ pub const DATASET_ARTIFACTS: &[&str] = &["events", "stays", "variables"];
 
 /// Loads the data artifacts that the stage declared under the role `data`.
 pub fn load_dataset(context: &StageContext) -> Result<Dataset, Error> {
+    load_dataset_as("data", context)
+}
+
+/// The same under another role.
+pub fn load_dataset_as(role: &str, context: &StageContext) -> Result<Dataset, Error> {
     Dataset::load(
-        context.input("data", "events")?,
-        context.input("data", "stays")?,
-        context.input("data", "variables")?,
+        context.input(role, "events")?,
+        context.input(role, "stays")?,
+        context.input(role, "variables")?,
     )
 }

@@ -167,6 +167,14 @@ impl Inputs {
     }
 }
 
+/// What a checkpoint says of the inputs of its weights; none where it says nothing or that nobody knows.
+pub fn contract_of(checkpoint: &Checkpoint) -> Result<Option<InputContract>, Error> {
+    Ok(match Inputs::take(&mut checkpoint.clone())? {
+        Some(Inputs::Known { contract, .. }) => Some(contract),
+        Some(Inputs::Unknown) | None => None,
+    })
+}
+
 /// Numbers that were written as Base64 of their bytes.
 fn numbers_of(text: &str) -> Result<Vec<f32>, String> {
     let bytes = STANDARD.decode(text).map_err(|error| error.to_string())?;

@@ -74,6 +74,11 @@ pub trait StageKind {
         false
     }
 
+    /// Of a stage that trains a head: on which data stage.
+    fn head_trained_on(&self) -> Option<&str> {
+        None
+    }
+
     /// Of a stage that scores: on which split.
     fn scored_split(&self) -> Option<Split> {
         None

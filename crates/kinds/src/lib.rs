@@ -37,11 +37,13 @@ mod model_artifact;
 mod objective;
 mod opened;
 mod overlap;
+pub mod predict;
 pub mod pretrain;
 pub mod pytorch_layout;
 mod references;
 pub mod rehearsal;
 mod results;
+mod scoring;
 mod training_context;
 
 #[cfg(test)]
@@ -49,6 +51,7 @@ mod tests;
 
 pub use document::{published_schema, schema};
 pub use experiment::{Experiment, Recipe, SweepRecipe, SweepVariant, load, nodes_of, resolve};
+pub use inputs::contract_of;
 pub use kind::{Around, Imported, ModelUse, ReportPart, ReportSection, StageCheck, StageKind};
 pub use list::{StageConfig, report, results};
 pub use results::{Outputs, StageResults};

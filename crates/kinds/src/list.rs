@@ -14,6 +14,7 @@ use crate::evaluate::EvaluateTable;
 use crate::finetune::FinetuneTable;
 use crate::freeze::FreezeTable;
 use crate::import::ImportTable;
+use crate::predict::PredictTable;
 use crate::pretrain::PretrainTable;
 
 macro_rules! stage_kinds {
@@ -77,4 +78,6 @@ stage_kinds! {
     Diagnose(DiagnoseTable),
     /// Runs a program with declared inputs and outputs.
     Command(CommandTable),
+    /// Says what a model thinks of stays, labelled or not.
+    Predict(PredictTable),
 }

@@ -1,5 +1,6 @@
 use serde::{Deserialize, Serialize};
 
+use super::binary_scores::BinaryScores;
 use super::isotonic::Isotonic;
 use super::logit_line::{Free, LogitLine, logit};
 use super::ranking::Ranking;
@@ -35,6 +36,20 @@ pub enum Recalibration {
 }
 
 impl Recalibration {
+    /// [Fits](Self::fit) what was observed on a validation split; that there is no fit is an error.
+    pub fn of_validation(
+        method: RecalibrationMethod,
+        validation: &BinaryScores,
+    ) -> Result<Self, Error> {
+        let (labels, probabilities) = (validation.labels(), validation.probabilities());
+        Self::fit(method, labels, probabilities)?.map_err(|reason| {
+            Error::stage(format!(
+                "the probabilities of the validation split cannot be recalibrated: {reason}"
+            ))
+            .with_hint("try another method, or leave `recalibrate` out")
+        })
+    }
+
     /// Fits labels to probabilities. The first error is of wrong input, the second says why there is no fit.
     pub fn fit(
         method: RecalibrationMethod,

@@ -7,10 +7,12 @@ mod stage;
 mod table;
 
 use crate::edges::{DATA, Reference, WEIGHTS, kind};
+use crate::feature_origin::FeatureOrigin;
 use crate::kind::features_of;
 use crate::kind::{Around, ModelUse, ReportPart, ReportSection, StageCheck, StageKind};
 use crate::overlap::data_behind;
 use crate::results::{Outputs, StageResults};
+use crate::scoring::development_of;
 use evaluation::EvaluationSettings;
 use pipeline_data::dataset::Split;
 use pipeline_error::Error;
@@ -18,7 +20,7 @@ use pipeline_model::config::ModelMode;
 use pipeline_stage::Node;
 
 use stage::EvaluateStage;
-pub use table::EvaluateTable;
+pub use table::{ChosenOn, EvaluateTable};
 
 /// Metrics of every evaluate stage.
 const METRICS: [&str; 16] = [
@@ -116,6 +118,7 @@ impl StageKind for EvaluateTable {
                 Split::Test => data_behind(around, &self.model, &self.data),
                 Split::Train | Split::Validation => Vec::new(),
             },
+            development: self.development(around),
             allow_overlap: self.allow_overlap.clone(),
             seed: self.seed.unwrap_or_else(|| around.seed()),
         };
@@ -136,5 +139,17 @@ impl StageKind for EvaluateTable {
         };
         let part = section::of_stage(stage, position, evaluation, results.curves.as_ref())?;
         Ok(Some((ReportSection::Evaluation, part)))
+    }
+}
+
+impl EvaluateTable {
+    /// Where thresholds and corrections are chosen, if that is not on the data that are scored.
+    fn development(&self, around: &dyn Around) -> Option<FeatureOrigin> {
+        let chosen =
+            self.recalibrate.is_some() || self.operating_points.iter().any(|rule| rule.is_chosen());
+        let elsewhere = chosen && self.recalibrate_on == ChosenOn::Development;
+        elsewhere
+            .then(|| development_of(around, &self.model, &self.data))
+            .flatten()
     }
 }

@@ -1,6 +1,5 @@
 //! The stage `evaluate`: scores a model on one split.
 
-use candle_core::{Device, Tensor};
 use serde_json::Value;
 
 use super::evaluation::{
@@ -12,17 +11,17 @@ use crate::features::compute;
 use crate::json::{as_json, write_json};
 use crate::model_artifact::ModelArtifact;
 use crate::overlap;
+use crate::scoring::{Classifier, development_features, development_input};
 use pipeline_data::dataset::Split;
 use pipeline_data::feature_table::FeatureTable;
 use pipeline_data::stay_columns::StayColumns;
 use pipeline_error::Error;
 use pipeline_metrics::Bootstrap;
-use pipeline_model::classifier::Head;
-use pipeline_model::config::ModelMode;
-use pipeline_model::host::to_device;
-use pipeline_model::noise::Noise;
-use pipeline_model::parameter::ParameterSource;
 use pipeline_stage::{Stage, StageContext, StageInput, StageOutput};
+
+/// What is said of thresholds and corrections that the scored data had no part in.
+const CHOSEN_BEFORE: &str = "Thresholds and corrections were chosen on the validation split of the data that the head was \
+     trained on.";
 
 /// Scores a model.
 pub struct EvaluateStage {
@@ -34,6 +33,9 @@ pub struct EvaluateStage {
     pub features: FeatureOrigin,
     /// What is measured, and how.
     pub settings: EvaluationSettings,
+    /// Where the features come from whose validation split thresholds and corrections are chosen on, if it is that of
+    /// other data.
+    pub development: Option<FeatureOrigin>,
     /// Other data stages that the model comes from.
     pub behind: Vec<String>,
     /// Why subjects may be in both.
@@ -54,12 +56,17 @@ impl EvaluateStage {
             FeatureOrigin::Data(_) => {
                 let dataset = load_dataset(context)?;
                 let mut stays = dataset.stays_of(self.settings.split);
-                if self.settings.needs_validation() && self.settings.split != Split::Validation {
+                if self.chooses_on_its_own() && self.settings.split != Split::Validation {
                     stays.extend(dataset.stays_of(Split::Validation));
                 }
                 compute(artifact, &dataset, &stays, context)
             }
         }
+    }
+
+    /// Whether something is chosen on the validation split of the data that are scored.
+    fn chooses_on_its_own(&self) -> bool {
+        self.settings.needs_validation() && self.development.is_none()
     }
 
     /// Says what makes numbers look better than they are.
@@ -69,7 +76,7 @@ impl EvaluateStage {
             Split::Train => note(
                 "the model was fitted to the split that is scored: these numbers say how well, not how good it is",
             ),
-            Split::Validation if self.settings.needs_validation() => {
+            Split::Validation if self.chooses_on_its_own() => {
                 note("thresholds and corrections were chosen on the split that is scored");
             }
             Split::Validation | Split::Test => {}
@@ -100,67 +107,6 @@ impl EvaluateStage {
         }
         .run()
     }
-}
-
-/// What the head says of the stays of a split.
-fn predict(
-    head: &Head,
-    classes: usize,
-    table: &FeatureTable,
-    split: Split,
-) -> Result<Predictions, Error> {
-    let (labels, values) = (table.labels_of(split)?, table.vectors_of(split));
-    if labels.is_empty() {
-        let message = format!("the split {} has no stays", split.name());
-        return Err(Error::stage(message)
-            .with_hint("look at `split` in the data stage, and at the stays it dropped"));
-    }
-    let ids = table.ids_of(split);
-    if let Some(row) = labels.iter().position(|label| *label as usize >= classes) {
-        return Err(Error::stage(format!(
-            "stay {} has label {}, the model's classes are 0 to {}",
-            ids[row],
-            labels[row],
-            classes - 1
-        )));
-    }
-    let features = Tensor::from_vec(values, (labels.len(), table.width), &Device::Cpu)?;
-    let logits = head.forward(&features, [0.0; 3], &Noise::Off)?;
-    let logits: Vec<f32> = logits.flatten_all()?.to_vec1()?;
-    if let Some(at) = logits.iter().position(|logit| !logit.is_finite()) {
-        let id = &ids[at / classes];
-        return Err(Error::stage(format!(
-            "stay {id}: a logit is {}",
-            logits[at]
-        )));
-    }
-    Ok(Predictions {
-        ids,
-        labels,
-        logits,
-        classes,
-    })
-}
-
-fn head_of(artifact: &ModelArtifact) -> Result<Head, Error> {
-    let own = artifact.parameters.iter();
-    let own = own.filter(|(name, _)| Head::owns(name));
-    let own = own.map(|(name, tensor)| (name.clone(), tensor.clone()));
-    let parameters = to_device(&own.collect(), &Device::Cpu)?;
-    Ok(Head::new(
-        &ParameterSource::given(&parameters),
-        &artifact.config,
-    )?)
-}
-
-fn check_model(artifact: &ModelArtifact) -> Result<(), Error> {
-    artifact.require_complete("be evaluated")?;
-    if artifact.mode != ModelMode::Classifier {
-        return Err(Error::stage(
-            "a pretraining model has no classifier to evaluate",
-        ));
-    }
-    Ok(())
 }
 
 impl Stage for EvaluateStage {
@@ -196,6 +142,7 @@ impl Stage for EvaluateStage {
             };
             inputs.push(StageInput::new("data", &self.data, artifacts));
         }
+        inputs.extend(self.development.iter().map(development_input));
         let behind = self.behind.iter().enumerate();
         inputs.extend(
             behind
@@ -206,18 +153,22 @@ impl Stage for EvaluateStage {
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         let artifact = ModelArtifact::read(context.input("model", "weights")?)?;
-        check_model(&artifact)?;
+        let classifier = Classifier::of(&artifact, "be evaluated")?;
         let mut caveats = artifact.inputs.check(context)?;
         self.warn(context);
         let table = self.features(&artifact, context)?;
-        let head = head_of(&artifact)?;
-        let classes = artifact.config.classifier.num_classes;
-        let of_split = |split| predict(&head, classes, &table, split);
-        let predictions = of_split(self.settings.split)?;
-        let validation = self.settings.needs_validation();
-        let validation = validation
-            .then(|| of_split(Split::Validation))
-            .transpose()?;
+        let predictions = classifier.of_split(&table, self.settings.split)?;
+        let validation = match &self.development {
+            Some(origin) => {
+                caveats.push(CHOSEN_BEFORE.into());
+                let table = development_features(origin, &artifact, context)?;
+                Some(classifier.of_split(&table, Split::Validation)?)
+            }
+            None if self.settings.needs_validation() => {
+                Some(classifier.of_split(&table, Split::Validation)?)
+            }
+            None => None,
+        };
         let stays = StayColumns::read(context.input("data", "stays")?)?;
         let rows = stays.rows_of(&predictions.ids)?;
         let reason = self.allow_overlap.as_deref();

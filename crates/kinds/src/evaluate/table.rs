@@ -31,6 +31,9 @@ pub struct EvaluateTable {
     /// How probabilities are corrected by what was observed on the validation split; left out: not at all. What is measured of both is reported.
     #[serde(default)]
     pub recalibrate: Option<RecalibrationMethod>,
+    /// On whose validation split thresholds and corrections are chosen, where `data` is not the data stage that the head was trained on.
+    #[serde(default, skip_serializing_if = "ChosenOn::is_default")]
+    pub recalibrate_on: ChosenOn,
     /// Confidence intervals from resamples of the subjects.
     #[serde(default)]
     pub bootstrap: BootstrapSettings,
@@ -44,6 +47,23 @@ pub struct EvaluateTable {
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub allow_overlap: Option<String>,
+}
+
+/// On whose validation split thresholds and corrections are chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum ChosenOn {
+    /// That of the data that the head was trained on; of weights that no stage of the recipe trained, that of `data`.
+    #[default]
+    Development,
+    /// That of `data`: the model is fitted to it to that extent.
+    Data,
+}
+
+impl ChosenOn {
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// The splits' names and aliases: schemars leaves aliases of enum variants out.

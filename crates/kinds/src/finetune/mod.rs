@@ -59,6 +59,10 @@ impl StageKind for FinetuneTable {
         Some(metrics.map(String::from).collect())
     }
 
+    fn head_trained_on(&self) -> Option<&str> {
+        Some(&self.data)
+    }
+
     /// A finetuned model is looked at on the features it was trained on, where the data are the same.
     fn features_on(&self, name: &str, data: &str, around: &dyn Around) -> Option<FeatureOrigin> {
         (self.data == data).then(|| self.feature_origin(name, around))

@@ -8,9 +8,7 @@ use super::subgroup::subgroups;
 use super::{Evaluation, ManyClasses, ScoreSummary};
 use pipeline_data::stay_columns::StayColumns;
 use pipeline_error::Error;
-use pipeline_metrics::{
-    BINS, BinaryScores, Bootstrap, ClassScores, CurveSet, Recalibration, RecalibrationMethod,
-};
+use pipeline_metrics::{BINS, BinaryScores, Bootstrap, ClassScores, CurveSet, Recalibration};
 
 /// What is measured: predictions, and all that is known of their stays.
 pub struct Measurement<'a> {
@@ -74,7 +72,7 @@ impl Measurement<'_> {
         };
         let mut columns = Vec::new();
         if let (Some(method), Some(validation)) = (self.settings.recalibrate, &validation) {
-            let fit = fit_recalibration(method, validation)?;
+            let fit = Recalibration::of_validation(method, validation)?;
             let validation = corrected(&fit, validation)?;
             let corrected = corrected(&fit, &scores)?;
             let report = RecalibrationReport::measure(
@@ -215,19 +213,6 @@ fn scores_of(predictions: &Predictions) -> Result<BinaryScores, Error> {
         predictions.is_positive(),
         predictions.positive_probabilities(),
     )
-}
-
-fn fit_recalibration(
-    method: RecalibrationMethod,
-    validation: &BinaryScores,
-) -> Result<Recalibration, Error> {
-    let (labels, probabilities) = (validation.labels(), validation.probabilities());
-    Recalibration::fit(method, labels, probabilities)?.map_err(|reason| {
-        Error::stage(format!(
-            "the probabilities of the validation split cannot be recalibrated: {reason}"
-        ))
-        .with_hint("try another method, or leave `recalibrate` out")
-    })
 }
 
 fn corrected(fit: &Recalibration, scores: &BinaryScores) -> Result<BinaryScores, Error> {

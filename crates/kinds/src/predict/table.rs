@@ -1,0 +1,46 @@
+//! The table of a predict stage.
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use pipeline_metrics::{RecalibrationMethod, ThresholdRule};
+
+/// Says what a model thinks of every stay of a data stage; no label is needed.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct PredictTable {
+    /// An import, freeze or finetune stage with no parameter left new.
+    pub model: String,
+    /// The data stage whose stays are predicted, all of them.
+    pub data: String,
+    /// Probability from which a stay is predicted positive.
+    #[serde(default = "PredictTable::default_threshold")]
+    #[schemars(range(min = 0.0, max = 1.0))]
+    pub threshold: f64,
+    /// More thresholds to predict at. All but fixed ones are chosen on the validation split of the data that the head was trained on.
+    #[serde(default)]
+    pub operating_points: Vec<ThresholdRule>,
+    /// How probabilities are corrected by what was observed on that validation split; left out: not at all.
+    #[serde(default)]
+    pub recalibrate: Option<RecalibrationMethod>,
+    /// How the predictions are written.
+    #[serde(default)]
+    pub format: PredictionFormat,
+}
+
+/// How predictions are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum PredictionFormat {
+    /// A Parquet file.
+    #[default]
+    Parquet,
+    /// A CSV file with a header, for programs that read nothing else.
+    Csv,
+}
+
+impl PredictTable {
+    fn default_threshold() -> f64 {
+        0.5
+    }
+}

@@ -1,0 +1,149 @@
+//! What a classifier says of stays: logits from features, and the validation split that thresholds are chosen on.
+
+use candle_core::{Device, Tensor};
+
+use crate::dataset_artifacts::{DATASET_ARTIFACTS, load_dataset_as};
+use crate::evaluate::evaluation::Predictions;
+use crate::feature_origin::FeatureOrigin;
+use crate::features::compute;
+use crate::kind::{Around, features_of};
+use crate::model_artifact::ModelArtifact;
+use pipeline_data::dataset::Split;
+use pipeline_data::feature_table::FeatureTable;
+use pipeline_error::Error;
+use pipeline_model::classifier::Head;
+use pipeline_model::config::ModelMode;
+use pipeline_model::host::to_device;
+use pipeline_model::noise::Noise;
+use pipeline_model::parameter::ParameterSource;
+use pipeline_stage::{StageContext, StageInput};
+
+/// The head of a model, and how many classes it tells apart.
+pub struct Classifier {
+    head: Head,
+    /// The number of classes.
+    pub classes: usize,
+}
+
+impl Classifier {
+    /// The head of a complete classifier; `purpose` says what for (`be evaluated`).
+    pub fn of(artifact: &ModelArtifact, purpose: &str) -> Result<Self, Error> {
+        artifact.require_complete(purpose)?;
+        if artifact.mode != ModelMode::Classifier {
+            return Err(Error::stage(format!(
+                "a pretraining model has no classifier to {purpose}"
+            )));
+        }
+        let own = artifact.parameters.iter();
+        let own = own.filter(|(name, _)| Head::owns(name));
+        let own = own.map(|(name, tensor)| (name.clone(), tensor.clone()));
+        let parameters = to_device(&own.collect(), &Device::Cpu)?;
+        Ok(Self {
+            head: Head::new(&ParameterSource::given(&parameters), &artifact.config)?,
+            classes: artifact.config.classifier.num_classes,
+        })
+    }
+
+    /// Logits of the stays `ids`, row-major [stays, classes], of their features, row-major [stays, width].
+    pub fn logits(
+        &self,
+        ids: &[String],
+        values: Vec<f32>,
+        width: usize,
+    ) -> Result<Vec<f32>, Error> {
+        let features = Tensor::from_vec(values, (ids.len(), width), &Device::Cpu)?;
+        let logits = self.head.forward(&features, [0.0; 3], &Noise::Off)?;
+        let logits: Vec<f32> = logits.flatten_all()?.to_vec1()?;
+        match logits.iter().position(|logit| !logit.is_finite()) {
+            None => Ok(logits),
+            Some(at) => {
+                let id = &ids[at / self.classes];
+                Err(Error::stage(format!(
+                    "stay {id}: a logit is {}",
+                    logits[at]
+                )))
+            }
+        }
+    }
+
+    /// What it says of the labelled stays of a split.
+    pub fn of_split(&self, table: &FeatureTable, split: Split) -> Result<Predictions, Error> {
+        let (labels, classes) = (table.labels_of(split)?, self.classes);
+        if labels.is_empty() {
+            let message = format!("the split {} has no stays", split.name());
+            return Err(Error::stage(message)
+                .with_hint("look at `split` in the data stage, and at the stays it dropped"));
+        }
+        let ids = table.ids_of(split);
+        if let Some(row) = labels.iter().position(|label| *label as usize >= classes) {
+            return Err(Error::stage(format!(
+                "stay {} has label {}, the model's classes are 0 to {}",
+                ids[row],
+                labels[row],
+                classes - 1
+            )));
+        }
+        Ok(Predictions {
+            logits: self.logits(&ids, table.vectors_of(split), table.width)?,
+            ids,
+            labels,
+            classes,
+        })
+    }
+}
+
+/// The role of the data stage that the head was trained on, or of its features.
+const DEVELOPMENT: &str = "development";
+
+/// Where the features of the stays come from that the head was trained on, if another stage than `data` says which
+/// those are.
+pub fn development_of(around: &dyn Around, model: &str, data: &str) -> Option<FeatureOrigin> {
+    let trained_on = head_trained_on(around, model)?;
+    (trained_on != data).then(|| features_of(around, model, &trained_on))
+}
+
+/// Where the features of the stays come from on whose validation split something is chosen: those of the data that the
+/// head was trained on; of weights that no stage of the recipe trained, of `data`.
+pub fn validation_of(around: &dyn Around, model: &str, data: &str) -> FeatureOrigin {
+    let trained_on = head_trained_on(around, model).unwrap_or_else(|| data.to_string());
+    features_of(around, model, &trained_on)
+}
+
+/// The data stage that the head of the stage `model` was trained on; none where no stage of the recipe trained it.
+fn head_trained_on(around: &dyn Around, model: &str) -> Option<String> {
+    let stage = around.stage(model)?;
+    let trained_on = stage.head_trained_on().map(str::to_string);
+    trained_on.or_else(|| {
+        let references = stage.references();
+        let mut behind = references.iter();
+        behind.find_map(|reference| head_trained_on(around, &reference.stage))
+    })
+}
+
+/// What is read for the validation split of the data that the head was trained on.
+pub fn development_input(origin: &FeatureOrigin) -> StageInput {
+    match origin {
+        FeatureOrigin::Node(node) => StageInput::new(DEVELOPMENT, node, &["features"]),
+        FeatureOrigin::Data(stage) => StageInput::new(DEVELOPMENT, stage, DATASET_ARTIFACTS),
+    }
+}
+
+/// Features of that validation split.
+pub fn development_features(
+    origin: &FeatureOrigin,
+    artifact: &ModelArtifact,
+    context: &StageContext,
+) -> Result<FeatureTable, Error> {
+    match origin {
+        FeatureOrigin::Node(_) => FeatureTable::read(context.input(DEVELOPMENT, "features")?),
+        FeatureOrigin::Data(_) => {
+            let dataset = load_dataset_as(DEVELOPMENT, context)?;
+            compute(
+                artifact,
+                &dataset,
+                &dataset.stays_of(Split::Validation),
+                context,
+            )
+        }
+    }
+}
