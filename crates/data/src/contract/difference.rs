@@ -177,11 +177,13 @@ impl InputContract {
         let differ = both.filter(|(ours, theirs)| ours != theirs);
         let names: Vec<String> = differ
             .map(|(ours, theirs)| {
-                let name = &ours.name;
+                let [mut here, mut there] = [ours, theirs].map(|one| in_words(one, rounded));
+                if here == there {
+                    [here, there] = [ours, theirs].map(|one| in_words(one, exact));
+                }
                 format!(
-                    "`{name}` ({} in the weights, {} in the data)",
-                    in_words(ours),
-                    in_words(theirs)
+                    "`{}` ({here} in the weights, {there} in the data)",
+                    ours.name
                 )
             })
             .collect();
@@ -214,11 +216,23 @@ fn difference(field: InputField, what: String) -> Difference {
     Difference { field, what }
 }
 
-fn in_words(variable: &InputVariable) -> String {
-    match variable.constant {
-        true => "presence".into(),
-        false => format!("mean {}, std {}", variable.mean, variable.std),
+fn in_words(variable: &InputVariable, number: fn(f64) -> String) -> String {
+    let (mean, std) = (number(variable.mean), number(variable.std));
+    match (variable.constant, variable.numeric) {
+        (false, _) => format!("mean {mean}, std {std}"),
+        (true, true) => format!("presence of {mean}"),
+        (true, false) => "presence".into(),
     }
+}
+
+/// To six digits: what a reader compares.
+fn rounded(number: f64) -> String {
+    let text = format!("{number:.5e}");
+    text.parse().map_or(text, |number: f64| number.to_string())
+}
+
+fn exact(number: f64) -> String {
+    number.to_string()
 }
 
 /// Names with commas; of many, how many more there are.

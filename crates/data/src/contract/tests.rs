@@ -74,15 +74,17 @@ fn every_field_that_differs_is_named_with_its_variables() {
     );
     assert_eq!(
         told(|data| data.variables[0].mean = 4.8),
+        ["statistics: `HR` (mean 86.1, std 0.3 in the weights, mean 4.8, std 0.3 in the data)"]
+    );
+    assert_eq!(
+        told(|data| data.variables[0].std = 0.3),
         [
-            "statistics: `HR` (mean 86.1, std 0.30000000000000004 in the weights, mean 4.8, std 0.30000000000000004 in the data)"
+            "statistics: `HR` (mean 86.1, std 0.30000000000000004 in the weights, mean 86.1, std 0.3 in the data)"
         ]
     );
     assert_eq!(
         told(|data| data.variables[0].constant = true),
-        [
-            "statistics: `HR` (mean 86.1, std 0.30000000000000004 in the weights, presence in the data)"
-        ]
+        ["statistics: `HR` (mean 86.1, std 0.3 in the weights, presence of 86.1 in the data)"]
     );
 }
 
