@@ -127,3 +127,29 @@ fn issue17_what_is_taken_from_another_stage_is_not_stated_beside_it() {
     let mut test = two_cohorts(&VARIABLES, |_| 1).recipe(&recipe("", "like = \"pretrain\""));
     run(&mut test, &[]).failure(2).stderr_has("stages.two.like");
 }
+
+#[test]
+fn issue17_weights_from_a_file_are_given_their_own_inputs_under_any_seed() {
+    let whole = |like: &str| {
+        let second = data("two", "two", &format!("like = \"{like}\""));
+        second.replace("split = { ratio = [0.6, 0.2, 0.2] }", "split = \"all\"")
+    };
+    let trained = [
+        MODEL,
+        &data("one", "one", ""),
+        &whole("one"),
+        &stages("one", "one", "two"),
+    ]
+    .concat();
+    let mut test = two_cohorts(&VARIABLES, |_| 1).recipe(&trained);
+    let document = run(&mut test, &[]).success().json();
+    let weights = artifact(&document, "classifier", "weights");
+    std::fs::copy(weights, test.folder().join("classifier.safetensors")).expect("a copy");
+    let rest = "\n[stages.weights]\nkind = \"import\"\nfrom = { path = \"classifier.safetensors\" }\ninto = \"classifier\"\n\
+         [stages.test]\nkind = \"evaluate\"\nmodel = \"weights\"\ndata = \"two\"\nsplit = \"test\"\nbootstrap = { resamples = 0 }\n";
+    let mut test = test.recipe(&[MODEL, &whole("weights"), rest].concat());
+    let outside = run(&mut test, &["--set", "seed=2"]).success().json();
+    assert_eq!(auroc(&outside), auroc(&document));
+    let digest = |of: &Value| stage(of, "two")["outputs"]["events"]["digest"].clone();
+    assert_eq!(digest(&outside), digest(&document));
+}

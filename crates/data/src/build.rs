@@ -1,7 +1,5 @@
 //! The data stage: from a source to its artifacts.
 
-mod tell;
-
 use std::collections::BTreeSet;
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
@@ -16,6 +14,7 @@ use super::go_on;
 use super::ingest::{Ingested, variable_of_category};
 use super::like::Like;
 use super::matched;
+use super::notes::{tell, tell_of_categories, tell_skipped};
 use super::profile;
 use super::report::DataReport;
 use super::score::{SPLITS, Scored};
@@ -27,7 +26,6 @@ use super::split::{SplitAssigner, refuse_straddling};
 use super::tables;
 use super::warnings;
 use pipeline_error::Error;
-use tell::{tell, tell_of_categories, tell_skipped};
 
 /// Reads the source and writes `events.parquet`, `stays.parquet`, `variables.parquet` and
 /// `profile.json` into `work`. `seed` is the stage's resolved seed; `notes` receives what is worth

@@ -62,6 +62,7 @@ mod matched;
 mod memory_size;
 mod missing;
 mod names;
+mod notes;
 pub mod parquet_file;
 mod profile;
 mod records;

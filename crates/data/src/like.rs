@@ -8,15 +8,18 @@ use serde_json::Value;
 
 use super::config::{CleaningRule, DataConfig};
 use super::contract::{CLEANING, InputContract};
+use super::embedding::EmbeddingRows;
 use super::statistics::Variable;
+use super::tables;
 use pipeline_error::Error;
 
-/// The artifacts of the data stage that is taken for a model.
+/// What is taken for a model: a data stage, or what weights know of their inputs.
 pub struct Like {
-    path: PathBuf,
+    /// The table of variables of the data stage.
+    table: Option<PathBuf>,
     contract: InputContract,
-    /// What its training split holds: stays, and by variable events and the stays that have any.
-    pub(super) training: Training,
+    /// What the training split of the data stage holds: stays, and by variable events and the stays that have any.
+    pub(super) training: Option<Training>,
 }
 
 /// What a training split holds.
@@ -36,10 +39,19 @@ impl Like {
     /// Reads the artifacts `variables` and `profile`. Errors name the file.
     pub fn read(variables: &Path, profile: &Path) -> Result<Self, Error> {
         Ok(Self {
-            path: variables.to_path_buf(),
+            table: Some(variables.to_path_buf()),
             contract: InputContract::read(variables)?,
-            training: Training::read(profile)?,
+            training: Some(Training::read(profile)?),
         })
+    }
+
+    /// What weights know of their inputs: nothing of how often anything was measured.
+    pub fn of_weights(contract: InputContract) -> Self {
+        Self {
+            table: None,
+            contract,
+            training: None,
+        }
     }
 
     /// The settings of a stage that is like it: its own, but for all that changes what an input means.
@@ -71,10 +83,9 @@ impl Like {
 
     fn parsed<T: DeserializeOwned>(&self, name: &str, text: &str) -> Result<T, Error> {
         serde_json::from_str(text).map_err(|error| {
-            Error::file(
-                &self.path,
-                format!("its setting {name} cannot be read: {error}"),
-            )
+            Error::stage(format!(
+                "the setting {name} that is taken over, {text}, cannot be read: {error}"
+            ))
         })
     }
 
@@ -98,9 +109,22 @@ impl Like {
         variables.map(|variable| variable.name.as_str()).collect()
     }
 
-    /// Writes its table of variables, byte for byte: whoever reads both sees that they mean the same.
+    /// Writes its table of variables, that of a data stage byte for byte: whoever reads both sees that they mean the
+    /// same.
     pub(super) fn write_variables(&self, place: &Path) -> Result<(), Error> {
-        let copied = std::fs::read(&self.path).and_then(|bytes| std::fs::write(place, bytes));
+        let Some(table) = &self.table else {
+            let rows = EmbeddingRows {
+                dimension: self.contract.embedding_dim,
+                numbers: self.contract.embeddings.clone(),
+            };
+            return tables::write_variables(
+                place,
+                &self.variables(),
+                &rows,
+                &self.contract.settings,
+            );
+        };
+        let copied = std::fs::read(table).and_then(|bytes| std::fs::write(place, bytes));
         copied.map_err(|error| Error::file(place, format!("cannot be written: {error}")))
     }
 }

@@ -24,10 +24,10 @@ pub(super) struct Shift<'a> {
     mean: Option<f64>,
     /// The standard deviation over that of the training split.
     spread: Option<f64>,
-    /// Events a stay: here, there.
-    rate: [f64; 2],
-    /// Share of the stays that have it: here, there.
-    share: [f64; 2],
+    /// Events a stay: here, and there if that is known.
+    rate: [Option<f64>; 2],
+    /// Share of the stays that have it: here, and there.
+    share: [Option<f64>; 2],
     means: [f64; 2],
 }
 
@@ -41,21 +41,17 @@ pub(super) fn shifts<'a>(like: &Like, fitted: &'a Fitted, scored: &Scored) -> Ve
             .moments
             .iter()
             .for_each(|split| here.merge(&split[index]));
-        let there = like.training.by_variable.get(&variable.name);
-        let there = there.copied().unwrap_or_default();
-        Shift::new(variable, &here, stays, there, like.training.stays as f64)
+        let there = like.training.as_ref().map(|training| {
+            let held = training.by_variable.get(&variable.name);
+            (held.copied().unwrap_or_default(), training.stays as f64)
+        });
+        Shift::new(variable, &here, stays, there)
     };
     variables.map(shift).collect()
 }
 
 impl<'a> Shift<'a> {
-    fn new(
-        variable: &'a Variable,
-        here: &Moments,
-        stays: f64,
-        there: Held,
-        stays_there: f64,
-    ) -> Self {
+    fn new(variable: &'a Variable, here: &Moments, stays: f64, there: Option<(Held, f64)>) -> Self {
         let says_something = !variable.constant && here.valued >= EVENTS;
         let share = |count: u64, of: f64| if of > 0.0 { count as f64 / of } else { 0.0 };
         Self {
@@ -63,10 +59,13 @@ impl<'a> Shift<'a> {
             mean: says_something.then(|| (here.mean - variable.mean) / variable.std),
             spread: says_something.then(|| here.std() / variable.std),
             rate: [
-                share(here.events(), stays),
-                share(there.events, stays_there),
+                Some(share(here.events(), stays)),
+                there.map(|(held, stays)| share(held.events, stays)),
             ],
-            share: [share(here.stays, stays), share(there.stays, stays_there)],
+            share: [
+                Some(share(here.stays, stays)),
+                there.map(|(held, stays)| share(held.stays, stays)),
+            ],
             means: [here.mean, variable.mean],
         }
     }
@@ -84,16 +83,15 @@ impl<'a> Shift<'a> {
         let spread = self.spread.filter(is_other);
         let spread =
             spread.map(|spread| format!("its standard deviation is {spread:.2} times that there"));
-        let [here, there] = self.share;
-        let share = match here == 0.0 && there > 0.0 {
-            true => Some("no stay has it".to_string()),
-            false => ((here - there).abs() > SHARE).then(|| {
-                format!(
-                    "{:.0} % of stays have it, {:.0} % there",
-                    100.0 * here,
-                    100.0 * there
-                )
-            }),
+        let here = self.share[0].unwrap_or_default();
+        let share = match self.share[1] {
+            _ if here == 0.0 => Some("no stay has it".to_string()),
+            Some(there) if (here - there).abs() > SHARE => Some(format!(
+                "{:.0} % of stays have it, {:.0} % there",
+                100.0 * here,
+                100.0 * there
+            )),
+            _ => None,
         };
         mean.into_iter().chain(spread).chain(share).collect()
     }

@@ -2,13 +2,13 @@
 
 use candle_core::{Device, Tensor};
 
-use crate::dataset_artifacts::{DATASET_ARTIFACTS, load_dataset_as};
+use crate::dataset_artifacts::{DATASET_ARTIFACTS, load_dataset, load_dataset_as};
 use crate::evaluate::evaluation::Predictions;
 use crate::feature_origin::FeatureOrigin;
 use crate::features::compute;
 use crate::kind::{Around, features_of};
 use crate::model_artifact::ModelArtifact;
-use pipeline_data::dataset::Split;
+use pipeline_data::dataset::{Dataset, Split};
 use pipeline_data::feature_table::FeatureTable;
 use pipeline_error::Error;
 use pipeline_model::classifier::Head;
@@ -89,6 +89,22 @@ impl Classifier {
             labels,
             classes,
         })
+    }
+}
+
+/// The features that a stage looks at: those of a node, or computed of the stays that `chosen` takes of the data.
+pub fn features_from(
+    origin: &FeatureOrigin,
+    artifact: &ModelArtifact,
+    context: &StageContext,
+    chosen: impl FnOnce(&Dataset) -> Vec<usize>,
+) -> Result<FeatureTable, Error> {
+    match origin {
+        FeatureOrigin::Node(_) => FeatureTable::read(context.input("features", "features")?),
+        FeatureOrigin::Data(_) => {
+            let dataset = load_dataset(context)?;
+            compute(artifact, &dataset, &chosen(&dataset), context)
+        }
     }
 }
 

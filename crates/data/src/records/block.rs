@@ -61,6 +61,18 @@ impl Block {
     }
 }
 
+impl State {
+    /// The state behind many bytes.
+    pub(crate) fn after_all(self, bytes: &[u8], delimiter: u8) -> Self {
+        let (blocks, rest) = bytes.as_chunks::<{ LENGTH }>();
+        let state = blocks.iter().fold(self, |state, bytes| {
+            let regular = Block::new(bytes, delimiter).regular(state);
+            regular.map_or_else(|| state.after_few(bytes, delimiter), |block| block.after)
+        });
+        state.after_few(rest, delimiter)
+    }
+}
+
 /// By bit: whether an odd number of bits is set up to it and with it.
 fn up_to_each(bits: u64) -> u64 {
     (0..6).fold(bits, |sum, step| sum ^ sum << (1 << step))

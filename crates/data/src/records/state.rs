@@ -1,7 +1,5 @@
 //! Where in a record a place is: a machine that can be started anywhere in a text.
 
-use super::block::{self, Block};
-
 /// Where the byte that follows stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum State {
@@ -30,18 +28,8 @@ impl State {
         }
     }
 
-    /// The state behind some bytes.
-    pub(crate) fn after_all(self, bytes: &[u8], delimiter: u8) -> Self {
-        let (blocks, rest) = bytes.as_chunks::<{ block::LENGTH }>();
-        let state = blocks.iter().fold(self, |state, bytes| {
-            let regular = Block::new(bytes, delimiter).regular(state);
-            regular.map_or_else(|| state.after_few(bytes, delimiter), |block| block.after)
-        });
-        state.after_few(rest, delimiter)
-    }
-
-    /// Outside of quotes only the byte before a quote matters, and inside only quotes do.
-    fn after_few(self, bytes: &[u8], delimiter: u8) -> Self {
+    /// The state behind some bytes. Outside of quotes only the byte before a quote matters, and inside only quotes do.
+    pub(super) fn after_few(self, bytes: &[u8], delimiter: u8) -> Self {
         let (mut state, mut rest) = (self, bytes);
         while !rest.is_empty() {
             let run = position_of(rest, b'"').unwrap_or(rest.len());

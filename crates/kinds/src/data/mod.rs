@@ -4,7 +4,7 @@ mod checks;
 mod section;
 mod stage;
 
-use crate::edges::{DATA, Reference, artifact, kind};
+use crate::edges::{Reference, artifact, kind};
 use crate::kind::{Around, ReportPart, ReportSection, StageCheck, StageKind};
 use crate::results::{Outputs, StageResults};
 use pipeline_data::config::{DataConfig, Labels};
@@ -12,6 +12,9 @@ use pipeline_error::Error;
 use pipeline_stage::Node;
 
 use stage::DataStage;
+
+/// Stages whose inputs a data stage can make.
+const LIKE: &[&str] = &["data", "import", "freeze", "finetune"];
 
 impl StageKind for DataConfig {
     fn kind() -> &'static str {
@@ -27,7 +30,7 @@ impl StageKind for DataConfig {
         let paths = stage.paths().into_iter();
         let made = paths.filter_map(|(field, path)| artifact(&field, path));
         let like = self.like.iter();
-        made.chain(like.map(|stage| kind("like", stage, DATA)))
+        made.chain(like.map(|stage| kind("like", stage, LIKE)))
             .collect()
     }
 
@@ -53,8 +56,10 @@ impl StageKind for DataConfig {
     }
 
     fn nodes(&self, name: &str, around: &dyn Around) -> Vec<Node> {
+        let like = self.like.as_ref().and_then(|name| around.stage(name));
         let stage = DataStage {
             config: self.clone(),
+            like_weights: like.is_some_and(|stage| !stage.splits_subjects()),
             seed: self.seed.unwrap_or_else(|| around.seed()),
         };
         vec![Node::of_stage(name, self.seed.is_some(), stage)]

@@ -5,7 +5,9 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
+use crate::inputs::Inputs;
 use crate::json::as_json;
+use crate::model_artifact::ModelArtifact;
 use pipeline_data::config::embeddings::{MODEL_FIELD, ModelFiles};
 use pipeline_data::config::{DataConfig, Embeddings, Source, SplitRule, TimeColumn};
 use pipeline_data::{self as data, Like};
@@ -19,6 +21,8 @@ const LIKE: &str = "like";
 pub struct DataStage {
     /// What is read, and how.
     pub config: DataConfig,
+    /// Whether `like` names a stage of weights.
+    pub like_weights: bool,
     /// The stage's own seed, or the recipe's.
     pub seed: u64,
 }
@@ -29,6 +33,23 @@ impl DataStage {
             || self.config.source.has_matched_negatives()
             || matches!(self.config.split, SplitRule::Ratio(_))
             || matches!(self.config.embeddings, Some(Embeddings::Orthonormal(_)))
+    }
+
+    /// The stage that this one is like.
+    fn like(&self, context: &StageContext) -> Result<Like, Error> {
+        if !self.like_weights {
+            return Like::read(
+                context.input(LIKE, "variables")?,
+                context.input(LIKE, "profile")?,
+            );
+        }
+        match ModelArtifact::read(context.input(LIKE, "weights")?)?.inputs {
+            Inputs::Known { contract, .. } => Ok(Like::of_weights(contract)),
+            Inputs::Unknown => Err(Error::Audit {
+                message: "nobody knows what the inputs of the weights mean that this stage is to be like".into(),
+                hint: Some("state them in the import, with inputs = { data = \"STAGE\" }, or be like a data stage".into()),
+            }),
+        }
     }
 
     /// The settings, with the places of the artifacts they name.
@@ -98,7 +119,11 @@ impl Stage for DataStage {
             Some(StageInput::new(&field, &made.stage, &[&made.artifact]))
         });
         let like = self.config.like.iter();
-        let like = like.map(|stage| StageInput::new(LIKE, stage, &["profile", "variables"]));
+        let artifacts: &[&str] = match self.like_weights {
+            true => &["weights"],
+            false => &["profile", "variables"],
+        };
+        let like = like.map(|stage| StageInput::new(LIKE, stage, artifacts));
         made.chain(like).collect()
     }
 
@@ -126,9 +151,7 @@ impl Stage for DataStage {
         let report = match config.like {
             None => data::build(&config, seed, work, interrupted, &mut notes)?,
             Some(_) => {
-                let [variables, profile] =
-                    ["variables", "profile"].map(|of| context.input(LIKE, of));
-                let like = Like::read(variables?, profile?)?;
+                let like = self.like(context)?;
                 data::build_like(&config, &like, seed, work, interrupted, &mut notes)?
             }
         };

@@ -5,13 +5,12 @@ use serde_json::Value;
 use super::evaluation::{
     BaselineScores, EvaluationSettings, Measured, Measurement, MedsPredictions, Predictions,
 };
-use crate::dataset_artifacts::{DATASET_ARTIFACTS, load_dataset};
+use crate::dataset_artifacts::DATASET_ARTIFACTS;
 use crate::feature_origin::FeatureOrigin;
-use crate::features::compute;
 use crate::json::{as_json, write_json};
 use crate::model_artifact::ModelArtifact;
 use crate::overlap;
-use crate::scoring::{Classifier, development_features, development_input};
+use crate::scoring::{Classifier, development_features, development_input, features_from};
 use pipeline_data::dataset::Split;
 use pipeline_data::feature_table::FeatureTable;
 use pipeline_data::stay_columns::StayColumns;
@@ -51,17 +50,13 @@ impl EvaluateStage {
         artifact: &ModelArtifact,
         context: &StageContext,
     ) -> Result<FeatureTable, Error> {
-        match &self.features {
-            FeatureOrigin::Node(_) => FeatureTable::read(context.input("features", "features")?),
-            FeatureOrigin::Data(_) => {
-                let dataset = load_dataset(context)?;
-                let mut stays = dataset.stays_of(self.settings.split);
-                if self.chooses_on_its_own() && self.settings.split != Split::Validation {
-                    stays.extend(dataset.stays_of(Split::Validation));
-                }
-                compute(artifact, &dataset, &stays, context)
+        features_from(&self.features, artifact, context, |dataset| {
+            let mut stays = dataset.stays_of(self.settings.split);
+            if self.chooses_on_its_own() && self.settings.split != Split::Validation {
+                stays.extend(dataset.stays_of(Split::Validation));
             }
-        }
+            stays
+        })
     }
 
     /// Whether something is chosen on the validation split of the data that are scored.

@@ -6,15 +6,13 @@ use serde_json::{Value, json};
 
 use super::PredictionFormat;
 use super::rows::Rows;
-use crate::dataset_artifacts::{DATASET_ARTIFACTS, load_dataset};
+use crate::dataset_artifacts::DATASET_ARTIFACTS;
 use crate::evaluate::evaluation::Predictions;
 use crate::feature_origin::FeatureOrigin;
-use crate::features::compute;
 use crate::json::as_json;
 use crate::model_artifact::ModelArtifact;
-use crate::scoring::{Classifier, development_features, development_input};
-use pipeline_data::dataset::Split;
-use pipeline_data::feature_table::FeatureTable;
+use crate::scoring::{Classifier, development_features, development_input, features_from};
+use pipeline_data::dataset::{Dataset, Split};
 use pipeline_data::stay_columns::StayColumns;
 use pipeline_error::Error;
 use pipeline_metrics::{BinaryScores, Recalibration, RecalibrationMethod, ThresholdRule};
@@ -41,21 +39,6 @@ pub struct PredictStage {
 }
 
 impl PredictStage {
-    fn features(
-        &self,
-        artifact: &ModelArtifact,
-        context: &StageContext,
-    ) -> Result<FeatureTable, Error> {
-        match &self.features {
-            FeatureOrigin::Node(_) => FeatureTable::read(context.input("features", "features")?),
-            FeatureOrigin::Data(_) => {
-                let dataset = load_dataset(context)?;
-                let stays: Vec<usize> = (0..dataset.stays.len()).collect();
-                compute(artifact, &dataset, &stays, context)
-            }
-        }
-    }
-
     /// What the model says of the validation split that something is chosen on.
     fn validation(
         &self,
@@ -162,7 +145,8 @@ impl Stage for PredictStage {
         let artifact = ModelArtifact::read(context.input("model", "weights")?)?;
         let classifier = Classifier::of(&artifact, "predict")?;
         artifact.inputs.check(context)?;
-        let table = self.features(&artifact, context)?;
+        let all = |dataset: &Dataset| (0..dataset.stays.len()).collect();
+        let table = features_from(&self.features, &artifact, context, all)?;
         let width = table.width;
         let predictions = Predictions {
             logits: classifier.logits(&table.ids, table.values, width)?,
