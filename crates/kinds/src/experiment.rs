@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
+use crate::data::drop_taken_settings;
 use crate::document::SCHEMA;
 use crate::kind::{Around, StageKind};
 use crate::list::StageConfig;
@@ -118,7 +119,11 @@ impl recipe::Experiment for Experiment {
         );
         let stages = self.stages.iter().map(|(name, stage)| {
             let place = vec!["stages".into(), name.clone()];
-            (place, json(serde_json::to_value(stage)))
+            let mut table = json(serde_json::to_value(stage));
+            if let StageConfig::Data(_) = stage {
+                drop_taken_settings(&mut table);
+            }
+            (place, table)
         });
         std::iter::once(model).chain(stages).collect()
     }

@@ -1,5 +1,7 @@
 //! What a schema cannot say of a data stage.
 
+use serde_json::Value;
+
 use crate::kind::StageCheck;
 use pipeline_data::config::{
     DataConfig, Embeddings, Labels, Landmarks, MissingDescription, Source, SplitRule,
@@ -9,6 +11,39 @@ use pipeline_model::config::ModelConfig;
 
 /// How far the shares of a split may be from a sum of 1.
 const RATIO_TOLERANCE: f64 = 1e-9;
+
+/// What a stage takes from the one that it is like.
+const TAKEN: [&str; 12] = [
+    "categorical",
+    "clip",
+    "duplicates",
+    "embeddings",
+    "gap_hours",
+    "hours",
+    "last_hours",
+    "max_events",
+    "max_sets",
+    "set_minutes",
+    "statistics",
+    "variables",
+];
+/// The same of a rule of cleaning.
+const RULE: [&str; 3] = ["log", "outside", "range"];
+
+/// Takes out of a stage's table what it cannot state: defaults that mean nothing beside `like`.
+pub(crate) fn drop_taken_settings(table: &mut Value) {
+    if table["like"].is_null() {
+        return;
+    }
+    let drop = |table: &mut Value, names: &[&str]| {
+        if let Some(table) = table.as_object_mut() {
+            table.retain(|name, _| !names.contains(&name.as_str()));
+        }
+    };
+    drop(table, &TAKEN);
+    let rules = table["cleaning"].as_object_mut().into_iter().flatten();
+    rules.for_each(|(_, rule)| drop(rule, &RULE));
+}
 
 impl StageCheck<'_> {
     pub(super) fn data(&mut self, data: &DataConfig) {
@@ -195,21 +230,6 @@ impl StageCheck<'_> {
 
     /// What is taken from another data stage cannot be stated beside it.
     fn taken_settings(&mut self, data: &DataConfig) {
-        const TAKEN: [&str; 12] = [
-            "categorical",
-            "clip",
-            "duplicates",
-            "embeddings",
-            "gap_hours",
-            "hours",
-            "last_hours",
-            "max_events",
-            "max_sets",
-            "set_minutes",
-            "statistics",
-            "variables",
-        ];
-        const RULE: [&str; 3] = ["log", "outside", "range"];
         let rules = data.cleaning.keys();
         let rules = rules.flat_map(|name| RULE.map(|part| vec!["cleaning", name, part]));
         let taken = TAKEN.map(|setting| vec![setting]).into_iter().chain(rules);

@@ -4,6 +4,8 @@ mod checks;
 mod section;
 mod stage;
 
+pub(crate) use checks::drop_taken_settings;
+
 use crate::edges::{Reference, artifact, kind};
 use crate::kind::{Around, ReportPart, ReportSection, StageCheck, StageKind};
 use crate::results::{Outputs, StageResults};
