@@ -128,7 +128,7 @@ pub(super) fn settings_of(config: &DataConfig) -> BTreeMap<String, String> {
     let plain = plain.map(|&name| (name.to_string(), stated[name].take()));
     let unchanged = serde_json::to_value(CleaningRule::default()).unwrap_or_default();
     let meaning = |rule: &Value| {
-        let parts = ["log", "outside", "range"].map(|part| (part, rule[part].clone()));
+        let parts = RULE_PARTS.map(|part| (part, rule[part].clone()));
         let stated = parts
             .into_iter()
             .filter(|(part, value)| value != &unchanged[part]);
@@ -151,6 +151,9 @@ pub(super) fn settings_of(config: &DataConfig) -> BTreeMap<String, String> {
         .map(|(name, value)| (name, value.to_string()))
         .collect()
 }
+
+/// The parts of a rule of cleaning that change what an input means.
+pub const RULE_PARTS: [&str; 3] = ["log", "outside", "range"];
 
 /// What the names of rules of cleaning begin with.
 pub(super) const CLEANING: &str = "cleaning.";

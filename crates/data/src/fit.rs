@@ -70,8 +70,7 @@ impl Material<'_> {
             }
         };
         let fate = |index: usize| match selected.fates[index] {
-            Fate::Lost(loss) => Fate::Lost(loss),
-            _ if rare[index] => Fate::Lost(Loss::Rare),
+            Fate::Kept { .. } if rare[index] => Fate::Lost(Loss::Rare),
             _ => self.fate(index, &selected, &variables),
         };
         let fates: Vec<Fate> = (0..selected.fates.len()).map(fate).collect();

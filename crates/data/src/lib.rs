@@ -61,7 +61,7 @@ mod load;
 mod matched;
 mod memory_size;
 mod missing;
-mod names;
+pub mod names;
 mod notes;
 pub mod parquet_file;
 mod profile;

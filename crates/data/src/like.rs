@@ -91,16 +91,7 @@ impl Like {
 
     /// Its variables, in order of their names.
     pub(super) fn variables(&self) -> Vec<Variable> {
-        let variables = self.contract.variables.iter();
-        let variables = variables.map(|variable| Variable {
-            name: variable.name.clone(),
-            mean: variable.mean,
-            std: variable.std,
-            constant: variable.constant,
-            numeric: variable.numeric,
-            train_events: 0,
-        });
-        variables.collect()
+        self.contract.variables.iter().map(Variable::from).collect()
     }
 
     /// The names of its variables.

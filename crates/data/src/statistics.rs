@@ -4,6 +4,7 @@
 //! formula of Chan, Golub and LeVeque (1983), always in the order of the stays, so that no number
 //! of threads changes a bit.
 
+use super::contract::InputVariable;
 use pipeline_error::Error;
 
 /// A variable with what makes its values z-scores.
@@ -19,6 +20,20 @@ pub(super) struct Variable {
     pub(super) numeric: bool,
     /// Its events in the training split.
     pub(super) train_events: u64,
+}
+
+impl From<&InputVariable> for Variable {
+    /// How many events a training split had of it is no part of what it means.
+    fn from(variable: &InputVariable) -> Self {
+        Self {
+            name: variable.name.clone(),
+            mean: variable.mean,
+            std: variable.std,
+            constant: variable.constant,
+            numeric: variable.numeric,
+            train_events: 0,
+        }
+    }
 }
 
 impl Variable {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use arrow::array::Array;
 use parquet::arrow::ProjectionMask;
 
-use super::contract::{self, InputContract, InputVariable};
+use super::contract::{self, InputContract};
 use super::parquet_file;
 use super::small_table::SmallTable;
 use super::statistics::Variable;
@@ -119,23 +119,10 @@ fn of_csv(path: &Path) -> Result<Vec<Variable>, Error> {
     found.finish()
 }
 
-/// The variables of a data stage's artifact.
-fn of_artifact(path: &Path) -> Result<Vec<Variable>, Error> {
-    let contract = InputContract::read(path)?;
-    let variable = |of: InputVariable| Variable {
-        name: of.name,
-        mean: of.mean,
-        std: of.std,
-        constant: of.constant,
-        numeric: of.numeric,
-        train_events: 0,
-    };
-    Ok(contract.variables.into_iter().map(variable).collect())
-}
-
 fn of_parquet(path: &Path) -> Result<Vec<Variable>, Error> {
     if contract::is_in(path)? {
-        return of_artifact(path);
+        let contract = InputContract::read(path)?;
+        return Ok(contract.variables.iter().map(Variable::from).collect());
     }
     let builder = parquet_file::open(path)?;
     let wanted = [

@@ -124,13 +124,21 @@ impl Inputs {
     /// Fails unless the data stage that is read has inputs of this meaning, but for what may differ. Says what does,
     /// and what is not known, and returns it.
     pub fn check(&self, context: &StageContext) -> Result<Vec<String>, Error> {
-        let data = InputContract::read(context.input("data", "variables")?)?;
-        let said = self.compare(&data)?;
+        self.check_with(&contract_of_data(context)?, context)
+    }
+
+    /// The same, of a data stage whose contract has been read.
+    pub fn check_with(
+        &self,
+        data: &InputContract,
+        context: &StageContext,
+    ) -> Result<Vec<String>, Error> {
+        let said = self.compare(data)?;
         said.iter().for_each(|line| context.reporter.note(line));
         Ok(said)
     }
 
-    /// [`Self::check`] on a contract; what is to be said.
+    /// What differs and may, and what is not known.
     fn compare(&self, data: &InputContract) -> Result<Vec<String>, Error> {
         let Self::Known { contract, changes } = self else {
             return Ok(vec![UNKNOWN_INPUTS.into()]);
@@ -165,6 +173,11 @@ impl Inputs {
             ),
         })
     }
+}
+
+/// The contract of the data stage that a stage reads.
+pub fn contract_of_data(context: &StageContext) -> Result<InputContract, Error> {
+    InputContract::read(context.input("data", "variables")?)
 }
 
 /// What a checkpoint says of the inputs of its weights; none where it says nothing or that nobody knows.

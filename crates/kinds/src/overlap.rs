@@ -5,6 +5,7 @@
 use std::collections::BTreeSet;
 
 use crate::kind::{Around, StageKind};
+use pipeline_data::names::first_of;
 use pipeline_data::stay_columns::{StayColumns, SubjectSet};
 use pipeline_error::Error;
 use pipeline_stage::StageContext;
@@ -59,13 +60,9 @@ pub fn check(
         let fitted = SubjectSet::fitted_on(&fitted)?;
         let shared = fitted.shared(stays, rows)?;
         if !shared.is_empty() {
-            let first = shared[..shared.len().min(NAMED)].join(", ");
-            let more = match shared.len().saturating_sub(NAMED) {
-                0 => String::new(),
-                more => format!(" and {more} more"),
-            };
+            let first = first_of(&shared, NAMED);
             lines.push(format!(
-                "{} of {} stays are of subjects in the training or validation split of `{name}`: {first}{more}",
+                "{} of {} stays are of subjects in the training or validation split of `{name}`: {first}",
                 shared.len(),
                 rows.len()
             ));

@@ -2,7 +2,7 @@
 
 use candle_core::{Device, Tensor};
 
-use crate::dataset_artifacts::{DATASET_ARTIFACTS, load_dataset, load_dataset_as};
+use crate::dataset_artifacts::{DATASET_ARTIFACTS, load_dataset_as};
 use crate::evaluate::evaluation::Predictions;
 use crate::feature_origin::FeatureOrigin;
 use crate::features::compute;
@@ -99,10 +99,25 @@ pub fn features_from(
     context: &StageContext,
     chosen: impl FnOnce(&Dataset) -> Vec<usize>,
 ) -> Result<FeatureTable, Error> {
+    let role = match origin {
+        FeatureOrigin::Node(_) => "features",
+        FeatureOrigin::Data(_) => "data",
+    };
+    features_as(role, origin, artifact, context, chosen)
+}
+
+/// The same under another role.
+fn features_as(
+    role: &str,
+    origin: &FeatureOrigin,
+    artifact: &ModelArtifact,
+    context: &StageContext,
+    chosen: impl FnOnce(&Dataset) -> Vec<usize>,
+) -> Result<FeatureTable, Error> {
     match origin {
-        FeatureOrigin::Node(_) => FeatureTable::read(context.input("features", "features")?),
+        FeatureOrigin::Node(_) => FeatureTable::read(context.input(role, "features")?),
         FeatureOrigin::Data(_) => {
-            let dataset = load_dataset(context)?;
+            let dataset = load_dataset_as(role, context)?;
             compute(artifact, &dataset, &chosen(&dataset), context)
         }
     }
@@ -150,16 +165,7 @@ pub fn development_features(
     artifact: &ModelArtifact,
     context: &StageContext,
 ) -> Result<FeatureTable, Error> {
-    match origin {
-        FeatureOrigin::Node(_) => FeatureTable::read(context.input(DEVELOPMENT, "features")?),
-        FeatureOrigin::Data(_) => {
-            let dataset = load_dataset_as(DEVELOPMENT, context)?;
-            compute(
-                artifact,
-                &dataset,
-                &dataset.stays_of(Split::Validation),
-                context,
-            )
-        }
-    }
+    features_as(DEVELOPMENT, origin, artifact, context, |dataset| {
+        dataset.stays_of(Split::Validation)
+    })
 }

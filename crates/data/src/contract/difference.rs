@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{CLEANING, InputContract, InputVariable};
+use crate::names::first_of;
 
 /// Names that a line of a message has at most.
 const NAMES_IN_LINE: usize = 20;
@@ -63,7 +64,7 @@ impl InputField {
     }
 
     /// The settings of a data stage that say it; those of cleaning have names of their own.
-    pub(super) fn settings(self) -> &'static [&'static str] {
+    pub fn settings(self) -> &'static [&'static str] {
         match self {
             Self::Variables | Self::Embeddings | Self::Statistics | Self::Cleaning => &[],
             Self::Categories => &["categorical"],
@@ -179,7 +180,8 @@ impl InputContract {
             .map(|(ours, theirs)| {
                 let [mut here, mut there] = [ours, theirs].map(|one| in_words(one, rounded));
                 if here == there {
-                    [here, there] = [ours, theirs].map(|one| in_words(one, exact));
+                    [here, there] =
+                        [ours, theirs].map(|one| in_words(one, |number| number.to_string()));
                 }
                 format!(
                     "`{}` ({here} in the weights, {there} in the data)",
@@ -231,15 +233,6 @@ fn rounded(number: f64) -> String {
     text.parse().map_or(text, |number: f64| number.to_string())
 }
 
-fn exact(number: f64) -> String {
-    number.to_string()
-}
-
-/// Names with commas; of many, how many more there are.
 fn in_a_line(names: &[String]) -> String {
-    let shown = names[..names.len().min(NAMES_IN_LINE)].join(", ");
-    match names.len().saturating_sub(NAMES_IN_LINE) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
+    first_of(names, NAMES_IN_LINE)
 }

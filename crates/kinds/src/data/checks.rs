@@ -6,29 +6,19 @@ use crate::kind::StageCheck;
 use pipeline_data::config::{
     DataConfig, Embeddings, Labels, Landmarks, MissingDescription, Source, SplitRule,
 };
+use pipeline_data::contract::{InputField, RULE_PARTS};
 use pipeline_data::embedding_width;
 use pipeline_model::config::ModelConfig;
 
 /// How far the shares of a split may be from a sum of 1.
 const RATIO_TOLERANCE: f64 = 1e-9;
 
-/// What a stage takes from the one that it is like.
-const TAKEN: [&str; 12] = [
-    "categorical",
-    "clip",
-    "duplicates",
-    "embeddings",
-    "gap_hours",
-    "hours",
-    "last_hours",
-    "max_events",
-    "max_sets",
-    "set_minutes",
-    "statistics",
-    "variables",
-];
-/// The same of a rule of cleaning.
-const RULE: [&str; 3] = ["log", "outside", "range"];
+/// What a stage takes from the one that it is like, besides [`RULE_PARTS`] of its rules of cleaning.
+fn taken() -> impl Iterator<Item = &'static str> {
+    let settings = InputField::ALL.into_iter().flat_map(InputField::settings);
+    let whole = ["embeddings", "statistics", "variables"];
+    settings.copied().chain(whole)
+}
 
 /// Takes out of a stage's table what it cannot state: defaults that mean nothing beside `like`.
 pub(crate) fn drop_taken_settings(table: &mut Value) {
@@ -40,9 +30,9 @@ pub(crate) fn drop_taken_settings(table: &mut Value) {
             table.retain(|name, _| !names.contains(&name.as_str()));
         }
     };
-    drop(table, &TAKEN);
+    drop(table, &taken().collect::<Vec<_>>());
     let rules = table["cleaning"].as_object_mut().into_iter().flatten();
-    rules.for_each(|(_, rule)| drop(rule, &RULE));
+    rules.for_each(|(_, rule)| drop(rule, &RULE_PARTS));
 }
 
 impl StageCheck<'_> {
@@ -231,8 +221,8 @@ impl StageCheck<'_> {
     /// What is taken from another data stage cannot be stated beside it.
     fn taken_settings(&mut self, data: &DataConfig) {
         let rules = data.cleaning.keys();
-        let rules = rules.flat_map(|name| RULE.map(|part| vec!["cleaning", name, part]));
-        let taken = TAKEN.map(|setting| vec![setting]).into_iter().chain(rules);
+        let rules = rules.flat_map(|name| RULE_PARTS.map(|part| vec!["cleaning", name, part]));
+        let taken = taken().map(|setting| vec![setting]).chain(rules);
         for path in taken {
             if self.states(&path) {
                 let problem = "is taken from another data stage";

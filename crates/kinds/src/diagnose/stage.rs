@@ -8,6 +8,7 @@ use super::diagnosis::{Diagnosis, Subject, Verdict};
 use crate::dataset_artifacts::{DATASET_ARTIFACTS, load_dataset};
 use crate::feature_origin::FeatureOrigin;
 use crate::features::compute;
+use crate::inputs::contract_of_data;
 use crate::json::{as_json, write_json};
 use crate::model_artifact::ModelArtifact;
 use crate::training_context::TrainingContext;
@@ -142,7 +143,8 @@ impl Stage for DiagnoseStage {
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         let artifact = ModelArtifact::read(context.input("model", "weights")?)?;
-        artifact.inputs.check(context)?;
+        let contract = contract_of_data(context)?;
+        artifact.inputs.check_with(&contract, context)?;
         let dataset = load_dataset(context)?;
         self.check(&artifact, &dataset)?;
         let pretrained = match &self.pretrain {
@@ -150,7 +152,7 @@ impl Stage for DiagnoseStage {
             Some((_, objective)) => {
                 let path = context.input("pretrain", "checkpoint")?;
                 let pretrained = ModelArtifact::read(path)?;
-                pretrained.inputs.check(context)?;
+                pretrained.inputs.check_with(&contract, context)?;
                 Some((pretrained, *objective))
             }
         };

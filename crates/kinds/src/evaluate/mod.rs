@@ -13,7 +13,7 @@ use crate::kind::{Around, ModelUse, ReportPart, ReportSection, StageCheck, Stage
 use crate::overlap::data_behind;
 use crate::results::{Outputs, StageResults};
 use crate::scoring::development_of;
-use evaluation::EvaluationSettings;
+use evaluation::{EvaluationSettings, needs_validation};
 use pipeline_data::dataset::Split;
 use pipeline_error::Error;
 use pipeline_model::config::ModelMode;
@@ -145,8 +145,7 @@ impl StageKind for EvaluateTable {
 impl EvaluateTable {
     /// Where thresholds and corrections are chosen, if that is not on the data that are scored.
     fn development(&self, around: &dyn Around) -> Option<FeatureOrigin> {
-        let chosen =
-            self.recalibrate.is_some() || self.operating_points.iter().any(|rule| rule.is_chosen());
+        let chosen = needs_validation(self.recalibrate, &self.operating_points);
         let elsewhere = chosen && self.recalibrate_on == ChosenOn::Development;
         elsewhere
             .then(|| development_of(around, &self.model, &self.data))

@@ -10,13 +10,12 @@ use crate::dataset_artifacts::load_dataset;
 use crate::feature_origin::FeatureOrigin;
 use crate::features::embeddings;
 use crate::freeze::audit::FreezeAudit;
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, contract_of_data};
 use crate::json::{read_json, training_fields};
 use crate::model_artifact::ModelArtifact;
 use crate::training::Watched;
 use crate::training_context::TrainingContext;
 use pipeline_checkpoint::FloatTensor;
-use pipeline_data::contract::InputContract;
 use pipeline_data::dataset::{Split, without_label};
 use pipeline_data::feature_table::FeatureTable;
 use pipeline_error::Error;
@@ -274,10 +273,10 @@ impl Stage for FinetuneStage {
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         let mut artifact = ModelArtifact::read(context.input("model", "weights")?)?;
-        artifact.inputs.check(context)?;
+        let contract = contract_of_data(context)?;
+        artifact.inputs.check_with(&contract, context)?;
         // What may differ from the backbone's inputs is known by now: the head has learned these.
         if artifact.inputs != Inputs::Unknown {
-            let contract = InputContract::read(context.input("data", "variables")?)?;
             artifact.inputs = Inputs::of(contract);
         }
         let audit: FreezeAudit = read_json(context.input("model", "audit")?)?;

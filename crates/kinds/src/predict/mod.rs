@@ -6,6 +6,7 @@ mod stage;
 mod table;
 
 use crate::edges::{DATA, Reference, WEIGHTS, kind};
+use crate::evaluate::evaluation::needs_validation;
 use crate::kind::{Around, ModelUse, StageCheck, StageKind, features_of};
 use crate::scoring::validation_of;
 use pipeline_model::config::ModelMode;
@@ -49,8 +50,7 @@ impl StageKind for PredictTable {
     }
 
     fn nodes(&self, name: &str, around: &dyn Around) -> Vec<Node> {
-        let validation = self
-            .is_chosen()
+        let validation = needs_validation(self.recalibrate, &self.operating_points)
             .then(|| validation_of(around, &self.model, &self.data));
         let stage = PredictStage {
             model: self.model.clone(),
@@ -63,13 +63,6 @@ impl StageKind for PredictTable {
             format: self.format,
         };
         vec![Node::of_stage(name, false, stage)]
-    }
-}
-
-impl PredictTable {
-    /// Whether something is chosen or fitted on scores of a validation split.
-    fn is_chosen(&self) -> bool {
-        self.recalibrate.is_some() || self.operating_points.iter().any(|rule| rule.is_chosen())
     }
 }
 

@@ -6,8 +6,7 @@ use serde_json::{Value, json};
 
 use super::PredictionFormat;
 use super::rows::Rows;
-use crate::dataset_artifacts::DATASET_ARTIFACTS;
-use crate::evaluate::evaluation::Predictions;
+use crate::evaluate::evaluation::{Predictions, rules};
 use crate::feature_origin::FeatureOrigin;
 use crate::json::as_json;
 use crate::model_artifact::ModelArtifact;
@@ -62,15 +61,9 @@ impl PredictStage {
         validation: Option<&BinaryScores>,
         rows: &mut Rows,
     ) -> Result<BTreeMap<String, Value>, Error> {
-        let fixed = ThresholdRule::Fixed {
-            threshold: self.threshold,
-        };
         let mut thresholds = BTreeMap::new();
-        for (number, rule) in [&[fixed], &*self.operating_points]
-            .concat()
-            .iter()
-            .enumerate()
-        {
+        let rules = rules(self.threshold, &self.operating_points);
+        for (number, rule) in rules.iter().enumerate() {
             let threshold = match (rule, validation) {
                 (ThresholdRule::Fixed { threshold }, _) => *threshold,
                 (rule, Some(validation)) => {
@@ -135,7 +128,7 @@ impl Stage for PredictStage {
         let model = StageInput::new("model", &self.model, &["weights"]);
         let mut inputs = vec![model, self.features.input()];
         if let FeatureOrigin::Node(_) = self.features {
-            inputs.push(StageInput::new("data", &self.data, &DATASET_ARTIFACTS[1..]));
+            inputs.push(StageInput::new("data", &self.data, &["stays", "variables"]));
         }
         inputs.extend(self.validation.iter().map(development_input));
         inputs

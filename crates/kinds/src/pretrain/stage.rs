@@ -6,7 +6,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use crate::dataset_artifacts::{DATASET_ARTIFACTS, load_dataset};
-use crate::inputs::Inputs;
+use crate::inputs::{Inputs, contract_of_data};
 use crate::json::{backbone_fields, training_fields};
 use crate::model_artifact::ModelArtifact;
 use crate::training::Watched;
@@ -37,14 +37,18 @@ pub struct PretrainStage {
 }
 
 impl PretrainStage {
-    fn initial(&self, context: &StageContext) -> Result<HostParameters, Error> {
+    fn initial(
+        &self,
+        contract: &InputContract,
+        context: &StageContext,
+    ) -> Result<HostParameters, Error> {
         if self.init.is_none() {
             let specs = parameter_specs(&self.model, ModelMode::Pretrain)?;
             return Ok(initial_parameters(&specs, self.seed));
         }
         let start = ModelArtifact::read(context.input("init", "weights")?)?;
         start.require_complete("go on pretraining")?;
-        start.inputs.check(context)?;
+        start.inputs.check_with(contract, context)?;
         Ok(start.parameters)
     }
 }
@@ -90,7 +94,8 @@ impl Stage for PretrainStage {
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         let dataset = load_dataset(context)?;
-        let initial = self.initial(context)?;
+        let contract = contract_of_data(context)?;
+        let initial = self.initial(&contract, context)?;
         let training = Pretraining {
             dataset: &dataset,
             model: &self.model,
@@ -112,7 +117,7 @@ impl Stage for PretrainStage {
             new: BTreeSet::new(),
             trainable: None,
             parameters: trained.parameters,
-            inputs: Inputs::of(InputContract::read(context.input("data", "variables")?)?),
+            inputs: Inputs::of(contract),
         };
         artifact.write(&context.work.join("checkpoint.safetensors"))?;
         Ok(StageOutput {

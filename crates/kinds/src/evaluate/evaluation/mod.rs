@@ -31,7 +31,7 @@ pub use meds_predictions::MedsPredictions;
 pub use operating_point::OperatingPoint;
 pub use predictions::Predictions;
 pub use score_summary::ScoreSummary;
-pub use settings::EvaluationSettings;
+pub use settings::{EvaluationSettings, needs_validation, rules};
 pub use subgroup::Subgroup;
 
 /// What an evaluate stage measured. Metrics that are undefined for the labels at hand (the

@@ -26,14 +26,25 @@ pub struct EvaluationSettings {
 impl EvaluationSettings {
     /// Whether something is chosen or fitted on the model's scores of the validation split.
     pub fn needs_validation(&self) -> bool {
-        self.recalibrate.is_some() || self.operating_points.iter().any(|rule| rule.is_chosen())
+        needs_validation(self.recalibrate, &self.operating_points)
     }
 
     /// Every rule: that of the threshold first.
     pub fn rules(&self) -> Vec<ThresholdRule> {
-        let fixed = ThresholdRule::Fixed {
-            threshold: self.threshold,
-        };
-        [&[fixed], &*self.operating_points].concat()
+        rules(self.threshold, &self.operating_points)
     }
+}
+
+/// Whether something is chosen or fitted on scores of a validation split.
+pub fn needs_validation(
+    recalibrate: Option<RecalibrationMethod>,
+    operating_points: &[ThresholdRule],
+) -> bool {
+    recalibrate.is_some() || operating_points.iter().any(|rule| rule.is_chosen())
+}
+
+/// A fixed threshold, then the other rules.
+pub fn rules(threshold: f64, operating_points: &[ThresholdRule]) -> Vec<ThresholdRule> {
+    let fixed = ThresholdRule::Fixed { threshold };
+    [&[fixed], operating_points].concat()
 }
