@@ -11,6 +11,7 @@ use pipeline_error::Error;
 use pipeline_model::config::{ModelConfig, ModelMode};
 use pipeline_model::objective::Objective;
 use pipeline_recipe::Mistake;
+use pipeline_recipe::source::Origin;
 use pipeline_recipe::tree::Node as Tree;
 use pipeline_stage::Node;
 
@@ -135,8 +136,8 @@ pub struct Imported {
 pub struct StageCheck<'a> {
     /// The recipe.
     pub tree: &'a Tree,
-    /// The stage's name.
-    pub name: &'a str,
+    /// The keys that lead to the stage's table.
+    pub path: &'a [&'a str],
     /// The architecture, where it could be read.
     pub model: Option<&'a ModelConfig>,
     /// The stages that could be read.
@@ -148,17 +149,18 @@ pub struct StageCheck<'a> {
 impl StageCheck<'_> {
     /// A mistake at a place below the stage.
     pub fn mistake(&self, path: &[&str], problem: &str, label: &str) -> Mistake {
-        let mut whole = vec!["stages", self.name];
-        whole.extend(path);
-        let place = self.tree.place(&whole);
-        Mistake::new(format!("{} {problem}", whole.join(".")), place, label)
+        let whole = [self.path, path].concat().join(".");
+        Mistake::new(format!("{whole} {problem}"), self.place(path), label)
+    }
+
+    /// A place below the stage.
+    pub fn place(&self, path: &[&str]) -> Origin {
+        self.tree.place(&[self.path, path].concat())
     }
 
     /// Whether the recipe states a value at a place below the stage.
     pub fn states(&self, path: &[&str]) -> bool {
-        let mut whole = vec!["stages", self.name];
-        whole.extend(path);
-        self.tree.at(&whole).is_some()
+        self.tree.at(&[self.path, path].concat()).is_some()
     }
 
     /// The data stage in the field `data`, whose stays must have labels; `why` says what for.

@@ -15,6 +15,7 @@
 #[macro_use]
 mod training;
 
+pub mod bundle;
 mod check;
 pub mod command;
 pub mod data;

@@ -1,6 +1,7 @@
 //! What a classifier says of stays: logits from features, and the validation split that thresholds are chosen on.
 
 use candle_core::{Device, Tensor};
+use rayon::prelude::*;
 
 use crate::dataset_artifacts::{DATASET_ARTIFACTS, load_dataset_as};
 use crate::evaluate::evaluation::Predictions;
@@ -44,25 +45,22 @@ impl Classifier {
         })
     }
 
-    /// Logits of the stays `ids`, row-major [stays, classes], of their features, row-major [stays, width].
-    pub fn logits(
-        &self,
-        ids: &[String],
-        values: Vec<f32>,
-        width: usize,
-    ) -> Result<Vec<f32>, Error> {
-        let features = Tensor::from_vec(values, (ids.len(), width), &Device::Cpu)?;
+    /// Logits of the stays `ids`, row-major [stays, classes], of their features, row-major [stays, width]; each stay by
+    /// itself, so that its last bits do not depend on those beside it.
+    pub fn logits(&self, ids: &[String], values: &[f32], width: usize) -> Result<Vec<f32>, Error> {
+        let rows: Vec<Vec<f32>> = (ids.par_iter().zip(values.par_chunks_exact(width)))
+            .map(|(id, features)| self.of_stay(id, features))
+            .collect::<Result<_, Error>>()?;
+        Ok(rows.concat())
+    }
+
+    fn of_stay(&self, id: &str, features: &[f32]) -> Result<Vec<f32>, Error> {
+        let features = Tensor::from_slice(features, (1, features.len()), &Device::Cpu)?;
         let logits = self.head.forward(&features, [0.0; 3], &Noise::Off)?;
         let logits: Vec<f32> = logits.flatten_all()?.to_vec1()?;
-        match logits.iter().position(|logit| !logit.is_finite()) {
+        match logits.iter().find(|logit| !logit.is_finite()) {
             None => Ok(logits),
-            Some(at) => {
-                let id = &ids[at / self.classes];
-                Err(Error::stage(format!(
-                    "stay {id}: a logit is {}",
-                    logits[at]
-                )))
-            }
+            Some(logit) => Err(Error::stage(format!("stay {id}: a logit is {logit}"))),
         }
     }
 
@@ -84,7 +82,7 @@ impl Classifier {
             )));
         }
         Ok(Predictions {
-            logits: self.logits(&ids, table.vectors_of(split), table.width)?,
+            logits: self.logits(&ids, &table.vectors_of(split), table.width)?,
             ids,
             labels,
             classes,

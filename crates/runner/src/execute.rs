@@ -169,14 +169,15 @@ impl Workshop<'_> {
             let fitting = pools.iter().position(fitting);
             fitting.map(|position| pools.swap_remove(position))
         };
-        let pool = idle.map_or_else(|| new_pool(context.threads), Ok)?;
+        let pool = idle.map_or_else(|| thread_pool(context.threads), Ok)?;
         let output = pool.install(|| selected.node.stage.run(context));
         pools().push(pool);
         output
     }
 }
 
-fn new_pool(threads: usize) -> Result<ThreadPool, Error> {
+/// Threads for a stage's work.
+pub fn thread_pool(threads: usize) -> Result<ThreadPool, Error> {
     ThreadPoolBuilder::new()
         .num_threads(threads)
         .stack_size(STACK_BYTES)

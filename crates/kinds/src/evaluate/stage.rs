@@ -109,9 +109,9 @@ impl Stage for EvaluateStage {
         "evaluate"
     }
 
-    /// 4: the data's inputs are compared with those of the weights.
+    /// 4: the data's inputs are compared with those of the weights. 5: every stay has a pass of its own.
     fn code_version(&self) -> u32 {
-        4
+        5
     }
 
     fn fields(&self) -> Value {

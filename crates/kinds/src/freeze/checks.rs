@@ -38,7 +38,7 @@ impl StageCheck<'_> {
             true => "the limit",
             false => "`max_trainable_fraction` is not stated, so its default holds",
         };
-        let trainable = self.tree.place(&["stages", self.name, "trainable"]);
+        let trainable = self.place(&["trainable"]);
         let mut mistake = self.mistake(&["max_trainable_fraction"], &problem, label);
         if self.states(&["trainable"]) {
             mistake = mistake.and(trainable, "what is trainable");

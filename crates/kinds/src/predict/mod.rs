@@ -1,5 +1,6 @@
 //! Predict stages: what a model thinks of stays, labelled or not.
 
+mod calibration;
 mod checks;
 mod rows;
 mod stage;
@@ -12,8 +13,15 @@ use crate::scoring::validation_of;
 use pipeline_model::config::ModelMode;
 use pipeline_stage::Node;
 
+pub use calibration::Calibration;
+pub use rows::{RowWriter, Rows};
 use stage::PredictStage;
 pub use table::{PredictTable, PredictionFormat};
+
+/// The artifact that holds thresholds and correction.
+pub const CALIBRATION: &str = "calibration";
+/// Its file.
+const CALIBRATION_FILE: &str = "calibration.json";
 
 impl StageKind for PredictTable {
     fn kind() -> &'static str {
@@ -32,7 +40,10 @@ impl StageKind for PredictTable {
     }
 
     fn artifacts(&self) -> Vec<(&str, &str)> {
-        vec![("predictions", self.format.file())]
+        vec![
+            (CALIBRATION, CALIBRATION_FILE),
+            ("predictions", self.format.file()),
+        ]
     }
 
     fn check(&self, check: &mut StageCheck) {

@@ -36,10 +36,7 @@ impl Predictions {
 
     /// The probability of every class but the first: with two classes, of class 1.
     pub fn positive_probabilities(&self) -> Vec<f64> {
-        let probabilities = self.probabilities();
-        let rows = probabilities.chunks(self.classes.max(1));
-        rows.map(|row| row[1..].iter().sum::<f64>().min(1.0))
-            .collect()
+        positive_of(&self.probabilities(), self.classes)
     }
 
     /// Whether each stay has a label other than 0.
@@ -88,6 +85,21 @@ impl Predictions {
         );
         parquet_file::write(path, columns, Compression::UNCOMPRESSED)
     }
+}
+
+/// The probability of every class but the first, of probabilities that are row-major [stays, classes].
+pub fn positive_of(probabilities: &[f64], classes: usize) -> Vec<f64> {
+    let rows = probabilities.chunks(classes.max(1));
+    rows.map(|row| row[1..].iter().sum::<f64>().min(1.0))
+        .collect()
+}
+
+/// The mean of what several models say, each row-major [stays, classes].
+pub fn mean_of(probabilities: &[Vec<f64>]) -> Vec<f64> {
+    let length = probabilities.first().map_or(0, Vec::len);
+    let sum = |at: usize| probabilities.iter().map(|model| model[at]).sum::<f64>();
+    let models = probabilities.len() as f64;
+    (0..length).map(|at| sum(at) / models).collect()
 }
 
 #[cfg(test)]
