@@ -1,6 +1,7 @@
 //! The whole program, from the outside: one binary, so that it links once.
 
 mod architecture;
+mod bundle;
 mod cache;
 mod check;
 mod command_failures;

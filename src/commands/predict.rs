@@ -1,5 +1,6 @@
 //! `pipeline predict`: predictions with a bundle, without its recipe and its store.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -7,6 +8,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::arguments::Format;
 use crate::display::progress::Progress;
@@ -108,8 +110,10 @@ pub struct Predicting {
 #[derive(Debug, Serialize)]
 struct PredictRecord {
     path: PathBuf,
-    #[serde(flatten)]
-    summary: PredictionSummary,
+    /// Stays that were predicted.
+    stays: u64,
+    /// What was read and left out, as the metrics of a data stage.
+    source: BTreeMap<String, Value>,
 }
 
 /// Writes the predictions, whole or not at all, but for standard output.
@@ -156,7 +160,12 @@ pub fn execute(wanted: &Predicting, verbosity: Verbosity) -> Result<ExitCode, Er
         stdout::print(&format!("{}\n", path.display()))?;
         return Ok(ExitCode::SUCCESS);
     };
-    stdout::print_json(&PredictRecord { path, summary })?;
+    let PredictionSummary { stays, source } = summary;
+    stdout::print_json(&PredictRecord {
+        path,
+        stays,
+        source,
+    })?;
     Ok(ExitCode::SUCCESS)
 }
 

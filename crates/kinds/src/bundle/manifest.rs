@@ -24,6 +24,8 @@ pub struct Manifest {
     pub pipeline: String,
     /// Every file but this one and `README.md`, by name.
     pub files: BTreeMap<String, BundledFile>,
+    /// BLAKE3 of a line `DIGEST BYTES NAME` for each of them, in order.
+    pub digest: String,
 }
 
 /// A file of a bundle.
@@ -45,10 +47,12 @@ impl Manifest {
     /// Writes the manifest of these files of a folder, last of all.
     pub(super) fn write(folder: &Path, files: &[String]) -> Result<Self, Error> {
         let entry = |name: &String| Ok((name.clone(), BundledFile::of(&folder.join(name))?));
+        let files = files.iter().map(entry).collect::<Result<_, Error>>()?;
         let manifest = Self {
             format: FORMAT,
             pipeline: env!("CARGO_PKG_VERSION").into(),
-            files: files.iter().map(entry).collect::<Result<_, Error>>()?,
+            digest: digest_of(&files),
+            files,
         };
         write_json(&folder.join(MANIFEST), &manifest)?;
         Ok(manifest)
@@ -77,6 +81,13 @@ impl Manifest {
             ));
         }
         let manifest: Self = serde_json::from_slice(&text).map_err(unread)?;
+        if digest_of(&manifest.files) != manifest.digest {
+            return Err(refused(
+                &path,
+                "is damaged: its list of files is not the one that was written",
+                REPAIR,
+            ));
+        }
         for (name, expected) in &manifest.files {
             if name.contains(['/', '\\']) {
                 return Err(refused(
@@ -108,6 +119,13 @@ impl Manifest {
         };
         names.filter(|name| !own(name)).collect()
     }
+}
+
+fn digest_of(files: &BTreeMap<String, BundledFile>) -> String {
+    let line =
+        |(name, file): (&String, &BundledFile)| format!("{} {} {name}\n", file.digest, file.bytes);
+    let lines: String = files.iter().map(line).collect();
+    Digest::of_bytes(lines.as_bytes()).to_string()
 }
 
 impl BundledFile {

@@ -6,8 +6,6 @@ use std::path::Path;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use candle_core::{Device, Tensor};
-use schemars::JsonSchema;
-use serde::Serialize;
 use serde_json::Value;
 
 use super::{Bundle, PredictionSource, explanation};
@@ -44,7 +42,7 @@ pub struct Prediction<'a> {
 }
 
 /// What came of it.
-#[derive(Clone, Debug, Serialize, JsonSchema)]
+#[derive(Clone, Debug)]
 pub struct PredictionSummary {
     /// Stays that were predicted.
     pub stays: u64,
