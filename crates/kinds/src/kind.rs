@@ -75,6 +75,11 @@ pub trait StageKind {
         false
     }
 
+    /// Of a data stage: whether all of its stays are in the test split.
+    fn is_test_split_alone(&self) -> bool {
+        false
+    }
+
     /// Of a stage that trains a head: on which data stage.
     fn head_trained_on(&self) -> Option<&str> {
         None
@@ -175,6 +180,25 @@ impl StageCheck<'_> {
             .and(self.tree.place(&["stages", data, "labels"]), "no label is read")
             .help(format!(
                 "leave `labels = \"none\"` out of `{data}` and say in its source what the labels are, or name another data stage"
+            ));
+        self.mistakes.push(mistake);
+    }
+
+    /// The data stage in the field `data`, which must have a training split; `why` says what for.
+    pub fn needs_training_split(&mut self, data: &str, why: &str) {
+        let stage = self.stages.iter().find(|(name, _)| *name == data);
+        if !stage.is_some_and(|(_, stage)| stage.is_test_split_alone()) {
+            return;
+        }
+        let problem = format!("names `{data}`, which has no training split");
+        let mistake = self
+            .mistake(&["data"], &problem, why)
+            .and(
+                self.tree.place(&["stages", data, "split"]),
+                "every stay is in the test split",
+            )
+            .help(format!(
+                "give `{data}` another split, such as {{ ratio = [0.8, 0.1, 0.1] }}, or name another data stage"
             ));
         self.mistakes.push(mistake);
     }

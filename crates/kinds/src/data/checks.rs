@@ -143,6 +143,13 @@ impl StageCheck<'_> {
         let how = data.source.how_to_label();
         match (data.labels, data.source.label_settings().as_slice()) {
             (Labels::None, stated) => {
+                if self.states(&["without_label"]) {
+                    let problem = "is stated, and the stage has labels = \"none\"";
+                    let mistake = self
+                        .mistake(&["without_label"], problem, "of no label")
+                        .and(self.place(&["labels"]), "no label is read");
+                    self.mistakes.push(mistake.help("leave one of the two out"));
+                }
                 for setting in stated {
                     let mistake = self
                         .mistake(

@@ -41,6 +41,7 @@ impl StageKind for DiagnoseTable {
     }
 
     fn check(&self, check: &mut StageCheck) {
+        check.needs_training_split(&self.data, "diagnosis looks at the training split, too");
         check.needs_labels(&self.data, "diagnosis compares with labels");
     }
 

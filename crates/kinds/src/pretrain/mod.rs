@@ -44,6 +44,7 @@ impl StageKind for PretrainTable {
     }
 
     fn check(&self, check: &mut StageCheck) {
+        check.needs_training_split(&self.data, "pretraining learns from the training split");
         check.pretrain(self);
     }
 
