@@ -235,7 +235,8 @@ fn one_whole_split_takes_its_statistics_from_elsewhere() {
         NONE,
         "labels = \"none\"\nstatistics = { path = \"stats.csv\" }",
     );
-    mistaken(&learning)
+    let learning = test(&learning).file("stats.csv", "variable,mean,std\nHR,80,5\nNa,133,2\n");
+    (learning.run().failure(2))
         .stderr_has("stages.pretrain.data names `events`, which has no training split");
     let run = test(&given).file("stats.csv", "variable,mean,std\nHR,80,5\nNa,133,2\n");
     let document = run.run().success().json();
