@@ -12,6 +12,7 @@ mod data_errors;
 mod diagnosis;
 mod document;
 mod durability;
+mod edited_store;
 mod evaluation;
 mod explain;
 mod export;

@@ -219,7 +219,6 @@ impl Parts<'_> {
         let found = results.find(|(_, made, _)| made.name == stage);
         let found = found.and_then(|(_, _, result)| result.action.outputs.get(artifact));
         let found = found.ok_or_else(|| Error::stage(format!("{stage}: has no `{artifact}`")))?;
-        self.store.verify(found)?;
-        self.store.artifact_path(found)
+        self.store.verified_path(found)
     }
 }
