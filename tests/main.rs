@@ -12,6 +12,7 @@ mod data_errors;
 mod diagnosis;
 mod document;
 mod durability;
+mod ensembles;
 mod evaluation;
 mod explain;
 mod export;
