@@ -13,6 +13,7 @@ mod diagnosis;
 mod document;
 mod durability;
 mod edited_store;
+mod ensembles;
 mod evaluation;
 mod explain;
 mod export;

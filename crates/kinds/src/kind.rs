@@ -35,9 +35,9 @@ pub trait StageKind {
     /// Notes the mistakes that a schema cannot see.
     fn check(&self, check: &mut StageCheck);
 
-    /// The stage whose model it uses, if it matters into which model that was imported.
-    fn model_use(&self) -> Option<ModelUse<'_>> {
-        None
+    /// The stages whose models it uses, where it matters into which model these were imported.
+    fn model_uses(&self) -> Vec<ModelUse<'_>> {
+        Vec::new()
     }
 
     /// The names of its metrics, where they are known before it has run.
@@ -226,8 +226,8 @@ pub type ReportPart = Result<Option<(ReportSection, Markup)>, Error>;
 
 /// How a stage uses the model of another.
 pub struct ModelUse<'a> {
-    /// The field that names the other stage.
-    pub field: &'static str,
+    /// The field that names the other stage, dotted.
+    pub field: String,
     /// The other stage.
     pub stage: &'a str,
     /// What an import must have imported into.

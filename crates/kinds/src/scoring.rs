@@ -3,7 +3,7 @@
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
-use crate::dataset_artifacts::{DATASET_ARTIFACTS, load_dataset_as};
+use crate::dataset_artifacts::load_dataset_as;
 use crate::evaluate::evaluation::Predictions;
 use crate::feature_origin::FeatureOrigin;
 use crate::features::compute;
@@ -17,7 +17,7 @@ use pipeline_model::config::ModelMode;
 use pipeline_model::host::to_device;
 use pipeline_model::noise::Noise;
 use pipeline_model::parameter::ParameterSource;
-use pipeline_stage::{StageContext, StageInput};
+use pipeline_stage::StageContext;
 
 /// The head of a model, and how many classes it tells apart.
 pub struct Classifier {
@@ -82,7 +82,7 @@ impl Classifier {
             )));
         }
         Ok(Predictions {
-            logits: self.logits(&ids, &table.vectors_of(split), table.width)?,
+            logits: vec![self.logits(&ids, &table.vectors_of(split), table.width)?],
             ids,
             labels,
             classes,
@@ -90,22 +90,8 @@ impl Classifier {
     }
 }
 
-/// The features that a stage looks at: those of a node, or computed of the stays that `chosen` takes of the data.
-pub fn features_from(
-    origin: &FeatureOrigin,
-    artifact: &ModelArtifact,
-    context: &StageContext,
-    chosen: impl FnOnce(&Dataset) -> Vec<usize>,
-) -> Result<FeatureTable, Error> {
-    let role = match origin {
-        FeatureOrigin::Node(_) => "features",
-        FeatureOrigin::Data(_) => "data",
-    };
-    features_as(role, origin, artifact, context, chosen)
-}
-
-/// The same under another role.
-fn features_as(
+/// The features that a stage reads as `role`: those of a node, or computed of the stays that `chosen` takes of the data.
+pub fn features_as(
     role: &str,
     origin: &FeatureOrigin,
     artifact: &ModelArtifact,
@@ -120,9 +106,6 @@ fn features_as(
         }
     }
 }
-
-/// The role of the data stage that the head was trained on, or of its features.
-const DEVELOPMENT: &str = "development";
 
 /// Where the features of the stays come from that the head was trained on, if another stage than `data` says which
 /// those are.
@@ -146,24 +129,5 @@ fn head_trained_on(around: &dyn Around, model: &str) -> Option<String> {
         let references = stage.references();
         let mut behind = references.iter();
         behind.find_map(|reference| head_trained_on(around, &reference.stage))
-    })
-}
-
-/// What is read for the validation split of the data that the head was trained on.
-pub fn development_input(origin: &FeatureOrigin) -> StageInput {
-    match origin {
-        FeatureOrigin::Node(node) => StageInput::new(DEVELOPMENT, node, &["features"]),
-        FeatureOrigin::Data(stage) => StageInput::new(DEVELOPMENT, stage, DATASET_ARTIFACTS),
-    }
-}
-
-/// Features of that validation split.
-pub fn development_features(
-    origin: &FeatureOrigin,
-    artifact: &ModelArtifact,
-    context: &StageContext,
-) -> Result<FeatureTable, Error> {
-    features_as(DEVELOPMENT, origin, artifact, context, |dataset| {
-        dataset.stays_of(Split::Validation)
     })
 }

@@ -143,7 +143,7 @@ impl Ensemble {
         let of_member = |(extractor, classifier): &(FeatureExtractor, Classifier)| {
             let features = extractor.of_stays(dataset, &stays, &go_on)?;
             let predictions = Predictions {
-                logits: classifier.logits(&ids, &features, extractor.width)?,
+                logits: vec![classifier.logits(&ids, &features, extractor.width)?],
                 classes: classifier.classes,
                 ..Predictions::default()
             };

@@ -4,11 +4,8 @@ use serde_json::{Value, json};
 
 use super::rows::Rows;
 use super::{CALIBRATION, CALIBRATION_FILE, Calibration, PredictionFormat};
+use crate::ensemble::Ensemble;
 use crate::evaluate::evaluation::{Predictions, rules};
-use crate::feature_origin::FeatureOrigin;
-use crate::model_artifact::ModelArtifact;
-use crate::scoring::{Classifier, development_features, development_input, features_from};
-use pipeline_data::dataset::{Dataset, Split};
 use pipeline_data::stay_columns::StayColumns;
 use pipeline_error::Error;
 use pipeline_metrics::{BinaryScores, RecalibrationMethod, ThresholdRule};
@@ -16,14 +13,8 @@ use pipeline_stage::{Stage, StageContext, StageInput, StageOutput};
 
 /// Predicts.
 pub struct PredictStage {
-    /// The stage that holds the model.
-    pub model: String,
-    /// The data stage.
-    pub data: String,
-    /// Where the features come from.
-    pub features: FeatureOrigin,
-    /// Where those come from on whose validation split something is chosen; none: nothing is.
-    pub validation: Option<FeatureOrigin>,
+    /// The models, and what they look at.
+    pub ensemble: Ensemble,
     /// Probability from which a stay is predicted positive.
     pub threshold: f64,
     /// More thresholds.
@@ -35,20 +26,29 @@ pub struct PredictStage {
 }
 
 impl PredictStage {
-    /// What the model says of the validation split that something is chosen on.
-    fn validation(
-        &self,
-        classifier: &Classifier,
-        artifact: &ModelArtifact,
-        context: &StageContext,
-    ) -> Result<Option<BinaryScores>, Error> {
-        let Some(origin) = &self.validation else {
-            return Ok(None);
-        };
-        let table = development_features(origin, artifact, context)?;
-        let predictions = classifier.of_split(&table, Split::Validation)?;
-        let probabilities = predictions.positive_probabilities();
-        BinaryScores::new(predictions.is_positive(), probabilities).map(Some)
+    /// What the models say of every stay, and of the validation split that something is chosen on.
+    fn ask(&self, context: &StageContext) -> Result<(Predictions, Option<BinaryScores>), Error> {
+        let (mut all, mut validation) = (Vec::new(), Vec::new());
+        for model in self.ensemble.read(context, "predict") {
+            let model = model?;
+            model.check_inputs()?;
+            let table = model.features(|dataset| (0..dataset.stays.len()).collect())?;
+            let classifier = &model.classifier;
+            all.push(Predictions {
+                logits: vec![classifier.logits(&table.ids, &table.values, table.width)?],
+                ids: table.ids,
+                labels: Vec::new(),
+                classes: classifier.classes,
+            });
+            validation.extend(model.of_development()?);
+        }
+        let validation = Predictions::together(validation)?;
+        let scores = validation.map(|predictions| {
+            let probabilities = predictions.positive_probabilities();
+            BinaryScores::new(predictions.is_positive(), probabilities)
+        });
+        let all = Predictions::together(all)?;
+        Ok((all.unwrap_or_default(), scores.transpose()?))
     }
 }
 
@@ -72,30 +72,12 @@ impl Stage for PredictStage {
     }
 
     fn inputs(&self) -> Vec<StageInput> {
-        let model = StageInput::new("model", &self.model, &["weights"]);
-        let mut inputs = vec![model, self.features.input()];
-        if let FeatureOrigin::Node(_) = self.features {
-            inputs.push(StageInput::new("data", &self.data, &["stays", "variables"]));
-        }
-        inputs.extend(self.validation.iter().map(development_input));
-        inputs
+        self.ensemble.inputs(&["stays", "variables"])
     }
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
-        let artifact = ModelArtifact::read(context.input("model", "weights")?)?;
-        let classifier = Classifier::of(&artifact, "predict")?;
-        artifact.inputs.check(context)?;
-        let all = |dataset: &Dataset| (0..dataset.stays.len()).collect();
-        let table = features_from(&self.features, &artifact, context, all)?;
-        let width = table.width;
-        let predictions = Predictions {
-            logits: classifier.logits(&table.ids, &table.values, width)?,
-            ids: table.ids,
-            labels: Vec::new(),
-            classes: classifier.classes,
-        };
-        let validation = self.validation(&classifier, &artifact, context)?;
-        let rules = match classifier.classes {
+        let (predictions, validation) = self.ask(context)?;
+        let rules = match predictions.classes {
             2 => rules(self.threshold, &self.operating_points),
             _ => Vec::new(),
         };
@@ -105,7 +87,7 @@ impl Stage for PredictStage {
             .names()?
             .of_rows(&columns.rows_of(&predictions.ids)?);
         let probabilities = predictions.probabilities();
-        let rows = Rows::of(stays, &probabilities, classifier.classes, &calibration);
+        let rows = Rows::of(stays, &probabilities, predictions.classes, &calibration);
         let file = self.format.file();
         rows.write(&context.work.join(file), self.format)?;
         calibration.write(&context.work.join(CALIBRATION_FILE))?;

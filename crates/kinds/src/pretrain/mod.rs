@@ -48,14 +48,15 @@ impl StageKind for PretrainTable {
         check.pretrain(self);
     }
 
-    fn model_use(&self) -> Option<ModelUse<'_>> {
-        Some(ModelUse {
-            field: "init",
-            stage: self.init.as_deref()?,
+    fn model_uses(&self) -> Vec<ModelUse<'_>> {
+        let of_init = |stage| ModelUse {
+            field: "init".into(),
+            stage,
             mode: ModelMode::Pretrain,
             reason: "pretraining goes on from an import with `into = \"pretrain\"`",
             needs_all: false,
-        })
+        };
+        self.init.as_deref().map(of_init).into_iter().collect()
     }
 
     fn objective(&self) -> Option<Objective> {

@@ -101,9 +101,20 @@ pub struct Evaluation {
     pub classes: Vec<ClassReport>,
     /// Of more than two classes: stays by class (rows) and most probable class (columns).
     pub class_confusion: Vec<Vec<f64>>,
+    /// Models whose probabilities were averaged.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub models: usize,
     /// What a reader of the numbers has to know: inputs of unknown meaning, subjects that the model was fitted on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub caveats: Vec<String>,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_one(number: &usize) -> bool {
+    *number == 1
 }
 
 impl Evaluation {
