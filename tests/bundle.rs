@@ -123,6 +123,34 @@ fn issue17_a_bundle_in_another_folder_predicts_the_same_bits() {
 }
 
 #[test]
+fn issue18_a_bundle_of_several_models_predicts_what_their_stage_does() {
+    let second = "\n[stages.second]\nkind = \"finetune\"\nmodel = \"frozen\"\ndata = \"events\"\nepochs = 2\nseed = 5\n";
+    let both = PREDICT.replace("\"classifier\"", "[\"classifier\", \"second\"]");
+    let mut test = trained();
+    let recipe = read(&test, "recipe.toml").replace(PREDICT, &[second, both.as_str()].concat());
+    let mut test = {
+        fs::write(test.folder().join("recipe.toml"), recipe).expect("a recipe");
+        run(&mut test, &[]).success();
+        test
+    };
+    test.run_with(["bundle", "recipe.toml", "predictions", "bundle"])
+        .success();
+    test.run_with([
+        "export",
+        "recipe.toml",
+        "predictions",
+        "predictions",
+        "stage.csv",
+    ])
+    .success();
+    let stage = read(&test, "stage.csv");
+    predict(&mut test, &["-"]).success().stdout_is(&stage);
+    (test.run_with(["inspect", "bundle"]).success())
+        .stdout_has("model-2.safetensors")
+        .stdout_has("models         2\n");
+}
+
+#[test]
 fn issue17_no_id_and_no_value_of_a_patient_is_in_a_bundle() {
     let mut test = bundled();
     let holds = |path: &Path, what: &str| {
