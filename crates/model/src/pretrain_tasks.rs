@@ -64,13 +64,25 @@ impl PretrainTasks {
         noise: &Noise,
     ) -> Result<TaskLosses<Tensor>> {
         let moments = draw_moments(batch, tasks.sets, noise)?;
+        self.losses_at(&moments, tasks, inputs, batch, stays_in_all)
+    }
+
+    /// The same of the given moments, (stay, set) by their places in the batch, stay after stay.
+    fn losses_at(
+        &self,
+        moments: &[(usize, usize)],
+        tasks: &Tasks,
+        inputs: &Tensor,
+        batch: &Batch,
+        stays_in_all: usize,
+    ) -> Result<TaskLosses<Tensor>> {
         let places = self.layout.places(&batch.names)?;
         let questions = Questions {
             batch,
-            moments: &moments,
+            moments,
             places: &places,
         };
-        let said = self.readout.forward(inputs, batch, &moments)?;
+        let said = self.readout.forward(inputs, batch, moments)?;
         let own = self.layout.own.len();
         let loss = |decoder: &TaskDecoder, targets: Targets| -> Result<Tensor> {
             let answer = decoder.forward(&said, own)?;
@@ -167,3 +179,6 @@ impl TaskDecoder {
         Tensor::cat(&[answer, rest], 1)
     }
 }
+
+#[cfg(test)]
+mod tests;
