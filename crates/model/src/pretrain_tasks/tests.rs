@@ -206,3 +206,86 @@ fn parameters_belong_to_models_that_need_them() -> Result<()> {
     assert_eq!(readout.feature_dim(), 5 * 5);
     Ok(())
 }
+
+/// Time of a pass and its backward pass by the number of variables with queries of their own, for 2,000 variables.
+#[test]
+#[ignore = "a measurement: cargo test --release -p pipeline -p pipeline-model --lib -- --ignored --nocapture variables"]
+fn cost_of_two_thousand_variables() -> Result<()> {
+    const VARIABLES: usize = 2000;
+    let mut draws = Stream::new(1, "many variables").at(&[]);
+    let (stays, sets, events) = (4, 74, 6);
+    let dataset = Dataset {
+        variables: (0..VARIABLES)
+            .map(|number| format!("{number:04}"))
+            .collect(),
+        stays: (0..stays)
+            .map(|stay| Stay {
+                id: stay.to_string(),
+                split: Split::Train,
+                label: None,
+                sets: stay * sets..(stay + 1) * sets,
+            })
+            .collect(),
+        set_minute: (0..stays * sets)
+            .map(|set| (set % sets) as f64 * 39.0)
+            .collect(),
+        set_start: (0..=stays * sets)
+            .map(|set| (set * events) as u32)
+            .collect(),
+        event_variable: (0..stays * sets * events)
+            .map(|_| draws.below(VARIABLES as u64) as u32)
+            .collect(),
+        event_value: (0..stays * sets * events)
+            .map(|_| draws.normal_f32())
+            .collect(),
+        ..Dataset::default()
+    };
+    let batch = Batch::new(&dataset, &[0, 1, 2, 3], &Device::Cpu)?;
+    let tasks = Tasks { sets: 8, ..tasks() };
+    for max_variables in [125, 256, 500, 1000, VARIABLES] {
+        let mut config = ModelConfig {
+            latent_dim: 64,
+            ..config(0)
+        };
+        config.classifier.readout = ReadoutConfig {
+            max_variables,
+            ..ReadoutConfig::default()
+        };
+        let names = config.readout_layout.as_ref().map(|layout| layout.tasks);
+        let layout = ReadoutLayout::of(&dataset, max_variables, names.unwrap_or_default());
+        config.readout_layout = Some(layout.clone());
+        let specs = parameter_specs(&config, ModelMode::Pretrain)?;
+        let own = specs.iter().filter(|spec| {
+            ["readout.", "summary_decoder.", "forecast_decoder."]
+                .iter()
+                .any(|prefix| spec.name.starts_with(prefix))
+        });
+        let mut numbers = 0;
+        let mut parameters = super::super::parameter::Parameters::new();
+        for spec in own {
+            let values = spec.initial_values(1);
+            numbers += values.len();
+            let tensor = Tensor::from_vec(values, spec.shape.as_slice(), &Device::Cpu)?;
+            parameters.insert(spec.name.clone(), Var::from_tensor(&tensor)?.into_inner());
+        }
+        let asked = PretrainTasks::new(&ParameterSource::given(&parameters), &config, &layout)?;
+        let inputs = super::super::ops::gradient_check::numbers(2, (stays * sets, 192))?;
+        let inputs = Var::from_tensor(&inputs)?.into_inner();
+        let seeds = Stream::new(1, "seeds");
+        let noise = Noise::Evaluation { seeds: &seeds };
+        let begun = std::time::Instant::now();
+        for _ in 0..3 {
+            let losses = asked.losses(&tasks, &inputs, &batch, stays, &noise)?;
+            let total = losses.by_name().into_iter().filter_map(|(_, loss)| loss);
+            total
+                .reduce(|a, b| (a + b).expect("a sum"))
+                .expect("a loss")
+                .backward()?;
+        }
+        let milliseconds = begun.elapsed().as_secs_f64() * 1e3 / 3.0 / stays as f64;
+        println!(
+            "{max_variables} of {VARIABLES} variables with their own queries: {milliseconds:.1} ms a stay, {numbers} numbers"
+        );
+    }
+    Ok(())
+}
