@@ -52,6 +52,7 @@ mod plan;
 mod predict;
 mod pytorch_layout;
 mod readme;
+mod readout;
 mod recipe_errors;
 mod recipes;
 mod records;
