@@ -62,6 +62,7 @@ fn train(dataset: &Dataset, batch_size: usize, clock: &Clock) {
     let model = ModelConfig::default();
     let settings = PretrainSettings {
         objective: Objective::Reference,
+        tasks: None,
         epochs: EPOCHS,
         batch_size,
         optimizer: AdamW {

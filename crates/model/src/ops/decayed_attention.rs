@@ -150,7 +150,7 @@ impl CustomOp3 for DecayedAttention {
             rates: &rates_read,
             values: &values_read,
         };
-        let gradients = kernel::backward(&self.0, &inputs, &*read(&grad_output)?);
+        let gradients = kernel::backward(&self.0, &inputs, &read(&grad_output)?);
         let device = scores.device();
         Ok((
             Some(Tensor::from_vec(gradients.scores, scores.shape(), device)?),
