@@ -40,7 +40,7 @@ fn without_labels(data: &str) -> String {
     [before, rest].concat()
 }
 
-fn text(path: &Path) -> String {
+pub fn text(path: &Path) -> String {
     std::fs::read_to_string(path).expect("text")
 }
 

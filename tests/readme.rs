@@ -139,6 +139,16 @@ fn the_transcripts_of_predictions_are_what_the_program_writes() {
     are_what_the_program_writes("docs/predict.md");
 }
 
+#[test]
+fn the_transcripts_of_finetuning_are_what_the_program_writes() {
+    are_what_the_program_writes("docs/finetuning.md");
+}
+
+#[test]
+fn the_transcripts_of_evaluation_are_what_the_program_writes() {
+    are_what_the_program_writes("docs/evaluation.md");
+}
+
 #[track_caller]
 fn are_what_the_program_writes(document: &str) {
     let path = repository(document);

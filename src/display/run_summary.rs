@@ -19,7 +19,7 @@ const EVALUATION: [(&str, &str); 5] = [
 ];
 
 /// Metrics that come first in a stage's row.
-const MAIN: [&str; 13] = [
+const MAIN: [&str; 14] = [
     "source_stays",
     "train.stays",
     "train.positives",
@@ -28,6 +28,7 @@ const MAIN: [&str; 13] = [
     "loaded",
     "new",
     "best_epoch",
+    "penalty",
     "validation_loss",
     "validation_auroc",
     "validation_average_precision",

@@ -19,7 +19,48 @@ const LONGEST_VALUE: usize = 40;
 /// The settings, the best first, and a line that counts variants.
 pub fn render(show: &ShowRecord, style: Style) -> String {
     let table = settings(&show.settings, show, style);
-    format!("{table}\n{}\n", show.progress())
+    let by_stays = learning_curves(show, style);
+    format!("{table}\n{by_stays}{}\n", show.progress())
+}
+
+/// Metrics by the number of training stays, beside the baseline's; empty where nothing varies it.
+fn learning_curves(show: &ShowRecord, style: Style) -> String {
+    let curves = show.learning_curves();
+    let tables = curves.iter().map(|curve| {
+        let others = curve.others.iter();
+        let others = others.map(|(path, value)| format!(", {path} = {}", number::value(value)));
+        let metric = format!(
+            "{} {}{}",
+            curve.stage,
+            curve.metric,
+            others.collect::<String>()
+        );
+        let stays = match curve.counts() {
+            true => "training stays",
+            false => "share of training stays",
+        };
+        let mut heading: Vec<(Cow<str>, Align)> =
+            vec![(stays.into(), Align::Right), (metric.into(), Align::Right)];
+        let has_baseline = curve.points.iter().any(|point| point.baseline.is_some());
+        if has_baseline {
+            heading.push(("baseline".into(), Align::Right));
+            heading.push(("difference".into(), Align::Right));
+        }
+        let mut table = Table::with_heading(heading);
+        for point in &curve.points {
+            let mut row = vec![
+                Cell::from(point.stays.to_string()),
+                Cell::from(summary(Some(&point.model))),
+            ];
+            if has_baseline {
+                row.push(summary(point.baseline.as_ref()).into());
+                row.push(summary(point.difference.as_ref()).into());
+            }
+            table.push(row);
+        }
+        format!("{}\n", table.render(style))
+    });
+    tables.collect()
 }
 
 /// [`render`] after a run, and what was executed in it.

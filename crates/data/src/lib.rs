@@ -81,6 +81,7 @@ mod statistics_file;
 pub mod stay_chunks;
 pub mod stay_columns;
 mod stay_id;
+pub mod subsample;
 mod tables;
 #[cfg(test)]
 mod tests;

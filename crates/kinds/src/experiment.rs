@@ -120,8 +120,10 @@ impl recipe::Experiment for Experiment {
         let stages = self.stages.iter().map(|(name, stage)| {
             let place = vec!["stages".into(), name.clone()];
             let mut table = json(serde_json::to_value(stage));
-            if let StageConfig::Data(_) = stage {
-                drop_taken_settings(&mut table);
+            match stage {
+                StageConfig::Data(_) => drop_taken_settings(&mut table),
+                StageConfig::Finetune(stage) => stage.drop_settings_without_effect(&mut table),
+                _ => {}
             }
             (place, table)
         });

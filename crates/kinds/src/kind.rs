@@ -7,6 +7,7 @@ use crate::feature_origin::FeatureOrigin;
 use crate::results::{Outputs, StageResults};
 use pipeline_checkpoint::Pattern;
 use pipeline_data::dataset::Split;
+use pipeline_data::subsample::Subsample;
 use pipeline_error::Error;
 use pipeline_model::config::{ModelConfig, ModelMode};
 use pipeline_model::objective::Objective;
@@ -82,6 +83,11 @@ pub trait StageKind {
 
     /// Of a stage that trains a head: on which data stage.
     fn head_trained_on(&self) -> Option<&str> {
+        None
+    }
+
+    /// Of a stage that trains a head on some of the training stays: which.
+    fn subsample(&self) -> Option<&Subsample> {
         None
     }
 

@@ -7,7 +7,9 @@ use super::json::as_json;
 use super::model_artifact::ModelArtifact;
 use pipeline_checkpoint::{FloatTensor, safetensors_bytes};
 use pipeline_error::Error;
-use pipeline_model::config::{DecoderQueries, Fusion, ModelMode, TimeBiasKind, ValueEncoding};
+use pipeline_model::config::{
+    DecoderQueries, Fusion, HeadKind, ModelMode, TimeBiasKind, ValueEncoding,
+};
 use pipeline_model::reference_layout::{Placeholder, placeholders};
 
 /// The artifacts that are weights: (kind of the stage, artifact).
@@ -117,6 +119,15 @@ fn refuse_unfit(artifact: &ModelArtifact) -> Result<(), Error> {
              its layout cannot hold these weights"
                 .into(),
             "train with another fusion what the reference is to load",
+        );
+    }
+    if artifact.mode == ModelMode::Classifier && artifact.config.classifier.head == HeadKind::Linear
+    {
+        return refused(
+            "the reference's head has hidden layers, and with model.classifier.head = \"linear\" it is one layer: \
+             its layout cannot hold these weights"
+                .into(),
+            "train with head = \"mlp\" what the reference is to load",
         );
     }
     if !artifact.new.is_empty() {

@@ -1,5 +1,7 @@
 //! What a classifier says of stays: logits from features, and the validation split that thresholds are chosen on.
 
+use std::collections::BTreeSet;
+
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
@@ -7,10 +9,11 @@ use crate::dataset_artifacts::load_dataset_as;
 use crate::evaluate::evaluation::Predictions;
 use crate::feature_origin::FeatureOrigin;
 use crate::features::compute;
-use crate::kind::{Around, features_of};
+use crate::kind::{Around, StageKind, features_of};
 use crate::model_artifact::ModelArtifact;
 use pipeline_data::dataset::{Dataset, Split};
 use pipeline_data::feature_table::FeatureTable;
+use pipeline_data::subsample::Subsample;
 use pipeline_error::Error;
 use pipeline_model::classifier::Head;
 use pipeline_model::config::ModelMode;
@@ -123,11 +126,37 @@ pub fn validation_of(around: &dyn Around, model: &str, data: &str) -> FeatureOri
 
 /// The data stage that the head of the stage `model` was trained on; none where no stage of the recipe trained it.
 fn head_trained_on(around: &dyn Around, model: &str) -> Option<String> {
-    let stage = around.stage(model)?;
-    let trained_on = stage.head_trained_on().map(str::to_string);
-    trained_on.or_else(|| {
-        let references = stage.references();
-        let mut behind = references.iter();
-        behind.find_map(|reference| head_trained_on(around, &reference.stage))
-    })
+    let head = head_of(&|name| around.stage(name), model)?;
+    head.head_trained_on().map(str::to_string)
+}
+
+/// The stays of the training split of `data` that the head of the stage `model` learned from, if these are not all.
+pub fn subsample_of<'a>(
+    stage: &dyn Fn(&str) -> Option<&'a dyn StageKind>,
+    model: &str,
+    data: &str,
+) -> Option<&'a Subsample> {
+    let head = head_of(stage, model)?;
+    let learned_there = head.head_trained_on() == Some(data);
+    learned_there.then(|| head.subsample()).flatten()
+}
+
+/// The stage that trained the head of the stage `model`; none where no stage of the recipe did. Stages may still name each
+/// other in a ring.
+fn head_of<'a>(
+    stage: &dyn Fn(&str) -> Option<&'a dyn StageKind>,
+    model: &str,
+) -> Option<&'a dyn StageKind> {
+    let (mut seen, mut ahead) = (BTreeSet::new(), vec![model.to_string()]);
+    while let Some(name) = ahead.pop() {
+        let Some(found) = stage(&name) else { continue };
+        if found.head_trained_on().is_some() {
+            return Some(found);
+        }
+        if seen.insert(name) {
+            let references = found.references().into_iter().rev();
+            ahead.extend(references.map(|reference| reference.stage));
+        }
+    }
+    None
 }

@@ -2,12 +2,12 @@
 
 use candle_core::{Result, Tensor};
 
-use super::config::ModelConfig;
+use super::config::{HeadKind, ModelConfig};
 use super::layers::{LayerNorm, Linear, LinearInit};
 use super::noise::Noise;
 use super::parameter::ParameterSource;
 
-/// The classification head: three hidden layers, each halving the width from the second on.
+/// The classification head: three hidden layers, each halving the width from the second on, and a linear layer; or that alone.
 #[derive(Clone, Debug)]
 pub struct Head {
     hidden: Vec<(Linear, LayerNorm)>,
@@ -20,6 +20,9 @@ impl Head {
     /// The parts that are norms, one before the ReLU of each hidden layer.
     pub const NORMS: [usize; 3] = [1, 5, 9];
 
+    /// The parameters of a head that is one linear layer: weight [classes, features] and bias [classes].
+    pub const LINEAR: [&str; 2] = ["cls_head.weight", "cls_head.bias"];
+
     /// Whether a parameter of this name belongs to the head.
     pub fn owns(parameter: &str) -> bool {
         let rest = parameter.strip_prefix(Self::PREFIX);
@@ -31,6 +34,13 @@ impl Head {
         let width = config.latent_dim;
         let features = config.feature_dim();
         let source = source.part(Self::PREFIX);
+        let classes = config.classifier.num_classes;
+        if config.classifier.head == HeadKind::Linear {
+            return Ok(Self {
+                hidden: Vec::new(),
+                out: Linear::new(&source, features, classes, LinearInit::Xavier)?,
+            });
+        }
         let linear = |index: usize, inputs, outputs| {
             Linear::new(&source.part(index), inputs, outputs, LinearInit::Xavier)
         };
@@ -47,7 +57,7 @@ impl Head {
         .collect::<Result<_>>()?;
         Ok(Self {
             hidden,
-            out: linear(12, width / 4, config.classifier.num_classes)?,
+            out: linear(12, width / 4, classes)?,
         })
     }
 

@@ -134,6 +134,9 @@ pub struct ClassifierConfig {
     pub fusion: Fusion,
     /// How the transformer's outputs become one vector.
     pub pooling: Pooling,
+    /// What makes logits of the pooled vector.
+    #[serde(skip_serializing_if = "HeadKind::is_default")]
+    pub head: HeadKind,
     /// Classes of the label.
     #[schemars(range(min = 2, max = 1000))]
     pub num_classes: usize,
@@ -147,6 +150,7 @@ impl Default for ClassifierConfig {
         Self {
             fusion: Fusion::Uncertainty,
             pooling: Pooling::Recency,
+            head: HeadKind::Mlp,
             num_classes: 2,
             readout: ReadoutConfig::default(),
         }
@@ -189,6 +193,24 @@ pub enum Pooling {
     Multiscale,
     /// Queries of every variable's own over the stay's past, with a decay in time (after Jaegle et al. 2021): the parameters `readout.*`, which pretraining with `tasks` trains and an import takes over. Its sizes are in `readout`.
     Readout,
+}
+
+/// What makes logits of a stay's features.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum HeadKind {
+    /// Three hidden layers, each with a LayerNorm and a ReLU, as the reference: `cls_head.0` to `cls_head.12`.
+    #[default]
+    Mlp,
+    /// One linear layer, `cls_head.weight` and `cls_head.bias`: logistic regression on the features.
+    Linear,
+}
+
+impl HeadKind {
+    // Left out at its default, so that keys of results from before there was a choice stay.
+    fn is_default(&self) -> bool {
+        *self == Self::default()
+    }
 }
 
 /// What a set of weights is for. Stored with every model artifact.

@@ -43,7 +43,7 @@ pub struct LabelledFeatures {
 
 impl LabelledFeatures {
     /// Some of the stays.
-    pub(super) fn rows(&self, rows: &[u32]) -> Result<Self, Error> {
+    pub fn rows(&self, rows: &[u32]) -> Result<Self, Error> {
         let index = Tensor::new(rows, self.features.device())?;
         let chosen = || rows.iter().map(|&row| row as usize);
         Ok(Self {
@@ -300,7 +300,10 @@ impl<'a> HeadTrainer<'a> {
 
 /// AUROC and average precision of `logits` [stays, classes]; of more than two classes, their means over
 /// the classes, each against all others. Undefined where a class has no stay.
-fn ranking_metrics(logits: &Tensor, labels: &[u32]) -> Result<(Option<f64>, Option<f64>), Error> {
+pub(super) fn ranking_metrics(
+    logits: &Tensor,
+    labels: &[u32],
+) -> Result<(Option<f64>, Option<f64>), Error> {
     let classes = logits.dim(1)?;
     let probabilities = log_softmax(logits)?
         .exp()?

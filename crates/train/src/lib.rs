@@ -17,6 +17,8 @@ pub mod gradients;
 pub mod head;
 pub mod head_input;
 pub mod history;
+pub mod linear_head;
+mod logistic;
 pub mod loss;
 pub mod memory;
 pub mod monitor;

@@ -2,6 +2,7 @@
 
 use super::EvaluateTable;
 use crate::kind::StageCheck;
+use crate::scoring::subsample_of;
 
 impl StageCheck<'_> {
     /// What needs one positive class is a mistake beside more than two classes.
@@ -14,6 +15,29 @@ impl StageCheck<'_> {
             ("baseline", stage.baseline.is_some()),
         ];
         self.for_two_classes(classes, &stated);
+        if stage.baseline.is_some() {
+            self.baseline_of_all(stage);
+        }
+    }
+
+    /// The baseline is fitted to the stays that the models learned from: these must be the same.
+    fn baseline_of_all(&mut self, stage: &EvaluateTable) {
+        let stages = self.stages;
+        let named = |name: &str| {
+            let found = stages.iter().find(|(other, _)| *other == name);
+            found.map(|(_, stage)| *stage)
+        };
+        let mut models = stage.model.names();
+        let learned_from = |model: &str| subsample_of(&named, model, &stage.data);
+        let Some(first) = models.next() else { return };
+        if let Some(other) = models.find(|model| learned_from(model) != learned_from(first)) {
+            let problem = format!(
+                "is fitted to the training stays that the models learned from, and those of `{first}` and `{other}` differ"
+            );
+            let mistake = self.mistake(&["baseline"], &problem, "to which of them?");
+            self.mistakes
+                .push(mistake.help("leave the baseline out, or evaluate such models one by one"));
+        }
     }
 
     /// Settings that need two classes, and whether each is stated.

@@ -12,9 +12,10 @@ use crate::feature_origin::FeatureOrigin;
 use crate::kind::{Around, ModelUse, ReportPart, ReportSection, StageCheck, StageKind};
 use crate::overlap::data_behind;
 use crate::results::{Outputs, StageResults};
-use crate::scoring::development_of;
+use crate::scoring::{development_of, subsample_of};
 use evaluation::{EvaluationSettings, needs_validation};
 use pipeline_data::dataset::Split;
+use pipeline_data::subsample::Subsample;
 use pipeline_error::Error;
 use pipeline_stage::Node;
 
@@ -106,6 +107,7 @@ impl StageKind for EvaluateTable {
                 bootstrap: self.bootstrap,
                 subgroups: self.subgroups.clone(),
                 baseline: self.baseline,
+                baseline_subsample: self.baseline_subsample(&|name| around.stage(name)),
             },
             behind: match self.split {
                 Split::Test => data_behind(around, self.model.names(), &self.data),
@@ -135,6 +137,19 @@ impl StageKind for EvaluateTable {
 }
 
 impl EvaluateTable {
+    /// The training stays that the baseline is fitted to: those of the first model, as of all.
+    fn baseline_subsample<'a>(
+        &self,
+        stage: &dyn Fn(&str) -> Option<&'a dyn StageKind>,
+    ) -> Option<Subsample> {
+        let first = self
+            .model
+            .names()
+            .next()
+            .filter(|_| self.baseline.is_some())?;
+        subsample_of(stage, first, &self.data).cloned()
+    }
+
     /// Where thresholds and corrections are chosen, if that is not on the data that are scored.
     fn development(&self, model: &str, around: &dyn Around) -> Option<FeatureOrigin> {
         let chosen = needs_validation(self.recalibrate, &self.operating_points);

@@ -116,7 +116,9 @@ impl EvaluateStage {
         let subjects: Vec<&str> = rows.iter().map(|row| subjects[*row].as_str()).collect();
         let split = self.settings.split;
         let baseline = self.settings.baseline;
-        let baseline = baseline.map(|_| BaselineScores::fit(context, split, &predictions.ids));
+        let subsample = self.settings.baseline_subsample.as_ref();
+        let baseline =
+            baseline.map(|_| BaselineScores::fit(context, split, &predictions.ids, subsample));
         Measurement {
             settings: &self.settings,
             predictions,
@@ -142,6 +144,10 @@ impl Stage for EvaluateStage {
 
     fn fields(&self) -> Value {
         let mut fields = as_json(&self.settings);
+        // 2: products are summed in another order.
+        if self.settings.baseline.is_some() {
+            fields["baseline_version"] = 2.into();
+        }
         // Left out where there is none, so that results from before it was asked keep their keys.
         if let Some(reason) = &self.allow_overlap {
             fields["allow_overlap"] = reason.as_str().into();

@@ -1,8 +1,9 @@
 //! What a schema cannot say of a finetune stage.
 
-use super::FinetuneTable;
+use super::{FinetuneTable, HeadOptimizer};
 use crate::kind::StageCheck;
 use crate::opened::trainable_parameters;
+use pipeline_data::subsample::Subsample;
 use pipeline_model::backbone::Step;
 use pipeline_train::class_balance::{ClassWeights, Sampling};
 
@@ -17,12 +18,18 @@ impl StageCheck<'_> {
         let trainable = model
             .zip(patterns)
             .and_then(|(model, patterns)| trainable_parameters(model, patterns));
-        self.dropout(stage.dropout);
-        if let Some(trainable) = &trainable {
-            self.transformer_dropout(stage, trainable);
+        match &stage.optimizer {
+            HeadOptimizer::Solver(solver) => self.solver(stage, solver, trainable.as_deref()),
+            HeadOptimizer::Steps(optimizer) => {
+                self.dropout(stage.dropout);
+                if let Some(trainable) = &trainable {
+                    self.transformer_dropout(stage, trainable);
+                }
+                self.optimizer(optimizer, trainable);
+                self.schedule(&stage.schedule, stage.max_steps);
+            }
         }
-        self.optimizer(&stage.optimizer, trainable);
-        self.schedule(&stage.schedule, stage.max_steps);
+        self.subsample(stage.subsample.as_ref());
         if let Some(model) = model {
             self.class_weights(stage, model.classifier.num_classes);
         }
@@ -41,6 +48,25 @@ impl StageCheck<'_> {
                     "frozen layers have no dropout; open some of `transformer.layers.N.*`, or leave it out",
                 ));
         }
+    }
+
+    /// How many stays are drawn is stated once.
+    fn subsample(&mut self, subsample: Option<&Subsample>) {
+        let problem = match subsample {
+            Some(Subsample {
+                stays: Some(_),
+                fraction: Some(_),
+                ..
+            }) => "states `stays` and `fraction`",
+            Some(Subsample {
+                stays: None,
+                fraction: None,
+                ..
+            }) => "states neither `stays` nor `fraction`",
+            _ => return,
+        };
+        let mistake = self.mistake(&["subsample"], problem, "how many stays?");
+        self.mistakes.push(mistake.help("state one of the two"));
     }
 
     fn dropout(&mut self, rates: [f64; 3]) {

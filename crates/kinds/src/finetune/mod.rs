@@ -1,6 +1,8 @@
 //! Finetune stages: what is not frozen learns the labels.
 
 mod checks;
+mod optimizer;
+mod solver_checks;
 mod stage;
 mod table;
 
@@ -11,11 +13,16 @@ use crate::kind::{Around, ReportPart, StageCheck, StageKind};
 use crate::opened::opens_backbone;
 use crate::results::{Outputs, StageResults};
 use crate::training;
+use pipeline_data::subsample::Subsample;
 use pipeline_error::Error;
 use pipeline_stage::Node;
 use pipeline_train::config::HeadSettings;
+use pipeline_train::linear_head::LinearHeadSettings;
+use pipeline_train::optimizer::Optimizer;
+use serde_json::Value;
 
-use stage::FinetuneStage;
+pub use optimizer::HeadOptimizer;
+use stage::{FinetuneStage, Training};
 pub use table::FinetuneTable;
 
 /// Metrics besides the epoch that is kept.
@@ -25,6 +32,11 @@ const METRICS: [&str; 4] = [
     "validation_average_precision",
     "frozen_parameters_verified",
 ];
+
+/// The penalty that is kept, of a head that was solved.
+const PENALTY: &str = "penalty";
+/// Metrics of a training on some of the stays: how many, and of how many.
+const COUNTS: [&str; 2] = ["training_stays", "training_stays_of"];
 
 impl StageKind for FinetuneTable {
     fn kind() -> &'static str {
@@ -56,12 +68,21 @@ impl StageKind for FinetuneTable {
     }
 
     fn metrics(&self) -> Option<Vec<String>> {
-        let metrics = METRICS.into_iter().chain([self.keep.metric()]);
+        let kept = match &self.optimizer {
+            HeadOptimizer::Steps(_) => self.keep.metric(),
+            HeadOptimizer::Solver(_) => PENALTY,
+        };
+        let counts = self.subsample.iter().flat_map(|_| COUNTS);
+        let metrics = METRICS.into_iter().chain([kept]).chain(counts);
         Some(metrics.map(String::from).collect())
     }
 
     fn head_trained_on(&self) -> Option<&str> {
         Some(&self.data)
+    }
+
+    fn subsample(&self) -> Option<&Subsample> {
+        self.subsample.as_ref()
     }
 
     /// A finetuned model is looked at on the features it was trained on, where the data are the same.
@@ -81,7 +102,8 @@ impl StageKind for FinetuneTable {
             nodes.push(Node::of_stage(node, false, stage));
         }
         let stage = FinetuneStage {
-            settings: self.settings(),
+            training: self.training(),
+            subsample: self.subsample.clone(),
             transformer_dropout: self.transformer_dropout,
             seed: self.seed.unwrap_or_else(|| around.seed()),
             model: self.model.clone(),
@@ -113,12 +135,31 @@ impl FinetuneTable {
         }
     }
 
-    fn settings(&self) -> HeadSettings {
+    fn training(&self) -> Training {
+        match &self.optimizer {
+            HeadOptimizer::Steps(optimizer) => Training::Steps(Box::new(self.settings(optimizer))),
+            HeadOptimizer::Solver(solver) => Training::Solver(LinearHeadSettings {
+                optimizer: solver.clone(),
+                class_weights: self.class_weights.clone(),
+            }),
+        }
+    }
+
+    /// Takes settings that say nothing out of the table as it is printed: it is a recipe that is read again.
+    pub(crate) fn drop_settings_without_effect(&self, table: &mut Value) {
+        if let (HeadOptimizer::Solver(_), Some(table)) = (&self.optimizer, table.as_object_mut()) {
+            solver_checks::OF_STEPS
+                .iter()
+                .for_each(|key| drop(table.remove(*key)));
+        }
+    }
+
+    fn settings(&self, optimizer: &Optimizer) -> HeadSettings {
         HeadSettings {
             epochs: self.epochs,
             batch_size: self.batch_size,
             loss: self.loss,
-            optimizer: self.optimizer.clone(),
+            optimizer: optimizer.clone(),
             clip_norm: self.clip_norm,
             dropout: self.dropout,
             select: self.select,

@@ -6,18 +6,20 @@ use std::time::Duration;
 use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
 
+use super::{COUNTS, PENALTY};
 use crate::dataset_artifacts::load_dataset;
 use crate::feature_origin::FeatureOrigin;
 use crate::features::embeddings;
 use crate::freeze::audit::FreezeAudit;
 use crate::inputs::{Inputs, contract_of_data};
-use crate::json::{read_json, training_fields};
+use crate::json::{as_json, read_json, training_fields};
 use crate::model_artifact::ModelArtifact;
 use crate::training::Watched;
 use crate::training_context::TrainingContext;
 use pipeline_checkpoint::FloatTensor;
 use pipeline_data::dataset::{Split, without_label};
 use pipeline_data::feature_table::FeatureTable;
+use pipeline_data::subsample::Subsample;
 use pipeline_error::Error;
 use pipeline_model::classifier::Head;
 use pipeline_model::host::{HostParameters, initial_parameters, to_device};
@@ -25,16 +27,36 @@ use pipeline_stage::{Stage, StageContext, StageInput, StageOutput};
 use pipeline_train::config::HeadSettings;
 use pipeline_train::head::{HeadTrainer, LabelledFeatures, TrainedHead, train_head};
 use pipeline_train::head_input::HeadInput;
+use pipeline_train::linear_head::{LinearHeadSettings, solve_head};
 use pipeline_train::open_backbone::{OpenBackbone, Opening};
 use pipeline_train::replay::ReplayFolder;
 
 /// How often an epoch that has ended is written down, so that a run that was killed goes on from it.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
 
+/// How parameters are found.
+pub enum Training {
+    /// In steps and epochs.
+    Steps(Box<HeadSettings>),
+    /// A linear head, all at once.
+    Solver(LinearHeadSettings),
+}
+
+/// What was trained, and what is told of it.
+struct Trained {
+    head: TrainedHead,
+    /// Which epoch or penalty was kept: the metric's name and value.
+    kept: (&'static str, Value),
+    /// Stays that were learned from, and that there were.
+    stays: (usize, usize),
+}
+
 /// Trains the head, and what is open of the backbone.
 pub struct FinetuneStage {
     /// How training runs.
-    pub settings: HeadSettings,
+    pub training: Training,
+    /// The training stays that are learned from; none: all.
+    pub subsample: Option<Subsample>,
     /// Dropout of the transformer's layers that are trained.
     pub transformer_dropout: f64,
     /// The stage's own seed, or the recipe's.
@@ -66,6 +88,7 @@ impl FinetuneStage {
 
     fn trainer<'a>(
         &'a self,
+        settings: &'a HeadSettings,
         artifact: &ModelArtifact,
         initial: &HostParameters,
         device: &Device,
@@ -77,7 +100,7 @@ impl FinetuneStage {
             &artifact.config,
             initial,
             &trainable,
-            &self.settings,
+            settings,
             self.seed,
             replay,
         )
@@ -89,18 +112,43 @@ impl FinetuneStage {
         artifact: &ModelArtifact,
         initial: &HostParameters,
         context: &StageContext,
-    ) -> Result<TrainedHead, Error> {
+    ) -> Result<Trained, Error> {
         let table = FeatureTable::read(context.input("features", "features")?)?;
         let classes = artifact.config.classifier.num_classes;
         let ids = table.ids.iter().map(String::as_str);
         check_labels(ids.zip(table.labels.iter().copied()), classes)?;
-        let train = rows_of(&table, Split::Train)?;
+        let all = rows_of(&table, Split::Train)?;
         let validation = rows_of(&table, Split::Validation)?;
+        drop(table);
+        let stays = all.labels.len();
+        let train = match &self.subsample {
+            None => all,
+            Some(subsample) => {
+                let ids: Vec<&str> = all.ids.iter().map(String::as_str).collect();
+                let rows = subsample.rows(&ids, &all.labels)?.into_iter();
+                all.rows(&rows.map(|row| row as u32).collect::<Vec<_>>())?
+            }
+        };
         require_every_class(&train.labels, classes)?;
-        let replay = context.replay_folder();
-        let trainer = self.trainer(artifact, initial, &Device::Cpu, &replay)?;
-        let resume = context.resume_file(CHECKPOINT_INTERVAL);
-        train_head(trainer, &train, &validation, &resume, &Watched(context))
+        let stays = (train.labels.len(), stays);
+        let watch = Watched(context);
+        match &self.training {
+            Training::Solver(settings) => {
+                let solved = solve_head(settings, classes, &train, &validation, &watch)?;
+                Ok(Trained {
+                    head: solved.head,
+                    kept: (PENALTY, json!(solved.penalty)),
+                    stays,
+                })
+            }
+            Training::Steps(settings) => {
+                let replay = context.replay_folder();
+                let trainer = self.trainer(settings, artifact, initial, &Device::Cpu, &replay)?;
+                let resume = context.resume_file(CHECKPOINT_INTERVAL);
+                let head = train_head(trainer, &train, &validation, &resume, &watch)?;
+                Ok(Trained::in_steps(head, settings, stays))
+            }
+        }
     }
 
     /// Trains the head together with what is open of the backbone.
@@ -109,19 +157,28 @@ impl FinetuneStage {
         artifact: &ModelArtifact,
         initial: &HostParameters,
         context: &StageContext,
-    ) -> Result<TrainedHead, Error> {
+    ) -> Result<Trained, Error> {
+        let Training::Steps(settings) = &self.training else {
+            return Err(Error::stage(
+                "a solver needs the features of a frozen backbone",
+            ));
+        };
         let dataset = load_dataset(context)?;
         let classes = artifact.config.classifier.num_classes;
         let labels = dataset.stays.iter().map(|stay| (&*stay.id, stay.label));
         check_labels(labels, classes)?;
-        let [train, validation] =
+        let [all, validation] =
             [Split::Train, Split::Validation].map(|split| dataset.stays_of(split));
+        let train = match &self.subsample {
+            None => all.clone(),
+            Some(subsample) => subsample.stays(&dataset, &all)?,
+        };
         require_stays(&train, Split::Train)?;
         require_stays(&validation, Split::Validation)?;
 
         let device = &context.tensor_device()?;
         let replay = context.replay_folder();
-        let trainer = self.trainer(artifact, initial, device, &replay)?;
+        let trainer = self.trainer(settings, artifact, initial, device, &replay)?;
         let mut frozen = artifact.parameters.clone();
         frozen.retain(|name, _| !initial.contains_key(name));
         let opening = Opening {
@@ -140,7 +197,37 @@ impl FinetuneStage {
         let (train, validation) = (open.stays(&train)?, open.stays(&validation)?);
         require_every_class(train.labels(), classes)?;
         let resume = context.resume_file(CHECKPOINT_INTERVAL);
-        train_head(trainer, &train, &validation, &resume, &Watched(context))
+        let head = train_head(trainer, &train, &validation, &resume, &Watched(context))?;
+        Ok(Trained::in_steps(
+            head,
+            settings,
+            (train.labels().len(), all.len()),
+        ))
+    }
+}
+
+impl Trained {
+    fn in_steps(head: TrainedHead, settings: &HeadSettings, stays: (usize, usize)) -> Self {
+        let kept = (settings.options.keep.metric(), json!(head.best_epoch));
+        Self { head, kept, stays }
+    }
+
+    fn metrics(&self, of_some: bool) -> BTreeMap<String, Value> {
+        let best = &self.head.best;
+        let mut metrics = BTreeMap::from([
+            (self.kept.0.to_string(), self.kept.1.clone()),
+            ("validation_loss".into(), json!(best.loss)),
+            ("validation_auroc".into(), json!(best.auroc)),
+            (
+                "validation_average_precision".into(),
+                json!(best.average_precision),
+            ),
+        ]);
+        if of_some {
+            let counts = [self.stays.0, self.stays.1].map(|stays| json!(stays));
+            metrics.extend(COUNTS.map(String::from).into_iter().zip(counts));
+        }
+        metrics
     }
 }
 
@@ -243,7 +330,13 @@ impl Stage for FinetuneStage {
     }
 
     fn fields(&self) -> Value {
-        let mut fields = training_fields(&self.settings);
+        let mut fields = match &self.training {
+            Training::Steps(settings) => training_fields(&**settings),
+            Training::Solver(settings) => as_json(settings),
+        };
+        if let Some(subsample) = &self.subsample {
+            fields["subsample"] = as_json(subsample);
+        }
         // Left out at its default, so that results from before there was one keep their keys.
         if self.transformer_dropout != 0.0 {
             fields["transformer_dropout"] = json!(self.transformer_dropout);
@@ -252,12 +345,16 @@ impl Stage for FinetuneStage {
     }
 
     fn lineage(&self) -> Option<&'static str> {
-        let options = &self.settings.options;
+        let Training::Steps(settings) = &self.training else {
+            return None;
+        };
+        let options = &settings.options;
         (options.begin_alike_for_any_length()).then_some("/epochs")
     }
 
+    /// A solver draws nothing.
     fn seed(&self) -> Option<u64> {
-        Some(self.seed)
+        matches!(self.training, Training::Steps(_)).then_some(self.seed)
     }
 
     fn inputs(&self) -> Vec<StageInput> {
@@ -285,6 +382,8 @@ impl Stage for FinetuneStage {
             FeatureOrigin::Node(_) => self.train_on_features(&artifact, &parameters, context)?,
             FeatureOrigin::Data(_) => self.train_open(&artifact, &parameters, context)?,
         };
+        let mut metrics = trained.metrics(self.subsample.is_some());
+        let trained = trained.head;
         let unmoved = unmoved(&parameters, &trained.parameters);
         if !unmoved.is_empty() {
             context.reporter.note(&format!(
@@ -304,24 +403,13 @@ impl Stage for FinetuneStage {
         context.reporter.note(&format!(
             "{proved} frozen parameters are unchanged, bit for bit"
         ));
+        metrics.insert("frozen_parameters_verified".into(), json!(proved));
         Ok(StageOutput {
             artifacts: BTreeMap::from([
                 ("weights".into(), "weights.safetensors".into()),
                 ("history".into(), "history.parquet".into()),
             ]),
-            metrics: BTreeMap::from([
-                (
-                    self.settings.options.keep.metric().into(),
-                    json!(trained.best_epoch),
-                ),
-                ("validation_loss".into(), json!(trained.best.loss)),
-                ("validation_auroc".into(), json!(trained.best.auroc)),
-                (
-                    "validation_average_precision".into(),
-                    json!(trained.best.average_precision),
-                ),
-                ("frozen_parameters_verified".into(), json!(proved)),
-            ]),
+            metrics,
         })
     }
 }

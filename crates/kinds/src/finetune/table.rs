@@ -3,11 +3,12 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Deserializer, Serialize};
 
+use super::HeadOptimizer;
 use crate::training::StatedOptimizer;
+use pipeline_data::subsample::Subsample;
 use pipeline_train::class_balance::{ClassWeights, Sampling};
 use pipeline_train::config::{EarlyStopping, Loss, SelectionMetric};
 use pipeline_train::optimizer::AdamW;
-use pipeline_train::optimizer::Optimizer;
 
 training_table! {
 /// Trains what is not frozen on the labels.
@@ -32,13 +33,13 @@ pub struct FinetuneTable {
     /// The loss of a stay's logits.
     #[serde(default)]
     pub loss: Loss,
-    /// The optimizer; keys left out are this kind's defaults.
+    /// The optimizer; keys left out are this kind's defaults. `lbfgs` solves a linear head on a frozen backbone exactly, and has none of the settings of steps and epochs beside it.
     #[serde(
         default = "FinetuneTable::default_optimizer",
         deserialize_with = "FinetuneTable::optimizer"
     )]
     #[schemars(with = "StatedOptimizer")]
-    pub optimizer: Optimizer,
+    pub optimizer: HeadOptimizer,
     /// Gradients are scaled down to this global L2 norm.
     #[serde(default = "FinetuneTable::default_clip_norm")]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
@@ -62,6 +63,9 @@ pub struct FinetuneTable {
     /// Which stays an epoch has.
     #[serde(default)]
     pub sampling: Sampling,
+    /// Learn from some of the training stays alone; left out: from all. Validation keeps all of its stays.
+    #[serde(default)]
+    pub subsample: Option<Subsample>,
 }
 }
 
@@ -80,12 +84,11 @@ impl FinetuneTable {
             weight_decay: 0.01,
         }
     }
-    fn default_optimizer() -> Optimizer {
-        Self::default_adamw().into()
+    fn default_optimizer() -> HeadOptimizer {
+        HeadOptimizer::Steps(Self::default_adamw().into())
     }
-    fn optimizer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Optimizer, D::Error> {
-        let stated = StatedOptimizer::deserialize(deserializer)?;
-        Ok(stated.over(Self::default_adamw()))
+    fn optimizer<'de, D: Deserializer<'de>>(deserializer: D) -> Result<HeadOptimizer, D::Error> {
+        HeadOptimizer::stated(deserializer, Self::default_adamw())
     }
     fn default_clip_norm() -> f64 {
         0.5

@@ -12,8 +12,21 @@ impl StageCheck<'_> {
         let model = self.model.map(|model| stage.model_before_data(model));
         let specs = model.and_then(|model| parameter_specs(&model, ModelMode::Pretrain).ok());
         let names = specs.map(|specs| specs.into_iter().map(|spec| spec.name).collect());
+        if self.kind_of_optimizer() == Some("lbfgs") {
+            let problem = "solves the linear head of a finetune stage, and nothing else";
+            let mistake = self.mistake(&["optimizer", "kind"], problem, "no solver");
+            self.mistakes
+                .push(mistake.help("pretrain with `adamw` or `sgd`"));
+            return;
+        }
         self.optimizer(&stage.optimizer, names);
         self.schedule(&stage.schedule, stage.max_steps);
+    }
+
+    fn kind_of_optimizer(&self) -> Option<&str> {
+        self.tree
+            .at(&[self.path, &["optimizer", "kind"]].concat())?
+            .as_str()
     }
 
     fn tasks(&mut self, stage: &PretrainTable) {

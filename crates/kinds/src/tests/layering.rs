@@ -177,7 +177,7 @@ fn overrides_are_toml_values_or_bare_words_and_the_last_one_holds() {
     let Some(StageConfig::Finetune(stage)) = recipe.stage("classifier") else {
         panic!("classifier is a finetune stage")
     };
-    assert_eq!(stage.optimizer.base().lr, 3e-4);
+    assert_eq!(stage.optimizer.steps().base().lr, 3e-4);
 }
 
 #[test]

@@ -104,7 +104,7 @@ fn variables_seeds_and_whole_tables_can_be_varied() {
     let Some(StageConfig::Finetune(stage)) = variant.recipe.stage("classifier") else {
         panic!("classifier is a finetune stage")
     };
-    assert_eq!(stage.optimizer.base().lr, 100.0);
+    assert_eq!(stage.optimizer.steps().base().lr, 100.0);
     assert_ne!(
         variants[0].recipe.stage("events"),
         variants[1].recipe.stage("events")

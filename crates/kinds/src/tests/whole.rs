@@ -231,7 +231,7 @@ fn an_optimizer_keeps_the_defaults_of_its_stage_where_it_states_nothing() {
     let Some(StageConfig::Finetune(stage)) = recipe.stage("classifier") else {
         panic!("classifier is a finetune stage")
     };
-    let Update::AdamW(optimizer) = &stage.optimizer.update else {
+    let Update::AdamW(optimizer) = &stage.optimizer.steps().update else {
         panic!("AdamW is the default")
     };
     assert_eq!((optimizer.lr, optimizer.betas), (3e-4, [0.9, 0.98]));

@@ -10,24 +10,15 @@ impl StageCheck<'_> {
         let (kind, others): (&str, &[&str]) = match &optimizer.update {
             Update::AdamW(adamw) => {
                 self.betas(adamw.betas);
-                ("adamw", &["momentum", "nesterov"])
+                ("adamw", &["momentum", "nesterov", "penalties"])
             }
             Update::Sgd(sgd) => {
                 self.momentum(sgd.momentum, sgd.nesterov);
                 self.stated_rate();
-                ("sgd", &["betas", "eps"])
+                ("sgd", &["betas", "eps", "penalties"])
             }
         };
-        for key in others {
-            if self.states(&["optimizer", key]) {
-                let problem = format!("is no setting of `{kind}`");
-                let mistake = self.mistake(&["optimizer", key], &problem, "of another optimizer");
-                self.mistakes.push(mistake.help(match kind {
-                    "sgd" => "`sgd` has lr, momentum, nesterov and weight_decay",
-                    _ => "`adamw` has lr, betas, eps and weight_decay; `kind = \"sgd\"` has a momentum",
-                }));
-            }
-        }
+        self.settings_of_another(kind, others);
         let names = names.unwrap_or_default();
         let found = match names.is_empty() {
             true => None,
@@ -41,6 +32,21 @@ impl StageCheck<'_> {
             };
             let mistake = self.mistake(&path, &found.problem, "stated here");
             self.mistakes.push(mistake.help(found.hint));
+        }
+    }
+
+    /// Settings that another kind of optimizer has.
+    pub(crate) fn settings_of_another(&mut self, kind: &str, others: &[&str]) {
+        for key in others {
+            if self.states(&["optimizer", key]) {
+                let problem = format!("is no setting of `{kind}`");
+                let mistake = self.mistake(&["optimizer", key], &problem, "of another optimizer");
+                self.mistakes.push(mistake.help(match kind {
+                    "sgd" => "`sgd` has lr, momentum, nesterov and weight_decay",
+                    "lbfgs" => "`lbfgs` has penalties, and nothing else",
+                    _ => "`adamw` has lr, betas, eps and weight_decay; `kind = \"sgd\"` has a momentum",
+                }));
+            }
         }
     }
 

@@ -142,12 +142,20 @@ impl Picture {
         let words: Vec<&str> = key.iter().map(|entry| entry.text.as_str()).collect();
         let chart = Chart {
             title: format!("{} of {stage}", self.title),
-            description: format!("By epoch. {}.", words.join("; ")),
-            x: Axis::counting("epoch", all().map(|(x, _)| *x)),
+            description: format!("By {}. {}.", row_of(history), words.join("; ")),
+            x: Axis::counting(row_of(history), all().map(|(x, _)| *x)),
             y: Axis::around(self.axis, all().map(|(_, y)| *y)),
             layers,
         };
         figure(&chart, id, &key).map(Some)
+    }
+}
+
+/// What a row of the history stands for: of a head that was solved, the number of a penalty.
+fn row_of(history: &History) -> &'static str {
+    match history.columns().iter().any(|column| column == "penalty") {
+        true => "penalty, from strong to weak",
+        false => "epoch",
     }
 }
 
@@ -182,8 +190,9 @@ fn warnings(history: &History) -> Markup {
 
 /// The numbers behind the pictures.
 fn epochs(stage: &str, history: &History) -> Markup {
-    const TITLES: [(&str, &str); 11] = [
+    const TITLES: [(&str, &str); 12] = [
         ("epoch", "epoch"),
+        ("penalty", "penalty"),
         ("train_loss", "train loss"),
         ("validation_loss", "validation loss"),
         ("train_reconstruction", "train reconstruction"),
@@ -199,19 +208,24 @@ fn epochs(stage: &str, history: &History) -> Markup {
         ("posterior_active_units", "active units"),
     ];
     let columns = history.columns();
+    let is_solved = columns.iter().any(|column| column == "penalty");
     let known = TITLES
         .iter()
-        .filter(|(column, _)| columns.iter().any(|name| name == column));
+        .filter(|(column, _)| columns.iter().any(|name| name == column))
+        .filter(|(column, _)| !(is_solved && *column == "epoch"));
     let known: Vec<&(&str, &str)> = known.collect();
     let titles: Vec<&'static str> = known.iter().map(|(_, title)| *title).collect();
-    let mut table = Table::new(format!("Epochs of {stage}"), &titles, &titles);
+    let rows = if is_solved { "Penalties" } else { "Epochs" };
+    let mut table = Table::new(format!("{rows} of {stage}"), &titles, &titles);
     for row in history.rows() {
         let cell = |column: &str| {
             let value = row.iter().find(|(name, _)| name == column);
             let value = value.and_then(|(_, value)| *value);
             match (column, value) {
                 (_, None) => text("undefined"),
-                ("epoch" | "posterior_active_units", Some(value)) => text(value.to_string()),
+                ("epoch" | "penalty" | "posterior_active_units", Some(value)) => {
+                    text(value.to_string())
+                }
                 (_, Some(value)) => text(number::float(value)),
             }
         };

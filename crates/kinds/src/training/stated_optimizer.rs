@@ -3,10 +3,11 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use pipeline_train::linear_head::Lbfgs;
 use pipeline_train::optimizer::AdamW;
 use pipeline_train::optimizer::{Optimizer, OptimizerKind, ParameterGroup, Sgd, Update};
 
-/// AdamW or SGD, as torch's; what is left out of AdamW is the default of the stage's kind.
+/// AdamW or SGD, as torch's, or a solver of linear heads; what is left out of AdamW is the default of the stage's kind.
 #[derive(Debug, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 #[schemars(rename = "Optimizer")]
@@ -30,15 +31,30 @@ pub struct StatedOptimizer {
     /// Weight decay: decoupled from the gradient with `adamw`, an L2 term of it with `sgd` (left out there: 0).
     #[schemars(range(min = 0.0))]
     weight_decay: Option<f64>,
+    /// `lbfgs`: L2 penalties that are tried: half the squared length of the weights of standardised features, times this, beside the summed loss (scikit-learn's 1 / `C`). The one with the least validation loss is kept; left out: 10000, 3000, 1000, 300, 100, 30, 10 and 1.
+    #[schemars(length(min = 1))]
+    penalties: Option<Vec<f64>>,
     /// Rates of their own for parameters by name; the first group whose pattern matches counts.
     #[serde(default)]
     groups: Vec<ParameterGroup>,
 }
 
 impl StatedOptimizer {
+    /// The solver, if it is one.
+    pub fn solver(&self) -> Option<Lbfgs> {
+        let solver = || match &self.penalties {
+            Some(penalties) => Lbfgs {
+                penalties: penalties.clone(),
+            },
+            None => Lbfgs::default(),
+        };
+        (self.kind == OptimizerKind::Lbfgs).then(solver)
+    }
+
+    /// An optimizer that goes by steps; of a solver, which has no place beside them, the default.
     pub fn over(self, default: AdamW) -> Optimizer {
         let update = match self.kind {
-            OptimizerKind::AdamW => Update::AdamW(AdamW {
+            OptimizerKind::AdamW | OptimizerKind::Lbfgs => Update::AdamW(AdamW {
                 lr: self.lr.unwrap_or(default.lr),
                 betas: self.betas.unwrap_or(default.betas),
                 eps: self.eps.unwrap_or(default.eps),

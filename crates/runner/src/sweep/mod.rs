@@ -2,6 +2,7 @@
 
 mod failures;
 mod halving;
+pub mod learning_curve;
 mod node_result;
 mod ranking;
 pub mod record;

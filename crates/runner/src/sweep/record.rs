@@ -252,7 +252,7 @@ fn paths<'a>(all: impl Iterator<Item = &'a BTreeMap<String, Value>>) -> Vec<&'a 
 }
 
 /// Metrics of an evaluation that are told beside the objective.
-const EVALUATION: [&str; 2] = ["auroc", "average_precision"];
+pub(super) const EVALUATION: [&str; 2] = ["auroc", "average_precision"];
 
 impl ShowRecord {
     /// The paths that settings set, in order.

@@ -1,7 +1,6 @@
 //! What a simple model reaches: every evaluation may say so beside its own numbers.
 
 mod kind;
-mod lbfgs;
 mod logistic_regression;
 mod summary_features;
 

@@ -62,6 +62,8 @@ pub enum OptimizerKind {
     AdamW,
     /// Stochastic gradient descent: `lr`, `momentum`, `nesterov`, `weight_decay` (an L2 term).
     Sgd,
+    /// Limited-memory BFGS to the optimum (Liu and Nocedal 1989), for the linear head of a finetune stage over a frozen backbone: `penalties`.
+    Lbfgs,
 }
 
 /// Rates of the parameters whose names a pattern matches.

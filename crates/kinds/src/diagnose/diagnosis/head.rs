@@ -186,6 +186,7 @@ fn units(layers: &[HiddenLayer]) -> Finding {
         counts.collect::<Vec<_>>().join(", ")
     };
     let what = match (never, dead, constant) {
+        _ if layers.is_empty() => "the head has no hidden layer".to_string(),
         (0, 0, 0) => "every unit fires for some stay".to_string(),
         (0, 0, _) => format!("{constant} units give the same number for every stay"),
         (0, ..) => format!(

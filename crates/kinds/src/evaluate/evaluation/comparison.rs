@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::baseline::BaselineScores;
 use super::operating_point::OperatingPoint;
 use super::score_summary::ScoreSummary;
 use pipeline_data::dataset::Split;
@@ -72,6 +73,9 @@ pub struct BaselineReport {
     pub features: usize,
     /// Its L2 penalty, chosen on the validation split.
     pub penalty: f64,
+    /// Training stays that it was fitted to, where these are not all: those that the model learned from.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub training_stays: Option<usize>,
     /// What was measured.
     pub scores: ScoreSummary,
     /// The model's value minus the baseline's, on the same resamples, by metric.
@@ -79,10 +83,9 @@ pub struct BaselineReport {
 }
 
 impl BaselineReport {
-    /// Measures the baseline's scores, and how the model's differ.
+    /// Measures `baseline`, the scores of `simple`, and how the model's differ.
     pub fn measure(
-        features: usize,
-        penalty: f64,
+        simple: &BaselineScores,
         baseline: &BinaryScores,
         model: &BinaryScores,
         bootstrap: &Bootstrap,
@@ -93,8 +96,9 @@ impl BaselineReport {
         );
         let named = BinaryMetrics::NAMES.iter().zip(differences);
         Self {
-            features,
-            penalty,
+            features: simple.features,
+            penalty: simple.penalty,
+            training_stays: simple.training_stays,
             scores: ScoreSummary::measure(baseline, None, bootstrap),
             differences: named
                 .filter_map(|(name, difference)| Some((name.to_string(), difference?)))

@@ -91,9 +91,9 @@ impl Measurement<'_> {
             ));
         }
         if let Some(baseline) = self.baseline {
-            let simple = BinaryScores::new(scores.labels().to_vec(), baseline.probabilities)?;
-            let (features, penalty) = (baseline.features, baseline.penalty);
-            let report = BaselineReport::measure(features, penalty, &simple, &scores, bootstrap);
+            let probabilities = baseline.probabilities.clone();
+            let simple = BinaryScores::new(scores.labels().to_vec(), probabilities)?;
+            let report = BaselineReport::measure(&baseline, &simple, &scores, bootstrap);
             evaluation.baseline = Some(report);
             curves.baseline = Some(CurveSet::draw(&simple, bootstrap));
             columns.push(("baseline_probability", simple.probabilities().to_vec()));

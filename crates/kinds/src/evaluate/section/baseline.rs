@@ -13,7 +13,12 @@ pub fn part(evaluation: &Evaluation) -> Markup {
             h4 { "Baseline" }
             p {
                 "Logistic regression on " (report.features) " summary features of a stay, L2 penalty "
-                (report.penalty) ", on the same splits. Differences are the model's value minus the baseline's, on the same resamples."
+                (report.penalty) ", "
+                @match report.training_stays {
+                    None => "on the same splits",
+                    Some(stays) => { "fitted to the same " (stays) " training stays" },
+                }
+                ". Differences are the model's value minus the baseline's, on the same resamples."
             }
             (table(evaluation, report))
         },

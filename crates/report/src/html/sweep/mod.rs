@@ -1,6 +1,7 @@
 //! What came of a sweep, as a page.
 
 mod effects;
+mod learning_curves;
 mod parallel;
 mod varied;
 
@@ -20,6 +21,7 @@ pub fn sweep_page(show: &ShowRecord) -> Result<String, Error> {
     let varied = Varied::of(show);
     let sections: Vec<Section> = [
         Some(summary(show)),
+        learning_curves::section(show)?,
         parallel::section(show, &varied)?,
         effects::section(show, &varied)?,
         Some(settings(show)),

@@ -17,19 +17,27 @@ struct Pair {
     scale: f64,
 }
 
+/// Where a function is least.
+#[derive(Debug, PartialEq)]
+pub(super) struct Found {
+    pub(super) at: Vec<f64>,
+    /// Steps that led there.
+    pub(super) steps: usize,
+}
+
 /// Where `function`, which gives value and gradient, is least, to a largest gradient entry of
 /// `tolerance`; `None` if it is not reached.
 pub(super) fn minimise(
     start: Vec<f64>,
     tolerance: f64,
     function: impl Fn(&[f64]) -> (f64, Vec<f64>),
-) -> Option<Vec<f64>> {
+) -> Option<Found> {
     let mut at = start;
     let (mut value, mut gradient) = function(&at);
     let mut pairs: VecDeque<Pair> = VecDeque::new();
-    for _ in 0..MAX_STEPS {
+    for steps in 0..MAX_STEPS {
         if gradient.iter().all(|number| number.abs() <= tolerance) {
-            return Some(at);
+            return Some(Found { at, steps });
         }
         let direction = direction(&gradient, &pairs);
         let slope = dot(&direction, &gradient);
@@ -113,7 +121,7 @@ mod tests {
             (value, pairs.map(|(o, s)| s * o).collect())
         };
         let found = minimise(vec![0.0; 3], 1e-9, bowl).unwrap();
-        for (found, target) in found.iter().zip(target) {
+        for (found, target) in found.at.iter().zip(target) {
             assert!((found - target).abs() < 1e-8, "{found} {target}");
         }
     }

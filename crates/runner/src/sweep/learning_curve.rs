@@ -1,0 +1,217 @@
+//! How good models are by the number of stays that they learned from, of sweeps that vary it.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
+
+use super::record::{EVALUATION, SettingRecord, ShowRecord, Summary, VariantRecord};
+
+/// Ends of paths that say how many of the training stays are learned from.
+const SUBSAMPLES: [&str; 2] = [".subsample.stays", ".subsample.fraction"];
+
+/// A metric of an evaluation by the number of training stays, all other settings alike.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LearningCurve {
+    /// The path that says how many.
+    pub path: String,
+    /// The evaluation.
+    pub stage: String,
+    /// Its metric.
+    pub metric: String,
+    /// The other settings that are varied.
+    pub others: BTreeMap<String, Value>,
+    /// From few stays to many.
+    pub points: Vec<LearningPoint>,
+}
+
+/// What was measured at one number of training stays, over the seeds.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct LearningPoint {
+    /// The number, or the share.
+    pub stays: f64,
+    /// The model.
+    pub model: Summary,
+    /// The simple model that was fitted to the same stays.
+    pub baseline: Option<Summary>,
+    /// The model's value minus the baseline's, seed by seed.
+    pub difference: Option<Summary>,
+}
+
+impl LearningCurve {
+    /// Whether stays are counted; else they are told as a share.
+    pub fn counts(&self) -> bool {
+        self.path.ends_with(SUBSAMPLES[0])
+    }
+}
+
+impl ShowRecord {
+    /// Every metric of every evaluation by the number of training stays; none where nothing varies that.
+    pub fn learning_curves(&self) -> Vec<LearningCurve> {
+        let paths = self.paths().into_iter();
+        let mut varied = paths.filter(|path| SUBSAMPLES.iter().any(|end| path.ends_with(end)));
+        let Some(path) = varied.next() else {
+            return Vec::new();
+        };
+        let measured: BTreeSet<(&str, &str)> = self.variants.iter().flat_map(evaluations).collect();
+        let mut groups: Vec<(BTreeMap<String, Value>, Vec<(f64, &SettingRecord)>)> = Vec::new();
+        for setting in &self.settings {
+            let mut others = setting.overrides.clone();
+            let stays = others.remove(path).and_then(|value| value.as_f64());
+            let Some(stays) = stays else { continue };
+            match groups.iter_mut().find(|(known, _)| *known == others) {
+                Some((_, settings)) => settings.push((stays, setting)),
+                None => groups.push((others, vec![(stays, setting)])),
+            }
+        }
+        for (_, settings) in &mut groups {
+            settings.sort_by(|one, other| one.0.total_cmp(&other.0));
+        }
+        let curve = |(stage, metric): (&str, &str),
+                     others: &BTreeMap<_, _>,
+                     settings: &[(f64, &SettingRecord)]| {
+            let points = settings.iter();
+            let points =
+                points.filter_map(|(stays, setting)| self.point(*stays, setting, stage, metric));
+            LearningCurve {
+                path: path.into(),
+                stage: stage.into(),
+                metric: metric.into(),
+                others: others.clone(),
+                points: points.collect(),
+            }
+        };
+        let curves = groups.iter().flat_map(|(others, settings)| {
+            measured
+                .iter()
+                .map(move |pair| curve(*pair, others, settings))
+        });
+        curves.filter(|curve| curve.points.len() > 1).collect()
+    }
+
+    fn point(
+        &self,
+        stays: f64,
+        setting: &SettingRecord,
+        stage: &str,
+        metric: &str,
+    ) -> Option<LearningPoint> {
+        let variants = self.variants.iter();
+        let variants = variants.filter(|variant| variant.setting == setting.name);
+        let (mut model, mut baseline, mut difference) = (Vec::new(), Vec::new(), Vec::new());
+        for variant in variants {
+            let all = variant.metrics.get(stage);
+            let value = |name: &str| all.and_then(|all| all.get(name)?.as_f64());
+            let pair = (value(metric), value(&format!("baseline.{metric}")));
+            model.extend(pair.0);
+            baseline.extend(pair.1);
+            difference.extend(pair.0.zip(pair.1).map(|(model, baseline)| model - baseline));
+        }
+        Some(LearningPoint {
+            stays,
+            model: Summary::of(&model)?,
+            baseline: Summary::of(&baseline),
+            difference: Summary::of(&difference),
+        })
+    }
+}
+
+/// Stages that score a model, and those of their metrics that are told.
+fn evaluations(variant: &VariantRecord) -> Vec<(&str, &str)> {
+    let all = variant.metrics.iter();
+    let scoring = all.filter(|(_, all)| EVALUATION.iter().all(|name| all.contains_key(*name)));
+    let pairs = scoring.flat_map(|(stage, _)| EVALUATION.map(|metric| (stage.as_str(), metric)));
+    pairs.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+    use crate::sweep::record::VariantStatus;
+    use pipeline_recipe::sweep_config::{Direction, SweepObjective};
+
+    const PATH: &str = "stages.head.subsample.stays";
+
+    fn variant(stays: u64, other: &str, seed: u64, auroc: f64) -> VariantRecord {
+        let metrics = json!({ "auroc": auroc, "average_precision": 0.1, "baseline.auroc": 0.5, "baseline.average_precision": null });
+        VariantRecord {
+            name: format!("{stays},{other},{seed}"),
+            setting: format!("{stays},{other}"),
+            overrides: BTreeMap::new(),
+            status: VariantStatus::Done,
+            objective: None,
+            metrics: BTreeMap::from([("test".into(), serde_json::from_value(metrics).unwrap())]),
+            stages: BTreeMap::new(),
+            error: None,
+        }
+    }
+
+    fn setting(stays: u64, other: &str) -> SettingRecord {
+        SettingRecord {
+            name: format!("{stays},{other}"),
+            overrides: BTreeMap::from([
+                (PATH.to_string(), json!(stays)),
+                ("x".to_string(), json!(other)),
+            ]),
+            variants: 2,
+            done: 2,
+            failed: 0,
+            objective: None,
+            metrics: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn curves_go_from_few_stays_to_many_one_for_each_of_the_other_settings() {
+        let show = ShowRecord {
+            recipe: "r".into(),
+            objective: SweepObjective {
+                stage: "head".into(),
+                metric: "validation_auroc".into(),
+                direction: Direction::Maximize,
+                allow_test: false,
+            },
+            variants: vec![
+                variant(200, "a", 1, 0.8),
+                variant(200, "a", 2, 0.9),
+                variant(50, "a", 1, 0.6),
+                variant(50, "a", 2, 0.7),
+                variant(50, "b", 1, 0.6),
+            ],
+            settings: vec![setting(200, "a"), setting(50, "a"), setting(50, "b")],
+        };
+        let curves = show.learning_curves();
+        // `b` has one point: no curve.
+        assert_eq!(curves.len(), 2);
+        let auroc = &curves[0];
+        assert_eq!((&*auroc.stage, &*auroc.metric), ("test", "auroc"));
+        assert!(auroc.counts());
+        assert_eq!(auroc.others, BTreeMap::from([("x".into(), json!("a"))]));
+        let stays: Vec<f64> = auroc.points.iter().map(|point| point.stays).collect();
+        assert_eq!(stays, [50.0, 200.0]);
+        let last = auroc.points[1];
+        assert_eq!((last.model.n, last.baseline.unwrap().mean), (2, 0.5));
+        assert!((last.model.mean - 0.85).abs() < 1e-12);
+        assert!((last.difference.unwrap().mean - 0.35).abs() < 1e-12);
+        assert_eq!(curves[1].points[0].baseline, None);
+    }
+
+    #[test]
+    fn a_sweep_of_other_things_has_none() {
+        let mut settings = setting(50, "a");
+        settings.overrides.remove(PATH);
+        let show = ShowRecord {
+            recipe: "r".into(),
+            objective: SweepObjective {
+                stage: "head".into(),
+                metric: "validation_auroc".into(),
+                direction: Direction::Maximize,
+                allow_test: false,
+            },
+            variants: vec![variant(50, "a", 1, 0.6)],
+            settings: vec![settings],
+        };
+        assert_eq!(show.learning_curves(), []);
+    }
+}

@@ -1,0 +1,278 @@
+//! A linear head on the features of a frozen backbone, solved exactly.
+
+use candle_core::{Device, Tensor};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::class_balance::ClassWeights;
+use super::head::{HeadValidation, LabelledFeatures, TrainedHead, ranking_metrics};
+use super::history::History;
+use super::logistic::{Fit, Linear, Path, Problem, Scaling, loss_and_slopes};
+use super::options::is_default;
+use super::watch::Watch;
+use pipeline_checkpoint::FloatTensor;
+use pipeline_error::Error;
+use pipeline_model::classifier::Head;
+use pipeline_model::host::HostParameters;
+
+/// Limited-memory BFGS (Liu and Nocedal 1989), to the optimum.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Lbfgs {
+    /// L2 penalties: half the squared length of the weights of standardised features, times this, is added to the
+    /// summed loss; scikit-learn's 1 / `C`. The one with the least loss on validation is kept.
+    pub penalties: Vec<f64>,
+}
+
+impl Default for Lbfgs {
+    /// From strong to weak.
+    fn default() -> Self {
+        Self {
+            penalties: vec![1e4, 3000.0, 1000.0, 300.0, 100.0, 30.0, 10.0, 1.0],
+        }
+    }
+}
+
+/// How a linear head is solved: all that can change it beside features and labels.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LinearHeadSettings {
+    /// The solver.
+    #[serde(serialize_with = "with_kind")]
+    pub optimizer: Lbfgs,
+    /// What a stay's loss counts, by its class.
+    #[serde(skip_serializing_if = "is_default")]
+    pub class_weights: ClassWeights,
+}
+
+/// As a recipe states it.
+#[derive(Serialize)]
+struct Stated<'a> {
+    kind: &'static str,
+    penalties: &'a [f64],
+}
+
+/// Writes the solver as a recipe's table `optimizer`.
+pub fn with_kind<S: serde::Serializer>(lbfgs: &Lbfgs, serializer: S) -> Result<S::Ok, S::Error> {
+    Stated {
+        kind: "lbfgs",
+        penalties: &lbfgs.penalties,
+    }
+    .serialize(serializer)
+}
+
+/// A head, and the penalty that was chosen on validation.
+pub struct SolvedHead {
+    /// The head. Its history has a row a penalty, and its best epoch is the number of the one that was chosen.
+    pub head: TrainedHead,
+    /// The penalty.
+    pub penalty: f64,
+}
+
+/// Solves the head of `classes` for every penalty, from strong to weak, and keeps the one with the least loss on
+/// validation: the means and deviations of the features, which are the training stays', are folded into it.
+pub fn solve_head(
+    settings: &LinearHeadSettings,
+    classes: usize,
+    train: &LabelledFeatures,
+    validation: &LabelledFeatures,
+    watch: &dyn Watch,
+) -> Result<SolvedHead, Error> {
+    let values = numbers_of(train)?;
+    let width = values.len() / train.labels.len();
+    let scaling = Scaling::of(&values, width);
+    if scaling.constants() > 0 {
+        watch.note(&format!(
+            "{} of {width} features do not vary over the training stays: they have no weight",
+            scaling.constants()
+        ));
+    }
+    let weights = (settings.class_weights).of(&train.labels, classes);
+    let weights = weights.map(|weights| weights.into_iter().map(f64::from).collect());
+    let problem = Problem {
+        values: &values,
+        width,
+        labels: &train.labels,
+        classes,
+        class_weights: weights,
+        scaling,
+    };
+    let validated = numbers_of(validation)?;
+    let mut search = Search {
+        problem: &problem,
+        validation: (&validated, &validation.labels),
+        history: History::default(),
+        steps: 0,
+        best: None,
+    };
+    let mut path = Path::new(&problem);
+    let penalties = from_strong_to_weak(&settings.optimizer.penalties);
+    for (number, penalty) in penalties.iter().enumerate() {
+        if watch.is_interrupted() {
+            return Err(Error::Interrupted);
+        }
+        let fit = path.fit(*penalty).ok_or_else(|| unsolved(*penalty))?;
+        let now = search.look_at(number + 1, &fit)?;
+        let (done, total) = ((number + 1) as u64, penalties.len() as u64);
+        watch.progress(done, total, format!("penalty {penalty}{now}"));
+    }
+    let (history, best) = (search.history, search.best);
+    let best = best.ok_or_else(|| Error::stage("a linear head needs at least one penalty"))?;
+    note_edge(best.number, &penalties, watch);
+    Ok(SolvedHead {
+        penalty: penalties[best.number - 1],
+        head: TrainedHead {
+            parameters: best.parameters,
+            history,
+            best_epoch: best.number,
+            best: best.validation,
+        },
+    })
+}
+
+fn numbers_of(rows: &LabelledFeatures) -> Result<Vec<f32>, Error> {
+    let values = rows.features.flatten_all()?.to_vec1::<f32>()?;
+    let width = values.len() / rows.labels.len().max(1);
+    match values.iter().position(|number| !number.is_finite()) {
+        None => Ok(values),
+        Some(at) => Err(Error::stage(format!(
+            "stay {}: feature {} is {}",
+            rows.ids[at / width],
+            at % width,
+            values[at]
+        ))),
+    }
+}
+
+fn from_strong_to_weak(penalties: &[f64]) -> Vec<f64> {
+    let mut penalties = penalties.to_vec();
+    penalties.sort_by(|one, other| other.total_cmp(one));
+    penalties
+}
+
+fn unsolved(penalty: f64) -> Error {
+    Error::stage(format!("the linear head with penalty {penalty} did not converge"))
+        .with_hint("leave weak penalties out of `optimizer.penalties`, or look at the features for extreme values")
+}
+
+/// The best penalty may lie beyond those that were tried.
+fn note_edge(number: usize, penalties: &[f64], watch: &dyn Watch) {
+    let beyond = match number {
+        _ if penalties.len() == 1 => return,
+        1 => "stronger",
+        last if last == penalties.len() => "weaker",
+        _ => return,
+    };
+    watch.note(&format!(
+        "the penalty {} is the best of those tried and at their edge: a {beyond} one may be better",
+        penalties[number - 1]
+    ));
+}
+
+/// What was found so far.
+struct Search<'a> {
+    problem: &'a Problem<'a, f32>,
+    /// Features and labels.
+    validation: (&'a [f32], &'a [u32]),
+    history: History,
+    steps: usize,
+    best: Option<Best>,
+}
+
+struct Best {
+    /// Of the penalty, from 1.
+    number: usize,
+    parameters: HostParameters,
+    validation: HeadValidation,
+}
+
+impl Search<'_> {
+    fn look_at(&mut self, number: usize, fit: &Fit) -> Result<HeadValidation, Error> {
+        let parameters = parameters(&fit.linear, self.problem);
+        let validation = self.validate(&rounded(&parameters))?;
+        self.steps += fit.steps;
+        let weighed = self.problem.labels.iter();
+        let weighed: f64 = weighed.map(|label| self.problem.weight(*label)).sum();
+        self.history.push([
+            ("epoch", Some(number as f64)),
+            ("step", Some(self.steps as f64)),
+            ("penalty", Some(fit.penalty)),
+            ("train_loss", Some(fit.loss / weighed)),
+            ("validation_loss", Some(validation.loss)),
+            ("validation_auroc", validation.auroc),
+            ("validation_average_precision", validation.average_precision),
+        ]);
+        let least = self.best.as_ref().map(|best| best.validation.loss);
+        if least.is_none_or(|least| validation.loss < least) {
+            self.best = Some(Best {
+                number,
+                parameters,
+                validation,
+            });
+        }
+        Ok(validation)
+    }
+
+    /// Loss and scores of what is delivered, which is rounded to single precision.
+    fn validate(&self, linear: &Linear) -> Result<HeadValidation, Error> {
+        let (values, labels) = self.validation;
+        let (problem, classes) = (self.problem, self.problem.classes);
+        let logits = linear.outputs(values, problem.width);
+        let (mut loss, mut weighed) = (0.0, 0.0);
+        for (row, label) in logits.chunks_exact(classes).zip(labels) {
+            let weight = problem.weight(*label);
+            loss += weight * loss_and_slopes(&mut row.to_vec(), *label);
+            weighed += weight;
+        }
+        let loss = loss / weighed;
+        if !loss.is_finite() {
+            return Err(Error::stage(format!("the validation loss is {loss}")));
+        }
+        let logits: Vec<f32> = logits.into_iter().map(|logit| logit as f32).collect();
+        let logits = Tensor::from_vec(logits, (labels.len(), classes), &Device::Cpu)?;
+        let (auroc, average_precision) = ranking_metrics(&logits, labels)?;
+        Ok(HeadValidation {
+            loss,
+            auroc,
+            average_precision,
+        })
+    }
+}
+
+/// One row of weights a class. Of two classes each has half of the odds' coefficients, the first the negative ones.
+fn parameters(linear: &Linear, problem: &Problem<f32>) -> HostParameters {
+    let by_class = |numbers: &[f64]| -> Vec<f32> {
+        match problem.outputs() {
+            1 => [-0.5, 0.5]
+                .into_iter()
+                .flat_map(|share| numbers.iter().map(move |number| (share * number) as f32))
+                .collect(),
+            _ => numbers.iter().map(|number| *number as f32).collect(),
+        }
+    };
+    let tensor = |numbers: &[f64], shape: Vec<usize>| FloatTensor {
+        shape,
+        values: by_class(numbers),
+    };
+    let (classes, width) = (problem.classes, problem.width);
+    let [weight, bias] = Head::LINEAR.map(String::from);
+    HostParameters::from([
+        (weight, tensor(&linear.coefficients, vec![classes, width])),
+        (bias, tensor(&linear.intercepts, vec![classes])),
+    ])
+}
+
+/// What those parameters say, an output a class.
+fn rounded(parameters: &HostParameters) -> Linear {
+    let numbers = |name: &str| {
+        let values = parameters.get(name).map(|tensor| tensor.values.as_slice());
+        let values = values.unwrap_or_default().iter();
+        values.map(|number| f64::from(*number)).collect()
+    };
+    let [weight, bias] = Head::LINEAR;
+    Linear {
+        intercepts: numbers(bias),
+        coefficients: numbers(weight),
+    }
+}
+
+#[cfg(test)]
+mod tests;
