@@ -148,6 +148,7 @@ pub fn model_building(gathered: &Gathered) -> Option<String> {
         "objective",
         "epochs",
         "batch_size",
+        "subsample",
         "optimizer",
         "schedule",
         "dropout",

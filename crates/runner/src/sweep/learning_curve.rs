@@ -85,7 +85,12 @@ impl ShowRecord {
                 .iter()
                 .map(move |pair| curve(*pair, others, settings))
         });
-        curves.filter(|curve| curve.points.len() > 1).collect()
+        // An evaluation of a model that the number of stays does not reach is the same at all of them.
+        let differs = |curve: &LearningCurve| {
+            let mut pairs = curve.points.windows(2);
+            pairs.any(|pair| pair[0].model != pair[1].model)
+        };
+        curves.filter(differs).collect()
     }
 
     fn point(
@@ -134,7 +139,7 @@ mod tests {
     const PATH: &str = "stages.head.subsample.stays";
 
     fn variant(stays: u64, other: &str, seed: u64, auroc: f64) -> VariantRecord {
-        let metrics = json!({ "auroc": auroc, "average_precision": 0.1, "baseline.auroc": 0.5, "baseline.average_precision": null });
+        let metrics = json!({ "auroc": auroc, "average_precision": auroc / 2.0, "baseline.auroc": 0.5, "baseline.average_precision": null });
         VariantRecord {
             name: format!("{stays},{other},{seed}"),
             setting: format!("{stays},{other}"),
@@ -211,6 +216,13 @@ mod tests {
             },
             variants: vec![variant(50, "a", 1, 0.6)],
             settings: vec![settings],
+        };
+        assert_eq!(show.learning_curves(), []);
+        // Nor has one whose evaluation is the same at all numbers of stays.
+        let show = ShowRecord {
+            variants: vec![variant(50, "a", 1, 0.6), variant(200, "a", 1, 0.6)],
+            settings: vec![setting(50, "a"), setting(200, "a")],
+            ..show
         };
         assert_eq!(show.learning_curves(), []);
     }
