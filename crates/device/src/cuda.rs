@@ -40,7 +40,6 @@ kernels! {
     CHAMFER, "pipeline-chamfer", "The set reconstruction loss.";
     POINTWISE, "pipeline-pointwise", "Number by number.";
     ROWS, "pipeline-rows", "Segments of rows, norms, sums of columns.";
-    UPDATE, "pipeline-update", "The optimizer's step.";
 }
 
 /// The GPU number `number`, on one stream that all threads share; opened once.
@@ -52,6 +51,12 @@ pub(crate) fn open(number: usize) -> std::result::Result<Device, Error> {
     if let Some(device) = opened.get(&number) {
         return Ok(device.clone());
     }
+    #[cfg(all(target_arch = "x86_64", target_os = "linux"))]
+    super::cuda_libraries::load().map_err(|missing| {
+        Error::stage(format!("cuda:{number} cannot be used: {missing}")).with_hint(
+            "libcuda.so.1 comes with NVIDIA's driver, libcublas.so.13 and libcurand.so.10 with CUDA 13: LD_LIBRARY_PATH may name their folder",
+        )
+    })?;
     let device = Device::new_cuda_with_stream(number).map_err(|error| {
         Error::stage(format!("cuda:{number} cannot be used: {error}"))
             .with_hint("`nvidia-smi` lists the GPUs and the driver's version")

@@ -2,6 +2,8 @@
 
 #[cfg(feature = "cuda")]
 pub mod cuda;
+#[cfg(all(feature = "cuda", target_arch = "x86_64", target_os = "linux"))]
+mod cuda_libraries;
 mod named;
 
 pub use named::{class, open};

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use candle_core::{Device, Tensor, Var};
 
-use crate::{Check, worst};
+use crate::{Check, larger, worst};
 use pipeline_data::dataset::{Dataset, Split, Stay};
 use pipeline_error::Error;
 use pipeline_model::batch::Batch;
@@ -145,7 +145,7 @@ fn compare(device: &Device, form: &'static str) -> Result<Vec<Check>, Error> {
             None if without.contains(name) => 0.0,
             None => f64::INFINITY,
         };
-        apart = if own.is_nan() { own } else { apart.max(own) };
+        apart = larger(apart, own);
     }
     check(
         &format!("{} gradients", variables.len()),

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{Device, Result, Shape, Tensor, Var};
 
-use crate::{Check, worst};
+use crate::{Check, larger, worst};
 use pipeline_error::Error;
 use pipeline_model::ops::{self, Attention, AttentionDropout, RowIndex};
 use pipeline_random::Stream;
@@ -192,7 +192,7 @@ pub fn checks(device: &Device) -> std::result::Result<Vec<Check>, Error> {
             let again = outcome(&trial, device)?;
             let mut apart = 0f64;
             for (one, other) in again.iter().zip(&ours) {
-                apart = apart.max(worst(one, other, 1.0)?);
+                apart = larger(apart, worst(one, other, 1.0)?);
             }
             checks.push(Check {
                 name: format!("{}, run again", trial.name),
@@ -215,11 +215,7 @@ fn compare(
     let mut of_gradients = 0f64;
     for (ours, expected) in ours.iter().zip(expected).skip(1) {
         let apart = worst(ours, expected, 1.0)?;
-        of_gradients = if apart.is_nan() {
-            apart
-        } else {
-            of_gradients.max(apart)
-        };
+        of_gradients = larger(of_gradients, apart);
     }
     checks.push(Check {
         name: trial.name.to_string(),

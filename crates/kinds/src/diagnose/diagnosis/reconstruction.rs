@@ -92,7 +92,7 @@ pub fn look(
         let output = model.forward(&batch, &embeddings, objective, &noise)?;
         let variables = match &output.decoded.chosen {
             None => batch.variables.rows.clone(),
-            Some(chosen) => chosen.events.of(&batch.variables.rows)?,
+            Some(chosen) => batch.variables.rows.index_select(&chosen.events.rows, 0)?,
         };
         let mut sums = vec![Sums::default(); subject.dataset.variables.len()];
         add(
