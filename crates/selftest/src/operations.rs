@@ -179,6 +179,36 @@ fn outcome(trial: &Trial, device: &Device) -> Result<Vec<Tensor>> {
     Ok(outcome)
 }
 
+/// Numbers that are drawn on a GPU: their moments, and that dropout's gradient has the mask of its value.
+fn draws(device: &Device) -> Result<Vec<Check>> {
+    const RATE: f32 = 0.3;
+    let (rows, width) = (1000, 200);
+    let seeds: Vec<u64> = (0..rows).collect();
+    let normals = ops::normals(&seeds, width, 2.0, device)?.flatten_all()?;
+    let mean = normals.mean_all()?.to_scalar::<f32>()?;
+    let variance = normals.sqr()?.mean_all()?.to_scalar::<f32>()?;
+    let ones = Var::from_tensor(&normals.ones_like()?)?;
+    let kept = ops::dropout(ones.as_tensor(), 7, RATE)?;
+    let Some(gradient) = kept.sum_all()?.backward()?.remove(ones.as_tensor()) else {
+        candle_core::bail!("dropout gives its argument no gradient")
+    };
+    let masks = (kept.to_vec1::<f32>()?, gradient.to_vec1::<f32>()?);
+    let zeros = masks.0.iter().filter(|factor| **factor == 0.0).count() as f32;
+    let apart = masks.0.iter().zip(&masks.1).filter(|(a, b)| a != b).count();
+    let check = |name: &str, worst: f32, tolerance| Check {
+        name: name.to_string(),
+        form: "kernel",
+        worst: f64::from(worst.abs()),
+        tolerance,
+    };
+    Ok(vec![
+        check("normal numbers, mean", mean, 0.02),
+        check("normal numbers, variance", variance / 4.0 - 1.0, 0.02),
+        check("dropout, share", zeros / masks.0.len() as f32 - RATE, 0.01),
+        check("dropout, gradients", apart as f32, 0.0),
+    ])
+}
+
 /// Value and gradients of every operation on `device`.
 pub fn checks(device: &Device) -> std::result::Result<Vec<Check>, Error> {
     let mut checks = Vec::new();
@@ -201,6 +231,9 @@ pub fn checks(device: &Device) -> std::result::Result<Vec<Check>, Error> {
                 tolerance: 0.0,
             });
         }
+    }
+    if !device.is_cpu() {
+        checks.extend(draws(device)?);
     }
     Ok(checks)
 }
