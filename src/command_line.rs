@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::arguments::EXIT_CODES;
+use crate::commands::bundle::BundleArguments;
 use crate::commands::cache::CacheArguments;
 use crate::commands::check::CheckArguments;
 use crate::commands::compare::CompareArguments;
@@ -19,6 +20,7 @@ use crate::commands::man::ManArguments;
 use crate::commands::mlflow::MlflowArguments;
 use crate::commands::outputs::OutputsArguments;
 use crate::commands::plan::PlanArguments;
+use crate::commands::predict::PredictArguments;
 use crate::commands::report::ReportArguments;
 use crate::commands::run::RunArguments;
 use crate::commands::runs::RunsArguments;
@@ -26,8 +28,8 @@ use crate::commands::schema::SchemaArguments;
 use crate::commands::selftest::SelftestArguments;
 use crate::commands::sweep::SweepArguments;
 use crate::commands::{
-    cache, check, compare, completions, diagnose, explain, export, graph, inspect, lock, man,
-    mlflow, outputs, plan, report, run, runs, schema, selftest, sweep,
+    bundle, cache, check, compare, completions, diagnose, explain, export, graph, inspect, lock,
+    man, mlflow, outputs, plan, predict, report, run, runs, schema, selftest, sweep,
 };
 use crate::terminal::diagnostic;
 use crate::terminal::style::Style;
@@ -69,6 +71,12 @@ pub enum Command {
     /// Writes up-to-date artifacts to files: as they are, as the PyTorch reference loads weights, or as TensorBoard reads histories
     #[command(after_help = EXIT_CODES, override_usage = USAGE)]
     Export(ExportArguments),
+    /// Makes a folder with everything that a prediction needs: models, preprocessing, thresholds, model card
+    #[command(after_help = EXIT_CODES)]
+    Bundle(BundleArguments),
+    /// Predicts the stays of a source with a bundle; no recipe and no store is needed
+    #[command(after_help = EXIT_CODES)]
+    Predict(PredictArguments),
     /// Looks for what is wrong with the finetuned models of a recipe that is up to date
     #[command(after_help = EXIT_CODES)]
     Diagnose(DiagnoseArguments),
@@ -132,6 +140,8 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
         Command::Check(raw) => check::execute(&raw),
         Command::Outputs(raw) => raw.validate().and_then(outputs::execute),
         Command::Export(raw) => export::execute(raw.validate()?, verbosity),
+        Command::Bundle(raw) => bundle::execute(&raw.validate()?),
+        Command::Predict(raw) => predict::execute(&raw.validate()?, verbosity),
         Command::Diagnose(raw) => diagnose::execute(raw.validate()?, verbosity),
         Command::Report(raw) => report::execute(raw.validate()?, verbosity),
         Command::Inspect(raw) => inspect::execute(&raw),

@@ -250,8 +250,41 @@ fn a_program_that_writes_to_an_artifact_it_reads_is_found_out() {
     );
     let mut test = chain().recipe(&recipe);
     let outcome = run(&mut test).failure(6);
-    outcome.stderr_has("the program wrote to its input");
+    outcome
+        .stderr_has("has 13 bytes where 8 were stored")
+        .stderr_has("a program writes to its outputs only");
     test.run_with(["cache", "verify"]).failure(6);
+}
+
+#[test]
+fn issue19_what_a_program_did_to_its_input_reaches_no_later_stage() {
+    // The times are set back, and a stage that needs not what was written reads the same blob afterwards.
+    let recipe = CHAIN.replace(
+        "wc -l < {inputs.table} > {outputs.rows}; ls inputs > names",
+        "f=$(readlink {inputs.table}); cp -p $f $TMPDIR/old; chmod u+w $f; printf 9 | dd of=$f conv=notrunc; touch -r $TMPDIR/old $f; touch rows.txt names",
+    );
+    let later = "\n[stages.later]\nkind = \"command\"\nrun = \"cat {inputs.table} > {outputs.copy}\"\ninputs = { table = { stage = \"clean\", artifact = \"table\" } }\noutputs = { copy = \"copy.txt\" }\n";
+    let mut test = chain().recipe(&[recipe.as_str(), later].concat());
+    let one_by_one = [
+        "run",
+        "recipe.toml",
+        "--keep-going",
+        "--jobs",
+        "1",
+        "--format",
+        "json",
+    ];
+    let outcome = test.run_with(one_by_one).failure(6);
+    let document = outcome.json();
+    assert_eq!(
+        statuses(&document),
+        [
+            ("clean", "executed"),
+            ("count", "failed"),
+            ("later", "failed")
+        ]
+    );
+    outcome.stderr_has("its contents have changed");
 }
 
 #[test]

@@ -34,7 +34,7 @@ const KEYS: [(&str, &str); 7] = [
     ),
     (
         "classifier:features",
-        "157458cfa3b04e717e6bd15a8bdf8c5a9ff2340450bf4ba3e7571652a3a55474",
+        "725d683924588cc372fc96120c845008ebe11ac2f18f64908b386d7696e1e566",
     ),
     (
         "classifier",
@@ -42,7 +42,7 @@ const KEYS: [(&str, &str); 7] = [
     ),
     (
         "test",
-        "118a1a92a4a9b806086c67b2df5910ccf1a29512ff532175f5eab9acaf756c3a",
+        "10df38708c12b4d02dba7f03153c3aab6071eb7adc53d632234f7d641bfc1e08",
     ),
 ];
 

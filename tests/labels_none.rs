@@ -149,6 +149,12 @@ fn labels_are_said_once_or_not_at_all() {
     mistaken(&recipe(NONE, COLUMN, TABLE))
         .stderr_has("stages.events.source.labels is stated, and the stage has labels = \"none\"")
         .stderr_has("no label is read");
+    mistaken(&recipe(
+        &format!("{NONE}\nwithout_label = \"drop\""),
+        COLUMN,
+        "",
+    ))
+    .stderr_has("stages.events.without_label is stated, and the stage has labels = \"none\"");
     mistaken(&recipe("labels = \"some\"", COLUMN, TABLE)).stderr_has("`none`");
 }
 
@@ -225,6 +231,13 @@ fn one_whole_split_takes_its_statistics_from_elsewhere() {
     rare.run().failure(2).stderr_has(
         "stages.events.variables.min_stays counts stays of the training split, and there is none",
     );
+    let learning = recipe(NONE, "\"all\"", "").replace(
+        NONE,
+        "labels = \"none\"\nstatistics = { path = \"stats.csv\" }",
+    );
+    let learning = test(&learning).file("stats.csv", "variable,mean,std\nHR,80,5\nNa,133,2\n");
+    (learning.run().failure(2))
+        .stderr_has("stages.pretrain.data names `events`, which has no training split");
     let run = test(&given).file("stats.csv", "variable,mean,std\nHR,80,5\nNa,133,2\n");
     let document = run.run().success().json();
     let profile = profile(&document);

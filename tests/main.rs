@@ -1,6 +1,7 @@
 //! The whole program, from the outside: one binary, so that it links once.
 
 mod architecture;
+mod bundle;
 mod cache;
 mod check;
 mod command_failures;
@@ -11,6 +12,8 @@ mod data_errors;
 mod diagnosis;
 mod document;
 mod durability;
+mod edited_store;
+mod ensembles;
 mod evaluation;
 mod explain;
 mod export;
@@ -49,6 +52,7 @@ mod plan;
 mod predict;
 mod pytorch_layout;
 mod readme;
+mod readout;
 mod recipe_errors;
 mod recipes;
 mod records;

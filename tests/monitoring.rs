@@ -146,6 +146,7 @@ fn train(
         beta_warmup_steps: 5,
         dropout: 0.1,
         objective: Objective::default(),
+        tasks: None,
         early_stopping: None,
         options: LoopOptions::default(),
         monitor,

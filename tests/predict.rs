@@ -44,7 +44,7 @@ fn two_cohorts() -> Test {
 }
 
 /// Columns of numbers, and the ids.
-fn read(path: &Path) -> (Vec<String>, BTreeMap<String, Vec<f64>>) {
+pub fn read(path: &Path) -> (Vec<String>, BTreeMap<String, Vec<f64>>) {
     let file = std::fs::File::open(path).expect("a file");
     let reader = ParquetRecordBatchReaderBuilder::try_new(file).expect("Parquet");
     let mut ids = Vec::new();

@@ -86,7 +86,7 @@ pub fn execute(diagnosing: Diagnosing, verbosity: Verbosity) -> Result<ExitCode,
         };
         diagnoses.push(NamedDiagnosis {
             model: model.clone(),
-            diagnosis: read_json(&store.artifact_path(artifact)?)?,
+            diagnosis: read_json(&store.verified_path(artifact)?)?,
         });
     }
     match diagnosing.format {

@@ -231,8 +231,7 @@ fn pytorch(
 ) -> Result<ExportRecord, Error> {
     let file_name = format!("{}.safetensors", export.artifact);
     let destination = Destination::new(&export.target, &file_name, export.force)?;
-    store.verify(artifact)?;
-    let weights = pytorch_layout::convert(&store.artifact_path(artifact)?)?;
+    let weights = pytorch_layout::convert(&store.verified_path(artifact)?)?;
     let path = destination.write(|file, path| {
         let written = file.write_all(&weights.bytes);
         written.map_err(|error| Error::file(path, error))

@@ -137,7 +137,7 @@ fn write(
     }
     let written = files.into_iter().map(|(stage, artifact, destination)| {
         store.verify(artifact)?;
-        let history = History::read_parquet(&store.artifact_path(artifact)?)?;
+        let history = History::read_parquet(&store.verified_path(artifact)?)?;
         let bytes = tensorboard::event_file(&history)?;
         let path = destination.write(|file, path| {
             let written = file.write_all(&bytes);

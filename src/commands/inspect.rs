@@ -8,7 +8,8 @@ use clap::Args;
 use miette::Diagnostic;
 
 use crate::arguments::Format;
-use crate::display::inspection;
+use crate::display::{bundle, inspection};
+use crate::records::bundle::BundleRecord;
 use crate::records::inspection::{ImportRecord, InspectRecord};
 use crate::terminal::diagnostic;
 use crate::terminal::stdout;
@@ -17,12 +18,14 @@ use pipeline_checkpoint::{self as checkpoint, Checkpoint};
 use pipeline_data::contract::InputContract;
 use pipeline_error::Error;
 use pipeline_kinds as kinds;
+use pipeline_kinds::bundle::{Bundle, is_bundle};
 use pipeline_kinds::rehearsal::Rehearsal;
 use pipeline_recipe::Override;
 
 #[derive(Debug, Args)]
 pub struct InspectArguments {
-    /// The checkpoint: .safetensors, its .index.json, or .ckpt, .pt, .pth or .bin of torch.save
+    /// The checkpoint: .safetensors, its .index.json, or .ckpt, .pt, .pth or .bin of torch.save; or a
+    /// bundle, a folder
     file: PathBuf,
 
     /// Say what every import stage of this recipe would make of the file, by the stage's own rules;
@@ -47,6 +50,9 @@ pub struct InspectArguments {
 /// Shows what is in the file. A refused file, and one that a recipe's imports would refuse, has
 /// exit code 4.
 pub fn execute(arguments: &InspectArguments) -> Result<ExitCode, Error> {
+    if is_bundle(&arguments.file) {
+        return inspect_bundle(arguments);
+    }
     let rehearsals = match &arguments.recipe {
         Some(recipe) => {
             let recipe = kinds::load(recipe, &arguments.set)?;
@@ -85,6 +91,26 @@ pub fn execute(arguments: &InspectArguments) -> Result<ExitCode, Error> {
         diagnostic::eprint(error, Style::stderr());
     }
     Ok(ExitCode::from(REFUSED))
+}
+
+/// Shows a bundle; one that is damaged, or newer than this program, has exit code 4.
+fn inspect_bundle(arguments: &InspectArguments) -> Result<ExitCode, Error> {
+    if arguments.recipe.is_some() {
+        return Err(Error::Usage {
+            message: format!(
+                "{}: is a bundle, and --for is for checkpoints",
+                arguments.file.display()
+            ),
+            hint: Some("name a file of weights in it".into()),
+        });
+    }
+    let folder = arguments.file.display().to_string();
+    let record = BundleRecord::of(folder, Bundle::open(&arguments.file)?);
+    match arguments.format {
+        Format::Json => stdout::print_json(&record)?,
+        Format::Human => stdout::print(&bundle::render(&record, Style::stdout()))?,
+    }
+    Ok(ExitCode::SUCCESS)
 }
 
 /// The exit code of a weight import that failed its audit.

@@ -1,5 +1,6 @@
 //! One file a command: its arguments, and what it does.
 
+pub mod bundle;
 pub mod cache;
 pub mod check;
 pub mod compare;
@@ -15,6 +16,7 @@ pub mod man;
 pub mod mlflow;
 pub mod outputs;
 pub mod plan;
+pub mod predict;
 pub mod report;
 pub mod run;
 pub mod runs;

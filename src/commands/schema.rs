@@ -7,10 +7,12 @@ use schemars::generate::SchemaSettings;
 use schemars::{JsonSchema, Schema};
 use serde_json::Value;
 
+use crate::records::bundle::BundleRecord;
 use crate::records::inspection::InspectRecord;
 use crate::terminal::stdout;
 use pipeline_checkpoint::Audit;
 use pipeline_error::Error;
+use pipeline_kinds::bundle::published_source_schema;
 use pipeline_kinds::diagnose::diagnosis::Diagnosis;
 use pipeline_kinds::evaluate::evaluation::{Evaluation, EvaluationCurves};
 use pipeline_kinds::published_schema;
@@ -33,6 +35,8 @@ enum Document {
     Recipe,
     /// A recipe's lock
     Lock,
+    /// The source of `pipeline predict`, as written
+    Source,
     /// What `run --format json` prints
     Run,
     /// What `plan --format json` prints
@@ -43,6 +47,8 @@ enum Document {
     Sweep,
     /// What `inspect --format json` prints
     Inspect,
+    /// What `inspect --format json` prints of a bundle
+    Bundle,
     /// The artifact `audit` of an import stage
     Audit,
     /// The artifact `metrics` of an evaluate stage
@@ -58,11 +64,13 @@ impl Document {
         match self {
             Document::Recipe => published_schema(),
             Document::Lock => generate::<Lock>(),
+            Document::Source => published_source_schema(),
             Document::Run => output::<RunRecord>(),
             Document::Plan => output::<PlanRecord>(),
             Document::Compare => output::<Comparison>(),
             Document::Sweep => output::<SweepRecord>(),
             Document::Inspect => output::<InspectRecord>(),
+            Document::Bundle => output::<BundleRecord>(),
             Document::Audit => output::<Audit>(),
             Document::Metrics => output::<Evaluation>(),
             Document::Curves => output::<EvaluationCurves>(),

@@ -2,6 +2,7 @@
 
 pub mod artifact_table;
 mod bars;
+pub mod bundle;
 pub mod comparison;
 pub mod diagnosis_table;
 pub mod explanation;

@@ -4,7 +4,7 @@
 //! trained on. Weights that fit everywhere compute something else from inputs of another meaning.
 
 mod difference;
-mod exact;
+pub mod exact;
 
 use std::collections::BTreeMap;
 use std::path::Path;

@@ -78,6 +78,7 @@ mod split;
 mod split_table;
 mod statistics;
 mod statistics_file;
+pub mod stay_chunks;
 pub mod stay_columns;
 mod stay_id;
 mod tables;

@@ -22,7 +22,7 @@ impl Dataset {
     }
 }
 
-fn read_variables(path: &Path, dataset: &mut Dataset) -> Result<(), Error> {
+pub(super) fn read_variables(path: &Path, dataset: &mut Dataset) -> Result<(), Error> {
     for batch in StreamedRows::open(path, &["name", "embedding"])? {
         let batch = batch?;
         let names: &StringArray = column(path, &batch, "name")?;
@@ -43,7 +43,7 @@ fn read_variables(path: &Path, dataset: &mut Dataset) -> Result<(), Error> {
 }
 
 /// Reads the stays; returns the number of sets and events of each.
-fn read_stays(path: &Path, dataset: &mut Dataset) -> Result<Vec<Sizes>, Error> {
+pub(super) fn read_stays(path: &Path, dataset: &mut Dataset) -> Result<Vec<Sizes>, Error> {
     let mut sizes = Vec::new();
     let mut first_set = 0;
     for batch in StreamedRows::open(path, &["stay_id", "split", "label", "sets", "events"])? {
@@ -121,13 +121,13 @@ fn reserve(sizes: &[Sizes], rows: u64, dataset: &mut Dataset) {
 }
 
 /// What `stays` says of a stay.
-struct Sizes {
+pub(super) struct Sizes {
     sets: u32,
-    events: u32,
+    pub(super) events: u32,
 }
 
 /// Puts events, in their order, into the sets of the stays.
-struct Grouping<'a> {
+pub(super) struct Grouping<'a> {
     sizes: &'a [Sizes],
     dataset: &'a mut Dataset,
     /// The stay that the next event belongs to.
@@ -137,7 +137,7 @@ struct Grouping<'a> {
 }
 
 impl<'a> Grouping<'a> {
-    fn new(sizes: &'a [Sizes], dataset: &'a mut Dataset) -> Self {
+    pub(super) fn new(sizes: &'a [Sizes], dataset: &'a mut Dataset) -> Self {
         Self {
             sizes,
             dataset,
@@ -147,7 +147,12 @@ impl<'a> Grouping<'a> {
     }
 
     /// The next events: set, minute and variable of each. An error says what is wrong.
-    fn add(&mut self, sets: &[u32], minutes: &[f64], variables: &[u32]) -> Result<(), String> {
+    pub(super) fn add(
+        &mut self,
+        sets: &[u32],
+        minutes: &[f64],
+        variables: &[u32],
+    ) -> Result<(), String> {
         let known = self.dataset.variables.len() as u32;
         if let Some(&largest) = variables.iter().max().filter(|&&largest| largest >= known) {
             return Err(format!(
@@ -213,7 +218,7 @@ impl<'a> Grouping<'a> {
     }
 
     /// After the last event.
-    fn finish(mut self) -> Result<(), String> {
+    pub(super) fn finish(mut self) -> Result<(), String> {
         self.leave_complete_stays()?;
         if self.stay < self.sizes.len() {
             return self.check_stay();

@@ -2,6 +2,7 @@
 
 use std::fmt::Display;
 use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -74,16 +75,42 @@ fn write_columns(
         .into_iter()
         .map(|(name, column)| (name, column, nullable.contains(&name)));
     let batch = RecordBatch::try_from_iter_with_nullable(columns).map_err(|e| failed(&e))?;
-    let properties = WriterProperties::builder()
-        .set_compression(compression)
-        .set_key_value_metadata(texts)
-        .build();
     let file = File::create(path).map_err(|e| failed(&e))?;
-    let mut writer =
-        ArrowWriter::try_new(file, batch.schema(), Some(properties)).map_err(|e| failed(&e))?;
-    writer.write(&batch).map_err(|e| failed(&e))?;
-    writer.close().map_err(|e| failed(&e))?;
-    Ok(())
+    let write = || -> parquet::errors::Result<()> {
+        let mut table = AppendedTable::create(file, batch.schema(), compression, texts)?;
+        table.append(&batch)?;
+        table.finish()
+    };
+    write().map_err(|e| failed(&e))
+}
+
+/// A table that is written batch by batch.
+pub struct AppendedTable<W: Write + Send>(ArrowWriter<W>);
+
+impl<W: Write + Send> AppendedTable<W> {
+    /// An empty table of these columns; beside them stand `texts`, by name.
+    pub fn create(
+        to: W,
+        schema: SchemaRef,
+        compression: Compression,
+        texts: Option<Vec<KeyValue>>,
+    ) -> parquet::errors::Result<Self> {
+        let properties = WriterProperties::builder()
+            .set_compression(compression)
+            .set_key_value_metadata(texts)
+            .build();
+        ArrowWriter::try_new(to, schema, Some(properties)).map(Self)
+    }
+
+    /// Writes the next rows.
+    pub fn append(&mut self, rows: &RecordBatch) -> parquet::errors::Result<()> {
+        self.0.write(rows)
+    }
+
+    /// Writes what a Parquet file ends with.
+    pub fn finish(self) -> parquet::errors::Result<()> {
+        self.0.close().map(|_| ())
+    }
 }
 
 /// A table without nulls that is written a row group at a time, so that it need not fit into

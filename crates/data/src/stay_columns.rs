@@ -21,6 +21,29 @@ pub struct StayColumns {
     row_of: BTreeMap<String, usize>,
 }
 
+/// How stays are called, and when they are predicted.
+pub struct StayNames {
+    /// Their ids.
+    pub ids: Vec<String>,
+    /// Their patients; the stay's own id where the source tells none.
+    pub subjects: Vec<String>,
+    /// When a prediction is made, in microseconds since 1970, where the source tells that.
+    pub times: Option<Vec<Option<i64>>>,
+}
+
+impl StayNames {
+    /// Those in these rows.
+    pub fn of_rows(&self, rows: &[usize]) -> Self {
+        let texts = |all: &[String]| rows.iter().map(|&row| all[row].clone()).collect();
+        let times = self.times.as_ref();
+        Self {
+            ids: texts(&self.ids),
+            subjects: texts(&self.subjects),
+            times: times.map(|all| rows.iter().map(|&row| all[row]).collect()),
+        }
+    }
+}
+
 /// What a column says of stays; none where it says nothing.
 #[derive(Clone, Debug, PartialEq)]
 pub enum StayAttribute {
@@ -65,6 +88,15 @@ impl StayColumns {
             row.ok_or_else(|| Error::file(&self.path, format!("there is no stay {id}")))
         };
         ids.iter().map(row).collect()
+    }
+
+    /// How every stay of the table is called, and when it is predicted.
+    pub fn names(&self) -> Result<StayNames, Error> {
+        Ok(StayNames {
+            ids: self.stay_ids()?,
+            subjects: self.subjects()?,
+            times: self.prediction_times()?,
+        })
     }
 
     /// The id of every stay of the table.

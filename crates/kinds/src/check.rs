@@ -27,7 +27,7 @@ pub fn check(
     for (name, stage) in stages {
         stage.check(&mut StageCheck {
             tree,
-            name,
+            path: &["stages", name],
             model,
             stages,
             mistakes,

@@ -45,7 +45,7 @@ struct RecipeDocument {
     sweep: Option<SweepConfig>,
 }
 
-fn format_version(_: &mut SchemaGenerator) -> Schema {
+pub(crate) fn format_version(_: &mut SchemaGenerator) -> Schema {
     json_schema!({ "type": "integer", "minimum": 1, "maximum": 1 })
 }
 

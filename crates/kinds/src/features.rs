@@ -20,15 +20,61 @@ use pipeline_model::parameter::ParameterSource;
 use pipeline_stage::{Progress, Stage, StageContext, StageInput, StageOutput};
 use pipeline_train::open_backbone::check_finite;
 
-/// Stays in one pass; a constant, so that no result depends on the number of threads.
-const SHARD_STAYS: usize = 8;
-
 /// Computes the features of every stay.
 pub struct FeaturesStage {
     /// The freeze stage.
     pub model: String,
     /// The data stage.
     pub data: String,
+}
+
+/// The backbone of a model, and the embeddings of the variables that it reads.
+pub struct FeatureExtractor {
+    backbone: Backbone,
+    /// [variables, input_dim].
+    embeddings: Tensor,
+    /// Numbers of a stay.
+    pub width: usize,
+    device: Device,
+}
+
+impl FeatureExtractor {
+    /// That of a whole backbone; `embeddings` [variables, input_dim] are on `device`.
+    pub fn new(
+        artifact: &ModelArtifact,
+        embeddings: Tensor,
+        device: Device,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            backbone: backbone(artifact, &device)?,
+            embeddings,
+            width: artifact.config.feature_dim(),
+            device,
+        })
+    }
+
+    /// The features of stays, row-major [stays, width], each by a pass of its own: the last bits of a matrix product
+    /// depend on its number of rows, and those of a stay must not depend on the stays beside it. `go_on` is asked
+    /// before each.
+    pub fn of_stays(
+        &self,
+        dataset: &Dataset,
+        stays: &[usize],
+        go_on: &(dyn Fn() -> Result<(), Error> + Sync),
+    ) -> Result<Vec<f32>, Error> {
+        let of_stay = |stay: &usize| go_on().and_then(|()| self.of_stay(dataset, *stay));
+        let values: Vec<Vec<f32>> =
+            (stays.par_iter().map(of_stay)).collect::<Result<_, Error>>()?;
+        Ok(values.concat())
+    }
+
+    fn of_stay(&self, dataset: &Dataset, stay: usize) -> Result<Vec<f32>, Error> {
+        let batch = Batch::new(dataset, &[stay], &self.device)?;
+        let features = self.backbone.forward(&batch, &self.embeddings)?.features;
+        let values = features.flatten_all()?.to_vec1::<f32>()?;
+        check_finite(&values, self.width, dataset, &[stay])?;
+        Ok(values)
+    }
 }
 
 /// The features of `stays` under the backbone of `artifact`.
@@ -39,40 +85,29 @@ pub fn compute(
     context: &StageContext,
 ) -> Result<FeatureTable, Error> {
     let device = context.tensor_device()?;
-    let backbone = backbone(artifact, &device)?;
-    let width = artifact.config.feature_dim();
     let embeddings = embeddings(artifact, dataset, &device)?;
+    let extractor = FeatureExtractor::new(artifact, embeddings, device)?;
     let done = std::sync::atomic::AtomicU64::new(0);
-    let shard = |shard: &[usize]| -> Result<Vec<f32>, Error> {
+    let go_on = || {
         if context.is_interrupted() {
             return Err(Error::Interrupted);
         }
-        let batch = Batch::new(dataset, shard, &device)?;
-        let features = backbone.forward(&batch, &embeddings)?.features;
-        let values = features.flatten_all()?.to_vec1::<f32>()?;
-        check_finite(&values, width, dataset, shard)?;
-        let count = shard.len() as u64;
-        let done = done.fetch_add(count, std::sync::atomic::Ordering::Relaxed) + count;
-        let total = stays.len() as u64;
         context.reporter.progress(Progress {
-            done,
-            total,
+            done: done.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
+            total: stays.len() as u64,
             unit: "stays",
             message: String::new(),
         });
-        Ok(values)
+        Ok(())
     };
-    let values: Vec<Vec<f32>> = stays
-        .par_chunks(SHARD_STAYS)
-        .map(shard)
-        .collect::<Result<_, Error>>()?;
+    let values = extractor.of_stays(dataset, stays, &go_on)?;
     let of = |stay: &usize| &dataset.stays[*stay];
     Ok(FeatureTable {
         ids: stays.iter().map(|stay| of(stay).id.clone()).collect(),
         splits: stays.iter().map(|stay| of(stay).split).collect(),
         labels: stays.iter().map(|stay| of(stay).label).collect(),
-        width,
-        values: values.concat(),
+        width: extractor.width,
+        values,
     })
 }
 
@@ -121,9 +156,9 @@ impl Stage for FeaturesStage {
         "features"
     }
 
-    /// 3: the data's inputs are compared with those of the weights.
+    /// 3: the data's inputs are compared with those of the weights. 4: every stay has a pass of its own.
     fn code_version(&self) -> u32 {
-        3
+        4
     }
 
     fn fields(&self) -> Value {

@@ -24,11 +24,14 @@ pub fn training_fields<T: Serialize>(settings: &T) -> Value {
     fields
 }
 
-/// The architecture without its classifier: what pretraining depends on.
+/// The architecture without its classifier, but with its readout: what pretraining depends on.
 pub fn backbone_fields(model: &ModelConfig) -> Value {
     let mut fields = as_json(model);
     if let Some(table) = fields.as_object_mut() {
         table.remove("classifier");
+        if let Some(readout) = model.readout() {
+            table.insert("readout".into(), as_json(readout));
+        }
     }
     fields
 }

@@ -11,6 +11,7 @@ use pipeline_error::Error;
 use pipeline_model::config::{ModelConfig, ModelMode};
 use pipeline_model::objective::Objective;
 use pipeline_recipe::Mistake;
+use pipeline_recipe::source::Origin;
 use pipeline_recipe::tree::Node as Tree;
 use pipeline_stage::Node;
 
@@ -34,9 +35,9 @@ pub trait StageKind {
     /// Notes the mistakes that a schema cannot see.
     fn check(&self, check: &mut StageCheck);
 
-    /// The stage whose model it uses, if it matters into which model that was imported.
-    fn model_use(&self) -> Option<ModelUse<'_>> {
-        None
+    /// The stages whose models it uses, where it matters into which model these were imported.
+    fn model_uses(&self) -> Vec<ModelUse<'_>> {
+        Vec::new()
     }
 
     /// The names of its metrics, where they are known before it has run.
@@ -71,6 +72,11 @@ pub trait StageKind {
 
     /// Of a data stage: whether its stays have no labels.
     fn is_without_labels(&self) -> bool {
+        false
+    }
+
+    /// Of a data stage: whether all of its stays are in the test split.
+    fn is_test_split_alone(&self) -> bool {
         false
     }
 
@@ -135,8 +141,8 @@ pub struct Imported {
 pub struct StageCheck<'a> {
     /// The recipe.
     pub tree: &'a Tree,
-    /// The stage's name.
-    pub name: &'a str,
+    /// The keys that lead to the stage's table.
+    pub path: &'a [&'a str],
     /// The architecture, where it could be read.
     pub model: Option<&'a ModelConfig>,
     /// The stages that could be read.
@@ -148,17 +154,18 @@ pub struct StageCheck<'a> {
 impl StageCheck<'_> {
     /// A mistake at a place below the stage.
     pub fn mistake(&self, path: &[&str], problem: &str, label: &str) -> Mistake {
-        let mut whole = vec!["stages", self.name];
-        whole.extend(path);
-        let place = self.tree.place(&whole);
-        Mistake::new(format!("{} {problem}", whole.join(".")), place, label)
+        let whole = [self.path, path].concat().join(".");
+        Mistake::new(format!("{whole} {problem}"), self.place(path), label)
+    }
+
+    /// A place below the stage.
+    pub fn place(&self, path: &[&str]) -> Origin {
+        self.tree.place(&[self.path, path].concat())
     }
 
     /// Whether the recipe states a value at a place below the stage.
     pub fn states(&self, path: &[&str]) -> bool {
-        let mut whole = vec!["stages", self.name];
-        whole.extend(path);
-        self.tree.at(&whole).is_some()
+        self.tree.at(&[self.path, path].concat()).is_some()
     }
 
     /// The data stage in the field `data`, whose stays must have labels; `why` says what for.
@@ -173,6 +180,25 @@ impl StageCheck<'_> {
             .and(self.tree.place(&["stages", data, "labels"]), "no label is read")
             .help(format!(
                 "leave `labels = \"none\"` out of `{data}` and say in its source what the labels are, or name another data stage"
+            ));
+        self.mistakes.push(mistake);
+    }
+
+    /// The data stage in the field `data`, which must have a training split; `why` says what for.
+    pub fn needs_training_split(&mut self, data: &str, why: &str) {
+        let stage = self.stages.iter().find(|(name, _)| *name == data);
+        if !stage.is_some_and(|(_, stage)| stage.is_test_split_alone()) {
+            return;
+        }
+        let problem = format!("names `{data}`, which has no training split");
+        let mistake = self
+            .mistake(&["data"], &problem, why)
+            .and(
+                self.tree.place(&["stages", data, "split"]),
+                "every stay is in the test split",
+            )
+            .help(format!(
+                "give `{data}` another split, such as {{ ratio = [0.8, 0.1, 0.1] }}, or name another data stage"
             ));
         self.mistakes.push(mistake);
     }
@@ -200,8 +226,8 @@ pub type ReportPart = Result<Option<(ReportSection, Markup)>, Error>;
 
 /// How a stage uses the model of another.
 pub struct ModelUse<'a> {
-    /// The field that names the other stage.
-    pub field: &'static str,
+    /// The field that names the other stage, dotted.
+    pub field: String,
     /// The other stage.
     pub stage: &'a str,
     /// What an import must have imported into.

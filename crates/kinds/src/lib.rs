@@ -15,6 +15,7 @@
 #[macro_use]
 mod training;
 
+pub mod bundle;
 mod check;
 pub mod command;
 pub mod data;
@@ -22,6 +23,7 @@ mod dataset_artifacts;
 pub mod diagnose;
 mod document;
 mod edges;
+mod ensemble;
 pub mod evaluate;
 mod experiment;
 mod feature_origin;
@@ -34,6 +36,7 @@ pub mod json;
 mod kind;
 mod list;
 mod model_artifact;
+mod models;
 mod objective;
 mod opened;
 mod overlap;

@@ -13,10 +13,16 @@ use pipeline_stage::StageContext;
 /// Stays that an error names at most.
 const NAMED: usize = 5;
 
-/// The data stages that the stage `from` comes from, itself included, but for `own`: in the order in which
+/// The data stages that the stages `from` come from, themselves included, but for `own`: in the order in which
 /// references lead to them.
-pub fn data_behind(around: &dyn Around, from: &str, own: &str) -> Vec<String> {
-    let (mut seen, mut ahead) = (BTreeSet::new(), vec![from.to_string()]);
+pub fn data_behind<'a>(
+    around: &dyn Around,
+    from: impl Iterator<Item = &'a str>,
+    own: &str,
+) -> Vec<String> {
+    let mut ahead: Vec<String> = from.map(str::to_string).collect();
+    ahead.reverse();
+    let mut seen = BTreeSet::new();
     let mut found = Vec::new();
     while let Some(name) = ahead.pop() {
         let Some(stage) = around.stage(&name) else {

@@ -92,6 +92,14 @@ fn refuse_unfit(artifact: &ModelArtifact) -> Result<(), Error> {
             "train with latent_norm = false what the reference is to load",
         );
     }
+    if artifact.config.readout().is_some() {
+        return refused(
+            "the reference has no readout, which model.classifier.pooling = \"readout\" adds: \
+             its layout cannot hold these weights"
+                .into(),
+            "train with another pooling what the reference is to load",
+        );
+    }
     let queries = artifact.config.decoder_queries;
     if artifact.mode == ModelMode::Pretrain && queries == DecoderQueries::Variables {
         return refused(

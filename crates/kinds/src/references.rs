@@ -22,7 +22,11 @@ pub fn check(tree: &Node, stages: &[(&str, &dyn StageKind)], mistakes: &mut Vec<
         for reference in stage.references() {
             mistakes.extend(check.reference(name, &reference));
         }
-        mistakes.extend(check.purpose(name, *stage));
+        let uses = stage.model_uses();
+        mistakes.extend(
+            uses.iter()
+                .filter_map(|model_use| check.purpose(name, model_use)),
+        );
     }
     mistakes.extend(check.rings(stages));
 }
@@ -165,16 +169,16 @@ impl References<'_> {
     }
 
     /// Weights are imported into a pretraining model or a classifier: who uses them must want that.
-    fn purpose(&self, name: &str, stage: &dyn StageKind) -> Option<Mistake> {
+    fn purpose(&self, name: &str, model_use: &ModelUse) -> Option<Mistake> {
         let ModelUse {
             field,
             stage: target,
             mode,
             reason,
             needs_all,
-        } = stage.model_use()?;
+        } = model_use;
         let Imported { into, has_new } = self.stages.get(target)?.imported()?;
-        if into != mode {
+        if into != *mode {
             let into = match into {
                 ModelMode::Pretrain => "pretrain",
                 ModelMode::Classifier => "classifier",
@@ -186,10 +190,10 @@ impl References<'_> {
                     format!("imports into `{into}`"),
                 )
                 .and(self.place(target, "into"), "stated here")
-                .help(reason),
+                .help(*reason),
             );
         }
-        if needs_all && has_new {
+        if *needs_all && has_new {
             return Some(
                 Mistake::new(
                     format!(

@@ -48,7 +48,7 @@ impl Outputs<'_> {
         self.read(name, read_json)
     }
 
-    /// Reads an artifact; none if the stage has none of this name.
+    /// Reads an artifact, whose bytes must be those that were stored; none if the stage has none of this name.
     pub fn read<T>(
         &self,
         name: &str,
@@ -60,7 +60,7 @@ impl Outputs<'_> {
 
     fn path(&self, name: &str) -> Result<Option<PathBuf>, Error> {
         let artifact = self.outputs.get(name);
-        let path = artifact.map(|artifact| self.store.artifact_path(artifact));
+        let path = artifact.map(|artifact| self.store.verified_path(artifact));
         path.transpose()
     }
 }

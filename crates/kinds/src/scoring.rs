@@ -1,8 +1,9 @@
 //! What a classifier says of stays: logits from features, and the validation split that thresholds are chosen on.
 
 use candle_core::{Device, Tensor};
+use rayon::prelude::*;
 
-use crate::dataset_artifacts::{DATASET_ARTIFACTS, load_dataset_as};
+use crate::dataset_artifacts::load_dataset_as;
 use crate::evaluate::evaluation::Predictions;
 use crate::feature_origin::FeatureOrigin;
 use crate::features::compute;
@@ -16,7 +17,7 @@ use pipeline_model::config::ModelMode;
 use pipeline_model::host::to_device;
 use pipeline_model::noise::Noise;
 use pipeline_model::parameter::ParameterSource;
-use pipeline_stage::{StageContext, StageInput};
+use pipeline_stage::StageContext;
 
 /// The head of a model, and how many classes it tells apart.
 pub struct Classifier {
@@ -44,25 +45,22 @@ impl Classifier {
         })
     }
 
-    /// Logits of the stays `ids`, row-major [stays, classes], of their features, row-major [stays, width].
-    pub fn logits(
-        &self,
-        ids: &[String],
-        values: Vec<f32>,
-        width: usize,
-    ) -> Result<Vec<f32>, Error> {
-        let features = Tensor::from_vec(values, (ids.len(), width), &Device::Cpu)?;
+    /// Logits of the stays `ids`, row-major [stays, classes], of their features, row-major [stays, width]; each stay by
+    /// itself, so that its last bits do not depend on those beside it.
+    pub fn logits(&self, ids: &[String], values: &[f32], width: usize) -> Result<Vec<f32>, Error> {
+        let rows: Vec<Vec<f32>> = (ids.par_iter().zip(values.par_chunks_exact(width)))
+            .map(|(id, features)| self.of_stay(id, features))
+            .collect::<Result<_, Error>>()?;
+        Ok(rows.concat())
+    }
+
+    fn of_stay(&self, id: &str, features: &[f32]) -> Result<Vec<f32>, Error> {
+        let features = Tensor::from_slice(features, (1, features.len()), &Device::Cpu)?;
         let logits = self.head.forward(&features, [0.0; 3], &Noise::Off)?;
         let logits: Vec<f32> = logits.flatten_all()?.to_vec1()?;
-        match logits.iter().position(|logit| !logit.is_finite()) {
+        match logits.iter().find(|logit| !logit.is_finite()) {
             None => Ok(logits),
-            Some(at) => {
-                let id = &ids[at / self.classes];
-                Err(Error::stage(format!(
-                    "stay {id}: a logit is {}",
-                    logits[at]
-                )))
-            }
+            Some(logit) => Err(Error::stage(format!("stay {id}: a logit is {logit}"))),
         }
     }
 
@@ -84,7 +82,7 @@ impl Classifier {
             )));
         }
         Ok(Predictions {
-            logits: self.logits(&ids, table.vectors_of(split), table.width)?,
+            logits: vec![self.logits(&ids, &table.vectors_of(split), table.width)?],
             ids,
             labels,
             classes,
@@ -92,22 +90,8 @@ impl Classifier {
     }
 }
 
-/// The features that a stage looks at: those of a node, or computed of the stays that `chosen` takes of the data.
-pub fn features_from(
-    origin: &FeatureOrigin,
-    artifact: &ModelArtifact,
-    context: &StageContext,
-    chosen: impl FnOnce(&Dataset) -> Vec<usize>,
-) -> Result<FeatureTable, Error> {
-    let role = match origin {
-        FeatureOrigin::Node(_) => "features",
-        FeatureOrigin::Data(_) => "data",
-    };
-    features_as(role, origin, artifact, context, chosen)
-}
-
-/// The same under another role.
-fn features_as(
+/// The features that a stage reads as `role`: those of a node, or computed of the stays that `chosen` takes of the data.
+pub fn features_as(
     role: &str,
     origin: &FeatureOrigin,
     artifact: &ModelArtifact,
@@ -122,9 +106,6 @@ fn features_as(
         }
     }
 }
-
-/// The role of the data stage that the head was trained on, or of its features.
-const DEVELOPMENT: &str = "development";
 
 /// Where the features of the stays come from that the head was trained on, if another stage than `data` says which
 /// those are.
@@ -148,24 +129,5 @@ fn head_trained_on(around: &dyn Around, model: &str) -> Option<String> {
         let references = stage.references();
         let mut behind = references.iter();
         behind.find_map(|reference| head_trained_on(around, &reference.stage))
-    })
-}
-
-/// What is read for the validation split of the data that the head was trained on.
-pub fn development_input(origin: &FeatureOrigin) -> StageInput {
-    match origin {
-        FeatureOrigin::Node(node) => StageInput::new(DEVELOPMENT, node, &["features"]),
-        FeatureOrigin::Data(stage) => StageInput::new(DEVELOPMENT, stage, DATASET_ARTIFACTS),
-    }
-}
-
-/// Features of that validation split.
-pub fn development_features(
-    origin: &FeatureOrigin,
-    artifact: &ModelArtifact,
-    context: &StageContext,
-) -> Result<FeatureTable, Error> {
-    features_as(DEVELOPMENT, origin, artifact, context, |dataset| {
-        dataset.stays_of(Split::Validation)
     })
 }

@@ -54,6 +54,19 @@ impl Isotonic {
         (!knots.is_empty()).then_some(Self { knots })
     }
 
+    /// That of these knots, ascending scores with non-decreasing shares; none: they are no such function.
+    pub fn of_knots(knots: Vec<(f64, f64)>) -> Option<Self> {
+        let rises = |pair: &[(f64, f64)]| pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1;
+        let is_function = !knots.is_empty() && knots.windows(2).all(rises);
+        let is_finite = |knot: &(f64, f64)| knot.0.is_finite() && knot.1.is_finite();
+        (is_function && knots.iter().all(is_finite)).then_some(Self { knots })
+    }
+
+    /// Scores, ascending, with the share of positives there.
+    pub fn knots(&self) -> &[(f64, f64)] {
+        &self.knots
+    }
+
     /// The share of positives at a score.
     pub fn at(&self, score: f64) -> f64 {
         let after = self.knots.partition_point(|knot| knot.0 <= score);
@@ -65,11 +78,6 @@ impl Isotonic {
             (Some((_, share)), None) | (None, Some(&(_, share))) => share,
             (None, None) => 0.0,
         }
-    }
-
-    /// The number of knots.
-    pub fn knots(&self) -> usize {
-        self.knots.len()
     }
 }
 
@@ -87,7 +95,10 @@ mod tests {
         assert!((fit.at(0.45) - 0.75).abs() < 1e-12);
         assert!((fit.at(0.15) - 0.25).abs() < 1e-12);
         assert_eq!((fit.at(0.0), fit.at(0.9)), (0.0, 1.0));
-        assert_eq!(fit.knots(), 4);
+        assert_eq!(fit.knots().len(), 4);
+        assert_eq!(Isotonic::of_knots(fit.knots().to_vec()), Some(fit));
+        assert_eq!(Isotonic::of_knots(vec![(0.5, 1.0), (0.6, 0.5)]), None);
+        assert_eq!(Isotonic::of_knots(vec![(0.5, f64::NAN)]), None);
         assert_eq!(Isotonic::fit(&Ranking::new(&[], &[]).unwrap()), None);
     }
 }

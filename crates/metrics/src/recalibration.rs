@@ -79,6 +79,15 @@ impl Recalibration {
         })
     }
 
+    /// The name of its method.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Recalibration::Platt { .. } => "platt",
+            Recalibration::Isotonic(_) => "isotonic",
+            Recalibration::Temperature(_) => "temperature",
+        }
+    }
+
     /// The corrected probability.
     pub fn apply(&self, probability: f64) -> f64 {
         match self {

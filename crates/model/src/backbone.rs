@@ -11,6 +11,7 @@ use super::fusion::FusionLayer;
 use super::noise::Noise;
 use super::parameter::ParameterSource;
 use super::pooling::{MultiscalePooling, PoolingLayer, pool_posterior};
+use super::readout::{Readout, of_posterior};
 use super::sequence::SequencePart;
 use super::set_encoder::{Posterior, SetEncoder};
 use super::time_bias::TimeBias;
@@ -65,6 +66,7 @@ impl Step {
             ("post_transformer_norm", Step::Norm),
             (MultiscalePooling::PREFIXES[0], Step::Pool),
             (MultiscalePooling::PREFIXES[1], Step::Pool),
+            (Readout::PREFIX, Step::Pool),
         ];
         let found = others.iter().find(|(prefix, _)| below(prefix).is_some());
         Some(found.map_or(Step::Encode, |(_, step)| *step))
@@ -98,6 +100,8 @@ pub struct Activations {
     pub rows: Tensor,
     /// What goes to the head beside the pooled outputs, once it is known: [stays, 4·latent_dim].
     pub beside: Option<Tensor>,
+    /// What a readout looks at beside the outputs, once it is known: [μ normalised, σ], [sets, 2·latent_dim].
+    pub posterior: Option<Tensor>,
 }
 
 impl Activations {
@@ -106,6 +110,7 @@ impl Activations {
         Self {
             rows: embeddings.clone(),
             beside: None,
+            posterior: None,
         }
     }
 }
@@ -219,7 +224,11 @@ impl Backbone {
             true => noise,
             false => &Noise::Off,
         };
-        let Activations { rows, mut beside } = before;
+        let Activations {
+            rows,
+            mut beside,
+            posterior: mut seen,
+        } = before;
         let rows = match step {
             Step::Encode => {
                 let encoding = self.encoder.forward(batch, &rows, noise)?;
@@ -237,20 +246,29 @@ impl Backbone {
                 if self.config.classifier.fusion == Fusion::Concat {
                     beside = Some(pool_posterior(&posterior, batch)?);
                 }
+                if self.config.readout().is_some() {
+                    seen = Some(of_posterior(&posterior.mu, &posterior)?);
+                }
                 self.fusion.forward(&posterior)?
             }
             Step::Embed => self.sequence.input(&rows, batch)?,
             Step::Layer(layer) => self.sequence.layer(layer, &rows, batch, noise)?,
             Step::Norm => self.sequence.norm(&rows)?,
             Step::Pool => {
-                let pooled = self.pooling.forward(&rows, batch, noise)?;
+                let pooled = self
+                    .pooling
+                    .forward(&rows, seen.take().as_ref(), batch, noise)?;
                 match beside.take() {
                     Some(beside) => Tensor::cat(&[pooled, beside], 1)?,
                     None => pooled,
                 }
             }
         };
-        Ok(Activations { rows, beside })
+        Ok(Activations {
+            rows,
+            beside,
+            posterior: seen,
+        })
     }
 
     /// The posterior of every set, from what [`Step::Fuse`] reads.

@@ -29,8 +29,12 @@ pub struct Batch {
     pub positions: Tensor,
     /// Bucket of the time since the set before, of every set.
     pub time_buckets: RowIndex,
+    /// Names of the variables.
+    pub names: Arc<[String]>,
     /// Minute of every set.
     minutes: Vec<f64>,
+    /// Variable and z-score of every event, on the host.
+    events: Vec<(u32, f32)>,
 }
 
 impl Batch {
@@ -60,9 +64,12 @@ impl Batch {
             }
             stay_starts.push(positions.len());
         }
+        let on_host = variables.iter().copied().zip(values.iter().copied());
+        let on_host = on_host.collect();
         let events = variables.len();
         let sets = positions.len();
         Ok(Self {
+            names: dataset.variables.as_slice().into(),
             stays: stays.to_vec(),
             set_starts: set_starts.into(),
             stay_starts: stay_starts.into(),
@@ -72,7 +79,37 @@ impl Batch {
             positions: Tensor::from_vec(positions, sets, device)?,
             time_buckets: RowIndex::new(time_buckets, device)?,
             minutes,
+            events: on_host,
         })
+    }
+
+    /// Minute of a set since its stay began.
+    pub fn minute(&self, set: usize) -> f64 {
+        self.minutes[set]
+    }
+
+    /// Time of every set since its stay's first, in units of so many minutes. The difference is taken in 64 bits.
+    pub fn times_in(&self, minutes: f64) -> Vec<f32> {
+        let stays = self
+            .stay_starts
+            .windows(2)
+            .map(|pair| &self.minutes[pair[0]..pair[1]]);
+        let since = |stay: &[f64]| -> Vec<f32> {
+            let times = stay.iter().map(|minute| (minute - stay[0]) / minutes);
+            times.map(|time| time as f32).collect()
+        };
+        stays.flat_map(since).collect()
+    }
+
+    /// Variable and z-score of every event from set `first` up to set `end`, that left out.
+    pub fn events_between(
+        &self,
+        first: usize,
+        end: usize,
+    ) -> impl Iterator<Item = (usize, f32)> + '_ {
+        let events = self.set_starts[first.min(end)]..self.set_starts[end];
+        let events = self.events[events].iter();
+        events.map(|(variable, value)| (*variable as usize, *value))
     }
 
     /// Minutes from each set of a stay that a set may attend to, itself included, to that set: the pairs of

@@ -3,6 +3,8 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+pub use super::readout_config::{ReadoutConfig, ReadoutLayout, TaskNames};
+
 /// Sizes and switches of SeqSetVAE. One architecture serves pretraining and finetuning.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
@@ -47,6 +49,10 @@ pub struct ModelConfig {
     pub time_bias: TimeBiasKind,
     /// The classifier on the backbone; no part of a pretrain stage's fingerprint.
     pub classifier: ClassifierConfig,
+    /// Of weights with a readout: which variables have queries of their own. No recipe says it, the data do.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(skip)]
+    pub readout_layout: Option<ReadoutLayout>,
 }
 
 impl Default for ModelConfig {
@@ -67,6 +73,7 @@ impl Default for ModelConfig {
             latent_norm: false,
             time_bias: TimeBiasKind::Zero,
             classifier: ClassifierConfig::default(),
+            readout_layout: None,
         }
     }
 }
@@ -130,6 +137,9 @@ pub struct ClassifierConfig {
     /// Classes of the label.
     #[schemars(range(min = 2, max = 1000))]
     pub num_classes: usize,
+    /// Sizes of `pooling = "readout"`; keys left out have their defaults.
+    #[serde(skip_serializing_if = "ReadoutConfig::is_default")]
+    pub readout: ReadoutConfig,
 }
 
 impl Default for ClassifierConfig {
@@ -138,6 +148,7 @@ impl Default for ClassifierConfig {
             fusion: Fusion::Uncertainty,
             pooling: Pooling::Recency,
             num_classes: 2,
+            readout: ReadoutConfig::default(),
         }
     }
 }
@@ -176,6 +187,8 @@ pub enum Pooling {
     Recency,
     /// A learned projection of mean, maximum and attention with the mean as its query: the parameters `feature_fusion.*` and `feature_projection.*`, which an import declares `new` and a freeze leaves trainable.
     Multiscale,
+    /// Queries of every variable's own over the stay's past, with a decay in time (after Jaegle et al. 2021): the parameters `readout.*`, which pretraining with `tasks` trains and an import takes over. Its sizes are in `readout`.
+    Readout,
 }
 
 /// What a set of weights is for. Stored with every model artifact.
@@ -189,21 +202,46 @@ pub enum ModelMode {
 }
 
 impl ModelConfig {
-    /// The architecture below the classifier: what pretraining depends on.
+    /// What pretraining depends on: the architecture below the classifier, and the readout if there is one.
     #[must_use]
     pub fn without_classifier(&self) -> Self {
+        let mut classifier = ClassifierConfig::default();
+        if let Some(readout) = self.readout() {
+            classifier.pooling = Pooling::Readout;
+            classifier.readout = readout.clone();
+        }
         Self {
-            classifier: ClassifierConfig::default(),
+            classifier,
             ..self.clone()
         }
+    }
+
+    /// The sizes of the readout, if the model has one.
+    pub fn readout(&self) -> Option<&ReadoutConfig> {
+        (self.classifier.pooling == Pooling::Readout).then_some(&self.classifier.readout)
+    }
+
+    /// Groups of the readout's queries. Before data have said it, as in a recipe: 1.
+    pub fn readout_groups(&self) -> usize {
+        let layout = self.readout_layout.as_ref();
+        layout.map_or(1, |layout| layout.groups(&self.classifier.readout))
+    }
+
+    /// Numbers that are known of a set where the readout looks at it: [h, μ normalised, σ].
+    pub fn set_width(&self) -> usize {
+        3 * self.latent_dim
     }
 
     /// Numbers in a stay's features, the head's input: the pooled output, and beside it with fusion
     /// `concat` the mean over sets and the last of μ and of σ.
     pub fn feature_dim(&self) -> usize {
+        let pooled = match self.readout() {
+            Some(readout) => self.readout_groups() * readout.output_dim,
+            None => self.latent_dim,
+        };
         match self.classifier.fusion {
-            Fusion::None | Fusion::Uncertainty | Fusion::Gated => self.latent_dim,
-            Fusion::Concat => 5 * self.latent_dim,
+            Fusion::None | Fusion::Uncertainty | Fusion::Gated => pooled,
+            Fusion::Concat => pooled + 4 * self.latent_dim,
         }
     }
 
@@ -228,6 +266,12 @@ impl ModelConfig {
                     "the head halves latent_dim twice, and {} is no multiple of 4",
                     self.latent_dim
                 ),
+            ));
+        }
+        if self.readout().is_none() && !self.classifier.readout.is_default() {
+            conflicts.push((
+                "classifier.readout",
+                "has no effect without pooling = \"readout\"".into(),
             ));
         }
         conflicts

@@ -153,6 +153,22 @@ impl<'a> Noise<'a> {
 /// Where the draws of latents stand among those of decoder seeds: beyond every level.
 const LATENTS: u64 = 1 << 32;
 
+/// Where the draws of moments stand: beyond those of latents.
+const MOMENTS: u64 = LATENTS + 1;
+
+impl Noise<'_> {
+    /// `count` sets of one stay of `sets`, drawn with replacement: the same in every evaluation, others in every step.
+    pub fn moments(&self, stay: u64, sets: usize, count: usize) -> Result<Vec<usize>> {
+        let mut draws = match self {
+            Noise::Off => bail!("moments were asked for where there is no task"),
+            Noise::Evaluation { seeds } => seeds.at(&[u64::MAX, stay, MOMENTS]),
+            Noise::Training(noise) => noise.seeds.at(&[noise.step, stay, MOMENTS]),
+        };
+        let drawn = (0..count).map(|_| draws.below(sets as u64) as usize);
+        Ok(drawn.collect())
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::ops::gradient_check::numbers;

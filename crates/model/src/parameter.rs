@@ -33,6 +33,10 @@ pub enum Init {
     Constant(f32),
     /// N(0, 1).
     Normal,
+    /// N(0, σ²).
+    ScaledNormal(f32),
+    /// These numbers over and over along every row of the last dimension.
+    Cycle(&'static [f32]),
     /// U(−a, a), a = √(6 / (fan in + fan out)) (Glorot and Bengio 2010).
     XavierUniform,
     /// U(−a, a), a = 1/√(fan in): what torch's Linear does for weight and bias.
@@ -62,6 +66,15 @@ impl ParameterSpec {
                 uniform((6.0 / fans as f64).sqrt())
             }
             Init::Normal => (0..count).map(|_| draws.normal() as f32).collect(),
+            Init::ScaledNormal(std) => (0..count)
+                .map(|_| (f64::from(std) * draws.normal()) as f32)
+                .collect(),
+            Init::Cycle(numbers) => {
+                let columns = self.shape.last().copied().unwrap_or(1).max(1);
+                (0..count)
+                    .map(|index| numbers[index % columns % numbers.len()])
+                    .collect()
+            }
         }
     }
 }

@@ -1,6 +1,6 @@
 //! How the classifier makes one vector of a stay's sets.
 
-use candle_core::{Result, Tensor};
+use candle_core::{Result, Tensor, bail};
 
 use super::batch::Batch;
 use super::config::{ModelConfig, Pooling};
@@ -8,6 +8,7 @@ use super::layers::{LayerNorm, Linear, LinearInit, MultiheadAttention};
 use super::noise::Noise;
 use super::ops::{self, Attention};
 use super::parameter::ParameterSource;
+use super::readout::Readout;
 use super::set_encoder::Posterior;
 
 /// Dropout after the projection of multi-scale pooling.
@@ -20,6 +21,8 @@ pub enum PoolingLayer {
     Recency,
     /// A learned projection of mean, maximum and attention.
     Multiscale(Box<MultiscalePooling>),
+    /// Queries of every variable's own.
+    Readout(Box<Readout>),
 }
 
 /// relu(LN(P([mean, max, attention]))), where the attention over a stay's outputs has their mean as its query.
@@ -38,14 +41,26 @@ impl PoolingLayer {
             Pooling::Multiscale => {
                 PoolingLayer::Multiscale(Box::new(MultiscalePooling::new(source, config)?))
             }
+            Pooling::Readout => PoolingLayer::Readout(Box::new(Readout::new(source, config)?)),
         })
     }
 
-    /// One vector a stay from the transformer's outputs `hidden` [sets, latent_dim] → [stays, latent_dim].
-    pub fn forward(&self, hidden: &Tensor, batch: &Batch, noise: &Noise) -> Result<Tensor> {
+    /// One vector a stay from the transformer's outputs `hidden` [sets, latent_dim] → [stays, latent_dim], or of a
+    /// readout [stays, groups·output_dim]. That needs what [`of_posterior`](super::readout::of_posterior) gives.
+    pub fn forward(
+        &self,
+        hidden: &Tensor,
+        of_posterior: Option<&Tensor>,
+        batch: &Batch,
+        noise: &Noise,
+    ) -> Result<Tensor> {
         match self {
             PoolingLayer::Recency => by_recency(hidden, batch),
             PoolingLayer::Multiscale(multiscale) => multiscale.forward(hidden, batch, noise),
+            PoolingLayer::Readout(readout) => match of_posterior {
+                Some(posterior) => readout.of_stays(&Readout::inputs(hidden, posterior)?, batch),
+                None => bail!("a readout needs the posterior beside the transformer's outputs"),
+            },
         }
     }
 }

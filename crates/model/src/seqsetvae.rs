@@ -11,8 +11,11 @@ use super::noise::Noise;
 use super::objective::Objective;
 use super::ops;
 use super::parameter::{ParameterSource, ParameterSpec};
+use super::pretrain_tasks::PretrainTasks;
+use super::readout::{Readout, of_posterior};
 use super::sequence::{SequenceOutput, SequencePart};
 use super::set_encoder::{Encoding, Posterior, SetEncoder};
+use super::tasks::{TaskLosses, Tasks};
 
 /// Every parameter of a model, sorted by name.
 pub fn parameter_specs(config: &ModelConfig, mode: ModelMode) -> Result<Vec<ParameterSpec>> {
@@ -30,12 +33,13 @@ pub fn gradient_free_parameters(config: &ModelConfig) -> Vec<String> {
     )]
 }
 
-/// Encoder, sequence part and decoder.
+/// Encoder, sequence part and decoder, and where tasks are set the readout with their decoders.
 #[derive(Clone, Debug)]
 pub struct PretrainModel {
     encoder: SetEncoder,
     sequence: SequencePart,
     decoder: Decoder,
+    tasks: Option<PretrainTasks>,
 }
 
 /// What one pass of the pretraining model gives.
@@ -52,6 +56,8 @@ pub struct PretrainOutput {
     pub target: Tensor,
     /// The sets that were decoded.
     pub decoded: DecodedSets,
+    /// What the sequence part read before positions, [sets, latent_dim]: μ, or what was drawn.
+    latents: Tensor,
     /// The posteriors whose KL counts.
     divergent: Vec<Posterior>,
     rewards_variance: bool,
@@ -64,6 +70,10 @@ impl PretrainModel {
             encoder: SetEncoder::new(&source.part("set_encoder"), config)?,
             sequence: SequencePart::new(source, config, dropout)?,
             decoder: Decoder::new(&source.part("decoder"), config)?,
+            tasks: match &config.readout_layout {
+                Some(layout) => Some(PretrainTasks::new(source, config, layout)?),
+                None => None,
+            },
         })
     }
 
@@ -147,9 +157,30 @@ impl PretrainModel {
             reconstruction,
             target,
             decoded,
+            latents,
             divergent,
             rewards_variance: objective == Objective::Reference,
         })
+    }
+
+    /// The loss of every task of `tasks`, a scalar each, from a pass over `batch`: the sum over its stays, divided by
+    /// `stays_in_all`.
+    ///
+    /// Fails for a model without a readout.
+    pub fn task_losses(
+        &self,
+        tasks: &Tasks,
+        output: &PretrainOutput,
+        batch: &Batch,
+        stays_in_all: usize,
+        noise: &Noise,
+    ) -> Result<TaskLosses<Tensor>> {
+        let Some(asked) = &self.tasks else {
+            candle_core::bail!("a model without a readout has nothing to answer tasks with")
+        };
+        let posterior = of_posterior(&output.latents, &output.posterior)?;
+        let inputs = Readout::inputs(&output.sequence.hidden, &posterior)?;
+        asked.losses(tasks, &inputs, batch, stays_in_all, noise)
     }
 
     /// The set encoder.

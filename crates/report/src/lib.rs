@@ -15,4 +15,4 @@ mod model_card;
 pub mod tensorboard;
 
 pub use gathered::{Gathered, GatheredStage, StageResult, StageState};
-pub use model_card::model_card;
+pub use model_card::{hub_card, model_card};

@@ -1,7 +1,7 @@
 //! One stage, from taking its key to its commit.
 
 use std::any::Any;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::PathBuf;
 use std::sync::atomic::AtomicBool;
@@ -16,11 +16,11 @@ use super::journal::{Journal, StageReporter};
 use super::selection::Selected;
 use pipeline_error::Error;
 use pipeline_stage::{StageContext, StageOutput};
-use pipeline_store::Store;
 use pipeline_store::action::{Artifact, Lookup, Outcome};
 use pipeline_store::digest::Digest;
 use pipeline_store::fingerprint::{Fingerprint, Key};
 use pipeline_store::work::WorkFolder;
+use pipeline_store::{BlobState, Store};
 
 /// Stack of the threads a stage runs on: that of a main thread, not the smaller default.
 const STACK_BYTES: usize = 8 << 20;
@@ -56,8 +56,8 @@ pub(super) struct Workshop<'a> {
     pub device: &'a str,
     /// Whether longer trainings go on where shorter ones ended.
     pub continue_trainings: bool,
-    /// Inputs whose bytes were checked in this run.
-    pub verified: Mutex<BTreeSet<Digest>>,
+    /// Inputs whose bytes were checked in this run, and the state that their files were in.
+    pub verified: Mutex<BTreeMap<Digest, BlobState>>,
     /// Threads that no stage runs on: starting some takes longer than a quick stage.
     pub pools: Mutex<Vec<ThreadPool>>,
 }
@@ -108,6 +108,11 @@ impl Workshop<'_> {
         };
         let output = self.run_on_own_threads(selected, &context)?;
         self.fingerprinter.check_unchanged(selected)?;
+        self.verify_inputs(job).map_err(|error| {
+            error.with_hint(
+                "somebody, or the stage's own program, wrote to it while the stage read it: a program writes to its outputs only; `pipeline cache verify --repair` takes out what is damaged",
+            )
+        })?;
         let seconds = start.elapsed().as_secs_f64();
         let fingerprint = job.fingerprint.clone();
         let outcome = work.commit(fingerprint, &output.artifacts, output.metrics, seconds)?;
@@ -140,19 +145,27 @@ impl Workshop<'_> {
         Ok(Some(folder))
     }
 
-    /// Where the inputs lie. Their bytes are checked once a run: a flipped bit must not be
-    /// trained on, and reading an input twice is little beside any stage's work on it.
+    /// Where the inputs lie, once their bytes are those that were stored.
     fn input_paths(&self, job: &Job) -> Result<BTreeMap<(String, String), PathBuf>, Error> {
+        self.verify_inputs(job)?;
+        let paths = job.inputs.iter().map(|(name, artifact)| {
+            let path = self.store.artifact_path(artifact)?;
+            Ok((name.clone(), path))
+        });
+        paths.collect()
+    }
+
+    /// Fails if the bytes of an input are not those that were stored. They are digested whenever somebody may have
+    /// written to the file since: a flipped bit must not be trained on, and reading an input twice is little beside any
+    /// stage's work on it.
+    fn verify_inputs(&self, job: &Job) -> Result<(), Error> {
         let verified = || self.verified.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut paths = BTreeMap::new();
-        for (name, artifact) in &job.inputs {
-            if !verified().contains(&artifact.digest) {
-                self.store.verify(artifact)?;
-                verified().insert(artifact.digest);
-            }
-            paths.insert(name.clone(), self.store.artifact_path(artifact)?);
+        for artifact in job.inputs.values() {
+            let known = verified().get(&artifact.digest).copied();
+            let state = self.store.verify_since(artifact, known)?;
+            verified().insert(artifact.digest, state);
         }
-        Ok(paths)
+        Ok(())
     }
 
     /// Runs the stage inside a rayon pool of the size it was given, so that parallel iterators
@@ -169,14 +182,15 @@ impl Workshop<'_> {
             let fitting = pools.iter().position(fitting);
             fitting.map(|position| pools.swap_remove(position))
         };
-        let pool = idle.map_or_else(|| new_pool(context.threads), Ok)?;
+        let pool = idle.map_or_else(|| thread_pool(context.threads), Ok)?;
         let output = pool.install(|| selected.node.stage.run(context));
         pools().push(pool);
         output
     }
 }
 
-fn new_pool(threads: usize) -> Result<ThreadPool, Error> {
+/// Threads for a stage's work.
+pub fn thread_pool(threads: usize) -> Result<ThreadPool, Error> {
     ThreadPoolBuilder::new()
         .num_threads(threads)
         .stack_size(STACK_BYTES)

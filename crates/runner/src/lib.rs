@@ -33,6 +33,7 @@ pub mod sweep;
 #[cfg(test)]
 mod tests;
 
+pub use execute::thread_pool;
 pub use explain::explain;
 pub use lock::{Lock, LockedStage, Metric, Undefined};
 pub use locking::lock_of;

@@ -7,8 +7,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use pipeline_error::Error;
 use pipeline_store::Store;
 use pipeline_store::action::Outputs;
+use pipeline_store::digest::Digest;
 
 /// How a run ended, stage by stage.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -106,6 +108,22 @@ pub struct OutputRecord {
 }
 
 impl OutputRecord {
+    /// Fails if the bytes that lie there are not those that were recorded.
+    pub fn verify(&self) -> Result<(), Error> {
+        let refused = |what: String| Error::Store {
+            message: format!("{}: {what}", self.path.display()),
+            hint: Some("`pipeline cache verify` lists all damage".into()),
+        };
+        let found = Digest::of_file(&self.path);
+        let found = found.map_err(|error| refused(format!("cannot be read: {error}")))?;
+        match found.to_string() == self.digest {
+            true => Ok(()),
+            false => Err(refused(format!(
+                "its contents have changed: they now have the digest {found}"
+            ))),
+        }
+    }
+
     /// The artifacts of a result, by name.
     pub fn all_of(outputs: &Outputs, store: &Store) -> BTreeMap<String, Self> {
         let outputs = outputs.iter().map(|(name, artifact)| {

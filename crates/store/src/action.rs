@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::digest::Digest;
 use super::fingerprint::{Difference, Fingerprint, Key, Leaves};
-use super::{Store, damaged};
+use super::{Store, checksum, damaged};
 use pipeline_error::Error;
 
 /// The result of one execution: the document at `actions/v1/KEY.json`.
@@ -98,6 +98,13 @@ impl Store {
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Lookup::Absent),
             Err(error) => return Err(damaged(&path, error)),
         };
+        if let Err(what) = checksum::check(&bytes) {
+            // Nobody could tell whether it was edited: it is made again.
+            return match checksum::is_unsealed(&bytes) {
+                true => Ok(Lookup::Absent),
+                false => Err(damaged(&path, what)),
+            };
+        }
         // The fingerprint is passed over: `key` is its digest, and is compared.
         let outcome: Outcome = serde_json::from_slice(&bytes)
             .map_err(|error| damaged(&path, format!("is no action: {error}")))?;
@@ -116,6 +123,7 @@ impl Store {
     pub fn action(&self, key: &Key) -> Result<Action, Error> {
         let path = self.action_path(key);
         let bytes = fs::read(&path).map_err(|error| damaged(&path, error))?;
+        checksum::check(&bytes).map_err(|what| damaged(&path, what))?;
         serde_json::from_slice(&bytes)
             .map_err(|error| damaged(&path, format!("is no action: {error}")))
     }
@@ -130,7 +138,9 @@ impl Store {
         let mut actions: Vec<(SystemTime, Action)> = entries
             .par_iter()
             .filter_map(|entry| {
-                let action = serde_json::from_slice(&fs::read(entry.path()).ok()?).ok()?;
+                let bytes = fs::read(entry.path()).ok()?;
+                checksum::check(&bytes).ok()?;
+                let action = serde_json::from_slice(&bytes).ok()?;
                 Some((entry.metadata().ok()?.modified().ok()?, action))
             })
             .collect();

@@ -1,13 +1,38 @@
 //! Contents by digest.
 
 use std::fs;
-use std::io::ErrorKind;
-use std::path::PathBuf;
+use std::io::{self, ErrorKind};
+use std::os::unix::fs::MetadataExt;
+use std::path::{Path, PathBuf};
 
 use super::action::Artifact;
 use super::digest::Digest;
 use super::{Store, damaged};
 use pipeline_error::Error;
+
+/// What changes when a file is written to, or another one gets its name. Times can be set back (`touch -r`), that of
+/// the last change of the file's own record cannot.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BlobState {
+    device: u64,
+    inode: u64,
+    bytes: u64,
+    modified: (i64, i64),
+    changed: (i64, i64),
+}
+
+impl BlobState {
+    fn of(path: &Path) -> io::Result<Self> {
+        let found = fs::symlink_metadata(path)?;
+        Ok(Self {
+            device: found.dev(),
+            inode: found.ino(),
+            bytes: found.size(),
+            modified: (found.mtime(), found.mtime_nsec()),
+            changed: (found.ctime(), found.ctime_nsec()),
+        })
+    }
+}
 
 impl Store {
     /// Where the contents of this digest lie, if they are there.
@@ -41,6 +66,27 @@ impl Store {
                 format!("its contents have changed: they now have the digest {found}"),
             ))
         }
+    }
+
+    /// The file of an artifact whose bytes are those that were stored; others are damage.
+    pub fn verified_path(&self, artifact: &Artifact) -> Result<PathBuf, Error> {
+        self.verify(artifact)?;
+        self.artifact_path(artifact)
+    }
+
+    /// As [`Self::verify`], unless nobody can have written to the file since it was in the state `known`. Returns the
+    /// state that was verified.
+    pub fn verify_since(
+        &self,
+        artifact: &Artifact,
+        known: Option<BlobState>,
+    ) -> Result<BlobState, Error> {
+        let path = self.artifact_path(artifact)?;
+        let state = BlobState::of(&path).map_err(|error| damaged(&path, error))?;
+        if known != Some(state) {
+            self.verify(artifact)?;
+        }
+        Ok(state)
     }
 
     /// Whether an artifact's file is there; one of the wrong size is damage.

@@ -68,10 +68,7 @@ impl Destination {
     }
 
     fn folder(&self) -> &Path {
-        match self.path.parent() {
-            Some(folder) if folder != Path::new("") => folder,
-            _ => Path::new("."),
-        }
+        folder_of(&self.path)
     }
 
     fn refuse_occupied(&self) -> Result<(), Error> {
@@ -86,13 +83,124 @@ impl Destination {
     }
 }
 
+/// Where a folder is to be written.
+#[derive(Debug)]
+pub struct FolderDestination {
+    path: PathBuf,
+    replaces: bool,
+}
+
+impl FolderDestination {
+    /// `target`, which is not there yet or empty. A folder that is there is replaced only if `overwrite`, and only if
+    /// `is_like_it` says that it is of the same kind.
+    pub fn new(
+        target: &Path,
+        overwrite: bool,
+        is_like_it: &dyn Fn(&Path) -> bool,
+    ) -> Result<Self, Error> {
+        let refused = |what: &str, hint: &str| Error::Usage {
+            message: format!("{}: {what}", target.display()),
+            hint: Some(hint.into()),
+        };
+        let path = target.components().collect::<PathBuf>();
+        let replaces = match fs::read_dir(&path) {
+            Ok(mut entries) => entries.next().is_some(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => false,
+            Err(error) => return Err(refused(&error.to_string(), "name another folder")),
+        };
+        if replaces && !overwrite {
+            return Err(occupied(&path));
+        }
+        if replaces && !is_like_it(&path) {
+            return Err(refused(
+                "holds something else, and would be deleted",
+                "name another folder",
+            ));
+        }
+        if path.file_name().is_none() || !folder_of(&path).is_dir() {
+            return Err(refused(
+                "there is no folder to make it in",
+                "make that folder first",
+            ));
+        }
+        Ok(Self { path, replaces })
+    }
+
+    /// Lets `fill` write a draft, which gets the folder's name once it is complete.
+    pub fn write<T>(self, fill: impl FnOnce(&Path) -> Result<T, Error>) -> Result<T, Error> {
+        let unwritten = |error: io::Error| Error::Usage {
+            message: format!("{}: cannot be written: {error}", self.path.display()),
+            hint: None,
+        };
+        let draft = || {
+            tempfile::Builder::new()
+                .prefix(".draft-")
+                .permissions(Permissions::from_mode(0o777))
+                .tempdir_in(folder_of(&self.path))
+        };
+        let new = draft().map_err(unwritten)?;
+        let filled = fill(new.path())?;
+        for entry in fs::read_dir(new.path()).map_err(unwritten)? {
+            let file = entry.and_then(|entry| File::open(entry.path()));
+            file.and_then(|file| file.sync_all()).map_err(unwritten)?;
+        }
+        let old = self.replaces.then(draft).transpose().map_err(unwritten)?;
+        if let Some(old) = &old {
+            fs::rename(&self.path, old.path()).map_err(unwritten)?;
+        }
+        fs::rename(new.path(), &self.path).map_err(unwritten)?;
+        // It has another name now.
+        let _ = new.keep();
+        Ok(filled)
+    }
+}
+
+fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if folder != Path::new("") => folder,
+        _ => Path::new("."),
+    }
+}
+
 fn occupied(target: &Path) -> Error {
     Error::Usage {
         message: format!("{}: is there already", target.display()),
-        hint: Some("name another file, or replace it with --force".into()),
+        hint: Some("name another place, or replace it with --force".into()),
     }
 }
 
 fn ends_in_slash(path: &Path) -> bool {
     path.as_os_str().as_encoded_bytes().ends_with(b"/")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_is_written_whole_or_not_at_all_and_replaces_its_like_alone() {
+        let around = tempfile::tempdir().unwrap();
+        let target = around.path().join("bundle");
+        let is_like_it = |folder: &Path| folder.join("own").is_file();
+        let destination = |overwrite| FolderDestination::new(&target, overwrite, &is_like_it);
+        let fill = |name: &'static str| {
+            move |folder: &Path| {
+                fs::write(folder.join(name), name).unwrap();
+                Ok(())
+            }
+        };
+        let failed = destination(false)
+            .unwrap()
+            .write(|_| Err::<(), Error>(Error::stage("no")));
+        assert!(failed.is_err());
+        assert_eq!(fs::read_dir(around.path()).unwrap().count(), 0);
+        destination(false).unwrap().write(fill("own")).unwrap();
+        let occupied = destination(false).unwrap_err().to_string();
+        assert!(occupied.ends_with("bundle: is there already"), "{occupied}");
+        destination(true).unwrap().write(fill("new")).unwrap();
+        assert!(target.join("new").is_file() && !target.join("own").exists());
+        let other = destination(true).unwrap_err().to_string();
+        assert!(other.contains("holds something else"), "{other}");
+        assert_eq!(fs::read_dir(around.path()).unwrap().count(), 1);
+    }
 }

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::action::Action;
 use super::digest::Digest;
 use super::fingerprint::Fingerprint;
-use super::{Store, work};
+use super::{Store, checksum, work};
 use pipeline_error::Error;
 
 /// Everything in the store but its runs.
@@ -97,6 +97,7 @@ pub(super) fn entries(folder: &Path) -> Result<Vec<DirEntry>, Error> {
 
 fn read_action(entry: &DirEntry) -> Result<StoredAction, String> {
     let bytes = fs::read(entry.path()).map_err(|error| error.to_string())?;
+    checksum::check(&bytes)?;
     let action: Action =
         serde_json::from_slice(&bytes).map_err(|error| format!("is no action: {error}"))?;
     if *entry.file_name() != *format!("{}.json", action.key) {

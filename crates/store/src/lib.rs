@@ -31,6 +31,7 @@
 pub mod action;
 pub mod audit;
 mod blob;
+mod checksum;
 pub mod collect;
 pub mod destination;
 pub mod digest;
@@ -48,6 +49,7 @@ pub mod run_folder;
 mod stat_cache;
 pub mod work;
 
+pub use blob::BlobState;
 pub use durable::SOON;
 pub use format::FORMAT;
 pub use hold::Hold;

@@ -8,12 +8,12 @@ use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
 
-use super::Store;
 use super::action::{Action, Artifact, Outcome};
 use super::digest::Digest;
 use super::durable::{self, SOON};
 use super::fingerprint::Fingerprint;
 use super::work::{LOCK, WorkFolder};
+use super::{Store, checksum};
 use pipeline_error::Error;
 
 impl Store {
@@ -127,7 +127,7 @@ impl WorkFolder<'_> {
         let target = self.store.action_path(&action.key);
         let draft = self.path().join(".action");
         let write = || {
-            let bytes = serde_json::to_vec_pretty(action)?;
+            let bytes = checksum::sealed(action)?;
             durable::make_folder(&self.store.actions_folder())?;
             durable::replace(&target, &draft, &bytes)?;
             // What a later run will read: printing and reading a float may move its last bit.

@@ -9,6 +9,7 @@ use super::monitored::{Metric, Mode, Monitored};
 use super::optimizer::Optimizer;
 use super::options::{LoopOptions, is_default};
 use pipeline_model::objective::Objective;
+use pipeline_model::tasks::Tasks;
 
 /// Stops training when a validation metric no longer improves.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -133,6 +134,9 @@ impl Metric for PretrainMetric {
 pub struct PretrainSettings {
     /// What is asked of the model.
     pub objective: Objective,
+    /// What is asked of the readout beside it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub tasks: Option<Tasks>,
     /// Passes over the training split.
     pub epochs: usize,
     /// Stays in a batch.

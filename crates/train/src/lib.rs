@@ -29,5 +29,6 @@ pub mod replay;
 pub mod resume;
 pub mod schedule;
 pub mod snapshot;
+mod task_sums;
 pub mod validation;
 pub mod watch;

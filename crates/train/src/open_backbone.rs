@@ -201,13 +201,17 @@ impl<'a> OpenBackbone<'a> {
         });
         let kept: Vec<&Activations> = kept.collect::<Result<_, Error>>()?;
         let rows: Vec<&Tensor> = kept.iter().map(|one| &one.rows).collect();
-        let beside: Vec<&Tensor> = kept.iter().filter_map(|one| one.beside.as_ref()).collect();
+        let together = |part: fn(&Activations) -> Option<&Tensor>| {
+            let parts: Vec<&Tensor> = kept.iter().filter_map(|one| part(one)).collect();
+            match parts.is_empty() {
+                true => Ok(None),
+                false => Tensor::cat(&parts, 0).map(Some),
+            }
+        };
         Ok(Activations {
             rows: Tensor::cat(&rows, 0)?,
-            beside: match beside.is_empty() {
-                true => None,
-                false => Some(Tensor::cat(&beside, 0)?),
-            },
+            beside: together(|one| one.beside.as_ref())?,
+            posterior: together(|one| one.posterior.as_ref())?,
         })
     }
 }
@@ -220,6 +224,7 @@ fn kept_bytes(model: &ModelConfig, dataset: &Dataset, step: Step, stays: &[usize
         .sum();
     let widths = match step {
         Step::Fuse => 2,
+        step if step > Step::Fuse && model.readout().is_some() => 3,
         _ => 1,
     };
     sets * widths * model.latent_dim * size_of::<f32>()
@@ -230,8 +235,10 @@ fn split(whole: &Activations, batch: &Batch) -> Result<Vec<(usize, Activations)>
     let stays = batch.stays.iter().zip(batch.stay_starts.windows(2));
     let of_stay = |(index, (stay, pair)): (usize, (&usize, &[usize]))| {
         let beside = whole.beside.as_ref();
+        let of_sets = |rows: &Tensor| rows.narrow(0, pair[0], pair[1] - pair[0]);
         let activations = Activations {
-            rows: whole.rows.narrow(0, pair[0], pair[1] - pair[0])?,
+            rows: of_sets(&whole.rows)?,
+            posterior: whole.posterior.as_ref().map(of_sets).transpose()?,
             beside: beside.map(|rows| rows.narrow(0, index, 1)).transpose()?,
         };
         Ok((*stay, activations))

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::bits;
 use super::history::History;
 use super::monitor::Watched;
+use super::task_sums::TaskSums;
 use super::validation::Validation;
 use pipeline_checkpoint::FloatTensor;
 use pipeline_model::host::HostParameters;
@@ -73,6 +74,9 @@ pub struct Totals {
     /// KL losses.
     #[serde(with = "bits")]
     pub kl: f64,
+    /// Losses of the tasks.
+    #[serde(default)]
+    pub tasks: TaskSums,
     /// Norms of the gradients before clipping, over steps.
     #[serde(with = "bits")]
     pub gradient_norm: f64,
@@ -96,6 +100,14 @@ pub(super) mod tests {
     use super::*;
     use crate::monitor::PosteriorSummary;
     use crate::monitor::tests::watched;
+    use pipeline_model::tasks::TaskLosses;
+
+    fn tasks(summary: f64) -> TaskSums {
+        TaskSums::of(&TaskLosses {
+            summary: Some(summary),
+            forecast: Some(1.0 / 7.0),
+        })
+    }
 
     /// One whose every part is told from the others.
     pub fn snapshot() -> Snapshot {
@@ -120,6 +132,7 @@ pub(super) mod tests {
                 totals: Totals {
                     reconstruction: 1.0 / 3.0,
                     kl: f64::MIN_POSITIVE,
+                    tasks: tasks(0.1 + 0.2),
                     gradient_norm: 1e300,
                     stays: 56,
                 },
@@ -133,6 +146,7 @@ pub(super) mod tests {
                 validation: Validation {
                     reconstruction: 0.1,
                     kl: 0.2,
+                    tasks: tasks(1e-300),
                     posterior: PosteriorSummary {
                         kl: 1e-17,
                         ..PosteriorSummary::default()

@@ -7,12 +7,14 @@ use serde::{Deserialize, Serialize};
 use super::bits;
 use super::config::PretrainSettings;
 use super::monitor::{PosteriorMoments, PosteriorSummary};
+use super::task_sums::TaskSums;
 use super::watch::Watch;
 use pipeline_data::dataset::Dataset;
 use pipeline_error::Error;
 use pipeline_model::batch::Batch;
 use pipeline_model::noise::Noise;
-use pipeline_model::seqsetvae::PretrainModel;
+use pipeline_model::seqsetvae::{PretrainModel, PretrainOutput};
+use pipeline_model::tasks::TaskLosses;
 use pipeline_random::Stream;
 
 /// Stays in one pass; a constant, so that no sum depends on the number of threads.
@@ -27,14 +29,24 @@ pub struct Validation {
     /// The same of the KL loss.
     #[serde(with = "bits")]
     pub kl: f64,
+    /// The same of the tasks' losses.
+    #[serde(default)]
+    pub tasks: TaskSums,
     /// The posterior of all sets.
     pub posterior: PosteriorSummary,
 }
 
 impl Validation {
     /// What the best epoch has least of: free of the rising beta, so that epochs compare.
-    pub fn monitored(&self, max_beta: f64) -> f64 {
-        self.reconstruction + max_beta * self.kl
+    pub fn monitored(&self, settings: &PretrainSettings) -> f64 {
+        let tasks = settings.tasks.as_ref();
+        let of_tasks = tasks.map_or(0.0, |tasks| tasks.weigh(&self.task_losses(settings)));
+        self.reconstruction + settings.max_beta * self.kl + of_tasks
+    }
+
+    /// The losses of the tasks that are set.
+    pub fn task_losses(&self, settings: &PretrainSettings) -> TaskLosses<f64> {
+        self.tasks.means(1.0, settings.tasks.as_ref())
     }
 }
 
@@ -42,13 +54,29 @@ impl Validation {
 struct ShardSums {
     reconstruction: f64,
     kl: f64,
+    tasks: TaskSums,
     posterior: PosteriorMoments,
 }
 
 impl ShardSums {
     fn is_finite(&self) -> bool {
-        self.reconstruction.is_finite() && self.kl.is_finite()
+        self.reconstruction.is_finite() && self.kl.is_finite() && self.tasks.is_finite()
     }
+}
+
+/// Losses of the tasks of one pass over `batch`, summed over its stays and divided by `stays_in_all`.
+pub fn task_losses(
+    model: &PretrainModel,
+    output: &PretrainOutput,
+    batch: &Batch,
+    settings: &PretrainSettings,
+    stays_in_all: usize,
+    noise: &Noise,
+) -> Result<TaskLosses<Tensor>, Error> {
+    Ok(match &settings.tasks {
+        None => TaskLosses::default(),
+        Some(tasks) => model.task_losses(tasks, output, batch, stays_in_all, noise)?,
+    })
 }
 
 /// The losses of `model` on `stays`.
@@ -75,7 +103,10 @@ pub fn validate(
                 let sum = (losses * weights)?.sum_all()?;
                 Ok(f64::from(sum.to_scalar::<f32>()?))
             };
+            let tasks = task_losses(model, &output, &batch, settings, 1, &noise)?;
+            let number = |loss: &Tensor| loss.to_scalar::<f32>().map(f64::from);
             Ok(ShardSums {
+                tasks: TaskSums::of(&tasks.map(number)?),
                 reconstruction: total(output.reconstruction_loss()?, output.decoded.weights(1)?)?,
                 kl: total(output.kl_loss(free_bits)?, batch.set_weights(1)?)?,
                 posterior: PosteriorMoments::of(&output.posterior, free_bits)?,
@@ -87,9 +118,13 @@ pub fn validate(
         let name = |&stay: &usize| dataset.stays[stay].id.as_str();
         let names: Vec<&str> = suspects.iter().map(name).collect();
         return Err(Error::stage(format!(
-            "the validation loss is not finite (reconstruction {}, KL {}), in one of the stays {}",
+            "the validation loss is not finite (reconstruction {}, KL {}{}), in one of the stays {}",
             sums.reconstruction,
             sums.kl,
+            match settings.tasks {
+                Some(_) => format!(", tasks {:?}", sums.tasks.means(1.0, settings.tasks.as_ref()).by_name()),
+                None => String::new(),
+            },
             names.join(", ")
         ))
         .with_hint("look for extreme values in these stays (`clip` in the data stage bounds z-scores), or lower the learning rate"));
@@ -97,6 +132,7 @@ pub fn validate(
     let total = shards.into_iter().reduce(|mut total, shard| {
         total.reconstruction += shard.reconstruction;
         total.kl += shard.kl;
+        total.tasks.add(&shard.tasks);
         total.posterior.add(&shard.posterior);
         total
     });
@@ -107,6 +143,7 @@ pub fn validate(
     Ok(Validation {
         reconstruction: total.reconstruction / count,
         kl: total.kl / count,
+        tasks: TaskSums::of(&total.tasks.means(count, settings.tasks.as_ref())),
         posterior: PosteriorSummary::new(&total.posterior, settings.monitor.active_variance),
     })
 }

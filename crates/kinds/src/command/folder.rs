@@ -1,9 +1,9 @@
 //! The folder a program runs in: links to its inputs, and the files it leaves.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, Metadata};
+use std::fs;
 use std::io;
-use std::os::unix::fs::{MetadataExt, symlink};
+use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
 use super::leftover;
@@ -131,52 +131,4 @@ fn list(folder: &Path, inside: &Path, files: &mut BTreeSet<PathBuf>) -> io::Resu
         }
     }
     Ok(())
-}
-
-/// What tells whether a file was written to.
-#[derive(PartialEq, Eq)]
-pub(super) struct State {
-    size: u64,
-    modified: (i64, i64),
-    inode: u64,
-}
-
-impl State {
-    fn of(metadata: &Metadata) -> Self {
-        Self {
-            size: metadata.size(),
-            modified: (metadata.mtime(), metadata.mtime_nsec()),
-            inode: metadata.ino(),
-        }
-    }
-}
-
-/// The states of artifacts before a program reads them.
-pub(super) fn states<'p>(paths: impl Iterator<Item = &'p Path>) -> Result<Vec<State>, Error> {
-    let state = |path: &Path| {
-        let metadata = fs::metadata(path).map_err(|error| Error::file(path, error))?;
-        Ok(State::of(&metadata))
-    };
-    paths.map(state).collect()
-}
-
-/// Fails if a program wrote to an artifact it reads: the superuser may, though it is read-only.
-pub(super) fn check_unchanged<'p>(
-    paths: impl Iterator<Item = &'p Path> + Clone,
-    before: &[State],
-) -> Result<(), Error> {
-    let after = states(paths.clone())?;
-    let changed = paths
-        .zip(before.iter().zip(&after))
-        .find(|(_, (before, after))| before != after);
-    match changed {
-        None => Ok(()),
-        Some((path, _)) => Err(Error::Store {
-            message: format!("{}: the program wrote to its input", path.display()),
-            hint: Some(
-                "it must write to its outputs only; `pipeline cache verify` tells what is damaged"
-                    .into(),
-            ),
-        }),
-    }
 }

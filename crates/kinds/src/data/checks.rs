@@ -49,6 +49,30 @@ impl StageCheck<'_> {
         }
     }
 
+    /// The same of a source whose stays are predicted outside of a recipe.
+    pub(crate) fn source_of_prediction(&mut self, data: &DataConfig) {
+        for setting in data.source.label_settings() {
+            let mistake = self
+                .mistake(
+                    &["source", setting],
+                    "is stated, and a prediction reads no labels",
+                    "labels",
+                )
+                .help("leave it out");
+            self.mistakes.push(mistake);
+        }
+        for (field, path) in data.clone().paths() {
+            if path.artifact().is_some() {
+                let path: Vec<&str> = field.split('.').collect();
+                let problem = "names a stage, and there is no recipe around it";
+                let mistake = self.mistake(&path, problem, "no file");
+                self.mistakes.push(mistake.help("name a file or folder"));
+            }
+        }
+        self.times(data);
+        self.cuts(data);
+    }
+
     fn split(&mut self, data: &DataConfig) {
         match &data.split {
             SplitRule::Ratio(shares) => {
@@ -71,10 +95,7 @@ impl StageCheck<'_> {
                         "needs a source that has one folder a split",
                         "folders of splits",
                     )
-                    .and(
-                        self.tree.place(&["stages", self.name, "source", "format"]),
-                        "has none",
-                    )
+                    .and(self.place(&["source", "format"]), "has none")
                     .help("only `patient-parquet` has them; use { file = … } or { ratio = […] }");
                 self.mistakes.push(mistake);
             }
@@ -86,7 +107,7 @@ impl StageCheck<'_> {
                         "a column of the source",
                     )
                     .and(
-                        self.tree.place(&["stages", self.name, "source", "format"]),
+                        self.place(&["source", "format"]),
                         "tells none",
                     )
                     .help("`meds` does, and the table `stays` of `long` and `wide`; use { file = … } or { ratio = […] }");
@@ -110,10 +131,7 @@ impl StageCheck<'_> {
             let problem = "counts stays of the training split, and there is none";
             let mistake = self
                 .mistake(&["variables", "min_stays"], problem, "of no split")
-                .and(
-                    self.tree.place(&["stages", self.name, "split"]),
-                    "every stay is in the test split",
-                );
+                .and(self.place(&["split"]), "every stay is in the test split");
             self.mistakes
                 .push(mistake.help("leave it out: the statistics say which variables there are"));
         }
@@ -125,6 +143,13 @@ impl StageCheck<'_> {
         let how = data.source.how_to_label();
         match (data.labels, data.source.label_settings().as_slice()) {
             (Labels::None, stated) => {
+                if self.states(&["without_label"]) {
+                    let problem = "is stated, and the stage has labels = \"none\"";
+                    let mistake = self
+                        .mistake(&["without_label"], problem, "of no label")
+                        .and(self.place(&["labels"]), "no label is read");
+                    self.mistakes.push(mistake.help("leave one of the two out"));
+                }
                 for setting in stated {
                     let mistake = self
                         .mistake(
@@ -132,10 +157,7 @@ impl StageCheck<'_> {
                             "is stated, and the stage has labels = \"none\"",
                             "labels",
                         )
-                        .and(
-                            self.tree.place(&["stages", self.name, "labels"]),
-                            "no label is read",
-                        );
+                        .and(self.place(&["labels"]), "no label is read");
                     self.mistakes.push(mistake.help("leave one of the two out"));
                 }
             }
@@ -144,16 +166,16 @@ impl StageCheck<'_> {
                 let problem = "says nowhere what the labels are";
                 let mistake = self.mistake(&["source"], problem, "no labels");
                 self.mistakes.push(mistake.help(format!(
-                    "{how}; labels = \"none\" in `stages.{}` where none are needed, as for pretraining",
-                    self.name
+                    "{how}; labels = \"none\" in `{}` where none are needed, as for pretraining",
+                    self.path.join(".")
                 )));
             }
             (Labels::Source, [first, second]) => {
                 let problem = format!("has `{first}` beside it");
-                let place = ["stages", self.name, "source", first];
+                let place = ["source", first];
                 let mistake = self
                     .mistake(&["source", second], &problem, "a second source of labels")
-                    .and(self.tree.place(&place), "the first");
+                    .and(self.place(&place), "the first");
                 self.mistakes.push(mistake.help(how.unwrap_or_default()));
             }
             (Labels::Source, _) => {}
@@ -200,11 +222,7 @@ impl StageCheck<'_> {
                     "has `landmarks` beside it",
                     "a second way to cut stays",
                 )
-                .and(
-                    self.tree
-                        .place(&["stages", self.name, "source", "landmarks"]),
-                    "the first",
-                ),
+                .and(self.place(&["source", "landmarks"]), "the first"),
             (Some(_), false) if !has_row_label => {
                 self.mistake(&["source", "landmarks"], "needs `row_label`", "of no label")
             }
@@ -228,7 +246,7 @@ impl StageCheck<'_> {
                 let problem = "is taken from another data stage";
                 let mistake = self
                     .mistake(&path, problem, "stated a second time")
-                    .and(self.tree.place(&["stages", self.name, "like"]), "from this one")
+                    .and(self.place(&["like"]), "from this one")
                     .help("leave it out: a stage of `like` makes the same inputs from another source; what says how this source writes its values is its own: source, cleaning.NAME.missing and cleaning.NAME.factor");
                 self.mistakes.push(mistake);
             }

@@ -9,7 +9,7 @@ pub(crate) use checks::drop_taken_settings;
 use crate::edges::{Reference, artifact, kind};
 use crate::kind::{Around, ReportPart, ReportSection, StageCheck, StageKind};
 use crate::results::{Outputs, StageResults};
-use pipeline_data::config::{DataConfig, Labels};
+use pipeline_data::config::{DataConfig, Labels, SplitRule};
 use pipeline_error::Error;
 use pipeline_stage::Node;
 
@@ -55,6 +55,10 @@ impl StageKind for DataConfig {
 
     fn is_without_labels(&self) -> bool {
         self.labels == Labels::None
+    }
+
+    fn is_test_split_alone(&self) -> bool {
+        self.split == SplitRule::All
     }
 
     fn nodes(&self, name: &str, around: &dyn Around) -> Vec<Node> {

@@ -41,17 +41,18 @@ impl StageKind for DiagnoseTable {
     }
 
     fn check(&self, check: &mut StageCheck) {
+        check.needs_training_split(&self.data, "diagnosis looks at the training split, too");
         check.needs_labels(&self.data, "diagnosis compares with labels");
     }
 
-    fn model_use(&self) -> Option<ModelUse<'_>> {
-        Some(ModelUse {
-            field: "model",
+    fn model_uses(&self) -> Vec<ModelUse<'_>> {
+        vec![ModelUse {
+            field: "model".into(),
             stage: &self.model,
             mode: ModelMode::Classifier,
             reason: "a classifier is diagnosed, so its import needs `into = \"classifier\"`",
             needs_all: true,
-        })
+        }]
     }
 
     fn nodes(&self, name: &str, around: &dyn Around) -> Vec<Node> {

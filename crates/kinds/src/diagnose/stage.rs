@@ -103,7 +103,8 @@ impl Stage for DiagnoseStage {
     fn code_version(&self) -> u32 {
         // 2: shuffled labels are a warning from three standard errors above chance on, no longer two.
         // 3: the data's inputs are compared with those of the weights.
-        3
+        // 4: every stay has a pass of its own.
+        4
     }
 
     fn fields(&self) -> Value {

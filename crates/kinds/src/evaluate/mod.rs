@@ -6,9 +6,9 @@ mod section;
 mod stage;
 mod table;
 
-use crate::edges::{DATA, Reference, WEIGHTS, kind};
+use crate::edges::{DATA, Reference, kind};
+use crate::ensemble::Ensemble;
 use crate::feature_origin::FeatureOrigin;
-use crate::kind::features_of;
 use crate::kind::{Around, ModelUse, ReportPart, ReportSection, StageCheck, StageKind};
 use crate::overlap::data_behind;
 use crate::results::{Outputs, StageResults};
@@ -16,7 +16,6 @@ use crate::scoring::development_of;
 use evaluation::{EvaluationSettings, needs_validation};
 use pipeline_data::dataset::Split;
 use pipeline_error::Error;
-use pipeline_model::config::ModelMode;
 use pipeline_stage::Node;
 
 use stage::EvaluateStage;
@@ -55,10 +54,8 @@ impl StageKind for EvaluateTable {
     }
 
     fn references(&self) -> Vec<Reference> {
-        vec![
-            kind("model", &self.model, WEIGHTS),
-            kind("data", &self.data, DATA),
-        ]
+        let data = kind("data", &self.data, DATA);
+        self.model.references().chain([data]).collect()
     }
 
     fn artifacts(&self) -> Vec<(&str, &str)> {
@@ -72,17 +69,13 @@ impl StageKind for EvaluateTable {
 
     fn check(&self, check: &mut StageCheck) {
         check.needs_labels(&self.data, "evaluation compares with labels");
+        check.models(&self.model);
         check.evaluate(self);
     }
 
-    fn model_use(&self) -> Option<ModelUse<'_>> {
-        Some(ModelUse {
-            field: "model",
-            stage: &self.model,
-            mode: ModelMode::Classifier,
-            reason: "a classifier is evaluated, so its import needs `into = \"classifier\"`",
-            needs_all: true,
-        })
+    fn model_uses(&self) -> Vec<ModelUse<'_>> {
+        let reason = "a classifier is evaluated, so its import needs `into = \"classifier\"`";
+        self.model.uses(reason)
     }
 
     fn metrics(&self) -> Option<Vec<String>> {
@@ -102,9 +95,9 @@ impl StageKind for EvaluateTable {
 
     fn nodes(&self, name: &str, around: &dyn Around) -> Vec<Node> {
         let stage = EvaluateStage {
-            model: self.model.clone(),
-            data: self.data.clone(),
-            features: features_of(around, &self.model, &self.data),
+            ensemble: Ensemble::new(around, &self.model, &self.data, |model| {
+                self.development(model, around)
+            }),
             settings: EvaluationSettings {
                 split: self.split,
                 threshold: self.threshold,
@@ -115,10 +108,9 @@ impl StageKind for EvaluateTable {
                 baseline: self.baseline,
             },
             behind: match self.split {
-                Split::Test => data_behind(around, &self.model, &self.data),
+                Split::Test => data_behind(around, self.model.names(), &self.data),
                 Split::Train | Split::Validation => Vec::new(),
             },
-            development: self.development(around),
             allow_overlap: self.allow_overlap.clone(),
             seed: self.seed.unwrap_or_else(|| around.seed()),
         };
@@ -144,11 +136,11 @@ impl StageKind for EvaluateTable {
 
 impl EvaluateTable {
     /// Where thresholds and corrections are chosen, if that is not on the data that are scored.
-    fn development(&self, around: &dyn Around) -> Option<FeatureOrigin> {
+    fn development(&self, model: &str, around: &dyn Around) -> Option<FeatureOrigin> {
         let chosen = needs_validation(self.recalibrate, &self.operating_points);
         let elsewhere = chosen && self.recalibrate_on == ChosenOn::Development;
         elsewhere
-            .then(|| development_of(around, &self.model, &self.data))
+            .then(|| development_of(around, model, &self.data))
             .flatten()
     }
 }

@@ -6,13 +6,10 @@ use super::evaluation::{
     BaselineScores, EvaluationSettings, Measured, Measurement, MedsPredictions, Predictions,
 };
 use crate::dataset_artifacts::DATASET_ARTIFACTS;
-use crate::feature_origin::FeatureOrigin;
+use crate::ensemble::Ensemble;
 use crate::json::{as_json, write_json};
-use crate::model_artifact::ModelArtifact;
 use crate::overlap;
-use crate::scoring::{Classifier, development_features, development_input, features_from};
-use pipeline_data::dataset::Split;
-use pipeline_data::feature_table::FeatureTable;
+use pipeline_data::dataset::{Dataset, Split};
 use pipeline_data::stay_columns::StayColumns;
 use pipeline_error::Error;
 use pipeline_metrics::Bootstrap;
@@ -24,17 +21,10 @@ const CHOSEN_BEFORE: &str = "Thresholds and corrections were chosen on the valid
 
 /// Scores a model.
 pub struct EvaluateStage {
-    /// The stage that holds the model.
-    pub model: String,
-    /// The data stage.
-    pub data: String,
-    /// Where the features come from.
-    pub features: FeatureOrigin,
+    /// The models, and what they look at.
+    pub ensemble: Ensemble,
     /// What is measured, and how.
     pub settings: EvaluationSettings,
-    /// Where the features come from whose validation split thresholds and corrections are chosen on, if it is that of
-    /// other data.
-    pub development: Option<FeatureOrigin>,
     /// Other data stages that the model comes from.
     pub behind: Vec<String>,
     /// Why subjects may be in both.
@@ -43,25 +33,61 @@ pub struct EvaluateStage {
     pub seed: u64,
 }
 
+/// What the models say.
+struct Said {
+    /// Of the split that is scored.
+    predictions: Predictions,
+    /// Of the validation split, where something is chosen on it.
+    validation: Option<Predictions>,
+    /// What a reader has to know of it.
+    caveats: Vec<String>,
+}
+
 impl EvaluateStage {
-    /// The features of the split that is scored and, where something is chosen on it, of validation.
-    fn features(
-        &self,
-        artifact: &ModelArtifact,
-        context: &StageContext,
-    ) -> Result<FeatureTable, Error> {
-        features_from(&self.features, artifact, context, |dataset| {
-            let mut stays = dataset.stays_of(self.settings.split);
-            if self.chooses_on_its_own() && self.settings.split != Split::Validation {
-                stays.extend(dataset.stays_of(Split::Validation));
+    fn ask(&self, context: &StageContext) -> Result<Said, Error> {
+        let split = self.settings.split;
+        let (mut scored, mut validation, mut caveats) = (Vec::new(), Vec::new(), Vec::new());
+        for model in self.ensemble.read(context, "be evaluated") {
+            let model = model?;
+            for caveat in model.check_inputs()? {
+                if !caveats.contains(&caveat) {
+                    caveats.push(caveat);
+                }
             }
-            stays
+            let table = model.features(|dataset| self.stays(dataset))?;
+            scored.push(model.classifier.of_split(&table, split)?);
+            match model.of_development()? {
+                Some(predictions) => {
+                    validation.push(predictions);
+                    if !caveats.iter().any(|caveat| caveat == CHOSEN_BEFORE) {
+                        caveats.push(CHOSEN_BEFORE.into());
+                    }
+                }
+                None if self.settings.needs_validation() => {
+                    validation.push(model.classifier.of_split(&table, Split::Validation)?);
+                }
+                None => {}
+            }
+        }
+        Ok(Said {
+            predictions: Predictions::together(scored)?.unwrap_or_default(),
+            validation: Predictions::together(validation)?,
+            caveats,
         })
+    }
+
+    /// The split that is scored and, where something is chosen on it, validation.
+    fn stays(&self, dataset: &Dataset) -> Vec<usize> {
+        let mut stays = dataset.stays_of(self.settings.split);
+        if self.chooses_on_its_own() && self.settings.split != Split::Validation {
+            stays.extend(dataset.stays_of(Split::Validation));
+        }
+        stays
     }
 
     /// Whether something is chosen on the validation split of the data that are scored.
     fn chooses_on_its_own(&self) -> bool {
-        self.settings.needs_validation() && self.development.is_none()
+        self.settings.needs_validation() && self.ensemble.chooses_on_its_data()
     }
 
     /// Says what makes numbers look better than they are.
@@ -109,9 +135,9 @@ impl Stage for EvaluateStage {
         "evaluate"
     }
 
-    /// 4: the data's inputs are compared with those of the weights.
+    /// 4: the data's inputs are compared with those of the weights. 5: every stay has a pass of its own.
     fn code_version(&self) -> u32 {
-        4
+        5
     }
 
     fn fields(&self) -> Value {
@@ -128,16 +154,10 @@ impl Stage for EvaluateStage {
     }
 
     fn inputs(&self) -> Vec<StageInput> {
-        let model = StageInput::new("model", &self.model, &["weights"]);
-        let mut inputs = vec![model, self.features.input()];
-        if let FeatureOrigin::Node(_) = self.features {
-            let artifacts = match self.settings.baseline {
-                Some(_) => DATASET_ARTIFACTS,
-                None => &["stays", "variables"],
-            };
-            inputs.push(StageInput::new("data", &self.data, artifacts));
-        }
-        inputs.extend(self.development.iter().map(development_input));
+        let mut inputs = self.ensemble.inputs(match self.settings.baseline {
+            Some(_) => DATASET_ARTIFACTS,
+            None => &["stays", "variables"],
+        });
         let behind = self.behind.iter().enumerate();
         inputs.extend(
             behind
@@ -147,23 +167,12 @@ impl Stage for EvaluateStage {
     }
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
-        let artifact = ModelArtifact::read(context.input("model", "weights")?)?;
-        let classifier = Classifier::of(&artifact, "be evaluated")?;
-        let mut caveats = artifact.inputs.check(context)?;
         self.warn(context);
-        let table = self.features(&artifact, context)?;
-        let predictions = classifier.of_split(&table, self.settings.split)?;
-        let validation = match &self.development {
-            Some(origin) => {
-                caveats.push(CHOSEN_BEFORE.into());
-                let table = development_features(origin, &artifact, context)?;
-                Some(classifier.of_split(&table, Split::Validation)?)
-            }
-            None if self.settings.needs_validation() => {
-                Some(classifier.of_split(&table, Split::Validation)?)
-            }
-            None => None,
-        };
+        let Said {
+            predictions,
+            validation,
+            mut caveats,
+        } = self.ask(context)?;
         let stays = StayColumns::read(context.input("data", "stays")?)?;
         let rows = stays.rows_of(&predictions.ids)?;
         let reason = self.allow_overlap.as_deref();
@@ -175,6 +184,7 @@ impl Stage for EvaluateStage {
             self.measure(&predictions, validation.as_ref(), &stays, &rows, context)?;
 
         measured.evaluation.caveats = caveats;
+        measured.evaluation.models = self.ensemble.len();
 
         let file = |name: &str| context.work.join(name);
         predictions.write(&file("predictions.parquet"), measured.columns)?;

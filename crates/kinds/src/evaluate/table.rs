@@ -3,6 +3,7 @@
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
+use crate::models::Models;
 use pipeline_data::dataset::Split;
 use pipeline_metrics::{BootstrapSettings, RecalibrationMethod, ThresholdRule};
 use pipeline_train::baseline::Baseline;
@@ -14,8 +15,8 @@ pub struct EvaluateTable {
     /// Seed of this stage; left out: the recipe's.
     #[serde(default)]
     pub seed: Option<u64>,
-    /// An import, freeze or finetune stage with no parameter left new.
-    pub model: String,
+    /// An import, freeze or finetune stage with no parameter left new; several: the mean of their probabilities is scored.
+    pub model: Models,
     /// The data stage to score on.
     pub data: String,
     /// The split to score on.

@@ -50,6 +50,7 @@ impl StageKind for FinetuneTable {
     }
 
     fn check(&self, check: &mut StageCheck) {
+        check.needs_training_split(&self.data, "finetuning learns from the training split");
         check.needs_labels(&self.data, "finetuning learns labels");
         check.finetune(self);
     }

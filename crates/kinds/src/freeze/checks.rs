@@ -11,7 +11,10 @@ use pipeline_model::seqsetvae::parameter_specs;
 impl StageCheck<'_> {
     /// The shapes of a model say how much of it is trainable.
     pub(super) fn trainable_fraction(&mut self, stage: &FreezeTable, model: Option<&ModelConfig>) {
-        let Some(model) = model.filter(|model| model.conflicts().is_empty()) else {
+        // How large a readout is depends on the data.
+        let known =
+            |model: &&ModelConfig| model.conflicts().is_empty() && model.readout().is_none();
+        let Some(model) = model.filter(known) else {
             return;
         };
         let specs = parameter_specs(model, ModelMode::Classifier).ok();
@@ -38,7 +41,7 @@ impl StageCheck<'_> {
             true => "the limit",
             false => "`max_trainable_fraction` is not stated, so its default holds",
         };
-        let trainable = self.tree.place(&["stages", self.name, "trainable"]);
+        let trainable = self.place(&["trainable"]);
         let mut mistake = self.mistake(&["max_trainable_fraction"], &problem, label);
         if self.states(&["trainable"]) {
             mistake = mistake.and(trainable, "what is trainable");

@@ -40,14 +40,14 @@ impl StageKind for FreezeTable {
         check.trainable_fraction(self, check.model);
     }
 
-    fn model_use(&self) -> Option<ModelUse<'_>> {
-        Some(ModelUse {
-            field: "model",
+    fn model_uses(&self) -> Vec<ModelUse<'_>> {
+        vec![ModelUse {
+            field: "model".into(),
             stage: &self.model,
             mode: ModelMode::Classifier,
             reason: "a classifier is frozen, so its import needs `into = \"classifier\"`",
             needs_all: false,
-        })
+        }]
     }
 
     fn trainable(&self) -> Option<&[String]> {

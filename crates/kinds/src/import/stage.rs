@@ -19,7 +19,7 @@ use pipeline_checkpoint::{
 use pipeline_data::contract::{InputContract, InputField};
 use pipeline_data::input_path::InputPath;
 use pipeline_error::Error;
-use pipeline_model::config::{ModelConfig, ModelMode};
+use pipeline_model::config::{ClassifierConfig, ModelConfig, ModelMode};
 use pipeline_model::host::{HostParameters, digests, initial_parameters, into_tensors};
 use pipeline_model::parameter::ParameterSource;
 use pipeline_model::seqsetvae::{ClassifierModel, PretrainModel, parameter_specs};
@@ -107,13 +107,18 @@ impl ImportStage {
     /// Reads and audits the file while it is compared with the recipe's pin, if there is one. A file that is
     /// not the pinned one is told before anything that is wrong with it. What is to be said of settings that
     /// no shape shows is among the audit's notes.
-    fn read(&self, path: &Path, declared: &DeclaredInputs) -> Result<(Import, Inputs), Error> {
-        let targets = self.targets()?;
+    fn read(
+        &self,
+        path: &Path,
+        declared: &DeclaredInputs,
+    ) -> Result<(Import, Inputs, ModelConfig), Error> {
         std::thread::scope(|scope| {
             let pin = scope.spawn(|| self.check_pin(path));
             let imported = checkpoint::read(path).and_then(|mut checkpoint| {
                 let found = Inputs::take(&mut checkpoint)?;
                 let stated = checkpoint.stated.clone();
+                let config = self.config(path, &stated)?;
+                let targets = self.targets(&config)?;
                 let mut imported = checkpoint::import(checkpoint, &targets, &self.rules)?;
                 let notes = self.check_hidden_settings(path, &stated, &imported.audit)?;
                 imported.audit.notes.extend(notes);
@@ -121,7 +126,8 @@ impl ImportStage {
                 if inputs == Inputs::Unknown {
                     imported.audit.notes.push(UNKNOWN_INPUTS.into());
                 }
-                Ok((imported, inputs))
+                imported.audit.notes.extend(readout_note(&config));
+                Ok((imported, inputs, config))
             });
             pin.join().unwrap_or_else(|panic| resume_unwind(panic))?;
             imported
@@ -174,11 +180,11 @@ impl ImportStage {
             .iter()
             .filter(|spec| artifact.new.contains(&spec.name));
         let mut host: HostParameters = initial_parameters(new, 0);
-        host.extend(artifact.parameters);
+        host.extend(artifact.parameters.clone());
         let parameters = into_tensors(host)?;
         let taken = ParameterSource::witness(&parameters, |source| match self.into {
-            ModelMode::Pretrain => PretrainModel::new(source, &self.model, 0.0).map(|_| ()),
-            ModelMode::Classifier => ClassifierModel::new(source, &self.model).map(|_| ()),
+            ModelMode::Pretrain => PretrainModel::new(source, &artifact.config, 0.0).map(|_| ()),
+            ModelMode::Classifier => ClassifierModel::new(source, &artifact.config).map(|_| ()),
         })?;
         digests(&taken)
     }
@@ -187,9 +193,11 @@ impl ImportStage {
     pub fn audit(&self, checkpoint: &Checkpoint) -> Result<Audit, Error> {
         let mut checkpoint = checkpoint.clone();
         Inputs::take(&mut checkpoint)?;
-        let mut audit = checkpoint::audit(&checkpoint, &self.targets()?, &self.rules)?;
+        let config = self.config(&checkpoint.path, &checkpoint.stated)?;
+        let mut audit = checkpoint::audit(&checkpoint, &self.targets(&config)?, &self.rules)?;
         let notes = self.check_hidden_settings(&checkpoint.path, &checkpoint.stated, &audit)?;
         audit.notes.extend(notes);
+        audit.notes.extend(readout_note(&config));
         Ok(audit)
     }
 
@@ -201,8 +209,8 @@ impl ImportStage {
         declared.resolve(&checkpoint.path, found).map(|_| ())
     }
 
-    fn targets(&self) -> Result<Vec<TargetTensor>, Error> {
-        let specs = parameter_specs(&self.model, self.into)?.into_iter();
+    fn targets(&self, config: &ModelConfig) -> Result<Vec<TargetTensor>, Error> {
+        let specs = parameter_specs(config, self.into)?.into_iter();
         let targets = specs.map(|spec| TargetTensor {
             name: spec.name,
             shape: spec.shape,
@@ -210,12 +218,47 @@ impl ImportStage {
         Ok(targets.collect())
     }
 
-    fn config(&self) -> ModelConfig {
+    /// The model that the weights at `path` go into. Which variables have queries of their own in a readout is what
+    /// the file states.
+    fn config(&self, path: &Path, stated: &Stated) -> Result<ModelConfig, Error> {
+        let theirs = stated.metadata.get("model");
+        let theirs = theirs.and_then(|text| serde_json::from_str::<ModelConfig>(text).ok());
+        let layout = theirs.and_then(|model| model.readout_layout);
         match self.into {
-            ModelMode::Pretrain => self.model.without_classifier(),
-            ModelMode::Classifier => self.model.clone(),
+            ModelMode::Pretrain => Ok(match &layout {
+                Some(_) => ModelConfig {
+                    readout_layout: layout,
+                    ..self.model.without_classifier()
+                },
+                None => ModelConfig {
+                    classifier: ClassifierConfig::default(),
+                    ..self.model.clone()
+                },
+            }),
+            ModelMode::Classifier if self.model.readout().is_none() => Ok(self.model.clone()),
+            ModelMode::Classifier => match layout {
+                Some(layout) => Ok(ModelConfig {
+                    readout_layout: Some(layout.without_tasks()),
+                    ..self.model.clone()
+                }),
+                None => Err(Error::Audit {
+                    message: format!(
+                        "{}: the weights have no readout, and model.classifier.pooling is \"readout\"",
+                        path.display()
+                    ),
+                    hint: Some(
+                        "set `tasks` in the pretrain stage, which train one: tasks = { summary = 1.0, forecast = {} }".into(),
+                    ),
+                }),
+            },
         }
     }
+}
+
+/// What the audit says of a readout's queries.
+fn readout_note(config: &ModelConfig) -> Option<String> {
+    let layout = config.readout_layout.as_ref()?;
+    Some(layout.describe(&config.classifier.readout))
 }
 
 impl Stage for ImportStage {
@@ -319,7 +362,7 @@ impl Stage for ImportStage {
             let variables = context.input(INPUTS_FIELD, "variables")?;
             InputContract::read(variables).map(Inputs::of)
         })?;
-        let (imported, inputs) = self.read(path, &declared)?;
+        let (imported, inputs, config) = self.read(path, &declared)?;
         let mut audit = imported.audit;
         audit
             .render()
@@ -329,7 +372,7 @@ impl Stage for ImportStage {
         audit.file = format!("blake3:{}", self.source_digest(context)?);
         let weights = context.work.join("weights.safetensors");
         let artifact = ModelArtifact {
-            config: self.config(),
+            config,
             mode: self.into,
             new: audit.new.iter().map(|new| new.target.clone()).collect(),
             trainable: None,

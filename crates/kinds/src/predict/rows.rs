@@ -1,15 +1,21 @@
 //! The artifact `predictions`: a row a stay, as Parquet or CSV.
 
-use std::path::Path;
+use std::fmt::Display;
+use std::fs::File;
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
-    Array, ArrayRef, BooleanArray, Float64Array, StringArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
 };
+use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
-use super::PredictionFormat;
-use pipeline_data::parquet_file::{self, Compression};
+use super::{Calibration, PredictionFormat};
+use crate::evaluate::evaluation::positive_of;
+use pipeline_data::parquet_file::{AppendedTable, Compression};
+use pipeline_data::stay_columns::StayNames;
 use pipeline_error::Error;
 
 /// Columns of predictions, by name.
@@ -17,85 +23,201 @@ use pipeline_error::Error;
 pub struct Rows(Vec<(String, ArrayRef)>);
 
 impl Rows {
-    /// Text, such as ids.
-    pub fn text(&mut self, name: &str, column: Vec<String>) {
-        self.0
-            .push((name.into(), Arc::new(StringArray::from(column))));
+    /// Those of stays of which a model says `probabilities`, row-major [stays, classes].
+    pub fn of(
+        stays: StayNames,
+        probabilities: &[f64],
+        classes: usize,
+        calibration: &Calibration,
+    ) -> Self {
+        let mut rows = Self::default();
+        rows.text("stay_id", stays.ids);
+        rows.text("subject_id", stays.subjects);
+        if let Some(times) = stays.times {
+            rows.times("prediction_time", times);
+        }
+        let positive = positive_of(probabilities, classes);
+        if classes == 2 {
+            rows.numbers("probability", positive.clone());
+        } else {
+            for class in 0..classes {
+                let column = probabilities.iter().skip(class).step_by(classes).copied();
+                rows.numbers(&format!("probability_{class}"), column.collect());
+            }
+        }
+        calibration.add_columns(&positive, &mut rows);
+        rows
     }
 
-    /// Times in microseconds since 1970.
-    pub fn times(&mut self, name: &str, column: Vec<Option<i64>>) {
-        let column = TimestampMicrosecondArray::from(column);
-        self.0.push((name.into(), Arc::new(column)));
+    /// Text, such as ids.
+    fn text(&mut self, name: &str, column: Vec<String>) {
+        self.push(name, Arc::new(StringArray::from(column)));
+    }
+
+    /// Text that may be missing.
+    pub fn texts(&mut self, name: &str, column: Vec<Option<String>>) {
+        self.push(name, Arc::new(StringArray::from(column)));
+    }
+
+    fn times(&mut self, name: &str, column: Vec<Option<i64>>) {
+        self.push(name, Arc::new(TimestampMicrosecondArray::from(column)));
     }
 
     /// Numbers, such as probabilities.
     pub fn numbers(&mut self, name: &str, column: Vec<f64>) {
-        self.0
-            .push((name.into(), Arc::new(Float64Array::from(column))));
+        self.push(name, Arc::new(Float64Array::from(column)));
+    }
+
+    /// Numbers that may be missing.
+    pub fn some_numbers(&mut self, name: &str, column: Vec<Option<f64>>) {
+        self.push(name, Arc::new(Float64Array::from(column)));
     }
 
     /// Whether something is so.
     pub fn flags(&mut self, name: &str, column: Vec<bool>) {
-        self.0
-            .push((name.into(), Arc::new(BooleanArray::from(column))));
+        self.push(name, Arc::new(BooleanArray::from(column)));
     }
 
-    /// Writes the file.
+    fn push(&mut self, name: &str, column: ArrayRef) {
+        self.0.push((name.into(), column));
+    }
+
+    fn batch(self) -> Result<RecordBatch, ArrowError> {
+        let columns = self.0.into_iter();
+        RecordBatch::try_from_iter_with_nullable(columns.map(|(name, column)| (name, column, true)))
+    }
+
+    /// Writes them to a file.
     pub fn write(self, path: &Path, format: PredictionFormat) -> Result<(), Error> {
-        match format {
+        let file = File::create(path).map_err(|error| unwritten(path, &error))?;
+        RowWriter::begin(file, path, format, self)?.finish()
+    }
+}
+
+/// A file of predictions, written some rows at a time.
+pub struct RowWriter<W: Write + Send> {
+    path: PathBuf,
+    table: Table<W>,
+}
+
+enum Table<W: Write + Send> {
+    Parquet(Box<AppendedTable<W>>),
+    Csv(Box<csv::Writer<W>>),
+}
+
+impl<W: Write + Send> RowWriter<W> {
+    /// Writes the first rows to `to`; errors say that it is `path`.
+    pub fn begin(to: W, path: &Path, format: PredictionFormat, rows: Rows) -> Result<Self, Error> {
+        let failed = |error: &dyn Display| unwritten(path, error);
+        let batch = rows.batch().map_err(|error| failed(&error))?;
+        let table = match format {
             PredictionFormat::Parquet => {
-                let columns = self.0.iter();
-                let columns = columns.map(|(name, column)| (name.as_str(), column.clone()));
-                parquet_file::write_nullable(path, columns.collect(), Compression::SNAPPY)
+                let schema = batch.schema();
+                let table = AppendedTable::create(to, schema, Compression::SNAPPY, None);
+                Table::Parquet(Box::new(table.map_err(|error| failed(&error))?))
             }
-            PredictionFormat::Csv => self.write_csv(path),
+            PredictionFormat::Csv => {
+                let mut writer = csv::Writer::from_writer(to);
+                let schema = batch.schema();
+                let names = schema.fields().iter().map(|field| field.name());
+                writer.write_record(names).map_err(|error| failed(&error))?;
+                Table::Csv(Box::new(writer))
+            }
+        };
+        let path = path.to_path_buf();
+        let mut writer = Self { path, table };
+        writer.write(&batch)?;
+        Ok(writer)
+    }
+
+    /// Writes the next rows, which have the columns of the first.
+    pub fn append(&mut self, rows: Rows) -> Result<(), Error> {
+        let batch = rows
+            .batch()
+            .map_err(|error| unwritten(&self.path, &error))?;
+        self.write(&batch)
+    }
+
+    fn write(&mut self, batch: &RecordBatch) -> Result<(), Error> {
+        let failed = |error: &dyn Display| unwritten(&self.path, error);
+        match &mut self.table {
+            Table::Parquet(table) => table.append(batch).map_err(|error| failed(&error)),
+            Table::Csv(writer) => {
+                let options = FormatOptions::default();
+                let columns = batch.columns().iter();
+                let cells = columns.map(|column| ArrayFormatter::try_new(column, &options));
+                let cells: Vec<ArrayFormatter> = cells
+                    .collect::<Result<_, _>>()
+                    .map_err(|error| failed(&error))?;
+                (0..batch.num_rows()).try_for_each(|row| {
+                    // Numbers in the shortest form that is read back to the last bit.
+                    let record = cells.iter().map(|cell| cell.value(row).to_string());
+                    writer.write_record(record).map_err(|error| failed(&error))
+                })
+            }
         }
     }
 
-    /// Numbers in the shortest form that is read back to the last bit.
-    fn write_csv(&self, path: &Path) -> Result<(), Error> {
-        let failed = |error: &dyn std::fmt::Display| {
-            Error::file(path, format!("cannot be written: {error}"))
-        };
-        let options = FormatOptions::default();
-        let columns = self.0.iter();
-        let cells: Vec<ArrayFormatter> = columns
-            .map(|(_, column)| ArrayFormatter::try_new(column, &options))
-            .collect::<Result<_, _>>()
-            .map_err(|error| failed(&error))?;
-        let mut writer = csv::Writer::from_path(path).map_err(|error| failed(&error))?;
-        let names = self.0.iter().map(|(name, _)| name);
-        writer.write_record(names).map_err(|error| failed(&error))?;
-        for row in 0..self.0.first().map_or(0, |(_, column)| column.len()) {
-            let record = cells.iter().map(|cell| cell.value(row).to_string());
-            writer
-                .write_record(record)
-                .map_err(|error| failed(&error))?;
+    /// Writes what the file ends with.
+    pub fn finish(self) -> Result<(), Error> {
+        let failed = |error: &dyn Display| unwritten(&self.path, error);
+        match self.table {
+            Table::Parquet(table) => table.finish().map_err(|error| failed(&error)),
+            Table::Csv(mut writer) => writer.flush().map_err(|error| failed(&error)),
         }
-        writer.flush().map_err(|error| failed(&error))
     }
+}
+
+fn unwritten(path: &Path, error: &dyn Display) -> Error {
+    Error::file(path, format!("cannot be written: {error}"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    fn rows(ids: [&str; 2], time: Option<i64>) -> Rows {
+        let ids = ids.map(String::from).to_vec();
+        let stays = StayNames {
+            subjects: ids.clone(),
+            ids,
+            times: Some(vec![None, time]),
+        };
+        let calibration = Calibration {
+            recalibration: None,
+            thresholds: vec![0.5],
+        };
+        Rows::of(stays, &[0.7, 0.1 + 0.2, 1.0, 1e-9], 2, &calibration)
+    }
+
     #[test]
     fn a_csv_file_says_what_the_parquet_file_does() {
         let folder = tempfile::tempdir().unwrap();
-        let mut rows = Rows::default();
-        rows.text("stay_id", vec!["a,b".into(), "2".into()]);
-        rows.times("prediction_time", vec![None, Some(1_000_000)]);
-        rows.numbers("probability", vec![0.1 + 0.2, 1e-9]);
-        rows.flags("predicted", vec![true, false]);
         let path = folder.path().join("predictions.csv");
-        rows.write(&path, PredictionFormat::Csv).unwrap();
-        let text = std::fs::read_to_string(path).unwrap();
+        let first = rows(["a,b", "2"], Some(1_000_000));
+        first.write(&path, PredictionFormat::Csv).unwrap();
+        let text = std::fs::read_to_string(&path).unwrap();
         assert_eq!(
             text,
-            "stay_id,prediction_time,probability,predicted\n\"a,b\",,0.30000000000000004,true\n\
-             2,1970-01-01T00:00:01,1e-9,false\n"
+            "stay_id,subject_id,prediction_time,probability,predicted\n\"a,b\",\"a,b\",,0.30000000000000004,false\n\
+             2,2,1970-01-01T00:00:01,1e-9,false\n"
         );
+    }
+
+    #[test]
+    fn rows_may_come_in_parts() {
+        for format in [PredictionFormat::Csv, PredictionFormat::Parquet] {
+            let mut bytes = Vec::new();
+            let path = Path::new("predictions");
+            let first = rows(["1", "2"], None);
+            let mut writer = RowWriter::begin(&mut bytes, path, format, first).unwrap();
+            writer.append(rows(["3", "4"], None)).unwrap();
+            writer.finish().unwrap();
+            if format == PredictionFormat::Csv {
+                assert_eq!(String::from_utf8(bytes).unwrap().lines().count(), 5);
+            } else {
+                assert!(bytes.ends_with(b"PAR1"));
+            }
+        }
     }
 }

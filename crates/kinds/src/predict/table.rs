@@ -3,14 +3,15 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::models::Models;
 use pipeline_metrics::{RecalibrationMethod, ThresholdRule};
 
 /// Says what a model thinks of every stay of a data stage; no label is needed.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct PredictTable {
-    /// An import, freeze or finetune stage with no parameter left new.
-    pub model: String,
+    /// An import, freeze or finetune stage with no parameter left new; several: the mean of their probabilities is predicted.
+    pub model: Models,
     /// The data stage whose stays are predicted, all of them.
     pub data: String,
     /// Probability from which a stay is predicted positive.

@@ -11,7 +11,7 @@ use crate::kind::{Around, ModelUse, ReportPart, StageCheck, StageKind};
 use crate::results::{Outputs, StageResults};
 use crate::training;
 use pipeline_error::Error;
-use pipeline_model::config::ModelMode;
+use pipeline_model::config::{ClassifierConfig, ModelConfig, ModelMode};
 use pipeline_model::objective::Objective;
 use pipeline_stage::Node;
 use pipeline_train::config::PretrainSettings;
@@ -44,17 +44,19 @@ impl StageKind for PretrainTable {
     }
 
     fn check(&self, check: &mut StageCheck) {
+        check.needs_training_split(&self.data, "pretraining learns from the training split");
         check.pretrain(self);
     }
 
-    fn model_use(&self) -> Option<ModelUse<'_>> {
-        Some(ModelUse {
-            field: "init",
-            stage: self.init.as_deref()?,
+    fn model_uses(&self) -> Vec<ModelUse<'_>> {
+        let of_init = |stage| ModelUse {
+            field: "init".into(),
+            stage,
             mode: ModelMode::Pretrain,
             reason: "pretraining goes on from an import with `into = \"pretrain\"`",
             needs_all: false,
-        })
+        };
+        self.init.as_deref().map(of_init).into_iter().collect()
     }
 
     fn objective(&self) -> Option<Objective> {
@@ -64,6 +66,7 @@ impl StageKind for PretrainTable {
     fn nodes(&self, name: &str, around: &dyn Around) -> Vec<Node> {
         let settings = PretrainSettings {
             objective: self.objective,
+            tasks: self.tasks.clone(),
             epochs: self.epochs,
             batch_size: self.batch_size,
             optimizer: self.optimizer.clone(),
@@ -77,7 +80,7 @@ impl StageKind for PretrainTable {
             monitor: self.monitor.clone(),
         };
         let stage = PretrainStage {
-            model: around.model().clone(),
+            model: self.model(around.model()),
             settings,
             seed: self.seed.unwrap_or_else(|| around.seed()),
             data: self.data.clone(),
@@ -93,5 +96,16 @@ impl StageKind for PretrainTable {
 
     fn report(stage: &str, position: usize, results: &StageResults) -> ReportPart {
         training::report(stage, position, results)
+    }
+}
+
+impl PretrainTable {
+    /// The architecture that it trains: without the readout where that is set no task.
+    fn model(&self, model: &ModelConfig) -> ModelConfig {
+        let mut trained = model.without_classifier();
+        if self.tasks.is_none() {
+            trained.classifier = ClassifierConfig::default();
+        }
+        trained
     }
 }

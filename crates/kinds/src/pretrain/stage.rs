@@ -12,10 +12,12 @@ use crate::model_artifact::ModelArtifact;
 use crate::training::Watched;
 use crate::training_context::TrainingContext;
 use pipeline_data::contract::InputContract;
+use pipeline_data::dataset::Dataset;
 use pipeline_error::Error;
-use pipeline_model::config::{ModelConfig, ModelMode};
+use pipeline_model::config::{ModelConfig, ModelMode, ReadoutLayout};
 use pipeline_model::host::{HostParameters, initial_parameters};
 use pipeline_model::seqsetvae::parameter_specs;
+use pipeline_model::tasks::Tasks;
 use pipeline_stage::{RecipePlace, Stage, StageContext, StageInput, StageOutput};
 use pipeline_train::config::PretrainSettings;
 use pipeline_train::pretrain::{Pretrained, Pretraining};
@@ -37,19 +39,36 @@ pub struct PretrainStage {
 }
 
 impl PretrainStage {
+    /// The model, and the parameters that it begins with.
     fn initial(
         &self,
+        dataset: &Dataset,
         contract: &InputContract,
         context: &StageContext,
-    ) -> Result<HostParameters, Error> {
+    ) -> Result<(ModelConfig, HostParameters), Error> {
+        let tasks = self.settings.tasks.as_ref().map(Tasks::names);
+        let most = self.model.classifier.readout.max_variables;
+        let mut model = ModelConfig {
+            readout_layout: tasks.map(|tasks| ReadoutLayout::of(dataset, most, tasks)),
+            ..self.model.clone()
+        };
         if self.init.is_none() {
-            let specs = parameter_specs(&self.model, ModelMode::Pretrain)?;
-            return Ok(initial_parameters(&specs, self.seed));
+            let specs = parameter_specs(&model, ModelMode::Pretrain)?;
+            return Ok((model, initial_parameters(&specs, self.seed)));
         }
         let start = ModelArtifact::read(context.input("init", "weights")?)?;
         start.require_complete("go on pretraining")?;
         start.inputs.check_with(contract, context)?;
-        Ok(start.parameters)
+        let theirs = start.config.readout_layout;
+        let theirs_tasks = theirs.as_ref().map(|layout| layout.tasks);
+        if theirs_tasks != tasks {
+            return Err(Error::stage(
+                "the weights to go on from were pretrained with other tasks: their decoders are others",
+            )
+            .with_hint("set the tasks that their pretraining set; the weights of each may differ"));
+        }
+        model.readout_layout = theirs;
+        Ok((model, start.parameters))
     }
 }
 
@@ -95,10 +114,14 @@ impl Stage for PretrainStage {
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         let dataset = load_dataset(context)?;
         let contract = contract_of_data(context)?;
-        let initial = self.initial(&contract, context)?;
+        let (model, initial) = self.initial(&dataset, &contract, context)?;
+        if let Some(layout) = &model.readout_layout {
+            let said = layout.describe(&model.classifier.readout);
+            context.reporter.note(&said);
+        }
         let training = Pretraining {
             dataset: &dataset,
-            model: &self.model,
+            model: &model,
             settings: &self.settings,
             seed: self.seed,
             device: &context.tensor_device()?,
@@ -112,7 +135,7 @@ impl Stage for PretrainStage {
             .write_parquet(&context.work.join("history.parquet"))?;
         let metrics = metrics(&trained, &self.settings);
         let artifact = ModelArtifact {
-            config: self.model.without_classifier(),
+            config: model,
             mode: ModelMode::Pretrain,
             new: BTreeSet::new(),
             trainable: None,
@@ -134,11 +157,17 @@ impl Stage for PretrainStage {
 fn metrics(trained: &Pretrained, settings: &PretrainSettings) -> BTreeMap<String, Value> {
     let best = &trained.best;
     let losses = [
-        ("validation_loss", best.monitored(settings.max_beta)),
+        ("validation_loss", best.monitored(settings)),
         ("validation_reconstruction", best.reconstruction),
         ("validation_kl", best.kl),
     ];
-    let numbers = losses.into_iter().chain(best.posterior.columns());
+    let tasks = best.task_losses(settings).by_name().into_iter();
+    let tasks = tasks.filter_map(|(name, loss)| match name {
+        "summary" => Some(("validation_summary", loss?)),
+        _ => Some(("validation_forecast", loss?)),
+    });
+    let numbers = losses.into_iter().chain(tasks);
+    let numbers = numbers.chain(best.posterior.columns());
     let counts = [
         (settings.options.keep.metric(), trained.best_epoch),
         ("collapse_warnings", trained.collapse_warnings),

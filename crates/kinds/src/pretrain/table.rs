@@ -5,6 +5,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::training::StatedOptimizer;
 use pipeline_model::objective::Objective;
+use pipeline_model::tasks::Tasks;
 use pipeline_train::config::{EarlyStopping, PretrainMetric};
 use pipeline_train::monitor::MonitorSettings;
 use pipeline_train::optimizer::AdamW;
@@ -26,6 +27,9 @@ pub struct PretrainTable {
     /// What is asked of the model.
     #[serde(default)]
     pub objective: Objective,
+    /// What is asked of the readout beside it (`model.classifier.pooling = "readout"`); left out: nothing, and nothing is pretrained of a readout.
+    #[serde(default)]
+    pub tasks: Option<Tasks>,
     /// Passes over the training split.
     #[schemars(range(min = 1))]
     pub epochs: usize,

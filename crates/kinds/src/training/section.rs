@@ -18,7 +18,7 @@ struct Picture {
     columns: &'static [&'static str],
 }
 
-const PICTURES: [Picture; 8] = [
+const PICTURES: [Picture; 10] = [
     Picture {
         name: "reconstruction",
         title: "Reconstruction loss",
@@ -30,6 +30,18 @@ const PICTURES: [Picture; 8] = [
         title: "KL divergence",
         axis: "nats a set",
         columns: &["train_kl", "validation_kl"],
+    },
+    Picture {
+        name: "summary",
+        title: "Task: summary of what has been",
+        axis: "loss",
+        columns: &["train_summary", "validation_summary"],
+    },
+    Picture {
+        name: "forecast",
+        title: "Task: what comes",
+        axis: "loss",
+        columns: &["train_forecast", "validation_forecast"],
     },
     Picture {
         name: "loss",
@@ -170,13 +182,15 @@ fn warnings(history: &History) -> Markup {
 
 /// The numbers behind the pictures.
 fn epochs(stage: &str, history: &History) -> Markup {
-    const TITLES: [(&str, &str); 9] = [
+    const TITLES: [(&str, &str); 11] = [
         ("epoch", "epoch"),
         ("train_loss", "train loss"),
         ("validation_loss", "validation loss"),
         ("train_reconstruction", "train reconstruction"),
         ("validation_reconstruction", "validation reconstruction"),
         ("validation_kl", "validation KL"),
+        ("validation_summary", "validation summary"),
+        ("validation_forecast", "validation forecast"),
         ("validation_auroc", "validation AUROC"),
         (
             "validation_average_precision",

@@ -64,8 +64,11 @@ fn embeddings() -> Result<Tensor> {
 #[test]
 fn it_goes_on_from_every_step() -> Result<()> {
     let batch = Batch::new(&dataset(), &[0, 1], &Device::Cpu)?;
-    for fusion in [Fusion::Uncertainty, Fusion::Gated, Fusion::Concat] {
-        let config = config(fusion, Pooling::Multiscale);
+    let multiscale = [Fusion::Uncertainty, Fusion::Gated, Fusion::Concat]
+        .map(|fusion| (fusion, Pooling::Multiscale));
+    let readout = [Fusion::None, Fusion::Gated, Fusion::Concat].map(|f| (f, Pooling::Readout));
+    for (fusion, pooling) in multiscale.into_iter().chain(readout) {
+        let config = config(fusion, pooling);
         let backbone = backbone(&config)?;
         let whole = backbone.forward(&batch, &embeddings()?)?.features;
         assert_eq!(whole.dims(), [2, config.feature_dim()]);
@@ -105,11 +108,19 @@ fn concat_puts_mean_and_last_of_the_posterior_beside_the_pooled_output() -> Resu
 /// What a step reads does not depend on its parameters, so it can be kept while they are trained.
 #[test]
 fn what_a_step_reads_does_not_depend_on_its_parameters() -> Result<()> {
+    for pooling in [Pooling::Multiscale, Pooling::Readout] {
+        reads_do_not_depend_on_parameters(&config(Fusion::Gated, pooling))?;
+    }
+    let later = Step::of_parameter("of_some_later_version");
+    assert_eq!(later, Some(Step::Encode));
+    Ok(())
+}
+
+fn reads_do_not_depend_on_parameters(config: &ModelConfig) -> Result<()> {
     let batch = Batch::new(&dataset(), &[0, 1], &Device::Cpu)?;
-    let config = config(Fusion::Gated, Pooling::Multiscale);
-    let parameters = parameters(&config)?;
+    let parameters = parameters(config)?;
     let read = |parameters: &Parameters, step: Step| {
-        let backbone = Backbone::new(&ParameterSource::given(parameters), &config)?;
+        let backbone = Backbone::new(&ParameterSource::given(parameters), config)?;
         let start = Activations::of_embeddings(&embeddings()?);
         let before = backbone.advance(start, Step::Encode..step, &batch, &Noise::Off)?;
         before.rows.to_vec2::<f32>()
@@ -123,9 +134,7 @@ fn what_a_step_reads_does_not_depend_on_its_parameters() -> Result<()> {
         assert_eq!(read(&other, step)?, read(&parameters, step)?, "{name}");
     }
     let steps = Step::of_parameters(parameters.keys()).into_iter();
-    let all = backbone(&config)?.steps().collect::<Vec<_>>();
+    let all = backbone(config)?.steps().collect::<Vec<_>>();
     assert_eq!(steps.collect::<Vec<_>>(), all);
-    let later = Step::of_parameter("of_some_later_version");
-    assert_eq!(later, Some(Step::Encode));
     Ok(())
 }

@@ -4,10 +4,10 @@
 use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use candle_nn::Module;
-use gemm::Parallelism;
 
 use super::cpu::{contiguous, read};
 use super::form::has_kernels;
+use super::strided_product::{View, multiply};
 
 /// `x` [rows, inputs], `weight` [outputs, inputs], `bias` [outputs] → [rows, outputs].
 pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
@@ -48,17 +48,13 @@ impl CustomOp3 for Linear {
         for _ in 0..rows {
             y.extend_from_slice(bias);
         }
-        let a = Matrix {
-            values: x,
-            row_stride: inputs,
-            column_stride: 1,
-        };
-        let b = Matrix {
-            values: weight,
-            row_stride: 1,
-            column_stride: inputs,
-        };
-        add_product(&mut y, [rows, outputs, inputs], a, b);
+        multiply(
+            [rows, outputs, inputs],
+            (&mut y, View::rows(0, outputs)),
+            (x, View::rows(0, inputs)),
+            (weight, View::rows(0, inputs).transposed()),
+            false,
+        );
         Ok((CpuStorage::F32(y), (rows, outputs).into()))
     }
 
@@ -100,34 +96,26 @@ impl CustomOp3 for Linear {
         if x.track_op() {
             let weight = read(weight)?;
             let mut values = vec![0f32; rows * inputs];
-            let a = Matrix {
-                values: &g,
-                row_stride: outputs,
-                column_stride: 1,
-            };
-            let b = Matrix {
-                values: &weight,
-                row_stride: inputs,
-                column_stride: 1,
-            };
-            add_product(&mut values, [rows, inputs, outputs], a, b);
+            multiply(
+                [rows, inputs, outputs],
+                (&mut values, View::rows(0, inputs)),
+                (&g, View::rows(0, outputs)),
+                (&weight, View::rows(0, inputs)),
+                false,
+            );
             grad_x = Some(Tensor::from_vec(values, (rows, inputs), device)?);
         }
         let mut grad_weight = None;
         if weight.track_op() {
             let x = read(x)?;
             let mut values = vec![0f32; outputs * inputs];
-            let a = Matrix {
-                values: &g,
-                row_stride: 1,
-                column_stride: outputs,
-            };
-            let b = Matrix {
-                values: &x,
-                row_stride: inputs,
-                column_stride: 1,
-            };
-            add_product(&mut values, [outputs, inputs, rows], a, b);
+            multiply(
+                [outputs, inputs, rows],
+                (&mut values, View::rows(0, inputs)),
+                (&g, View::rows(0, outputs).transposed()),
+                (&x, View::rows(0, inputs)),
+                false,
+            );
             grad_weight = Some(Tensor::from_vec(values, (outputs, inputs), device)?);
         }
         let mut grad_bias = None;
@@ -141,48 +129,6 @@ impl CustomOp3 for Linear {
             grad_bias = Some(Tensor::from_vec(values, outputs, device)?);
         }
         Ok((grad_x, grad_weight, grad_bias))
-    }
-}
-
-struct Matrix<'a> {
-    values: &'a [f32],
-    row_stride: usize,
-    column_stride: usize,
-}
-
-/// y [rows, columns] += a [rows, inner] · b [inner, columns]; y is row-major.
-///
-/// On the calling thread alone: work is shared out by stays, so that no sum depends on the number of threads.
-fn add_product(y: &mut [f32], [rows, columns, inner]: [usize; 3], a: Matrix, b: Matrix) {
-    if rows == 0 || columns == 0 || inner == 0 {
-        return;
-    }
-    let last = |m: &Matrix, r: usize, c: usize| (r - 1) * m.row_stride + (c - 1) * m.column_stride;
-    assert!(y.len() >= rows * columns);
-    assert!(last(&a, rows, inner) < a.values.len() && last(&b, inner, columns) < b.values.len());
-    // SAFETY: the assertions above keep every index that the strides reach inside the slices.
-    unsafe {
-        gemm::gemm(
-            rows,
-            columns,
-            inner,
-            y.as_mut_ptr(),
-            1,
-            columns as isize,
-            true,
-            a.values.as_ptr(),
-            a.column_stride as isize,
-            a.row_stride as isize,
-            b.values.as_ptr(),
-            b.column_stride as isize,
-            b.row_stride as isize,
-            1f32,
-            1f32,
-            false,
-            false,
-            false,
-            Parallelism::None,
-        );
     }
 }
 

@@ -10,9 +10,12 @@ mod chamfer;
 mod cpu;
 #[cfg(feature = "cuda")]
 mod cuda;
+mod decayed_attention;
+mod decayed_attention_kernel;
 mod dropout;
 mod form;
 mod gelu;
+mod grouped_linear;
 mod layer_norm;
 mod linear;
 mod normals;
@@ -20,6 +23,7 @@ mod segment_max;
 mod segment_mean;
 mod sigmoid;
 mod spread;
+mod strided_product;
 mod taken;
 
 #[cfg(test)]
@@ -28,9 +32,11 @@ pub(crate) mod gradient_check;
 pub use attention::{attend, attend_biased};
 pub use attention_pattern::{Attention, AttentionDropout, Segment};
 pub use chamfer::set_reconstruction_loss;
+pub use decayed_attention::{Glances, attend_with_decay};
 pub use dropout::dropout;
 pub use form::in_composed_form;
 pub use gelu::gelu;
+pub use grouped_linear::grouped_linear;
 pub use layer_norm::layer_norm;
 pub use linear::linear;
 pub use normals::normals;

@@ -31,6 +31,7 @@ impl ScoredStage {
         if !path.exists() {
             return Ok(None);
         }
+        predictions.verify()?;
         let schema = parquet_file::open(path)?.schema().clone();
         if schema.index_of("probability").is_err() {
             return Ok(None);
@@ -46,7 +47,7 @@ impl ScoredStage {
         }
         Ok(Some(Self {
             run: run.run.run.clone(),
-            subjects: subjects_of(run, &ids),
+            subjects: subjects_of(run, &ids)?,
             ids,
             scores: BinaryScores::new(labels, probabilities)?,
         }))
@@ -54,18 +55,19 @@ impl ScoredStage {
 }
 
 /// The patients of these stays by the run's data; where that is not in the store, each stay is its own.
-fn subjects_of(run: &PastRunRecord, ids: &[String]) -> Vec<String> {
-    let tables = run
-        .stages
-        .iter()
-        .filter_map(|stage| stage.outputs.get("stays"));
-    let mut found = tables.filter_map(|table| {
-        let columns = StayColumns::read(&table.path).ok()?;
-        let rows = columns.rows_of(ids).ok()?;
-        let subjects = columns.subjects().ok()?;
-        Some(rows.into_iter().map(|row| subjects[row].clone()).collect())
-    });
-    found.next().unwrap_or_else(|| ids.to_vec())
+fn subjects_of(run: &PastRunRecord, ids: &[String]) -> Result<Vec<String>, Error> {
+    let tables = run.stages.iter();
+    let tables = tables.filter_map(|stage| stage.outputs.get("stays"));
+    for table in tables.filter(|table| table.path.exists()) {
+        table.verify()?;
+        let columns = StayColumns::read(&table.path)?;
+        // Another cohort's table, perhaps.
+        if let Ok(rows) = columns.rows_of(ids) {
+            let subjects = columns.subjects()?;
+            return Ok(rows.into_iter().map(|row| subjects[row].clone()).collect());
+        }
+    }
+    Ok(ids.to_vec())
 }
 
 /// Gives the metrics of a stage their differences from the first run's, where both scored the same

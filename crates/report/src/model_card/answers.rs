@@ -294,17 +294,30 @@ pub fn flow(gathered: &Gathered) -> Option<String> {
     }))
 }
 
+/// Of fewer stays nothing is said that one of them could be known by.
+const FEWEST_STAYS: u64 = 10;
+
 pub fn characteristics(gathered: &Gathered) -> Option<String> {
     all(profiles(gathered).map(|(stage, profile)| {
         let mut table = format!("{}, training split:\n\n| variable | mean | standard deviation | stays with it |\n|---|---:|---:|---:|\n", escaped(stage));
         for (name, variable) in profile["variables"].as_object().into_iter().flatten() {
-            let float = |value: &Value| value.as_f64().map(number::float).unwrap_or_default();
+            let train = &variable["train"];
+            let stays = train["stays"].as_u64().unwrap_or_default();
+            // A card is published: a value that never varies, or of a handful of people, is somebody's.
+            let is_anybodys = stays >= FEWEST_STAYS && variable["constant"] != true;
+            let float = |value: &Value| match is_anybodys {
+                true => value.as_f64().map(number::float).unwrap_or_default(),
+                false => String::new(),
+            };
+            let stays = match stays < FEWEST_STAYS {
+                true => format!("fewer than {FEWEST_STAYS}"),
+                false => stays.to_string(),
+            };
             table += &format!(
-                "| {} | {} | {} | {} |\n",
+                "| {} | {} | {} | {stays} |\n",
                 escaped(name),
-                float(&variable["train"]["mean"]),
-                float(&variable["train"]["std"]),
-                variable["train"]["stays"]
+                float(&train["mean"]),
+                float(&train["std"]),
             );
         }
         table + "\n"

@@ -2,9 +2,11 @@
 //! a recipe's results can answer is answered, the rest is left for the authors and marked.
 
 mod answers;
+mod hub;
 mod items;
 
 use super::gathered::Gathered;
+pub use hub::hub_card;
 use items::ITEMS;
 
 /// How a blank is marked: to be searched for.

@@ -136,7 +136,7 @@ impl Pretraining<'_> {
     }
 
     fn is_kept(&self, state: &State, validation: &Validation) -> bool {
-        let loss = |validation: &Validation| validation.monitored(self.settings.max_beta);
+        let loss = |validation: &Validation| validation.monitored(self.settings);
         let best = state.best.as_ref();
         self.settings.options.keep == Keep::Last
             || best.is_none_or(|best| loss(validation) < loss(&best.validation))
@@ -244,7 +244,7 @@ impl Pretraining<'_> {
             totals,
         } = state.position;
         let stays = totals.stays as f64;
-        let loss = |validation: &Validation| validation.monitored(self.settings.max_beta);
+        let loss = |validation: &Validation| validation.monitored(self.settings);
         let mut row = vec![
             ("epoch", Some(epoch as f64)),
             ("step", Some(step as f64)),
@@ -259,6 +259,16 @@ impl Pretraining<'_> {
             ("validation_kl", validation.map(|validation| validation.kl)),
             ("validation_loss", validation.map(loss)),
         ];
+        let settings = self.settings;
+        let trained = totals.tasks.means(stays, settings.tasks.as_ref());
+        let validated = validation.map(|validation| validation.task_losses(settings));
+        let validated = validated.unwrap_or_default().by_name();
+        for ((name, trained), (_, validated)) in trained.by_name().into_iter().zip(validated) {
+            if let Some(trained) = trained {
+                row.push((task_column("train", name), Some(trained)));
+                row.push((task_column("validation", name), validated));
+            }
+        }
         if state.course.is_scheduled() {
             row.push(("learning_rate", Some(self.last_rate(state))));
         }
@@ -282,5 +292,15 @@ impl Pretraining<'_> {
     fn last_rate(&self, state: &State) -> f64 {
         let scale = state.course.scale(state.position.step.saturating_sub(1));
         scale.of(self.settings.optimizer.base().lr)
+    }
+}
+
+/// The history's column of a task.
+fn task_column(split: &str, task: &str) -> &'static str {
+    match (split, task) {
+        ("train", "summary") => "train_summary",
+        ("train", _) => "train_forecast",
+        (_, "summary") => "validation_summary",
+        _ => "validation_forecast",
     }
 }

@@ -11,6 +11,8 @@ use crate::monitor::{PosteriorMoments, Step};
 use crate::options::LoopOptions;
 use crate::replay::BrokenStep;
 use crate::snapshot::{Position, Totals};
+use crate::task_sums::TaskSums;
+use crate::validation::task_losses;
 use pipeline_error::Error;
 use pipeline_model::batch::Batch;
 use pipeline_model::noise::Noise;
@@ -26,6 +28,7 @@ struct ShardResult {
     gradients: GradStore,
     reconstruction: f64,
     kl: f64,
+    tasks: TaskSums,
     posterior: PosteriorMoments,
 }
 
@@ -111,6 +114,7 @@ impl Pretraining<'_> {
             for shard in &shards {
                 totals.reconstruction += shard.reconstruction;
                 totals.kl += shard.kl;
+                totals.tasks.add(&shard.tasks);
                 reconstruction += shard.reconstruction;
                 posterior.add(&shard.posterior);
             }
@@ -137,14 +141,21 @@ impl Pretraining<'_> {
 
     fn report(&self, position: &Position, stays: usize) {
         let Position { epoch, totals, .. } = position;
+        let stays_so_far = totals.stays as f64;
+        let tasks = totals
+            .tasks
+            .means(stays_so_far, self.settings.tasks.as_ref());
+        let tasks = tasks.by_name().into_iter();
+        let tasks = tasks.filter_map(|(name, loss)| Some(format!(" · {name} {:.4}", loss?)));
         self.watch.progress(
             ((epoch - 1) * stays + totals.stays) as u64,
             (self.settings.epochs * stays) as u64,
             format!(
-                "epoch {epoch}/{} · reconstruction {:.4} · KL {:.3}",
+                "epoch {epoch}/{} · reconstruction {:.4} · KL {:.3}{}",
                 self.settings.epochs,
-                totals.reconstruction / totals.stays as f64,
-                totals.kl / totals.stays as f64
+                totals.reconstruction / stays_so_far,
+                totals.kl / stays_so_far,
+                tasks.collect::<String>()
             ),
         );
     }
@@ -178,7 +189,22 @@ impl Pretraining<'_> {
                 let reconstruction = weigh(output.reconstruction_loss()?, decoded)?;
                 let kl = output.kl_loss(self.settings.free_bits)?;
                 let kl = weigh(kl, packed.set_weights(stays_of_step)?)?;
-                let loss = (&reconstruction + (&kl * self.settings.beta(step))?)?;
+                let mut loss = (&reconstruction + (&kl * self.settings.beta(step))?)?;
+                let tasks = task_losses(
+                    model,
+                    &output,
+                    &packed,
+                    self.settings,
+                    stays_of_step,
+                    &noise,
+                )?;
+                if let Some(weights) = &self.settings.tasks {
+                    for (weight, task) in weights.weights().into_iter().zip(tasks.by_name()) {
+                        if let (weight, (_, Some(task))) = (weight, task) {
+                            loss = (loss + (task * weight)?)?;
+                        }
+                    }
+                }
                 let sum = |mean: &Tensor| -> Result<f64, Error> {
                     Ok(f64::from(mean.to_scalar::<f32>()?) * stays_of_step as f64)
                 };
@@ -186,6 +212,7 @@ impl Pretraining<'_> {
                     loss: loss.to_scalar::<f32>()?,
                     reconstruction: sum(&reconstruction)?,
                     kl: sum(&kl)?,
+                    tasks: TaskSums::of(&tasks.map(sum)?),
                     posterior: PosteriorMoments::of(&output.posterior, self.settings.free_bits)?,
                     gradients: loss.backward()?,
                 })

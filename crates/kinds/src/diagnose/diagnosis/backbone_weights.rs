@@ -16,7 +16,7 @@ const MAX_NEGATIVE: f64 = 0.25;
 pub fn look(subject: &Subject) -> Result<Finding, Error> {
     let specs = subject.artifact.specs()?;
     let backbone = || specs.iter().filter(|spec| !Head::owns(&spec.name));
-    let constant = backbone().filter(|spec| start_of(spec).is_some());
+    let constant = backbone().filter(|spec| starts_alike(spec));
     let constant: Vec<&ParameterSpec> = constant.collect();
     let untouched = constant.iter().filter(|spec| is_untouched(subject, spec));
     let untouched: Vec<&str> = untouched.map(|spec| spec.name.as_str()).collect();
@@ -50,18 +50,18 @@ pub fn look(subject: &Subject) -> Result<Finding, Error> {
     )
 }
 
-/// The number that all of a parameter starts with.
-fn start_of(spec: &ParameterSpec) -> Option<f32> {
+/// Whether a parameter starts with numbers that nobody draws.
+fn starts_alike(spec: &ParameterSpec) -> bool {
     match spec.init {
-        Init::Zeros => Some(0.0),
-        Init::Ones => Some(1.0),
-        Init::Constant(value) => Some(value),
-        Init::Normal | Init::XavierUniform | Init::TorchLinear { .. } => None,
+        Init::Zeros | Init::Ones | Init::Constant(_) | Init::Cycle(_) => true,
+        Init::Normal | Init::ScaledNormal(_) | Init::XavierUniform | Init::TorchLinear { .. } => {
+            false
+        }
     }
 }
 
 fn is_untouched(subject: &Subject, spec: &ParameterSpec) -> bool {
     let tensor = subject.artifact.parameters.get(&spec.name);
     let values = tensor.map(|tensor| tensor.values.as_slice());
-    values.is_some_and(|values| values.iter().all(|value| Some(*value) == start_of(spec)))
+    values.is_some_and(|values| values == spec.initial_values(0))
 }

@@ -146,7 +146,11 @@ fn ablate(
             )?,
         ];
         let logits = rows.map(|rows| -> Result<Vec<f64>, Error> {
-            let activations = Activations { rows, beside: None };
+            let activations = Activations {
+                rows,
+                beside: None,
+                posterior: None,
+            };
             let features = backbone.features(activations, Step::Fuse, &batch, &Noise::Off)?;
             margins(&head.forward(&features, [0.0; 3], &Noise::Off)?)
         });

@@ -58,7 +58,7 @@ impl RecalibrationReport {
             Recalibration::Platt { intercept, slope } => {
                 (report.intercept, report.slope) = (Some(*intercept), Some(*slope));
             }
-            Recalibration::Isotonic(fit) => report.knots = Some(fit.knots()),
+            Recalibration::Isotonic(fit) => report.knots = Some(fit.knots().len()),
             Recalibration::Temperature(temperature) => report.temperature = Some(*temperature),
         }
         report

@@ -186,6 +186,7 @@ impl Measurement<'_> {
             baseline: None,
             classes: Vec::new(),
             class_confusion: Vec::new(),
+            models: 1,
             caveats: Vec::new(),
         }
     }

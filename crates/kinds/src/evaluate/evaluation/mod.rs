@@ -29,7 +29,7 @@ pub use curves::EvaluationCurves;
 pub use measurement::{Measured, Measurement};
 pub use meds_predictions::MedsPredictions;
 pub use operating_point::OperatingPoint;
-pub use predictions::Predictions;
+pub use predictions::{Predictions, mean_of, positive_of};
 pub use score_summary::ScoreSummary;
 pub use settings::{EvaluationSettings, needs_validation, rules};
 pub use subgroup::Subgroup;
@@ -101,9 +101,20 @@ pub struct Evaluation {
     pub classes: Vec<ClassReport>,
     /// Of more than two classes: stays by class (rows) and most probable class (columns).
     pub class_confusion: Vec<Vec<f64>>,
+    /// Models whose probabilities were averaged.
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub models: usize,
     /// What a reader of the numbers has to know: inputs of unknown meaning, subjects that the model was fitted on.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub caveats: Vec<String>,
+}
+
+fn one() -> usize {
+    1
+}
+
+fn is_one(number: &usize) -> bool {
+    *number == 1
 }
 
 impl Evaluation {

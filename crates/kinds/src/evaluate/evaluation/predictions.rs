@@ -13,33 +13,54 @@ pub struct Predictions {
     pub ids: Vec<String>,
     /// Their classes.
     pub labels: Vec<u32>,
-    /// Row-major [stays, classes].
-    pub logits: Vec<f32>,
+    /// Of every model that was asked, row-major [stays, classes].
+    pub logits: Vec<Vec<f32>>,
     /// The number of classes.
     pub classes: usize,
 }
 
 impl Predictions {
-    /// The softmax of the logits, row-major [stays, classes], in double precision: a probability
-    /// near 1 keeps its distance from it.
+    /// What several models say of the same stays. Fails where the stays or their labels differ.
+    pub fn together(models: Vec<Self>) -> Result<Option<Self>, Error> {
+        let mut models = models.into_iter();
+        let Some(mut all) = models.next() else {
+            return Ok(None);
+        };
+        for model in models {
+            if (&model.ids, &model.labels, model.classes) != (&all.ids, &all.labels, all.classes) {
+                let differing = model
+                    .ids
+                    .iter()
+                    .zip(&all.ids)
+                    .find(|(own, first)| own != first);
+                let which = differing.map_or_else(
+                    || format!("{} and {} stays", all.ids.len(), model.ids.len()),
+                    |(own, first)| format!("stay {first} and stay {own}"),
+                );
+                return Err(Error::stage(format!(
+                    "the models of the ensemble do not speak of the same stays, labels and classes: {which}"
+                ))
+                .with_hint(
+                    "one validation split chooses thresholds and corrections: train all heads on one data stage; an evaluate \
+                     stage may choose them on the scored data instead, with recalibrate_on = \"data\"",
+                ));
+            }
+            all.logits.extend(model.logits);
+        }
+        Ok(Some(all))
+    }
+
+    /// The mean over the models of the softmax of their logits, row-major [stays, classes], in double precision: a
+    /// probability near 1 keeps its distance from it.
     pub fn probabilities(&self) -> Vec<f64> {
-        let rows = self.logits.chunks(self.classes.max(1));
-        rows.flat_map(|row| {
-            let logits: Vec<f64> = row.iter().map(|logit| f64::from(*logit)).collect();
-            let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-            let powers: Vec<f64> = logits.iter().map(|logit| (logit - largest).exp()).collect();
-            let sum: f64 = powers.iter().sum();
-            powers.into_iter().map(move |power| power / sum)
-        })
-        .collect()
+        let models = self.logits.iter();
+        let each: Vec<Vec<f64>> = models.map(|logits| softmax(logits, self.classes)).collect();
+        mean_of(&each)
     }
 
     /// The probability of every class but the first: with two classes, of class 1.
     pub fn positive_probabilities(&self) -> Vec<f64> {
-        let probabilities = self.probabilities();
-        let rows = probabilities.chunks(self.classes.max(1));
-        rows.map(|row| row[1..].iter().sum::<f64>().min(1.0))
-            .collect()
+        positive_of(&self.probabilities(), self.classes)
     }
 
     /// Whether each stay has a label other than 0.
@@ -49,13 +70,8 @@ impl Predictions {
 
     /// Writes the artifact, with what else is known of the stays, a column each.
     pub fn write(&self, path: &Path, others: Vec<(&str, Vec<f64>)>) -> Result<(), Error> {
-        let logits = |class: usize| -> ArrayRef {
-            let column = self
-                .logits
-                .iter()
-                .skip(class)
-                .step_by(self.classes)
-                .copied();
+        let logits = |of_model: &[f32], class: usize| -> ArrayRef {
+            let column = of_model.iter().skip(class).step_by(self.classes).copied();
             Arc::new(Float32Array::from_iter_values(column))
         };
         let numbers = |column: Vec<f64>| -> ArrayRef { Arc::new(Float64Array::from(column)) };
@@ -78,8 +94,11 @@ impl Predictions {
                 columns.push((name, numbers(column.collect())));
             }
         }
-        for (class, name) in logit_names.iter().enumerate() {
-            columns.push((name, logits(class)));
+        // The mean of several models' probabilities has no logits of its own.
+        if let [one] = self.logits.as_slice() {
+            for (class, name) in logit_names.iter().enumerate() {
+                columns.push((name, logits(one, class)));
+            }
         }
         columns.extend(
             others
@@ -88,6 +107,34 @@ impl Predictions {
         );
         parquet_file::write(path, columns, Compression::UNCOMPRESSED)
     }
+}
+
+/// The softmax of logits that are row-major [stays, classes].
+fn softmax(logits: &[f32], classes: usize) -> Vec<f64> {
+    let rows = logits.chunks(classes.max(1));
+    rows.flat_map(|row| {
+        let logits: Vec<f64> = row.iter().map(|logit| f64::from(*logit)).collect();
+        let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let powers: Vec<f64> = logits.iter().map(|logit| (logit - largest).exp()).collect();
+        let sum: f64 = powers.iter().sum();
+        powers.into_iter().map(move |power| power / sum)
+    })
+    .collect()
+}
+
+/// The probability of every class but the first, of probabilities that are row-major [stays, classes].
+pub fn positive_of(probabilities: &[f64], classes: usize) -> Vec<f64> {
+    let rows = probabilities.chunks(classes.max(1));
+    rows.map(|row| row[1..].iter().sum::<f64>().min(1.0))
+        .collect()
+}
+
+/// The mean of what several models say, each row-major [stays, classes].
+pub fn mean_of(probabilities: &[Vec<f64>]) -> Vec<f64> {
+    let length = probabilities.first().map_or(0, Vec::len);
+    let sum = |at: usize| probabilities.iter().map(|model| model[at]).sum::<f64>();
+    let models = probabilities.len() as f64;
+    (0..length).map(|at| sum(at) / models).collect()
 }
 
 #[cfg(test)]
@@ -99,7 +146,7 @@ mod tests {
         let predictions = Predictions {
             ids: vec!["1".into(), "2".into()],
             labels: vec![1, 2],
-            logits: vec![-20.0, 20.0, 0.0, 1.0, 1.0, 1.0],
+            logits: vec![vec![-20.0, 20.0, 0.0, 1.0, 1.0, 1.0]],
             classes: 3,
         };
         let rows = predictions.probabilities();
@@ -108,5 +155,25 @@ mod tests {
         let positive = predictions.positive_probabilities();
         assert!((positive[1] - 2.0 / 3.0).abs() < 1e-15);
         assert_eq!(predictions.is_positive(), [true, true]);
+    }
+    #[test]
+    fn several_models_say_the_mean_of_their_probabilities_of_the_same_stays() {
+        let of = |ids: [&str; 2], logits: [f32; 4]| Predictions {
+            ids: ids.map(String::from).to_vec(),
+            labels: vec![0, 1],
+            logits: vec![logits.to_vec()],
+            classes: 2,
+        };
+        let (a, b) = ([0.0, 1.0, 2.0, -1.0], [0.5, 0.0, 0.0, 3.0]);
+        let (first, second) = (of(["1", "2"], a), of(["1", "2"], b));
+        let mean: Vec<f64> = (first.probabilities().iter().zip(second.probabilities()))
+            .map(|(a, b)| (a + b) / 2.0)
+            .collect();
+        let both = Predictions::together(vec![first.clone(), second]).unwrap();
+        assert_eq!(both.unwrap().probabilities(), mean);
+        let one = Predictions::together(vec![first.clone()]).unwrap().unwrap();
+        assert_eq!(one.probabilities(), softmax(&a, 2));
+        let error = Predictions::together(vec![first, of(["1", "3"], b)]).unwrap_err();
+        assert!(error.to_string().contains("stay 2 and stay 3"), "{error}");
     }
 }

@@ -27,6 +27,9 @@ pub fn of_stage(
         p {
             (evaluation.n) " stays of " (evaluation.subjects) " subjects of the "
             (evaluation.split.name()) " split, " (evaluation.positives) " positive."
+            @if evaluation.models > 1 {
+                " The probabilities are the means of " (evaluation.models) " models."
+            }
             @if evaluation.bootstrap.resamples > 0 {
                 " Intervals hold " (number::percent(evaluation.bootstrap.level)) " of "
                 (evaluation.bootstrap.resamples) " resamples of the subjects."

@@ -35,6 +35,7 @@ fn variants() -> Vec<PretrainSettings> {
     };
     vec![
         settings(),
+        tasks::settings_with_tasks(),
         with(sgd(0.9), of(Schedule::Constant { warmup_steps })),
         with(
             sgd(0.0),

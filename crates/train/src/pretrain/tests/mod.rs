@@ -3,6 +3,7 @@
 mod going_on;
 mod options;
 mod refused;
+mod tasks;
 
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -14,7 +15,7 @@ use crate::optimizer::AdamW;
 use crate::optimizer::Optimizer;
 use crate::options::LoopOptions;
 use pipeline_data::dataset::Stay;
-use pipeline_model::config::ModelMode;
+use pipeline_model::config::{ClassifierConfig, ModelMode, Pooling, ReadoutConfig, ReadoutLayout};
 use pipeline_model::host::initial_parameters;
 use pipeline_model::objective::Objective;
 use pipeline_model::seqsetvae::parameter_specs;
@@ -34,6 +35,29 @@ fn model() -> ModelConfig {
         transformer_heads: 2,
         transformer_layers: 1,
         ..ModelConfig::default()
+    }
+}
+
+/// The same with what the tasks of `settings` need.
+fn model_for(settings: &PretrainSettings, dataset: &Dataset) -> ModelConfig {
+    let Some(tasks) = &settings.tasks else {
+        return model();
+    };
+    let readout = ReadoutConfig {
+        output_dim: 3,
+        max_variables: 3,
+        shared_queries: 2,
+        ..ReadoutConfig::default()
+    };
+    let layout = ReadoutLayout::of(dataset, readout.max_variables, tasks.names());
+    ModelConfig {
+        classifier: ClassifierConfig {
+            pooling: Pooling::Readout,
+            readout,
+            ..ClassifierConfig::default()
+        },
+        readout_layout: Some(layout),
+        ..model()
     }
 }
 
@@ -73,6 +97,7 @@ fn dataset() -> Dataset {
 fn settings() -> PretrainSettings {
     PretrainSettings {
         objective: Objective::Reference,
+        tasks: None,
         monitor: MonitorSettings::default(),
         epochs: 3,
         batch_size: 4,
@@ -113,8 +138,8 @@ impl Watch for Impatient {
     }
 }
 
-fn initial() -> HostParameters {
-    let specs = parameter_specs(&model(), ModelMode::Pretrain).unwrap();
+fn initial(model: &ModelConfig) -> HostParameters {
+    let specs = parameter_specs(model, ModelMode::Pretrain).unwrap();
     initial_parameters(&specs, 1)
 }
 
@@ -126,9 +151,10 @@ fn train_in(
     looks: usize,
 ) -> Result<Pretrained, Error> {
     let never = Duration::from_secs(1 << 40);
+    let model = model_for(settings, dataset);
     let training = Pretraining {
         dataset,
-        model: &model(),
+        model: &model,
         settings,
         seed: 3,
         device: &Device::Cpu,
@@ -136,7 +162,7 @@ fn train_in(
         resume: &ResumeFile::new(folder.join("resume.safetensors"), never),
         replay: &ReplayFolder::new(folder.join("replay")),
     };
-    training.run(initial())
+    training.run(initial(&model))
 }
 
 fn train(settings: &PretrainSettings) -> Pretrained {

@@ -61,14 +61,14 @@ fn patience_ends_training_and_the_last_parameters_are_kept_if_they_are_wanted() 
     assert_eq!(last.history.rows().count(), 3);
     assert_eq!(last.best_epoch, 3);
     let losses = last.history.column("validation_loss");
-    assert_eq!(Some(last.best.monitored(0.05)), losses[2]);
+    assert_eq!(Some(last.best.monitored(&settings())), losses[2]);
     let best = stopped(Keep::Best);
     let least = losses
         .iter()
         .flatten()
         .copied()
         .fold(f64::INFINITY, f64::min);
-    assert_eq!(best.best.monitored(0.05), least);
+    assert_eq!(best.best.monitored(&settings()), least);
 }
 
 #[test]
@@ -79,7 +79,7 @@ fn a_group_with_a_rate_of_zero_stays_as_it_is() {
         lr: Some(0.0),
         weight_decay: None,
     }];
-    let (before, trained) = (initial(), train(&settings));
+    let (before, trained) = (initial(&model()), train(&settings));
     for (name, tensor) in &trained.parameters {
         let same = *tensor == before[name];
         assert!(same || !name.starts_with("decoder."), "{name}");

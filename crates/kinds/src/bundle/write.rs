@@ -1,0 +1,140 @@
+//! Makes a bundle.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    BundleConfig, CALIBRATION, CARD, CONFIG, MANIFEST, Manifest, PREPROCESSING, PROVENANCE,
+    model_file,
+};
+use crate::inputs::Inputs;
+use crate::json::write_json;
+use crate::model_artifact::ModelArtifact;
+use crate::predict::Calibration;
+use crate::scoring::Classifier;
+use pipeline_data::contract::InputContract;
+use pipeline_error::Error;
+use pipeline_store::destination::FolderDestination;
+
+/// What goes into a bundle.
+pub struct BundleContents {
+    /// The artifacts `weights`; of several models the probabilities are averaged.
+    pub models: Vec<PathBuf>,
+    /// The artifact `variables` of the data that the models predict; none: the weights say what their inputs mean.
+    pub variables: Option<PathBuf>,
+    /// The artifact `calibration`; none: a threshold of 0.5, and no correction.
+    pub calibration: Option<PathBuf>,
+    /// The model card, in Markdown.
+    pub card: String,
+    /// Where it comes from.
+    pub provenance: Provenance,
+}
+
+/// The document `provenance.json`. No path is in it: paths may name people.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct Provenance {
+    /// The recipe's name.
+    pub recipe: String,
+    /// The stage that was bundled.
+    pub stage: String,
+    /// The license of the weights, as its SPDX identifier, if one was stated.
+    pub license: Option<String>,
+    /// Every stage that the bundle comes from, in the order in which they ran.
+    pub stages: Vec<MadeBy>,
+}
+
+/// A stage that a bundle comes from.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct MadeBy {
+    /// Its name.
+    pub name: String,
+    /// Its kind.
+    pub kind: String,
+    /// The key of its result.
+    pub key: String,
+    /// The run that executed it, if its record is still there.
+    pub run: Option<String>,
+}
+
+/// Whether there is a bundle in a folder, whole or not.
+pub fn is_bundle(folder: &Path) -> bool {
+    folder.join(MANIFEST).is_file()
+}
+
+impl BundleContents {
+    /// Writes the bundle as the folder `target`, whole or not at all. What is there already is replaced only if
+    /// `overwrite`, and only if it is a bundle.
+    pub fn write(&self, target: &Path, overwrite: bool) -> Result<Manifest, Error> {
+        let destination = FolderDestination::new(target, overwrite, &is_bundle)?;
+        let models = self.models.iter().map(|path| ModelArtifact::read(path));
+        let models: Vec<ModelArtifact> = models.collect::<Result<_, _>>()?;
+        let contract = without_patients(self.contract(&models)?);
+        let Some(first) = models.first() else {
+            return Err(Error::stage("there is no model to bundle"));
+        };
+        let classes = Classifier::of(first, "be bundled")?.classes;
+        let calibration = match &self.calibration {
+            Some(path) => Calibration::read(path)?,
+            None => Calibration {
+                recalibration: None,
+                thresholds: if classes == 2 { vec![0.5] } else { Vec::new() },
+            },
+        };
+        let names: Vec<String> = (0..models.len()).map(model_file).collect();
+        let config = BundleConfig {
+            models: names.clone(),
+            model: first.config.clone(),
+        };
+        destination.write(|folder| {
+            for (name, model) in names.iter().zip(&models) {
+                Classifier::of(model, "be bundled")?;
+                let inputs = Inputs::of(contract.clone());
+                ModelArtifact {
+                    inputs,
+                    ..model.clone()
+                }
+                .write(&folder.join(name))?;
+            }
+            write_json(&folder.join(CONFIG), &config)?;
+            write_json(&folder.join(PREPROCESSING), &contract)?;
+            calibration.write(&folder.join(CALIBRATION))?;
+            write_json(&folder.join(PROVENANCE), &self.provenance)?;
+            let card = folder.join(CARD);
+            fs::write(&card, &self.card)
+                .map_err(|error| Error::file(&card, format!("cannot be written: {error}")))?;
+            let documents = [CONFIG, PREPROCESSING, CALIBRATION, PROVENANCE].map(String::from);
+            Manifest::write(folder, &[documents.as_slice(), &names].concat())
+        })
+    }
+
+    fn contract(&self, models: &[ModelArtifact]) -> Result<InputContract, Error> {
+        let unknown = models.iter().any(|model| model.inputs == Inputs::Unknown);
+        match (&self.variables, models.first().map(|model| &model.inputs)) {
+            _ if unknown => Err(Error::Audit {
+                message: "nobody knows what the inputs of the weights mean: their import says inputs = \"unknown\"".into(),
+                hint: Some("state them in the import, with inputs = { data = \"STAGE\" }: a bundle says what its inputs mean".into()),
+            }),
+            (Some(variables), _) => InputContract::read(variables),
+            (None, Some(Inputs::Known { contract, changes })) if changes.is_empty() => Ok(contract.clone()),
+            (None, _) => Err(Error::Audit {
+                message: "the import of the weights has `input_changes`: the inputs are those of the data that they are given".into(),
+                hint: Some("bundle a predict stage, which says which data these are".into()),
+            }),
+        }
+    }
+}
+
+/// The one value of a variable that never varies is some patient's, and nothing reads it.
+fn without_patients(mut contract: InputContract) -> InputContract {
+    for variable in contract
+        .variables
+        .iter_mut()
+        .filter(|variable| variable.constant)
+    {
+        (variable.mean, variable.std) = (0.0, 0.0);
+    }
+    contract
+}

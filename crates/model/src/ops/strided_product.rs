@@ -1,0 +1,79 @@
+//! Matrix products over strided views of slices, on the calling thread alone.
+
+use gemm::Parallelism;
+
+/// Where the numbers of a matrix lie in a slice.
+#[derive(Clone, Copy, Debug)]
+pub struct View {
+    /// The first number.
+    pub first: usize,
+    /// From one row to the next.
+    pub row_stride: usize,
+    /// From one column to the next.
+    pub column_stride: usize,
+}
+
+impl View {
+    /// Rows one after another, `row_stride` apart.
+    pub fn rows(first: usize, row_stride: usize) -> Self {
+        Self {
+            first,
+            row_stride,
+            column_stride: 1,
+        }
+    }
+
+    /// The matrix with rows for columns.
+    pub fn transposed(self) -> Self {
+        Self {
+            row_stride: self.column_stride,
+            column_stride: self.row_stride,
+            ..self
+        }
+    }
+
+    fn last(self, rows: usize, columns: usize) -> usize {
+        self.first + (rows - 1) * self.row_stride + (columns - 1) * self.column_stride
+    }
+}
+
+/// y [rows, columns] += a [rows, inner] · b [inner, columns]; where `fresh`, y is overwritten.
+///
+/// On the calling thread alone: work is shared out by stays, so that no sum depends on the number of threads.
+pub fn multiply(
+    [rows, columns, inner]: [usize; 3],
+    (y, y_view): (&mut [f32], View),
+    (a, a_view): (&[f32], View),
+    (b, b_view): (&[f32], View),
+    fresh: bool,
+) {
+    if rows == 0 || columns == 0 || inner == 0 {
+        return;
+    }
+    assert!(y_view.last(rows, columns) < y.len());
+    assert!(a_view.last(rows, inner) < a.len() && b_view.last(inner, columns) < b.len());
+    // SAFETY: the assertions above keep every index that the strides reach inside the slices.
+    unsafe {
+        gemm::gemm(
+            rows,
+            columns,
+            inner,
+            y.as_mut_ptr().add(y_view.first),
+            y_view.column_stride as isize,
+            y_view.row_stride as isize,
+            !fresh,
+            a.as_ptr().add(a_view.first),
+            a_view.column_stride as isize,
+            a_view.row_stride as isize,
+            b.as_ptr().add(b_view.first),
+            b_view.column_stride as isize,
+            b_view.row_stride as isize,
+            1f32,
+            1f32,
+            false,
+            false,
+            false,
+            Parallelism::None,
+        );
+    }
+}

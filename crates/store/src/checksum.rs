@@ -1,0 +1,68 @@
+//! JSON documents that say themselves whether they are as they were written: the last member is the digest of all
+//! before it.
+
+use serde::Serialize;
+use serde_json::Value;
+
+use super::digest::Digest;
+
+/// What stands before the digest, and behind it.
+const BEFORE: &str = ",\n  \"checksum\": \"";
+const BEHIND: &str = "\"\n}";
+const HEX_DIGITS: usize = 64;
+
+/// The document of a struct, indented, with its checksum.
+pub(super) fn sealed<T: Serialize>(value: &T) -> serde_json::Result<Vec<u8>> {
+    let mut bytes = serde_json::to_vec_pretty(value)?;
+    let digest = Digest::of_bytes(&bytes);
+    bytes.truncate(bytes.len().saturating_sub("\n}".len()));
+    bytes.extend(format!("{BEFORE}{digest}{BEHIND}").into_bytes());
+    Ok(bytes)
+}
+
+/// Whether a document is whole and has no checksum: written by a pipeline that gave it none.
+pub(super) fn is_unsealed(bytes: &[u8]) -> bool {
+    let read = serde_json::from_slice::<Value>(bytes);
+    read.is_ok_and(|read| read.is_object() && read.get("checksum").is_none())
+}
+
+/// Fails unless a document is one that [`sealed`] made, byte for byte.
+pub(super) fn check(bytes: &[u8]) -> Result<(), &'static str> {
+    let tail = BEFORE.len() + HEX_DIGITS + BEHIND.len();
+    let end = bytes.len().saturating_sub(tail);
+    let (body, tail) = bytes.split_at(end);
+    let whole = [body, b"\n}"].concat();
+    let expected = format!("{BEFORE}{}{BEHIND}", Digest::of_bytes(&whole));
+    match tail == expected.as_bytes() {
+        true => Ok(()),
+        false if is_unsealed(bytes) => Err("has no checksum: an older pipeline wrote it"),
+        false => Err("is not as it was written: its checksum is that of other contents"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn one_without_a_checksum_is_told_from_one_that_was_changed() {
+        assert!(is_unsealed(b"{\"key\": 1}"));
+        assert!(!is_unsealed(b"{\"key\":"));
+        assert!(!is_unsealed(&sealed(&json!({ "key": 1 })).unwrap()));
+    }
+
+    #[test]
+    fn every_other_byte_is_seen() {
+        let bytes = sealed(&json!({ "auroc": 0.54, "n": [1, 2] })).unwrap();
+        check(&bytes).unwrap();
+        let read: Value = serde_json::from_slice(&bytes).unwrap();
+        assert_eq!(read["auroc"], 0.54);
+        for at in 0..bytes.len() {
+            let mut other = bytes.clone();
+            other[at] ^= 1;
+            assert!(check(&other).is_err(), "{at}");
+            assert!(check(&bytes[..at]).is_err(), "{at}");
+        }
+    }
+}
