@@ -1,5 +1,5 @@
 //! Training throughput at full size:
-//! `cargo bench --bench pretrain -- --patients 24 --sets 74 --batch 8`.
+//! `cargo bench --bench pretrain -- --patients 24 --sets 74 --batch 8 [--device cuda:0]`.
 //!
 //! Made-up stays as in the batched PyTorch program it is set beside: sets of 1 to 11 events of 37
 //! variables, AdamW, clipping. One epoch to warm up, then one that is timed, with the validation
@@ -44,21 +44,26 @@ fn main() {
     };
     let (stays, sets) = (number("--patients", 24), number("--sets", 74));
     let (batch_size, threads) = (number("--batch", 8), number("--threads", 2));
+    let at = arguments.iter().position(|argument| argument == "--device");
+    let device = at
+        .and_then(|at| arguments.get(at + 1))
+        .map_or("cpu", String::as_str);
+    let opened = pipeline_device::open(device).expect("a device");
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .stack_size(8 << 20)
         .build()
         .expect("threads");
     let clock = Clock::default();
-    pool.install(|| train(&dataset(stays, sets), batch_size, &clock));
+    pool.install(|| train(&dataset(stays, sets), batch_size, &opened, &clock));
     let seconds = clock.last_epoch(stays as u64).as_secs_f64();
     println!(
-        "{{\"stays_per_second\": {:.3}, \"stays\": {stays}, \"sets\": {sets}, \"batch\": {batch_size}, \"threads\": {threads}, \"seconds\": {seconds:.3}}}",
+        "{{\"stays_per_second\": {:.3}, \"stays\": {stays}, \"sets\": {sets}, \"batch\": {batch_size}, \"threads\": {threads}, \"device\": \"{device}\", \"seconds\": {seconds:.3}}}",
         stays as f64 / seconds
     );
 }
 
-fn train(dataset: &Dataset, batch_size: usize, clock: &Clock) {
+fn train(dataset: &Dataset, batch_size: usize, device: &Device, clock: &Clock) {
     let model = ModelConfig::default();
     let settings = PretrainSettings {
         objective: Objective::Reference,
@@ -88,7 +93,7 @@ fn train(dataset: &Dataset, batch_size: usize, clock: &Clock) {
         model: &model,
         settings: &settings,
         seed: 1,
-        device: &Device::Cpu,
+        device,
         watch: clock,
         resume: &ResumeFile::new(folder.path().join("resume.safetensors"), never),
         replay: &ReplayFolder::new(folder.path().join("replay")),

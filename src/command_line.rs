@@ -25,10 +25,11 @@ use crate::commands::report::ReportArguments;
 use crate::commands::run::RunArguments;
 use crate::commands::runs::RunsArguments;
 use crate::commands::schema::SchemaArguments;
+use crate::commands::selftest::SelftestArguments;
 use crate::commands::sweep::SweepArguments;
 use crate::commands::{
     bundle, cache, check, compare, completions, diagnose, explain, export, graph, inspect, lock,
-    man, mlflow, outputs, plan, predict, report, run, runs, schema, sweep,
+    man, mlflow, outputs, plan, predict, report, run, runs, schema, selftest, sweep,
 };
 use crate::terminal::diagnostic;
 use crate::terminal::style::Style;
@@ -103,6 +104,9 @@ pub enum Command {
     /// Writes down what an up-to-date recipe gave, for `run --locked`
     #[command(after_help = EXIT_CODES)]
     Lock(LockArguments),
+    /// Holds a device against the CPU: every operation, the reference's numbers, a small training
+    #[command(after_help = EXIT_CODES)]
+    Selftest(SelftestArguments),
     /// Prints the JSON schema of a document
     #[command(after_help = EXIT_CODES)]
     Schema(SchemaArguments),
@@ -147,6 +151,7 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
         Command::Compare(raw) => compare::execute(&raw),
         Command::Cache(raw) => cache::execute(&raw, verbosity),
         Command::Lock(raw) => lock::execute(raw.validate()?, verbosity),
+        Command::Selftest(raw) => selftest::execute(raw),
         Command::Schema(raw) => schema::execute(&raw),
         Command::Completions(raw) => completions::execute(&raw, &mut Arguments::command()),
         Command::Man(raw) => man::execute(&raw, Arguments::command()),

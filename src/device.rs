@@ -1,5 +1,6 @@
 //! `--device cpu|cuda:N`.
 
+use candle_core::Device;
 use pipeline_error::Error;
 
 /// The device, if there can be one of this name in this build.
@@ -20,6 +21,14 @@ pub fn validate(device: String) -> Result<String, Error> {
             hint: Some("use cpu, or cuda:N (N from 0) in a build with `--features cuda`".into()),
         }),
     }
+}
+
+/// The device itself. Fails, before anything runs, where it cannot be used: no driver, no library, no such GPU.
+pub fn require(name: &str) -> Result<Device, Error> {
+    pipeline_device::open(name).map_err(|error| match error {
+        Error::Stage { message, hint } => Error::Usage { message, hint },
+        other => other,
+    })
 }
 
 #[cfg(test)]

@@ -10,12 +10,19 @@ use pipeline_model::config::{
     ClassifierConfig, Fusion, ModelConfig, ModelMode, Pooling, ValueEncoding,
 };
 use pipeline_model::noise::Noise;
+use pipeline_model::ops::in_composed_form;
 use pipeline_model::parameter::{ParameterSource, Parameters};
 use pipeline_model::seqsetvae::{
     ClassifierModel, PretrainModel, gradient_free_parameters, parameter_specs,
 };
 
 use pipeline_model::host::{initial_parameters, to_device};
+
+/// By the kernels, and with every operation composed of candle's and candle-nn's.
+fn in_both_forms(test: impl Fn() -> TestResult) -> TestResult {
+    test()?;
+    in_composed_form(test)
+}
 
 pub type TestResult = Result<(), Box<dyn std::error::Error>>;
 
@@ -146,6 +153,10 @@ fn pretrain_model(parameters: &Parameters) -> candle_core::Result<PretrainModel>
 
 #[test]
 fn pretraining_gives_the_references_numbers() -> TestResult {
+    in_both_forms(assert_pretraining)
+}
+
+fn assert_pretraining() -> TestResult {
     let golden = tensors("pretrain.golden.safetensors");
     let dataset = dataset(&golden);
     let model = pretrain_model(&parameters(&variables(
@@ -211,6 +222,10 @@ fn pretraining_gives_the_references_numbers() -> TestResult {
 
 #[test]
 fn every_gradient_equals_the_references() -> TestResult {
+    in_both_forms(assert_gradients)
+}
+
+fn assert_gradients() -> TestResult {
     let golden = tensors("pretrain.golden.safetensors");
     let dataset = dataset(&golden);
     let variables = variables(ModelMode::Pretrain, "pretrain.weights.safetensors")?;
@@ -285,6 +300,10 @@ fn assert_classifier(mode: &str, config: &ModelConfig, parameters: &Parameters) 
 
 #[test]
 fn classification_gives_the_references_numbers() -> TestResult {
+    in_both_forms(assert_classification)
+}
+
+fn assert_classification() -> TestResult {
     let parameters = parameters(&variables(
         ModelMode::Classifier,
         "finetune.weights.safetensors",
@@ -295,6 +314,10 @@ fn classification_gives_the_references_numbers() -> TestResult {
 /// A stay's numbers do not depend on the stays beside it.
 #[test]
 fn a_batch_gives_what_its_stays_give_alone() -> TestResult {
+    in_both_forms(assert_stays_alone)
+}
+
+fn assert_stays_alone() -> TestResult {
     let golden = tensors("pretrain.golden.safetensors");
     let dataset = dataset(&golden);
     let parameters = parameters(&variables(
@@ -324,6 +347,10 @@ fn a_batch_gives_what_its_stays_give_alone() -> TestResult {
 /// The reference's encoding loses a variable whose value is 0; the affine one keeps it.
 #[test]
 fn the_affine_encoding_keeps_a_variable_of_value_zero() -> TestResult {
+    in_both_forms(assert_affine_encoding)
+}
+
+fn assert_affine_encoding() -> TestResult {
     let mut dataset = dataset(&tensors("pretrain.golden.safetensors"));
     dataset.event_value.fill(0.0);
     let features =
@@ -359,6 +386,10 @@ fn the_affine_encoding_keeps_a_variable_of_value_zero() -> TestResult {
 /// The reference's full mode: gated fusion and multi-scale pooling.
 #[test]
 fn gated_fusion_and_multiscale_pooling_give_the_references_numbers() -> TestResult {
+    in_both_forms(assert_fusion_and_pooling)
+}
+
+fn assert_fusion_and_pooling() -> TestResult {
     let weights = tensors("finetune.weights.safetensors");
     let config = ModelConfig {
         classifier: ClassifierConfig {

@@ -63,6 +63,7 @@ mod report;
 mod run;
 mod running;
 mod schema;
+mod selftest;
 mod shipped_recipes;
 mod sweep;
 mod sweep_results;

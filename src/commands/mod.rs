@@ -21,4 +21,5 @@ pub mod report;
 pub mod run;
 pub mod runs;
 pub mod schema;
+pub mod selftest;
 pub mod sweep;

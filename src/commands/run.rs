@@ -8,6 +8,7 @@ use clap::Args;
 
 use crate::arguments::{ExperimentArguments, Format, Selection};
 use crate::commands::lock;
+use crate::device;
 use crate::display::progress::Progress;
 use crate::display::run_summary;
 use crate::interrupt;
@@ -87,6 +88,7 @@ pub struct Run {
 
 /// Runs; the record goes to standard output also when a stage failed.
 pub fn execute(mut run: Run, verbosity: Verbosity) -> Result<ExitCode, Error> {
+    device::require(&run.selection.device)?;
     let (experiment, store) = run.selection.open()?;
     experiment.tell_of_sweep(verbosity);
     // The process ends with this function: what a thousand stages came to need not be freed

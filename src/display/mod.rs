@@ -14,6 +14,7 @@ pub mod plan_table;
 pub mod progress;
 pub mod run_summary;
 pub mod run_table;
+pub mod selftest_table;
 pub mod sweep_plan_table;
 pub mod sweep_table;
 pub mod table;

@@ -27,12 +27,7 @@ impl TrainingContext for StageContext<'_> {
     }
 
     fn tensor_device(&self) -> Result<Device, Error> {
-        let unknown = || Error::stage(format!("{} is no device: cpu or cuda:N", self.device));
-        match self.device.split_once(':') {
-            None if self.device == "cpu" => Ok(Device::Cpu),
-            Some(("cuda", index)) => Ok(Device::new_cuda(index.parse().map_err(|_| unknown())?)?),
-            _ => Err(unknown()),
-        }
+        pipeline_device::open(self.device)
     }
 
     fn replay_folder(&self) -> ReplayFolder {

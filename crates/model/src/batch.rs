@@ -4,6 +4,7 @@ use std::sync::{Arc, LazyLock};
 
 use candle_core::{Device, Result, Tensor};
 
+use super::ops::RowIndex;
 use pipeline_data::dataset::Dataset;
 
 /// Buckets of the time between two sets.
@@ -18,16 +19,16 @@ pub struct Batch {
     pub set_starts: Arc<[usize]>,
     /// First set of every stay, and the number of sets.
     pub stay_starts: Arc<[usize]>,
-    /// Variable of every event, u32 [events].
-    pub variables: Tensor,
+    /// Variable of every event.
+    pub variables: RowIndex,
     /// Z-score of every event, [events, 1].
     pub values: Tensor,
     /// Set of every event, u32 [events].
     pub set_of_event: Tensor,
     /// Index of every set in its stay, u32 [sets].
     pub positions: Tensor,
-    /// Bucket of the time since the set before, u32 [sets].
-    pub time_buckets: Tensor,
+    /// Bucket of the time since the set before, of every set.
+    pub time_buckets: RowIndex,
     /// Names of the variables.
     pub names: Arc<[String]>,
     /// Minute of every set.
@@ -72,11 +73,11 @@ impl Batch {
             stays: stays.to_vec(),
             set_starts: set_starts.into(),
             stay_starts: stay_starts.into(),
-            variables: Tensor::from_vec(variables, events, device)?,
+            variables: RowIndex::new(variables, device)?,
             values: Tensor::from_vec(values, (events, 1), device)?,
             set_of_event: Tensor::from_vec(set_of_event, events, device)?,
             positions: Tensor::from_vec(positions, sets, device)?,
-            time_buckets: Tensor::from_vec(time_buckets, sets, device)?,
+            time_buckets: RowIndex::new(time_buckets, device)?,
             minutes,
             events: on_host,
         })
@@ -164,8 +165,8 @@ pub struct DecodedSets {
     pub set_of_event: Tensor,
     /// First of these sets of every stay, and the number of sets.
     stay_starts: Arc<[usize]>,
-    /// Where only some sets are decoded: their events among the batch's, u32 [events], and for each set the set of
-    /// the batch before it, u32 [sets].
+    /// Where only some sets are decoded: their events among the batch's, and for each set the set of the batch
+    /// before it.
     pub chosen: Option<Chosen>,
     /// Stays, as indices into the dataset, and their events.
     events_by_stay: Vec<(usize, usize)>,
@@ -174,10 +175,10 @@ pub struct DecodedSets {
 /// Places in a batch.
 #[derive(Clone, Debug)]
 pub struct Chosen {
-    /// Events that are decoded, u32 [events].
-    pub events: Tensor,
-    /// The set that stands before each set that is decoded, u32 [sets].
-    pub before: Tensor,
+    /// Events that are decoded.
+    pub events: RowIndex,
+    /// The set that stands before each set that is decoded.
+    pub before: RowIndex,
 }
 
 impl DecodedSets {
@@ -232,17 +233,13 @@ impl Batch {
             events_by_stay.push((*stay, events.len() - events_before));
         }
         let device = self.values.device();
-        let list = |list: Vec<u32>| {
-            let length = list.len();
-            Tensor::from_vec(list, length, device)
-        };
         Ok(DecodedSets {
             set_starts: set_starts.into(),
-            set_of_event: list(set_of_event)?,
+            set_of_event: Tensor::from_vec(set_of_event, events.len(), device)?,
             stay_starts: stay_starts.into(),
             chosen: Some(Chosen {
-                events: list(events)?,
-                before: list(before)?,
+                events: RowIndex::new(events, device)?,
+                before: RowIndex::new(before, device)?,
             }),
             events_by_stay,
         })
@@ -299,7 +296,7 @@ mod tests {
         assert_eq!(batch.set_of_event.to_vec1::<u32>()?, [0, 1, 1, 2, 2]);
         assert_eq!(batch.positions.to_vec1::<u32>()?, [0, 1, 0]);
         assert_eq!(
-            batch.time_buckets.to_vec1::<u32>()?,
+            batch.time_buckets.rows.to_vec1::<u32>()?,
             [0, time_bucket(60.0), 0]
         );
         assert_eq!(batch.events_by_stay().collect::<Vec<_>>(), [3, 2]);
@@ -316,8 +313,8 @@ mod tests {
             [(1, 2), (0, 0)]
         );
         let chosen = following.chosen.expect("not all sets");
-        assert_eq!(chosen.events.to_vec1::<u32>()?, [1, 2]);
-        assert_eq!(chosen.before.to_vec1::<u32>()?, [0]);
+        assert_eq!(chosen.events.rows.to_vec1::<u32>()?, [1, 2]);
+        assert_eq!(chosen.before.rows.to_vec1::<u32>()?, [0]);
         Ok(())
     }
 }

@@ -51,20 +51,9 @@ impl Decoder {
             let queries = query.forward(&units.detach())?;
             return Ok(vec![queries; self.layers.len()]);
         }
-        let events = units.dim(0)?;
-        (0..self.layers.len())
-            .map(|level| {
-                let mut seeds = Vec::with_capacity(events * self.latent_dim);
-                for (stay, count) in sets.events_by_stay() {
-                    noise.decoder_seeds(
-                        stay as u64,
-                        level as u64,
-                        count * self.latent_dim,
-                        &mut seeds,
-                    )?;
-                }
-                Tensor::from_vec(seeds, (events, self.latent_dim), units.device())
-            })
+        let (width, device) = (self.latent_dim, units.device());
+        (0..self.layers.len() as u64)
+            .map(|level| noise.decoder_seeds(sets.events_by_stay(), level, width, device))
             .collect()
     }
 
@@ -84,7 +73,8 @@ impl Decoder {
             let (attended, residual) = match &current {
                 None => {
                     let row = layer.forward_single_row(hidden)?;
-                    let spread = |rows: &Tensor| rows.index_select(&sets.set_of_event, 0);
+                    let spread =
+                        |rows: &Tensor| ops::spread(rows, &sets.set_of_event, &sets.set_starts);
                     (spread(&row)?, spread(hidden)?)
                 }
                 Some(rows) => (layer.forward(rows, seeds, &sets.set_starts)?, rows.clone()),

@@ -2,9 +2,9 @@
 
 use std::cell::Cell;
 
-use candle_core::{Result, Tensor, bail};
+use candle_core::{Device, Result, Tensor, bail};
 
-use super::ops::AttentionDropout;
+use super::ops::{self, AttentionDropout};
 use pipeline_random::{Draws, Stream};
 
 /// What is random in one forward pass.
@@ -55,6 +55,9 @@ impl<'a> Noise<'a> {
         match self {
             Noise::Training(noise) if rate > 0.0 => {
                 let mut draws = noise.next_site();
+                if x.device().is_cuda() {
+                    return ops::dropout(x, draws.bits(), rate as f32);
+                }
                 let keep = (1.0 / (1.0 - rate)) as f32;
                 // 16 bits a number: the rate is met to 1/65,536 at a quarter of the generator's work.
                 let threshold = (rate * 65_536.0).round() as u64;
@@ -88,42 +91,67 @@ impl<'a> Noise<'a> {
         }
     }
 
-    /// Decoder seeds of one stay's events at one level: [events, width] numbers appended to `out`.
+    /// Decoder seeds at one level, [rows, width], of stays with that many rows each.
     ///
-    /// `stay` is the stay's index in the dataset, so that a stay's seeds do not depend on its batch.
+    /// A stay is its index in the dataset, so that its seeds do not depend on its batch.
     pub fn decoder_seeds(
         &self,
-        stay: u64,
+        stays: impl Iterator<Item = (usize, usize)>,
         level: u64,
-        count: usize,
-        out: &mut Vec<f32>,
-    ) -> Result<()> {
+        width: usize,
+        device: &Device,
+    ) -> Result<Tensor> {
         // N(0, 1) + 0.3·N(0, 1) is N(0, 1.09): one draw serves both.
-        let (mut draws, scale) = match self {
-            Noise::Off => bail!("decoder seeds were asked for where there is no decoder"),
-            Noise::Evaluation { seeds } => (seeds.at(&[u64::MAX, stay, level]), 1.0),
-            Noise::Training(noise) => (noise.seeds.at(&[noise.step, stay, level]), 1.09f32.sqrt()),
+        let scale = match self {
+            Noise::Training(_) => 1.09f32.sqrt(),
+            _ => 1.0,
         };
-        out.extend((0..count).map(|_| draws.normal_f32() * scale));
-        Ok(())
+        self.normals(stays, level, (width, scale), device)
+    }
+
+    /// N(0, 1) for the latents of sets, [sets, width], of stays with that many sets each.
+    pub fn latents(
+        &self,
+        stays: impl Iterator<Item = (usize, usize)>,
+        width: usize,
+        device: &Device,
+    ) -> Result<Tensor> {
+        self.normals(stays, LATENTS, (width, 1.0), device)
+    }
+
+    fn normals(
+        &self,
+        stays: impl Iterator<Item = (usize, usize)>,
+        level: u64,
+        (width, scale): (usize, f32),
+        device: &Device,
+    ) -> Result<Tensor> {
+        let draws_of = |stay: usize| match self {
+            Noise::Off => bail!("random numbers were asked for where nothing is drawn"),
+            Noise::Evaluation { seeds } => Ok(seeds.at(&[u64::MAX, stay as u64, level])),
+            Noise::Training(noise) => Ok(noise.seeds.at(&[noise.step, stay as u64, level])),
+        };
+        if device.is_cuda() {
+            let mut seeds = Vec::new();
+            for (stay, rows) in stays {
+                let mut draws = draws_of(stay)?;
+                seeds.extend((0..rows).map(|_| draws.bits()));
+            }
+            return ops::normals(&seeds, width, scale, device);
+        }
+        let stays: Vec<(usize, usize)> = stays.collect();
+        let rows: usize = stays.iter().map(|(_, rows)| rows).sum();
+        let mut numbers = Vec::with_capacity(rows * width);
+        for (stay, rows) in stays {
+            let mut draws = draws_of(stay)?;
+            numbers.extend((0..rows * width).map(|_| draws.normal_f32() * scale));
+        }
+        Tensor::from_vec(numbers, (rows, width), device)
     }
 }
 
 /// Where the draws of latents stand among those of decoder seeds: beyond every level.
 const LATENTS: u64 = 1 << 32;
-
-impl Noise<'_> {
-    /// N(0, 1) for the latents of one stay's sets: `count` numbers appended to `out`.
-    pub fn latents(&self, stay: u64, count: usize, out: &mut Vec<f32>) -> Result<()> {
-        let mut draws = match self {
-            Noise::Off => bail!("latents were asked for where there is no sampling"),
-            Noise::Evaluation { seeds } => seeds.at(&[u64::MAX, stay, LATENTS]),
-            Noise::Training(noise) => noise.seeds.at(&[noise.step, stay, LATENTS]),
-        };
-        out.extend((0..count).map(|_| draws.normal_f32()));
-        Ok(())
-    }
-}
 
 /// Where the draws of moments stand: beyond those of latents.
 const MOMENTS: u64 = LATENTS + 1;

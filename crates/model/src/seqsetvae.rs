@@ -125,9 +125,9 @@ impl PretrainModel {
                 encoding.target.clone(),
             ),
             Some(chosen) => (
-                sequence.hidden.index_select(&chosen.before, 0)?,
-                encoding.units.index_select(&chosen.events, 0)?,
-                encoding.target.index_select(&chosen.events, 0)?,
+                chosen.before.of(&sequence.hidden)?,
+                chosen.events.of(&encoding.units)?,
+                chosen.events.of(&encoding.target)?,
             ),
         };
         let target = match objective.target_learns() {
@@ -216,12 +216,9 @@ impl PretrainOutput {
 impl Posterior {
     /// A latent a set, [sets, latent_dim]: mu + σ·ε, ε ~ N(0, 1) (Kingma and Welling 2014).
     fn draw(&self, batch: &Batch, noise: &Noise) -> Result<Tensor> {
-        let (sets, width) = self.mu.dims2()?;
-        let mut draws = Vec::with_capacity(sets * width);
-        for (stay, sets) in batch.stays.iter().zip(batch.stay_starts.windows(2)) {
-            noise.latents(*stay as u64, (sets[1] - sets[0]) * width, &mut draws)?;
-        }
-        let draws = Tensor::from_vec(draws, (sets, width), self.mu.device())?;
+        let sets = batch.stay_starts.windows(2).map(|pair| pair[1] - pair[0]);
+        let stays = batch.stays.iter().copied().zip(sets);
+        let draws = noise.latents(stays, self.mu.dim(1)?, self.mu.device())?;
         &self.mu + ((&self.logvar * 0.5)?.exp()? * draws)?
     }
 

@@ -78,7 +78,7 @@ impl SequencePart {
     /// The first layer's input, [sets, latent_dim], from `z` [sets, latent_dim].
     pub fn input(&self, z: &Tensor, batch: &Batch) -> Result<Tensor> {
         let positions = position_encoding(batch, z.dim(1)?, z.device())?;
-        let times = self.time_embedding.index_select(&batch.time_buckets, 0)?;
+        let times = batch.time_buckets.of(&self.time_embedding)?;
         let normalised = |x: &Tensor| ops::layer_norm(x, &self.ones, &self.zeros, LayerNorm::EPS);
         let sum = match self.latent_norm {
             true => (normalised(z)? + positions)?,

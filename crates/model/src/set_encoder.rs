@@ -94,9 +94,7 @@ impl SetEncoder {
     pub fn forward(&self, batch: &Batch, embeddings: &Tensor, noise: &Noise) -> Result<Encoding> {
         let reduced = self.dim_reducer.forward(embeddings)?;
         let norm = (reduced.sqr()?.sum_keepdim(1)?.sqrt()? + NORM_EPS)?;
-        let unit = reduced
-            .broadcast_div(&norm)?
-            .index_select(&batch.variables, 0)?;
+        let unit = batch.variables.of(&reduced.broadcast_div(&norm)?)?;
         let target = unit.broadcast_mul(&batch.values)?;
         let mut embedded = self
             .embed

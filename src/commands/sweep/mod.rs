@@ -20,6 +20,7 @@ use self::best::BestArguments;
 use self::plan::PlanArguments;
 use self::show::ShowArguments;
 use crate::arguments::{EXIT_CODES, Format, Selection, SettingArguments};
+use crate::device;
 use crate::terminal::verbosity::Verbosity;
 use pipeline_error::Error;
 use pipeline_kinds::SweepRecipe;
@@ -92,6 +93,7 @@ pub fn execute(arguments: SweepArguments, verbosity: Verbosity) -> Result<ExitCo
         None => {
             // clap lets no recipe be left out here.
             let selection = arguments.with.of(arguments.recipe.unwrap_or_default())?;
+            device::require(&selection.device)?;
             let options = RunOptions {
                 jobs: arguments.jobs.get(),
                 threads: (arguments.threads)

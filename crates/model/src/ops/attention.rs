@@ -3,18 +3,21 @@
 //! A segment is a set with its events, or a stay with its sets. Sets are small (1 to some tens
 //! of events), so a kernel that walks them beats padded batched products, and nothing is wasted.
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, D, DType, Layout, Result, Shape, Tensor};
 
 use super::attention_kernel;
 use super::attention_pattern::{Attention, Segment};
 use super::cpu::{contiguous, read};
+use super::form::has_kernels;
 
 /// softmax(`scale` · q kᵀ) v per segment and head.
 ///
 /// `q` [query rows, width], `kv` [key rows, 2·width] (keys, then values) → [Σ queries, width],
 /// segment after segment.
 pub fn attend(q: &Tensor, kv: &Tensor, attention: &Attention) -> Result<Tensor> {
-    if q.device().is_cpu() {
+    if has_kernel(q, attention)? {
         q.contiguous()?
             .apply_op2(&kv.contiguous()?, attention.clone())
     } else {
@@ -39,13 +42,21 @@ pub fn attend_biased(
             attention.pairs()
         );
     }
-    if q.device().is_cpu() {
+    if has_kernel(q, attention)? {
         let op = BiasedAttention(attention.clone());
         q.contiguous()?
             .apply_op3(&kv.contiguous()?, &bias.contiguous()?, op)
     } else {
         composed(q, kv, Some(bias), attention)
     }
+}
+
+fn has_kernel(q: &Tensor, _attention: &Attention) -> Result<bool> {
+    #[cfg(feature = "cuda")]
+    if q.device().is_cuda() && !super::cuda::attention::fits(q.dim(1)?, _attention.heads) {
+        return Ok(false);
+    }
+    Ok(has_kernels(q.device()))
 }
 
 /// The bias of one segment as [queries, keys], 0 where a key is not seen; `first` is its first pair.
@@ -104,10 +115,7 @@ fn composed(
             let hidden = Tensor::from_vec(hidden, (1, segment.queries, segment.keys), q.device())?;
             scores = scores.broadcast_add(&hidden.to_dtype(DType::F32)?)?;
         }
-        let scores = scores
-            .broadcast_sub(&scores.max_keepdim(D::Minus1)?.detach())?
-            .exp()?;
-        let mut weights = scores.broadcast_div(&scores.sum_keepdim(D::Minus1)?)?;
+        let mut weights = candle_nn::ops::softmax(&scores, D::Minus1)?;
         if attention.dropout.is_some() {
             let shape = (attention.heads, segment.queries, segment.keys);
             let mut mask = Vec::with_capacity(shape.0 * shape.1 * shape.2);
@@ -149,6 +157,19 @@ impl CustomOp2 for Attention {
         Ok((CpuStorage::F32(output), (self.output_rows(), width).into()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        q: &CudaStorage,
+        q_layout: &Layout,
+        kv: &CudaStorage,
+        kv_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let output = super::cuda::attention::forward(self, (q, q_layout), (kv, kv_layout), None)?;
+        let (_, width) = q_layout.shape().dims2()?;
+        Ok((output, (self.output_rows(), width).into()))
+    }
+
     fn bwd(
         &self,
         q: &Tensor,
@@ -156,6 +177,13 @@ impl CustomOp2 for Attention {
         _output: &Tensor,
         grad_output: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        #[cfg(feature = "cuda")]
+        if q.device().is_cuda() {
+            let results = [_output, grad_output];
+            let (grad_q, grad_kv, _) =
+                super::cuda::attention::backward(self, [q, kv], None, results)?;
+            return Ok((Some(grad_q), Some(grad_kv)));
+        }
         let grad_output = grad_output.contiguous()?;
         let (_, width) = q.dims2()?;
         let (queries, keys, grads) = (read(q)?, read(kv)?, read(&grad_output)?);
@@ -195,6 +223,23 @@ impl CustomOp3 for BiasedAttention {
         ))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        q: &CudaStorage,
+        q_layout: &Layout,
+        kv: &CudaStorage,
+        kv_layout: &Layout,
+        bias: &CudaStorage,
+        bias_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let bias = Some((bias, bias_layout));
+        let output =
+            super::cuda::attention::forward(&self.0, (q, q_layout), (kv, kv_layout), bias)?;
+        let (_, width) = q_layout.shape().dims2()?;
+        Ok((output, (self.0.output_rows(), width).into()))
+    }
+
     fn bwd(
         &self,
         q: &Tensor,
@@ -203,6 +248,13 @@ impl CustomOp3 for BiasedAttention {
         _output: &Tensor,
         grad_output: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        #[cfg(feature = "cuda")]
+        if q.device().is_cuda() {
+            let results = [_output, grad_output];
+            let (grad_q, grad_kv, grad_bias) =
+                super::cuda::attention::backward(&self.0, [q, kv], Some(bias), results)?;
+            return Ok((Some(grad_q), Some(grad_kv), grad_bias));
+        }
         let grad_output = grad_output.contiguous()?;
         let (_, width) = q.dims2()?;
         let (queries, keys) = (read(q)?, read(kv)?);

@@ -15,6 +15,8 @@ pub struct Attention {
     pub causal: bool,
     /// Dropout of the softmax weights.
     pub dropout: Option<AttentionDropout>,
+    #[cfg(feature = "cuda")]
+    pub(crate) on_gpu: super::cuda::attention::OnGpu,
 }
 
 /// Dropout whose mask is a hash of (seed, output row, head, key), so that the backward pass can draw it again.
@@ -65,6 +67,8 @@ impl Attention {
             scale,
             causal: false,
             dropout: None,
+            #[cfg(feature = "cuda")]
+            on_gpu: Default::default(),
         }
     }
 
@@ -121,13 +125,12 @@ impl Attention {
 
     /// Queries with the keys that they see.
     pub fn pairs(&self) -> usize {
-        let segments = self.segments.iter();
-        segments
-            .map(|segment| {
-                let seen = |query| self.visible_keys(segment, query);
-                (0..segment.queries).map(seen).sum::<usize>()
-            })
-            .sum()
+        self.segments.iter().map(|s| self.pairs_of(s)).sum()
+    }
+
+    pub(super) fn pairs_of(&self, segment: &Segment) -> usize {
+        let seen = |query| self.visible_keys(segment, query);
+        (0..segment.queries).map(seen).sum()
     }
 
     #[inline(always)]

@@ -2,9 +2,12 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 
 use super::cpu::{add_scaled, contiguous, dot, read, squared_distance, vectorized};
+use super::form::has_kernels;
 
 /// Added to a norm before a division by it.
 const NORM_EPS: f32 = 1e-8;
@@ -24,7 +27,7 @@ pub fn set_reconstruction_loss(
     target: &Tensor,
     starts: &Arc<[usize]>,
 ) -> Result<Tensor> {
-    if reconstruction.device().is_cpu() {
+    if has_kernel(reconstruction, starts)? {
         let op = Chamfer {
             starts: starts.clone(),
         };
@@ -34,6 +37,16 @@ pub fn set_reconstruction_loss(
     } else {
         composed(reconstruction, target, starts)
     }
+}
+
+fn has_kernel(reconstruction: &Tensor, _starts: &[usize]) -> Result<bool> {
+    #[cfg(feature = "cuda")]
+    if reconstruction.device().is_cuda()
+        && !super::cuda::chamfer::fits(_starts, reconstruction.dim(1)?)
+    {
+        return Ok(false);
+    }
+    Ok(has_kernels(reconstruction.device()))
 }
 
 fn composed(reconstruction: &Tensor, target: &Tensor, starts: &[usize]) -> Result<Tensor> {
@@ -311,6 +324,18 @@ impl CustomOp2 for Chamfer {
         Ok((CpuStorage::F32(losses), sets.into()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        r: &CudaStorage,
+        r_layout: &Layout,
+        t: &CudaStorage,
+        t_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let losses = super::cuda::chamfer::forward([r, t], [r_layout, t_layout], &self.starts)?;
+        Ok((losses, (self.starts.len() - 1).into()))
+    }
+
     fn bwd(
         &self,
         r: &Tensor,
@@ -318,6 +343,11 @@ impl CustomOp2 for Chamfer {
         _loss: &Tensor,
         grad_loss: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        #[cfg(feature = "cuda")]
+        if r.device().is_cuda() {
+            let [grad_r, grad_t] = super::cuda::chamfer::backward(r, t, grad_loss, &self.starts)?;
+            return Ok((Some(grad_r), Some(grad_t)));
+        }
         let grad_loss = grad_loss.contiguous()?;
         let (_, width) = r.dims2()?;
         let (grad_r, grad_t) = backward(

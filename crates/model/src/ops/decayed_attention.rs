@@ -13,6 +13,7 @@ use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Tensor};
 
 use super::cpu::{contiguous, read};
 use super::decayed_attention_kernel as kernel;
+use super::form::has_kernels;
 
 /// From which sets of which stays a batch looks back.
 #[derive(Clone, Debug)]
@@ -59,7 +60,8 @@ pub fn attend_with_decay(
     values: &Tensor,
     glances: &Glances,
 ) -> Result<Tensor> {
-    if scores.device().is_cpu() && scores.dtype() == candle_core::DType::F32 {
+    let device = scores.device();
+    if device.is_cpu() && has_kernels(device) && scores.dtype() == candle_core::DType::F32 {
         scores.contiguous()?.apply_op3(
             &rates.contiguous()?,
             &values.contiguous()?,
@@ -85,10 +87,7 @@ fn composed(scores: &Tensor, rates: &Tensor, values: &Tensor, glances: &Glances)
             .to_dtype(scores.dtype())?
             .broadcast_mul(&rates.unsqueeze(0)?)?;
         let scores = (scores.narrow(0, past.start, past.len())? - decay)?.t()?;
-        let exponents = scores
-            .broadcast_sub(&scores.max_keepdim(D::Minus1)?.detach())?
-            .exp()?;
-        let weights = exponents.broadcast_div(&exponents.sum_keepdim(D::Minus1)?)?;
+        let weights = candle_nn::ops::softmax(&scores, D::Minus1)?;
         let values = values.narrow(0, past.start, past.len())?;
         if glances.shared_values {
             return weights.contiguous()?.matmul(&values.contiguous()?);

@@ -1,12 +1,15 @@
 //! GELU (Hendrycks and Gimpel 2016), the exact form x·Φ(x), as torch's default.
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
 use super::cpu::{contiguous, exp_of_negative, read, vectorized};
+use super::form::has_kernels;
 
 /// x · ½ (1 + erf(x/√2)), element by element.
 pub fn gelu(x: &Tensor) -> Result<Tensor> {
-    if x.device().is_cpu() {
+    if has_kernels(x.device()) {
         x.contiguous()?.apply_op1(Gelu)
     } else {
         x.gelu_erf()
@@ -73,7 +76,17 @@ impl CustomOp1 for Gelu {
         Ok((CpuStorage::F32(y), layout.shape().clone()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        super::cuda::pointwise::forward("gelu", x, layout)
+    }
+
     fn bwd(&self, x: &Tensor, _y: &Tensor, grad_y: &Tensor) -> Result<Option<Tensor>> {
+        #[cfg(feature = "cuda")]
+        if x.device().is_cuda() {
+            let grad_x = super::cuda::pointwise::backward("gelu_backward", x, grad_y)?;
+            return Ok(Some(grad_x));
+        }
         let grad_y = grad_y.contiguous()?;
         let grad_x = backward(&read(x)?, &read(&grad_y)?);
         Ok(Some(Tensor::from_vec(grad_x, x.shape(), x.device())?))

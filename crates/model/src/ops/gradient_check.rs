@@ -2,6 +2,7 @@
 
 use candle_core::{Device, Result, Shape, Tensor, Var};
 
+use super::form::in_composed_form;
 use pipeline_random::Stream;
 
 /// Standard normal numbers, the same on every call.
@@ -32,8 +33,17 @@ pub(crate) fn assert_close(a: &Tensor, b: &Tensor, tolerance: f32) {
     }
 }
 
-/// Holds the backward pass of `function` against central differences, for every number of every argument.
+/// Holds the backward pass of `function` against central differences, for every number of every argument: by the
+/// kernels, and composed of candle's operations.
 pub(crate) fn assert_gradients(
+    arguments: &[Tensor],
+    function: impl Fn(&[Tensor]) -> Result<Tensor>,
+) -> Result<()> {
+    assert_gradients_of_form(arguments, &function)?;
+    in_composed_form(|| assert_gradients_of_form(arguments, &function))
+}
+
+fn assert_gradients_of_form(
     arguments: &[Tensor],
     function: impl Fn(&[Tensor]) -> Result<Tensor>,
 ) -> Result<()> {

@@ -1,12 +1,15 @@
 //! LayerNorm (Ba et al. 2016) over the last dimension: candle's fused one has no backward.
 
-use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Tensor};
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
+use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 
 use super::cpu::{add_scaled, contiguous, dot, read, squares_about, sum, vectorized};
+use super::form::has_kernels;
 
 /// (x − mean) / √(variance + `eps`) · `weight` + `bias`, per row of `x` [rows, width]; population variance.
 pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) -> Result<Tensor> {
-    if x.device().is_cpu() {
+    if has_kernels(x.device()) {
         x.contiguous()?.apply_op3(
             &weight.contiguous()?,
             &bias.contiguous()?,
@@ -18,10 +21,7 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) -> Resul
 }
 
 fn composed(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) -> Result<Tensor> {
-    let centred = x.broadcast_sub(&x.mean_keepdim(D::Minus1)?)?;
-    let variance = centred.sqr()?.mean_keepdim(D::Minus1)?;
-    let normal = centred.broadcast_div(&(variance + f64::from(eps))?.sqrt()?)?;
-    normal.broadcast_mul(weight)?.broadcast_add(bias)
+    candle_nn::ops::layer_norm_slow(x, weight, bias, eps)
 }
 
 struct LayerNorm {
@@ -104,6 +104,21 @@ impl CustomOp3 for LayerNorm {
         Ok((CpuStorage::F32(y), x_layout.shape().clone()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        x: &CudaStorage,
+        x_layout: &Layout,
+        weight: &CudaStorage,
+        weight_layout: &Layout,
+        bias: &CudaStorage,
+        bias_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let layouts = [x_layout, weight_layout, bias_layout];
+        let y = super::cuda::norm::forward([x, weight, bias], layouts, self.eps)?;
+        Ok((y, x_layout.shape().clone()))
+    }
+
     fn bwd(
         &self,
         x: &Tensor,
@@ -112,6 +127,12 @@ impl CustomOp3 for LayerNorm {
         _y: &Tensor,
         grad_y: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        #[cfg(feature = "cuda")]
+        if x.device().is_cuda() {
+            let gradients = super::cuda::norm::backward(x, weight, grad_y, self.eps)?;
+            let [x, weight, bias] = gradients.map(Some);
+            return Ok((x, weight, bias));
+        }
         let grad_y = grad_y.contiguous()?;
         let (grad_x, grad_weight, grad_bias) =
             backward(&read(x)?, &read(weight)?, &read(&grad_y)?, self.eps);

@@ -1,12 +1,17 @@
 //! y = x Wᵀ + b, with the bias written before the product instead of added after it.
 
-use super::cpu::{contiguous, read};
-use super::strided_product::{View, multiply};
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
+use candle_nn::Module;
+
+use super::cpu::{contiguous, read};
+use super::form::has_kernels;
+use super::strided_product::{View, multiply};
 
 /// `x` [rows, inputs], `weight` [outputs, inputs], `bias` [outputs] → [rows, outputs].
 pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
-    if x.device().is_cpu() {
+    if has_kernels(x.device()) {
         x.contiguous()?
             .apply_op3(&weight.contiguous()?, &bias.contiguous()?, Linear)
     } else {
@@ -15,7 +20,7 @@ pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
 }
 
 fn composed(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
-    x.matmul(&weight.t()?)?.broadcast_add(bias)
+    candle_nn::Linear::new(weight.clone(), Some(bias.clone())).forward(x)
 }
 
 struct Linear;
@@ -53,6 +58,22 @@ impl CustomOp3 for Linear {
         Ok((CpuStorage::F32(y), (rows, outputs).into()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        x: &CudaStorage,
+        x_layout: &Layout,
+        weight: &CudaStorage,
+        weight_layout: &Layout,
+        bias: &CudaStorage,
+        bias_layout: &Layout,
+    ) -> Result<(CudaStorage, Shape)> {
+        let layouts = [x_layout, weight_layout, bias_layout];
+        let y = super::cuda::linear::forward([x, weight, bias], layouts)?;
+        let (rows, _) = x_layout.shape().dims2()?;
+        Ok((y, (rows, weight_layout.dims()[0]).into()))
+    }
+
     fn bwd(
         &self,
         x: &Tensor,
@@ -61,6 +82,11 @@ impl CustomOp3 for Linear {
         _y: &Tensor,
         grad_y: &Tensor,
     ) -> Result<(Option<Tensor>, Option<Tensor>, Option<Tensor>)> {
+        #[cfg(feature = "cuda")]
+        if x.device().is_cuda() {
+            let [x, weight, bias] = super::cuda::linear::backward(x, weight, bias, grad_y)?;
+            return Ok((x, weight, bias));
+        }
         let grad_y = grad_y.contiguous()?;
         let (rows, inputs) = x.dims2()?;
         let outputs = weight.dim(0)?;

@@ -1,23 +1,30 @@
 //! Tensor operations with a backward pass that candle lacks or does slowly on a CPU.
 //!
-//! Each has a CPU kernel and, for any other device, a form composed of candle's own
-//! operations; tests hold the two against each other.
+//! Each has a kernel for CPUs, one for NVIDIA GPUs in builds with CUDA, and a form composed of operations of
+//! candle and candle-nn, for any device; tests hold them against each other.
 
 mod attention;
 mod attention_kernel;
 mod attention_pattern;
 mod chamfer;
 mod cpu;
+#[cfg(feature = "cuda")]
+mod cuda;
 mod decayed_attention;
 mod decayed_attention_kernel;
+mod dropout;
+mod form;
 mod gelu;
 mod grouped_linear;
 mod layer_norm;
 mod linear;
+mod normals;
 mod segment_max;
 mod segment_mean;
 mod sigmoid;
+mod spread;
 mod strided_product;
+mod taken;
 
 #[cfg(test)]
 pub(crate) mod gradient_check;
@@ -26,10 +33,15 @@ pub use attention::{attend, attend_biased};
 pub use attention_pattern::{Attention, AttentionDropout, Segment};
 pub use chamfer::set_reconstruction_loss;
 pub use decayed_attention::{Glances, attend_with_decay};
+pub use dropout::dropout;
+pub use form::in_composed_form;
 pub use gelu::gelu;
 pub use grouped_linear::grouped_linear;
 pub use layer_norm::layer_norm;
 pub use linear::linear;
+pub use normals::normals;
 pub use segment_max::segment_max;
 pub use segment_mean::segment_mean;
 pub use sigmoid::sigmoid;
+pub use spread::spread;
+pub use taken::RowIndex;

@@ -2,16 +2,19 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
 use super::cpu::{contiguous, read};
+use super::form::has_kernels;
 
 /// `x` [rows, width]; segment s is the rows `starts[s]..starts[s + 1]`, none empty → [segments, width].
 ///
 /// Of several largest the first has the whole gradient, as with torch's `max(dim)`; candle's own
 /// `max` gives it to each of them.
 pub fn segment_max(x: &Tensor, starts: &Arc<[usize]>) -> Result<Tensor> {
-    if x.device().is_cpu() {
+    if has_kernels(x.device()) {
         x.contiguous()?.apply_op1(SegmentMax {
             starts: starts.clone(),
         })
@@ -70,7 +73,19 @@ impl CustomOp1 for SegmentMax {
         Ok((CpuStorage::F32(largest), shape))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        let y = super::cuda::segments::max_forward(x, layout, &self.starts)?;
+        let (_, width) = layout.shape().dims2()?;
+        Ok((y, (self.starts.len() - 1, width).into()))
+    }
+
     fn bwd(&self, x: &Tensor, _y: &Tensor, grad_y: &Tensor) -> Result<Option<Tensor>> {
+        #[cfg(feature = "cuda")]
+        if x.device().is_cuda() {
+            let grad_x = super::cuda::segments::max_backward(x, grad_y, &self.starts)?;
+            return Ok(Some(grad_x));
+        }
         let (count, width) = x.dims2()?;
         let grad_y = grad_y.contiguous()?;
         let mut grad_x = vec![0f32; count * width];

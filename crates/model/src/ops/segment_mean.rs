@@ -2,13 +2,16 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
 use super::cpu::{contiguous, read};
+use super::form::has_kernels;
 
 /// `x` [rows, width]; segment s is the rows `starts[s]..starts[s + 1]`, none empty → [segments, width].
 pub fn segment_mean(x: &Tensor, starts: &Arc<[usize]>) -> Result<Tensor> {
-    if x.device().is_cpu() {
+    if has_kernels(x.device()) {
         x.contiguous()?.apply_op1(SegmentMean {
             starts: starts.clone(),
         })
@@ -51,7 +54,19 @@ impl CustomOp1 for SegmentMean {
         Ok((CpuStorage::F32(means), (segments, width).into()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        let y = super::cuda::segments::mean_forward(x, layout, &self.starts)?;
+        let (_, width) = layout.shape().dims2()?;
+        Ok((y, (self.starts.len() - 1, width).into()))
+    }
+
     fn bwd(&self, x: &Tensor, _y: &Tensor, grad_y: &Tensor) -> Result<Option<Tensor>> {
+        #[cfg(feature = "cuda")]
+        if x.device().is_cuda() {
+            let grad_x = super::cuda::segments::spread(grad_y, &self.starts, true)?;
+            return Ok(Some(grad_x));
+        }
         let (rows, width) = x.dims2()?;
         let grad_y = grad_y.contiguous()?;
         let grads = read(&grad_y)?;

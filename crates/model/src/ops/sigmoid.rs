@@ -1,12 +1,15 @@
 //! The logistic function: composed of candle's operations its gradient is NaN where e^−x overflows.
 
+#[cfg(feature = "cuda")]
+use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
 use super::cpu::{contiguous, read};
+use super::form::has_kernels;
 
 /// 1 / (1 + e^−x), element by element.
 pub fn sigmoid(x: &Tensor) -> Result<Tensor> {
-    if x.device().is_cpu() {
+    if has_kernels(x.device()) {
         x.contiguous()?.apply_op1(Sigmoid)
     } else {
         // The same function in a form that never overflows.
@@ -27,7 +30,17 @@ impl CustomOp1 for Sigmoid {
         Ok((CpuStorage::F32(y), layout.shape().clone()))
     }
 
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(&self, x: &CudaStorage, layout: &Layout) -> Result<(CudaStorage, Shape)> {
+        super::cuda::pointwise::forward("sigmoid", x, layout)
+    }
+
     fn bwd(&self, x: &Tensor, y: &Tensor, grad_y: &Tensor) -> Result<Option<Tensor>> {
+        #[cfg(feature = "cuda")]
+        if x.device().is_cuda() {
+            let grad_x = super::cuda::pointwise::backward("sigmoid_backward", y, grad_y)?;
+            return Ok(Some(grad_x));
+        }
         let grad_y = grad_y.contiguous()?;
         let (y, grads) = (read(y)?, read(&grad_y)?);
         let grad_x: Vec<f32> = y

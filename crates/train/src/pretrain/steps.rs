@@ -19,7 +19,7 @@ use pipeline_model::noise::Noise;
 use pipeline_model::seqsetvae::{PretrainModel, gradient_free_parameters};
 use pipeline_random::Stream;
 
-/// Stays whose graph is built at once on one thread. It fixes the order of all sums, so it must
+/// Stays whose graph is built at once on one thread of a CPU. It fixes the order of all sums, so it must
 /// not depend on the number of threads; small enough that a shard's activations stay near the core.
 const SHARD_STAYS: usize = 4;
 
@@ -43,6 +43,14 @@ struct BatchPlace {
 }
 
 impl Pretraining<'_> {
+    /// Stays of one shard: a GPU has the whole batch at once.
+    fn shard_stays(&self) -> usize {
+        match self.device.is_cpu() {
+            true => SHARD_STAYS,
+            false => self.settings.batch_size,
+        }
+    }
+
     /// The steps of the epoch that are left.
     pub(super) fn train_epoch(
         &self,
@@ -98,7 +106,7 @@ impl Pretraining<'_> {
             }
             let place = BatchPlace {
                 step: state.position.step,
-                first_shard: index * batch_size.div_ceil(SHARD_STAYS),
+                first_shard: index * batch_size.div_ceil(self.shard_stays()),
                 stays_of_step: group.len(),
             };
             let shards = self.shard_results(model, place, batch, embeddings)?;
@@ -166,7 +174,7 @@ impl Pretraining<'_> {
             first_shard,
             stays_of_step,
         } = place;
-        let shards: Vec<&[usize]> = batch.chunks(SHARD_STAYS).collect();
+        let shards: Vec<&[usize]> = batch.chunks(self.shard_stays()).collect();
         shards
             .par_iter()
             .enumerate()
@@ -219,7 +227,7 @@ impl Pretraining<'_> {
         batch: &[usize],
         shards: &[ShardResult],
     ) -> Result<(), Error> {
-        let mut pairs = batch.chunks(SHARD_STAYS).zip(shards);
+        let mut pairs = batch.chunks(self.shard_stays()).zip(shards);
         let Some((suspects, shard)) = pairs.find(|(_, shard)| !shard.loss.is_finite()) else {
             return Ok(());
         };
@@ -242,7 +250,10 @@ impl Pretraining<'_> {
         parameter: &str,
     ) -> Error {
         let (suspects, parameter) = match find_not_finite(&state.variables, shards) {
-            Some((shard, name)) => (batch.chunks(SHARD_STAYS).nth(shard).unwrap_or(batch), name),
+            Some((shard, name)) => (
+                batch.chunks(self.shard_stays()).nth(shard).unwrap_or(batch),
+                name,
+            ),
             // Each shard's is finite, their sum is not.
             None => (group, parameter),
         };

@@ -91,8 +91,8 @@ pub fn look(
         let noise = Noise::Evaluation { seeds: &seeds };
         let output = model.forward(&batch, &embeddings, objective, &noise)?;
         let variables = match &output.decoded.chosen {
-            None => batch.variables.clone(),
-            Some(chosen) => batch.variables.index_select(&chosen.events, 0)?,
+            None => batch.variables.rows.clone(),
+            Some(chosen) => batch.variables.rows.index_select(&chosen.events.rows, 0)?,
         };
         let mut sums = vec![Sums::default(); subject.dataset.variables.len()];
         add(
