@@ -1,6 +1,6 @@
 //! Tensor operations with a backward pass that candle lacks or does slowly on a CPU.
 //!
-//! Each has a kernel for CPUs, one for NVIDIA GPUs in builds with CUDA, and a form composed of operations of
+//! Each has a kernel for CPUs, most have one for NVIDIA GPUs in builds with CUDA, and each a form composed of operations of
 //! candle and candle-nn, for any device; tests hold them against each other.
 
 mod attention;
