@@ -47,6 +47,7 @@ fn model() -> ModelConfig {
 fn settings() -> PretrainSettings {
     PretrainSettings {
         objective: Objective::Reference,
+        tasks: None,
         epochs: 3,
         batch_size: 8,
         optimizer: AdamW {
