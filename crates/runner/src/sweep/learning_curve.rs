@@ -88,7 +88,7 @@ impl ShowRecord {
         // An evaluation of a model that the number of stays does not reach is the same at all of them.
         let differs = |curve: &LearningCurve| {
             let mut pairs = curve.points.windows(2);
-            pairs.any(|pair| pair[0].model != pair[1].model)
+            pairs.any(|pair| (pair[0].model, pair[0].baseline) != (pair[1].model, pair[1].baseline))
         };
         curves.filter(differs).collect()
     }

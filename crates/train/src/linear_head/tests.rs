@@ -170,24 +170,3 @@ fn what_does_not_vary_has_no_weight_and_what_is_not_finite_is_named() {
     let error = error.err().unwrap().to_string();
     assert!(error.contains("stay s3: feature 2 is NaN"), "{error}");
 }
-
-#[test]
-#[ignore = "a measurement"]
-fn speed() {
-    for width in [480, 2000, 20000] {
-        let train = rows(5, 3200, width, 2);
-        let validation = rows(6, 800, width, 2);
-        let settings = LinearHeadSettings {
-            optimizer: Lbfgs::default(),
-            class_weights: ClassWeights::Equal,
-        };
-        let begin = std::time::Instant::now();
-        let solved = solve_head(&settings, 2, &train, &validation, &Unwatched).unwrap();
-        let steps = solved.head.history.column("step");
-        println!(
-            "{width}: {:?}, {steps:?}, {}",
-            begin.elapsed(),
-            solved.penalty
-        );
-    }
-}
