@@ -20,16 +20,19 @@ fn taken() -> impl Iterator<Item = &'static str> {
     settings.copied().chain(whole)
 }
 
-/// Takes out of a stage's table what it cannot state: defaults that mean nothing beside `like`.
+/// Takes out of a stage's table what it cannot state: defaults that mean nothing beside `like`, or without labels.
 pub(crate) fn drop_taken_settings(table: &mut Value) {
-    if table["like"].is_null() {
-        return;
-    }
     let drop = |table: &mut Value, names: &[&str]| {
         if let Some(table) = table.as_object_mut() {
             table.retain(|name, _| !names.contains(&name.as_str()));
         }
     };
+    if table["labels"] == "none" {
+        drop(table, &["without_label"]);
+    }
+    if table["like"].is_null() {
+        return;
+    }
     drop(table, &taken().collect::<Vec<_>>());
     let rules = table["cleaning"].as_object_mut().into_iter().flatten();
     rules.for_each(|(_, rule)| drop(rule, &RULE_PARTS));

@@ -85,10 +85,15 @@ impl ShowRecord {
                 .iter()
                 .map(move |pair| curve(*pair, others, settings))
         });
-        // An evaluation of a model that the number of stays does not reach is the same at all of them.
+        // An evaluation that the number of stays does not reach is one stage for all of them.
         let differs = |curve: &LearningCurve| {
+            let variants = self.variants.iter();
+            let stages = variants.filter_map(|variant| variant.stages.get(&curve.stage));
             let mut pairs = curve.points.windows(2);
-            pairs.any(|pair| (pair[0].model, pair[0].baseline) != (pair[1].model, pair[1].baseline))
+            stages.collect::<BTreeSet<_>>().len() > 1
+                || pairs.any(|pair| {
+                    (pair[0].model, pair[0].baseline) != (pair[1].model, pair[1].baseline)
+                })
         };
         curves.filter(differs).collect()
     }

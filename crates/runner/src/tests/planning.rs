@@ -3,6 +3,7 @@
 use super::*;
 use crate::record::PlannedStatus::{self, Cached, MayRun, Run};
 use crate::survey;
+use pipeline_store::digest::Digest;
 
 fn planned(lab: &Lab, nodes: &[Node], options: &RunOptions) -> Vec<(PlannedStatus, Vec<String>)> {
     let surveyed = survey(nodes, options, &lab.store).unwrap();
@@ -107,6 +108,14 @@ fn a_refresh_does_not_hide_what_changed_and_neither_does_an_unknown_input() {
     );
 }
 
+/// An action as the store writes it, with its checksum.
+fn sealed(action: &Value) -> String {
+    let body = serde_json::to_string_pretty(action).unwrap();
+    let digest = Digest::of_bytes(body.as_bytes());
+    let open = body.strip_suffix("\n}").unwrap();
+    format!("{open},\n  \"checksum\": \"{digest}\"\n}}")
+}
+
 #[test]
 fn another_version_of_the_code_another_seed_and_another_device_are_reasons() {
     let lab = Lab::new();
@@ -120,7 +129,8 @@ fn another_version_of_the_code_another_seed_and_another_device_are_reasons() {
     fingerprint["seed"] = json!(7);
     fingerprint["device"] = json!("cuda");
     fs::remove_file(&path).unwrap();
-    fs::write(path.with_file_name("earlier.json"), action.to_string()).unwrap();
+    action.as_object_mut().unwrap().remove("checksum");
+    fs::write(path.with_file_name("earlier.json"), sealed(&action)).unwrap();
     let now = planned(&lab, &nodes, &RunOptions::default());
     assert_eq!(
         now[0].1,
