@@ -44,6 +44,9 @@ impl LearningCurve {
     }
 }
 
+/// What settings have in common but for the number of stays, and those settings by that number.
+type Group<'a> = (BTreeMap<String, Value>, Vec<(f64, &'a SettingRecord)>);
+
 impl ShowRecord {
     /// Every metric of every evaluation by the number of training stays; none where nothing varies that.
     pub fn learning_curves(&self) -> Vec<LearningCurve> {
@@ -53,7 +56,7 @@ impl ShowRecord {
             return Vec::new();
         };
         let measured: BTreeSet<(&str, &str)> = self.variants.iter().flat_map(evaluations).collect();
-        let mut groups: Vec<(BTreeMap<String, Value>, Vec<(f64, &SettingRecord)>)> = Vec::new();
+        let mut groups: Vec<Group> = Vec::new();
         for setting in &self.settings {
             let mut others = setting.overrides.clone();
             let stays = others.remove(path).and_then(|value| value.as_f64());
