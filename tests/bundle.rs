@@ -73,6 +73,13 @@ fn predict(test: &mut Test, more: &[&str]) -> Outcome {
     test.run_with(fixed.iter().chain(more))
 }
 
+fn predictions_of_the_stage(test: &mut Test) -> String {
+    let stage = ["predictions", "predictions", "stage.csv"];
+    test.run_with(["export", "recipe.toml"].iter().chain(&stage))
+        .success();
+    read(test, "stage.csv")
+}
+
 fn read(test: &Test, path: &str) -> String {
     fs::read_to_string(test.folder().join(path)).expect(path)
 }
@@ -80,15 +87,7 @@ fn read(test: &Test, path: &str) -> String {
 #[test]
 fn issue17_a_bundle_in_another_folder_predicts_the_same_bits() {
     let mut test = bundled();
-    test.run_with([
-        "export",
-        "recipe.toml",
-        "predictions",
-        "predictions",
-        "stage.csv",
-    ])
-    .success();
-    let stage = read(&test, "stage.csv");
+    let stage = predictions_of_the_stage(&mut test);
     assert!(stage.lines().count() == 61 && stage.starts_with("stay_id,subject_id,probability,"));
 
     let mut other = Test::new().file("source.toml", SOURCE);
@@ -126,24 +125,13 @@ fn issue17_a_bundle_in_another_folder_predicts_the_same_bits() {
 fn issue18_a_bundle_of_several_models_predicts_what_their_stage_does() {
     let second = "\n[stages.second]\nkind = \"finetune\"\nmodel = \"frozen\"\ndata = \"events\"\nepochs = 2\nseed = 5\n";
     let both = PREDICT.replace("\"classifier\"", "[\"classifier\", \"second\"]");
-    let mut test = trained();
+    let test = trained();
     let recipe = read(&test, "recipe.toml").replace(PREDICT, &[second, both.as_str()].concat());
-    let mut test = {
-        fs::write(test.folder().join("recipe.toml"), recipe).expect("a recipe");
-        run(&mut test, &[]).success();
-        test
-    };
+    let mut test = test.recipe(&recipe);
+    run(&mut test, &[]).success();
     test.run_with(["bundle", "recipe.toml", "predictions", "bundle"])
         .success();
-    test.run_with([
-        "export",
-        "recipe.toml",
-        "predictions",
-        "predictions",
-        "stage.csv",
-    ])
-    .success();
-    let stage = read(&test, "stage.csv");
+    let stage = predictions_of_the_stage(&mut test);
     predict(&mut test, &["-"]).success().stdout_is(&stage);
     (test.run_with(["inspect", "bundle"]).success())
         .stdout_has("model-2.safetensors")

@@ -11,9 +11,9 @@ use crate::commands::graph::drawing;
 use crate::commands::outputs;
 use crate::terminal::stdout;
 use pipeline_error::Error;
-use pipeline_kinds::bundle::{BundleContents, MadeBy, Provenance};
+use pipeline_kinds::bundle::{BundleContents, BundledArtifacts, MadeBy, Provenance};
 use pipeline_kinds::{self as kinds, pytorch_layout};
-use pipeline_report::{Gathered, GatheredStage, hub_card};
+use pipeline_report::{Gathered, GatheredStage, StageResult, hub_card};
 use pipeline_runner as runner;
 use pipeline_stage::{Node, StageInput};
 use pipeline_store::Store;
@@ -78,7 +78,7 @@ pub struct Bundling {
 
 /// The document of `bundle --format json`.
 #[derive(Debug, Serialize)]
-struct BundleRecord {
+struct MadeRecord {
     path: PathBuf,
     /// Its files.
     files: Vec<String>,
@@ -103,14 +103,13 @@ pub fn execute(bundling: &Bundling) -> Result<ExitCode, Error> {
         gathered: &gathered,
         store: &store,
     };
-    let license = bundling.license.as_deref();
     let contents = BundleContents {
-        card: hub_card(&gathered, license),
+        artifacts: parts.of(node(&nodes, &bundling.stage)?)?,
+        card: hub_card(&gathered, bundling.license.as_deref()),
         provenance: provenance(bundling, &gathered, &behind),
-        ..parts.of(node(&nodes, &bundling.stage)?)?
     };
     let manifest = contents.write(&bundling.folder, bundling.force)?;
-    let record = BundleRecord {
+    let record = MadeRecord {
         path: bundling.folder.clone(),
         files: manifest.files.into_keys().collect(),
     };
@@ -145,13 +144,12 @@ fn node<'a>(nodes: &'a [Node], name: &str) -> Result<&'a Node, Error> {
 }
 
 fn provenance(bundling: &Bundling, gathered: &Gathered, behind: &[String]) -> Provenance {
-    let made_by =
-        |(_, stage, result): (usize, &GatheredStage, &pipeline_report::StageResult)| MadeBy {
-            name: stage.name.clone(),
-            kind: stage.kind.clone(),
-            key: result.action.key.to_string(),
-            run: result.run.clone(),
-        };
+    let made_by = |(_, stage, result): (usize, &GatheredStage, &StageResult)| MadeBy {
+        name: stage.name.clone(),
+        kind: stage.kind.clone(),
+        key: result.action.key.to_string(),
+        run: result.run.clone(),
+    };
     let stages = gathered.results();
     let stages = stages.filter(|(_, stage, _)| behind.contains(&stage.name));
     Provenance {
@@ -170,46 +168,36 @@ struct Parts<'a> {
 
 impl Parts<'_> {
     /// Those of a predict stage, or of weights alone.
-    fn of(&self, node: &Node) -> Result<BundleContents, Error> {
-        let (kind, inputs) = (node.stage.kind(), node.stage.inputs());
-        let of_role = |wanted: fn(&StageInput) -> bool| {
-            let found = inputs.iter().filter(move |input| wanted(input));
-            found
-                .map(|input| input.stage.as_str())
-                .collect::<Vec<&str>>()
-        };
-        let (models, variables, calibration) = match (kind, pytorch_layout::weights_of(kind)) {
-            ("predict", _) => {
-                let models = of_role(|input| input.artifacts.iter().any(|name| name == "weights"));
-                let data = of_role(|input| input.role == "data");
-                let variables = data.iter().map(|stage| self.path(stage, "variables"));
-                let variables = variables.collect::<Result<Vec<_>, _>>()?.into_iter().next();
-                let calibration = self.path(&node.name, kinds::predict::CALIBRATION)?;
-                (models, variables, Some(calibration))
-            }
-            (_, Some("weights")) => (vec![node.name.as_str()], None, None),
-            _ => {
-                return Err(Error::Usage {
-                    message: format!(
-                        "`{}` is a {kind} stage, and a bundle is made of a predict stage, or of an import, freeze or finetune stage",
-                        node.name
-                    ),
-                    hint: Some("a predict stage says which models predict, and how".into()),
-                });
-            }
-        };
-        let models = models.into_iter().map(|stage| self.path(stage, "weights"));
-        Ok(BundleContents {
+    fn of(&self, node: &Node) -> Result<BundledArtifacts, Error> {
+        let kind = node.stage.kind();
+        match (kind, pytorch_layout::weights_of(kind)) {
+            ("predict", _) => self.of_predictions(node),
+            (_, Some("weights")) => Ok(BundledArtifacts {
+                models: vec![self.path(&node.name, "weights")?],
+                variables: None,
+                calibration: None,
+            }),
+            _ => Err(Error::Usage {
+                message: format!(
+                    "`{}` is a {kind} stage, and a bundle is made of a predict stage, or of an import, freeze or finetune stage",
+                    node.name
+                ),
+                hint: Some("a predict stage says which models predict, and how".into()),
+            }),
+        }
+    }
+
+    fn of_predictions(&self, node: &Node) -> Result<BundledArtifacts, Error> {
+        let inputs = node.stage.inputs();
+        let reads = |input: &StageInput, name: &str| input.artifacts.iter().any(|it| it == name);
+        let models = inputs.iter().filter(|input| reads(input, "weights"));
+        let models = models.map(|input| self.path(&input.stage, "weights"));
+        let data = inputs.iter().find(|input| input.role == "data");
+        let variables = data.map(|input| self.path(&input.stage, "variables"));
+        Ok(BundledArtifacts {
             models: models.collect::<Result<_, _>>()?,
-            variables,
-            calibration,
-            card: String::new(),
-            provenance: Provenance {
-                recipe: String::new(),
-                stage: String::new(),
-                license: None,
-                stages: Vec::new(),
-            },
+            variables: variables.transpose()?,
+            calibration: Some(self.path(&node.name, kinds::predict::CALIBRATION)?),
         })
     }
 

@@ -55,14 +55,17 @@ impl FeatureExtractor {
 
     /// The features of stays, row-major [stays, width], each by a pass of its own: the last bits of a matrix product
     /// depend on its number of rows, and those of a stay must not depend on the stays beside it. `go_on` is asked
-    /// before each.
+    /// after each.
     pub fn of_stays(
         &self,
         dataset: &Dataset,
         stays: &[usize],
         go_on: &(dyn Fn() -> Result<(), Error> + Sync),
     ) -> Result<Vec<f32>, Error> {
-        let of_stay = |stay: &usize| go_on().and_then(|()| self.of_stay(dataset, *stay));
+        let of_stay = |stay: &usize| {
+            let values = self.of_stay(dataset, *stay)?;
+            go_on().map(|()| values)
+        };
         let values: Vec<Vec<f32>> =
             (stays.par_iter().map(of_stay)).collect::<Result<_, Error>>()?;
         Ok(values.concat())
@@ -93,7 +96,7 @@ pub fn compute(
             return Err(Error::Interrupted);
         }
         context.reporter.progress(Progress {
-            done: done.fetch_add(1, std::sync::atomic::Ordering::Relaxed),
+            done: done.fetch_add(1, std::sync::atomic::Ordering::Relaxed) + 1,
             total: stays.len() as u64,
             unit: "stays",
             message: String::new(),

@@ -157,6 +157,14 @@ pub struct StageCheck<'a> {
     pub mistakes: &'a mut Vec<Mistake>,
 }
 
+/// Why a data stage does not serve, and which of its settings says so.
+struct Unfit {
+    is_so: fn(&dyn StageKind) -> bool,
+    what: &'static str,
+    setting: &'static str,
+    says: &'static str,
+}
+
 impl StageCheck<'_> {
     /// A mistake at a place below the stage.
     pub fn mistake(&self, path: &[&str], problem: &str, label: &str) -> Mistake {
@@ -176,37 +184,39 @@ impl StageCheck<'_> {
 
     /// The data stage in the field `data`, whose stays must have labels; `why` says what for.
     pub fn needs_labels(&mut self, data: &str, why: &str) {
-        let stage = self.stages.iter().find(|(name, _)| *name == data);
-        if !stage.is_some_and(|(_, stage)| stage.is_without_labels()) {
-            return;
-        }
-        let problem = format!("names `{data}`, whose stays have no labels");
-        let mistake = self
-            .mistake(&["data"], &problem, why)
-            .and(self.tree.place(&["stages", data, "labels"]), "no label is read")
-            .help(format!(
-                "leave `labels = \"none\"` out of `{data}` and say in its source what the labels are, or name another data stage"
-            ));
-        self.mistakes.push(mistake);
+        let unfit = Unfit {
+            is_so: |stage| stage.is_without_labels(),
+            what: "whose stays have no labels",
+            setting: "labels",
+            says: "no label is read",
+        };
+        self.needs_data(data, why, &unfit, format!(
+            "leave `labels = \"none\"` out of `{data}` and say in its source what the labels are, or name another data stage"
+        ));
     }
 
     /// The data stage in the field `data`, which must have a training split; `why` says what for.
     pub fn needs_training_split(&mut self, data: &str, why: &str) {
+        let unfit = Unfit {
+            is_so: |stage| stage.is_test_split_alone(),
+            what: "which has no training split",
+            setting: "split",
+            says: "every stay is in the test split",
+        };
+        self.needs_data(data, why, &unfit, format!(
+            "give `{data}` another split, such as {{ ratio = [0.8, 0.1, 0.1] }}, or name another data stage"
+        ));
+    }
+
+    fn needs_data(&mut self, data: &str, why: &str, unfit: &Unfit, help: String) {
         let stage = self.stages.iter().find(|(name, _)| *name == data);
-        if !stage.is_some_and(|(_, stage)| stage.is_test_split_alone()) {
-            return;
+        if stage.is_some_and(|(_, stage)| (unfit.is_so)(*stage)) {
+            let problem = format!("names `{data}`, {}", unfit.what);
+            let place = self.tree.place(&["stages", data, unfit.setting]);
+            let mistake = self.mistake(&["data"], &problem, why);
+            self.mistakes
+                .push(mistake.and(place, unfit.says).help(help));
         }
-        let problem = format!("names `{data}`, which has no training split");
-        let mistake = self
-            .mistake(&["data"], &problem, why)
-            .and(
-                self.tree.place(&["stages", data, "split"]),
-                "every stay is in the test split",
-            )
-            .help(format!(
-                "give `{data}` another split, such as {{ ratio = [0.8, 0.1, 0.1] }}, or name another data stage"
-            ));
-        self.mistakes.push(mistake);
     }
 
     /// Texts that must be patterns of names.

@@ -8,9 +8,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use pipeline_error::Error;
-use pipeline_store::Store;
 use pipeline_store::action::Outputs;
-use pipeline_store::digest::Digest;
+use pipeline_store::{Store, verify_file};
 
 /// How a run ended, stage by stage.
 #[derive(Clone, Debug, Serialize, Deserialize, JsonSchema)]
@@ -110,18 +109,11 @@ pub struct OutputRecord {
 impl OutputRecord {
     /// Fails if the bytes that lie there are not those that were recorded.
     pub fn verify(&self) -> Result<(), Error> {
-        let refused = |what: String| Error::Store {
-            message: format!("{}: {what}", self.path.display()),
-            hint: Some("`pipeline cache verify` lists all damage".into()),
-        };
-        let found = Digest::of_file(&self.path);
-        let found = found.map_err(|error| refused(format!("cannot be read: {error}")))?;
-        match found.to_string() == self.digest {
-            true => Ok(()),
-            false => Err(refused(format!(
-                "its contents have changed: they now have the digest {found}"
-            ))),
-        }
+        let digest = self
+            .digest
+            .parse()
+            .map_err(|error| Error::stage(format!("{} is no digest: {error}", self.digest)))?;
+        verify_file(&self.path, &digest)
     }
 
     /// The artifacts of a result, by name.

@@ -10,6 +10,18 @@ use super::digest::Digest;
 use super::{Store, damaged};
 use pipeline_error::Error;
 
+/// Fails unless the file's bytes have this digest: others are damage.
+pub fn verify_file(path: &Path, digest: &Digest) -> Result<(), Error> {
+    let found = Digest::of_file(path).map_err(|error| damaged(path, error))?;
+    match found == *digest {
+        true => Ok(()),
+        false => Err(damaged(
+            path,
+            format!("its contents have changed: they now have the digest {found}"),
+        )),
+    }
+}
+
 /// What changes when a file is written to, or another one gets its name. Times can be set back (`touch -r`), that of
 /// the last change of the file's own record cannot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,16 +68,7 @@ impl Store {
 
     /// Digests an artifact's file again; bytes other than those that were stored are damage.
     pub fn verify(&self, artifact: &Artifact) -> Result<(), Error> {
-        let path = self.artifact_path(artifact)?;
-        let found = Digest::of_file(&path).map_err(|error| damaged(&path, error))?;
-        if found == artifact.digest {
-            Ok(())
-        } else {
-            Err(damaged(
-                &path,
-                format!("its contents have changed: they now have the digest {found}"),
-            ))
-        }
+        verify_file(&self.artifact_path(artifact)?, &artifact.digest)
     }
 
     /// The file of an artifact whose bytes are those that were stored; others are damage.

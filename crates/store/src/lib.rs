@@ -49,7 +49,7 @@ pub mod run_folder;
 mod stat_cache;
 pub mod work;
 
-pub use blob::BlobState;
+pub use blob::{BlobState, verify_file};
 pub use durable::SOON;
 pub use format::FORMAT;
 pub use hold::Hold;

@@ -4,7 +4,7 @@
 use std::collections::BTreeSet;
 use std::sync::atomic::AtomicBool;
 
-use super::predict::Ensemble;
+use super::predict::Scorer;
 use crate::predict::Rows;
 use pipeline_data::dataset::{Dataset, Stay};
 use pipeline_error::Error;
@@ -19,23 +19,23 @@ pub(super) struct Removal {
 /// For every stay what each of its variables changes, the largest change first. It is that of the probability of the
 /// positive class, or of more than two classes that of the most probable one.
 pub(super) fn removals(
-    ensemble: &Ensemble,
+    scorer: &Scorer,
     dataset: &Dataset,
     probabilities: &[f64],
     interrupted: &AtomicBool,
 ) -> Result<Vec<Vec<Removal>>, Error> {
-    let rows = probabilities.chunks(ensemble.classes);
+    let rows = probabilities.chunks(scorer.classes);
     let stays = dataset.stays.iter().zip(rows);
     let of_stay = |(stay, row): (&Stay, &[f64])| {
-        let class = match ensemble.classes {
+        let class = match scorer.classes {
             2 => 1,
             _ => (0..row.len())
                 .max_by(|a, b| row[*a].total_cmp(&row[*b]))
                 .unwrap_or(0),
         };
         let (variables, variants) = without_each(dataset, stay);
-        let without = ensemble.probabilities(&variants, interrupted)?;
-        let without = without.chunks(ensemble.classes);
+        let without = scorer.probabilities(&variants, interrupted)?;
+        let without = without.chunks(scorer.classes);
         let mut removals: Vec<Removal> = (variables.into_iter().zip(without))
             .map(|(variable, without)| Removal {
                 variable,

@@ -11,7 +11,7 @@
 //! | `provenance.json` | recipe, keys and runs that it came of |
 //! | `README.md` | the model card |
 //!
-//! Nothing in it is of a single patient: no id, no value. What a variable that never varies is called stays, its one
+//! Nothing in it is of a single patient: no id, no value. Of a variable that never varies the name stays, and its one
 //! value goes.
 
 mod explanation;
@@ -25,7 +25,7 @@ pub use manifest::{BundledFile, Manifest};
 pub use open::{Bundle, BundleConfig};
 pub use predict::{Prediction, PredictionSummary};
 pub use source::{PredictionSource, published_source_schema};
-pub use write::{BundleContents, MadeBy, Provenance, is_bundle};
+pub use write::{BundleContents, BundledArtifacts, MadeBy, Provenance, is_bundle};
 
 /// The file that names all others.
 const MANIFEST: &str = "manifest.json";

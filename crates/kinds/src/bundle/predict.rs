@@ -9,7 +9,7 @@ use candle_core::{Device, Tensor};
 use serde_json::Value;
 
 use super::{Bundle, PredictionSource, explanation};
-use crate::evaluate::evaluation::{Predictions, mean_of};
+use crate::evaluate::evaluation::Predictions;
 use crate::features::FeatureExtractor;
 use crate::predict::{PredictionFormat, RowWriter, Rows};
 use crate::scoring::Classifier;
@@ -66,7 +66,7 @@ impl Prediction<'_> {
             self.interrupted,
             &mut notes,
         )?;
-        let ensemble = Ensemble::of(self.bundle)?;
+        let scorer = Scorer::of(self.bundle)?;
         let table = |name: &str| self.work.join(format!("{name}.parquet"));
         let (events, stays, variables) = (table("events"), table("stays"), table("variables"));
         let mut chunks = StayChunks::open(&events, &stays, &variables, EVENTS_AT_A_TIME)?;
@@ -75,14 +75,14 @@ impl Prediction<'_> {
         let mut rest = Some(to);
         let mut writer = None;
         while let Some((range, dataset)) = chunks.next_chunk()? {
-            let probabilities = ensemble.probabilities(&dataset, self.interrupted)?;
+            let probabilities = scorer.probabilities(&dataset, self.interrupted)?;
             let done = range.end as u64;
             let stays = names.of_rows(&range.collect::<Vec<_>>());
             let calibration = &self.bundle.calibration;
-            let mut rows = Rows::of(stays, &probabilities, ensemble.classes, calibration);
+            let mut rows = Rows::of(stays, &probabilities, scorer.classes, calibration);
             if self.explain > 0 {
                 let removals =
-                    explanation::removals(&ensemble, &dataset, &probabilities, self.interrupted)?;
+                    explanation::removals(&scorer, &dataset, &probabilities, self.interrupted)?;
                 explanation::add_columns(&removals, &dataset, self.explain, &mut rows);
             }
             match (&mut writer, rest.take()) {
@@ -106,12 +106,12 @@ impl Prediction<'_> {
 }
 
 /// The models of a bundle, ready.
-pub(super) struct Ensemble {
+pub(super) struct Scorer {
     members: Vec<(FeatureExtractor, Classifier)>,
     pub(super) classes: usize,
 }
 
-impl Ensemble {
+impl Scorer {
     fn of(bundle: &Bundle) -> Result<Self, Error> {
         let contract = &bundle.contract;
         let shape = (contract.variables.len(), contract.embedding_dim);
@@ -142,14 +142,14 @@ impl Ensemble {
         let stays: Vec<usize> = (0..ids.len()).collect();
         let of_member = |(extractor, classifier): &(FeatureExtractor, Classifier)| {
             let features = extractor.of_stays(dataset, &stays, &go_on)?;
-            let predictions = Predictions {
-                logits: vec![classifier.logits(&ids, &features, extractor.width)?],
-                classes: classifier.classes,
-                ..Predictions::default()
-            };
-            Ok(predictions.probabilities())
+            classifier.logits(&ids, &features, extractor.width)
         };
-        let each = self.members.iter().map(of_member);
-        Ok(mean_of(&each.collect::<Result<Vec<_>, Error>>()?))
+        let logits = self.members.iter().map(of_member);
+        let predictions = Predictions {
+            logits: logits.collect::<Result<_, Error>>()?,
+            classes: self.classes,
+            ..Predictions::default()
+        };
+        Ok(predictions.probabilities())
     }
 }

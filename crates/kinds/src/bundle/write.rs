@@ -21,16 +21,22 @@ use pipeline_store::destination::FolderDestination;
 
 /// What goes into a bundle.
 pub struct BundleContents {
+    /// What it predicts with.
+    pub artifacts: BundledArtifacts,
+    /// The model card, in Markdown.
+    pub card: String,
+    /// Where it comes from.
+    pub provenance: Provenance,
+}
+
+/// The artifacts that a bundle predicts with.
+pub struct BundledArtifacts {
     /// The artifacts `weights`; of several models the probabilities are averaged.
     pub models: Vec<PathBuf>,
     /// The artifact `variables` of the data that the models predict; none: the weights say what their inputs mean.
     pub variables: Option<PathBuf>,
     /// The artifact `calibration`; none: a threshold of 0.5, and no correction.
     pub calibration: Option<PathBuf>,
-    /// The model card, in Markdown.
-    pub card: String,
-    /// Where it comes from.
-    pub provenance: Provenance,
 }
 
 /// The document `provenance.json`. No path is in it: paths may name people.
@@ -69,14 +75,23 @@ impl BundleContents {
     /// `overwrite`, and only if it is a bundle.
     pub fn write(&self, target: &Path, overwrite: bool) -> Result<Manifest, Error> {
         let destination = FolderDestination::new(target, overwrite, &is_bundle)?;
-        let models = self.models.iter().map(|path| ModelArtifact::read(path));
+        let models = self.artifacts.models.iter();
+        let models = models.map(|path| ModelArtifact::read(path));
         let models: Vec<ModelArtifact> = models.collect::<Result<_, _>>()?;
         let contract = without_patients(self.contract(&models)?);
         let Some(first) = models.first() else {
             return Err(Error::stage("there is no model to bundle"));
         };
-        let classes = Classifier::of(first, "be bundled")?.classes;
-        let calibration = match &self.calibration {
+        if models.iter().any(|model| model.config != first.config) {
+            return Err(Error::stage(
+                "the models have several architectures, and a bundle has one",
+            ));
+        }
+        for model in &models {
+            Classifier::of(model, "be bundled")?;
+        }
+        let classes = first.config.classifier.num_classes;
+        let calibration = match &self.artifacts.calibration {
             Some(path) => Calibration::read(path)?,
             None => Calibration {
                 recalibration: None,
@@ -89,14 +104,9 @@ impl BundleContents {
             model: first.config.clone(),
         };
         destination.write(|folder| {
-            for (name, model) in names.iter().zip(&models) {
-                Classifier::of(model, "be bundled")?;
-                let inputs = Inputs::of(contract.clone());
-                ModelArtifact {
-                    inputs,
-                    ..model.clone()
-                }
-                .write(&folder.join(name))?;
+            for (name, mut model) in names.iter().zip(models) {
+                model.inputs = Inputs::of(contract.clone());
+                model.write(&folder.join(name))?;
             }
             write_json(&folder.join(CONFIG), &config)?;
             write_json(&folder.join(PREPROCESSING), &contract)?;
@@ -112,7 +122,7 @@ impl BundleContents {
 
     fn contract(&self, models: &[ModelArtifact]) -> Result<InputContract, Error> {
         let unknown = models.iter().any(|model| model.inputs == Inputs::Unknown);
-        match (&self.variables, models.first().map(|model| &model.inputs)) {
+        match (&self.artifacts.variables, models.first().map(|model| &model.inputs)) {
             _ if unknown => Err(Error::Audit {
                 message: "nobody knows what the inputs of the weights mean: their import says inputs = \"unknown\"".into(),
                 hint: Some("state them in the import, with inputs = { data = \"STAGE\" }: a bundle says what its inputs mean".into()),

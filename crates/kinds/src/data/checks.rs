@@ -146,20 +146,15 @@ impl StageCheck<'_> {
         let how = data.source.how_to_label();
         match (data.labels, data.source.label_settings().as_slice()) {
             (Labels::None, stated) => {
-                if self.states(&["without_label"]) {
+                let in_source = stated.iter().map(|setting| vec!["source", setting]);
+                let policy = ["without_label"]
+                    .into_iter()
+                    .filter(|name| self.states(&[name]));
+                let all: Vec<_> = policy.map(|name| vec![name]).chain(in_source).collect();
+                for path in all {
                     let problem = "is stated, and the stage has labels = \"none\"";
                     let mistake = self
-                        .mistake(&["without_label"], problem, "of no label")
-                        .and(self.place(&["labels"]), "no label is read");
-                    self.mistakes.push(mistake.help("leave one of the two out"));
-                }
-                for setting in stated {
-                    let mistake = self
-                        .mistake(
-                            &["source", setting],
-                            "is stated, and the stage has labels = \"none\"",
-                            "labels",
-                        )
+                        .mistake(&path, problem, "labels")
                         .and(self.place(&["labels"]), "no label is read");
                     self.mistakes.push(mistake.help("leave one of the two out"));
                 }

@@ -29,7 +29,7 @@ pub use curves::EvaluationCurves;
 pub use measurement::{Measured, Measurement};
 pub use meds_predictions::MedsPredictions;
 pub use operating_point::OperatingPoint;
-pub use predictions::{Predictions, mean_of, positive_of};
+pub use predictions::{Predictions, positive_of};
 pub use score_summary::ScoreSummary;
 pub use settings::{EvaluationSettings, needs_validation, rules};
 pub use subgroup::Subgroup;

@@ -130,7 +130,7 @@ pub fn positive_of(probabilities: &[f64], classes: usize) -> Vec<f64> {
 }
 
 /// The mean of what several models say, each row-major [stays, classes].
-pub fn mean_of(probabilities: &[Vec<f64>]) -> Vec<f64> {
+fn mean_of(probabilities: &[Vec<f64>]) -> Vec<f64> {
     let length = probabilities.first().map_or(0, Vec::len);
     let sum = |at: usize| probabilities.iter().map(|model| model[at]).sum::<f64>();
     let models = probabilities.len() as f64;
