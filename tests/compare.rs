@@ -7,7 +7,7 @@ use crate::harness::Test;
 
 /// The main job with 200 stays, changed; the run's document.
 fn run(test: &mut Test, changes: &[&str]) -> Value {
-    let recipe = repository("recipes/finetune.toml");
+    let recipe = repository("tests/fixtures/recipes/mlp-head.toml");
     let mut arguments = vec!["run", &recipe, "--format", "json"];
     let small = [
         "vars.stays=200",

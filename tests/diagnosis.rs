@@ -29,7 +29,7 @@ fn small<'a>(command: &'a [&'a str]) -> impl Iterator<Item = &'a str> {
 fn weights() -> &'static [u8] {
     static WEIGHTS: OnceLock<Vec<u8>> = OnceLock::new();
     WEIGHTS.get_or_init(|| {
-        let recipe = repository("recipes/finetune.toml");
+        let recipe = repository("tests/fixtures/recipes/mlp-head.toml");
         let mut test = Test::new();
         test.run_with(small(&["run", &recipe, "classifier"]))
             .success();
@@ -61,7 +61,8 @@ fn planted(change: impl FnOnce(&mut Tensors)) -> Test {
 
 /// Everything of the main job but its training: the weights come from the planted file.
 fn recipe(source: &str) -> String {
-    let text = std::fs::read_to_string(repository("recipes/finetune.toml")).expect("it is there");
+    let text = std::fs::read_to_string(repository("tests/fixtures/recipes/mlp-head.toml"))
+        .expect("it is there");
     let head = text.split("[stages.events]").next().expect("a beginning");
     format!(
         "{head}\n[stages.events]\nkind = \"data\"\nsource = {source}\n\
@@ -118,7 +119,7 @@ fn fill(tensors: &mut Tensors, name: &str, of: impl Fn(usize, f32) -> f32) {
 
 #[test]
 fn a_sound_model_has_no_fault_and_command_and_stage_say_the_same() {
-    let main_job = repository("recipes/finetune.toml");
+    let main_job = repository("tests/fixtures/recipes/mlp-head.toml");
     let more = "\n[stages.diagnosis]\nkind = \"diagnose\"\nmodel = \"classifier\"\ndata = \"events\"\npretrain = \"pretrain\"\n";
     let text = std::fs::read_to_string(&main_job).expect("it is there");
     let mut test = Test::new()

@@ -56,7 +56,7 @@ fn number(value: &Value) -> f64 {
 #[test]
 fn an_evaluation_says_how_sure_it_is_and_what_a_simple_model_gets() {
     let mut test = Test::new();
-    let document = run(&mut test, "recipes/finetune.toml", ALL, &[]);
+    let document = run(&mut test, "tests/fixtures/recipes/mlp-head.toml", ALL, &[]);
     let metrics = json(&document, "test", "metrics");
     for name in ["auroc", "average_precision", "brier", "ece", "sensitivity"] {
         let interval = &metrics["intervals"][name];
@@ -207,7 +207,7 @@ fn all_that_an_evaluation_has_is_the_same_on_any_number_of_threads() {
         let mut test = Test::new();
         let document = run(
             &mut test,
-            "recipes/finetune.toml",
+            "tests/fixtures/recipes/mlp-head.toml",
             ALL,
             &["--threads", threads],
         );
@@ -274,6 +274,7 @@ fn more_than_two_classes_are_finetuned_and_measured_each_against_all_others() {
         "model.classifier.num_classes=3",
         "stages.classifier.epochs=2",
         "stages.test.bootstrap.resamples=50",
+        "stages.test.baseline='none'",
     ];
     let document = run(&mut test, "recipes/reference-finetune.toml", &changes, &[]);
     let trained = &stage(&document, "classifier")["metrics"];

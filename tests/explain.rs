@@ -207,7 +207,7 @@ fn what_the_model_says_is_named_by_its_place_under_model() {
 /// Every path that a fingerprint of the main job has for a setting is one that a recipe can state.
 #[test]
 fn every_setting_of_a_fingerprint_has_its_place_in_the_recipe() {
-    let path = repository("recipes/finetune.toml");
+    let path = repository("tests/fixtures/recipes/mlp-head.toml");
     let path = std::path::Path::new(&path);
     let (recipe, resolved) = pipeline_kinds::resolve(path, &[]).expect("the recipe is sound");
     let stated: Vec<String> = resolved

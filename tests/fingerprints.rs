@@ -15,7 +15,43 @@ use crate::physionet_layout::{self, FOLDER};
 /// A key changes only on purpose. If one of these does though the recipe did not, every result of
 /// that kind in every user's store is out of date: raise the kind's `code_version` if its results
 /// changed (or `Fingerprint::FORMAT` if the encoding did), and else find out what moved the key.
-const KEYS: [(&str, &str); 7] = [
+const MAIN_JOB: [(&str, &str); 8] = [
+    (
+        "events",
+        "cd21a086ba62e9769465b74deafd01de9799ce78ac625e251aa9c453563a6a67",
+    ),
+    (
+        "pretrain",
+        "8fcf5687d36257c076facabc1ae5f847700ba25cfd3a65ebe62901ea359d076f",
+    ),
+    (
+        "weights",
+        "0d002db7f63ce4e64510069c5e3df8f97d0e266b1a9580edc7eb636298caf99d",
+    ),
+    (
+        "frozen",
+        "3a191e0bde4126defe3475547dc500119c702980e0bbccd271dc611e3419df08",
+    ),
+    (
+        "classifier:features",
+        "725d683924588cc372fc96120c845008ebe11ac2f18f64908b386d7696e1e566",
+    ),
+    (
+        "classifier",
+        "f940517612429554968b5f0bab040a767504367ecd4403c3fb33e92ba99fc8c7",
+    ),
+    (
+        "test:baseline",
+        "e0be1049dc11cc2c55f27982bebc83ee7ba67747b86c6af273cf4f6754bf29f5",
+    ),
+    (
+        "test",
+        "fdcf1fee16e67a747b5db696d7345eebb9e1cf4ef2e7b8a3cd2ab40a84b751d9",
+    ),
+];
+
+/// The same of a head that is trained in epochs.
+const IN_EPOCHS: [(&str, &str); 7] = [
     (
         "events",
         "cd21a086ba62e9769465b74deafd01de9799ce78ac625e251aa9c453563a6a67",
@@ -46,9 +82,9 @@ const KEYS: [(&str, &str); 7] = [
     ),
 ];
 
-fn nodes() -> Vec<Node> {
-    let path = repository("recipes/finetune.toml");
-    let recipe = pipeline_kinds::load(Path::new(&path), &[]).expect("the recipe is sound");
+fn nodes_of(recipe: &str) -> Vec<Node> {
+    let recipe =
+        pipeline_kinds::load(Path::new(&repository(recipe)), &[]).expect("the recipe is sound");
     pipeline_kinds::nodes_of(&recipe)
 }
 
@@ -75,12 +111,17 @@ fn fingerprint(node: &Node) -> Fingerprint {
 
 #[test]
 fn the_keys_of_the_main_job_are_pinned() {
-    let keys: Vec<(String, String)> = nodes()
-        .iter()
-        .map(|node| (node.name.clone(), fingerprint(node).key().to_string()))
-        .collect();
-    let pinned = KEYS.map(|(name, key)| (name.to_string(), key.to_string()));
-    assert_eq!(keys, pinned);
+    let keys = |recipe: &str| -> Vec<(String, String)> {
+        let nodes = nodes_of(recipe);
+        let keys = nodes
+            .iter()
+            .map(|node| (node.name.clone(), fingerprint(node).key().to_string()));
+        keys.collect()
+    };
+    let pinned = |(name, key): (&str, &str)| (name.to_string(), key.to_string());
+    assert_eq!(keys("recipes/finetune.toml"), MAIN_JOB.map(pinned));
+    let in_epochs = "tests/fixtures/recipes/mlp-head.toml";
+    assert_eq!(keys(in_epochs), IN_EPOCHS.map(pinned));
 }
 
 /// The small cohort in this folder.
@@ -119,9 +160,12 @@ fn keys_of(path: &Path, changes: &[&str]) -> Vec<String> {
 
 #[test]
 fn names_order_comments_and_spelling_are_no_part_of_any_key() {
-    let original =
-        std::fs::read_to_string(repository("recipes/finetune.toml")).expect("it is there");
-    let pinned = keys_of(Path::new(&repository("recipes/finetune.toml")), &[]);
+    let original = std::fs::read_to_string(repository("tests/fixtures/recipes/mlp-head.toml"))
+        .expect("it is there");
+    let pinned = keys_of(
+        Path::new(&repository("tests/fixtures/recipes/mlp-head.toml")),
+        &[],
+    );
     let keys = |text: &str| {
         let test = Test::new().recipe(text);
         keys_of(&test.folder().join("recipe.toml"), &[])
@@ -283,7 +327,7 @@ const NOT_CHANGED: &[&str] = &[
 
 #[test]
 fn every_value_of_a_recipe_is_part_of_a_key() {
-    let path = repository("recipes/finetune.toml");
+    let path = repository("tests/fixtures/recipes/mlp-head.toml");
     let path = Path::new(&path);
     let pinned = keys_of(path, &[]);
     let (_, resolved) = pipeline_kinds::resolve(path, &[]).expect("the recipe is sound");
@@ -344,7 +388,8 @@ const LEFT_OUT: &[&str] = &[
 
 #[test]
 fn settings_that_are_left_out_here_change_keys_too() {
-    let text = std::fs::read_to_string(repository("recipes/finetune.toml")).expect("it is there");
+    let text = std::fs::read_to_string(repository("tests/fixtures/recipes/mlp-head.toml"))
+        .expect("it is there");
     // What AdamW alone has would be a mistake beside another optimizer.
     let text = text
         .replace(", betas = [0.9, 0.999]", "")

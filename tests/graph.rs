@@ -4,7 +4,7 @@ use crate::document::repository;
 use crate::harness::Test;
 
 fn graph(format: &str) -> String {
-    let recipe = repository("recipes/finetune.toml");
+    let recipe = repository("tests/fixtures/recipes/mlp-head.toml");
     let arguments = ["graph", &recipe, "--format", format];
     let test = Test::new().args(arguments);
     let outcome = test.run().success().stderr_is("");
@@ -14,7 +14,7 @@ fn graph(format: &str) -> String {
 
 #[test]
 fn the_main_job_is_a_tree_by_default() {
-    let recipe = repository("recipes/finetune.toml");
+    let recipe = repository("tests/fixtures/recipes/mlp-head.toml");
     let outcome = Test::new().args(["graph", &recipe]).run().success();
     let outcome = outcome.stderr_is("").stdout_is(
         "\
@@ -65,7 +65,7 @@ fn an_svg_stands_by_itself() {
 
 #[test]
 fn a_cycle_is_refused_as_everywhere() {
-    let recipe = repository("recipes/finetune.toml");
+    let recipe = repository("tests/fixtures/recipes/mlp-head.toml");
     let arguments = ["graph", &recipe, "--set", "stages.weights.from=frozen"];
     let outcome = Test::new().args(arguments).run().failure(2).stdout_is("");
     outcome.stderr_has("weights").stderr_has("frozen");

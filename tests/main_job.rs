@@ -9,7 +9,7 @@ use crate::document::{digests, kinds_in_store, repository, stage, statuses};
 use crate::harness::{Outcome, Test};
 use crate::running::{Running, wait_until_under_way};
 
-const STAGES: [(&str, &str, &[&str]); 7] = [
+const STAGES: [(&str, &str, &[&str]); 8] = [
     (
         "events",
         "data",
@@ -20,6 +20,7 @@ const STAGES: [(&str, &str, &[&str]); 7] = [
     ("frozen", "freeze", &["audit", "weights"]),
     ("classifier:features", "features", &["features"]),
     ("classifier", "finetune", &["history", "weights"]),
+    ("test:baseline", "baseline", &["baseline"]),
     (
         "test",
         "evaluate",
@@ -130,8 +131,8 @@ fn neither_threads_nor_jobs_nor_the_place_of_the_store_change_a_byte() {
 fn a_changed_setting_runs_only_what_depends_on_it() {
     let mut test = Test::new();
     let before = main_job(&mut test, &[]).success().json();
-    let lr = ["--set", "stages.classifier.optimizer.lr=3e-4"];
-    let after = main_job(&mut test, &lr).success().json();
+    let penalty = ["--set", "stages.classifier.optimizer.penalties=[3.0]"];
+    let after = main_job(&mut test, &penalty).success().json();
     let executed: Vec<&str> = statuses(&after)
         .into_iter()
         .filter(|(_, status)| *status == "executed")

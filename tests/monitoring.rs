@@ -251,7 +251,7 @@ const POSTERIOR: [&str; 11] = [
 
 #[test]
 fn the_history_of_the_default_recipe_holds_what_was_watched() {
-    let recipe = repository("recipes/finetune.toml");
+    let recipe = repository("tests/fixtures/recipes/mlp-head.toml");
     let mut test = Test::new();
     let small = ["vars.stays=160", "stages.pretrain.epochs=2"];
     let set = small.into_iter().flat_map(|value| ["--set", value]);
@@ -295,7 +295,7 @@ fn the_history_of_the_default_recipe_holds_what_was_watched() {
 
 #[test]
 fn a_window_or_threshold_that_cannot_be_is_a_mistake_of_the_recipe() {
-    let recipe = repository("recipes/finetune.toml");
+    let recipe = repository("tests/fixtures/recipes/mlp-head.toml");
     for (change, complaint) in [
         (
             "window=0",

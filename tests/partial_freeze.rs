@@ -12,7 +12,10 @@ use crate::harness::{Outcome, Test};
 
 /// The main job on a small cohort, with settings changed.
 fn run(test: &mut Test, changes: &[&str], more: &[&str]) -> Outcome {
-    let mut arguments = vec!["run".to_string(), repository("recipes/finetune.toml")];
+    let mut arguments = vec![
+        "run".to_string(),
+        repository("tests/fixtures/recipes/mlp-head.toml"),
+    ];
     let small = [
         "vars.stays=120",
         "stages.pretrain.epochs=1",
@@ -203,7 +206,7 @@ fn the_reference_has_no_concat_so_nothing_is_exported_to_it() {
     let mut test = Test::new();
     let fusion = ["--set", "model.classifier.fusion='concat'"];
     run(&mut test, &fusion[1..], &[]).success();
-    let recipe = repository("recipes/finetune.toml");
+    let recipe = repository("tests/fixtures/recipes/mlp-head.toml");
     let mut arguments = vec![
         "export",
         &recipe,

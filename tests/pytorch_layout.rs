@@ -51,7 +51,7 @@ fn exported(test: &mut Test, recipe: &str, of: [&str; 2], note: &str) -> Value {
 fn importing(into: &str, ignore: &str) -> String {
     let base = repository("recipes/reference-base.toml");
     let root = repository("tests/fixtures/reference-layout");
-    let score = "[stages.test]\nkind = \"evaluate\"\nmodel = \"weights\"\ndata = \"events\"\nsplit = \"test\"\n";
+    let score = "[stages.test]\nkind = \"evaluate\"\nmodel = \"weights\"\ndata = \"events\"\nsplit = \"test\"\nbaseline = \"logistic-regression\"\n";
     format!(
         r#"
 format = 1

@@ -20,7 +20,10 @@ const TASKS: [&str; 2] = [
 
 /// The main job on a small cohort, with settings changed.
 fn run(test: &mut Test, changes: &[&[&str]], more: &[&str]) -> Outcome {
-    let mut arguments = vec!["run".to_string(), repository("recipes/finetune.toml")];
+    let mut arguments = vec![
+        "run".to_string(),
+        repository("tests/fixtures/recipes/mlp-head.toml"),
+    ];
     let small = [
         "vars.stays=120",
         "stages.pretrain.epochs=1",
@@ -71,7 +74,10 @@ fn a_pretrained_readout_is_imported_whole_and_read_by_the_head() {
         "--layout",
         "pytorch",
     ];
-    let mut arguments = vec!["export".to_string(), repository("recipes/finetune.toml")];
+    let mut arguments = vec![
+        "export".to_string(),
+        repository("tests/fixtures/recipes/mlp-head.toml"),
+    ];
     arguments.extend(export.map(String::from));
     let small = [
         "vars.stays=120",

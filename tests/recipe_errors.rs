@@ -5,7 +5,7 @@ use crate::harness::{Outcome, Test};
 
 /// The main job's recipe with pieces replaced.
 fn recipe(changes: &[(&str, &str)]) -> String {
-    let path = repository("recipes/finetune.toml");
+    let path = repository("tests/fixtures/recipes/mlp-head.toml");
     let mut text = std::fs::read_to_string(path).expect("the recipe is shipped");
     for (from, to) in changes {
         assert_eq!(text.matches(from).count(), 1, "{from}");
@@ -150,7 +150,7 @@ fn a_recipe_that_is_no_toml_is_shown_where_it_breaks() {
 
 #[test]
 fn an_override_that_fits_nothing_is_refused() {
-    let recipe = repository("recipes/finetune.toml");
+    let recipe = repository("tests/fixtures/recipes/mlp-head.toml");
     let test = Test::new().args(["run", &recipe, "--set", "stages.pretrain.epoch=2"]);
     let outcome = test.run().failure(2).stdout_is("");
     outcome

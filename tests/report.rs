@@ -36,7 +36,7 @@ model = "classifier"
 data = "events"
 pretrain = "pretrain"
 "#,
-        repository("recipes/finetune.toml")
+        repository("tests/fixtures/recipes/mlp-head.toml")
     )
 }
 
@@ -165,7 +165,7 @@ fn what_is_not_up_to_date_is_said_to_be_so_and_not_shown() {
         sections(&nothing),
         ["summary", "stages", "recipe", "provenance"]
     );
-    assert!(nothing.contains("0 of 9 stages are up to date"));
+    assert!(nothing.contains("0 of 10 stages are up to date"));
 
     test.run_with(["run", "recipe.toml", "--quiet", "--keep-going"])
         .failure(3);

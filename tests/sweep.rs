@@ -232,7 +232,7 @@ fn a_misspelt_metric_of_a_stage_that_is_known_is_found_before_anything_runs() {
              stages.test.baseline = \"logistic-regression\"\nstages.test.recalibrate = \"platt\"\n\n\
              [sweep]\nobjective = {{ {objective}, direction = \"maximize\" }}\n\
              [sweep.grid]\n\"stages.classifier.batch_size\" = [16]\n",
-            repository("recipes/finetune.toml")
+            repository("tests/fixtures/recipes/mlp-head.toml")
         )
     };
     let text = sweep("stage = \"classifier\", metric = \"validation_auprc\"");

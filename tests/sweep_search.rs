@@ -197,7 +197,7 @@ objective = {{ stage = "classifier", metric = "validation_auroc", direction = "m
 halving = {{ path = "stages.classifier.epochs", rungs = [2, 4, 8], keep = 0.5 }}
 grid."stages.classifier.optimizer.lr" = [1e-3, 1e-2]
 "#,
-        repository("recipes/finetune.toml")
+        repository("tests/fixtures/recipes/mlp-head.toml")
     )
 }
 

@@ -33,7 +33,7 @@ fn read_by_tensorboard(folder: &Path) -> Option<String> {
 
 #[test]
 fn every_history_of_a_recipe_is_written_each_in_a_folder_of_its_stage() {
-    let recipe = repository("recipes/finetune.toml");
+    let recipe = repository("tests/fixtures/recipes/mlp-head.toml");
     let mut test = Test::new();
     let set = [
         "--set",
@@ -135,7 +135,7 @@ fn one_stage_may_be_asked_for_and_one_without_a_history_is_refused() {
 
 #[test]
 fn what_is_up_to_date_is_written_though_the_rest_is_not() {
-    let recipe = repository("recipes/finetune.toml");
+    let recipe = repository("tests/fixtures/recipes/mlp-head.toml");
     let mut test = Test::new();
     let set = [
         "--set",

@@ -26,7 +26,7 @@ const OPTIONS: [&str; 14] = [
 
 /// The main job on 160 stays with these settings.
 fn arguments(settings: &[&str]) -> Vec<String> {
-    let recipe = repository("recipes/finetune.toml");
+    let recipe = repository("tests/fixtures/recipes/mlp-head.toml");
     let mut arguments = vec!["run".into(), recipe, "--format".into(), "json".into()];
     let small = ["vars.stays=160", "stages.pretrain.epochs=3"];
     for setting in small.iter().chain(settings) {

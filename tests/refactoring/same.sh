@@ -54,7 +54,7 @@ same "sweep plan" sweep plan recipes/physionet2012-sweep.toml --format json --st
 settings="--set vars.stays=160 --set stages.pretrain.epochs=2 --set stages.classifier.epochs=5"
 for program in old new; do
     eval "binary=\$$program"
-    (cd "$root" && "$binary" run recipes/finetune.toml $settings --store "$folder/store-$program" --quiet >/dev/null)
+    (cd "$root" && "$binary" run tests/fixtures/recipes/mlp-head.toml $settings --store "$folder/store-$program" --quiet >/dev/null)
     (cd "$folder/store-$program" && find actions -name '*.json' -exec basename {} \; | sort && find blobs -type f -exec basename {} \; | sort) >"$folder/$program.store"
 done
 if cmp -s "$folder/old.store" "$folder/new.store"; then
@@ -64,11 +64,11 @@ else
     diff "$folder/old.store" "$folder/new.store" || true
     differences=$((differences + 1))
 fi
-for command in "plan recipes/finetune.toml --check" "outputs recipes/finetune.toml" "explain recipes/finetune.toml classifier"; do
+for command in "plan tests/fixtures/recipes/mlp-head.toml --check" "outputs tests/fixtures/recipes/mlp-head.toml" "explain tests/fixtures/recipes/mlp-head.toml classifier"; do
     same "$command" $command $settings --store "$folder/store-old"
 done
-(cd "$root" && "$old" report recipes/finetune.toml $settings --store "$folder/store-old" --output "$folder/old.html" >/dev/null 2>&1)
-(cd "$root" && "$new" report recipes/finetune.toml $settings --store "$folder/store-old" --output "$folder/new.html" >/dev/null 2>&1)
+(cd "$root" && "$old" report tests/fixtures/recipes/mlp-head.toml $settings --store "$folder/store-old" --output "$folder/old.html" >/dev/null 2>&1)
+(cd "$root" && "$new" report tests/fixtures/recipes/mlp-head.toml $settings --store "$folder/store-old" --output "$folder/new.html" >/dev/null 2>&1)
 if cmp -s "$folder/old.html" "$folder/new.html"; then
     echo "same: report"
 else

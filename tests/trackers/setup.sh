@@ -5,7 +5,7 @@
 # Leaves $pipeline, $python and $recipe, in a temporary folder that is gone at the end, as is the process $server.
 pipeline=$(realpath "$1")
 python=${2:-${PIPELINE_TEST_PYTHON:-python3}}
-recipe=$(realpath "$(dirname "$0")/../../recipes/finetune.toml")
+recipe=$(realpath "$(dirname "$0")/../../tests/fixtures/recipes/mlp-head.toml")
 if ! "$python" -c "import $module" 2>/dev/null; then
     echo "notice: $python has no $module: nothing is tested"
     exit 0

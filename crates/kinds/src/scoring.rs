@@ -13,7 +13,6 @@ use crate::kind::{Around, StageKind, features_of};
 use crate::model_artifact::ModelArtifact;
 use pipeline_data::dataset::{Dataset, Split};
 use pipeline_data::feature_table::FeatureTable;
-use pipeline_data::subsample::Subsample;
 use pipeline_error::Error;
 use pipeline_model::classifier::Head;
 use pipeline_model::config::ModelMode;
@@ -130,20 +129,9 @@ fn head_trained_on(around: &dyn Around, model: &str) -> Option<String> {
     head.head_trained_on().map(str::to_string)
 }
 
-/// The stays of the training split of `data` that the head of the stage `model` learned from, if these are not all.
-pub fn subsample_of<'a>(
-    stage: &dyn Fn(&str) -> Option<&'a dyn StageKind>,
-    model: &str,
-    data: &str,
-) -> Option<&'a Subsample> {
-    let head = head_of(stage, model)?;
-    let learned_there = head.head_trained_on() == Some(data);
-    learned_there.then(|| head.subsample()).flatten()
-}
-
 /// The stage that trained the head of the stage `model`; none where no stage of the recipe did. Stages may still name each
 /// other in a ring.
-fn head_of<'a>(
+pub fn head_of<'a>(
     stage: &dyn Fn(&str) -> Option<&'a dyn StageKind>,
     model: &str,
 ) -> Option<&'a dyn StageKind> {

@@ -27,7 +27,9 @@ impl Default for Lbfgs {
     /// From strong to weak.
     fn default() -> Self {
         Self {
-            penalties: vec![1e4, 3000.0, 1000.0, 300.0, 100.0, 30.0, 10.0, 1.0],
+            penalties: vec![
+                1e4, 3000.0, 1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1,
+            ],
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::EvaluateTable;
 use crate::kind::StageCheck;
-use crate::scoring::subsample_of;
+use crate::scoring::head_of;
 
 impl StageCheck<'_> {
     /// What needs one positive class is a mistake beside more than two classes.
@@ -12,15 +12,15 @@ impl StageCheck<'_> {
             ("operating_points", !stage.operating_points.is_empty()),
             ("recalibrate", stage.recalibrate.is_some()),
             ("subgroups", !stage.subgroups.is_empty()),
-            ("baseline", stage.baseline.is_some()),
+            ("baseline", stage.baseline().is_some()),
         ];
         self.for_two_classes(classes, &stated);
-        if stage.baseline.is_some() {
+        if stage.baseline().is_some() {
             self.baseline_of_all(stage);
         }
     }
 
-    /// The baseline is fitted to the stays that the models learned from: these must be the same.
+    /// The baseline is fitted to the stays that the models learned from: these must be the same, and there must be some.
     fn baseline_of_all(&mut self, stage: &EvaluateTable) {
         let stages = self.stages;
         let named = |name: &str| {
@@ -28,8 +28,16 @@ impl StageCheck<'_> {
             found.map(|(_, stage)| *stage)
         };
         let mut models = stage.model.names();
-        let learned_from = |model: &str| subsample_of(&named, model, &stage.data);
+        let learned_from = |model: &str| {
+            let head = head_of(&named, model)?;
+            Some((head.head_trained_on()?, head.subsample()))
+        };
         let Some(first) = models.next() else { return };
+        if learned_from(first).is_none() {
+            let why =
+                "no stage of the recipe trained the model, so the baseline is fitted to these data";
+            self.needs_training_split(&stage.data, why);
+        }
         if let Some(other) = models.find(|model| learned_from(model) != learned_from(first)) {
             let problem = format!(
                 "is fitted to the training stays that the models learned from, and those of `{first}` and `{other}` differ"

@@ -1,5 +1,6 @@
 //! Evaluate stages: a model is scored on a split.
 
+mod baseline_stage;
 mod checks;
 pub mod evaluation;
 mod section;
@@ -12,13 +13,13 @@ use crate::feature_origin::FeatureOrigin;
 use crate::kind::{Around, ModelUse, ReportPart, ReportSection, StageCheck, StageKind};
 use crate::overlap::data_behind;
 use crate::results::{Outputs, StageResults};
-use crate::scoring::{development_of, subsample_of};
+use crate::scoring::{development_of, head_of};
 use evaluation::{EvaluationSettings, needs_validation};
 use pipeline_data::dataset::Split;
-use pipeline_data::subsample::Subsample;
 use pipeline_error::Error;
 use pipeline_stage::Node;
 
+use baseline_stage::BaselineStage;
 use stage::EvaluateStage;
 pub use table::{ChosenOn, EvaluateTable};
 
@@ -81,7 +82,7 @@ impl StageKind for EvaluateTable {
 
     fn metrics(&self) -> Option<Vec<String>> {
         let beside = [
-            ("baseline", self.baseline.is_some()),
+            ("baseline", self.baseline().is_some()),
             ("recalibrated", self.recalibrate.is_some()),
         ];
         let beside = beside.into_iter().filter(|(_, is_measured)| *is_measured);
@@ -95,6 +96,7 @@ impl StageKind for EvaluateTable {
     }
 
     fn nodes(&self, name: &str, around: &dyn Around) -> Vec<Node> {
+        let baseline = self.baseline_node(name, around);
         let stage = EvaluateStage {
             ensemble: Ensemble::new(around, &self.model, &self.data, |model| {
                 self.development(model, around)
@@ -106,9 +108,9 @@ impl StageKind for EvaluateTable {
                 recalibrate: self.recalibrate,
                 bootstrap: self.bootstrap,
                 subgroups: self.subgroups.clone(),
-                baseline: self.baseline,
-                baseline_subsample: self.baseline_subsample(&|name| around.stage(name)),
+                baseline: self.baseline(),
             },
+            baseline: baseline.as_ref().map(|node| node.name.clone()),
             behind: match self.split {
                 Split::Test => data_behind(around, self.model.names(), &self.data),
                 Split::Train | Split::Validation => Vec::new(),
@@ -116,7 +118,8 @@ impl StageKind for EvaluateTable {
             allow_overlap: self.allow_overlap.clone(),
             seed: self.seed.unwrap_or_else(|| around.seed()),
         };
-        vec![Node::of_stage(name, self.seed.is_some(), stage)]
+        let own = Node::of_stage(name, self.seed.is_some(), stage);
+        baseline.into_iter().chain([own]).collect()
     }
 
     fn results(outputs: &Outputs) -> Result<StageResults, Error> {
@@ -137,17 +140,22 @@ impl StageKind for EvaluateTable {
 }
 
 impl EvaluateTable {
-    /// The training stays that the baseline is fitted to: those of the first model, as of all.
-    fn baseline_subsample<'a>(
-        &self,
-        stage: &dyn Fn(&str) -> Option<&'a dyn StageKind>,
-    ) -> Option<Subsample> {
-        let first = self
-            .model
-            .names()
-            .next()
-            .filter(|_| self.baseline.is_some())?;
-        subsample_of(stage, first, &self.data).cloned()
+    /// The node of the baseline of the stage `name`. It learns from the stays that the first model learned from, as all
+    /// did; where no stage of the recipe trained that, from those of `data`.
+    fn baseline_node(&self, name: &str, around: &dyn Around) -> Option<Node> {
+        let baseline = self.baseline()?;
+        let head = head_of(&|name| around.stage(name), self.model.names().next()?);
+        let learned_from = head.and_then(StageKind::head_trained_on);
+        let stage = BaselineStage {
+            baseline,
+            data: self.data.clone(),
+            split: self.split,
+            development: learned_from
+                .filter(|data| *data != self.data)
+                .map(str::to_string),
+            subsample: head.and_then(StageKind::subsample).cloned(),
+        };
+        Some(Node::of_stage(&format!("{name}:baseline"), false, stage))
     }
 
     /// Where thresholds and corrections are chosen, if that is not on the data that are scored.

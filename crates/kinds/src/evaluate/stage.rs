@@ -5,7 +5,6 @@ use serde_json::Value;
 use super::evaluation::{
     BaselineScores, EvaluationSettings, Measured, Measurement, MedsPredictions, Predictions,
 };
-use crate::dataset_artifacts::DATASET_ARTIFACTS;
 use crate::ensemble::Ensemble;
 use crate::json::{as_json, write_json};
 use crate::overlap;
@@ -19,12 +18,17 @@ use pipeline_stage::{Stage, StageContext, StageInput, StageOutput};
 const CHOSEN_BEFORE: &str = "Thresholds and corrections were chosen on the validation split of the data that the head was \
      trained on.";
 
+/// The role of the baseline's node, and its artifact.
+const BASELINE: &str = "baseline";
+
 /// Scores a model.
 pub struct EvaluateStage {
     /// The models, and what they look at.
     pub ensemble: Ensemble,
     /// What is measured, and how.
     pub settings: EvaluationSettings,
+    /// The node of the baseline, where one is asked for.
+    pub baseline: Option<String>,
     /// Other data stages that the model comes from.
     pub behind: Vec<String>,
     /// Why subjects may be in both.
@@ -112,13 +116,11 @@ impl EvaluateStage {
         rows: &[usize],
         context: &StageContext,
     ) -> Result<Measured, Error> {
+        let baseline = self.baseline.as_ref();
+        let baseline = baseline
+            .map(|_| BaselineScores::read(context.input(BASELINE, BASELINE)?, &predictions.ids));
         let subjects = stays.subjects()?;
         let subjects: Vec<&str> = rows.iter().map(|row| subjects[*row].as_str()).collect();
-        let split = self.settings.split;
-        let baseline = self.settings.baseline;
-        let subsample = self.settings.baseline_subsample.as_ref();
-        let baseline =
-            baseline.map(|_| BaselineScores::fit(context, split, &predictions.ids, subsample));
         Measurement {
             settings: &self.settings,
             predictions,
@@ -144,10 +146,6 @@ impl Stage for EvaluateStage {
 
     fn fields(&self) -> Value {
         let mut fields = as_json(&self.settings);
-        // 2: products are summed in another order.
-        if self.settings.baseline.is_some() {
-            fields["baseline_version"] = 2.into();
-        }
         // Left out where there is none, so that results from before it was asked keep their keys.
         if let Some(reason) = &self.allow_overlap {
             fields["allow_overlap"] = reason.as_str().into();
@@ -160,10 +158,9 @@ impl Stage for EvaluateStage {
     }
 
     fn inputs(&self) -> Vec<StageInput> {
-        let mut inputs = self.ensemble.inputs(match self.settings.baseline {
-            Some(_) => DATASET_ARTIFACTS,
-            None => &["stays", "variables"],
-        });
+        let mut inputs = self.ensemble.inputs(&["stays", "variables"]);
+        let baseline = self.baseline.iter();
+        inputs.extend(baseline.map(|node| StageInput::new(BASELINE, node, &[BASELINE])));
         let behind = self.behind.iter().enumerate();
         inputs.extend(
             behind

@@ -82,6 +82,11 @@ fn split_names(_: &mut SchemaGenerator) -> Schema {
 }
 
 impl EvaluateTable {
+    /// The simple model that is asked for.
+    pub fn baseline(&self) -> Option<Baseline> {
+        self.baseline.filter(|baseline| *baseline != Baseline::None)
+    }
+
     fn default_threshold() -> f64 {
         0.5
     }

@@ -31,7 +31,7 @@ pub struct StatedOptimizer {
     /// Weight decay: decoupled from the gradient with `adamw`, an L2 term of it with `sgd` (left out there: 0).
     #[schemars(range(min = 0.0))]
     weight_decay: Option<f64>,
-    /// `lbfgs`: L2 penalties that are tried: half the squared length of the weights of standardised features, times this, beside the summed loss (scikit-learn's 1 / `C`). The one with the least validation loss is kept; left out: 10000, 3000, 1000, 300, 100, 30, 10 and 1.
+    /// `lbfgs`: L2 penalties that are tried: half the squared length of the weights of standardised features, times this, beside the summed loss (scikit-learn's 1 / `C`). The one with the least validation loss is kept; left out: 10000, 3000, 1000, 300, 100, 30, 10, 3, 1, 0.3 and 0.1.
     #[schemars(length(min = 1))]
     penalties: Option<Vec<f64>>,
     /// Rates of their own for parameters by name; the first group whose pattern matches counts.

@@ -7,4 +7,6 @@ use serde::{Deserialize, Serialize};
 pub enum Baseline {
     /// Logistic regression on mean, minimum, maximum, last, count and missingness of every variable; its penalty is chosen on the validation split.
     LogisticRegression,
+    /// None, where a recipe that this one extends has one.
+    None,
 }

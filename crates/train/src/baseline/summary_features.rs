@@ -1,3 +1,5 @@
+use std::collections::HashMap;
+
 use rayon::prelude::*;
 
 use pipeline_data::dataset::Dataset;
@@ -11,8 +13,8 @@ const SUMMARIES: usize = 6;
 /// values, how many there are, and whether there are none. Z-scored on the training split; values
 /// that are missing become its mean, 0.
 pub struct SummaryFeatures {
-    /// The variables, as indices of the dataset's.
-    variables: Vec<usize>,
+    /// The variables' names: other stays that are summarised may number theirs differently.
+    variables: Vec<String>,
     /// Mean and standard deviation of every feature over the training split.
     scaling: Vec<(f64, f64)>,
 }
@@ -20,8 +22,11 @@ pub struct SummaryFeatures {
 impl SummaryFeatures {
     /// Chooses variables and takes means and deviations from `train`, indices of stays.
     pub fn fit(dataset: &Dataset, train: &[usize]) -> Self {
+        let common = common_variables(dataset, train).into_iter();
         let mut features = Self {
-            variables: common_variables(dataset, train),
+            variables: common
+                .map(|variable| dataset.variables[variable].clone())
+                .collect(),
             scaling: Vec::new(),
         };
         let raw = features.raw(dataset, train);
@@ -56,10 +61,12 @@ impl SummaryFeatures {
 
     /// As [`SummaryFeatures::of`] before scaling; what is missing is NaN.
     fn raw(&self, dataset: &Dataset, stays: &[usize]) -> Vec<f64> {
-        let mut place = vec![None; dataset.variables.len()];
-        for (at, variable) in self.variables.iter().enumerate() {
-            place[*variable] = Some(at);
-        }
+        let names = self.variables.iter().enumerate();
+        let places: HashMap<&str, usize> = names.map(|(at, name)| (name.as_str(), at)).collect();
+        let names = dataset.variables.iter();
+        let place: Vec<Option<usize>> = names
+            .map(|name| places.get(name.as_str()).copied())
+            .collect();
         let rows: Vec<Vec<f64>> = stays
             .par_iter()
             .map(|stay| summarise(dataset, *stay, &place, self.variables.len()))
@@ -168,6 +175,20 @@ mod tests {
         assert_eq!(raw[..6], [3.0, 1.0, 5.0, 3.0, 3.0, 0.0]);
         assert!(raw[6..10].iter().all(|number| number.is_nan()));
         assert_eq!(raw[10..], [0.0, 1.0]);
+    }
+
+    #[test]
+    fn other_stays_may_number_their_variables_differently_or_lack_some() {
+        let features = SummaryFeatures::fit(&dataset(), &[0, 1]);
+        let other = Dataset {
+            variables: vec!["new".into(), "a".into()],
+            event_variable: vec![1, 1, 1, 0],
+            ..dataset()
+        };
+        let (own, others) = (features.of(&dataset(), &[0]), features.of(&other, &[0, 1]));
+        assert_eq!(own, others[..12]);
+        // The second stay has nothing but a variable that the training stays lack.
+        assert_eq!((others[12 + 5], others[18 + 5]), (1.0, 1.0));
     }
 
     #[test]

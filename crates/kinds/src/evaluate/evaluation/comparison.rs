@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::baseline::BaselineScores;
+use super::baseline::BaselineFit;
 use super::operating_point::OperatingPoint;
 use super::score_summary::ScoreSummary;
 use pipeline_data::dataset::Split;
@@ -83,9 +83,9 @@ pub struct BaselineReport {
 }
 
 impl BaselineReport {
-    /// Measures `baseline`, the scores of `simple`, and how the model's differ.
+    /// Measures `baseline`, the scores of what was fitted, and how the model's differ.
     pub fn measure(
-        simple: &BaselineScores,
+        fit: BaselineFit,
         baseline: &BinaryScores,
         model: &BinaryScores,
         bootstrap: &Bootstrap,
@@ -96,9 +96,9 @@ impl BaselineReport {
         );
         let named = BinaryMetrics::NAMES.iter().zip(differences);
         Self {
-            features: simple.features,
-            penalty: simple.penalty,
-            training_stays: simple.training_stays,
+            features: fit.features,
+            penalty: fit.penalty,
+            training_stays: fit.training_stays,
             scores: ScoreSummary::measure(baseline, None, bootstrap),
             differences: named
                 .filter_map(|(name, difference)| Some((name.to_string(), difference?)))

@@ -91,9 +91,11 @@ impl Measurement<'_> {
             ));
         }
         if let Some(baseline) = self.baseline {
-            let probabilities = baseline.probabilities.clone();
+            let BaselineScores {
+                fit, probabilities, ..
+            } = baseline;
             let simple = BinaryScores::new(scores.labels().to_vec(), probabilities)?;
-            let report = BaselineReport::measure(&baseline, &simple, &scores, bootstrap);
+            let report = BaselineReport::measure(fit, &simple, &scores, bootstrap);
             evaluation.baseline = Some(report);
             curves.baseline = Some(CurveSet::draw(&simple, bootstrap));
             columns.push(("baseline_probability", simple.probabilities().to_vec()));

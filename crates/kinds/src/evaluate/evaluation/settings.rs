@@ -1,7 +1,6 @@
 use serde::Serialize;
 
 use pipeline_data::dataset::Split;
-use pipeline_data::subsample::Subsample;
 use pipeline_metrics::{BootstrapSettings, RecalibrationMethod, ThresholdRule};
 use pipeline_train::baseline::Baseline;
 
@@ -20,11 +19,8 @@ pub struct EvaluationSettings {
     pub bootstrap: BootstrapSettings,
     /// Columns of `stays` to divide by.
     pub subgroups: Vec<String>,
-    /// A simple model to fit beside.
+    /// A simple model that stands beside.
     pub baseline: Option<Baseline>,
-    /// The training stays that it is fitted to: those that the models learned from; none: all.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub baseline_subsample: Option<Subsample>,
 }
 
 impl EvaluationSettings {
