@@ -172,6 +172,8 @@ fn what_a_solver_cannot_do_is_refused_where_it_is_written() {
     let part =
         recipe(LBFGS, "").replace("trainable = [\"cls_head.*\"]", "trainable = [\"*.weight\"]");
     check(&part).stderr_has("stages.classifier.optimizer.kind");
+    let dropout = "epochs = 2\ndropout = [0.1, 0.1, 0.1]\n";
+    check(&recipe(dropout, "")).stderr_has("stages.classifier.dropout acts on hidden layers");
     let pretrain = recipe(LBFGS, "").replace(
         "data = \"one\"\nepochs = 1\n",
         "data = \"one\"\nepochs = 1\noptimizer = { kind = \"lbfgs\" }\n",
@@ -180,8 +182,15 @@ fn what_a_solver_cannot_do_is_refused_where_it_is_written() {
 }
 
 #[test]
-fn a_printed_recipe_of_a_solved_head_is_read_again() {
-    let mut test = cohort().recipe(&recipe(LBFGS, ""));
+fn a_printed_recipe_of_a_linear_head_is_read_again() {
+    for settings in [LBFGS, "epochs = 2\n"] {
+        is_read_again_as_printed(&recipe(settings, ""));
+    }
+}
+
+#[track_caller]
+fn is_read_again_as_printed(recipe: &str) {
+    let mut test = cohort().recipe(recipe);
     let resolved = test
         .run_with(["check", "recipe.toml", "--resolved"])
         .success();

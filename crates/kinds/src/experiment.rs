@@ -122,7 +122,9 @@ impl recipe::Experiment for Experiment {
             let mut table = json(serde_json::to_value(stage));
             match stage {
                 StageConfig::Data(_) => drop_taken_settings(&mut table),
-                StageConfig::Finetune(stage) => stage.drop_settings_without_effect(&mut table),
+                StageConfig::Finetune(stage) => {
+                    stage.drop_settings_without_effect(self.model.classifier.head, &mut table);
+                }
                 _ => {}
             }
             (place, table)

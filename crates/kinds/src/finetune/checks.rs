@@ -5,6 +5,7 @@ use crate::kind::StageCheck;
 use crate::opened::trainable_parameters;
 use pipeline_data::subsample::Subsample;
 use pipeline_model::backbone::Step;
+use pipeline_model::config::HeadKind;
 use pipeline_train::class_balance::{ClassWeights, Sampling};
 
 /// The largest dropout that leaves something to train on.
@@ -70,6 +71,14 @@ impl StageCheck<'_> {
     }
 
     fn dropout(&mut self, rates: [f64; 3]) {
+        let linear = (self.model).is_some_and(|model| model.classifier.head == HeadKind::Linear);
+        if linear && self.states(&["dropout"]) {
+            let problem = "acts on hidden layers, and model.classifier.head is `linear`";
+            let mistake = self.mistake(&["dropout"], problem, "without effect");
+            let place = self.tree.place(&["model", "classifier", "head"]);
+            let mistake = mistake.and(place, "it has none").help("leave it out");
+            self.mistakes.push(mistake);
+        }
         for (index, rate) in rates.into_iter().enumerate() {
             if !(0.0..=MAX_DROPOUT).contains(&rate) {
                 let index = index.to_string();

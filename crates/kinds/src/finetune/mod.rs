@@ -5,6 +5,7 @@ mod optimizer;
 mod solver_checks;
 mod stage;
 mod table;
+mod trained;
 
 use crate::edges::{DATA, Reference, kind};
 use crate::feature_origin::FeatureOrigin;
@@ -15,6 +16,7 @@ use crate::results::{Outputs, StageResults};
 use crate::training;
 use pipeline_data::subsample::Subsample;
 use pipeline_error::Error;
+use pipeline_model::config::HeadKind;
 use pipeline_stage::Node;
 use pipeline_train::config::HeadSettings;
 use pipeline_train::linear_head::LinearHeadSettings;
@@ -146,11 +148,14 @@ impl FinetuneTable {
     }
 
     /// Takes settings that say nothing out of the table as it is printed: it is a recipe that is read again.
-    pub(crate) fn drop_settings_without_effect(&self, table: &mut Value) {
-        if let (HeadOptimizer::Solver(_), Some(table)) = (&self.optimizer, table.as_object_mut()) {
-            solver_checks::OF_STEPS
-                .iter()
-                .for_each(|key| drop(table.remove(*key)));
+    pub(crate) fn drop_settings_without_effect(&self, head: HeadKind, table: &mut Value) {
+        let without_effect: &[&str] = match (&self.optimizer, head) {
+            (HeadOptimizer::Solver(_), _) => &solver_checks::OF_STEPS,
+            (HeadOptimizer::Steps(_), HeadKind::Linear) => &["dropout"],
+            (HeadOptimizer::Steps(_), HeadKind::Mlp) => &[],
+        };
+        if let Some(table) = table.as_object_mut() {
+            table.retain(|key, _| !without_effect.contains(&key.as_str()));
         }
     }
 

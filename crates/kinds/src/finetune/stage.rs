@@ -6,7 +6,8 @@ use std::time::Duration;
 use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
 
-use super::{COUNTS, PENALTY};
+use super::PENALTY;
+use super::trained::Trained;
 use crate::dataset_artifacts::load_dataset;
 use crate::feature_origin::FeatureOrigin;
 use crate::features::embeddings;
@@ -40,15 +41,6 @@ pub enum Training {
     Steps(Box<HeadSettings>),
     /// A linear head, all at once.
     Solver(LinearHeadSettings),
-}
-
-/// What was trained, and what is told of it.
-struct Trained {
-    head: TrainedHead,
-    /// Which epoch or penalty was kept: the metric's name and value.
-    kept: (&'static str, Value),
-    /// Stays that were learned from, and that there were.
-    stays: (usize, usize),
 }
 
 /// Trains the head, and what is open of the backbone.
@@ -203,31 +195,6 @@ impl FinetuneStage {
             settings,
             (train.labels().len(), all.len()),
         ))
-    }
-}
-
-impl Trained {
-    fn in_steps(head: TrainedHead, settings: &HeadSettings, stays: (usize, usize)) -> Self {
-        let kept = (settings.options.keep.metric(), json!(head.best_epoch));
-        Self { head, kept, stays }
-    }
-
-    fn metrics(&self, of_some: bool) -> BTreeMap<String, Value> {
-        let best = &self.head.best;
-        let mut metrics = BTreeMap::from([
-            (self.kept.0.to_string(), self.kept.1.clone()),
-            ("validation_loss".into(), json!(best.loss)),
-            ("validation_auroc".into(), json!(best.auroc)),
-            (
-                "validation_average_precision".into(),
-                json!(best.average_precision),
-            ),
-        ]);
-        if of_some {
-            let counts = [self.stays.0, self.stays.1].map(|stays| json!(stays));
-            metrics.extend(COUNTS.map(String::from).into_iter().zip(counts));
-        }
-        metrics
     }
 }
 
