@@ -32,9 +32,9 @@ fn a_cohort_from_elsewhere_has_a_baseline_that_was_fitted_where_the_model_was_de
     let document = run(&mut test, &[]).success().json();
     let fit = |name: &str| stage(&document, name)["metrics"].clone();
     assert_eq!(fit("inside:baseline"), fit("outside:baseline"));
-    let auroc = |name: &str| stage(&document, name)["metrics"]["baseline.auroc"].clone();
-    assert!(auroc("inside").is_number() && auroc("outside").is_number());
-    assert_ne!(auroc("inside"), auroc("outside"));
+    let brier = |name: &str| stage(&document, name)["metrics"]["baseline.brier"].clone();
+    assert!(brier("inside").is_number() && brier("outside").is_number());
+    assert_ne!(brier("inside"), brier("outside"));
 }
 
 #[test]

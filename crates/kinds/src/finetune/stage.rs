@@ -26,7 +26,7 @@ use pipeline_model::classifier::Head;
 use pipeline_model::host::{HostParameters, initial_parameters, to_device};
 use pipeline_stage::{Stage, StageContext, StageInput, StageOutput};
 use pipeline_train::config::HeadSettings;
-use pipeline_train::head::{HeadTrainer, LabelledFeatures, TrainedHead, train_head};
+use pipeline_train::head::{HeadTrainer, LabelledFeatures, train_head};
 use pipeline_train::head_input::HeadInput;
 use pipeline_train::linear_head::{LinearHeadSettings, solve_head};
 use pipeline_train::open_backbone::{OpenBackbone, Opening};
