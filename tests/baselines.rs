@@ -8,7 +8,9 @@ use crate::inputs::{MODEL, VARIABLES, cohort_of, data, run, stages};
 
 fn cohorts() -> Test {
     let test = cohort_of(Test::new(), "one", 0, &VARIABLES, |_| 1);
-    cohort_of(test, "two", 1000, &VARIABLES, |name| 1 + usize::from(name == "C"))
+    cohort_of(test, "two", 1000, &VARIABLES, |name| {
+        1 + usize::from(name == "C")
+    })
 }
 
 fn evaluate(name: &str, data: &str) -> String {

@@ -48,6 +48,7 @@ mod monitoring;
 mod objectives;
 mod odd_folders;
 mod outputs;
+mod own_models;
 mod partial_freeze;
 mod physionet2012;
 mod physionet_layout;

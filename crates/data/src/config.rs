@@ -4,6 +4,7 @@ mod cleaning;
 pub mod embeddings;
 mod labels;
 mod paths;
+mod predictions;
 mod row_label;
 mod source;
 mod table;
@@ -18,6 +19,7 @@ pub use super::memory_size::MemorySize;
 pub use cleaning::{CleaningRule, Logarithm, Outside, VariableSelection};
 pub use embeddings::{Embeddings, MissingDescription, TextEmbeddings, TextPooling};
 pub use labels::Labels;
+pub use predictions::{PredictionKey, PredictionTable, PredictionValues};
 pub use row_label::{Landmarks, Negatives, Unfinished};
 pub use source::{MedsSource, PatientParquetSource, Physionet2012Source, Source, SyntheticSource};
 pub use table::{

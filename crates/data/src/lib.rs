@@ -53,6 +53,7 @@ mod embedding;
 pub mod feature_table;
 mod fit;
 mod foreign_file;
+pub mod given_predictions;
 mod ingest;
 pub mod input_path;
 mod leaks;

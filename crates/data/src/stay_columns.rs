@@ -9,6 +9,7 @@ use arrow::array::{Array, RecordBatch, TimestampMicrosecondArray};
 use arrow::compute::concat_batches;
 use arrow::datatypes::DataType;
 
+use super::dataset::{Split, without_label};
 use super::parquet_file;
 use super::typed_column::{self, is_number, is_text};
 use pipeline_error::Error;
@@ -106,6 +107,33 @@ impl StayColumns {
             .iter()
             .map(|id| id.unwrap_or_default().to_string())
             .collect())
+    }
+
+    /// The split of every stay of the table.
+    pub fn splits(&self) -> Result<Vec<Split>, Error> {
+        let names = typed_column::text(&self.path, &self.rows, "split")?;
+        let split = |name: Option<&str>| {
+            let name = name.unwrap_or_default();
+            Split::from_name(name)
+                .ok_or_else(|| Error::file(&self.path, format!("there is no split `{name}`")))
+        };
+        names.iter().map(split).collect()
+    }
+
+    /// The class of each of these stays; the first without a label is an error.
+    pub fn classes(&self, rows: &[usize]) -> Result<Vec<u32>, Error> {
+        let labels = typed_column::whole_numbers(&self.path, 0, &self.rows, "label")?;
+        let ids = self.stay_ids()?;
+        let class = |&row: &usize| {
+            if labels.is_null(row) {
+                return Err(without_label(&ids[row]));
+            }
+            u32::try_from(labels.value(row)).map_err(|_| {
+                let what = format!("stay {} has label {}", ids[row], labels.value(row));
+                Error::stage(what).with_hint("classes are whole numbers from 0 on")
+            })
+        };
+        rows.iter().map(class).collect()
     }
 
     /// The subject of every stay of the table.

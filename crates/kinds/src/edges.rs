@@ -27,6 +27,9 @@ pub const DATA: &[&str] = &["data"];
 /// Stages that deliver weights.
 pub const WEIGHTS: &[&str] = &["import", "freeze", "finetune"];
 
+/// Stages that score.
+pub const EVALUATE: &[&str] = &["evaluate"];
+
 /// A field that names a stage of one of some kinds.
 pub fn kind(field: &str, stage: &str, kinds: &'static [&'static str]) -> Reference {
     Reference {

@@ -15,13 +15,18 @@ use pipeline_model::config::ModelMode;
 const FIELD: &str = "model";
 
 /// The name of a stage, or a list of names. A list of one is that one.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct Models(Vec<String>);
 
 impl Models {
     /// The stages, in the order in which they are written.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.0.iter().map(String::as_str)
+    }
+
+    /// Whether none is named.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
     }
 
     /// The places in the recipe that name them.

@@ -87,6 +87,7 @@ impl Classifier {
             logits: vec![self.logits(&ids, &table.vectors_of(split), table.width)?],
             ids,
             labels,
+            given: None,
             classes,
         })
     }

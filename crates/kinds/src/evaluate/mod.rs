@@ -3,11 +3,12 @@
 mod baseline_stage;
 mod checks;
 pub mod evaluation;
+mod given;
 mod section;
 mod stage;
 mod table;
 
-use crate::edges::{DATA, Reference, kind};
+use crate::edges::{DATA, EVALUATE, Reference, artifact, kind};
 use crate::ensemble::Ensemble;
 use crate::feature_origin::FeatureOrigin;
 use crate::kind::{Around, ModelUse, ReportPart, ReportSection, StageCheck, StageKind};
@@ -57,7 +58,13 @@ impl StageKind for EvaluateTable {
 
     fn references(&self) -> Vec<Reference> {
         let data = kind("data", &self.data, DATA);
-        self.model.references().chain([data]).collect()
+        let made = self.predictions.as_ref();
+        let made = made.and_then(|table| artifact(given::PREDICTIONS_PATH, &table.path));
+        let compared = self.compare.iter();
+        let compared =
+            compared.map(|(with, stage)| kind(&format!("compare.{with}"), stage, EVALUATE));
+        let models = self.model.references();
+        models.chain(made).chain([data]).chain(compared).collect()
     }
 
     fn artifacts(&self) -> Vec<(&str, &str)> {
@@ -72,6 +79,7 @@ impl StageKind for EvaluateTable {
     fn check(&self, check: &mut StageCheck) {
         check.needs_labels(&self.data, "evaluation compares with labels");
         check.models(&self.model);
+        check.scored(self);
         check.evaluate(self);
     }
 
@@ -97,10 +105,20 @@ impl StageKind for EvaluateTable {
 
     fn nodes(&self, name: &str, around: &dyn Around) -> Vec<Node> {
         let baseline = self.baseline_node(name, around);
+        let made = self
+            .predictions
+            .as_ref()
+            .and_then(|table| table.path.artifact());
+        let models = self
+            .model
+            .names()
+            .chain(made.map(|made| made.stage.as_str()));
         let stage = EvaluateStage {
             ensemble: Ensemble::new(around, &self.model, &self.data, |model| {
                 self.development(model, around)
             }),
+            table: self.predictions.clone(),
+            compare: self.compare.clone(),
             settings: EvaluationSettings {
                 split: self.split,
                 threshold: self.threshold,
@@ -112,7 +130,7 @@ impl StageKind for EvaluateTable {
             },
             baseline: baseline.as_ref().map(|node| node.name.clone()),
             behind: match self.split {
-                Split::Test => data_behind(around, self.model.names(), &self.data),
+                Split::Test => data_behind(around, models, &self.data),
                 Split::Train | Split::Validation => Vec::new(),
             },
             allow_overlap: self.allow_overlap.clone(),
@@ -144,7 +162,10 @@ impl EvaluateTable {
     /// did; where no stage of the recipe trained that, from those of `data`.
     fn baseline_node(&self, name: &str, around: &dyn Around) -> Option<Node> {
         let baseline = self.baseline()?;
-        let head = head_of(&|name| around.stage(name), self.model.names().next()?);
+        let mut models = self.model.names();
+        let head = models
+            .next()
+            .and_then(|model| head_of(&|name| around.stage(name), model));
         let learned_from = head.and_then(StageKind::head_trained_on);
         let stage = BaselineStage {
             baseline,

@@ -1,18 +1,22 @@
 //! The stage `evaluate`: scores a model on one split.
 
+use std::collections::BTreeMap;
+
 use serde_json::Value;
 
 use super::evaluation::{
     BaselineScores, EvaluationSettings, Measured, Measurement, MedsPredictions, Predictions,
 };
+use super::given::{GivenTable, PREDICTIONS_PATH, positive_probabilities, table_fields};
 use crate::ensemble::Ensemble;
 use crate::json::{as_json, write_json};
 use crate::overlap;
+use pipeline_data::config::PredictionTable;
 use pipeline_data::dataset::{Dataset, Split};
 use pipeline_data::stay_columns::StayColumns;
 use pipeline_error::Error;
 use pipeline_metrics::Bootstrap;
-use pipeline_stage::{Stage, StageContext, StageInput, StageOutput};
+use pipeline_stage::{ExternalInput, Stage, StageContext, StageInput, StageOutput};
 
 /// What is said of thresholds and corrections that the scored data had no part in.
 const CHOSEN_BEFORE: &str = "Thresholds and corrections were chosen on the validation split of the data that the head was \
@@ -23,8 +27,12 @@ const BASELINE: &str = "baseline";
 
 /// Scores a model.
 pub struct EvaluateStage {
-    /// The models, and what they look at.
+    /// The models, and what they look at; none where a table is scored.
     pub ensemble: Ensemble,
+    /// The table that is scored in place of models.
+    pub table: Option<PredictionTable>,
+    /// Other evaluate stages, each under its name.
+    pub compare: BTreeMap<String, String>,
     /// What is measured, and how.
     pub settings: EvaluationSettings,
     /// The node of the baseline, where one is asked for.
@@ -48,7 +56,26 @@ struct Said {
 }
 
 impl EvaluateStage {
-    fn ask(&self, context: &StageContext) -> Result<Said, Error> {
+    fn ask(&self, context: &StageContext, stays: &StayColumns) -> Result<Said, Error> {
+        match &self.table {
+            Some(table) => {
+                let given = GivenTable::read(table, context, stays)?;
+                if self.settings.split != Split::Train {
+                    given.refuse_training()?;
+                }
+                let validation = self.settings.needs_validation();
+                let validation = validation.then(|| given.of_split(Split::Validation));
+                Ok(Said {
+                    predictions: given.of_split(self.settings.split)?,
+                    validation: validation.transpose()?,
+                    caveats: Vec::new(),
+                })
+            }
+            None => self.ask_models(context),
+        }
+    }
+
+    fn ask_models(&self, context: &StageContext) -> Result<Said, Error> {
         let split = self.settings.split;
         let (mut scored, mut validation, mut caveats) = (Vec::new(), Vec::new(), Vec::new());
         for model in self.ensemble.read(context, "be evaluated") {
@@ -91,7 +118,8 @@ impl EvaluateStage {
 
     /// Whether something is chosen on the validation split of the data that are scored.
     fn chooses_on_its_own(&self) -> bool {
-        self.settings.needs_validation() && self.ensemble.chooses_on_its_data()
+        let on_its_data = self.table.is_some() || self.ensemble.chooses_on_its_data();
+        self.settings.needs_validation() && on_its_data
     }
 
     /// Says what makes numbers look better than they are.
@@ -106,6 +134,23 @@ impl EvaluateStage {
             }
             Split::Validation | Split::Test => {}
         }
+    }
+
+    /// What the models of other stages say of the same stays.
+    fn others(
+        &self,
+        context: &StageContext,
+        predictions: &Predictions,
+    ) -> Result<Vec<(String, Vec<f64>)>, Error> {
+        let others = self.compare.keys().enumerate().map(|(number, with)| {
+            let path = context.input(&compare_role(number), "predictions")?;
+            let probabilities = positive_probabilities(path, &predictions.ids).map_err(|what| {
+                Error::stage(format!("compare.{with}: {what}"))
+                    .with_hint("both stages have to score the same split of the same data")
+            })?;
+            Ok((with.clone(), probabilities))
+        });
+        others.collect()
     }
 
     fn measure(
@@ -126,12 +171,18 @@ impl EvaluateStage {
             predictions,
             validation,
             baseline: baseline.transpose()?,
+            others: self.others(context, predictions)?,
             stays,
             rows,
             bootstrap: Bootstrap::new(self.settings.bootstrap, self.seed, &subjects),
         }
         .run()
     }
+}
+
+/// The role of another evaluate stage.
+fn compare_role(number: usize) -> String {
+    format!("compare.{number}")
 }
 
 impl Stage for EvaluateStage {
@@ -146,6 +197,12 @@ impl Stage for EvaluateStage {
 
     fn fields(&self) -> Value {
         let mut fields = as_json(&self.settings);
+        if let Some(table) = &self.table {
+            fields["predictions"] = table_fields(table);
+        }
+        if !self.compare.is_empty() {
+            fields["compare"] = self.compare.keys().cloned().collect();
+        }
         // Left out where there is none, so that results from before it was asked keep their keys.
         if let Some(reason) = &self.allow_overlap {
             fields["allow_overlap"] = reason.as_str().into();
@@ -161,6 +218,14 @@ impl Stage for EvaluateStage {
         let mut inputs = self.ensemble.inputs(&["stays", "variables"]);
         let baseline = self.baseline.iter();
         inputs.extend(baseline.map(|node| StageInput::new(BASELINE, node, &[BASELINE])));
+        let made = self.table.as_ref().and_then(|table| table.path.artifact());
+        inputs.extend(
+            made.map(|made| StageInput::new(PREDICTIONS_PATH, &made.stage, &[&made.artifact])),
+        );
+        let compared = self.compare.values().enumerate();
+        inputs.extend(compared.map(|(number, stage)| {
+            StageInput::new(&compare_role(number), stage, &["predictions"])
+        }));
         let behind = self.behind.iter().enumerate();
         inputs.extend(
             behind
@@ -169,14 +234,27 @@ impl Stage for EvaluateStage {
         inputs
     }
 
+    fn external_inputs(&self) -> Vec<ExternalInput> {
+        let outside = self
+            .table
+            .iter()
+            .filter(|table| table.path.artifact().is_none());
+        let input = |table: &PredictionTable| ExternalInput {
+            field: PREDICTIONS_PATH.into(),
+            path: table.path.as_ref().to_path_buf(),
+            of_data: false,
+        };
+        outside.map(input).collect()
+    }
+
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         self.warn(context);
+        let stays = StayColumns::read(context.input("data", "stays")?)?;
         let Said {
             predictions,
             validation,
             mut caveats,
-        } = self.ask(context)?;
-        let stays = StayColumns::read(context.input("data", "stays")?)?;
+        } = self.ask(context, &stays)?;
         let rows = stays.rows_of(&predictions.ids)?;
         let reason = self.allow_overlap.as_deref();
         if let Some(line) = overlap::check(context, &self.behind, &stays, &rows, reason)? {
@@ -187,7 +265,7 @@ impl Stage for EvaluateStage {
             self.measure(&predictions, validation.as_ref(), &stays, &rows, context)?;
 
         measured.evaluation.caveats = caveats;
-        measured.evaluation.models = self.ensemble.len();
+        measured.evaluation.models = self.ensemble.len().max(1);
 
         let file = |name: &str| context.work.join(name);
         predictions.write(&file("predictions.parquet"), measured.columns)?;

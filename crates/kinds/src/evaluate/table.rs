@@ -1,14 +1,17 @@
 //! The table of an evaluate stage.
 
+use std::collections::BTreeMap;
+
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
 use crate::models::Models;
+use pipeline_data::config::PredictionTable;
 use pipeline_data::dataset::Split;
 use pipeline_metrics::{BootstrapSettings, RecalibrationMethod, ThresholdRule};
 use pipeline_train::baseline::Baseline;
 
-/// Scores a model on a split.
+/// Scores a model, or the predictions of another program, on a split.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct EvaluateTable {
@@ -16,7 +19,11 @@ pub struct EvaluateTable {
     #[serde(default)]
     pub seed: Option<u64>,
     /// An import, freeze or finetune stage with no parameter left new; several: the mean of their probabilities is scored.
+    #[serde(default, skip_serializing_if = "Models::is_empty")]
     pub model: Models,
+    /// In place of `model`: what a model of someone else said of the stays.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub predictions: Option<PredictionTable>,
     /// The data stage to score on.
     pub data: String,
     /// The split to score on.
@@ -44,6 +51,9 @@ pub struct EvaluateTable {
     /// A simple model to fit on the same splits and report beside; left out: none.
     #[serde(default)]
     pub baseline: Option<Baseline>,
+    /// Other evaluate stages of the same stays, each under the name that it has in the report: how this one's metrics differ, on the same resamples.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub compare: BTreeMap<String, String>,
     /// Why subjects of the test split may be among those that some data stage behind the model has for training or validation; left out: that is an error. The report repeats it.
     #[serde(default)]
     #[schemars(length(min = 1))]

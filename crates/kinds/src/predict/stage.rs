@@ -37,8 +37,8 @@ impl PredictStage {
             all.push(Predictions {
                 logits: vec![classifier.logits(&table.ids, &table.values, table.width)?],
                 ids: table.ids,
-                labels: Vec::new(),
                 classes: classifier.classes,
+                ..Predictions::default()
             });
             validation.extend(model.of_development()?);
         }

@@ -14,6 +14,7 @@ use std::path::{Path, PathBuf};
 pub(super) use cells::Cells;
 pub(super) use clock::{Clock, TimeCell, Told};
 pub(super) use table_files::TableFiles;
+pub(crate) use time_text::{WrittenTime, parse_timestamp};
 
 use crate::small_table::{SmallRow, SmallTable};
 use crate::text_file;

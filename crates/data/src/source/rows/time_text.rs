@@ -5,7 +5,7 @@ use jiff::{SignedDuration, Timestamp};
 
 /// A date and time, as it is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum WrittenTime {
+pub(crate) enum WrittenTime {
     /// Without a zone.
     Naive(DateTime),
     /// With one: microseconds since 1970.
@@ -13,7 +13,7 @@ pub(super) enum WrittenTime {
 }
 
 /// `2150-01-31 14:05:00`, `2150-01-31T14:05:00.25Z` or `2150-01-31`.
-pub(super) fn parse_timestamp(text: &str) -> Option<WrittenTime> {
+pub(crate) fn parse_timestamp(text: &str) -> Option<WrittenTime> {
     if let Ok(time) = text.parse::<DateTime>() {
         // A text that ends in an offset is no civil time, whatever the parser ignores of it.
         let clock = text.get(10..).unwrap_or_default();

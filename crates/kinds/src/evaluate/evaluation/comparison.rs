@@ -90,19 +90,54 @@ impl BaselineReport {
         model: &BinaryScores,
         bootstrap: &Bootstrap,
     ) -> Self {
-        let differences = bootstrap.paired(
-            |weights| model.measure(weights).values(),
-            |weights| baseline.measure(weights).values(),
-        );
-        let named = BinaryMetrics::NAMES.iter().zip(differences);
         Self {
             features: fit.features,
             penalty: fit.penalty,
             training_stays: fit.training_stays,
             scores: ScoreSummary::measure(baseline, None, bootstrap),
-            differences: named
-                .filter_map(|(name, difference)| Some((name.to_string(), difference?)))
-                .collect(),
+            differences: differences(model, baseline, bootstrap),
         }
     }
+}
+
+/// How a model does beside another, which another evaluate stage scores on the same stays.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct ComparisonReport {
+    /// What the recipe calls the other.
+    pub with: String,
+    /// What was measured of the other.
+    pub scores: ScoreSummary,
+    /// The model's value minus the other's, on the same resamples, by metric.
+    pub differences: BTreeMap<String, PairedDifference>,
+}
+
+impl ComparisonReport {
+    /// Measures `other`, which is called `with`, and how the model's scores differ.
+    pub fn measure(
+        with: &str,
+        other: &BinaryScores,
+        model: &BinaryScores,
+        bootstrap: &Bootstrap,
+    ) -> Self {
+        Self {
+            with: with.into(),
+            scores: ScoreSummary::measure(other, None, bootstrap),
+            differences: differences(model, other, bootstrap),
+        }
+    }
+}
+
+fn differences(
+    model: &BinaryScores,
+    other: &BinaryScores,
+    bootstrap: &Bootstrap,
+) -> BTreeMap<String, PairedDifference> {
+    let differences = bootstrap.paired(
+        |weights| model.measure(weights).values(),
+        |weights| other.measure(weights).values(),
+    );
+    let named = BinaryMetrics::NAMES.iter().zip(differences);
+    named
+        .filter_map(|(name, difference)| Some((name.to_string(), difference?)))
+        .collect()
 }

@@ -1,5 +1,5 @@
 use super::baseline::BaselineScores;
-use super::comparison::{BaselineReport, RecalibrationReport};
+use super::comparison::{BaselineReport, ComparisonReport, RecalibrationReport};
 use super::curves::EvaluationCurves;
 use super::operating_point::OperatingPoint;
 use super::predictions::Predictions;
@@ -20,6 +20,8 @@ pub struct Measurement<'a> {
     pub validation: Option<&'a Predictions>,
     /// The simple model, where one is asked for.
     pub baseline: Option<BaselineScores>,
+    /// The probabilities of class 1 by the models of other stages, each under its name.
+    pub others: Vec<(String, Vec<f64>)>,
     /// The table of stays.
     pub stays: &'a StayColumns,
     /// The rows of the scored stays.
@@ -99,6 +101,11 @@ impl Measurement<'_> {
             evaluation.baseline = Some(report);
             curves.baseline = Some(CurveSet::draw(&simple, bootstrap));
             columns.push(("baseline_probability", simple.probabilities().to_vec()));
+        }
+        for (with, probabilities) in self.others {
+            let other = BinaryScores::new(scores.labels().to_vec(), probabilities)?;
+            let report = ComparisonReport::measure(&with, &other, &scores, bootstrap);
+            evaluation.comparisons.push(report);
         }
         Ok(Measured {
             evaluation,
@@ -186,6 +193,8 @@ impl Measurement<'_> {
             subgroups: Vec::new(),
             recalibrated: None,
             baseline: None,
+            comparisons: Vec::new(),
+            given: self.predictions.given.is_some(),
             classes: Vec::new(),
             class_confusion: Vec::new(),
             models: 1,

@@ -24,12 +24,12 @@ use pipeline_metrics::{BootstrapSettings, Interval};
 
 pub use baseline::BaselineScores;
 pub use class_report::{ClassReport, ManyClasses};
-pub use comparison::{BaselineReport, RecalibrationReport};
+pub use comparison::{BaselineReport, ComparisonReport, RecalibrationReport};
 pub use curves::EvaluationCurves;
 pub use measurement::{Measured, Measurement};
 pub use meds_predictions::MedsPredictions;
 pub use operating_point::OperatingPoint;
-pub use predictions::{Predictions, positive_of};
+pub use predictions::{Predictions, positive_of, softmax};
 pub use score_summary::ScoreSummary;
 pub use settings::{EvaluationSettings, needs_validation, rules};
 pub use subgroup::Subgroup;
@@ -97,6 +97,12 @@ pub struct Evaluation {
     pub recalibrated: Option<RecalibrationReport>,
     /// A simple model on the same splits.
     pub baseline: Option<BaselineReport>,
+    /// Models that other evaluate stages score on the same stays.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub comparisons: Vec<ComparisonReport>,
+    /// Whether a table gave the predictions, and no model of the recipe.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub given: bool,
     /// Of more than two classes: each by itself, against all others.
     pub classes: Vec<ClassReport>,
     /// Of more than two classes: stays by class (rows) and most probable class (columns).

@@ -15,6 +15,8 @@ pub struct Predictions {
     pub labels: Vec<u32>,
     /// Of every model that was asked, row-major [stays, classes].
     pub logits: Vec<Vec<f32>>,
+    /// In place of logits, the probabilities that a table gives, row-major [stays, classes].
+    pub given: Option<Vec<f64>>,
     /// The number of classes.
     pub classes: usize,
 }
@@ -53,8 +55,14 @@ impl Predictions {
     /// The mean over the models of the softmax of their logits, row-major [stays, classes], in double precision: a
     /// probability near 1 keeps its distance from it.
     pub fn probabilities(&self) -> Vec<f64> {
-        let models = self.logits.iter();
-        let each: Vec<Vec<f64>> = models.map(|logits| softmax(logits, self.classes)).collect();
+        if let Some(given) = &self.given {
+            return given.clone();
+        }
+        let wide = |logits: &Vec<f32>| logits.iter().map(|logit| f64::from(*logit)).collect();
+        let models = self.logits.iter().map(wide);
+        let each: Vec<Vec<f64>> = models
+            .map(|logits: Vec<f64>| softmax(&logits, self.classes))
+            .collect();
         mean_of(&each)
     }
 
@@ -110,12 +118,11 @@ impl Predictions {
 }
 
 /// The softmax of logits that are row-major [stays, classes].
-fn softmax(logits: &[f32], classes: usize) -> Vec<f64> {
+pub fn softmax(logits: &[f64], classes: usize) -> Vec<f64> {
     let rows = logits.chunks(classes.max(1));
     rows.flat_map(|row| {
-        let logits: Vec<f64> = row.iter().map(|logit| f64::from(*logit)).collect();
-        let largest = logits.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let powers: Vec<f64> = logits.iter().map(|logit| (logit - largest).exp()).collect();
+        let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let powers: Vec<f64> = row.iter().map(|logit| (logit - largest).exp()).collect();
         let sum: f64 = powers.iter().sum();
         powers.into_iter().map(move |power| power / sum)
     })
@@ -147,6 +154,7 @@ mod tests {
             ids: vec!["1".into(), "2".into()],
             labels: vec![1, 2],
             logits: vec![vec![-20.0, 20.0, 0.0, 1.0, 1.0, 1.0]],
+            given: None,
             classes: 3,
         };
         let rows = predictions.probabilities();
@@ -162,6 +170,7 @@ mod tests {
             ids: ids.map(String::from).to_vec(),
             labels: vec![0, 1],
             logits: vec![logits.to_vec()],
+            given: None,
             classes: 2,
         };
         let (a, b) = ([0.0, 1.0, 2.0, -1.0], [0.5, 0.0, 0.0, 3.0]);
@@ -172,7 +181,7 @@ mod tests {
         let both = Predictions::together(vec![first.clone(), second]).unwrap();
         assert_eq!(both.unwrap().probabilities(), mean);
         let one = Predictions::together(vec![first.clone()]).unwrap().unwrap();
-        assert_eq!(one.probabilities(), softmax(&a, 2));
+        assert_eq!(one.probabilities(), softmax(&a.map(f64::from), 2));
         let error = Predictions::together(vec![first, of(["1", "3"], b)]).unwrap_err();
         assert!(error.to_string().contains("stay 2 and stay 3"), "{error}");
     }

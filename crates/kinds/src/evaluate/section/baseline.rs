@@ -1,8 +1,11 @@
 //! The simple model beside.
 
+use std::collections::BTreeMap;
+
 use maud::{Markup, html};
 
-use crate::evaluate::evaluation::{BaselineReport, Evaluation};
+use crate::evaluate::evaluation::{Evaluation, ScoreSummary};
+use pipeline_metrics::PairedDifference;
 use pipeline_page::number;
 use pipeline_page::table::{Table, text};
 
@@ -20,16 +23,22 @@ pub fn part(evaluation: &Evaluation) -> Markup {
                 }
                 ". Differences are the model's value minus the baseline's, on the same resamples."
             }
-            (table(evaluation, report))
+            (table(evaluation, "baseline", &report.scores, &report.differences))
         },
     }
 }
 
-fn table(evaluation: &Evaluation, report: &BaselineReport) -> Markup {
+/// How the model does beside `other`, whose scores are these.
+pub fn table(
+    evaluation: &Evaluation,
+    other: &str,
+    scores: &ScoreSummary,
+    differences: &BTreeMap<String, PairedDifference>,
+) -> Markup {
     let titles = [
         "metric",
         "model",
-        "baseline",
+        other,
         "difference",
         "interval",
         "model larger in",
@@ -58,13 +67,13 @@ fn table(evaluation: &Evaluation, report: &BaselineReport) -> Markup {
     ];
     for (title, name, value) in model {
         let float = |value: Option<f64>| text(value.map_or("undefined".into(), number::float));
-        let difference = report.differences.get(name);
+        let difference = differences.get(name);
         let interval = difference.and_then(|difference| difference.interval);
         let larger = difference.and_then(|difference| difference.share_larger);
         table.push(vec![
             text(title),
             float(value),
-            float(report.scores.value(name)),
+            float(scores.value(name)),
             float(difference.map(|difference| difference.difference)),
             text(number::range(interval.as_ref()).unwrap_or_default()),
             text(larger.map(number::percent).unwrap_or_default()),

@@ -1,6 +1,7 @@
 //! How good a model is.
 
 mod baseline;
+mod comparisons;
 mod curves;
 mod operating_points;
 mod subgroups;
@@ -27,6 +28,9 @@ pub fn of_stage(
         p {
             (evaluation.n) " stays of " (evaluation.subjects) " subjects of the "
             (evaluation.split.name()) " split, " (evaluation.positives) " positive."
+            @if evaluation.given {
+                " A table gave the predictions; no model of this recipe made them."
+            }
             @if evaluation.models > 1 {
                 " The probabilities are the means of " (evaluation.models) " models."
             }
@@ -45,6 +49,7 @@ pub fn of_stage(
         (operating_points::part(evaluation))
         (subgroups::part(evaluation))
         (baseline::part(evaluation))
+        (comparisons::part(evaluation))
     })
 }
 

@@ -1,0 +1,267 @@
+//! What a model of someone else says of stays: a table that is joined with them strictly.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use super::config::{PredictionKey, PredictionTable, PredictionValues};
+use super::dataset::Split;
+use super::names::quoted;
+use super::small_table::{SmallRow, SmallTable};
+use super::source::{WrittenTime, parse_timestamp};
+use super::stay_columns::StayNames;
+use super::stay_id::StayId;
+use pipeline_error::Error;
+
+/// How far a sum of probabilities may be from 1.
+const SUM_TOLERANCE: f64 = 1e-6;
+/// What helps where patients and times do not tell stays apart.
+const BY_STAY: &str = "join by the stay's id: predictions = { …, id = \"stay_id\" }";
+/// Stays that a complaint names.
+const NAMED: usize = 5;
+
+/// The stays that predictions are joined with.
+pub struct PredictedStays<'a> {
+    /// How they are called.
+    pub names: &'a StayNames,
+    /// The split of each.
+    pub splits: &'a [Split],
+}
+
+/// A table of predictions.
+pub struct GivenPredictions {
+    table: SmallTable,
+    /// Classes that it tells apart.
+    pub classes: usize,
+    /// Whether it has logits in place of probabilities.
+    pub of_logits: bool,
+    /// By the row of the table of stays: the line it stands on, and the probability of every class, or its logit.
+    of_stay: HashMap<usize, (u64, Vec<f64>)>,
+}
+
+impl GivenPredictions {
+    /// Reads the table at `path`, whose every row must be of one of `stays`, and no two of the same.
+    pub fn read(
+        path: &Path,
+        columns: &PredictionTable,
+        stays: &PredictedStays,
+    ) -> Result<Self, Error> {
+        let unfit =
+            |(field, what): (&str, &str)| Error::stage(format!("predictions.{field} {what}"));
+        let (key, values) = (
+            columns.key().map_err(unfit)?,
+            columns.values().map_err(unfit)?,
+        );
+        let mut read = Self {
+            table: SmallTable::read(path)?,
+            classes: columns.classes(),
+            of_logits: matches!(values, PredictionValues::Logits(_)),
+            of_stay: HashMap::new(),
+        };
+        let join = Join::new(&read.table, key, stays)?;
+        let values = Values::new(&read.table, values)?;
+        for row in &read.table.rows {
+            let (title, stay) = join.stay_of(&read.table, row)?;
+            let said = values.of_row(&read.table, row, &title)?;
+            if let Some((first, _)) = read.of_stay.insert(stay, (row.line, said)) {
+                let what = format!("{title} again, as on {}", read.table.place(first));
+                return Err(read
+                    .table
+                    .error(row.line, what)
+                    .with_hint("one row a stay is expected"));
+            }
+        }
+        Ok(read)
+    }
+
+    /// Fails if it says something of a stay of the training split: of these a model knows the labels.
+    pub fn refuse_training(&self, stays: &PredictedStays) -> Result<(), Error> {
+        let trained = self
+            .of_stay
+            .iter()
+            .filter(|(stay, _)| stays.splits[**stay] == Split::Train);
+        let Some((stay, (line, _))) = trained.min_by_key(|(_, (line, _))| *line) else {
+            return Ok(());
+        };
+        let what = format!("stay {} is in the training split", stays.names.ids[*stay]);
+        Err(self.table.error(*line, what).with_hint(
+            "leave stays that the model learned from out of the table; `split = \"train\"` scores them",
+        ))
+    }
+
+    /// What is said of the stays at `rows` of the table of stays, row-major [stays, classes]. One that is missing is an
+    /// error.
+    pub fn of_rows(&self, rows: &[usize], stays: &PredictedStays) -> Result<Vec<f64>, Error> {
+        let missing: Vec<&String> = (rows.iter())
+            .filter(|row| !self.of_stay.contains_key(row))
+            .map(|row| &stays.names.ids[*row])
+            .collect();
+        if !missing.is_empty() {
+            let split = rows.first().map_or("", |row| stays.splits[*row].name());
+            let what = format!(
+                "says nothing of {} of {} stays of the split {split}: {}{}",
+                missing.len(),
+                rows.len(),
+                quoted(missing.iter().take(NAMED).copied()),
+                if missing.len() > NAMED { ", …" } else { "" }
+            );
+            return Err(Error::file(self.table.path(), what).with_hint(
+                "a model is scored on every stay of a split, or the numbers are of another cohort",
+            ));
+        }
+        Ok(rows
+            .iter()
+            .flat_map(|row| self.of_stay[row].1.iter().copied())
+            .collect())
+    }
+}
+
+/// Which stay a row is of: the columns that tell, and the row of the table of stays by what they hold.
+enum Join {
+    Stay(usize, HashMap<StayId, usize>),
+    SubjectAndTime(usize, usize, HashMap<(StayId, i64), usize>),
+}
+
+impl Join {
+    fn new(table: &SmallTable, key: PredictionKey, stays: &PredictedStays) -> Result<Self, Error> {
+        let id = |text: &str| {
+            StayId::read(text, None)
+                .ok()
+                .flatten()
+                .unwrap_or(StayId::Name(text.into()))
+        };
+        let names = stays.names;
+        Ok(match key {
+            PredictionKey::Stay(column) => {
+                let ids = names.ids.iter().enumerate();
+                let ids = ids.map(|(row, text)| (id(text), row));
+                Self::Stay(table.column(column)?, ids.collect())
+            }
+            PredictionKey::SubjectAndTime(subject, time) => {
+                let Some(times) = &names.times else {
+                    return Err(
+                        Error::stage("the stays of these data have no time of prediction")
+                            .with_hint(BY_STAY),
+                    );
+                };
+                let (subject, time) = (table.column(subject)?, table.column(time)?);
+                let mut stays = HashMap::new();
+                for (row, (patient, at)) in names.subjects.iter().zip(times).enumerate() {
+                    let Some(at) = at else { continue };
+                    if let Some(first) = stays.insert((id(patient), *at), row) {
+                        let (first, second) = (&names.ids[first], &names.ids[row]);
+                        return Err(Error::stage(format!(
+                            "the stays {first} and {second} are of one patient at one time"
+                        ))
+                        .with_hint(BY_STAY));
+                    }
+                }
+                Self::SubjectAndTime(subject, time, stays)
+            }
+        })
+    }
+
+    /// What the row's stay is called in messages, and its row in the table of stays.
+    fn stay_of(&self, table: &SmallTable, row: &SmallRow) -> Result<(String, usize), Error> {
+        let id = |column: usize| {
+            let id = table.id(row, column, None)?;
+            id.ok_or_else(|| table.error(row.line, format!("{} is empty", table.header[column])))
+        };
+        let (title, found) = match self {
+            Self::Stay(column, stays) => {
+                let id = id(*column)?;
+                (format!("stay {id}"), stays.get(&id).copied())
+            }
+            Self::SubjectAndTime(subject, time, stays) => {
+                let text = &row.fields[*time];
+                let micros = match parse_timestamp(text) {
+                    Some(WrittenTime::Zoned(micros)) => micros,
+                    Some(WrittenTime::Naive(time)) => micros_of(time),
+                    None => {
+                        return Err(table.error(
+                            row.line,
+                            format!("{} `{text}` is no time", table.header[*time]),
+                        ));
+                    }
+                };
+                let subject = id(*subject)?;
+                let title = format!("patient {subject} at {text}");
+                (title, stays.get(&(subject, micros)).copied())
+            }
+        };
+        match found {
+            Some(stay) => Ok((title, stay)),
+            None => Err(table.error(row.line, format!("{title} is none of the data's stays"))),
+        }
+    }
+}
+
+/// Microseconds since 1970 of a time without a zone, taken as UTC.
+fn micros_of(time: jiff::civil::DateTime) -> i64 {
+    let zoned = time.to_zoned(jiff::tz::TimeZone::UTC);
+    zoned.map_or(i64::MIN, |time| time.timestamp().as_microsecond())
+}
+
+/// What a row says.
+struct Values {
+    columns: Vec<usize>,
+    form: Form,
+}
+
+#[derive(Clone, Copy)]
+enum Form {
+    Positive,
+    Probabilities,
+    Logits,
+}
+
+impl Values {
+    fn new(table: &SmallTable, values: PredictionValues) -> Result<Self, Error> {
+        let all = |names: &[String]| names.iter().map(|name| table.column(name)).collect();
+        let (columns, form): (Result<Vec<usize>, Error>, Form) = match values {
+            PredictionValues::Positive(name) => (
+                table.column(name).map(|column| vec![column]),
+                Form::Positive,
+            ),
+            PredictionValues::Probabilities(names) => (all(names), Form::Probabilities),
+            PredictionValues::Logits(names) => (all(names), Form::Logits),
+        };
+        Ok(Self {
+            columns: columns?,
+            form,
+        })
+    }
+
+    /// The probability of every class, or its logit.
+    fn of_row(&self, table: &SmallTable, row: &SmallRow, title: &str) -> Result<Vec<f64>, Error> {
+        let numbers: Vec<f64> = (self.columns.iter())
+            .map(|column| table.number(row, *column))
+            .collect::<Result<_, Error>>()
+            .map_err(|error| error.with_hint(format!("it is the prediction of {title}")))?;
+        let refuse = |what: String| table.error(row.line, format!("{title}: {what}"));
+        if let Form::Logits = self.form {
+            return Ok(numbers);
+        }
+        let outside = numbers
+            .iter()
+            .position(|number| !(0.0..=1.0).contains(number));
+        if let Some(at) = outside {
+            let name = &table.header[self.columns[at]];
+            let what = format!(
+                "{name} is {}, and a probability is from 0 to 1",
+                numbers[at]
+            );
+            return Err(refuse(what)
+                .with_hint("name logits as such: predictions = { …, logits = [\"…\", \"…\"] }"));
+        }
+        match self.form {
+            Form::Positive => Ok(vec![1.0 - numbers[0], numbers[0]]),
+            _ => {
+                let sum: f64 = numbers.iter().sum();
+                match (sum - 1.0).abs() <= SUM_TOLERANCE {
+                    true => Ok(numbers),
+                    false => Err(refuse(format!("its probabilities sum to {sum}, not to 1"))),
+                }
+            }
+        }
+    }
+}
