@@ -53,6 +53,10 @@ fn a_linear_head_is_solved_and_scored_like_any_other() {
     assert!(metrics["frozen_parameters_verified"].as_u64() > Some(10));
     assert!(stage(&document, "test")["metrics"]["auroc"].is_number());
 
+    let both = LBFGS.replace("penalties", "scaling = [\"standard\", \"none\"], penalties");
+    let mut again = cohort().recipe(&recipe(&both, ""));
+    let both = run(&mut again, &[]).success().json();
+    assert!(stage(&both, "classifier")["metrics"]["standardised"].is_u64());
     // The same bits with more threads, and whatever the seed: nothing is drawn.
     let mut again = cohort().recipe(&recipe(LBFGS, ""));
     let more = run(&mut again, &["--threads", "3"]).success().json();
@@ -159,6 +163,10 @@ fn what_a_solver_cannot_do_is_refused_where_it_is_written() {
     check(&recipe(&solver("penalties = [1.0, 0.0]"), "")).stderr_has("must be more than 0, not 0");
     check(&recipe(&solver("penalties = [1.0, 1.0]"), "")).stderr_has("is 1 once more");
     check(&recipe(&solver("penalties = []"), "")).stderr_has("optimizer.penalties");
+    check(&recipe(&solver("scaling = [\"none\", \"none\"]"), ""))
+        .stderr_has("optimizer.scaling.1 is stated once more");
+    check(&recipe("optimizer = { scaling = [\"none\"] }\n", ""))
+        .stderr_has("optimizer.scaling is no setting of `adamw`");
     check(&recipe("optimizer = { penalties = [1.0] }\n", ""))
         .stderr_has("optimizer.penalties is no setting of `adamw`");
     check(&recipe(LBFGS, "").replace(LINEAR, ""))

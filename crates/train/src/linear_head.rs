@@ -18,9 +18,21 @@ use pipeline_model::host::HostParameters;
 /// Limited-memory BFGS (Liu and Nocedal 1989), to the optimum.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Lbfgs {
-    /// L2 penalties: half the squared length of the weights of standardised features, times this, is added to the
+    /// L2 penalties: half the squared length of the weights of scaled features, times this, is added to the
     /// summed loss; scikit-learn's 1 / `C`. The one with the least loss on validation is kept.
     pub penalties: Vec<f64>,
+    /// How features are scaled before: each is tried with every penalty.
+    pub scaling: Vec<FeatureScaling>,
+}
+
+/// How features are scaled before their weights are penalised.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum FeatureScaling {
+    /// By their standard deviation over the training stays: every feature may say as much as any other.
+    Standard,
+    /// Not at all: a feature may say the more, the more it varies. Helps where labels are few.
+    None,
 }
 
 impl Default for Lbfgs {
@@ -30,9 +42,13 @@ impl Default for Lbfgs {
             penalties: vec![
                 1e4, 3000.0, 1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1,
             ],
+            scaling: vec![FeatureScaling::Standard],
         }
     }
 }
+
+/// Penalties that are worse than the best before them, one after another, before no weaker one is tried: they take the longest.
+const WORSE_IN_A_ROW: usize = 3;
 
 /// How a linear head is solved: all that can change it beside features and labels.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -50,6 +66,13 @@ pub struct LinearHeadSettings {
 struct Stated<'a> {
     kind: &'static str,
     penalties: &'a [f64],
+    /// Left out where it is the default, so that results from before there was a choice keep their keys.
+    #[serde(skip_serializing_if = "is_standard")]
+    scaling: &'a [FeatureScaling],
+}
+
+fn is_standard(scaling: &[FeatureScaling]) -> bool {
+    scaling == [FeatureScaling::Standard]
 }
 
 /// Writes the solver as a recipe's table `optimizer`.
@@ -57,19 +80,22 @@ pub fn with_kind<S: serde::Serializer>(lbfgs: &Lbfgs, serializer: S) -> Result<S
     Stated {
         kind: "lbfgs",
         penalties: &lbfgs.penalties,
+        scaling: &lbfgs.scaling,
     }
     .serialize(serializer)
 }
 
 /// A head, and the penalty that was chosen on validation.
 pub struct SolvedHead {
-    /// The head. Its history has a row a penalty, and its best epoch is the number of the one that was chosen.
+    /// The head. Its history has a row a scaling and penalty, and its best epoch is the number of the one that was chosen.
     pub head: TrainedHead,
     /// The penalty.
     pub penalty: f64,
+    /// The scaling.
+    pub scaling: FeatureScaling,
 }
 
-/// Solves the head of `classes` for every penalty, from strong to weak, and keeps the one with the least loss on
+/// Solves the head of `classes` for every scaling and penalty, from strong to weak, and keeps the one with the least loss on
 /// validation: the means and deviations of the features, which are the training stays', are folded into it.
 pub fn solve_head(
     settings: &LinearHeadSettings,
@@ -80,47 +106,65 @@ pub fn solve_head(
 ) -> Result<SolvedHead, Error> {
     let values = numbers_of(train)?;
     let width = values.len() / train.labels.len();
-    let scaling = Scaling::of(&values, width);
-    if scaling.constants() > 0 {
+    let standard = Scaling::of(&values, width);
+    if standard.constants() > 0 {
         watch.note(&format!(
             "{} of {width} features do not vary over the training stays: they have no weight",
-            scaling.constants()
+            standard.constants()
         ));
     }
     let weights = (settings.class_weights).of(&train.labels, classes);
     let weights = weights.map(|weights| weights.into_iter().map(f64::from).collect());
-    let problem = Problem {
+    let mut problem = Problem {
         values: &values,
         width,
         labels: &train.labels,
         classes,
         class_weights: weights,
-        scaling,
+        scaling: standard.clone(),
     };
     let validated = numbers_of(validation)?;
     let mut search = Search {
-        problem: &problem,
         validation: (&validated, &validation.labels),
         history: History::default(),
         steps: 0,
         best: None,
     };
-    let mut path = Path::new(&problem);
+    let scalings = &settings.optimizer.scaling;
     let penalties = from_strong_to_weak(&settings.optimizer.penalties);
-    for (number, penalty) in penalties.iter().enumerate() {
-        if watch.is_interrupted() {
-            return Err(Error::Interrupted);
+    for (number, scaling) in scalings.iter().enumerate() {
+        problem.scaling = match scaling {
+            FeatureScaling::Standard => standard.clone(),
+            FeatureScaling::None => standard.centred(),
+        };
+        let mut path = Path::new(&problem);
+        let (mut least, mut worse) = (f64::INFINITY, 0);
+        for (place, penalty) in penalties.iter().enumerate() {
+            if watch.is_interrupted() {
+                return Err(Error::Interrupted);
+            }
+            let fit = path.fit(*penalty).ok_or_else(|| unsolved(*penalty))?;
+            let tried = (scalings.len() > 1).then_some(*scaling);
+            let now = search.look_at(*scaling, tried, &problem, &fit)?;
+            let total = (scalings.len() * penalties.len()) as u64;
+            let done = number * penalties.len() + place + 1;
+            watch.progress(done as u64, total, format!("penalty {penalty}{now}"));
+            worse = match now.loss > least {
+                true => worse + 1,
+                false => 0,
+            };
+            least = least.min(now.loss);
+            if worse == WORSE_IN_A_ROW {
+                break;
+            }
         }
-        let fit = path.fit(*penalty).ok_or_else(|| unsolved(*penalty))?;
-        let now = search.look_at(number + 1, &fit)?;
-        let (done, total) = ((number + 1) as u64, penalties.len() as u64);
-        watch.progress(done, total, format!("penalty {penalty}{now}"));
     }
     let (history, best) = (search.history, search.best);
     let best = best.ok_or_else(|| Error::stage("a linear head needs at least one penalty"))?;
-    note_edge(best.number, &penalties, watch);
+    note_edge(best.penalty, &penalties, watch);
     Ok(SolvedHead {
-        penalty: penalties[best.number - 1],
+        penalty: best.penalty,
+        scaling: best.scaling,
         head: TrainedHead {
             parameters: best.parameters,
             history,
@@ -156,22 +200,20 @@ fn unsolved(penalty: f64) -> Error {
 }
 
 /// The best penalty may lie beyond those that were tried.
-fn note_edge(number: usize, penalties: &[f64], watch: &dyn Watch) {
-    let beyond = match number {
-        _ if penalties.len() == 1 => return,
-        1 => "stronger",
-        last if last == penalties.len() => "weaker",
+fn note_edge(penalty: f64, penalties: &[f64], watch: &dyn Watch) {
+    let beyond = match penalties {
+        [_] => return,
+        [strongest, ..] if *strongest == penalty => "stronger",
+        [.., weakest] if *weakest == penalty => "weaker",
         _ => return,
     };
     watch.note(&format!(
-        "the penalty {} is the best of those tried and at their edge: a {beyond} one may be better",
-        penalties[number - 1]
+        "the penalty {penalty} is the best of those tried and at their edge: a {beyond} one may be better"
     ));
 }
 
 /// What was found so far.
 struct Search<'a> {
-    problem: &'a Problem<'a, f32>,
     /// Features and labels.
     validation: (&'a [f32], &'a [u32]),
     history: History,
@@ -180,20 +222,34 @@ struct Search<'a> {
 }
 
 struct Best {
-    /// Of the penalty, from 1.
+    /// The row of the history, from 1.
     number: usize,
+    penalty: f64,
+    scaling: FeatureScaling,
     parameters: HostParameters,
     validation: HeadValidation,
 }
 
 impl Search<'_> {
-    fn look_at(&mut self, number: usize, fit: &Fit) -> Result<HeadValidation, Error> {
-        let parameters = parameters(&fit.linear, self.problem);
-        let validation = self.validate(&rounded(&parameters))?;
+    /// Of several scalings, `tried` is the one at hand.
+    fn look_at(
+        &mut self,
+        scaling: FeatureScaling,
+        tried: Option<FeatureScaling>,
+        problem: &Problem<f32>,
+        fit: &Fit,
+    ) -> Result<HeadValidation, Error> {
+        let number = self.history.rows().count() + 1;
+        let parameters = parameters(&fit.linear, problem);
+        let validation = self.validate(problem, &rounded(&parameters))?;
         self.steps += fit.steps;
-        let weighed = self.problem.labels.iter();
-        let weighed: f64 = weighed.map(|label| self.problem.weight(*label)).sum();
-        self.history.push([
+        let weighed = problem.labels.iter();
+        let weighed: f64 = weighed.map(|label| problem.weight(*label)).sum();
+        let told = tried.map(|scaling| {
+            let standardised = scaling == FeatureScaling::Standard;
+            ("standardised", Some(f64::from(u8::from(standardised))))
+        });
+        let row = [
             ("epoch", Some(number as f64)),
             ("step", Some(self.steps as f64)),
             ("penalty", Some(fit.penalty)),
@@ -201,11 +257,14 @@ impl Search<'_> {
             ("validation_loss", Some(validation.loss)),
             ("validation_auroc", validation.auroc),
             ("validation_average_precision", validation.average_precision),
-        ]);
+        ];
+        self.history.push(row.into_iter().chain(told));
         let least = self.best.as_ref().map(|best| best.validation.loss);
         if least.is_none_or(|least| validation.loss < least) {
             self.best = Some(Best {
                 number,
+                penalty: fit.penalty,
+                scaling,
                 parameters,
                 validation,
             });
@@ -214,9 +273,9 @@ impl Search<'_> {
     }
 
     /// Loss and scores of what is delivered, which is rounded to single precision.
-    fn validate(&self, linear: &Linear) -> Result<HeadValidation, Error> {
+    fn validate(&self, problem: &Problem<f32>, linear: &Linear) -> Result<HeadValidation, Error> {
         let (values, labels) = self.validation;
-        let (problem, classes) = (self.problem, self.problem.classes);
+        let classes = problem.classes;
         let logits = linear.outputs(values, problem.width);
         let (mut loss, mut weighed) = (0.0, 0.0);
         for (row, label) in logits.chunks_exact(classes).zip(labels) {

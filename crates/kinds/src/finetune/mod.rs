@@ -37,6 +37,8 @@ const METRICS: [&str; 4] = [
 
 /// The penalty that is kept, of a head that was solved.
 const PENALTY: &str = "penalty";
+/// Whether features are standardised before, where both was tried.
+const STANDARDISED: &str = "standardised";
 /// Metrics of a training on some of the stays: how many, and of how many.
 const COUNTS: [&str; 2] = ["training_stays", "training_stays_of"];
 
@@ -71,11 +73,14 @@ impl StageKind for FinetuneTable {
 
     fn metrics(&self) -> Option<Vec<String>> {
         let kept = match &self.optimizer {
-            HeadOptimizer::Steps(_) => self.keep.metric(),
-            HeadOptimizer::Solver(_) => PENALTY,
+            HeadOptimizer::Steps(_) => vec![self.keep.metric()],
+            HeadOptimizer::Solver(solver) if solver.scaling.len() > 1 => {
+                vec![PENALTY, STANDARDISED]
+            }
+            HeadOptimizer::Solver(_) => vec![PENALTY],
         };
         let counts = self.subsample.iter().flat_map(|_| COUNTS);
-        let metrics = METRICS.into_iter().chain([kept]).chain(counts);
+        let metrics = METRICS.into_iter().chain(kept).chain(counts);
         Some(metrics.map(String::from).collect())
     }
 

@@ -6,7 +6,7 @@ use pipeline_model::classifier::Head;
 use pipeline_model::config::HeadKind;
 use pipeline_recipe::Mistake;
 use pipeline_train::config::Loss;
-use pipeline_train::linear_head::Lbfgs;
+use pipeline_train::linear_head::{FeatureScaling, Lbfgs};
 
 /// Settings of a training that goes by steps and epochs.
 pub(super) const OF_STEPS: [&str; 13] = [
@@ -53,6 +53,7 @@ impl StageCheck<'_> {
             ],
         );
         self.penalties(&solver.penalties);
+        self.scaling(&solver.scaling);
         if stage.loss != Loss::default() {
             let mistake = self.mistake(
                 &["loss"],
@@ -96,6 +97,17 @@ impl StageCheck<'_> {
         let problem = format!("solves the whole head, and {frozen} is frozen");
         let mistake = at_kind(&problem).and(place, "what is trainable");
         Some(mistake.help("let `cls_head.*` be trainable"))
+    }
+
+    fn scaling(&mut self, scaling: &[FeatureScaling]) {
+        for (index, one) in scaling.iter().enumerate() {
+            if scaling[..index].contains(one) {
+                let index = index.to_string();
+                let path = ["optimizer", "scaling", &index];
+                let mistake = self.mistake(&path, "is stated once more", "would be tried twice");
+                self.mistakes.push(mistake);
+            }
+        }
     }
 
     fn penalties(&mut self, penalties: &[f64]) {

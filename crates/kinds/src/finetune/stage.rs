@@ -6,8 +6,8 @@ use std::time::Duration;
 use candle_core::{Device, Tensor};
 use serde_json::{Value, json};
 
-use super::PENALTY;
 use super::trained::Trained;
+use super::{PENALTY, STANDARDISED};
 use crate::dataset_artifacts::load_dataset;
 use crate::feature_origin::FeatureOrigin;
 use crate::features::embeddings;
@@ -28,7 +28,7 @@ use pipeline_stage::{Stage, StageContext, StageInput, StageOutput};
 use pipeline_train::config::HeadSettings;
 use pipeline_train::head::{HeadTrainer, LabelledFeatures, train_head};
 use pipeline_train::head_input::HeadInput;
-use pipeline_train::linear_head::{LinearHeadSettings, solve_head};
+use pipeline_train::linear_head::{FeatureScaling, LinearHeadSettings, solve_head};
 use pipeline_train::open_backbone::{OpenBackbone, Opening};
 use pipeline_train::replay::ReplayFolder;
 
@@ -127,9 +127,14 @@ impl FinetuneStage {
         match &self.training {
             Training::Solver(settings) => {
                 let solved = solve_head(settings, classes, &train, &validation, &watch)?;
+                let mut kept = vec![(PENALTY, json!(solved.penalty))];
+                if settings.optimizer.scaling.len() > 1 {
+                    let standardised = solved.scaling == FeatureScaling::Standard;
+                    kept.push((STANDARDISED, json!(u8::from(standardised))));
+                }
                 Ok(Trained {
                     head: solved.head,
-                    kept: (PENALTY, json!(solved.penalty)),
+                    kept,
                     stays,
                 })
             }
@@ -291,9 +296,13 @@ impl Stage for FinetuneStage {
         "finetune"
     }
 
-    /// 4: the weights carry what their inputs mean.
+    /// 4: the weights carry what their inputs mean. 5, of a solver: after three penalties that are worse than the best
+    /// before them, no weaker one is tried.
     fn code_version(&self) -> u32 {
-        4
+        match self.training {
+            Training::Steps(_) => 4,
+            Training::Solver(_) => 5,
+        }
     }
 
     fn fields(&self) -> Value {

@@ -12,8 +12,8 @@ use pipeline_train::head::TrainedHead;
 pub(super) struct Trained {
     /// The head, and what is open of the backbone.
     pub head: TrainedHead,
-    /// Which epoch or penalty was kept: the metric's name and value.
-    pub kept: (&'static str, Value),
+    /// Which epoch, or penalty and scaling, was kept: the metrics' names and values.
+    pub kept: Vec<(&'static str, Value)>,
     /// Stays that were learned from, and that there were.
     pub stays: (usize, usize),
 }
@@ -21,7 +21,7 @@ pub(super) struct Trained {
 impl Trained {
     /// What training in epochs gave.
     pub fn in_steps(head: TrainedHead, settings: &HeadSettings, stays: (usize, usize)) -> Self {
-        let kept = (settings.options.keep.metric(), json!(head.best_epoch));
+        let kept = vec![(settings.options.keep.metric(), json!(head.best_epoch))];
         Self { head, kept, stays }
     }
 
@@ -29,7 +29,6 @@ impl Trained {
     pub fn metrics(&self, of_some: bool) -> BTreeMap<String, Value> {
         let best = &self.head.best;
         let mut metrics = BTreeMap::from([
-            (self.kept.0.to_string(), self.kept.1.clone()),
             ("validation_loss".into(), json!(best.loss)),
             ("validation_auroc".into(), json!(best.auroc)),
             (
@@ -37,6 +36,8 @@ impl Trained {
                 json!(best.average_precision),
             ),
         ]);
+        let kept = self.kept.iter();
+        metrics.extend(kept.map(|(name, value)| ((*name).to_string(), value.clone())));
         if of_some {
             let counts = [self.stays.0, self.stays.1].map(|stays| json!(stays));
             metrics.extend(COUNTS.map(String::from).into_iter().zip(counts));

@@ -10,12 +10,12 @@ impl StageCheck<'_> {
         let (kind, others): (&str, &[&str]) = match &optimizer.update {
             Update::AdamW(adamw) => {
                 self.betas(adamw.betas);
-                ("adamw", &["momentum", "nesterov", "penalties"])
+                ("adamw", &["momentum", "nesterov", "penalties", "scaling"])
             }
             Update::Sgd(sgd) => {
                 self.momentum(sgd.momentum, sgd.nesterov);
                 self.stated_rate();
-                ("sgd", &["betas", "eps", "penalties"])
+                ("sgd", &["betas", "eps", "penalties", "scaling"])
             }
         };
         self.settings_of_another(kind, others);
@@ -43,7 +43,7 @@ impl StageCheck<'_> {
                 let mistake = self.mistake(&["optimizer", key], &problem, "of another optimizer");
                 self.mistakes.push(mistake.help(match kind {
                     "sgd" => "`sgd` has lr, momentum, nesterov and weight_decay",
-                    "lbfgs" => "`lbfgs` has penalties, and nothing else",
+                    "lbfgs" => "`lbfgs` has penalties and scaling, and nothing else",
                     _ => "`adamw` has lr, betas, eps and weight_decay; `kind = \"sgd\"` has a momentum",
                 }));
             }

@@ -190,9 +190,10 @@ fn warnings(history: &History) -> Markup {
 
 /// The numbers behind the pictures.
 fn epochs(stage: &str, history: &History) -> Markup {
-    const TITLES: [(&str, &str); 12] = [
+    const TITLES: [(&str, &str); 13] = [
         ("epoch", "epoch"),
         ("penalty", "penalty"),
+        ("standardised", "standardised"),
         ("train_loss", "train loss"),
         ("validation_loss", "validation loss"),
         ("train_reconstruction", "train reconstruction"),
@@ -223,7 +224,7 @@ fn epochs(stage: &str, history: &History) -> Markup {
             let value = value.and_then(|(_, value)| *value);
             match (column, value) {
                 (_, None) => text("undefined"),
-                ("epoch" | "penalty" | "posterior_active_units", Some(value)) => {
+                ("epoch" | "penalty" | "standardised" | "posterior_active_units", Some(value)) => {
                     text(value.to_string())
                 }
                 (_, Some(value)) => text(number::float(value)),

@@ -3,7 +3,7 @@
 use schemars::JsonSchema;
 use serde::Deserialize;
 
-use pipeline_train::linear_head::Lbfgs;
+use pipeline_train::linear_head::{FeatureScaling, Lbfgs};
 use pipeline_train::optimizer::AdamW;
 use pipeline_train::optimizer::{Optimizer, OptimizerKind, ParameterGroup, Sgd, Update};
 
@@ -31,9 +31,12 @@ pub struct StatedOptimizer {
     /// Weight decay: decoupled from the gradient with `adamw`, an L2 term of it with `sgd` (left out there: 0).
     #[schemars(range(min = 0.0))]
     weight_decay: Option<f64>,
-    /// `lbfgs`: L2 penalties that are tried: half the squared length of the weights of standardised features, times this, beside the summed loss (scikit-learn's 1 / `C`). The one with the least validation loss is kept; left out: 10000, 3000, 1000, 300, 100, 30, 10, 3, 1, 0.3 and 0.1.
+    /// `lbfgs`: L2 penalties that are tried: half the squared length of the weights of scaled features, times this, beside the summed loss (scikit-learn's 1 / `C`). The one with the least validation loss is kept; left out: 10000, 3000, 1000, 300, 100, 30, 10, 3, 1, 0.3 and 0.1.
     #[schemars(length(min = 1))]
     penalties: Option<Vec<f64>>,
+    /// `lbfgs`: how features are scaled before, each tried with every penalty: by their standard deviation, or not at all, so that features that vary more may say more. Left out: ["standard"].
+    #[schemars(length(min = 1))]
+    scaling: Option<Vec<FeatureScaling>>,
     /// Rates of their own for parameters by name; the first group whose pattern matches counts.
     #[serde(default)]
     groups: Vec<ParameterGroup>,
@@ -42,11 +45,12 @@ pub struct StatedOptimizer {
 impl StatedOptimizer {
     /// The solver, if it is one.
     pub fn solver(&self) -> Option<Lbfgs> {
-        let solver = || match &self.penalties {
-            Some(penalties) => Lbfgs {
-                penalties: penalties.clone(),
-            },
-            None => Lbfgs::default(),
+        let solver = || {
+            let Lbfgs { penalties, scaling } = Lbfgs::default();
+            Lbfgs {
+                penalties: self.penalties.clone().unwrap_or(penalties),
+                scaling: self.scaling.clone().unwrap_or(scaling),
+            }
         };
         (self.kind == OptimizerKind::Lbfgs).then(solver)
     }

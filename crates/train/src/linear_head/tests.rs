@@ -69,7 +69,10 @@ fn solved(case: &Case, penalties: Vec<f64>, threads: usize) -> SolvedHead {
     let train = rows(case.classes as u64, 203, 7, case.classes);
     let validation = rows(99, 60, 7, case.classes);
     let settings = LinearHeadSettings {
-        optimizer: Lbfgs { penalties },
+        optimizer: Lbfgs {
+            penalties,
+            ..Lbfgs::default()
+        },
         class_weights: case.class_weights.clone(),
     };
     let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
@@ -169,4 +172,55 @@ fn what_does_not_vary_has_no_weight_and_what_is_not_finite_is_named() {
     let error = solve_head(&settings, 2, &broken, &rows(1, 20, 7, 2), &Unwatched);
     let error = error.err().unwrap().to_string();
     assert!(error.contains("stay s3: feature 2 is NaN"), "{error}");
+}
+
+/// `rows` with every column divided by its standard deviation over `of`.
+fn divided(rows: &LabelledFeatures, of: &LabelledFeatures) -> LabelledFeatures {
+    let scaling = Scaling::of(&numbers_of(of).unwrap(), 7);
+    let values = numbers_of(rows).unwrap();
+    let divided = values.iter().enumerate();
+    let divided: Vec<f32> = divided
+        .map(|(at, value)| (f64::from(*value) * scaling.scales[at % 7]) as f32)
+        .collect();
+    LabelledFeatures {
+        ids: rows.ids.clone(),
+        labels: rows.labels.clone(),
+        features: Tensor::from_vec(divided, (rows.labels.len(), 7), &Device::Cpu).unwrap(),
+        shards: Vec::new(),
+    }
+}
+
+#[test]
+fn without_scaling_a_penalty_counts_weights_of_features_as_they_are() {
+    let (train, validation) = (rows(2, 203, 7, 2), rows(99, 60, 7, 2));
+    let solve = |train: &LabelledFeatures, validation: &LabelledFeatures, scaling| {
+        let settings = LinearHeadSettings {
+            optimizer: Lbfgs {
+                penalties: vec![30.0],
+                scaling,
+            },
+            class_weights: ClassWeights::default(),
+        };
+        solve_head(&settings, 2, train, validation, &Unwatched).unwrap()
+    };
+    let standard = solve(&train, &validation, vec![FeatureScaling::Standard]);
+    let (scaled, asked) = (divided(&train, &train), divided(&validation, &train));
+    let none = solve(&scaled, &asked, vec![FeatureScaling::None]);
+    near(none.head.best.loss, standard.head.best.loss, "loss");
+    let raw = solve(&train, &validation, vec![FeatureScaling::None]);
+    assert!((raw.head.best.loss - standard.head.best.loss).abs() > 1e-3);
+
+    let both = vec![FeatureScaling::None, FeatureScaling::Standard];
+    let both = solve(&train, &validation, both);
+    let history = &both.head.history;
+    assert_eq!(history.column("standardised"), [0.0, 1.0].map(Some));
+    let losses = [&raw, &standard].map(|solved| Some(solved.head.best.loss));
+    assert_eq!(history.column("validation_loss"), losses);
+    let least = if losses[0] < losses[1] {
+        &raw
+    } else {
+        &standard
+    };
+    assert_eq!(both.scaling, least.scaling);
+    assert_eq!(both.head.parameters, least.head.parameters);
 }

@@ -50,6 +50,15 @@ impl Scaling {
         Self { means, scales }
     }
 
+    /// By the same means, and not by deviations; columns that do not vary still count for nothing.
+    pub fn centred(&self) -> Self {
+        let scale = |scale: &f64| f64::from(u8::from(*scale != 0.0));
+        Self {
+            means: self.means.clone(),
+            scales: self.scales.iter().map(scale).collect(),
+        }
+    }
+
     /// Columns that do not vary.
     pub fn constants(&self) -> usize {
         self.scales.iter().filter(|scale| **scale == 0.0).count()
