@@ -145,6 +145,11 @@ fn the_transcripts_of_finetuning_are_what_the_program_writes() {
 }
 
 #[test]
+fn the_transcripts_of_tasks_are_what_the_program_writes() {
+    are_what_the_program_writes("docs/tasks.md");
+}
+
+#[test]
 fn the_transcripts_of_evaluation_are_what_the_program_writes() {
     are_what_the_program_writes("docs/evaluation.md");
 }
