@@ -38,7 +38,7 @@ const MAIN_JOB: [(&str, &str); 8] = [
     ),
     (
         "classifier",
-        "f940517612429554968b5f0bab040a767504367ecd4403c3fb33e92ba99fc8c7",
+        "c4eb5265607ab23526c1770895baec3d730629c60526a8929cff2e0619c4e853",
     ),
     (
         "test:baseline",

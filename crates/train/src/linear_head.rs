@@ -42,7 +42,7 @@ impl Default for Lbfgs {
             penalties: vec![
                 1e4, 3000.0, 1000.0, 300.0, 100.0, 30.0, 10.0, 3.0, 1.0, 0.3, 0.1,
             ],
-            scaling: vec![FeatureScaling::Standard],
+            scaling: vec![FeatureScaling::Standard, FeatureScaling::None],
         }
     }
 }
@@ -66,13 +66,7 @@ pub struct LinearHeadSettings {
 struct Stated<'a> {
     kind: &'static str,
     penalties: &'a [f64],
-    /// Left out where it is the default, so that results from before there was a choice keep their keys.
-    #[serde(skip_serializing_if = "is_standard")]
     scaling: &'a [FeatureScaling],
-}
-
-fn is_standard(scaling: &[FeatureScaling]) -> bool {
-    scaling == [FeatureScaling::Standard]
 }
 
 /// Writes the solver as a recipe's table `optimizer`.

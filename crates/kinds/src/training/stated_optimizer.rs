@@ -34,7 +34,7 @@ pub struct StatedOptimizer {
     /// `lbfgs`: L2 penalties that are tried: half the squared length of the weights of scaled features, times this, beside the summed loss (scikit-learn's 1 / `C`). The one with the least validation loss is kept; left out: 10000, 3000, 1000, 300, 100, 30, 10, 3, 1, 0.3 and 0.1.
     #[schemars(length(min = 1))]
     penalties: Option<Vec<f64>>,
-    /// `lbfgs`: how features are scaled before, each tried with every penalty: by their standard deviation, or not at all, so that features that vary more may say more. Left out: ["standard"].
+    /// `lbfgs`: how features are scaled before, each tried with every penalty: by their standard deviation, or not at all, so that features that vary more may say more. Left out: both.
     #[schemars(length(min = 1))]
     scaling: Option<Vec<FeatureScaling>>,
     /// Rates of their own for parameters by name; the first group whose pattern matches counts.

@@ -71,7 +71,7 @@ fn solved(case: &Case, penalties: Vec<f64>, threads: usize) -> SolvedHead {
     let settings = LinearHeadSettings {
         optimizer: Lbfgs {
             penalties,
-            ..Lbfgs::default()
+            scaling: vec![FeatureScaling::Standard],
         },
         class_weights: case.class_weights.clone(),
     };
