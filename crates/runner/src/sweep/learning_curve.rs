@@ -50,17 +50,24 @@ type Group<'a> = (BTreeMap<String, Value>, Vec<(f64, &'a SettingRecord)>);
 impl ShowRecord {
     /// Every metric of every evaluation by the number of training stays; none where nothing varies that.
     pub fn learning_curves(&self) -> Vec<LearningCurve> {
-        let paths = self.paths().into_iter();
-        let mut varied = paths.filter(|path| SUBSAMPLES.iter().any(|end| path.ends_with(end)));
-        let Some(path) = varied.next() else {
+        let varied = (self.paths().into_iter())
+            .filter(|path| SUBSAMPLES.iter().any(|end| path.ends_with(end)));
+        let varied: Vec<&str> = varied.collect();
+        let Some(path) = varied.first().copied() else {
             return Vec::new();
         };
         let measured: BTreeSet<(&str, &str)> = self.variants.iter().flat_map(evaluations).collect();
         let mut groups: Vec<Group> = Vec::new();
         for setting in &self.settings {
             let mut others = setting.overrides.clone();
-            let stays = others.remove(path).and_then(|value| value.as_f64());
-            let Some(stays) = stays else { continue };
+            let Some(number) = others.remove(path) else {
+                continue;
+            };
+            // The models of an ensemble learn from as many stays, each by a path of its own.
+            others.retain(|other, value| !(varied.contains(&other.as_str()) && *value == number));
+            let Some(stays) = number.as_f64() else {
+                continue;
+            };
             match groups.iter_mut().find(|(known, _)| *known == others) {
                 Some((_, settings)) => settings.push((stays, setting)),
                 None => groups.push((others, vec![(stays, setting)])),
@@ -208,6 +215,30 @@ mod tests {
         assert!((last.model.mean - 0.85).abs() < 1e-12);
         assert!((last.difference.unwrap().mean - 0.35).abs() < 1e-12);
         assert_eq!(curves[1].points[0].baseline, None);
+    }
+
+    #[test]
+    fn several_models_that_learn_from_as_many_stays_are_one_curve() {
+        let both = |stays| {
+            let mut setting = setting(stays, "a");
+            let second = "stages.second.subsample.stays".to_string();
+            setting.overrides.insert(second, json!(stays));
+            setting
+        };
+        let show = ShowRecord {
+            recipe: "r".into(),
+            objective: SweepObjective {
+                stage: "head".into(),
+                metric: "validation_auroc".into(),
+                direction: Direction::Maximize,
+                allow_test: false,
+            },
+            variants: vec![variant(200, "a", 1, 0.8), variant(50, "a", 1, 0.6)],
+            settings: vec![both(200), both(50)],
+        };
+        let curves = show.learning_curves();
+        assert_eq!(curves[0].points.len(), 2);
+        assert_eq!(curves[0].others.keys().collect::<Vec<_>>(), ["x"]);
     }
 
     #[test]
