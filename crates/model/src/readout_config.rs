@@ -126,17 +126,22 @@ impl ReadoutLayout {
         }
     }
 
-    /// In words.
-    pub fn describe(&self, config: &ReadoutConfig) -> String {
+    /// In words; of the variables that share queries, at most `named` are named.
+    pub fn describe(&self, config: &ReadoutConfig, named: usize) -> String {
         let own = self.own.len();
         if self.sharing.is_empty() {
             return format!("readout: queries of their own for all {own} variables");
         }
         format!(
-            "readout: queries of their own for the {own} variables that most training stays have; {} others share {} groups of queries: {}",
+            "readout: queries of their own for the {own} variables that most training stays have; {} others share {} groups of queries: {}{}",
             self.sharing.len(),
             config.shared_queries,
-            self.sharing.join(", ")
+            self.sharing[..named.min(self.sharing.len())].join(", "),
+            if self.sharing.len() > named {
+                ", …"
+            } else {
+                ""
+            }
         )
     }
 }
@@ -178,6 +183,8 @@ mod tests {
         assert_eq!(layout(256).own, ["a", "b", "c"]);
         let config = ReadoutConfig::default();
         assert_eq!((two.groups(&config), layout(256).groups(&config)), (34, 3));
-        assert!(two.describe(&config).ends_with("32 groups of queries: c"));
+        let said = |layout: &ReadoutLayout| layout.describe(&config, 1);
+        assert!(said(&two).ends_with("32 groups of queries: c"));
+        assert!(said(&layout(1)).ends_with("2 others share 32 groups of queries: a, …"));
     }
 }

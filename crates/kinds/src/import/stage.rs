@@ -258,7 +258,7 @@ impl ImportStage {
 /// What the audit says of a readout's queries.
 fn readout_note(config: &ModelConfig) -> Option<String> {
     let layout = config.readout_layout.as_ref()?;
-    Some(layout.describe(&config.classifier.readout))
+    Some(layout.describe(&config.classifier.readout, usize::MAX))
 }
 
 impl Stage for ImportStage {

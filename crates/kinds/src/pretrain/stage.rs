@@ -22,6 +22,9 @@ use pipeline_stage::{RecipePlace, Stage, StageContext, StageInput, StageOutput};
 use pipeline_train::config::PretrainSettings;
 use pipeline_train::pretrain::{Pretrained, Pretraining};
 
+/// Variables that share the readout's queries and are named by a note: the import's audit names them all.
+const NAMED_IN_A_NOTE: usize = 8;
+
 /// Trains the backbone by reconstruction.
 pub struct PretrainStage {
     /// The architecture.
@@ -116,7 +119,7 @@ impl Stage for PretrainStage {
         let contract = contract_of_data(context)?;
         let (model, initial) = self.initial(&dataset, &contract, context)?;
         if let Some(layout) = &model.readout_layout {
-            let said = layout.describe(&model.classifier.readout);
+            let said = layout.describe(&model.classifier.readout, NAMED_IN_A_NOTE);
             context.reporter.note(&said);
         }
         let training = Pretraining {
