@@ -20,6 +20,7 @@ mod explain;
 mod export;
 mod few_labels;
 mod fingerprints;
+mod folds;
 mod golden;
 mod golden_head;
 mod graph;

@@ -7,6 +7,7 @@ mod paths;
 mod predictions;
 mod row_label;
 mod source;
+mod split;
 mod table;
 
 use std::collections::BTreeMap;
@@ -22,6 +23,7 @@ pub use labels::Labels;
 pub use predictions::{PredictionKey, PredictionTable, PredictionValues};
 pub use row_label::{Landmarks, Negatives, Unfinished};
 pub use source::{MedsSource, PatientParquetSource, Physionet2012Source, Source, SyntheticSource};
+pub use split::{Folds, SplitFolders, SplitRule};
 pub use table::{
     Ids, LabelTable, LongSource, Physionet2019Source, StaysTable, TimeColumn, TimeUnit, WideSource,
 };
@@ -100,34 +102,6 @@ pub struct DataConfig {
     /// About how much memory reading may take for events, e.g. `"512MB"`; what does not fit waits on the disk. No result depends on it.
     #[serde(default)]
     pub memory: MemorySize,
-}
-
-/// Which stay belongs to which split.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "kebab-case", deny_unknown_fields)]
-pub enum SplitRule {
-    /// A column of the source's own table: `split` in `metadata/subject_splits.parquet` of MEDS, any column of `stays` in `long` and `wide`.
-    Column(String),
-    /// A CSV or Parquet file: stay id, split name (train; validation, valid, val or tuning; test or held_out).
-    File(InputPath),
-    /// The source's own folders by split.
-    Folders(SplitFolders),
-    /// Shares of train, validation and test that sum to 1; drawn from the seed and the stay's id.
-    Ratio([f64; 3]),
-    /// Every stay belongs to the test split. The statistics are those of other data: `statistics` names a file of them.
-    All,
-}
-
-/// The source's own folders by split.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct SplitFolders {
-    /// The training folder's name.
-    pub train: String,
-    /// The validation folder's name.
-    pub validation: String,
-    /// The test folder's name.
-    pub test: String,
 }
 
 /// A CSV or Parquet file with the columns variable, mean, std, or a pickled dict `{variable: {"mean": …, "std": …}}`.

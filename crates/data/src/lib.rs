@@ -49,6 +49,7 @@ pub mod contract;
 pub mod dataset;
 mod decimal_text;
 pub mod delimiter;
+mod division;
 mod embedding;
 pub mod feature_table;
 mod fit;

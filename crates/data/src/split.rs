@@ -6,6 +6,7 @@ use std::path::Path;
 use super::address::address_of;
 use super::config::{Source, SplitFolders, SplitRule};
 use super::dataset::Split;
+use super::division::Division;
 use super::names::quoted;
 use super::source::StayRow;
 use super::split_table::SplitTable;
@@ -29,6 +30,8 @@ pub(super) enum SplitAssigner {
         test: f64,
         draws: Stream,
     },
+    /// Every class divided by itself.
+    Division(Division),
     /// All of them are to be scored.
     All,
 }
@@ -62,6 +65,12 @@ impl SplitAssigner {
                     draws: Stream::new(seed, "split"),
                 })
             }
+            SplitRule::Stratified(shares) => Ok(SplitAssigner::Division(Division::by_shares(
+                *shares, seed, stays,
+            ))),
+            SplitRule::Folds(folds) => Ok(SplitAssigner::Division(Division::by_folds(
+                folds, seed, stays,
+            ))),
             SplitRule::All => Ok(SplitAssigner::All),
         }
     }
@@ -112,6 +121,9 @@ impl SplitAssigner {
                     _ => Split::Test,
                 })
             }
+            SplitAssigner::Division(division) => division
+                .split_of(stay)
+                .ok_or_else(|| Error::stage(format!("{} was not divided", title()))),
             SplitAssigner::All => Ok(Split::Test),
         }
     }

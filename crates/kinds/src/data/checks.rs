@@ -78,8 +78,9 @@ impl StageCheck<'_> {
 
     fn split(&mut self, data: &DataConfig) {
         match &data.split {
-            SplitRule::Ratio(shares) => {
-                let path = ["split", "ratio"];
+            SplitRule::Ratio(shares) | SplitRule::Stratified(shares) => {
+                let is_stratified = matches!(data.split, SplitRule::Stratified(_));
+                let path = ["split", if is_stratified { "stratified" } else { "ratio" }];
                 let sum: f64 = shares.iter().sum();
                 if shares.iter().any(|share| *share < 0.0) {
                     let mistake = self.mistake(&path, "has a negative share", "negative");
@@ -116,6 +117,16 @@ impl StageCheck<'_> {
                     .help("`meds` does, and the table `stays` of `long` and `wide`; use { file = … } or { ratio = […] }");
                 self.mistakes.push(mistake);
             }
+            SplitRule::Folds(folds) if folds.fold >= folds.count => {
+                let problem = format!(
+                    "is {}, and the {} folds are counted from 0",
+                    folds.fold, folds.count
+                );
+                let mistake = self.mistake(&["split", "folds", "fold"], &problem, "no such fold");
+                self.mistakes
+                    .push(mistake.help(format!("0 to {}", folds.count - 1)));
+            }
+            SplitRule::Folds(_) => {}
             SplitRule::All => self.whole_split(data),
             SplitRule::Column(_) | SplitRule::Folders(_) | SplitRule::File(_) => {}
         }

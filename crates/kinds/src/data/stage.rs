@@ -31,7 +31,10 @@ impl DataStage {
     fn draws_random_numbers(&self) -> bool {
         matches!(self.config.source, Source::Synthetic(_))
             || self.config.source.has_matched_negatives()
-            || matches!(self.config.split, SplitRule::Ratio(_))
+            || matches!(
+                self.config.split,
+                SplitRule::Ratio(_) | SplitRule::Stratified(_) | SplitRule::Folds(_)
+            )
             || matches!(self.config.embeddings, Some(Embeddings::Orthonormal(_)))
     }
 

@@ -18,6 +18,9 @@ pub(super) struct Axis {
     origin: Origin,
 }
 
+/// Ends of paths whose values repeat a setting.
+const REPEATS: [&str; 3] = [".seed", ".folds.fold", ".folds.repeat"];
+
 /// Reads the axes, those of seeds last.
 pub(super) struct Axes<'a> {
     pub(super) sweep: &'a Node,
@@ -37,10 +40,11 @@ impl Axes<'_> {
         axes.extend(self.random());
         let seeds = entries(self.sweep.child("seeds"));
         for entry in &seeds {
-            if entry.key != "seed" && !entry.key.ends_with(".seed") {
+            if entry.key != "seed" && !REPEATS.iter().any(|end| entry.key.ends_with(end)) {
                 let message = format!("`{}` is no seed", entry.key);
                 let mistake = Mistake::new(message, entry.key_origin, "does not end in `seed`");
-                let help = "a stage's seed is \"stages.NAME.seed\", the recipe's is \"seed\"";
+                let help = "a stage's seed is \"stages.NAME.seed\", the recipe's is \"seed\"; \"stages.NAME.split.folds.fold\" and \
+                            \"stages.NAME.split.folds.repeat\" repeat a setting, too";
                 self.mistakes.push(mistake.help(help));
             }
         }
