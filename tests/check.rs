@@ -19,7 +19,7 @@ fn a_good_recipe_has_a_line() {
         .success();
     outcome
         .stdout_is("ok recipe.toml: demo, 2 stages: events, pretrain\n")
-        .stderr_is("");
+        .stderr_has("note: memory: the model of `pretrain` has ");
 }
 
 #[test]

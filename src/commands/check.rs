@@ -7,9 +7,11 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::arguments::Format;
+use crate::experiment::tell_of_recipe;
 use crate::terminal::diagnostic::{self, ErrorRecord};
 use crate::terminal::stdout;
 use crate::terminal::style::{Style, Tone};
+use crate::terminal::verbosity::Verbosity;
 use pipeline_error::Error;
 use pipeline_kinds as kinds;
 use pipeline_kinds::SweepRecipe;
@@ -61,12 +63,12 @@ struct RecipeRecord {
 }
 
 /// Exit code 0 if all recipes are good, else that of the first bad one.
-pub fn execute(arguments: &CheckArguments) -> Result<ExitCode, Error> {
+pub fn execute(arguments: &CheckArguments, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let mut record = CheckRecord { recipes: vec![] };
     let mut code = ExitCode::SUCCESS;
     let mut is_good = true;
     for path in &arguments.recipes {
-        let (recipe, resolved, error) = check(path, arguments);
+        let (recipe, resolved, error) = check(path, arguments, verbosity);
         if let Some(error) = error {
             diagnostic::eprint(&error, Style::stderr());
             if is_good {
@@ -90,6 +92,7 @@ pub fn execute(arguments: &CheckArguments) -> Result<ExitCode, Error> {
 fn check(
     path: &Path,
     arguments: &CheckArguments,
+    verbosity: Verbosity,
 ) -> (RecipeRecord, Option<Resolved>, Option<Error>) {
     let mut record = RecipeRecord {
         path: path.to_path_buf(),
@@ -116,6 +119,7 @@ fn check(
     });
     match read {
         Ok((recipe, resolved)) => {
+            tell_of_recipe(&recipe, verbosity);
             let names = kinds::nodes_of(&recipe).into_iter().map(|node| node.name);
             record.ok = true;
             record.stages = Some(names.collect());

@@ -4,6 +4,7 @@ use maud::Markup;
 
 use crate::edges::Reference;
 use crate::feature_origin::FeatureOrigin;
+use crate::memory::ModelHeld;
 use crate::results::{Outputs, StageResults};
 use pipeline_checkpoint::Pattern;
 use pipeline_data::dataset::Split;
@@ -53,6 +54,11 @@ pub trait StageKind {
 
     /// Of a stage that freezes: the patterns of what stays trainable.
     fn trainable(&self) -> Option<&[String]> {
+        None
+    }
+
+    /// Of a stage that holds a model in memory: which.
+    fn model_held(&self) -> Option<ModelHeld> {
         None
     }
 

@@ -35,6 +35,7 @@ mod inputs;
 pub mod json;
 mod kind;
 mod list;
+pub mod memory;
 mod model_artifact;
 mod models;
 mod objective;

@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use crate::edges::{DATA, Reference, kind};
 use crate::kind::{Around, ModelUse, ReportPart, StageCheck, StageKind};
+use crate::memory::ModelHeld;
 use crate::results::{Outputs, StageResults};
 use crate::training;
 use pipeline_error::Error;
@@ -46,6 +47,13 @@ impl StageKind for PretrainTable {
     fn check(&self, check: &mut StageCheck) {
         check.needs_training_split(&self.data, "pretraining learns from the training split");
         check.pretrain(self);
+    }
+
+    fn model_held(&self) -> Option<ModelHeld> {
+        Some(ModelHeld {
+            mode: ModelMode::Pretrain,
+            batch: Some(self.batch_size),
+        })
     }
 
     fn model_uses(&self) -> Vec<ModelUse<'_>> {
