@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::arguments::Selection;
 use crate::terminal::verbosity::Verbosity;
 use pipeline_error::Error;
-use pipeline_kinds::{self as kinds, Recipe, StageConfig, memory};
+use pipeline_kinds::{self as kinds, Recipe, StageConfig};
 use pipeline_model::config::ModelConfig;
 use pipeline_recipe::{Exposure, Override};
 use pipeline_runner::RunOptions;
@@ -66,7 +66,7 @@ impl Experiment {
 
 /// How much memory a recipe's model takes, and what in the recipe should not be there.
 pub fn tell_of_recipe(recipe: &Recipe, verbosity: Verbosity) {
-    if let Some(line) = memory::estimate(recipe) {
+    if let Some(line) = recipe.memory() {
         verbosity.note(&line);
     }
     tell_of_exposure(&recipe.exposure, verbosity);

@@ -105,7 +105,9 @@ impl SmallTable {
             let fields = record.map_err(malformed)?;
             let line = fields.position().map_or(0, |at| lines.line_of(at));
             taken += ROW + fields.as_slice().len() as u64;
-            if let Some(excess) = excess(format_args!("line {line}: the rows up to here take"), taken) {
+            if let Some(excess) =
+                excess(format_args!("line {line}: the rows up to here take"), taken)
+            {
                 return Err(Error::file(path, excess).with_hint(MORE_MEMORY));
             }
             rows.push(SmallRow { line, fields });

@@ -4,7 +4,6 @@ use maud::Markup;
 
 use crate::edges::Reference;
 use crate::feature_origin::FeatureOrigin;
-use crate::memory::ModelHeld;
 use crate::results::{Outputs, StageResults};
 use pipeline_checkpoint::Pattern;
 use pipeline_data::dataset::Split;
@@ -121,6 +120,15 @@ pub trait StageKind {
     {
         Ok(None)
     }
+}
+
+/// Which model a stage holds, and what for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModelHeld {
+    /// Which of the architecture's models.
+    pub mode: ModelMode,
+    /// Stays in a batch, of a stage that trains all of it.
+    pub batch: Option<usize>,
 }
 
 /// What a kind may see of the recipe around one of its stages.

@@ -2,20 +2,10 @@
 
 use std::cell::LazyCell;
 
-use crate::experiment::Recipe;
-use crate::kind::StageKind;
+use crate::kind::{ModelHeld, StageKind};
 use pipeline_error::memory::{excess, shown};
 use pipeline_model::config::{ModelConfig, ModelMode};
 use pipeline_model::memory::{COPIES_IN_TRAINING, EVENTS, Footprint};
-
-/// Which model a stage holds, and what for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct ModelHeld {
-    /// Which of the architecture's models.
-    pub mode: ModelMode,
-    /// Stays in a batch, of a stage that trains all of it.
-    pub batch: Option<usize>,
-}
 
 /// What a stage's model takes.
 struct Need {
@@ -68,11 +58,12 @@ pub(crate) fn too_much(stages: &[(&str, &dyn StageKind)], model: &ModelConfig) -
     excess(what, need.weights())
 }
 
-/// One line that says how much the model of a recipe takes; none if it has none.
-pub fn estimate(recipe: &Recipe) -> Option<String> {
-    let stages = recipe.stages.iter();
-    let stages = stages.map(|(name, stage)| (name.as_str(), stage.table()));
-    let (name, need) = largest(stages, &recipe.model)?;
+/// One line that says how much the largest of the stages' models takes; none if there is none.
+pub(crate) fn estimate<'s>(
+    stages: impl Iterator<Item = (&'s str, &'s dyn StageKind)>,
+    model: &ModelConfig,
+) -> Option<String> {
+    let (name, need) = largest(stages, model)?;
     let weights = shown(need.footprint.weights(1));
     let mut line = format!(
         "memory: the model of `{name}` has {} parameters, {weights}",

@@ -7,8 +7,7 @@ mod stage;
 mod table;
 
 use crate::edges::{DATA, Reference, artifact, kind};
-use crate::kind::{Around, Imported, ReportPart, ReportSection, StageCheck, StageKind};
-use crate::memory::ModelHeld;
+use crate::kind::{Around, Imported, ModelHeld, ReportPart, ReportSection, StageCheck, StageKind};
 use crate::results::{Outputs, StageResults};
 use pipeline_checkpoint::ImportRules;
 use pipeline_error::Error;

@@ -7,8 +7,7 @@ mod table;
 use std::time::Duration;
 
 use crate::edges::{DATA, Reference, kind};
-use crate::kind::{Around, ModelUse, ReportPart, StageCheck, StageKind};
-use crate::memory::ModelHeld;
+use crate::kind::{Around, ModelHeld, ModelUse, ReportPart, StageCheck, StageKind};
 use crate::results::{Outputs, StageResults};
 use crate::training;
 use pipeline_error::Error;
