@@ -64,12 +64,10 @@ impl Experiment {
     }
 }
 
-/// How much memory a recipe's model takes, and what in the recipe should not be there.
-pub fn tell_of_recipe(recipe: &Recipe, verbosity: Verbosity) {
-    if let Some(line) = recipe.memory() {
-        verbosity.note(&line);
-    }
-    tell_of_exposure(&recipe.exposure, verbosity);
+/// A line that says how much memory a recipe's largest model takes; empty if it has none.
+pub fn memory_line(recipe: &Recipe) -> String {
+    let line = recipe.memory();
+    line.map_or_else(String::new, |line| format!("{line}\n"))
 }
 
 /// Passwords and tokens in a recipe are in every record of it.

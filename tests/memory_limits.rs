@@ -78,9 +78,9 @@ fn check_and_plan_say_how_much_memory_a_model_takes() {
     for command in ["check", "plan"] {
         let outcome = Test::new().args([command, &recipe]).run().success();
         outcome
-            .stderr_has("note: memory: the model of `pretrain` has ")
-            .stderr_has(" parameters, ")
-            .stderr_has("for a batch of ");
+            .stdout_has("memory: the model of `pretrain` has ")
+            .stdout_has(" parameters, ")
+            .stdout_has("for a batch of ");
     }
     let without = "format = 1\n[stages.a]\nkind = \"command\"\nrun = \"true\"\n";
     let outcome = Test::new()

@@ -48,7 +48,7 @@ fn every_shipped_recipe_is_sound() {
     let mut test = test();
     for name in recipes().into_keys() {
         let path = repository(&format!("recipes/{name}"));
-        let outcome = test.run_with(["check", "--quiet", &path]).success();
+        let outcome = test.run_with(["check", &path]).success();
         outcome.stdout_has(&format!("ok {path}: ")).stderr_is("");
     }
 }

@@ -7,7 +7,7 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::arguments::Format;
-use crate::experiment::tell_of_recipe;
+use crate::experiment::tell_of_exposure;
 use crate::terminal::diagnostic::{self, ErrorRecord};
 use crate::terminal::stdout;
 use crate::terminal::style::{Style, Tone};
@@ -56,6 +56,9 @@ struct RecipeRecord {
     /// Names of its variants, if it is a sweep and could be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     variants: Option<Vec<String>>,
+    /// What its largest model takes, in words, if it has one.
+    #[serde(skip)]
+    memory: Option<String>,
     /// Every value, if it was asked for and could be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     resolved: Option<Vec<ResolvedValue>>,
@@ -100,6 +103,7 @@ fn check(
         recipe: None,
         stages: None,
         variants: None,
+        memory: None,
         resolved: None,
         errors: vec![],
     };
@@ -119,7 +123,8 @@ fn check(
     });
     match read {
         Ok((recipe, resolved)) => {
-            tell_of_recipe(&recipe, verbosity);
+            tell_of_exposure(&recipe.exposure, verbosity);
+            record.memory = recipe.memory();
             let names = kinds::nodes_of(&recipe).into_iter().map(|node| node.name);
             record.ok = true;
             record.stages = Some(names.collect());
@@ -140,8 +145,10 @@ fn line(record: &RecipeRecord, style: Style) -> String {
         Some(variants) => format!(", {} variants", variants.len()),
         None => String::new(),
     };
+    let memory = record.memory.iter();
+    let memory: String = memory.map(|line| format!("{line}\n")).collect();
     format!(
-        "{} {}: {}{variants}, {} stages: {}\n",
+        "{} {}: {}{variants}, {} stages: {}\n{memory}",
         style.paint(Tone::Good, "ok"),
         record.path.display(),
         record.recipe.as_deref().unwrap_or_default(),

@@ -6,7 +6,7 @@ use clap::Args;
 
 use crate::arguments::{ExperimentArguments, Format, Selection};
 use crate::display::{lines, plan_table};
-use crate::experiment::tell_of_recipe;
+use crate::experiment::{memory_line, tell_of_exposure};
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::Verbosity;
 use crate::terminal::{stderr, stdout};
@@ -57,7 +57,7 @@ pub struct Plan {
 pub fn execute(plan: Plan, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let (experiment, store) = plan.selection.open()?;
     experiment.tell_of_sweep(verbosity);
-    tell_of_recipe(&experiment.recipe, verbosity);
+    tell_of_exposure(&experiment.recipe.exposure, verbosity);
     let options = plan.selection.looking_at(plan.targets);
     let surveyed = runner::survey(&experiment.nodes, &options, &store)?;
     let record = PlanRecord::of(&experiment.recipe.name, &surveyed);
@@ -66,7 +66,10 @@ pub fn execute(plan: Plan, verbosity: Verbosity) -> Result<ExitCode, Error> {
     }
     match plan.format {
         Format::Json => stdout::print_json(&record)?,
-        Format::Human => stdout::print(&plan_table::render(&record, Style::stdout()))?,
+        Format::Human => {
+            let table = plan_table::render(&record, Style::stdout());
+            stdout::print(&(table + &memory_line(&experiment.recipe)))?;
+        }
     }
     match out_of_date(&record) {
         names if plan.check && !names.is_empty() => Err(Error::OutOfDate {
