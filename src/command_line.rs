@@ -1,5 +1,6 @@
 //! The whole command line: every command there is, and which file does what it says.
 
+use std::borrow::Cow;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
@@ -31,9 +32,10 @@ use crate::commands::{
     bundle, cache, check, compare, completions, diagnose, explain, export, graph, inspect, lock,
     man, mlflow, outputs, plan, predict, report, run, runs, schema, selftest, sweep,
 };
-use crate::terminal::diagnostic;
+use crate::terminal::shown::shown;
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::{Verbosity, VerbosityArguments};
+use crate::terminal::{diagnostic, stderr};
 use pipeline_error::Error;
 
 /// Runs pretrain → finetune experiments that a TOML recipe declares, and stops where others
@@ -137,7 +139,7 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
         Command::Plan(raw) => plan::execute(raw.validate()?, verbosity),
         Command::Explain(raw) => raw.validate().and_then(explain::execute),
         Command::Graph(raw) => graph::execute(&raw),
-        Command::Check(raw) => check::execute(&raw),
+        Command::Check(raw) => check::execute(&raw, verbosity),
         Command::Outputs(raw) => raw.validate().and_then(outputs::execute),
         Command::Export(raw) => export::execute(raw.validate()?, verbosity),
         Command::Bundle(raw) => bundle::execute(&raw.validate()?),
@@ -160,8 +162,13 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
 
 /// Prints clap's own message: help and version are results, everything else is exit code 2.
 fn refuse(error: &clap::Error) -> ExitCode {
-    // A reader that closed the pipe has seen enough.
-    let _ = error.print();
+    // It quotes arguments, which a script may have from anywhere.
+    let text = error.render().to_string();
+    match shown(&text) {
+        // A reader that closed the pipe has seen enough.
+        Cow::Borrowed(_) => drop(error.print()),
+        Cow::Owned(_) => stderr::print(&text),
+    }
     match error.use_stderr() {
         true => ExitCode::from(2),
         false => ExitCode::SUCCESS,

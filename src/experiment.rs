@@ -10,7 +10,7 @@ use crate::terminal::verbosity::Verbosity;
 use pipeline_error::Error;
 use pipeline_kinds::{self as kinds, Recipe, StageConfig};
 use pipeline_model::config::ModelConfig;
-use pipeline_recipe::Override;
+use pipeline_recipe::{Exposure, Override};
 use pipeline_runner::RunOptions;
 use pipeline_stage::Node;
 use pipeline_store::{Store, rows};
@@ -61,6 +61,22 @@ impl Experiment {
         rows::write(&mut rows, &resolved)
             .map_err(|error| Error::stage(format!("the recipe cannot be recorded: {error}")))?;
         Ok(vec![("recipe.toml", given), ("resolved.json", rows)])
+    }
+}
+
+/// A line that says how much memory a recipe's largest model takes; empty if it has none.
+pub fn memory_line(recipe: &Recipe) -> String {
+    let line = recipe.memory();
+    line.map_or_else(String::new, |line| format!("{line}\n"))
+}
+
+/// Passwords and tokens in a recipe are in every record of it.
+pub fn tell_of_exposure(exposure: &Exposure, verbosity: Verbosity) {
+    for (field, why) in &exposure.credentials {
+        verbosity.note(&format!(
+            "{field} looks like a password or a token ({why}), and it is recorded with results and runs; \
+             a command stage's `secret_env = [\"NAME\"]` passes a variable and writes it nowhere"
+        ));
     }
 }
 

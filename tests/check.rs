@@ -18,7 +18,7 @@ fn a_good_recipe_has_a_line() {
         .run()
         .success();
     outcome
-        .stdout_is("ok recipe.toml: demo, 2 stages: events, pretrain\n")
+        .stdout_has("ok recipe.toml: demo, 2 stages: events, pretrain\nmemory: the model of `pretrain` has ")
         .stderr_is("");
 }
 

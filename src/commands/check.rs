@@ -7,9 +7,11 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::arguments::Format;
+use crate::experiment::tell_of_exposure;
 use crate::terminal::diagnostic::{self, ErrorRecord};
 use crate::terminal::stdout;
 use crate::terminal::style::{Style, Tone};
+use crate::terminal::verbosity::Verbosity;
 use pipeline_error::Error;
 use pipeline_kinds as kinds;
 use pipeline_kinds::SweepRecipe;
@@ -54,6 +56,9 @@ struct RecipeRecord {
     /// Names of its variants, if it is a sweep and could be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     variants: Option<Vec<String>>,
+    /// What its largest model takes, in words, if it has one.
+    #[serde(skip)]
+    memory: Option<String>,
     /// Every value, if it was asked for and could be read.
     #[serde(skip_serializing_if = "Option::is_none")]
     resolved: Option<Vec<ResolvedValue>>,
@@ -61,12 +66,12 @@ struct RecipeRecord {
 }
 
 /// Exit code 0 if all recipes are good, else that of the first bad one.
-pub fn execute(arguments: &CheckArguments) -> Result<ExitCode, Error> {
+pub fn execute(arguments: &CheckArguments, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let mut record = CheckRecord { recipes: vec![] };
     let mut code = ExitCode::SUCCESS;
     let mut is_good = true;
     for path in &arguments.recipes {
-        let (recipe, resolved, error) = check(path, arguments);
+        let (recipe, resolved, error) = check(path, arguments, verbosity);
         if let Some(error) = error {
             diagnostic::eprint(&error, Style::stderr());
             if is_good {
@@ -90,6 +95,7 @@ pub fn execute(arguments: &CheckArguments) -> Result<ExitCode, Error> {
 fn check(
     path: &Path,
     arguments: &CheckArguments,
+    verbosity: Verbosity,
 ) -> (RecipeRecord, Option<Resolved>, Option<Error>) {
     let mut record = RecipeRecord {
         path: path.to_path_buf(),
@@ -97,6 +103,7 @@ fn check(
         recipe: None,
         stages: None,
         variants: None,
+        memory: None,
         resolved: None,
         errors: vec![],
     };
@@ -116,6 +123,8 @@ fn check(
     });
     match read {
         Ok((recipe, resolved)) => {
+            tell_of_exposure(&recipe.exposure, verbosity);
+            record.memory = recipe.memory();
             let names = kinds::nodes_of(&recipe).into_iter().map(|node| node.name);
             record.ok = true;
             record.stages = Some(names.collect());
@@ -136,8 +145,10 @@ fn line(record: &RecipeRecord, style: Style) -> String {
         Some(variants) => format!(", {} variants", variants.len()),
         None => String::new(),
     };
+    let memory = record.memory.iter();
+    let memory: String = memory.map(|line| format!("{line}\n")).collect();
     format!(
-        "{} {}: {}{variants}, {} stages: {}\n",
+        "{} {}: {}{variants}, {} stages: {}\n{memory}",
         style.paint(Tone::Good, "ok"),
         record.path.display(),
         record.recipe.as_deref().unwrap_or_default(),

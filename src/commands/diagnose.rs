@@ -208,6 +208,7 @@ fn run(
     }
     let options = RunOptions {
         documents: experiment.documents(&diagnosing.selection)?,
+        private: experiment.recipe.exposure.holds_environment,
         ..options
     };
     let progress = Progress::stderr(verbosity);

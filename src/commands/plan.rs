@@ -6,9 +6,10 @@ use clap::Args;
 
 use crate::arguments::{ExperimentArguments, Format, Selection};
 use crate::display::{lines, plan_table};
-use crate::terminal::stdout;
+use crate::experiment::{memory_line, tell_of_exposure};
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::Verbosity;
+use crate::terminal::{stderr, stdout};
 use pipeline_error::Error;
 use pipeline_runner::record::{OutputRecord, PlanRecord, PlannedStatus};
 use pipeline_runner::{self as runner, Surveyed};
@@ -56,6 +57,7 @@ pub struct Plan {
 pub fn execute(plan: Plan, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let (experiment, store) = plan.selection.open()?;
     experiment.tell_of_sweep(verbosity);
+    tell_of_exposure(&experiment.recipe.exposure, verbosity);
     let options = plan.selection.looking_at(plan.targets);
     let surveyed = runner::survey(&experiment.nodes, &options, &store)?;
     let record = PlanRecord::of(&experiment.recipe.name, &surveyed);
@@ -64,7 +66,10 @@ pub fn execute(plan: Plan, verbosity: Verbosity) -> Result<ExitCode, Error> {
     }
     match plan.format {
         Format::Json => stdout::print_json(&record)?,
-        Format::Human => stdout::print(&plan_table::render(&record, Style::stdout()))?,
+        Format::Human => {
+            let table = plan_table::render(&record, Style::stdout());
+            stdout::print(&(table + &memory_line(&experiment.recipe)))?;
+        }
     }
     match out_of_date(&record) {
         names if plan.check && !names.is_empty() => Err(Error::OutOfDate {
@@ -84,7 +89,7 @@ fn tell_results(surveyed: &[Surveyed], store: &Store) {
         let outputs = outcome.map(|outcome| OutputRecord::all_of(&outcome.outputs, store));
         let outputs = outputs.unwrap_or_default();
         for line in lines::result(&stage.planned.name, Some(&key), &outputs, Style::stderr()) {
-            eprintln!("{line}");
+            stderr::print(&format!("{line}\n"));
         }
     }
 }

@@ -1,7 +1,7 @@
 //! `pipeline predict`: predictions with a bundle, without its recipe and its store.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -148,7 +148,8 @@ pub fn execute(wanted: &Predicting, verbosity: Verbosity) -> Result<ExitCode, Er
         pool.install(|| prediction.run(to, path))
     };
     let Some(destination) = destination else {
-        predict(&mut io::stdout(), Path::new("standard output"))?;
+        let mut rows = stdout::rows();
+        predict(&mut *rows, Path::new("standard output"))?;
         return Ok(ExitCode::SUCCESS);
     };
     let mut summary = None;

@@ -11,6 +11,7 @@ use crate::commands::lock;
 use crate::device;
 use crate::display::progress::Progress;
 use crate::display::run_summary;
+use crate::experiment::tell_of_exposure;
 use crate::interrupt;
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::Verbosity;
@@ -67,6 +68,7 @@ impl RunArguments {
             device: selection.device.clone(),
             targets: self.stages,
             documents: Vec::new(),
+            private: false,
             lock: None,
         };
         Ok(Run {
@@ -91,10 +93,12 @@ pub fn execute(mut run: Run, verbosity: Verbosity) -> Result<ExitCode, Error> {
     device::require(&run.selection.device)?;
     let (experiment, store) = run.selection.open()?;
     experiment.tell_of_sweep(verbosity);
+    tell_of_exposure(&experiment.recipe.exposure, verbosity);
     // The process ends with this function: what a thousand stages came to need not be freed
     // leaf by leaf.
     let experiment = ManuallyDrop::new(experiment);
     run.options.documents = experiment.documents(&run.selection)?;
+    run.options.private = experiment.recipe.exposure.holds_environment;
     if run.locked {
         run.options.lock = Some(lock::require(&run.selection.recipe)?);
     }

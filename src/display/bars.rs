@@ -10,6 +10,7 @@ use indicatif::{MultiProgress, ProgressBar, ProgressState, ProgressStyle};
 use crate::display::lines;
 use crate::display::live::{Doing, LiveStage, Tally};
 use crate::display::pace::Pace;
+use crate::terminal::shown::shown;
 use crate::terminal::stream;
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::Verbosity;
@@ -80,7 +81,7 @@ impl Bars {
         }
         for line in lines::lines(event, self.style, self.verbosity) {
             // Nobody is left to tell when the terminal is gone.
-            let _ = self.area.println(line);
+            let _ = self.area.println(shown(&line));
         }
     }
 
@@ -201,7 +202,7 @@ fn look(
     style.with_key(
         "line",
         move |state: &ProgressState, text: &mut dyn fmt::Write| {
-            let _ = text.write_str(&line(state.elapsed().as_secs()));
+            let _ = text.write_str(&shown(&line(state.elapsed().as_secs())));
         },
     )
 }

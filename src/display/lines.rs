@@ -4,9 +4,9 @@ use std::collections::BTreeMap;
 use std::io::Write;
 use std::time::{Duration, Instant};
 
-use crate::display::live::printable;
 use crate::display::pace::Pace;
 use crate::display::run_summary::was_interrupted;
+use crate::terminal::shown::{of_program, shown};
 use crate::terminal::style::{Style, Tone};
 use crate::terminal::verbosity::Verbosity;
 use pipeline_page::number;
@@ -50,7 +50,7 @@ impl<W: Write> Lines<W> {
             }
         }
         // Nobody is left to tell when standard error is closed.
-        let _ = self.sink.write_all(text.as_bytes());
+        let _ = self.sink.write_all(shown(&text).as_bytes());
     }
 
     fn progress(&mut self, event: &Event, now: Instant) -> Option<String> {
@@ -106,7 +106,7 @@ fn details(event: &Event, style: Style) -> Vec<String> {
             ];
             because.chain(with).collect()
         }
-        Event::StageOutput { name, line } => vec![format!("{name}: | {}", printable(line))],
+        Event::StageOutput { name, line } => vec![format!("{name}: | {}", of_program(line))],
         Event::StageFinished { record } => {
             let cached = record.status == StageStatus::Cached;
             let key = record.key.as_deref().filter(|_| cached);

@@ -1,6 +1,7 @@
 //! The live lines of a run, as text: one for every stage that runs or waits, one for all.
 
 use crate::display::table::shortened;
+use crate::terminal::shown::of_program;
 use crate::terminal::style::{Style, Tone};
 use pipeline_page::number;
 
@@ -57,7 +58,7 @@ impl LiveStage {
             }
         }
         if let Some(said) = &self.said {
-            words += &format!(" · {}", printable(said));
+            words += &format!(" · {}", of_program(said));
         }
         let taken = name.chars().count() + 1;
         let taken = taken + bar.as_ref().map_or(0, |bar| bar.chars().count() + 1);
@@ -74,25 +75,6 @@ fn filled(done: u64, total: u64, cells: usize) -> String {
     let share = done.min(total) as f64 / total.max(1) as f64;
     let full = (share * cells as f64).floor() as usize;
     "█".repeat(full) + &"░".repeat(cells - full)
-}
-
-/// What a terminal shows of a line without being led by it: no colours, no cursor.
-pub fn printable(line: &str) -> String {
-    let mut text = String::with_capacity(line.len());
-    let mut letters = line.chars();
-    while let Some(letter) = letters.next() {
-        match letter {
-            // A control sequence ends with its first letter from @ to ~.
-            '\x1b' if letters.as_str().starts_with('[') => {
-                letters.next();
-                letters.find(|letter| ('@'..='~').contains(letter));
-            }
-            '\t' => text.push(' '),
-            letter if letter.is_control() => {}
-            letter => text.push(letter),
-        }
-    }
-    text
 }
 
 /// How far a run is.

@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use crate::terminal::style::{Style, Tone};
+use pipeline_error::plain;
 
 /// On which side of its column a cell stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +26,7 @@ pub struct Cell {
 impl Cell {
     /// A cell in the given tone.
     pub fn new(text: impl Into<String>, tone: Tone) -> Self {
-        let text = text.into();
+        let text = plain::line(&text.into()).into_owned();
         let width = text.chars().count();
         Cell { text, tone, width }
     }

@@ -1,19 +1,18 @@
 //! Errors as people and as programs read them.
 
 use std::fmt;
-use std::io::Write;
 
 use miette::{
     Diagnostic, GraphicalReportHandler, GraphicalTheme, LabeledSpan, Severity, SourceCode,
 };
 use serde::Serialize;
 
+use crate::terminal::stderr;
 use crate::terminal::style::{Style, Tone};
 
 /// Prints `error` to standard error.
 pub fn eprint(error: &dyn Diagnostic, style: Style) {
-    // Nobody is left to tell when standard error is closed.
-    let _ = std::io::stderr().write_all(render(error, style).as_bytes());
+    stderr::print(&render(error, style));
 }
 
 /// `error: …`, the excerpt it points at, `note: …` for other places, `hint: …`; an error made
@@ -24,7 +23,8 @@ pub fn render(error: &dyn Diagnostic, style: Style) -> String {
         if !text.is_empty() {
             text.push('\n');
         }
-        text += &format!("{} {part}\n", style.paint(Tone::Bad, "error:"));
+        let message = one_error(&part.to_string());
+        text += &format!("{} {message}\n", style.paint(Tone::Bad, "error:"));
         text += &excerpt(part, style);
         for note in part.related().into_iter().flatten() {
             text += &format!("{} {note}\n", style.paint(Tone::Strong, "note:"));
@@ -35,6 +35,14 @@ pub fn render(error: &dyn Diagnostic, style: Style) -> String {
         }
     }
     text
+}
+
+/// A message whose lines cannot be taken for errors and hints of their own: names in it may have line ends.
+fn one_error(message: &str) -> String {
+    let words = ["error:", "hint:", "note:"];
+    words.iter().fold(message.to_string(), |message, word| {
+        message.replace(&format!("\n{word}"), &format!("\n  {word}"))
+    })
 }
 
 /// One error of a document.
@@ -100,11 +108,8 @@ fn excerpt(error: &dyn Diagnostic, style: Style) -> String {
     if error.source_code().is_none() || error.labels().is_none() {
         return String::new();
     }
-    let theme = match style.has_colour() {
-        true => GraphicalTheme::unicode(),
-        false => GraphicalTheme::unicode_nocolor(),
-    };
-    let handler = GraphicalReportHandler::new_themed(theme)
+    // Its colours could not be told from those of the text that it quotes.
+    let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
         .with_links(false)
         .without_syntax_highlighting();
     let mut rendered = String::new();
@@ -115,9 +120,13 @@ fn excerpt(error: &dyn Diagnostic, style: Style) -> String {
         return String::new();
     }
     // The first line is the excerpt's own, empty, message.
-    rendered
-        .split_once('\n')
-        .map_or(String::new(), |(_, snippet)| snippet.to_string())
+    let lines = rendered.split_inclusive('\n').skip(1);
+    let painted = lines.map(|line| match line.trim_start().starts_with('·') {
+        // Below the text: what is meant in it.
+        true => style.paint(Tone::Bad, line.trim_end_matches('\n')) + "\n",
+        false => line.to_string(),
+    });
+    painted.collect()
 }
 
 /// The pointing half of an error: its message and hint are printed in the house's own form.

@@ -2,7 +2,9 @@
 
 pub mod diagnostic;
 pub mod page;
+pub mod shown;
 pub mod size;
+pub mod stderr;
 pub mod stdout;
 pub mod stream;
 pub mod style;

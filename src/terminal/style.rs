@@ -1,5 +1,6 @@
 //! Colour, only where somebody can see it, and the width to keep to.
 
+use super::shown::begin_sequence;
 use super::stream::{self, Stream};
 
 /// What a piece of text means; the colour follows.
@@ -66,12 +67,7 @@ impl Style {
         self.columns
     }
 
-    /// Whether escape sequences may be written.
-    pub fn has_colour(self) -> bool {
-        self.colour
-    }
-
-    /// `text` in the colour of `tone`.
+    /// `text` in the colour of `tone`, which acts where it is [shown](super::shown::shown).
     pub fn paint(self, tone: Tone, text: &str) -> String {
         let mut painted = String::with_capacity(text.len());
         self.paint_onto(&mut painted, tone, text);
@@ -89,15 +85,19 @@ impl Style {
             Tone::Notice => "33",
             Tone::Bad => "1;31",
         };
-        for part in ["\x1b[", code, "m", text, "\x1b[0m"] {
+        begin_sequence(canvas);
+        for part in [code, "m", text] {
             canvas.push_str(part);
         }
+        begin_sequence(canvas);
+        canvas.push_str("0m");
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::terminal::shown::shown;
 
     #[test]
     fn a_plain_style_adds_nothing() {
@@ -110,7 +110,8 @@ mod tests {
             colour: true,
             columns: None,
         };
-        assert_eq!(style.paint(Tone::Good, "ok"), "\x1b[32mok\x1b[0m");
+        let painted = style.paint(Tone::Good, "ok");
+        assert_eq!(shown(&painted), "\x1b[32mok\x1b[0m");
         assert_eq!(style.paint(Tone::Good, ""), "");
         assert_eq!(style.paint(Tone::Plain, "x"), "x");
     }

@@ -2,6 +2,7 @@
 
 use clap::Args;
 
+use crate::terminal::stderr;
 use crate::terminal::style::{Style, Tone};
 use pipeline_error::Error;
 
@@ -50,7 +51,7 @@ impl Verbosity {
     pub fn note(self, line: &str) {
         if self != Verbosity::Quiet {
             let word = Style::stderr().paint(Tone::Strong, "note:");
-            eprintln!("{word} {line}");
+            stderr::print(&format!("{word} {line}\n"));
         }
     }
 }

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::contents::Contents;
 use super::source::Source;
 use super::{foreign, safetensors_file, torch};
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, refuse_excess};
 
 /// The format of a checkpoint file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -65,6 +65,12 @@ pub(super) fn contents(
     let start = start(&mut file).map_err(unreadable)?;
     file.rewind().map_err(unreadable)?;
     let container = container_of(&start, length).ok_or_else(|| foreign::refusal(&start, length))?;
+    let needed = match container {
+        Container::TorchZip | Container::Safetensors => length,
+        // The file is read before it is known where its tensors are.
+        Container::TorchLegacy => length.saturating_mul(2),
+    };
+    refuse_excess(&format!("its {length} bytes take"), needed)?;
     let contents = match container {
         Container::TorchZip => torch::read_zip(file, length)?,
         Container::Safetensors => safetensors_file::read(file, length)?,

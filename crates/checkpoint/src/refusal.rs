@@ -2,6 +2,7 @@ use std::fmt::{self, Display};
 use std::path::Path;
 
 use pipeline_error::Error;
+use pipeline_error::memory::{MORE_MEMORY, excess};
 
 /// Why a file is not read. The file's name is added by whoever knows it.
 #[derive(Debug)]
@@ -37,6 +38,14 @@ impl Refusal {
             message: format!("{}: {}", path.display(), self.reason),
             hint: self.hint.map(Into::into),
         }
+    }
+}
+
+/// Refuses what needs more memory than there is, before any of it is asked for; `what` begins the sentence.
+pub fn refuse_excess(what: &str, needed: u64) -> Result<(), Refusal> {
+    match excess(what, needed) {
+        Some(reason) => Err(Refusal::new(reason).with_hint(MORE_MEMORY)),
+        None => Ok(()),
     }
 }
 

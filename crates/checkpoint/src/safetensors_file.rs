@@ -15,10 +15,13 @@ use super::stated::Stated;
 use super::unique_map::UniqueMap;
 use super::writer::unpacked;
 use crate::contents::Contents;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, refuse_excess};
 
 /// A longer header is no checkpoint: a tensor with its name takes about a hundred bytes.
 const MAX_HEADER: u64 = 100_000_000;
+
+/// Memory that a byte of a header takes at the most once it is read: `[0,` becomes numbers of eight bytes.
+const PARSED: u64 = 16;
 
 /// Reads a safetensors file of `length` bytes, on all threads, each tensor into memory of its own: what is
 /// not needed any more can be given back one by one.
@@ -34,6 +37,11 @@ pub(super) fn read(mut file: impl Source, length: u64) -> Result<Contents, Refus
     let data_length = data_length
         .filter(|_| header_length <= MAX_HEADER)
         .ok_or_else(|| damaged(&format!("a header of {header_length} bytes")))?;
+    let parsed = header_length.saturating_mul(PARSED);
+    refuse_excess(
+        &format!("its header of {header_length} bytes takes"),
+        parsed,
+    )?;
     let mut header = vec![0; header_length as usize];
     file.read_exact(&mut header)
         .map_err(|error| damaged(&error))?;

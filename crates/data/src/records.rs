@@ -18,10 +18,13 @@ use state::{holds_line_end, is_line_end, position_of};
 /// Bytes that a quoted field may have. A longer one is a quote that is not closed.
 pub(super) const LONGEST_FIELD: u64 = 1 << 20;
 
-/// A quote that cannot be meant.
+/// Bytes that a line may have. A longer one is no table's: whoever reads it needs all of it in memory.
+pub(super) const LONGEST_LINE: u64 = 64 << 20;
+
+/// A quote that cannot be meant, or a line.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Fault {
-    /// Where the quoted field opens: bytes before it in the text.
+    /// Where the quoted field opens, or the line begins: bytes before it in the text.
     pub(super) opened: u64,
     kind: FaultKind,
 }
@@ -31,6 +34,17 @@ enum FaultKind {
     Unclosed,
     TooLong,
     Followed,
+    LongLine,
+}
+
+impl Fault {
+    /// What to do about it.
+    pub(super) fn hint(&self) -> &'static str {
+        match self.kind {
+            FaultKind::LongLine => "is it a table, and do its lines end with a line feed?",
+            _ => CLOSE_THE_QUOTE,
+        }
+    }
 }
 
 impl fmt::Display for Fault {
@@ -40,6 +54,13 @@ impl fmt::Display for Fault {
                 "the quoted field that opens here goes on to the end of the file"
             }
             FaultKind::TooLong => "the quoted field that opens here is longer than 1 MiB",
+            FaultKind::LongLine => {
+                let most = LONGEST_LINE >> 20;
+                return write!(
+                    formatter,
+                    "the line that begins here is longer than {most} MiB"
+                );
+            }
             FaultKind::Followed => {
                 "the quoted field that opens here takes in line ends, and text follows its closing quote"
             }
@@ -73,6 +94,8 @@ pub(super) struct Records<R> {
     before: u64,
     /// The last of them.
     last: u8,
+    /// Bytes since the last line end.
+    line: u64,
     /// Where the last quoted field opened.
     opened: u64,
     /// Whether it is the first of its row.
@@ -93,6 +116,7 @@ impl<R> Records<R> {
             columns: columns as u64,
             state: State::Start,
             before: 0,
+            line: 0,
             opened: 0,
             is_first: true,
             spans_lines: false,
@@ -172,6 +196,21 @@ impl<R> Records<R> {
     fn open(&mut self, bytes: &[u8], at: usize) {
         (self.opened, self.spans_lines) = (self.before + at as u64, false);
         self.is_first = is_line_end(at.checked_sub(1).map_or(self.last, |at| bytes[at]));
+    }
+
+    /// Fails in a line that does not end. These bytes have been followed.
+    fn measure_line(&mut self, bytes: &[u8]) -> Result<(), Fault> {
+        self.line = match bytes.iter().rposition(|&byte| is_line_end(byte)) {
+            Some(end) => (bytes.len() - 1 - end) as u64,
+            None => self.line + bytes.len() as u64,
+        };
+        match self.line > LONGEST_LINE {
+            false => Ok(()),
+            true => Err(Fault {
+                opened: self.before - self.line,
+                kind: FaultKind::LongLine,
+            }),
+        }
     }
 
     /// Where the quoted field has to have ended.
@@ -259,7 +298,7 @@ impl<R: Read> Read for Records<R> {
         let followed = match count {
             0 if bytes.is_empty() => Ok(()),
             0 => self.end(),
-            _ => self.follow(&bytes[..count]),
+            _ => (self.follow(&bytes[..count])).and_then(|()| self.measure_line(&bytes[..count])),
         };
         followed.map_err(io::Error::other)?;
         Ok(count)

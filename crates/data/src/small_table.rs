@@ -17,6 +17,10 @@ use super::stay_id::StayId;
 use super::text_file::{self, Container, LineCounter};
 use super::typed_column::{self, FloatWidth};
 use pipeline_error::Error;
+use pipeline_error::memory::{MORE_MEMORY, excess};
+
+/// Bytes of memory that a row takes beside its fields.
+const ROW: u64 = 160;
 
 /// A table in memory. Every row has as many fields as the header.
 pub(super) struct SmallTable {
@@ -96,9 +100,16 @@ impl SmallTable {
         }
         let mut rows = Vec::new();
         let mut lines = Lines::new(bytes);
+        let mut taken = bytes.len() as u64;
         for record in reader.records() {
             let fields = record.map_err(malformed)?;
             let line = fields.position().map_or(0, |at| lines.line_of(at));
+            taken += ROW + fields.as_slice().len() as u64;
+            if let Some(excess) =
+                excess(format_args!("line {line}: the rows up to here take"), taken)
+            {
+                return Err(Error::file(path, excess).with_hint(MORE_MEMORY));
+            }
             rows.push(SmallRow { line, fields });
         }
         Ok(Self {

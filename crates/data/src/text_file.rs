@@ -12,6 +12,7 @@ use flate2::read::MultiGzDecoder;
 use super::foreign_file;
 use super::names::quoted;
 use pipeline_error::Error;
+use pipeline_error::memory::{self, MORE_MEMORY, shown};
 
 /// What a file's first bytes say of the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,11 +68,37 @@ pub(super) fn refuse_foreign(path: &Path) -> Result<(), Error> {
     foreign_file::refuse(path, &first)
 }
 
-/// The whole text of a file that is small.
+/// What is read whole may take one part in so many of the memory: it becomes rows, which take more.
+const SHARE: u64 = 8;
+
+/// The whole text of a file that is small. A few bytes may be a text without an end, compressed.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
+    let most = memory::limit() / SHARE;
     let mut bytes = Vec::new();
-    read_all(path, open(path)?, &mut bytes)?;
-    Ok(bytes)
+    read_all(path, open(path)?.take(most + 1), &mut bytes)?;
+    match bytes.len() as u64 > most {
+        true => Err(too_long(path, &format!("more than {}", shown(most)), most)),
+        false => Ok(bytes),
+    }
+}
+
+/// All bytes of a small file as they are.
+pub(super) fn read_raw(path: &Path) -> Result<Vec<u8>, Error> {
+    let most = memory::limit() / SHARE;
+    let length = std::fs::metadata(path).map(|metadata| metadata.len());
+    let length = length.map_err(|error| unreadable(path, &error))?;
+    if length > most {
+        return Err(too_long(path, &shown(length), most));
+    }
+    std::fs::read(path).map_err(|error| unreadable(path, &error))
+}
+
+fn too_long(path: &Path, length: &str, most: u64) -> Error {
+    let what = format!(
+        "its text is {length} long, and what is read whole may have {} here: 1/{SHARE} of the memory",
+        shown(most)
+    );
+    Error::file(path, what).with_hint(format!("is it the file that is meant? Else {MORE_MEMORY}"))
 }
 
 /// Bytes of the byte order mark that a plain file begins with: 3 or 0.

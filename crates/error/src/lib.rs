@@ -7,6 +7,9 @@
 //! assert_eq!(error.exit_code(), 3);
 //! ```
 
+pub mod memory;
+pub mod plain;
+
 use std::fmt::Display;
 use std::path::Path;
 

@@ -1,6 +1,8 @@
 //! Rules that join several values, or that a schema cannot say.
 
 use crate::kind::{StageCheck, StageKind};
+use crate::memory::too_much;
+use pipeline_error::memory::MORE_MEMORY;
 use pipeline_model::config::ModelConfig;
 use pipeline_recipe::Mistake;
 use pipeline_recipe::tree::Node;
@@ -23,6 +25,10 @@ pub fn check(
             place,
             label,
         ));
+    }
+    if let Some(problem) = model.and_then(|model| too_much(stages, model)) {
+        let mistake = Mistake::new(problem, tree.place(&["model"]), "of these sizes");
+        mistakes.push(mistake.help(format!("state smaller sizes in [model], or {MORE_MEMORY}")));
     }
     for (name, stage) in stages {
         stage.check(&mut StageCheck {

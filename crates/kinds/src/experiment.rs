@@ -9,7 +9,7 @@ use crate::data::drop_taken_settings;
 use crate::document::SCHEMA;
 use crate::kind::{Around, StageKind};
 use crate::list::StageConfig;
-use crate::{check, objective, references};
+use crate::{check, memory, objective, references};
 use pipeline_error::Error;
 use pipeline_model::config::ModelConfig;
 use pipeline_recipe::tree::{Entry, Node, Table, Value};
@@ -56,6 +56,13 @@ impl Experiment {
     pub fn stage(&self, name: &str) -> Option<&StageConfig> {
         let found = self.stages.iter().find(|(stage, _)| stage == name);
         found.map(|(_, stage)| stage)
+    }
+
+    /// One line that says how much memory the largest model takes; none if no stage holds one.
+    pub fn memory(&self) -> Option<String> {
+        let stages = self.stages.iter();
+        let stages = stages.map(|(name, stage)| (name.as_str(), stage.table()));
+        memory::estimate(stages, &self.model)
     }
 }
 

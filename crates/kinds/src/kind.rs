@@ -56,6 +56,11 @@ pub trait StageKind {
         None
     }
 
+    /// Of a stage that holds a model in memory: which.
+    fn model_held(&self) -> Option<ModelHeld> {
+        None
+    }
+
     /// Of a stage that pretrains: what is asked of the model.
     fn objective(&self) -> Option<Objective> {
         None
@@ -115,6 +120,15 @@ pub trait StageKind {
     {
         Ok(None)
     }
+}
+
+/// Which model a stage holds, and what for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ModelHeld {
+    /// Which of the architecture's models.
+    pub mode: ModelMode,
+    /// Stays in a batch, of a stage that trains all of it.
+    pub batch: Option<usize>,
 }
 
 /// What a kind may see of the recipe around one of its stages.

@@ -35,6 +35,7 @@ mod inputs;
 pub mod json;
 mod kind;
 mod list;
+mod memory;
 mod model_artifact;
 mod models;
 mod objective;
@@ -55,6 +56,8 @@ mod tests;
 pub use document::{published_schema, schema};
 pub use experiment::{Experiment, Recipe, SweepRecipe, SweepVariant, load, nodes_of, resolve};
 pub use inputs::contract_of;
-pub use kind::{Around, Imported, ModelUse, ReportPart, ReportSection, StageCheck, StageKind};
+pub use kind::{
+    Around, Imported, ModelHeld, ModelUse, ReportPart, ReportSection, StageCheck, StageKind,
+};
 pub use list::{StageConfig, report, results};
 pub use results::{Outputs, StageResults};

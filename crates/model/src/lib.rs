@@ -20,6 +20,7 @@ pub mod fusion;
 pub mod hidden_setting;
 pub mod host;
 pub mod layers;
+pub mod memory;
 pub mod noise;
 pub mod objective;
 pub mod ops;

@@ -13,6 +13,7 @@
 
 mod expansion;
 mod experiment;
+mod exposure;
 mod interpolate;
 mod layers;
 mod load;
@@ -33,6 +34,7 @@ pub mod tree;
 mod validate;
 
 pub use experiment::{Compared, Experiment};
+pub use exposure::Exposure;
 pub use load::{load, load_in, read, resolve};
 pub use mistake::{Mistake, RecipeErrors};
 pub use overrides::Override;

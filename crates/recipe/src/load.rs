@@ -5,6 +5,7 @@ use std::path::Path;
 use serde::de::DeserializeOwned;
 
 use super::experiment::Experiment;
+use super::exposure::Exposure;
 use super::interpolate::{self, Environment};
 use super::layers::Layers;
 use super::mistake::{Mistake, RecipeErrors};
@@ -98,8 +99,11 @@ pub(super) fn settle<E: Experiment>(
     env: Environment,
     mistakes: &mut Vec<Mistake>,
 ) -> Option<(Recipe<E>, Settled)> {
+    let written = tree.clone();
     interpolate::interpolate(&mut tree, sources, env, mistakes);
-    typed_tree(path, tree, mistakes)
+    let exposure = Exposure::of(&written, &tree);
+    let (recipe, settled) = typed_tree(path, tree, mistakes)?;
+    Some((Recipe { exposure, ..recipe }, settled))
 }
 
 /// Gives a tree without references types, as far as it is sound.
@@ -138,6 +142,7 @@ fn typed<E: Experiment>(
             _ => 0,
         },
         has_sweep: tree.child("sweep").is_some(),
+        exposure: Exposure::default(),
         experiment: experiment?,
     })
 }

@@ -1,6 +1,8 @@
 use std::ops::Deref;
 use std::path::PathBuf;
 
+use super::exposure::Exposure;
+
 /// A validated recipe: everything resolved, all defaults in, all paths as they are to be opened.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Recipe<E> {
@@ -12,6 +14,8 @@ pub struct Recipe<E> {
     pub seed: u64,
     /// Whether it has a table `[sweep]`, which is no part of it as it stands.
     pub has_sweep: bool,
+    /// What of it others should not see.
+    pub exposure: Exposure,
     /// What it is about.
     pub experiment: E,
 }

@@ -12,6 +12,7 @@ use super::recipe::Recipe;
 use super::settled::Settled;
 use super::source::{Origin, Sources};
 use super::tree::Node;
+use pipeline_error::plain;
 use pipeline_files::FilePattern;
 
 /// Every value of a recipe, defaults included.
@@ -156,15 +157,11 @@ impl fmt::Display for Resolved {
 
 /// An argument of `--set` may have several lines, which a comment cannot have.
 fn one_line(text: &str) -> String {
-    let character = |c: char| match c.is_control() {
-        true => c.escape_default().to_string(),
-        false => c.to_string(),
-    };
-    text.chars().map(character).collect()
+    plain::line(text).into_owned()
 }
 
 /// A value as TOML. JSON strings and numbers are TOML but for `${`, which would be a reference, and
-/// for U+007F, which JSON does not escape.
+/// for U+007F, which JSON does not escape. What turns the direction of a text stays escaped, too.
 pub(super) fn toml(value: &Json) -> String {
     match value {
         Json::Array(items) => {
@@ -178,10 +175,7 @@ pub(super) fn toml(value: &Json) -> String {
                 .collect();
             format!("{{ {} }}", fields.join(", "))
         }
-        Json::String(_) => {
-            let text = value.to_string();
-            text.replace("${", "$${").replace('\u{7f}', "\\u007f")
-        }
+        Json::String(_) => plain::json(&value.to_string()).replace("${", "$${"),
         scalar => scalar.to_string(),
     }
 }

@@ -2,12 +2,19 @@
 
 use super::mistake::Mistake;
 
+/// A longer word costs too much to compare with others, and nobody mistyped it.
+const LONGEST: usize = 256;
+
 /// The candidate that `word` is most likely a misspelling of, if any is near.
 pub fn nearest<'a>(word: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if word.len() > LONGEST {
+        return None;
+    }
     let folded = word.to_lowercase();
     let longest = word.chars().count();
     candidates
         .into_iter()
+        .filter(|candidate| candidate.len() <= LONGEST)
         .map(|candidate| {
             let distance = strsim::damerau_levenshtein(&folded, &candidate.to_lowercase());
             let length = longest.max(candidate.chars().count());
@@ -52,6 +59,10 @@ mod tests {
         assert_eq!(nearest("daat", keys), Some("data"));
         assert_eq!(nearest("optimizer", keys), None);
         assert_eq!(nearest("x", ["y"]), None);
+        // Compared, they would take a terabyte of steps.
+        let long = "x".repeat(1_000_000);
+        assert_eq!(nearest(&long, [long.as_str()]), None);
+        assert_eq!(nearest("x", [long.as_str()]), None);
     }
 
     #[test]

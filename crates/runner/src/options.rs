@@ -21,6 +21,8 @@ pub struct RunOptions {
     pub documents: Vec<(&'static str, Vec<u8>)>,
     /// Whether longer trainings go on where shorter ones of the same settings ended, to the same bits.
     pub continue_trainings: bool,
+    /// Whether the run's record is for the eyes of whoever runs it alone: it holds values of the environment.
+    pub private: bool,
     /// What the run must not differ from.
     pub lock: Option<Lock>,
 }
@@ -36,6 +38,7 @@ impl Default for RunOptions {
             targets: Vec::new(),
             documents: Vec::new(),
             continue_trainings: false,
+            private: false,
             lock: None,
         }
     }

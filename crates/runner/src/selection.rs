@@ -97,15 +97,11 @@ fn wrong_graph(error: GraphError) -> Error {
 }
 
 fn unknown<'a>(name: &str, names: impl Iterator<Item = &'a str> + Clone) -> Error {
-    let similar = names
-        .clone()
-        .map(|known| (strsim::damerau_levenshtein(name, known), known))
-        .min()
-        .filter(|(distance, _)| *distance <= name.chars().count() / 3 + 1);
+    let similar = pipeline_recipe::nearest(name, names.clone());
     Error::Usage {
         message: format!("there is no stage `{name}`"),
         hint: Some(match similar {
-            Some((_, known)) => format!("did you mean `{known}`?"),
+            Some(known) => format!("did you mean `{known}`?"),
             None => format!("the stages are {}", names.collect::<Vec<_>>().join(", ")),
         }),
     }

@@ -57,7 +57,10 @@ mod tests {
     fn runs_share_the_store_and_nobody_has_it_alone_meanwhile() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let (one, other) = (store.start_run().unwrap(), store.start_run().unwrap());
+        let (one, other) = (
+            store.start_run(false).unwrap(),
+            store.start_run(false).unwrap(),
+        );
         drop(one);
         assert!(store.hold_alone().unwrap().is_none());
         drop(other);

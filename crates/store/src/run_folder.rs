@@ -1,7 +1,8 @@
 //! The record of one run, appended while it goes on.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, BufWriter, ErrorKind, Write};
+use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,21 +27,23 @@ pub struct RunFolder {
     events: File,
     /// Lines on their way to `events`; empty between calls.
     lines: Vec<u8>,
+    private: bool,
     // While a run goes on nothing that it may need is collected.
     _hold: Hold,
 }
 
 impl Store {
-    /// A new run, with an id that sorts by time.
-    pub fn start_run(&self) -> Result<RunFolder, Error> {
+    /// A new run, with an id that sorts by time. A `private` one can be read by its user alone.
+    pub fn start_run(&self, private: bool) -> Result<RunFolder, Error> {
         self.prepare()?;
         let hold = self.share()?;
         let runs = self.runs_folder();
-        let (id, started) = new_folder(&runs).map_err(|error| unwritable(&runs, error))?;
+        let (id, started) = new_folder(&runs, private).map_err(|error| unwritable(&runs, error))?;
         let path = runs.join(&id);
         let events = OpenOptions::new()
             .append(true)
             .create(true)
+            .mode(mode_of_file(private))
             .open(path.join("events.jsonl"))
             .map_err(|error| unwritable(&path, error))?;
         Ok(RunFolder {
@@ -49,6 +52,7 @@ impl Store {
             started,
             events,
             lines: Vec::new(),
+            private,
             _hold: hold,
         })
     }
@@ -133,7 +137,11 @@ impl RunFolder {
     ) -> Result<(), Error> {
         let target = self.path.join(name);
         let draft = self.path.join(format!("{name}.draft"));
-        File::create(&draft)
+        let mut options = OpenOptions::new();
+        options.write(true).create(true).truncate(true);
+        options
+            .mode(mode_of_file(self.private))
+            .open(&draft)
             .and_then(write)
             .and_then(|()| fs::rename(&draft, &target))
             .map_err(|error| Error::file(&target, error))
@@ -150,13 +158,25 @@ pub fn started(id: &str) -> Option<Timestamp> {
     Timestamp::new(seconds.as_second(), i32::try_from(nanoseconds).ok()?).ok()
 }
 
-fn new_folder(runs: &Path) -> io::Result<(String, Timestamp)> {
+/// Before the user's own mask.
+fn mode_of_file(private: bool) -> u32 {
+    match private {
+        true => 0o600,
+        false => 0o666,
+    }
+}
+
+fn new_folder(runs: &Path, private: bool) -> io::Result<(String, Timestamp)> {
     fs::create_dir_all(runs)?;
     loop {
         let now = Timestamp::now();
         let fraction = i64::from(now.subsec_nanosecond()) * 65_536 / 1_000_000_000;
         let id = format!("{}-{fraction:04x}", now.strftime("%Y%m%dT%H%M%SZ"));
-        match fs::create_dir(runs.join(&id)) {
+        let mode = match private {
+            true => 0o700,
+            false => 0o777,
+        };
+        match DirBuilder::new().mode(mode).create(runs.join(&id)) {
             Ok(()) => return Ok((id, now)),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 std::thread::sleep(Duration::from_micros(20));
@@ -174,7 +194,7 @@ mod tests {
     fn ids_sort_by_time_and_events_are_one_a_line() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let mut runs: Vec<RunFolder> = (0..50).map(|_| store.start_run().unwrap()).collect();
+        let mut runs: Vec<RunFolder> = (0..50).map(|_| store.start_run(false).unwrap()).collect();
         assert!(runs.windows(2).all(|pair| pair[0].id() < pair[1].id()));
         let latest_first = store.run_ids().unwrap();
         assert!(latest_first.iter().rev().eq(runs.iter().map(RunFolder::id)));

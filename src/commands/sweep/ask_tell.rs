@@ -14,6 +14,7 @@ use serde_json::{Map, Value};
 use crate::arguments::Selection;
 use crate::commands::sweep::batch::Batch;
 use crate::display::progress::Progress;
+use crate::experiment::tell_of_exposure;
 use crate::interrupt;
 use crate::terminal::verbosity::Verbosity;
 use crate::terminal::{diagnostic, stdout};
@@ -66,10 +67,15 @@ pub fn execute(
     verbosity: Verbosity,
 ) -> Result<ExitCode, Error> {
     let mut sweep = SweepRecipe::open(&selection.recipe, &selection.overrides)?;
+    tell_of_exposure(&sweep.exposure, verbosity);
     let store = Store::open(&selection.store)?;
+    let options = RunOptions {
+        private: sweep.exposure.holds_environment,
+        ..options.clone()
+    };
     let interrupted = interrupt::listen();
     let space = sweep.config.random.iter().flat_map(|random| &random.draw);
-    tell(&Opening {
+    stdout::print_json_line(&Opening {
         recipe: &sweep.name,
         objective: &sweep.config.objective,
         space: space.map(|(path, from)| (path.as_str(), from)).collect(),
@@ -80,11 +86,11 @@ pub fn execute(
         for line in lines {
             match understood(&mut sweep, &line) {
                 Ok(request) => asked.push(request),
-                Err(answer) => tell(&answer)?,
+                Err(answer) => stdout::print_json_line(&answer)?,
             }
         }
         if !asked.is_empty() {
-            answer(&sweep, asked, options, &store, interrupted, verbosity)?;
+            answer(&sweep, asked, &options, &store, interrupted, verbosity)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -208,7 +214,7 @@ fn answer(
     )?;
     let (show, objective) = batch.ran(&outcome.record);
     for (id, variant) in ids.into_iter().zip(show.variants) {
-        tell(&Answer::of(id, variant))?;
+        stdout::print_json_line(&Answer::of(id, variant))?;
     }
     match outcome.error {
         Some(error @ (Error::Interrupted | Error::Store { .. })) => Err(error),
@@ -231,10 +237,4 @@ impl Answer {
             error: variant.error,
         }
     }
-}
-
-fn tell(document: &impl Serialize) -> Result<(), Error> {
-    let line = serde_json::to_string(document)
-        .map_err(|error| Error::stage(format!("an answer cannot be written: {error}")))?;
-    stdout::print(&format!("{line}\n"))
 }

@@ -9,6 +9,7 @@ use crate::arguments::{Format, Selection};
 use crate::commands::sweep::ladder;
 use crate::display::progress::Progress;
 use crate::display::{run_summary, sweep_table};
+use crate::experiment::tell_of_exposure;
 use crate::interrupt;
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::Verbosity;
@@ -29,7 +30,9 @@ pub fn execute(
     verbosity: Verbosity,
 ) -> Result<ExitCode, Error> {
     let sweep = SweepRecipe::open(&selection.recipe, &selection.overrides)?;
+    tell_of_exposure(&sweep.exposure, verbosity);
     let store = Store::open(&selection.store)?;
+    options.private = sweep.exposure.holds_environment;
     options.continue_trainings = sweep.config.halving.is_some();
     let interrupted = interrupt::listen();
     let progress = Progress::stderr(verbosity);

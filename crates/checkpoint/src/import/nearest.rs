@@ -4,6 +4,9 @@ use strsim::normalized_levenshtein;
 pub(super) const MAX_SUGGESTIONS: usize = 32;
 pub(super) const MAX_POOL: usize = 512;
 
+/// A longer name costs too much to compare, and nobody mistyped it.
+const LONGEST: usize = 256;
+
 const SAME_SHAPE: f64 = 0.2;
 const THRESHOLD: f64 = 0.6;
 const SHOWN: usize = 2;
@@ -16,11 +19,12 @@ pub(super) fn describe(
     pool: &[(String, Vec<usize>)],
     wanted: bool,
 ) -> String {
-    if !wanted {
+    if !wanted || name.len() > LONGEST {
         return String::new();
     }
     let mut near: Vec<(f64, &String, &Vec<usize>)> = pool
         .iter()
+        .filter(|(other, _)| other.len() <= LONGEST)
         .map(|(other, other_shape)| {
             let bonus = if other_shape == shape {
                 SAME_SHAPE
@@ -60,6 +64,11 @@ mod tests {
         ];
         let text = describe("enc.weight", &[6, 4], &pool, true);
         assert_eq!(text, " – nearest: enc.waight0 [6, 4], enc.weights [9]");
+        // Compared, they would take a terabyte of steps.
+        let long = "enc.weight".repeat(100_000);
+        let pool_of_long = [(long.clone(), vec![6, 4])];
+        assert_eq!(describe(&long, &[6, 4], &pool_of_long, true), "");
+        assert_eq!(describe("enc.weight", &[6, 4], &pool_of_long, true), "");
         assert_eq!(describe("zzzzzzzzzzzz", &[1], &pool, true), "");
         assert_eq!(describe("enc.weight", &[6, 4], &pool, false), "");
     }

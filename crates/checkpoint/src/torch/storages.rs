@@ -3,7 +3,7 @@ use std::sync::Arc;
 
 use crate::bytes::{Buffer, TensorBytes};
 use crate::pickle::TensorView;
-use crate::refusal::Refusal;
+use crate::refusal::{Refusal, refuse_excess};
 use crate::source_tensor::SourceTensor;
 
 /// Expanded tensors (stride 0) are larger than their storage. Together they may exceed the file
@@ -37,6 +37,7 @@ impl<'a> Storages<'a> {
             let waiting = wanted.entry(&*view.storage.key).or_default();
             waiting.push((*name, *view));
         }
+        refuse_excess("its tensors take", total)?;
         Ok(Storages {
             wanted,
             tensors: BTreeMap::new(),

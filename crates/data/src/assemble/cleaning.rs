@@ -92,7 +92,10 @@ impl Logarithm {
 /// A setting names a variable that the source does not hold.
 pub(crate) fn no_such_variable(setting: &str, name: &str, variables: &[String]) -> Error {
     let error = Error::stage(format!("{setting}: the source has no variable `{name}`"));
+    // Longer names cost too much to compare, and nobody mistyped them.
+    let comparable = |name: &str| name.len() <= 256;
     let nearest = (variables.iter())
+        .filter(|variable| comparable(variable) && comparable(name))
         .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
     match nearest {
         Some(nearest) => error.with_hint(format!("the nearest that it has is `{nearest}`")),

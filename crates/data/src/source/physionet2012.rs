@@ -23,6 +23,7 @@ use crate::foreign_file;
 use crate::ingest::{Ingested, MICROSECONDS_OF_A_MINUTE, PartWriter, RawEvent};
 use crate::input_path::InputPath;
 use crate::stay_id::StayId;
+use crate::text_file;
 use pipeline_error::Error;
 
 const HEADER: &str = "Time,Parameter,Value";
@@ -126,8 +127,7 @@ fn list_records(folders: &[InputPath]) -> Result<SourceFiles, Error> {
 /// Reads a record; false if it has events, and all of them are descriptors.
 fn read_record(path: &Path, rows: &mut PartWriter) -> Result<(StayId, bool), Error> {
     let (stay, id) = rows.stay_of_file(path, None)?;
-    let bytes =
-        std::fs::read(path).map_err(|e| Error::file(path, format!("cannot be read: {e}")))?;
+    let bytes = text_file::read_raw(path)?;
     foreign_file::refuse(path, &bytes[..bytes.len().min(foreign_file::LOOKED_AT)])?;
     let bad_row =
         |line: usize, what: &str| Error::file(path, format!("line {line}: {what} (stay {id})"));

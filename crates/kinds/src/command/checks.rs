@@ -34,13 +34,30 @@ impl StageCheck<'_> {
             self.declared(&["metrics"], "outputs", name, stage.outputs.keys());
         }
         self.outputs(&stage.outputs);
-        for (index, name) in stage.pass_env.iter().enumerate() {
-            if stage.env.contains_key(name) {
-                let problem = format!("is `{name}`, which `env` sets already");
-                let place = ["pass_env", &index.to_string()];
-                let mistake = self.mistake(&place, &problem, "set by `env`");
-                self.mistakes.push(mistake);
-            }
+        self.stated_twice("pass_env", &stage.pass_env, "env", |name| {
+            stage.env.contains_key(name)
+        });
+        self.stated_twice("secret_env", &stage.secret_env, "env", |name| {
+            stage.env.contains_key(name)
+        });
+        self.stated_twice("secret_env", &stage.secret_env, "pass_env", |name| {
+            stage.pass_env.iter().any(|passed| passed == name)
+        });
+    }
+
+    /// A variable has one origin.
+    fn stated_twice(
+        &mut self,
+        list: &str,
+        names: &[String],
+        other: &str,
+        has: impl Fn(&str) -> bool,
+    ) {
+        for (index, name) in names.iter().enumerate().filter(|(_, name)| has(name)) {
+            let problem = format!("is `{name}`, which `{other}` sets already");
+            let place = [list, &index.to_string()];
+            let mistake = self.mistake(&place, &problem, &format!("set by `{other}`"));
+            self.mistakes.push(mistake);
         }
     }
 

@@ -7,6 +7,7 @@ mod leftover;
 mod log;
 mod process;
 mod quoting;
+mod secrets;
 mod stage;
 mod table;
 mod unique_keys;
@@ -63,6 +64,7 @@ impl StageKind for CommandTable {
             metrics: self.metrics.clone(),
             env: self.env.clone(),
             pass_env: self.pass_env.clone(),
+            secret_env: self.secret_env.clone(),
             seed: self.seed,
             timeout: self.timeout_seconds.map(Duration::from_secs_f64),
             retries: self.retries,

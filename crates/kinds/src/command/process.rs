@@ -100,7 +100,7 @@ impl Program<'_> {
         let status = child.wait().map_err(|error| self.not_started(error))?;
         let stopped = followed?;
         drain(&mut output, context, log)?;
-        log.end(&|line| context.reporter.output(line));
+        log.end(&|line| context.reporter.output(line))?;
         match stopped {
             Some(Stop::Interrupted) => Err(Error::Interrupted),
             Some(Stop::Timeout(limit)) => Ok(Err(Failure::Timeout(limit))),

@@ -10,6 +10,7 @@ use super::folder::{self, CommandFolder};
 use super::log::Log;
 use super::process::Program;
 use super::quoting::quoted;
+use super::secrets::Secrets;
 use super::unique_keys::UniqueKeys;
 use crate::command::table::{CommandLine, Piece, pieces};
 use crate::json::as_json;
@@ -34,6 +35,8 @@ pub struct CommandStage {
     pub env: BTreeMap<String, String>,
     /// Environment variables that are handed through.
     pub pass_env: Vec<String>,
+    /// Environment variables that are handed through and that nothing keeps.
+    pub secret_env: Vec<String>,
     /// The program's seed, if it draws random numbers.
     pub seed: Option<u64>,
     /// When the program is stopped.
@@ -107,6 +110,7 @@ impl CommandStage {
         &self,
         context: &StageContext,
         folder: &CommandFolder,
+        secrets: &Secrets,
     ) -> Result<BTreeMap<String, String>, Error> {
         let scratch = folder.scratch().to_string_lossy().into_owned();
         let threads = context.threads.to_string();
@@ -142,6 +146,7 @@ impl CommandStage {
             environment.insert("PIPELINE_SEED".into(), seed.to_string());
         }
         environment.extend(self.env.clone());
+        environment.extend(secrets.variables());
         Ok(environment)
     }
 
@@ -150,12 +155,13 @@ impl CommandStage {
         &self,
         context: &StageContext,
         folder: &CommandFolder,
+        secrets: &Secrets,
         log: &mut Log,
     ) -> Result<(), Error> {
         let places = self.input_places(context)?;
         let program = Program {
             line: self.command_line(),
-            environment: self.environment(context, folder)?,
+            environment: self.environment(context, folder, secrets)?,
             folder: folder.path(),
             timeout: self.timeout,
         };
@@ -178,6 +184,21 @@ impl CommandStage {
             delay *= 2;
         }
         Ok(())
+    }
+
+    /// Runs the program and takes what it left.
+    fn make(&self, context: &StageContext, secrets: &Secrets) -> Result<StageOutput, Error> {
+        let folder = CommandFolder::new(context.work);
+        let mut log = Log::create(context.log, secrets)?;
+        self.attempts(context, &folder, secrets, &mut log)?;
+        folder.check_outputs(&self.outputs, &log)?;
+        let artifacts = self.outputs.iter();
+        Ok(StageOutput {
+            metrics: self.read_metrics(&folder)?,
+            artifacts: artifacts
+                .map(|(name, file)| (name.clone(), Path::new(folder::NAME).join(file)))
+                .collect(),
+        })
     }
 
     fn read_metrics(&self, folder: &CommandFolder) -> Result<BTreeMap<String, Value>, Error> {
@@ -227,14 +248,19 @@ impl Stage for CommandStage {
         let inputs: Map<String, Value> = inputs
             .map(|(name, input)| (name.clone(), json!(input.file_name)))
             .collect();
-        json!({
+        let mut fields = json!({
             "run": as_json(&self.command_line()),
             "inputs": inputs,
             "outputs": self.outputs,
             "metrics": self.metrics,
             "env": self.env,
             "pass_env": self.pass_env,
-        })
+        });
+        // Left out where there are none, so that keys of results from before there was such a setting stay.
+        if !self.secret_env.is_empty() {
+            fields["secret_env"] = json!(self.secret_env);
+        }
+        fields
     }
 
     fn seed(&self) -> Option<u64> {
@@ -269,16 +295,8 @@ impl Stage for CommandStage {
     }
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
-        let folder = CommandFolder::new(context.work);
-        let mut log = Log::create(context.log)?;
-        self.attempts(context, &folder, &mut log)?;
-        folder.check_outputs(&self.outputs, &log)?;
-        let artifacts = self.outputs.iter();
-        Ok(StageOutput {
-            metrics: self.read_metrics(&folder)?,
-            artifacts: artifacts
-                .map(|(name, file)| (name.clone(), Path::new(folder::NAME).join(file)))
-                .collect(),
-        })
+        let secrets = Secrets::named(&self.secret_env)?;
+        let made = self.make(context, &secrets);
+        made.map_err(|error| secrets.redacted_error(error))
     }
 }

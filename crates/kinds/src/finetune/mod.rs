@@ -10,13 +10,13 @@ mod trained;
 use crate::edges::{DATA, Reference, kind};
 use crate::feature_origin::FeatureOrigin;
 use crate::features::FeaturesStage;
-use crate::kind::{Around, ReportPart, StageCheck, StageKind};
+use crate::kind::{Around, ModelHeld, ReportPart, StageCheck, StageKind};
 use crate::opened::opens_backbone;
 use crate::results::{Outputs, StageResults};
 use crate::training;
 use pipeline_data::subsample::Subsample;
 use pipeline_error::Error;
-use pipeline_model::config::HeadKind;
+use pipeline_model::config::{HeadKind, ModelMode};
 use pipeline_stage::Node;
 use pipeline_train::config::HeadSettings;
 use pipeline_train::linear_head::LinearHeadSettings;
@@ -69,6 +69,14 @@ impl StageKind for FinetuneTable {
         check.needs_training_split(&self.data, "finetuning learns from the training split");
         check.needs_labels(&self.data, "finetuning learns labels");
         check.finetune(self);
+    }
+
+    // How much of it is trained is known with the weights: for sure it is held once.
+    fn model_held(&self) -> Option<ModelHeld> {
+        Some(ModelHeld {
+            mode: ModelMode::Classifier,
+            batch: None,
+        })
     }
 
     fn metrics(&self) -> Option<Vec<String>> {

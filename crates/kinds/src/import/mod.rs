@@ -7,7 +7,7 @@ mod stage;
 mod table;
 
 use crate::edges::{DATA, Reference, artifact, kind};
-use crate::kind::{Around, Imported, ReportPart, ReportSection, StageCheck, StageKind};
+use crate::kind::{Around, Imported, ModelHeld, ReportPart, ReportSection, StageCheck, StageKind};
 use crate::results::{Outputs, StageResults};
 use pipeline_checkpoint::ImportRules;
 use pipeline_error::Error;
@@ -46,6 +46,13 @@ impl StageKind for ImportTable {
         check.patterns("new", &self.new);
         check.patterns("ignore", &self.ignore);
         check.rename(&self.rename);
+    }
+
+    fn model_held(&self) -> Option<ModelHeld> {
+        Some(ModelHeld {
+            mode: self.into,
+            batch: None,
+        })
     }
 
     fn imported(&self) -> Option<Imported> {

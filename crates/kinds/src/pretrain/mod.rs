@@ -7,7 +7,7 @@ mod table;
 use std::time::Duration;
 
 use crate::edges::{DATA, Reference, kind};
-use crate::kind::{Around, ModelUse, ReportPart, StageCheck, StageKind};
+use crate::kind::{Around, ModelHeld, ModelUse, ReportPart, StageCheck, StageKind};
 use crate::results::{Outputs, StageResults};
 use crate::training;
 use pipeline_error::Error;
@@ -46,6 +46,13 @@ impl StageKind for PretrainTable {
     fn check(&self, check: &mut StageCheck) {
         check.needs_training_split(&self.data, "pretraining learns from the training split");
         check.pretrain(self);
+    }
+
+    fn model_held(&self) -> Option<ModelHeld> {
+        Some(ModelHeld {
+            mode: ModelMode::Pretrain,
+            batch: Some(self.batch_size),
+        })
     }
 
     fn model_uses(&self) -> Vec<ModelUse<'_>> {

@@ -18,6 +18,7 @@ pub use point::Point;
 pub use variant::SweepVariant;
 
 use super::experiment::Experiment;
+use super::exposure::Exposure;
 use super::interpolate;
 use super::load::{read, read_tree, refused, typed_tree};
 use super::overrides::Override;
@@ -35,6 +36,8 @@ pub struct SweepRecipe<E> {
     pub path: PathBuf,
     /// The recipe's name.
     pub name: String,
+    /// What of it others should not see.
+    pub exposure: Exposure,
     /// The table.
     pub config: SweepConfig,
     /// The table as it is written, its references replaced.
@@ -60,6 +63,7 @@ impl<E: Experiment> SweepRecipe<E> {
         };
         let mut base = raw.clone();
         interpolate::interpolate(&mut base, &sources, &environment, &mut mistakes);
+        let exposure = Exposure::of(&raw, &base);
         without_sweep(&mut raw);
         let Some(mut sweep) = without_sweep(&mut base) else {
             return Err(Error::Usage {
@@ -82,6 +86,7 @@ impl<E: Experiment> SweepRecipe<E> {
         Ok(Self {
             path: path.to_path_buf(),
             name: name(path, &base),
+            exposure,
             config,
             sweep,
             raw,

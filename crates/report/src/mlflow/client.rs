@@ -1,14 +1,16 @@
 //! Requests to a tracking server.
 
+use std::fmt::Display;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use minreq::{Method, Request, Response};
 use serde_json::Value;
 
+use super::http::{Limits, Request, Response};
 use pipeline_error::Error;
 
-/// Seconds after which a request is given up.
-const PATIENCE: u64 = 300;
+/// How the address of a server begins.
+const SCHEME: &str = "http://";
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,14 +56,26 @@ impl Client {
         };
         if url.starts_with("https://") {
             return Err(usage(
-                format!("{url}: only http:// servers can be reached"),
+                format!("{url}: https:// is not supported: only http:// servers can be reached"),
                 "forward a local port to the server (ssh -L 5000:localhost:5000 HOST), and give http://127.0.0.1:5000",
             ));
         }
-        if !url.starts_with("http://") {
+        if !url.starts_with(SCHEME) {
             return Err(usage(
                 format!("{url} is no address of a tracking server"),
                 "it looks like http://127.0.0.1:5000",
+            ));
+        }
+        // It would stand in records and errors.
+        let authority = url[SCHEME.len()..].split('/').next().unwrap_or_default();
+        if authority.is_empty()
+            || authority.contains(|letter: char| {
+                letter == '@' || letter.is_whitespace() || letter.is_control()
+            })
+        {
+            return Err(usage(
+                "the address of the tracking server holds a user, or no host".into(),
+                "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, and give http://HOST:PORT",
             ));
         }
         Ok(Self {
@@ -78,9 +92,9 @@ impl Client {
     /// The answer of an endpoint below `/api/2.0/mlflow/` to a question; none where there is no such thing.
     pub fn find(&self, endpoint: &str, name: &str, value: &str) -> Result<Option<Value>, Error> {
         let address = self.endpoint(endpoint);
-        let request = Request::new(Method::Get, format!("{address}?{name}={}", encode(value)));
-        let response = self.send(request, "GET", &address)?;
-        match response.status_code {
+        let question = format!("{address}?{name}={}", encode(value));
+        let response = self.send("GET", &question, None)?;
+        match response.status {
             404 => Ok(None),
             _ => self.answer(&response, "GET", &address).map(Some),
         }
@@ -89,25 +103,24 @@ impl Client {
     /// The answer of an endpoint below `/api/2.0/mlflow/` to a document.
     pub fn post(&self, endpoint: &str, document: &Value) -> Result<Value, Error> {
         let address = self.endpoint(endpoint);
-        let request = Request::new(Method::Post, address.clone())
-            .with_header("Content-Type", "application/json")
-            .with_body(document.to_string());
-        let response = self.send(request, "POST", &address)?;
+        let document = document.to_string();
+        let response = self.send(
+            "POST",
+            &address,
+            Some(("application/json", document.as_bytes())),
+        )?;
         self.answer(&response, "POST", &address)
     }
 
     /// Stores a file behind the server's artifact proxy.
-    pub fn put_artifact(&self, path: &str, bytes: Vec<u8>) -> Result<(), Error> {
+    pub fn put_artifact(&self, path: &str, bytes: &[u8]) -> Result<(), Error> {
         let path: Vec<String> = path.split('/').map(encode).collect();
         let address = format!(
             "{}/api/2.0/mlflow-artifacts/artifacts/{}",
             self.base,
             path.join("/")
         );
-        let request = Request::new(Method::Put, address.clone())
-            .with_header("Content-Type", "application/octet-stream")
-            .with_body(bytes);
-        let response = self.send(request, "PUT", &address)?;
+        let response = self.send("PUT", &address, Some(("application/octet-stream", bytes)))?;
         self.answer(&response, "PUT", &address).map(|_| ())
     }
 
@@ -115,21 +128,50 @@ impl Client {
         format!("{}/api/2.0/mlflow/{endpoint}", self.base)
     }
 
-    fn send(&self, request: Request, verb: &str, address: &str) -> Result<Response, Error> {
-        let request = request.with_timeout(PATIENCE);
-        let request = match &self.authorization {
-            Some(header) => request.with_header("Authorization", header.as_str()),
-            None => request,
+    /// Asks at an address of this server: `body` is its type and its bytes.
+    fn send(
+        &self,
+        method: &str,
+        address: &str,
+        body: Option<(&str, &[u8])>,
+    ) -> Result<Response, Error> {
+        let failed = |what: &dyn Display, hint: &str| {
+            Error::stage(format!("{method} {address}: {what}")).with_hint(hint)
         };
-        request.send().map_err(|error| {
-            Error::stage(format!("{verb} {address}: {error}"))
-                .with_hint("is the tracking server running, and is this its address?")
-        })
+        let place = address.strip_prefix(SCHEME).unwrap_or(address);
+        let (authority, target) = place.split_at(place.find('/').unwrap_or(place.len()));
+        let content_type = body.map(|(name, _)| ("Content-Type", name));
+        let authorization = self.authorization.as_deref();
+        let authorization = authorization.map(|header| ("Authorization", header));
+        let bytes = body.map_or(&b""[..], |(_, bytes)| bytes);
+        let request = Request {
+            method,
+            authority,
+            target,
+            headers: content_type.into_iter().chain(authorization).collect(),
+            body: bytes,
+        };
+        let response = request
+            .send(Limits::sending(bytes.len()))
+            .map_err(|error| {
+                failed(
+                    &error,
+                    "is the tracking server running, and is this its address?",
+                )
+            })?;
+        match (response.status, &response.location) {
+            // Whoever it leads to would be given the token.
+            (300..=399, Some(location)) => Err(failed(
+                &format!("the server redirects to {location}, which is not followed"),
+                "if you trust it, give that address as --url",
+            )),
+            _ => Ok(response),
+        }
     }
 
     fn answer(&self, response: &Response, verb: &str, address: &str) -> Result<Value, Error> {
-        let status = response.status_code;
-        let text = String::from_utf8_lossy(response.as_bytes());
+        let status = response.status;
+        let text = String::from_utf8_lossy(&response.body);
         if (200..300).contains(&status) {
             if text.trim().is_empty() {
                 return Ok(Value::Null);
@@ -140,7 +182,7 @@ impl Client {
             });
         }
         let message = explain(&text);
-        let reason = &response.reason_phrase;
+        let reason = &response.reason;
         let error = Error::stage(format!("{verb} {address}: {status} {reason}: {message}"));
         Err(match status {
             401 | 403 => error.with_hint(
@@ -199,7 +241,13 @@ mod tests {
 
     #[test]
     fn an_address_that_cannot_be_reached_is_refused() {
-        for url in ["https://example.org", "example.org:5000", "sqlite:///x.db"] {
+        for url in [
+            "https://example.org",
+            "example.org:5000",
+            "sqlite:///x.db",
+            "http://",
+            "http://me:secret@example.org",
+        ] {
             assert!(Client::new(url, &Credentials::None).is_err(), "{url}");
         }
         let client = Client::new("http://127.0.0.1:5000/", &Credentials::None);

@@ -4,6 +4,7 @@
 //! the heaviest part of the program.
 
 mod client;
+mod http;
 mod payload;
 mod upload;
 

@@ -85,7 +85,7 @@ pub fn upload(client: &Client, upload: Upload) -> Result<Uploaded, Error> {
     let folder = place.artifact_uri.strip_prefix(PROXY).map(below_root);
     if let Some(folder) = folder {
         for file in upload.files {
-            client.put_artifact(&format!("{folder}/{}", file.path), file.bytes)?;
+            client.put_artifact(&format!("{folder}/{}", file.path), &file.bytes)?;
         }
     }
     let (status, ended) = (upload.status, upload.ended);

@@ -95,9 +95,7 @@ fn open_range(path: &Path, range: &Range<u64>) -> Result<impl Read + use<>, Erro
 fn malformed(file: &Path, start: u64, error: &csv::Error) -> Error {
     if let Some(fault) = fault_of(error) {
         return match text_file::line_at(file, start + fault.opened) {
-            Ok(line) => {
-                Error::file(file, format!("line {line}: {fault}")).with_hint(CLOSE_THE_QUOTE)
-            }
+            Ok(line) => Error::file(file, format!("line {line}: {fault}")).with_hint(fault.hint()),
             Err(error) => error,
         };
     }
