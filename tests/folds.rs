@@ -73,6 +73,29 @@ objective = { stage = "classifier", metric = "validation_auroc", direction = "ma
     assert_eq!(settings.len(), 1, "no fold is better than another");
     assert_eq!(settings[0]["variants"], 6);
     assert_eq!(settings[0]["metrics"]["test"]["auroc"]["n"], 6);
+    // Each stay is scored once a repeat, by the model of the fold that did not see it.
+    let pooled = shown["pooled"].as_array().expect("pooled metrics");
+    assert_eq!(
+        (pooled.len(), &pooled[0]["stage"]),
+        (1, &Value::from("test"))
+    );
+    assert_eq!(
+        (&pooled[0]["stays"], &pooled[0]["auroc"]["n"]),
+        (&Value::from(60), &Value::from(2))
+    );
+    let folds = shown["variants"].as_array().expect("variants").iter();
+    let squares: f64 = folds
+        .map(|fold| {
+            let metrics = &fold["metrics"]["test"];
+            let number = |name: &str| metrics[name].as_f64().expect("a number");
+            number("brier") * number("n")
+        })
+        .sum();
+    let brier = pooled[0]["brier"]["mean"].as_f64().expect("a number");
+    assert!((brier - squares / 120.0).abs() < 1e-12);
+    test.run_with(["sweep", "show", "recipe.toml"])
+        .success()
+        .stdout_has("all folds together");
 }
 
 #[test]

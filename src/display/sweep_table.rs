@@ -20,7 +20,34 @@ const LONGEST_VALUE: usize = 40;
 pub fn render(show: &ShowRecord, style: Style) -> String {
     let table = settings(&show.settings, show, style);
     let by_stays = learning_curves(show, style);
-    format!("{table}\n{by_stays}{}\n", show.progress())
+    let pooled = pooled(show, style);
+    format!("{table}\n{by_stays}{pooled}{}\n", show.progress())
+}
+
+/// Metrics of the stays of all folds together; empty where nothing was cross-validated.
+fn pooled(show: &ShowRecord, style: Style) -> String {
+    if show.pooled.is_empty() {
+        return String::new();
+    }
+    let is_alone = show.settings.len() == 1;
+    let mut heading: Vec<(Cow<str>, Align)> = vec![("all folds together".into(), Align::Left)];
+    let numbers = ["stays", "AUROC", "average precision", "Brier"];
+    heading.extend(numbers.map(|name| (name.into(), Align::Right)));
+    let mut table = Table::with_heading(heading);
+    for record in &show.pooled {
+        let name = match is_alone {
+            true => record.stage.clone(),
+            false => format!("{} {}", record.stage, record.setting),
+        };
+        table.push(vec![
+            Cell::from(name),
+            Cell::from(record.stays.to_string()),
+            Cell::from(summary(record.auroc.as_ref())),
+            Cell::from(summary(record.average_precision.as_ref())),
+            Cell::from(summary(record.brier.as_ref())),
+        ]);
+    }
+    format!("{}\n", table.render(style))
 }
 
 /// Metrics by the number of training stays, beside the baseline's; empty where nothing varies it.
@@ -70,6 +97,7 @@ pub fn render_run(sweep: &SweepRecord, style: Style) -> String {
         objective: sweep.objective.clone(),
         variants: sweep.variants.clone(),
         settings: sweep.settings.clone(),
+        pooled: Vec::new(),
     };
     format!("{}{}", render(&show, style), counted(&sweep.counts))
 }

@@ -12,6 +12,8 @@ mod gathered;
 pub mod html;
 pub mod mlflow;
 mod model_card;
+pub mod pooled;
+mod scored;
 pub mod tensorboard;
 
 pub use gathered::{Gathered, GatheredStage, StageResult, StageState};

@@ -7,13 +7,17 @@ use pipeline_error::Error;
 use pipeline_kinds as kinds;
 use pipeline_kinds::{SweepRecipe, SweepVariant};
 use pipeline_recipe::sweep_config::SweepObjective;
-use pipeline_runner::record::RunRecord;
+use pipeline_runner::record::{OutputRecord, RunRecord};
 use pipeline_runner::sweep::record::{PlannedVariant, ShowRecord};
 use pipeline_runner::sweep::{NodeResult, NodeState, check_objective, known_failures};
 use pipeline_runner::{self as runner, Surveyed};
 use pipeline_stage::Node;
 use pipeline_stage::{Union, VariantNodes};
 use pipeline_store::Store;
+
+/// The kind of stages that score, and the artifact with what they say of every stay.
+const EVALUATE: &str = "evaluate";
+const PREDICTIONS: &str = "predictions";
 
 /// Variants and the united graph of their stages.
 pub struct Batch {
@@ -71,6 +75,21 @@ impl Batch {
         let results = self.in_order(results.map(|one| NodeResult::stored(one, &failures)));
         check_objective(&self.planned, &results, &self.objective)?;
         Ok(self.show(&results))
+    }
+
+    /// What the evaluations say of every stay, by the names of their nodes.
+    pub fn predictions(
+        &self,
+        selection: &Selection,
+        store: &Store,
+    ) -> Result<BTreeMap<String, OutputRecord>, Error> {
+        let surveyed = self.survey(selection, store)?.into_iter();
+        let evaluated = surveyed.filter(|stage| stage.planned.kind == EVALUATE);
+        let predictions = evaluated.filter_map(|stage| {
+            let mut outputs = OutputRecord::all_of(&stage.outcome?.outputs, store);
+            Some((stage.planned.name, outputs.remove(PREDICTIONS)?))
+        });
+        Ok(predictions.collect())
     }
 
     /// What a run came to; also why the objective cannot be had of it, if it cannot.

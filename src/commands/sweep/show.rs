@@ -1,5 +1,6 @@
 //! `pipeline sweep show`: what came of the variants.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -15,6 +16,7 @@ use crate::terminal::{page, stdout};
 use pipeline_error::Error;
 use pipeline_kinds::SweepRecipe;
 use pipeline_report::html::sweep_page;
+use pipeline_report::pooled::{is_cross_validated, pooled};
 use pipeline_store::Store;
 
 #[derive(Debug, Args)]
@@ -86,8 +88,16 @@ pub struct Show {
 pub fn execute(show: Show) -> Result<ExitCode, Error> {
     let sweep = SweepRecipe::open(&show.selection.recipe, &show.selection.overrides)?;
     let store = Store::open(&show.selection.store)?;
-    let stored = |batch: &Batch| Ok((batch.stored(&show.selection, &store)?, true));
-    let record = ladder::climb(&sweep, stored)?.show;
+    let mut predictions = BTreeMap::new();
+    let stored = |batch: &Batch| {
+        let record = batch.stored(&show.selection, &store)?;
+        if is_cross_validated(&record) {
+            predictions.extend(batch.predictions(&show.selection, &store)?);
+        }
+        Ok((record, true))
+    };
+    let mut record = ladder::climb(&sweep, stored)?.show;
+    record.pooled = pooled(&record, &predictions)?;
     let frame = || match show.every_seed {
         true => Frame::of_variants(&record),
         false => Frame::of_settings(&record),

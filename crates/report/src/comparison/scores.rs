@@ -2,10 +2,8 @@
 
 use std::collections::HashSet;
 
-use arrow::array::{Float64Array, StringArray, UInt32Array};
-
 use super::ComparedMetric;
-use pipeline_data::parquet_file;
+use crate::scored::ScoredStays;
 use pipeline_data::stay_columns::StayColumns;
 use pipeline_error::Error;
 use pipeline_metrics::{BinaryMetrics, BinaryScores, Bootstrap, BootstrapSettings};
@@ -27,24 +25,14 @@ impl ScoredStage {
         let Some(predictions) = stage.outputs.get("predictions") else {
             return Ok(None);
         };
-        let path = &predictions.path;
-        if !path.exists() {
+        let Some(ScoredStays {
+            ids,
+            labels,
+            probabilities,
+        }) = ScoredStays::read(predictions)?
+        else {
             return Ok(None);
-        }
-        predictions.verify()?;
-        let schema = parquet_file::open(path)?.schema().clone();
-        if schema.index_of("probability").is_err() {
-            return Ok(None);
-        }
-        let (mut ids, mut labels, mut probabilities) = (Vec::new(), Vec::new(), Vec::new());
-        for batch in parquet_file::read(path, &["stay_id", "label", "probability"])? {
-            let of_batch: &StringArray = parquet_file::column(path, &batch, "stay_id")?;
-            ids.extend(of_batch.iter().flatten().map(str::to_string));
-            let of_batch: &UInt32Array = parquet_file::column(path, &batch, "label")?;
-            labels.extend(of_batch.values().iter().map(|label| *label > 0));
-            let of_batch: &Float64Array = parquet_file::column(path, &batch, "probability")?;
-            probabilities.extend_from_slice(of_batch.values());
-        }
+        };
         Ok(Some(Self {
             run: run.run.run.clone(),
             subjects: subjects_of(run, &ids)?,

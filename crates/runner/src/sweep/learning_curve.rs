@@ -200,6 +200,7 @@ mod tests {
                 variant(50, "b", 1, 0.6),
             ],
             settings: vec![setting(200, "a"), setting(50, "a"), setting(50, "b")],
+            pooled: Vec::new(),
         };
         let curves = show.learning_curves();
         // `b` has one point: no curve.
@@ -235,6 +236,7 @@ mod tests {
             },
             variants: vec![variant(200, "a", 1, 0.8), variant(50, "a", 1, 0.6)],
             settings: vec![both(200), both(50)],
+            pooled: Vec::new(),
         };
         let curves = show.learning_curves();
         assert_eq!(curves[0].points.len(), 2);
@@ -255,6 +257,7 @@ mod tests {
             },
             variants: vec![variant(50, "a", 1, 0.6)],
             settings: vec![settings],
+            pooled: Vec::new(),
         };
         assert_eq!(show.learning_curves(), []);
         // Nor has one whose evaluation is the same at all numbers of stays.

@@ -35,6 +35,23 @@ pub struct SweepRecord {
     pub settings: Vec<SettingRecord>,
 }
 
+/// An evaluation of all folds of a cross-validation together: each stay as the model said of it that did not see it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+pub struct PooledRecord {
+    /// The setting's name.
+    pub setting: String,
+    /// The evaluation.
+    pub stage: String,
+    /// Stays of all folds.
+    pub stays: usize,
+    /// AUROC, over the repeats.
+    pub auroc: Option<Summary>,
+    /// Average precision, over the repeats.
+    pub average_precision: Option<Summary>,
+    /// Brier score, over the repeats.
+    pub brier: Option<Summary>,
+}
+
 /// What is known of a sweep's variants.
 #[derive(Clone, Debug, Serialize)]
 pub struct ShowRecord {
@@ -46,6 +63,9 @@ pub struct ShowRecord {
     pub variants: Vec<VariantRecord>,
     /// Variants without their seeds, the best first.
     pub settings: Vec<SettingRecord>,
+    /// Of settings that were cross-validated: the metrics of all folds' stays together.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub pooled: Vec<PooledRecord>,
 }
 
 /// How many stages ended how, by kind.
@@ -312,6 +332,7 @@ impl ShowRecord {
             objective: objective.clone(),
             settings: super::rank(planned, &variants, objective),
             variants,
+            pooled: Vec::new(),
         }
     }
 }
