@@ -69,7 +69,7 @@ pub fn run(
         }
         locked = Some((lock, states));
     }
-    let folder = store.start_run()?;
+    let folder = store.start_run(interrupted, || listener(&[Event::StoreWaiting]))?;
     let (run, started) = (folder.id().to_string(), folder.started());
     let journal = Journal::new(folder, listener);
     for (name, bytes) in &options.documents {
