@@ -17,6 +17,7 @@ Exit codes:
   4    a weight import failed its audit
   5    out of date: something would have to run, or is not what the lock says
   6    the store is damaged
+  70   the program has a fault: it panicked, and wrote a report
   130  interrupted; the same command resumes";
 
 /// How results are written to standard output.

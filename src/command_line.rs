@@ -32,6 +32,7 @@ use crate::commands::{
     bundle, cache, check, compare, completions, diagnose, explain, export, graph, inspect, lock,
     man, mlflow, outputs, plan, predict, report, run, runs, schema, selftest, sweep,
 };
+use crate::fault;
 use crate::terminal::shown::shown;
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::{Verbosity, VerbosityArguments};
@@ -126,11 +127,11 @@ pub fn main() -> ExitCode {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),
     };
-    let result = arguments
-        .verbosity
-        .validate()
-        .and_then(|verbosity| execute(arguments.command, verbosity));
-    result.unwrap_or_else(|error| fail(&error))
+    let program = || {
+        let verbosity = arguments.verbosity.validate()?;
+        execute(arguments.command, verbosity)
+    };
+    fault::guard(program, fail)
 }
 
 fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
@@ -208,6 +209,7 @@ mod tests {
                 message: String::new(),
                 hint: None,
             },
+            Error::fault(""),
             Error::Interrupted,
         ];
         for error in errors {

@@ -1,12 +1,14 @@
 //! `NAME.lock` beside the recipe `NAME.toml`.
 
-use std::fs;
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use pipeline_error::Error;
 use pipeline_recipe::nearest;
 use pipeline_runner::Lock;
+
+/// No lock that a run writes is longer.
+const MAX_BYTES: u64 = 64 << 20;
 
 /// Where the lock of a recipe lies.
 pub fn path_for(recipe: &Path) -> PathBuf {
@@ -23,8 +25,8 @@ pub fn read(path: &Path) -> Result<Option<Lock>, Error> {
                 .into(),
         ),
     };
-    let text = match fs::read_to_string(path) {
-        Ok(text) => text,
+    let text = match pipeline_files::read_at_most(path, MAX_BYTES) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(wrong(error.to_string())),
     };

@@ -6,6 +6,7 @@ mod commands;
 mod device;
 mod display;
 mod experiment;
+mod fault;
 mod interrupt;
 mod lock_file;
 mod records;

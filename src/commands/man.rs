@@ -165,7 +165,7 @@ mod tests {
     #[test]
     fn every_exit_code_has_a_meaning() {
         let codes: Vec<&str> = exit_codes().iter().map(|(code, _)| *code).collect();
-        assert_eq!(codes, ["0", "2", "3", "4", "5", "6", "130"]);
+        assert_eq!(codes, ["0", "2", "3", "4", "5", "6", "70", "130"]);
         assert!(exit_codes().iter().all(|(_, meaning)| meaning.len() > 3));
     }
 }

@@ -60,6 +60,9 @@ impl Bars {
     /// Changes a live line, or writes a line above them.
     pub fn show(&mut self, event: &Event) {
         match event {
+            Event::StoreWaiting => {
+                let _ = self.area.println(lines::STORE_WAITING);
+            }
             Event::RunStarted { stages, .. } => self.begin(stages.len()),
             Event::StageWaiting { name, holder } => {
                 self.enter(name, Doing::Waiting(holder.clone()));

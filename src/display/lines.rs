@@ -131,6 +131,9 @@ pub fn result(
     key.into_iter().chain(outputs).collect()
 }
 
+/// What is told where the store cannot be used yet.
+pub(super) const STORE_WAITING: &str = "waiting for another process, which cleans the store";
+
 /// The line of an event, for all but the quiet.
 fn line(event: &Event, style: Style) -> Option<String> {
     let line = match event {
@@ -139,6 +142,7 @@ fn line(event: &Event, style: Style) -> Option<String> {
             recipe,
             stages,
         } => format!("{recipe}: run {run}, {} stages", stages.len()),
+        Event::StoreWaiting => STORE_WAITING.into(),
         Event::StageStarted { name, .. } => format!("{name}: started"),
         Event::StageWaiting { name, holder } => {
             format!("{name}: waiting for {holder}, which runs the same stage")

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
+use std::io;
 use std::path::{Path, PathBuf};
 
 use super::container::{Container, container_of, contents, start};
@@ -51,18 +52,26 @@ impl Checkpoint {
 /// that is damaged, asks for something forbidden or leaves open which tensors are meant is refused
 /// ([`Error::Audit`]).
 pub fn read(path: &Path) -> Result<Checkpoint, Error> {
-    let file = File::open(path).map_err(|error| Error::file(path, error))?;
+    read_with(path, &mut pipeline_files::open)
+}
+
+/// As [`read`], each file opened once, by `open`: an index first, then its shards by name.
+pub fn read_with(path: &Path, open: &mut Open) -> Result<Checkpoint, Error> {
+    let file = open(path).map_err(|error| Error::file(path, error))?;
     let metadata = file.metadata().map_err(|error| Error::file(path, error))?;
     if !metadata.is_file() {
         return Err(Error::file(path, "is no file"));
     }
     if sharded::is_index(path) {
         let (container, contents) =
-            sharded::read(path).map_err(|refusal| refusal.into_error(path))?;
+            sharded::read(path, &file, open).map_err(|refusal| refusal.into_error(path))?;
         return Ok(Checkpoint::of(path, container, contents));
     }
     read_from(path, FileSource::new(&file), metadata.len())
 }
+
+/// Opens one of the files of a checkpoint.
+pub type Open<'a> = dyn FnMut(&Path) -> io::Result<File> + 'a;
 
 /// As [`read`], of `length` bytes that are open already; `path` is what errors call them.
 pub fn read_from(path: &Path, file: impl Source, length: u64) -> Result<Checkpoint, Error> {
@@ -80,7 +89,7 @@ pub fn container(path: &Path) -> Option<Container> {
             .skip(1)
             .find_map(|shard| container(shard));
     }
-    let mut file = File::open(path).ok()?;
+    let mut file = pipeline_files::open(path).ok()?;
     let length = file.metadata().ok()?.len();
     container_of(&start(&mut file).ok()?, length)
 }

@@ -1,4 +1,6 @@
-use globset::{GlobBuilder, GlobMatcher};
+use globset::GlobMatcher;
+
+use pipeline_files::glob;
 
 /// A pattern of parameter names, as recipes state them.
 #[derive(Clone, Debug)]
@@ -11,11 +13,7 @@ impl Pattern {
 
     /// Reads a pattern; else says what is wrong with it.
     pub fn new(text: &str) -> Result<Self, String> {
-        let glob = GlobBuilder::new(text).literal_separator(false).build();
-        match glob {
-            Ok(glob) => Ok(Self(glob.compile_matcher())),
-            Err(error) => Err(error.kind().to_string()),
-        }
+        glob::compile(text, false).map(Self)
     }
 
     /// The pattern that matches `name` and nothing else, as text.

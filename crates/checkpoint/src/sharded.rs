@@ -2,13 +2,15 @@
 //! `pytorch_model.bin.index.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs::{self, File};
+use std::fs::File;
+use std::io::{self, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use serde::Deserialize;
 use serde_json::Value;
 
 use super::container::{Container, contents};
+use super::file::Open;
 use super::foreign;
 use super::source::FileSource;
 use super::stated::Stated;
@@ -16,6 +18,7 @@ use super::unique_map::UniqueMap;
 use super::writer::unpacked;
 use crate::contents::Contents;
 use crate::refusal::Refusal;
+use pipeline_files::open;
 
 /// What an index's file name ends with.
 const ENDING: &str = ".index.json";
@@ -54,7 +57,9 @@ pub(super) fn is_index(path: &Path) -> bool {
 pub fn files_of(path: &Path) -> Vec<PathBuf> {
     let mut files = vec![path.to_path_buf()];
     if is_index(path)
-        && let Ok((tensors, _)) = tensors_by_shard(path)
+        && let Ok((tensors, _)) = open(path)
+            .map_err(unread)
+            .and_then(|file| tensors_by_shard(&file))
     {
         files.extend(tensors.keys().map(|shard| path.with_file_name(shard)));
     }
@@ -63,14 +68,18 @@ pub fn files_of(path: &Path) -> Vec<PathBuf> {
 
 /// Reads all shards, each in the format that it has, which must be one. Each must hold exactly the
 /// tensors that the index says.
-pub(super) fn read(path: &Path) -> Result<(Container, Contents), Refusal> {
+pub(super) fn read(
+    path: &Path,
+    index: &File,
+    open: &mut Open,
+) -> Result<(Container, Contents), Refusal> {
     let mut tensors = BTreeMap::new();
-    let (shards, mut stated) = tensors_by_shard(path)?;
+    let (shards, mut stated) = tensors_by_shard(index)?;
     let mut notes = vec![format!("{} shards", shards.len())];
     let mut container = None;
     for (shard, wanted) in shards {
         let within = |refusal: Refusal| refusal.within(format!("shard {shard}"));
-        let opened = File::open(path.with_file_name(&shard));
+        let opened = open(&path.with_file_name(&shard));
         let opened = opened.and_then(|file| Ok((file.metadata()?.len(), file)));
         let (length, file) = opened.map_err(|error| within(Refusal::new(error.to_string())))?;
         let (format, shard_contents) = contents(FileSource::new(&file), length).map_err(within)?;
@@ -117,17 +126,14 @@ pub(super) fn read(path: &Path) -> Result<(Container, Contents), Refusal> {
 type Shards = BTreeMap<String, BTreeSet<String>>;
 
 /// What an index names, and what it states of the model.
-fn tensors_by_shard(path: &Path) -> Result<(Shards, Stated), Refusal> {
-    let no_index = |reason: String| {
-        Refusal::new(format!("is no index of shards: {reason}")).with_hint(
-            "an index is {\"weight_map\": {\"TENSOR\": \"SHARD.safetensors\" or \"SHARD.bin\", …}}",
-        )
-    };
-    let length = fs::metadata(path).map_err(|error| no_index(error.to_string()))?;
+fn tensors_by_shard(mut file: &File) -> Result<(Shards, Stated), Refusal> {
+    let length = file.metadata().map_err(unread)?;
     if length.len() > MAX_INDEX_BYTES {
         return Err(no_index(format!("it has {} bytes", length.len())));
     }
-    let bytes = fs::read(path).map_err(|error| no_index(error.to_string()))?;
+    let mut bytes = Vec::new();
+    file.rewind().map_err(unread)?;
+    file.read_to_end(&mut bytes).map_err(unread)?;
     if foreign::known(&bytes[..bytes.len().min(foreign::START)]).is_some() {
         return Err(foreign::refusal(&bytes, length.len()));
     }
@@ -153,10 +159,21 @@ fn tensors_by_shard(path: &Path) -> Result<(Shards, Stated), Refusal> {
     }
 }
 
+fn no_index(reason: String) -> Refusal {
+    Refusal::new(format!("is no index of shards: {reason}")).with_hint(
+        "an index is {\"weight_map\": {\"TENSOR\": \"SHARD.safetensors\" or \"SHARD.bin\", …}}",
+    )
+}
+
+fn unread(error: io::Error) -> Refusal {
+    no_index(error.to_string())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::{FloatTensor, read, write_safetensors};
+    use std::fs;
 
     /// Two shards and an index of the given map.
     fn folder(weight_map: &str) -> tempfile::TempDir {

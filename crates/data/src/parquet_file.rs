@@ -209,7 +209,7 @@ pub fn vectors(path: &Path, width: usize, numbers: Vec<f32>) -> Result<ArrayRef,
 /// Opens a file to read from.
 pub fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, Error> {
     let unreadable = |e: &dyn Display| Error::file(path, format!("cannot be read: {e}"));
-    let file = File::open(path).map_err(|e| unreadable(&e))?;
+    let file = pipeline_files::open(path).map_err(|e| unreadable(&e))?;
     if file.metadata().map_err(|e| unreadable(&e))?.len() == 0 {
         return Err(Error::file(path, "is empty: a Parquet file is expected"));
     }

@@ -1,5 +1,6 @@
 //! Settings of a data stage that contradict each other or leave nothing.
 
+use super::assemble::bucket;
 use super::config::{DataConfig, SplitRule};
 use pipeline_error::Error;
 
@@ -22,6 +23,14 @@ pub(super) fn check_settings(config: &DataConfig) -> Result<(), Error> {
                 "{name} = {number} leaves nothing: a number above 0 is expected"
             )));
         }
+    }
+    if let Some(minutes) = config.set_minutes
+        && bucket(minutes) == 0
+    {
+        return Err(Error::stage(format!(
+            "set_minutes = {minutes} is less than a microsecond, the finest time there is"
+        ))
+        .with_hint("leave it out: a set is then what has exactly the same time"));
     }
     if config.split == SplitRule::All && config.has_statistics_of_its_own() {
         return Err(Error::stage(

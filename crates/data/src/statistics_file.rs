@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt::Display;
-use std::fs::File;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
@@ -23,7 +22,7 @@ use pipeline_error::Error;
 pub(super) fn read(path: &Path) -> Result<Vec<Variable>, Error> {
     let unreadable = |error| Error::file(path, format!("cannot be read: {error}"));
     let mut start = Vec::new();
-    let mut file = File::open(path).map_err(unreadable)?;
+    let mut file = pipeline_files::open(path).map_err(unreadable)?;
     file.by_ref()
         .take(4)
         .read_to_end(&mut start)

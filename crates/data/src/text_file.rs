@@ -27,7 +27,9 @@ pub(super) enum Container {
 pub(super) fn container(path: &Path) -> Result<Container, Error> {
     let read = || -> io::Result<Container> {
         let mut first = Vec::with_capacity(4);
-        File::open(path)?.take(4).read_to_end(&mut first)?;
+        pipeline_files::open(path)?
+            .take(4)
+            .read_to_end(&mut first)?;
         Ok(match &first[..] {
             [0x1f, 0x8b, ..] => Container::Gzip,
             [0x28, 0xb5, 0x2f, 0xfd] => Container::Zstandard,
@@ -41,7 +43,7 @@ pub(super) fn container(path: &Path) -> Result<Container, Error> {
 /// The text of a file, decompressed, without a byte order mark. What is no text of rows (an
 /// archive, a page, UTF-16) is an error that says what it is.
 pub(super) fn open(path: &Path) -> Result<Box<dyn Read + Send>, Error> {
-    let open = || File::open(path).map_err(|error| unreadable(path, &error));
+    let open = || pipeline_files::open(path).map_err(|error| unreadable(path, &error));
     let mut reader: Box<dyn Read + Send> = match container(path)? {
         Container::Gzip => Box::new(MultiGzDecoder::new(BufReader::new(open()?))),
         Container::Zstandard => {
@@ -63,7 +65,7 @@ pub(super) fn open(path: &Path) -> Result<Box<dyn Read + Send>, Error> {
 /// Fails if a file that should be Parquet is known as something else.
 pub(super) fn refuse_foreign(path: &Path) -> Result<(), Error> {
     let mut first = Vec::with_capacity(foreign_file::LOOKED_AT);
-    let file = File::open(path).map_err(|error| unreadable(path, &error))?;
+    let file = pipeline_files::open(path).map_err(|error| unreadable(path, &error))?;
     read_all(path, file.take(foreign_file::LOOKED_AT as u64), &mut first)?;
     foreign_file::refuse(path, &first)
 }

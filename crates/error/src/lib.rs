@@ -71,6 +71,16 @@ pub enum Error {
         hint: Option<String>,
     },
 
+    /// The program has a fault: it panicked. Exit code 70.
+    #[error("{message}")]
+    Fault {
+        /// What it said, and where.
+        message: String,
+        /// What to do.
+        #[help]
+        hint: Option<String>,
+    },
+
     /// The user asked to stop. Exit code 130.
     #[error("interrupted")]
     Interrupted,
@@ -98,13 +108,22 @@ impl Error {
         Error::stage(format!("{}: {what}", path.display()))
     }
 
+    /// A panic, by what it said.
+    pub fn fault(message: &str) -> Self {
+        Error::Fault {
+            message: format!("the program panicked: {message}"),
+            hint: Some("this is a fault of the program, not of the recipe: report it".into()),
+        }
+    }
+
     /// The same failure with a hint, where its kind carries one.
     #[must_use]
     pub fn with_hint(mut self, text: impl Into<String>) -> Self {
         if let Error::Usage { hint, .. }
         | Error::Stage { hint, .. }
         | Error::Audit { hint, .. }
-        | Error::Store { hint, .. } = &mut self
+        | Error::Store { hint, .. }
+        | Error::Fault { hint, .. } = &mut self
         {
             *hint = Some(text.into());
         }
@@ -119,6 +138,7 @@ impl Error {
             Error::Audit { .. } => 4,
             Error::OutOfDate { .. } => 5,
             Error::Store { .. } => 6,
+            Error::Fault { .. } => 70,
             Error::Interrupted => 130,
         }
     }

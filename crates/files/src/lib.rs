@@ -11,8 +11,11 @@
 //! # }
 //! ```
 
+pub mod glob;
 mod listing;
 mod pattern;
+mod regular;
 
 pub use listing::{DataFile, DataFiles, ListingError, data_files_below, files_below};
 pub use pattern::FilePattern;
+pub use regular::{open, read_at_most, refuse_special};

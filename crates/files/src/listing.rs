@@ -8,6 +8,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
+use super::regular;
+
 /// A path below a folder that cannot be looked at.
 #[derive(Debug)]
 pub struct ListingError {
@@ -21,6 +23,7 @@ pub struct ListingError {
 /// back to a folder above it is an error.
 pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>, ListingError> {
     let found = walk(folder, true)?;
+    refuse_special(&found.files)?;
     Ok(found.files.into_iter().map(|file| file.path).collect())
 }
 
@@ -42,18 +45,25 @@ pub struct DataFile {
     pub path: PathBuf,
     /// Of its file system and in it.
     pub identity: (u64, u64),
+    /// Whether it is one that ends: no pipe, no socket, no device.
+    is_regular: bool,
 }
 
 impl DataFile {
     /// The file at `path`.
     pub fn at(path: &Path) -> Result<Self, ListingError> {
         let metadata = fs::metadata(path).map_err(|error| of(path, error))?;
+        regular::refuse_special(&metadata).map_err(|error| of(path, error))?;
         Ok(Self::of(path.to_path_buf(), &metadata))
     }
 
     fn of(path: PathBuf, metadata: &Metadata) -> Self {
         let identity = (metadata.dev(), metadata.ino());
-        Self { path, identity }
+        Self {
+            path,
+            identity,
+            is_regular: metadata.is_file(),
+        }
     }
 }
 
@@ -61,6 +71,22 @@ impl DataFile {
 /// and file systems keep for themselves (`.ipynb_checkpoints`, `._a.csv`). A file that several
 /// links lead to is there once, by its first path.
 pub fn data_files_below(folder: &Path) -> Result<DataFiles, ListingError> {
+    let found = files_of_data(folder)?;
+    refuse_special(&found.files)?;
+    Ok(found)
+}
+
+/// Fails if one of the files could not be read to an end, or not twice.
+pub(super) fn refuse_special(files: &[DataFile]) -> Result<(), ListingError> {
+    match files.iter().find(|file| !file.is_regular) {
+        None => Ok(()),
+        // It says what it is, unless it is gone.
+        Some(file) => DataFile::at(&file.path).map(|_| ()),
+    }
+}
+
+/// As [`data_files_below`], with what is none among them.
+pub(super) fn files_of_data(folder: &Path) -> Result<DataFiles, ListingError> {
     let Walk { files, hidden } = walk(folder, false)?;
     let mut found = DataFiles {
         hidden,

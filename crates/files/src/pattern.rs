@@ -2,9 +2,10 @@
 
 use std::path::{Component, Path, PathBuf};
 
-use globset::{GlobBuilder, GlobMatcher};
+use globset::GlobMatcher;
 
-use super::listing::{DataFiles, ListingError, data_files_below};
+use super::glob;
+use super::listing::{DataFiles, ListingError, files_of_data, refuse_special};
 
 /// A path that means several files.
 #[derive(Debug)]
@@ -30,11 +31,8 @@ impl FilePattern {
             let next = folder.join(component);
             if is_special(component) && next.symlink_metadata().is_err() {
                 let pattern: PathBuf = std::iter::once(component).chain(components).collect();
-                let below = GlobBuilder::new(&pattern.to_string_lossy())
-                    .literal_separator(true)
-                    .build()
-                    .map_err(|error| format!("is no pattern of paths: {error}"))?
-                    .compile_matcher();
+                let below = glob::compile(&pattern.to_string_lossy(), true)
+                    .map_err(|reason| format!("is no pattern of paths: {reason}"))?;
                 return Ok(Some(Self {
                     folder,
                     below,
@@ -65,7 +63,7 @@ impl FilePattern {
             path.strip_prefix(folder)
                 .is_ok_and(|below| self.fits(below))
         };
-        let mut found = data_files_below(folder)?;
+        let mut found = files_of_data(folder)?;
         // A file is meant by whichever of its paths fits.
         let mut further = std::mem::take(&mut found.repeated);
         further.retain(|(path, _)| fits(path));
@@ -86,6 +84,7 @@ impl FilePattern {
             .sort_by(|a, b| a.path.as_os_str().cmp(b.path.as_os_str()));
         found.hidden.retain(|path| fits(path));
         found.repeated = further;
+        refuse_special(&found.files)?;
         Ok(found)
     }
 

@@ -10,6 +10,9 @@ use super::shape::{Shape, Variants};
 use super::source::{Origin, Sources};
 use super::tree::{Entry, Node, Table, Value};
 
+/// No recipe that people or programs write is longer.
+const MAX_BYTES: u64 = 16 << 20;
+
 /// Reads files and what they extend.
 pub struct Layers<'a> {
     /// Where texts go.
@@ -51,7 +54,8 @@ impl<'a> Layers<'a> {
         if let Some(tree) = self.done.get(&real) {
             return Ok(tree.clone());
         }
-        let bytes = std::fs::read(path).map_err(|error| error.to_string())?;
+        let bytes = pipeline_files::read_at_most(path, MAX_BYTES);
+        let bytes = bytes.map_err(|error| error.to_string())?;
         let text = String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
             format!("byte {at} is no UTF-8")

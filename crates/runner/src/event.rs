@@ -19,6 +19,8 @@ pub enum Event {
         /// Names of the nodes that will be visited.
         stages: Vec<String>,
     },
+    /// Another process cleans the store; this one waits for it. Comes before all others.
+    StoreWaiting,
     /// A stage is about to execute.
     StageStarted {
         /// The node's name.

@@ -69,10 +69,7 @@ impl Workshop<'_> {
         match attempt {
             Ok(Ok(ended)) => ended,
             Ok(Err(error)) => Ended::Failed(error),
-            Err(panic) => Ended::Failed(
-                Error::stage(format!("panicked: {}", panic_message(&*panic)))
-                    .with_hint("this is a fault of the program, not of the recipe: report it"),
-            ),
+            Err(panic) => Ended::Failed(Error::fault(panic_message(&*panic))),
         }
     }
 

@@ -11,7 +11,7 @@ use pipeline_stage::{ExternalInput, StageInput};
 use pipeline_store::Store;
 use pipeline_store::action::{Artifact, Outputs};
 use pipeline_store::digest::Digest;
-use pipeline_store::external::ExternalDigests;
+use pipeline_store::external::{ExternalDigests, Seen};
 use pipeline_store::fingerprint::{Fingerprint, Key};
 
 /// What is known of a fingerprint before everything it depends on has run.
@@ -44,7 +44,7 @@ impl From<Fingerprint> for KnownPart {
 pub(super) struct Fingerprinter {
     digests: ExternalDigests,
     /// What the run started from, by path and whether it is data. A path is digested once, however many stages read it.
-    external: BTreeMap<(PathBuf, bool), Digest>,
+    external: BTreeMap<(PathBuf, bool), Seen>,
     device: String,
 }
 
@@ -60,8 +60,8 @@ impl Fingerprinter {
         for selected in selection {
             for input in &selected.external {
                 if let Entry::Vacant(unknown) = external.entry(what_is_read(input)) {
-                    let digest = digests.digest(&input.path, input.of_data);
-                    unknown.insert(digest.map_err(|error| {
+                    let seen = digests.see(&input.path, input.of_data);
+                    unknown.insert(seen.map_err(|error| {
                         in_stage(selected.name(), prefixed(&input.field, error))
                     })?);
                 }
@@ -118,10 +118,10 @@ impl Fingerprinter {
             }
         }
         for input in &selected.external {
-            let digest = self.external.get(&what_is_read(input));
-            let digest = digest.ok_or_else(|| Error::file(&input.path, "was not digested"))?;
+            let seen = self.external.get(&what_is_read(input));
+            let seen = seen.ok_or_else(|| Error::file(&input.path, "was not digested"))?;
             if inputs
-                .insert(Fingerprint::external_input(&input.field), *digest)
+                .insert(Fingerprint::external_input(&input.field), seen.digest)
                 .is_some()
             {
                 return Err(Error::stage(format!(
@@ -159,15 +159,21 @@ impl Fingerprinter {
         Ok(fingerprint.key())
     }
 
-    /// Fails if an external input is no longer what the fingerprint says.
+    /// Fails if an external input is no longer what the fingerprint says, or was something else meanwhile: the stage
+    /// may have read that.
     pub(super) fn check_unchanged(&self, selected: &Selected) -> Result<(), Error> {
         for input in &selected.external {
-            let unchanged = self
-                .digests
-                .digest(&input.path, input.of_data)
-                .is_ok_and(|digest| self.external.get(&what_is_read(input)) == Some(&digest));
-            if !unchanged {
-                let what = format!("({}) changed while the run was going on", input.field);
+            let before = self.external.get(&what_is_read(input));
+            let now = self.digests.see(&input.path, input.of_data).ok();
+            let same_contents = now.map(|now| now.digest) == before.map(|before| before.digest);
+            // A program may give its input another name, which is not writing to it.
+            let renamed = now.map(|now| now.names) != before.map(|before| before.names);
+            if before != now.as_ref() && !(same_contents && renamed) {
+                let how = match same_contents {
+                    true => "was written to or replaced while the run was going on, and set back",
+                    false => "changed while the run was going on",
+                };
+                let what = format!("({}) {how}", input.field);
                 return Err(Error::file(&input.path, what)
                     .with_hint("the result was discarded; run again when the input is complete"));
             }
@@ -205,7 +211,8 @@ fn prefixed(prefix: &str, mut error: Error) -> Error {
     | Error::Stage { message, .. }
     | Error::Audit { message, .. }
     | Error::OutOfDate { message }
-    | Error::Store { message, .. } = &mut error
+    | Error::Store { message, .. }
+    | Error::Fault { message, .. } = &mut error
     {
         *message = format!("{prefix}: {message}");
     }

@@ -69,7 +69,8 @@ pub fn run(
         }
         locked = Some((lock, states));
     }
-    let folder = store.start_run(options.private)?;
+    let waiting = || listener(&[Event::StoreWaiting]);
+    let folder = store.start_run(options.private, interrupted, waiting)?;
     let (run, started) = (folder.id().to_string(), folder.started());
     let journal = Journal::new(folder, listener);
     for (name, bytes) in &options.documents {

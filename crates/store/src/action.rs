@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use super::digest::Digest;
 use super::fingerprint::{Difference, Fingerprint, Key, Leaves};
-use super::{Store, checksum, damaged};
+use super::{Store, checksum, damaged, folder};
 use pipeline_error::Error;
 
 /// The result of one execution: the document at `actions/v1/KEY.json`.
@@ -93,7 +93,7 @@ impl Store {
     /// read, is damage.
     pub fn lookup(&self, key: &Key) -> Result<Lookup, Error> {
         let path = self.action_path(key);
-        let bytes = match fs::read(&path) {
+        let bytes = match folder::read(&path) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Lookup::Absent),
             Err(error) => return Err(damaged(&path, error)),
@@ -122,7 +122,7 @@ impl Store {
     /// The whole action of a key that was looked up before; that it is gone or damaged is an error.
     pub fn action(&self, key: &Key) -> Result<Action, Error> {
         let path = self.action_path(key);
-        let bytes = fs::read(&path).map_err(|error| damaged(&path, error))?;
+        let bytes = folder::read(&path).map_err(|error| damaged(&path, error))?;
         checksum::check(&bytes).map_err(|what| damaged(&path, what))?;
         serde_json::from_slice(&bytes)
             .map_err(|error| damaged(&path, format!("is no action: {error}")))
@@ -138,7 +138,7 @@ impl Store {
         let mut actions: Vec<(SystemTime, Action)> = entries
             .par_iter()
             .filter_map(|entry| {
-                let bytes = fs::read(entry.path()).ok()?;
+                let bytes = folder::read(&entry.path()).ok()?;
                 checksum::check(&bytes).ok()?;
                 let action = serde_json::from_slice(&bytes).ok()?;
                 Some((entry.metadata().ok()?.modified().ok()?, action))
@@ -166,7 +166,10 @@ impl Store {
         if let Ok(path) = CString::new(path) {
             // SAFETY: the path is a C string, and no times at all means now. Whether it worked
             // is of no account: of a store that only others can write it is the owner's to say.
-            unsafe { libc::utimensat(libc::AT_FDCWD, path.as_ptr(), std::ptr::null(), 0) };
+            unsafe {
+                let of_itself = libc::AT_SYMLINK_NOFOLLOW;
+                libc::utimensat(libc::AT_FDCWD, path.as_ptr(), std::ptr::null(), of_itself)
+            };
         }
     }
 

@@ -1,17 +1,17 @@
 //! Whether the store holds what it says.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
-use std::io;
+use std::ffi::OsStr;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::Serialize;
 
 use super::digest::Digest;
-use super::durable;
+use super::folder::Folder;
 use super::inventory::Inventory;
-use super::{Hold, Store};
+use super::{Hold, Store, durable, failed, folder};
 use pipeline_error::Error;
 
 /// What was looked at and what is wrong with it.
@@ -118,14 +118,14 @@ impl Store {
                 let lost = stored.action.outputs.values();
                 let mut lost = lost.map(|artifact| self.blob_path(&artifact.digest));
                 if bad.contains(path.as_path()) || lost.any(|blob| bad.contains(blob.as_path())) {
-                    remove(&path)?;
+                    self.remove(&path)?;
                 }
             }
             self.sync_actions();
         }
         for damage in audit.damage.iter().filter(|damage| damage.unusable) {
             match mending {
-                Mending::Remove => remove(&damage.path)?,
+                Mending::Remove => self.remove(&damage.path)?,
                 Mending::MoveAside => self.move_aside(&damage.path)?,
             }
         }
@@ -143,20 +143,36 @@ impl Store {
     }
 
     fn move_aside(&self, path: &Path) -> Result<(), Error> {
-        let folder = self.damaged_folder();
-        let name = path.file_name().unwrap_or_default();
-        durable::make_folder(&folder)
-            .and_then(|()| fs::rename(path, folder.join(name)))
-            .or_else(|error| match error.kind() {
-                io::ErrorKind::NotFound => Ok(()),
-                _ => Err(Error::file(path, error)),
-            })
+        let moved = self.own_folder().and_then(|root| {
+            let damaged = durable::make_folder(&root, "damaged")?;
+            let (folder, name) = self.place_of(path)?;
+            folder.rename(name, &damaged, name)
+        });
+        if_there(moved).map_err(|error| failed(path, error))
+    }
+
+    /// Removes a file of the store, if it is there.
+    pub(super) fn remove(&self, path: &Path) -> Result<(), Error> {
+        let removed = self
+            .place_of(path)
+            .and_then(|(folder, name)| folder.remove_file(name));
+        if_there(removed).map_err(|error| failed(path, error))
+    }
+
+    /// The folder of the store that something of it is in, and its name there.
+    pub(super) fn place_of<'p>(&self, path: &'p Path) -> io::Result<(Folder, &'p OsStr)> {
+        let outside = || io::Error::from(ErrorKind::InvalidInput);
+        let below = path.strip_prefix(self.root()).map_err(|_| outside())?;
+        let (folder, name) = (below.parent(), below.file_name());
+        let (folder, name) = folder.zip(name).ok_or_else(outside)?;
+        Ok((self.own_folder()?.folder(folder)?, name))
     }
 
     /// What is wrong with a blob.
     fn change(&self, digest: &Digest) -> Option<String> {
         let path = self.blob_path(digest);
-        match Digest::of_file(&path) {
+        let found = folder::open(&path).and_then(|(file, _)| Digest::of_open_file(&file));
+        match found.map(|(digest, _)| digest) {
             Ok(found) if found == *digest => None,
             Ok(found) => Some(format!(
                 "its contents have changed: they have the digest {found}"
@@ -181,10 +197,9 @@ fn lost_by_blob(inventory: &Inventory) -> BTreeMap<Digest, BTreeSet<String>> {
     lost
 }
 
-/// Removes a file, if it is there.
-pub(super) fn remove(path: &Path) -> Result<(), Error> {
-    match fs::remove_file(path) {
-        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(Error::file(path, error)),
-        _ => Ok(()),
+fn if_there(done: io::Result<()>) -> io::Result<()> {
+    match done {
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+        done => done,
     }
 }

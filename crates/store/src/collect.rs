@@ -1,17 +1,15 @@
 //! Removing what nobody needs.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
 use serde::Serialize;
 
 use super::action::Action;
-use super::audit::remove;
 use super::digest::Digest;
-use super::inventory::{Inventory, StoredAction, entries};
-use super::{Hold, Store, run_folder, work};
+use super::inventory::{Inventory, StoredAction};
+use super::{Hold, Store, failed, run_folder, work};
 use pipeline_error::Error;
 
 /// What is to go besides that which no action refers to.
@@ -76,7 +74,7 @@ impl Store {
             let doomed = doomed(&inventory, collection);
             remaining_bytes = self.list_results(&inventory, &doomed, &mut removed);
             self.list_runs(collection, &mut removed)?;
-            for entry in entries(&self.damaged_folder())? {
+            for entry in self.entries("damaged")? {
                 removed.push(Removed {
                     what: "damaged",
                     path: entry.path(),
@@ -147,7 +145,7 @@ impl Store {
                 _ => continue,
             };
             let path = self.runs_folder().join(id);
-            let files = entries(&path)?;
+            let files = self.entries(&format!("runs/{id}"))?;
             let sizes = files
                 .iter()
                 .filter_map(|file| Some(file.metadata().ok()?.len()));
@@ -169,24 +167,32 @@ impl Store {
             if removed.what != "action" && !std::mem::replace(&mut synced, true) {
                 self.sync_actions();
             }
-            if removed.what == "work" {
-                let discarded = work::discard(&removed.path);
-                if !discarded.map_err(|error| Error::file(&removed.path, error))? {
-                    continue;
-                }
-            } else if removed.what == "run" {
-                fs::remove_dir_all(&removed.path)
-                    .map_err(|error| Error::file(&removed.path, error))?;
-            } else {
-                remove(&removed.path)?;
-                if let Some(folder) = removed.path.parent().filter(|_| removed.what == "blob") {
-                    // Not empty, most of the time.
-                    let _ = fs::remove_dir(folder);
-                }
+            if self.remove_listed(&removed)? {
+                gone.push(removed);
             }
-            gone.push(removed);
         }
         Ok(gone)
+    }
+
+    /// Whether it went.
+    fn remove_listed(&self, removed: &Removed) -> Result<bool, Error> {
+        let path = &removed.path;
+        let place = || self.place_of(path);
+        let gone = match removed.what {
+            "work" => place().and_then(|(folder, name)| work::discard(&folder, name)),
+            "run" => place().and_then(|(folder, name)| folder.remove_all(name).map(|()| true)),
+            _ => {
+                self.remove(path)?;
+                if let Some(shelf) = path.parent().filter(|_| removed.what == "blob")
+                    && let Ok((folder, name)) = self.place_of(shelf)
+                {
+                    // Not empty, most of the time.
+                    let _ = folder.remove_empty(name);
+                }
+                Ok(true)
+            }
+        };
+        gone.map_err(|error| failed(path, error))
     }
 }
 
@@ -285,6 +291,7 @@ mod tests {
     use crate::audit::Mending;
     use crate::publish::tests::commit;
     use std::collections::BTreeMap;
+    use std::fs;
 
     fn store_with(contents: &str) -> (tempfile::TempDir, Store, Outcome) {
         let folder = tempfile::tempdir().unwrap();

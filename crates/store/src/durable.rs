@@ -8,11 +8,14 @@
 //! for. Without its blob's name an action is incomplete for every reader, and without an action's
 //! there is no result: either way a stage that took less than [`SOON`] runs again.
 
-use std::fs::{self, File};
+use std::fs::{File, Permissions};
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
+
+use super::folder::Folder;
 
 /// What takes longer is made durable by itself; what takes less waits at most so long for others.
 pub const SOON: Duration = Duration::from_secs(1);
@@ -45,23 +48,35 @@ pub(super) fn sync_folder(folder: &Path) -> io::Result<()> {
     File::open(folder)?.sync_all()
 }
 
-/// Makes `folder` and its parents; the name of a new one outlives a power cut.
-pub(super) fn make_folder(folder: &Path) -> io::Result<()> {
-    if folder.is_dir() {
-        return Ok(());
+/// Makes a folder; the name of a new one outlives a power cut.
+pub(super) fn make_folder(within: &Folder, below: &str) -> io::Result<Folder> {
+    match within.folder(below) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            let made = within.make(below)?;
+            made.path().parent().map_or(Ok(()), sync_folder)?;
+            Ok(made)
+        }
+        found => found,
     }
-    fs::create_dir_all(folder)?;
-    folder.parent().map_or(Ok(()), sync_folder)
 }
 
-/// Puts `bytes` at `target` by way of `draft`, which must lie in the same file system and
-/// belong to the caller alone; a `draft` left over from a crash is overwritten. The name is not
-/// durable yet.
-pub(super) fn replace(target: &Path, draft: &Path, bytes: &[u8]) -> io::Result<()> {
-    let mut file = File::create(draft)?;
+/// Writes a small file of the store's own folder by way of another name: somebody may read it at this moment.
+pub(super) fn put(target: &Path, text: &str) -> io::Result<()> {
+    let mut draft = tempfile::Builder::new()
+        .prefix(".draft-")
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(target.parent().unwrap_or(Path::new(".")))?;
+    draft.write_all(text.as_bytes())?;
+    draft.persist(target)?;
+    Ok(())
+}
+
+/// Writes `bytes` to `draft`, which must belong to the caller alone, and makes them outlive a power cut; one left over
+/// from a crash is overwritten.
+pub(super) fn write(folder: &Folder, draft: &str, bytes: &[u8]) -> io::Result<()> {
+    let mut file = folder.create(draft)?;
     file.write_all(bytes)?;
-    file.sync_all()?;
-    fs::rename(draft, target)
+    file.sync_all()
 }
 
 #[cfg(test)]

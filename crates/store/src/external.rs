@@ -1,8 +1,9 @@
 //! Digests of files and folders outside the store.
 
-use std::fs::{self, File};
+use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -15,6 +16,18 @@ use pipeline_files::{DataFiles, FilePattern, ListingError, data_files_below, fil
 
 /// Sets a folder's digest apart from that of a file with the same bytes.
 const FOLDER_CONTEXT: &str = "pipeline 2026 folder digest v1";
+
+/// What was found at a path outside the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The digest of its contents.
+    pub digest: Digest,
+    /// A digest of everything that changes when a file of it is written to or replaced, even if the contents are set
+    /// back afterwards.
+    pub state: Digest,
+    /// How many names its files have, together. Another name is a change of a file's record, and none of its contents.
+    pub names: u64,
+}
 
 /// Digests external files; what did not change since it was last read is not read again.
 #[derive(Debug)]
@@ -40,36 +53,59 @@ impl ExternalDigests {
     /// [pattern](FilePattern), the digest is that of a folder with the files that fit. Where a
     /// folder is `of_data`, files count that are [data](data_files_below): those that are read.
     pub fn digest(&self, path: &Path, of_data: bool) -> Result<Digest, Error> {
+        Ok(self.see(path, of_data)?.digest)
+    }
+
+    /// As [`Self::digest`], with the state of the files.
+    pub fn see(&self, path: &Path, of_data: bool) -> Result<Seen, Error> {
         if let Some(pattern) = FilePattern::of(path).map_err(|what| unreadable(path, what))? {
             let found = pattern.files().map_err(unlisted)?;
             return match found.files.is_empty() {
                 true => Err(unreadable(path, "fits no file")),
-                false => self.digest_folder(pattern.folder(), paths(found)),
+                false => self.see_folder(pattern.folder(), paths(found)),
             };
         }
         let metadata = fs::metadata(path).map_err(|error| unreadable(path, error))?;
         match (metadata.is_dir(), of_data) {
-            (false, _) => look(&self.cache, &absolute(path)?),
-            (true, false) => self.digest_folder(path, files_below(path).map_err(unlisted)?),
+            (false, _) => {
+                let (digest, stat, names) = look(&self.cache, &absolute(path)?)?;
+                let state = Digest::of_bytes(&stat.bytes());
+                Ok(Seen {
+                    digest,
+                    state,
+                    names,
+                })
+            }
+            (true, false) => self.see_folder(path, files_below(path).map_err(unlisted)?),
             (true, true) => {
                 let found = data_files_below(path).map_err(unlisted)?;
-                self.digest_folder(path, paths(found))
+                self.see_folder(path, paths(found))
             }
         }
     }
 
-    /// The digest of a folder with these files, by path.
-    fn digest_folder(&self, folder: &Path, files: Vec<PathBuf>) -> Result<Digest, Error> {
+    /// A folder with these files, by path.
+    fn see_folder(&self, folder: &Path, files: Vec<PathBuf>) -> Result<Seen, Error> {
         let digests = self.digest_files(&files)?;
         let mut hasher = blake3::Hasher::new_derive_key(FOLDER_CONTEXT);
-        for (file, digest) in files.iter().zip(digests) {
+        let mut states = blake3::Hasher::new();
+        let mut names = 0;
+        for (file, (digest, stat, of_file)) in files.iter().zip(digests) {
+            states.update(&stat.bytes());
+            names += of_file;
             let name = file.strip_prefix(folder).unwrap_or(file);
             let name = name.as_os_str().as_bytes();
             hasher.update(&(name.len() as u64).to_le_bytes());
             hasher.update(name);
             hasher.update(digest.as_bytes());
         }
-        Ok(Digest::from_bytes(*hasher.finalize().as_bytes()))
+        let [digest, state] =
+            [hasher, states].map(|hasher| Digest::from_bytes(*hasher.finalize().as_bytes()));
+        Ok(Seen {
+            digest,
+            state,
+            names,
+        })
     }
 
     /// Writes what was learnt, if there is a store already: a plan alone makes none.
@@ -80,7 +116,7 @@ impl ExternalDigests {
         }
     }
 
-    fn digest_files(&self, files: &[PathBuf]) -> Result<Vec<Digest>, Error> {
+    fn digest_files(&self, files: &[PathBuf]) -> Result<Vec<(Digest, Stat, u64)>, Error> {
         files
             .par_iter()
             .map(|file| look(&self.cache, &absolute(file)?))
@@ -88,25 +124,24 @@ impl ExternalDigests {
     }
 }
 
-/// A file's digest: remembered, or read and remembered.
-fn look(cache: &StatCache, file: &Path) -> Result<Digest, Error> {
+/// A file's digest, remembered or read and remembered, the state that it was in before and after, and how many names it has.
+fn look(cache: &StatCache, file: &Path) -> Result<(Digest, Stat, u64), Error> {
     let trouble = |error: io::Error| unreadable(file, error);
     let metadata = fs::metadata(file).map_err(trouble)?;
     let stat = Stat::of(&metadata);
     if let Some(digest) = cache.get(file.as_os_str(), &stat) {
-        return Ok(digest);
+        return Ok((digest, stat, metadata.nlink()));
     }
-    if !metadata.is_file() {
-        return Err(unreadable(file, "is neither a file nor a folder"));
-    }
+    // A socket cannot be opened, and would not say what it is.
+    pipeline_files::refuse_special(&metadata).map_err(trouble)?;
     let read_at = now();
-    let open = File::open(file).map_err(trouble)?;
+    let open = pipeline_files::open(file).map_err(trouble)?;
     let (digest, _) = Digest::of_open_file(&open).map_err(trouble)?;
     if Stat::of(&open.metadata().map_err(trouble)?) != stat {
         return Err(unreadable(file, "changed while it was read"));
     }
     cache.insert(file.into(), stat, digest, read_at);
-    Ok(digest)
+    Ok((digest, stat, metadata.nlink()))
 }
 
 fn paths(found: DataFiles) -> Vec<PathBuf> {
@@ -156,6 +191,7 @@ impl From<io::Error> for Trouble {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs::File;
     use std::os::unix::fs::symlink;
     use std::time::{Duration, Instant, SystemTime};
 
@@ -271,6 +307,24 @@ mod tests {
             digests.digest(&path, false).unwrap(),
             Digest::of_bytes(b"xyz")
         );
+    }
+
+    #[test]
+    fn contents_that_were_set_back_are_the_same_and_their_state_is_another() {
+        let (folder, digests) = digests();
+        let path = folder.path().join("data/a");
+        write(&path, "abc");
+        let both =
+            || [&path, &folder.path().join("data")].map(|path| digests.see(path, false).unwrap());
+        let before = both();
+        assert_eq!(both(), before);
+        std::thread::sleep(Duration::from_millis(20));
+        write(&path, "xyz");
+        write(&path, "abc");
+        for (after, before) in both().into_iter().zip(before) {
+            assert_eq!(after.digest, before.digest);
+            assert_ne!(after.state, before.state);
+        }
     }
 
     #[test]

@@ -1,11 +1,9 @@
 //! Which layout a store has: the file `format`, a number.
 
-use std::fs::{self, Permissions};
-use std::io::{self, ErrorKind, Write};
-use std::os::unix::fs::PermissionsExt;
+use std::io::ErrorKind;
 use std::path::Path;
 
-use super::damaged;
+use super::{damaged, folder};
 use pipeline_error::Error;
 
 /// The layout that this build writes, and the only one it reads. A store without the file was
@@ -17,27 +15,20 @@ pub const FORMAT: u32 = 1;
 /// The file's name in the store's root.
 pub(super) const FILE: &str = "format";
 
-/// Writes the file by way of another name: somebody may read it at this moment.
-pub(super) fn write(marker: &Path) -> io::Result<()> {
-    let folder = marker.parent().unwrap_or(Path::new("."));
-    let mut draft = tempfile::Builder::new()
-        .prefix(".format-")
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)?;
-    writeln!(draft, "{FORMAT}")?;
-    draft.persist(marker)?;
-    Ok(())
+/// What the file says.
+pub(super) fn text() -> String {
+    format!("{FORMAT}\n")
 }
 
 /// Refuses a store that a later build has written: what it cannot read it must not mend.
 pub(super) fn check(root: &Path) -> Result<(), Error> {
     let path = root.join(FILE);
-    let text = match fs::read_to_string(&path) {
-        Ok(text) => text,
+    let text = match folder::read(&path) {
+        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(());
         }
-        Err(error) => return Err(damaged(&path, error)),
+        Err(error) => return Err(folder::refusal(&error).unwrap_or_else(|| damaged(&path, error))),
     };
     match text.trim().parse::<u32>() {
         Ok(found) if found <= FORMAT && found > 0 => Ok(()),
@@ -63,6 +54,7 @@ pub(super) fn check(root: &Path) -> Result<(), Error> {
 mod tests {
     use super::*;
     use crate::Store;
+    use std::fs;
 
     #[test]
     fn a_store_says_its_format_and_one_of_a_later_format_is_refused() {

@@ -1,8 +1,11 @@
 //! Who may remove things: runs share the store, whoever cleans it has it alone.
 
-use std::fs::{File, OpenOptions, TryLockError};
+use std::fs::{File, TryLockError};
 use std::io;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
 
+use super::work::{PATIENCE, RETRY};
 use super::{Store, unwritable};
 use pipeline_error::Error;
 
@@ -16,13 +19,31 @@ pub struct Hold {
 }
 
 impl Store {
-    /// Holds the store together with others that run: nothing is collected meanwhile. Waits
-    /// while somebody cleans.
-    pub(super) fn share(&self) -> Result<Hold, Error> {
-        self.lock_file()
-            .and_then(|lock| lock.lock_shared().map(|()| lock))
-            .map(|lock| Hold { _lock: Some(lock) })
-            .map_err(|error| unwritable(&self.root().join(LOCK), error))
+    /// Holds the store together with others that run: nothing is collected meanwhile. Waits while somebody cleans:
+    /// `waiting` is told once, after a second. Ends with [`Error::Interrupted`] if asked to stop meanwhile.
+    pub(super) fn share(
+        &self,
+        interrupted: &AtomicBool,
+        mut waiting: impl FnMut(),
+    ) -> Result<Hold, Error> {
+        let refuse = |error| unwritable(&self.root().join(LOCK), error);
+        let lock = self.lock_file().map_err(refuse)?;
+        let start = Instant::now();
+        let mut told = false;
+        loop {
+            match lock.try_lock_shared() {
+                Ok(()) => return Ok(Hold { _lock: Some(lock) }),
+                Err(TryLockError::WouldBlock) => {}
+                Err(TryLockError::Error(error)) => return Err(refuse(error)),
+            }
+            if interrupted.load(Ordering::Relaxed) {
+                return Err(Error::Interrupted);
+            }
+            if start.elapsed() >= PATIENCE && !std::mem::replace(&mut told, true) {
+                waiting();
+            }
+            std::thread::sleep(RETRY);
+        }
     }
 
     /// Holds the store alone; none while a run is going on in it.
@@ -40,12 +61,7 @@ impl Store {
     }
 
     fn lock_file(&self) -> io::Result<File> {
-        OpenOptions::new()
-            .read(true)
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(self.root().join(LOCK))
+        self.own_folder()?.open_or_make(LOCK)
     }
 }
 
@@ -57,13 +73,29 @@ mod tests {
     fn runs_share_the_store_and_nobody_has_it_alone_meanwhile() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let (one, other) = (
-            store.start_run(false).unwrap(),
-            store.start_run(false).unwrap(),
-        );
+        let never = AtomicBool::new(false);
+        let start = || store.start_run(false, &never, || ()).unwrap();
+        let (one, other) = (start(), start());
         drop(one);
         assert!(store.hold_alone().unwrap().is_none());
         drop(other);
         assert!(store.hold_alone().unwrap().is_some());
+    }
+
+    #[test]
+    fn a_run_waits_for_who_cleans_says_so_after_a_second_and_ends_when_asked_to_stop() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let _alone = store.hold_alone().unwrap().unwrap();
+        let stop = AtomicBool::new(false);
+        let start = Instant::now();
+        let mut told = Vec::new();
+        let ended = store.start_run(&stop, || {
+            told.push(start.elapsed());
+            stop.store(true, Ordering::Relaxed);
+        });
+        assert!(matches!(ended, Err(Error::Interrupted)));
+        assert_eq!(told.len(), 1);
+        assert!(told[0] >= PATIENCE, "{told:?}");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::{self, DirEntry};
 use std::io::ErrorKind;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::SystemTime;
 
 use rayon::prelude::*;
@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::action::Action;
 use super::digest::Digest;
 use super::fingerprint::Fingerprint;
-use super::{Store, checksum, work};
+use super::{Store, checksum, failed, folder, work};
 use pipeline_error::Error;
 
 /// Everything in the store but its runs.
@@ -54,7 +54,7 @@ impl Store {
     pub fn inventory(&self) -> Result<Inventory, Error> {
         let mut actions = Vec::new();
         let mut unreadable = Vec::new();
-        let files = entries(&self.actions_folder())?;
+        let files = self.entries("actions/v1")?;
         let read: Vec<_> = files.par_iter().map(read_action).collect();
         for (file, read) in files.iter().zip(read) {
             match read {
@@ -64,13 +64,16 @@ impl Store {
         }
         actions.sort_by_key(|stored| stored.action.key);
         let mut blobs = BTreeMap::new();
-        for folder in entries(&self.root().join("blobs/v1"))? {
-            if folder.path().is_dir() {
-                blobs.extend(entries(&folder.path())?.iter().filter_map(blob));
+        for folder in self.entries("blobs/v1")? {
+            if let Some(name) = folder.file_name().to_str()
+                && !folder.file_type().is_ok_and(|kind| kind.is_file())
+            {
+                let shelf = self.entries(&format!("blobs/v1/{name}"))?;
+                blobs.extend(shelf.iter().filter_map(blob));
             }
         }
         let mut work = Vec::new();
-        for folder in entries(&self.work_folder())? {
+        for folder in self.entries("work")? {
             work.extend(stored_work(folder.path()));
         }
         Ok(Inventory {
@@ -80,23 +83,27 @@ impl Store {
             work,
         })
     }
-}
 
-/// What is in a folder, by name; nothing if it is not there.
-pub(super) fn entries(folder: &Path) -> Result<Vec<DirEntry>, Error> {
-    let listed = fs::read_dir(folder).and_then(Iterator::collect::<Result<Vec<_>, _>>);
-    match listed {
-        Ok(mut entries) => {
-            entries.sort_by_key(DirEntry::file_name);
-            Ok(entries)
+    /// What is in a folder of the store, by name; nothing if it is not there.
+    pub(super) fn entries(&self, below: &str) -> Result<Vec<DirEntry>, Error> {
+        let folder = self.root().join(below);
+        let listed = self.own_folder().and_then(|root| {
+            root.folder(below)?;
+            fs::read_dir(&folder)?.collect::<Result<Vec<_>, _>>()
+        });
+        match listed {
+            Ok(mut entries) => {
+                entries.sort_by_key(DirEntry::file_name);
+                Ok(entries)
+            }
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
+            Err(error) => Err(failed(&folder, error)),
         }
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-        Err(error) => Err(super::damaged(folder, error)),
     }
 }
 
 fn read_action(entry: &DirEntry) -> Result<StoredAction, String> {
-    let bytes = fs::read(entry.path()).map_err(|error| error.to_string())?;
+    let bytes = folder::read(&entry.path()).map_err(|error| error.to_string())?;
     checksum::check(&bytes)?;
     let action: Action =
         serde_json::from_slice(&bytes).map_err(|error| format!("is no action: {error}"))?;

@@ -40,6 +40,7 @@ mod export;
 pub mod external;
 mod file_hash;
 pub mod fingerprint;
+mod folder;
 mod format;
 mod hold;
 pub mod inventory;
@@ -54,14 +55,22 @@ pub use durable::SOON;
 pub use format::FORMAT;
 pub use hold::Hold;
 
-use std::fs;
+use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use pipeline_error::Error;
 
+use folder::Folder;
+
 /// Tells backup programs to pass the store over (<https://bford.info/cachedir/>).
 const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
     # This folder is a cache made by pipeline: it can be made again from its recipe.\n";
+
+/// The name of the file that says so.
+const TAG: &str = "CACHEDIR.TAG";
+
+/// The folders of a store.
+const FOLDERS: [&str; 5] = ["actions/v1", "blobs/v1", "work", "runs", "damaged"];
 
 /// A store below one folder.
 #[derive(Debug)]
@@ -87,10 +96,12 @@ impl Store {
             return Err(unusable("its path is not UTF-8".into()));
         }
         format::check(&absolute)?;
-        Ok(Self {
+        let store = Self {
             root: absolute,
             unsynced: durable::UnsyncedNames::default(),
-        })
+        };
+        store.check_folders()?;
+        Ok(store)
     }
 
     /// Where the store is, absolute.
@@ -98,25 +109,67 @@ impl Store {
         &self.root
     }
 
+    /// Refuses a store of which a folder leads elsewhere.
+    fn check_folders(&self) -> Result<(), Error> {
+        let root = match Folder::root(&self.root) {
+            Ok(root) => root,
+            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(()),
+            Err(error) => return Err(failed(&self.root, error)),
+        };
+        for name in FOLDERS {
+            match root.folder(name) {
+                Err(error) if error.kind() != ErrorKind::NotFound => {
+                    return Err(failed(&self.root.join(name), error));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
     /// Makes the store's own folder and tag, where they are missing.
     fn prepare(&self) -> Result<(), Error> {
-        let tag = self.root.join("CACHEDIR.TAG");
-        let marker = self.root.join(format::FILE);
-        if marker.is_file() && fs::read(&tag).is_ok_and(|found| found == CACHEDIR_TAG.as_bytes()) {
-            return Ok(());
-        }
-        fs::create_dir_all(&self.root)
-            .and_then(|()| fs::write(&tag, CACHEDIR_TAG))
-            .and_then(|()| match marker.is_file() {
+        let make = || -> io::Result<()> {
+            if !self.root.is_dir() {
+                std::fs::create_dir_all(&self.root)?;
+            }
+            let tag = self.root.join(TAG);
+            if !holds(&tag, |found| found == CACHEDIR_TAG.as_bytes())? {
+                durable::put(&tag, CACHEDIR_TAG)?;
+            }
+            let marker = self.root.join(format::FILE);
+            match holds(&marker, |_| true)? {
                 true => Ok(()),
-                false => format::write(&marker),
-            })
-            .map_err(|error| unwritable(&self.root, error))
+                false => durable::put(&marker, &format::text()),
+            }
+        };
+        make().map_err(|error| unwritable(&self.root, error))
+    }
+
+    fn own_folder(&self) -> io::Result<Folder> {
+        Folder::root(&self.root)
     }
 }
 
+/// Whether a file of the store is there with such contents.
+fn holds(path: &Path, such: impl FnOnce(&[u8]) -> bool) -> io::Result<bool> {
+    match folder::read(path) {
+        Ok(found) => Ok(such(&found)),
+        Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
+        Err(error) => Err(error),
+    }
+}
+
+/// A failure at something in the store, while a stage or a command has it at work.
+fn failed(path: &Path, error: io::Error) -> Error {
+    folder::refusal(&error).unwrap_or_else(|| Error::file(path, error))
+}
+
 /// A failure to write into the store before anything ran.
-fn unwritable(path: &Path, error: std::io::Error) -> Error {
+fn unwritable(path: &Path, error: io::Error) -> Error {
+    if let Some(refusal) = folder::refusal(&error) {
+        return refusal;
+    }
     Error::Usage {
         message: format!("{}: the store cannot be written: {error}", path.display()),
         hint: Some("name a folder that can be written with --store or PIPELINE_STORE".into()),
@@ -138,6 +191,7 @@ fn damaged(path: &Path, what: impl std::fmt::Display) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn opening_writes_nothing_and_preparing_tags_the_folder() {

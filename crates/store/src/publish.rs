@@ -1,7 +1,8 @@
 //! Turning a work folder into a result.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::ffi::OsStr;
+use std::fs;
 use std::io;
 use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::path::{Component, Path, PathBuf};
@@ -12,16 +13,20 @@ use super::action::{Action, Artifact, Outcome};
 use super::digest::Digest;
 use super::durable::{self, SOON};
 use super::fingerprint::Fingerprint;
+use super::folder::{self, Folder};
 use super::work::{LOCK, WorkFolder};
-use super::{Store, checksum};
+use super::{Store, checksum, failed};
 use pipeline_error::Error;
+
+/// An action on its way, in the work folder of its key.
+const DRAFT: &str = ".action";
 
 impl Store {
     /// Makes all results that were committed outlive a power cut.
     pub fn sync_names(&self) -> Result<(), Error> {
         let folder = self.actions_folder();
         let synced = self.unsynced.sync(&folder);
-        synced.map_err(|error| Error::file(&folder, error))
+        synced.map_err(|error| failed(&folder, error))
     }
 }
 
@@ -106,42 +111,53 @@ impl WorkFolder<'_> {
     }
 
     fn move_to_blobs(&self, path: &Path, digest: &Digest, took_long: bool) -> io::Result<()> {
-        let blob = self.store.blob_path(digest);
-        let folder = blob.parent().unwrap_or(self.store.root());
-        if !folder.is_dir() {
-            fs::create_dir_all(folder)?;
-        }
-        fs::rename(path, &blob)?;
+        let (folder, name) = self.place_of(path)?;
+        let blobs = self.store.own_folder()?.make("blobs/v1")?;
+        let digest = digest.to_string();
+        let shelf = blobs.make(&digest[..2])?;
+        let file = folder.open(name)?;
+        folder.rename(name, &shelf, &digest)?;
         // Only now: a crash before the move must leave a file that the stage can write again.
-        let mut permissions = fs::metadata(&blob)?.permissions();
+        let mut permissions = file.metadata()?.permissions();
         permissions.set_readonly(true);
-        fs::set_permissions(&blob, permissions)?;
+        file.set_permissions(permissions)?;
         if took_long {
-            durable::sync_folder(folder)?;
-            folder.parent().map_or(Ok(()), durable::sync_folder)?;
+            shelf.sync()?;
+            blobs.sync()?;
         }
         Ok(())
     }
 
+    /// The folder below this one that a file of the stage lies in, and its name there.
+    fn place_of<'p>(&self, path: &'p Path) -> io::Result<(Folder, &'p OsStr)> {
+        let below = path.strip_prefix(self.path()).unwrap_or(path);
+        let folder = self
+            .folder
+            .folder(below.parent().unwrap_or(Path::new("")))?;
+        let name = below.file_name().ok_or(io::ErrorKind::InvalidInput)?;
+        Ok((folder, name))
+    }
+
     fn write_action(&self, action: &Action) -> Result<Outcome, Error> {
         let target = self.store.action_path(&action.key);
-        let draft = self.path().join(".action");
         let write = || {
             let bytes = checksum::sealed(action)?;
-            durable::make_folder(&self.store.actions_folder())?;
-            durable::replace(&target, &draft, &bytes)?;
+            let actions = durable::make_folder(&self.store.own_folder()?, "actions/v1")?;
+            durable::write(&self.folder, DRAFT, &bytes)?;
+            let name = format!("{}.json", action.key);
+            self.folder.rename(DRAFT, &actions, name)?;
             // What a later run will read: printing and reading a float may move its last bit.
             Ok(serde_json::from_slice(&bytes)?)
         };
-        write().map_err(|error: io::Error| Error::file(&target, error))
+        write().map_err(|error: io::Error| failed(&target, error))
     }
 }
 
 fn lost(name: &str, path: &Path, error: io::Error) -> Error {
-    Error::file(
-        path,
-        format!("the artifact `{name}` cannot be stored: {error}"),
-    )
+    folder::refusal(&error).unwrap_or_else(|| {
+        let what = format!("the artifact `{name}` cannot be stored: {error}");
+        Error::file(path, what)
+    })
 }
 
 /// Replaces a file that has other names by a copy of its own: whoever writes to one of them would change the
@@ -156,14 +172,14 @@ fn make_own(path: &Path) -> io::Result<()> {
         .prefix(".copy-")
         .permissions(fs::Permissions::from_mode(0o666))
         .tempfile_in(folder)?;
-    io::copy(&mut File::open(path)?, &mut draft.as_file())?;
+    io::copy(&mut folder::open(path)?.0, &mut draft.as_file())?;
     draft.persist(path).map_err(|error| error.error)?;
     Ok(())
 }
 
 /// Digest and size of a file whose bytes will outlive a power cut.
 fn digest_durably(path: &Path) -> io::Result<Artifact> {
-    let file = File::open(path)?;
+    let (file, _) = folder::open(path)?;
     file.sync_all()?;
     let (digest, bytes) = Digest::of_open_file(&file)?;
     Ok(Artifact { digest, bytes })

@@ -1,17 +1,20 @@
 //! The record of one run, appended while it goes on.
 
-use std::fs::{self, DirBuilder, File, OpenOptions};
+use std::fs::{File, Permissions};
 use std::io::{self, BufWriter, ErrorKind, Write};
-use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
+use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
+use rustix::fs::FileType;
 use serde::Serialize;
 
-use super::{Hold, Store, rows, unwritable};
+use super::folder::Folder;
+use super::{Hold, Store, failed, rows, unwritable};
 use pipeline_error::Error;
 
 /// So much of a long text is put together before it is written: more would only be memory that
@@ -22,7 +25,7 @@ const CHUNK: usize = 64 << 10;
 #[derive(Debug)]
 pub struct RunFolder {
     id: String,
-    path: PathBuf,
+    folder: Folder,
     started: Timestamp,
     events: File,
     /// Lines on their way to `events`; empty between calls.
@@ -34,21 +37,27 @@ pub struct RunFolder {
 
 impl Store {
     /// A new run, with an id that sorts by time. A `private` one can be read by its user alone.
-    pub fn start_run(&self, private: bool) -> Result<RunFolder, Error> {
+    ///
+    /// Waits while somebody cleans the store: `waiting` is told of it, once. Ends with
+    /// [`Error::Interrupted`] if asked to stop meanwhile.
+    pub fn start_run(
+        &self,
+        private: bool,
+        interrupted: &AtomicBool,
+        waiting: impl FnMut(),
+    ) -> Result<RunFolder, Error> {
         self.prepare()?;
-        let hold = self.share()?;
+        let hold = self.share(interrupted, waiting)?;
         let runs = self.runs_folder();
-        let (id, started) = new_folder(&runs, private).map_err(|error| unwritable(&runs, error))?;
-        let path = runs.join(&id);
-        let events = OpenOptions::new()
-            .append(true)
-            .create(true)
-            .mode(mode_of_file(private))
-            .open(path.join("events.jsonl"))
-            .map_err(|error| unwritable(&path, error))?;
+        let made = self.own_folder().and_then(|root| {
+            let (id, folder, started) = new_folder(&root.make("runs")?, private)?;
+            let events = new_file(&folder, "events.jsonl", private)?;
+            Ok((id, folder, started, events))
+        });
+        let (id, folder, started, events) = made.map_err(|error| unwritable(&runs, error))?;
         Ok(RunFolder {
             id,
-            path,
+            folder,
             started,
             events,
             lines: Vec::new(),
@@ -60,14 +69,18 @@ impl Store {
     /// Ids of all runs, the latest first.
     pub fn run_ids(&self) -> Result<Vec<String>, Error> {
         let runs = self.runs_folder();
-        let entries = match fs::read_dir(&runs) {
+        let listed = self
+            .own_folder()
+            .and_then(|root| root.folder("runs")?.entries());
+        let entries = match listed {
             Ok(entries) => entries,
             Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Vec::new()),
-            Err(error) => return Err(Error::file(&runs, error)),
+            Err(error) => return Err(failed(&runs, error)),
         };
         let mut ids: Vec<String> = entries
-            .flatten()
-            .filter_map(|entry| entry.file_name().into_string().ok())
+            .into_iter()
+            .filter(|(_, kind)| *kind == FileType::Directory)
+            .filter_map(|(name, _)| name.into_string().ok())
             .filter(|id| started(id).is_some())
             .collect();
         ids.sort_unstable_by(|a, b| b.cmp(a));
@@ -88,7 +101,7 @@ impl RunFolder {
 
     /// The folder.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.folder.path()
     }
 
     /// When the run started.
@@ -113,7 +126,7 @@ impl RunFolder {
         };
         let written = write();
         self.lines.clear();
-        written.map_err(|error: io::Error| Error::file(&self.path.join("events.jsonl"), error))
+        written.map_err(|error: io::Error| failed(&self.path().join("events.jsonl"), error))
     }
 
     /// Writes a document, whole or not at all.
@@ -135,16 +148,11 @@ impl RunFolder {
         name: &str,
         write: impl FnOnce(File) -> io::Result<()>,
     ) -> Result<(), Error> {
-        let target = self.path.join(name);
-        let draft = self.path.join(format!("{name}.draft"));
-        let mut options = OpenOptions::new();
-        options.write(true).create(true).truncate(true);
-        options
-            .mode(mode_of_file(self.private))
-            .open(&draft)
+        let draft = format!("{name}.draft");
+        new_file(&self.folder, &draft, self.private)
             .and_then(write)
-            .and_then(|()| fs::rename(&draft, &target))
-            .map_err(|error| Error::file(&target, error))
+            .and_then(|()| self.folder.rename(&draft, &self.folder, name))
+            .map_err(|error| failed(&self.path().join(name), error))
     }
 }
 
@@ -158,26 +166,24 @@ pub fn started(id: &str) -> Option<Timestamp> {
     Timestamp::new(seconds.as_second(), i32::try_from(nanoseconds).ok()?).ok()
 }
 
-/// Before the user's own mask.
-fn mode_of_file(private: bool) -> u32 {
-    match private {
-        true => 0o600,
-        false => 0o666,
+/// An empty file; of a private run, one that its user alone can read.
+fn new_file(folder: &Folder, name: &str, private: bool) -> io::Result<File> {
+    let file = folder.create(name)?;
+    if private {
+        file.set_permissions(Permissions::from_mode(0o600))?;
     }
+    Ok(file)
 }
 
-fn new_folder(runs: &Path, private: bool) -> io::Result<(String, Timestamp)> {
-    fs::create_dir_all(runs)?;
+fn new_folder(runs: &Folder, private: bool) -> io::Result<(String, Folder, Timestamp)> {
+    // Before the user's own mask.
+    let mode = if private { 0o700 } else { 0o777 };
     loop {
         let now = Timestamp::now();
         let fraction = i64::from(now.subsec_nanosecond()) * 65_536 / 1_000_000_000;
         let id = format!("{}-{fraction:04x}", now.strftime("%Y%m%dT%H%M%SZ"));
-        let mode = match private {
-            true => 0o700,
-            false => 0o777,
-        };
-        match DirBuilder::new().mode(mode).create(runs.join(&id)) {
-            Ok(()) => return Ok((id, now)),
+        match runs.make_new(&id, mode) {
+            Ok(folder) => return Ok((id, folder, now)),
             Err(error) if error.kind() == ErrorKind::AlreadyExists => {
                 std::thread::sleep(Duration::from_micros(20));
             }
@@ -189,12 +195,16 @@ fn new_folder(runs: &Path, private: bool) -> io::Result<(String, Timestamp)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn ids_sort_by_time_and_events_are_one_a_line() {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path()).unwrap();
-        let mut runs: Vec<RunFolder> = (0..50).map(|_| store.start_run(false).unwrap()).collect();
+        let never = AtomicBool::new(false);
+        let mut runs: Vec<RunFolder> = (0..50)
+            .map(|_| store.start_run(false, &never, || ()).unwrap())
+            .collect();
         assert!(runs.windows(2).all(|pair| pair[0].id() < pair[1].id()));
         let latest_first = store.run_ids().unwrap();
         assert!(latest_first.iter().rev().eq(runs.iter().map(RunFolder::id)));

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
-use std::fs::{self, File, Metadata, OpenOptions};
+use std::fs::{File, Metadata};
 use std::io::{self, Write};
 use std::os::unix::ffi::{OsStrExt, OsStringExt};
 use std::os::unix::fs::MetadataExt;
@@ -11,9 +11,13 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use super::digest::Digest;
+use super::folder::{self, Folder};
 
-/// First bytes of the file; a later layout gets other ones.
-const MAGIC: &[u8; 16] = b"pipeline stat 1\n";
+/// First bytes of the file; a later layout gets other ones. 2: files are told apart by their devices, too.
+const MAGIC: &[u8; 16] = b"pipeline stat 2\n";
+
+/// What becomes the file, beside it.
+const DRAFT: &str = "stat-cache.draft";
 
 /// A file touched this recently may change again within the same tick of its clock.
 const DOUBT_NANOSECONDS: i64 = 2_000_000_000;
@@ -22,6 +26,8 @@ const DOUBT_NANOSECONDS: i64 = 2_000_000_000;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stat {
     size: u64,
+    /// Two file systems may have the same inode with the same times.
+    device: u64,
     inode: u64,
     /// Nanoseconds since 1970.
     modified: i64,
@@ -35,9 +41,36 @@ impl Stat {
             |seconds: i64, rest: i64| seconds.saturating_mul(1_000_000_000).saturating_add(rest);
         Self {
             size: metadata.size(),
+            device: metadata.dev(),
             inode: metadata.ino(),
             modified: nanoseconds(metadata.mtime(), metadata.mtime_nsec()),
             changed: nanoseconds(metadata.ctime(), metadata.ctime_nsec()),
+        }
+    }
+
+    /// As bytes.
+    pub(super) fn bytes(&self) -> [u8; 40] {
+        let times = [self.modified, self.changed].map(i64::to_le_bytes);
+        let numbers = [self.size, self.device, self.inode].map(u64::to_le_bytes);
+        let mut bytes = [0; 40];
+        for (place, number) in bytes.chunks_mut(8).zip(numbers.iter().chain(&times)) {
+            place.copy_from_slice(number);
+        }
+        bytes
+    }
+
+    fn of_bytes(bytes: [u8; 40]) -> Self {
+        let number = |at: usize| {
+            let mut number = [0; 8];
+            number.copy_from_slice(&bytes[8 * at..8 * at + 8]);
+            number
+        };
+        Self {
+            size: u64::from_le_bytes(number(0)),
+            device: u64::from_le_bytes(number(1)),
+            inode: u64::from_le_bytes(number(2)),
+            modified: i64::from_le_bytes(number(3)),
+            changed: i64::from_le_bytes(number(4)),
         }
     }
 
@@ -74,7 +107,7 @@ struct Entry {
 impl StatCache {
     /// Reads the cache; one that is missing, old or damaged is empty.
     pub(super) fn load(path: &Path) -> Self {
-        let known = fs::read(path).ok().and_then(|bytes| decode(&bytes));
+        let known = folder::read(path).ok().and_then(|bytes| decode(&bytes));
         Self {
             known: known.unwrap_or_default(),
             learnt: Mutex::default(),
@@ -111,18 +144,14 @@ impl StatCache {
         let mut entries = self.known.clone();
         entries.extend(self.learnt().clone());
         entries.retain(|path, _| Path::new(path).exists());
-        let draft = path.with_extension("draft");
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(&draft)?;
-        if file.try_lock().is_err() || !is_named(&file, &draft) {
+        let root = Folder::root(path.parent().unwrap_or(Path::new(".")))?;
+        let mut file = root.open_or_make(DRAFT)?;
+        if file.try_lock().is_err() || !is_named(&file, &root) {
             return Ok(());
         }
         file.set_len(0)?;
         file.write_all(&encode(&entries))?;
-        fs::rename(&draft, path)
+        root.rename(DRAFT, &root, path.file_name().unwrap_or_default())
     }
 
     fn learnt(&self) -> MutexGuard<'_, Entries> {
@@ -137,10 +166,7 @@ fn encode(entries: &Entries) -> Vec<u8> {
         let path = path.as_bytes();
         bytes.extend_from_slice(&(path.len() as u64).to_le_bytes());
         bytes.extend_from_slice(path);
-        bytes.extend_from_slice(&entry.stat.size.to_le_bytes());
-        bytes.extend_from_slice(&entry.stat.inode.to_le_bytes());
-        bytes.extend_from_slice(&entry.stat.modified.to_le_bytes());
-        bytes.extend_from_slice(&entry.stat.changed.to_le_bytes());
+        bytes.extend_from_slice(&entry.stat.bytes());
         bytes.extend_from_slice(entry.digest.as_bytes());
     }
     let sum = Digest::of_bytes(&bytes);
@@ -148,9 +174,10 @@ fn encode(entries: &Entries) -> Vec<u8> {
     bytes
 }
 
-/// Whether the open file is still the one called `path`: its last holder renames it.
-fn is_named(file: &File, path: &Path) -> bool {
-    match (file.metadata(), fs::metadata(path)) {
+/// Whether the open file is still the one called so: its last holder renames it.
+fn is_named(file: &File, root: &Folder) -> bool {
+    let found = root.open(DRAFT).and_then(|file| file.metadata());
+    match (file.metadata(), found) {
         (Ok(held), Ok(found)) => (held.dev(), held.ino()) == (found.dev(), found.ino()),
         _ => false,
     }
@@ -167,14 +194,8 @@ fn decode(bytes: &[u8]) -> Option<Entries> {
         let length = usize::try_from(u64::from_le_bytes(take(&mut rest)?)).ok()?;
         let (path, after) = rest.split_at_checked(length)?;
         rest = after;
-        let stat = Stat {
-            size: u64::from_le_bytes(take(&mut rest)?),
-            inode: u64::from_le_bytes(take(&mut rest)?),
-            modified: i64::from_le_bytes(take(&mut rest)?),
-            changed: i64::from_le_bytes(take(&mut rest)?),
-        };
         let entry = Entry {
-            stat,
+            stat: Stat::of_bytes(take(&mut rest)?),
             digest: Digest::from_bytes(take(&mut rest)?),
         };
         entries.push((OsString::from_vec(path.to_vec()), entry));
@@ -191,10 +212,12 @@ fn take<const N: usize>(rest: &mut &[u8]) -> Option<[u8; N]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn stat(modified: i64) -> Stat {
         Stat {
             size: 3,
+            device: 1,
             inode: 7,
             modified,
             changed: modified,
@@ -231,6 +254,21 @@ mod tests {
         assert!(!kept("/young", 10, 10 + DOUBT_NANOSECONDS - 1));
         assert!(kept("/old", 10, 10 + DOUBT_NANOSECONDS));
         assert!(!kept("/future", i64::MAX, 10));
+    }
+
+    #[test]
+    fn the_same_inode_and_times_on_another_device_are_another_file() {
+        let cache = StatCache::default();
+        let digest = Digest::of_bytes(b"abc");
+        cache.insert("/image/a".into(), stat(1), digest, i64::MAX);
+        let other = Stat {
+            device: 2,
+            ..stat(1)
+        };
+        assert_eq!(cache.get("/image/a".as_ref(), &other), None);
+        assert_eq!(cache.get("/image/a".as_ref(), &stat(1)), Some(digest));
+        let entries = decode(&encode(&cache.learnt())).unwrap();
+        assert_eq!(entries[OsStr::new("/image/a")].stat, stat(1));
     }
 
     #[test]

@@ -1,36 +1,45 @@
 //! The folder in which one key's result is made, held by one process at a time.
 
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::ffi::OsStr;
+use std::fs::{self, File, TryLockError};
 use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::Store;
+use rustix::fs::FileType;
+
 use super::fingerprint::Key;
+use super::folder::{self, Folder};
+use super::{Store, failed};
 use pipeline_error::Error;
 
 /// Name of the lock inside a work folder; no artifact may be called so.
 pub(super) const LOCK: &str = "lock";
 
 /// How often a held lock is tried again: the kernel's own waiting could not be interrupted.
-const RETRY: Duration = Duration::from_millis(20);
+pub(super) const RETRY: Duration = Duration::from_millis(20);
+
+/// Who waits for less is not told of it: most stages that two runs share take less.
+pub(super) const PATIENCE: Duration = Duration::from_secs(1);
 
 /// `work/KEY/`, held until dropped. It outlives a crash with all that is in it.
 #[derive(Debug)]
 pub struct WorkFolder<'a> {
     pub(super) store: &'a Store,
     pub(super) key: Key,
-    path: PathBuf,
+    pub(super) folder: Folder,
+    /// Where it is a folder of.
+    among: Folder,
     // Closing the file releases the lock, however the process ends.
     _lock: File,
 }
 
 impl Store {
     /// Takes the work folder of `key`, waiting while somebody else has it: `waiting` is told
-    /// once by whom. Ends with [`Error::Interrupted`] if asked to stop meanwhile.
+    /// once by whom, after a second. Ends with [`Error::Interrupted`] if asked to stop meanwhile.
     pub fn claim(
         &self,
         key: &Key,
@@ -38,18 +47,24 @@ impl Store {
         mut waiting: impl FnMut(String),
     ) -> Result<WorkFolder<'_>, Error> {
         self.prepare()?;
-        let path = self.work_folder().join(key.to_string());
+        let name = key.to_string();
+        let path = self.work_folder().join(&name);
+        let start = Instant::now();
         let mut told = false;
         loop {
-            if let Some(lock) = try_claim(&path).map_err(|error| Error::file(&path, error))? {
+            let among = self.own_folder().and_then(|root| root.make("work"));
+            let among = among.map_err(|error| failed(&path, error))?;
+            let claimed = try_claim(&among, &name).map_err(|error| failed(&path, error))?;
+            if let Some((folder, lock)) = claimed {
                 return Ok(WorkFolder {
                     store: self,
                     key: *key,
-                    path,
+                    folder,
+                    among,
                     _lock: lock,
                 });
             }
-            if !std::mem::replace(&mut told, true) {
+            if start.elapsed() >= PATIENCE && !std::mem::replace(&mut told, true) {
                 waiting(holder(&path));
             }
             if interrupted.load(Ordering::Relaxed) {
@@ -69,83 +84,54 @@ impl Store {
 impl WorkFolder<'_> {
     /// The folder.
     pub fn path(&self) -> &Path {
-        &self.path
+        self.folder.path()
     }
 
     /// Empties the folder, so that nothing is resumed.
     pub fn clear(&self) -> Result<(), Error> {
-        self.remove_contents()
-            .map_err(|error| Error::file(&self.path, error))
+        remove_contents(&self.folder).map_err(|error| failed(self.path(), error))
     }
 
     /// Removes the folder and releases it. What cannot be removed is left for `cache gc`.
     pub fn remove(self) {
         // The lock goes last: who gets hold of a removed one sees that and tries anew, and from
         // then on the folder may be somebody else's, so it is removed only if it is empty.
-        if self.remove_contents().is_ok() && fs::remove_file(self.path.join(LOCK)).is_ok() {
-            let _ = fs::remove_dir(&self.path);
+        if remove_contents(&self.folder).is_ok() && self.folder.remove_file(LOCK).is_ok() {
+            let _ = self.among.remove_empty(self.key.to_string());
         }
-    }
-
-    fn remove_contents(&self) -> io::Result<()> {
-        remove_contents(&self.path)
     }
 }
 
 /// Removes a work folder unless somebody holds it: false.
-pub(super) fn discard(folder: &Path) -> io::Result<bool> {
-    let Some(lock) = try_claim(folder)? else {
+pub(super) fn discard(among: &Folder, name: &OsStr) -> io::Result<bool> {
+    let Some((folder, lock)) = try_claim(among, name)? else {
         return Ok(false);
     };
-    remove_contents(folder)?;
-    fs::remove_file(folder.join(LOCK))?;
+    remove_contents(&folder)?;
+    folder.remove_file(LOCK)?;
     // Not empty if somebody has taken it since.
-    let _ = fs::remove_dir(folder);
+    let _ = among.remove_empty(name);
     drop(lock);
     Ok(true)
 }
 
 /// Whether a process works in this folder.
 pub(super) fn is_held(folder: &Path) -> bool {
-    File::open(folder.join(LOCK))
-        .is_ok_and(|lock| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
+    folder::open(&folder.join(LOCK))
+        .is_ok_and(|(lock, _)| matches!(lock.try_lock(), Err(TryLockError::WouldBlock)))
 }
 
-fn remove_contents(folder: &Path) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let entry = entry?;
-        if entry.file_name() == LOCK {
-            continue;
-        }
-        if entry.file_type()?.is_dir() {
-            fs::remove_dir_all(entry.path())?;
-        } else {
-            fs::remove_file(entry.path())?;
-        }
-    }
-    Ok(())
+fn remove_contents(folder: &Folder) -> io::Result<()> {
+    folder.clear(|name, _| name != LOCK)
 }
 
-/// The lock, if nobody has it and it is still the one that others will find.
-fn try_claim(folder: &Path) -> io::Result<Option<File>> {
-    let path = folder.join(LOCK);
-    match fs::create_dir_all(folder) {
-        Ok(()) => {}
-        // Removed by its last holder after it was found to be there.
-        Err(error) if error.kind() == ErrorKind::AlreadyExists && !folder.is_file() => {
-            return Ok(None);
-        }
-        Err(error) => return Err(error),
-    }
-    let opened = OpenOptions::new()
-        .read(true)
-        .write(true)
-        .create(true)
-        .truncate(false)
-        .open(&path);
-    let mut lock = match opened {
+/// The folder and its lock, if nobody has it and it is still the one that others will find. Links in it, which no
+/// stage of ours leaves, go: a stage would write to what they lead to.
+fn try_claim(among: &Folder, name: impl AsRef<Path>) -> io::Result<Option<(Folder, File)>> {
+    let folder = among.make(&name)?;
+    let mut lock = match folder.open_or_make(LOCK) {
         Ok(lock) => lock,
-        // Removed by its last holder between the two calls.
+        // The folder was removed by its last holder between the two calls.
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     };
@@ -155,22 +141,26 @@ fn try_claim(folder: &Path) -> io::Result<Option<File>> {
         Err(TryLockError::Error(error)) => return Err(error),
     }
     let held = lock.metadata()?;
-    match fs::metadata(&path) {
+    let found = among
+        .folder(&name)
+        .and_then(|folder| folder.open(LOCK)?.metadata());
+    match found {
         Ok(found) if (found.dev(), found.ino()) == (held.dev(), held.ino()) => {}
         Ok(_) => return Ok(None),
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(error),
     }
+    folder.clear(|_, kind| kind == FileType::Symlink)?;
     lock.set_len(0)?;
     write!(lock, "pid {} on {}", std::process::id(), host())?;
-    Ok(Some(lock))
+    Ok(Some((folder, lock)))
 }
 
 /// Who wrote his name into the lock last: for display only.
 fn holder(folder: &Path) -> String {
     let mut text = String::new();
-    let read =
-        File::open(folder.join(LOCK)).and_then(|file| file.take(300).read_to_string(&mut text));
+    let read = folder::open(&folder.join(LOCK))
+        .and_then(|(file, _)| file.take(300).read_to_string(&mut text));
     match read {
         Ok(_) if !text.is_empty() => text,
         _ => "another process".into(),

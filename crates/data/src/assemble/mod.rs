@@ -13,6 +13,7 @@ use super::dataset::Split;
 use super::ingest::{Ingested, RawEvent, STATIC};
 use super::source::StayRow;
 use order::Order;
+pub(crate) use order::bucket;
 use pipeline_error::Error;
 use window::Window;
 

@@ -46,9 +46,13 @@ impl Problem {
     }
 }
 
+/// Minutes in microseconds, the unit of times.
+pub(crate) fn bucket(minutes: f64) -> i64 {
+    (minutes * MICROSECONDS_OF_A_MINUTE as f64).round() as i64
+}
+
 impl Order {
     pub(super) fn new(config: &DataConfig) -> Self {
-        let bucket = |minutes: f64| (minutes * MICROSECONDS_OF_A_MINUTE as f64).round() as i64;
         Self {
             bucket: config.set_minutes.map(bucket),
             duplicates: config.duplicates,

@@ -2,6 +2,7 @@
 
 mod checks;
 mod hidden_settings;
+mod pin;
 mod section;
 mod stage;
 mod table;

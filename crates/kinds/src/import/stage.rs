@@ -1,14 +1,10 @@
 //! The stage `import`: a checkpoint → a model's weights, under a strict audit.
 
 use std::collections::BTreeMap;
-use std::fs::File;
-use std::panic::resume_unwind;
 use std::path::Path;
 
-use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
-
 use crate::import::hidden_settings::{Declared, check_hidden_settings};
+use crate::import::pin;
 use crate::import::table::StatedInputs;
 use crate::inputs::{DeclaredInputs, Inputs, UNKNOWN_INPUTS};
 use crate::json::{as_json, backbone_fields, write_json};
@@ -25,6 +21,7 @@ use pipeline_model::parameter::ParameterSource;
 use pipeline_model::seqsetvae::{ClassifierModel, PretrainModel, parameter_specs};
 use pipeline_stage::{ExternalInput, RecipePlace, Stage, StageContext, StageInput, StageOutput};
 use pipeline_store::digest::Digest;
+use serde_json::{Value, json};
 
 /// The setting that names a checkpoint file.
 const FILE_FIELD: &str = "from.path";
@@ -73,8 +70,7 @@ impl ImportStage {
         }
     }
 
-    /// Fails if the recipe pins another file than the one at `path`. The pin of an index is the SHA-256 of it
-    /// with all its shards behind it.
+    /// Fails if the recipe pins another file than the one at `path`.
     pub fn check_pin(&self, path: &Path) -> Result<(), Error> {
         let WeightSource::File {
             sha256: Some(pin), ..
@@ -82,56 +78,35 @@ impl ImportStage {
         else {
             return Ok(());
         };
-        let mut hasher = Sha256::new();
-        for path in checkpoint::files_of(path) {
-            let mut file = File::open(&path).map_err(|error| Error::file(&path, error))?;
-            std::io::copy(&mut file, &mut hasher).map_err(|error| Error::file(&path, error))?;
-        }
-        let found: String = hasher
-            .finalize()
-            .iter()
-            .map(|byte| format!("{byte:02x}"))
-            .collect();
-        if found == *pin {
-            return Ok(());
-        }
-        Err(Error::Audit {
-            message: format!(
-                "{}: the SHA-256 is {found}, the recipe pins {pin}",
-                path.display()
-            ),
-            hint: Some("the file is not the one the recipe was written for".into()),
-        })
+        pin::check(path, pin)
     }
 
-    /// Reads and audits the file while it is compared with the recipe's pin, if there is one. A file that is
-    /// not the pinned one is told before anything that is wrong with it. What is to be said of settings that
-    /// no shape shows is among the audit's notes.
+    /// Reads and audits the file. What is to be said of settings that no shape shows is among the audit's notes.
     fn read(
         &self,
         path: &Path,
+        scratch: &Path,
         declared: &DeclaredInputs,
     ) -> Result<(Import, Inputs, ModelConfig), Error> {
-        std::thread::scope(|scope| {
-            let pin = scope.spawn(|| self.check_pin(path));
-            let imported = checkpoint::read(path).and_then(|mut checkpoint| {
-                let found = Inputs::take(&mut checkpoint)?;
-                let stated = checkpoint.stated.clone();
-                let config = self.config(path, &stated)?;
-                let targets = self.targets(&config)?;
-                let mut imported = checkpoint::import(checkpoint, &targets, &self.rules)?;
-                let notes = self.check_hidden_settings(path, &stated, &imported.audit)?;
-                imported.audit.notes.extend(notes);
-                let inputs = declared.resolve(path, found)?;
-                if inputs == Inputs::Unknown {
-                    imported.audit.notes.push(UNKNOWN_INPUTS.into());
-                }
-                imported.audit.notes.extend(readout_note(&config));
-                Ok((imported, inputs, config))
-            });
-            pin.join().unwrap_or_else(|panic| resume_unwind(panic))?;
-            imported
-        })
+        let mut checkpoint = match &self.from {
+            WeightSource::File {
+                sha256: Some(pin), ..
+            } => pin::read(path, pin, scratch)?,
+            _ => checkpoint::read(path)?,
+        };
+        let found = Inputs::take(&mut checkpoint)?;
+        let stated = checkpoint.stated.clone();
+        let config = self.config(path, &stated)?;
+        let targets = self.targets(&config)?;
+        let mut imported = checkpoint::import(checkpoint, &targets, &self.rules)?;
+        let notes = self.check_hidden_settings(path, &stated, &imported.audit)?;
+        imported.audit.notes.extend(notes);
+        let inputs = declared.resolve(path, found)?;
+        if inputs == Inputs::Unknown {
+            imported.audit.notes.push(UNKNOWN_INPUTS.into());
+        }
+        imported.audit.notes.extend(readout_note(&config));
+        Ok((imported, inputs, config))
     }
 
     /// Fails unless the weights at `path` were trained with the model's hidden settings, or the recipe says otherwise.
@@ -362,7 +337,7 @@ impl Stage for ImportStage {
             let variables = context.input(INPUTS_FIELD, "variables")?;
             InputContract::read(variables).map(Inputs::of)
         })?;
-        let (imported, inputs, config) = self.read(path, &declared)?;
+        let (imported, inputs, config) = self.read(path, context.work, &declared)?;
         let mut audit = imported.audit;
         audit
             .render()

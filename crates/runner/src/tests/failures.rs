@@ -69,8 +69,11 @@ fn a_panic_is_a_failure_that_names_the_stage_and_releases_its_key() {
     })];
     let outcome = lab.try_run(&nodes, &RunOptions::default()).unwrap();
     let error = outcome.error.unwrap();
-    assert_eq!(error.exit_code(), 3);
-    assert_eq!(error.to_string(), "stage `a`: panicked: index 7 of 3");
+    assert_eq!(error.exit_code(), 70);
+    assert_eq!(
+        error.to_string(),
+        "stage `a`: the program panicked: index 7 of 3"
+    );
     assert_eq!(statuses(&lab.run(&nodes)), [("a", Executed)]);
 }
 

@@ -1,0 +1,375 @@
+//! The store's folders, held open: nothing is written, emptied or removed through a link.
+//!
+//! Whoever can write to a store could otherwise put a link in the place of a folder or a file, and have the next run
+//! or the next `cache gc` of somebody else overwrite what it leads to. So every step below the root is taken from
+//! the folder before it and does not follow links, and a file that is written to has no second name.
+
+use std::ffi::{OsStr, OsString};
+use std::fmt;
+use std::fs::{File, Metadata};
+use std::io::{self, ErrorKind, Read};
+use std::os::fd::OwnedFd;
+use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use rustix::io::Errno;
+
+use pipeline_error::Error;
+
+/// How often a folder is made that goes away before it can be opened: its last holder removes it.
+const RACES: usize = 1000;
+
+/// A folder of the store.
+#[derive(Debug)]
+pub(super) struct Folder {
+    held: OwnedFd,
+    path: PathBuf,
+    /// Whom the store belongs to.
+    owner: u32,
+}
+
+/// Something in a store that is not taken for a part of it.
+#[derive(Debug)]
+pub(super) struct Refused {
+    path: PathBuf,
+    what: &'static str,
+}
+
+impl Folder {
+    /// The store's own folder. The way there may lead over links.
+    pub(super) fn root(path: &Path) -> io::Result<Self> {
+        let held = File::open(path)?;
+        let owner = held.metadata()?.uid();
+        Ok(Self {
+            held: held.into(),
+            path: path.to_path_buf(),
+            owner,
+        })
+    }
+
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// A folder in this one, by its relative path.
+    pub(super) fn folder(&self, below: impl AsRef<Path>) -> io::Result<Self> {
+        self.walk(below.as_ref(), Self::step)
+    }
+
+    /// As [`Self::folder`]; what is missing is made.
+    pub(super) fn make(&self, below: impl AsRef<Path>) -> io::Result<Self> {
+        self.walk(below.as_ref(), Self::make_step)
+    }
+
+    /// Makes a folder that must not be there yet, with this mode before the user's own mask.
+    pub(super) fn make_new(&self, name: &str, mode: u32) -> io::Result<Self> {
+        rustix::fs::mkdirat(&self.held, name, Mode::from_raw_mode(mode))?;
+        self.step(name.as_ref())
+    }
+
+    /// A regular file, to be read.
+    pub(super) fn open(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
+        self.open_as(name.as_ref(), OFlags::RDONLY)
+    }
+
+    /// A regular file, to be read and written; made if it is missing, and left as it is if it is there.
+    pub(super) fn open_or_make(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
+        let name = name.as_ref();
+        let file = self.open_as(name, OFlags::RDWR | OFlags::CREATE)?;
+        match file.metadata()?.nlink() {
+            0 | 1 => Ok(file),
+            _ => Err(self.refused(name, "has a second name elsewhere")),
+        }
+    }
+
+    /// An empty file, to be written.
+    pub(super) fn create(&self, name: impl AsRef<OsStr>) -> io::Result<File> {
+        let file = self.open_or_make(name)?;
+        file.set_len(0)?;
+        Ok(file)
+    }
+
+    /// Gives a file another name, maybe in another folder; what had that name goes.
+    pub(super) fn rename(
+        &self,
+        name: impl AsRef<OsStr>,
+        to: &Folder,
+        new: impl AsRef<OsStr>,
+    ) -> io::Result<()> {
+        let renamed = rustix::fs::renameat(&self.held, name.as_ref(), &to.held, new.as_ref());
+        Ok(renamed?)
+    }
+
+    /// Takes a file's name away, or a link's.
+    pub(super) fn remove_file(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
+        let removed = rustix::fs::unlinkat(&self.held, name.as_ref(), AtFlags::empty());
+        Ok(removed?)
+    }
+
+    /// Removes an empty folder.
+    pub(super) fn remove_empty(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
+        let removed = rustix::fs::unlinkat(&self.held, name.as_ref(), AtFlags::REMOVEDIR);
+        Ok(removed?)
+    }
+
+    /// Removes a folder with all that is in it.
+    pub(super) fn remove_all(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
+        self.step(name.as_ref())?.clear(|_, _| true)?;
+        self.remove_empty(name)
+    }
+
+    /// Removes those of the folder's entries that are `unwanted`, with all that is in them.
+    pub(super) fn clear(&self, unwanted: impl Fn(&OsStr, FileType) -> bool) -> io::Result<()> {
+        for (name, kind) in self.entries()? {
+            if !unwanted(&name, kind) {
+                continue;
+            }
+            match kind {
+                FileType::Directory => self.remove_all(&name)?,
+                _ => self.remove_file(&name)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// What is in it.
+    pub(super) fn entries(&self) -> io::Result<Vec<(OsString, FileType)>> {
+        let mut entries = Vec::new();
+        for entry in Dir::read_from(&self.held)? {
+            let entry = entry?;
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            if name == "." || name == ".." {
+                continue;
+            }
+            let kind = match entry.file_type() {
+                FileType::Unknown => FileType::from_raw_mode(self.stat(name)?.st_mode),
+                known => known,
+            };
+            entries.push((name.to_os_string(), kind));
+        }
+        Ok(entries)
+    }
+
+    /// Makes the names in it outlive a power cut.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        Ok(rustix::fs::fsync(&self.held)?)
+    }
+
+    fn stat(&self, name: &OsStr) -> io::Result<Stat> {
+        Ok(rustix::fs::statat(
+            &self.held,
+            name,
+            AtFlags::SYMLINK_NOFOLLOW,
+        )?)
+    }
+
+    fn walk(&self, below: &Path, step: fn(&Self, &OsStr) -> io::Result<Self>) -> io::Result<Self> {
+        let mut reached = Self {
+            held: self.held.try_clone()?,
+            path: self.path.clone(),
+            owner: self.owner,
+        };
+        for component in below.components() {
+            let Component::Normal(name) = component else {
+                return Err(ErrorKind::InvalidInput.into());
+            };
+            reached = step(&reached, name)?;
+        }
+        Ok(reached)
+    }
+
+    fn step(&self, name: &OsStr) -> io::Result<Self> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let held = rustix::fs::openat(&self.held, name, flags, Mode::empty());
+        let held = held.map_err(|errno| self.explained(name, errno))?;
+        let owner = rustix::fs::fstat(&held)?.st_uid;
+        if !self.trusts(owner) {
+            return Err(self.refused(name, "belongs to somebody else than the store"));
+        }
+        Ok(Self {
+            held,
+            path: self.path.join(name),
+            owner: self.owner,
+        })
+    }
+
+    fn make_step(&self, name: &OsStr) -> io::Result<Self> {
+        for _ in 0..RACES {
+            match self.step(name) {
+                Err(error) if error.kind() == ErrorKind::NotFound => {}
+                found => return found,
+            }
+            match rustix::fs::mkdirat(&self.held, name, Mode::from_raw_mode(0o777)) {
+                Ok(()) | Err(Errno::EXIST) => {}
+                Err(errno) => return Err(errno.into()),
+            }
+        }
+        Err(ErrorKind::NotFound.into())
+    }
+
+    fn open_as(&self, name: &OsStr, flags: OFlags) -> io::Result<File> {
+        // A pipe would otherwise be waited for.
+        let flags = flags | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let opened = rustix::fs::openat(&self.held, name, flags, Mode::from_raw_mode(0o666));
+        let file = File::from(opened.map_err(|errno| self.explained(name, errno))?);
+        match file.metadata()?.is_file() {
+            true => Ok(file),
+            false => Err(self.refused(name, "is no regular file")),
+        }
+    }
+
+    /// The system's error, or in what way the entry is none of a store.
+    fn explained(&self, name: &OsStr, errno: Errno) -> io::Error {
+        if !matches!(errno, Errno::LOOP | Errno::NOTDIR | Errno::MLINK) {
+            return errno.into();
+        }
+        let kind = self.stat(name);
+        match kind.map(|stat| FileType::from_raw_mode(stat.st_mode)) {
+            Ok(FileType::Symlink) => self.refused(name, "is a symbolic link"),
+            Ok(kind) if kind != FileType::Directory => self.refused(name, "is no folder"),
+            _ => errno.into(),
+        }
+    }
+
+    fn refused(&self, name: &OsStr, what: &'static str) -> io::Error {
+        let path = self.path.join(name);
+        io::Error::other(Refused { path, what })
+    }
+
+    /// The administrator could do everything anyway.
+    fn trusts(&self, owner: u32) -> bool {
+        // SAFETY: it reads a number of the process and cannot fail.
+        let ours = unsafe { libc::geteuid() };
+        owner == self.owner || owner == ours || owner == 0
+    }
+}
+
+impl fmt::Display for Refused {
+    fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
+        let Self { path, what } = self;
+        write!(formatter, "{} {what}", path.display())
+    }
+}
+
+impl std::error::Error for Refused {}
+
+/// What is told of an entry of the store that is none: its name, and what to do. None of other errors.
+pub(super) fn refusal(error: &io::Error) -> Option<Error> {
+    let Refused { path, what } = error.get_ref()?.downcast_ref()?;
+    Some(Error::Store {
+        message: format!("{}: {what}, and is not taken for a part of the store", path.display()),
+        hint: Some(
+            "move it away; to keep a store elsewhere, name that place with --store or PIPELINE_STORE: the store's own \
+             folder may be a link, what is in it may not"
+                .into(),
+        ),
+    })
+}
+
+/// The contents of a regular file of the store. A link is not followed: it could lead to what never ends.
+pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let (mut file, metadata) = open(path)?;
+    let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
+    file.read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
+/// A regular file of the store, to be read.
+pub(super) fn open(path: &Path) -> io::Result<(File, Metadata)> {
+    let refused = |what| {
+        let path = path.to_path_buf();
+        io::Error::other(Refused { path, what })
+    };
+    let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+    let file = match rustix::fs::open(path, flags, Mode::empty()) {
+        Ok(file) => File::from(file),
+        Err(Errno::LOOP | Errno::MLINK) => return Err(refused("is a symbolic link")),
+        Err(errno) => return Err(errno.into()),
+    };
+    let metadata = file.metadata()?;
+    match metadata.is_file() {
+        true => Ok((file, metadata)),
+        false => Err(refused("is no regular file")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::symlink;
+    use std::sync::atomic::{AtomicBool, Ordering};
+
+    use super::*;
+
+    #[test]
+    fn no_step_below_the_root_is_taken_over_a_link() {
+        let place = tempfile::tempdir().unwrap();
+        let precious = place.path().join("precious");
+        fs::create_dir_all(place.path().join("store/deep")).unwrap();
+        fs::create_dir(&precious).unwrap();
+        fs::write(precious.join("file"), "precious").unwrap();
+        for (target, name) in [("precious", "folder"), ("precious/file", "file")] {
+            symlink(
+                place.path().join(target),
+                place.path().join("store/deep").join(name),
+            )
+            .unwrap();
+        }
+        symlink(place.path().join("store"), place.path().join("root")).unwrap();
+        let root = Folder::root(&place.path().join("root")).unwrap();
+        let deep = root.folder("deep").unwrap();
+        for refused in [
+            root.folder("deep/folder").err(),
+            root.make("deep/folder/more").err(),
+            deep.open("file").err(),
+            deep.create("file").err(),
+            deep.open_or_make("file").err(),
+            deep.remove_all("folder").err(),
+        ] {
+            let error = refusal(&refused.unwrap()).unwrap();
+            assert_eq!(error.exit_code(), 6);
+            assert!(error.to_string().contains("is a symbolic link"), "{error}");
+        }
+        // Entries are taken away, not what they lead to.
+        root.clear(|_, _| true).unwrap();
+        assert_eq!(root.entries().unwrap(), []);
+        assert_eq!(
+            fs::read_to_string(precious.join("file")).unwrap(),
+            "precious"
+        );
+        assert!(root.folder("../precious").is_err());
+    }
+
+    #[test]
+    fn a_folder_can_be_made_while_others_remove_it() {
+        let place = tempfile::tempdir().unwrap();
+        let root = Folder::root(place.path()).unwrap();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    let _ = root.remove_empty("a");
+                }
+            });
+            for _ in 0..20_000 {
+                root.make("a").unwrap();
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+    }
+
+    #[test]
+    fn a_file_with_a_second_name_is_not_emptied() {
+        let place = tempfile::tempdir().unwrap();
+        let theirs = place.path().join("theirs");
+        fs::write(&theirs, "theirs").unwrap();
+        fs::hard_link(&theirs, place.path().join("draft")).unwrap();
+        let root = Folder::root(place.path()).unwrap();
+        let error = root.create("draft").unwrap_err().to_string();
+        assert!(error.ends_with("has a second name elsewhere"), "{error}");
+        assert_eq!(fs::read_to_string(&theirs).unwrap(), "theirs");
+    }
+}
