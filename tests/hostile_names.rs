@@ -146,7 +146,7 @@ fn every_command_shows_hostile_names_spelled_out() {
 
 #[test]
 fn a_failing_program_s_words_and_files_are_spelled_out() {
-    for ends in ["exit 3", &format!("touch \\\"a$V\\\"")] {
+    for ends in ["exit 3", "touch \\\"a$V\\\""] {
         let mut test = Test::new().recipe(&recipe(ends));
         drive(&mut test, &["run", "recipe.toml"]);
         drive(&mut test, &["run", "recipe.toml", "-v"]);

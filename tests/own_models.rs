@@ -45,7 +45,7 @@ fn recipe(columns: &str, more: &str) -> String {
 
 /// A probability for each of some stays, of which every third has died.
 fn probability(stay: usize) -> f64 {
-    let risk = if stay % 3 == 0 { 0.6 } else { 0.2 };
+    let risk = if stay.is_multiple_of(3) { 0.6 } else { 0.2 };
     risk + 0.01 * ((stay * 7) % 30) as f64
 }
 

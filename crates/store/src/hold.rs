@@ -90,7 +90,7 @@ mod tests {
         let stop = AtomicBool::new(false);
         let start = Instant::now();
         let mut told = Vec::new();
-        let ended = store.start_run(&stop, || {
+        let ended = store.start_run(false, &stop, || {
             told.push(start.elapsed());
             stop.store(true, Ordering::Relaxed);
         });
