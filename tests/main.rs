@@ -50,6 +50,8 @@ mod meds_layout;
 mod memory_limits;
 mod metrics;
 mod monitoring;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod nth_failure;
 mod objectives;
 mod odd_folders;
 mod odd_patterns;
@@ -80,6 +82,8 @@ mod sweep_results;
 mod sweep_search;
 mod tensorboard;
 mod text_embeddings;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod tracing;
 mod training;
 mod verbosity;
 mod weights_elsewhere;
