@@ -182,9 +182,8 @@ mod tests {
         }
     }
 
-    #[test]
-    fn curves_go_from_few_stays_to_many_one_for_each_of_the_other_settings() {
-        let show = ShowRecord {
+    fn show(variants: Vec<VariantRecord>, settings: Vec<SettingRecord>) -> ShowRecord {
+        ShowRecord {
             recipe: "r".into(),
             objective: SweepObjective {
                 stage: "head".into(),
@@ -192,16 +191,24 @@ mod tests {
                 direction: Direction::Maximize,
                 allow_test: false,
             },
-            variants: vec![
+            variants,
+            settings,
+            pooled: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn curves_go_from_few_stays_to_many_one_for_each_of_the_other_settings() {
+        let show = show(
+            vec![
                 variant(200, "a", 1, 0.8),
                 variant(200, "a", 2, 0.9),
                 variant(50, "a", 1, 0.6),
                 variant(50, "a", 2, 0.7),
                 variant(50, "b", 1, 0.6),
             ],
-            settings: vec![setting(200, "a"), setting(50, "a"), setting(50, "b")],
-            pooled: Vec::new(),
-        };
+            vec![setting(200, "a"), setting(50, "a"), setting(50, "b")],
+        );
         let curves = show.learning_curves();
         // `b` has one point: no curve.
         assert_eq!(curves.len(), 2);
@@ -226,18 +233,10 @@ mod tests {
             setting.overrides.insert(second, json!(stays));
             setting
         };
-        let show = ShowRecord {
-            recipe: "r".into(),
-            objective: SweepObjective {
-                stage: "head".into(),
-                metric: "validation_auroc".into(),
-                direction: Direction::Maximize,
-                allow_test: false,
-            },
-            variants: vec![variant(200, "a", 1, 0.8), variant(50, "a", 1, 0.6)],
-            settings: vec![both(200), both(50)],
-            pooled: Vec::new(),
-        };
+        let show = show(
+            vec![variant(200, "a", 1, 0.8), variant(50, "a", 1, 0.6)],
+            vec![both(200), both(50)],
+        );
         let curves = show.learning_curves();
         assert_eq!(curves[0].points.len(), 2);
         assert_eq!(curves[0].others.keys().collect::<Vec<_>>(), ["x"]);
@@ -247,18 +246,7 @@ mod tests {
     fn a_sweep_of_other_things_has_none() {
         let mut settings = setting(50, "a");
         settings.overrides.remove(PATH);
-        let show = ShowRecord {
-            recipe: "r".into(),
-            objective: SweepObjective {
-                stage: "head".into(),
-                metric: "validation_auroc".into(),
-                direction: Direction::Maximize,
-                allow_test: false,
-            },
-            variants: vec![variant(50, "a", 1, 0.6)],
-            settings: vec![settings],
-            pooled: Vec::new(),
-        };
+        let show = show(vec![variant(50, "a", 1, 0.6)], vec![settings]);
         assert_eq!(show.learning_curves(), []);
         // Nor has one whose evaluation is the same at all numbers of stays.
         let show = ShowRecord {
