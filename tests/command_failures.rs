@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use crate::command_stage::{command, run, text};
+use crate::command_stage::{command, recipe, run, text};
 use crate::document::stage;
 use crate::running::Running;
 
@@ -95,6 +95,59 @@ fn a_failed_program_is_started_again_as_often_as_declared() {
     let outcome = run(&mut test).failure(3);
     let outcome = outcome.stderr_has("ended with exit code 1; attempt 3 of 4 starts in 0.02 s");
     outcome.stderr_has("(inputs.marks) changed while the run was going on");
+}
+
+/// Counts how often it was started, and ends well the third time.
+const GOES_ON: &str = r#"
+run = "echo x >> $PIPELINE_RESUME/starts; test $(wc -l < $PIPELINE_RESUME/starts) -ge 3 && wc -l < $PIPELINE_RESUME/starts > out"
+outputs = { out = "out" }
+retry_delay_seconds = 0.01
+"#;
+
+#[test]
+fn what_a_program_leaves_to_go_on_from_survives_its_failures_and_ends_with_its_success() {
+    let mut test = command(&format!("{GOES_ON}retries = 1"));
+    run(&mut test).failure(3);
+    let document = run(&mut test).success().json();
+    assert_eq!(text(&document, "clean", "out").trim(), "3");
+    let kept = std::fs::read_dir(test.folder().join(".pipeline/work"));
+    let kept = kept.map_or(0, |folders| {
+        folders
+            .flatten()
+            .filter(|one| one.path().join("resume").exists())
+            .count()
+    });
+    assert_eq!(kept, 0, "nothing to go on from is left");
+    // Another stage has a folder of its own.
+    let other = GOES_ON.replace("-ge 3", "-ge 1");
+    let document = run(&mut test.recipe(&recipe(&other))).success().json();
+    assert_eq!(text(&document, "clean", "out").trim(), "1");
+}
+
+#[test]
+fn a_program_that_is_stopped_has_its_grace_to_write_down_where_it_stands() {
+    let left = |grace: &str| {
+        let fields = format!(
+            "run = \"if [ -e $PIPELINE_RESUME/told ]; then echo again > out; exit; fi; trap 'sleep 1; : > $PIPELINE_RESUME/told; exit 1' TERM; \
+             echo ready > {{inputs.place}}/x; sleep 60 & wait; echo anew > out\"\ninputs = {{ place = \"place\" }}\noutputs = {{ out = \"out\" }}\n{grace}"
+        );
+        let test = command(&fields)
+            .file("place/empty", "")
+            .args(["run", "recipe.toml"]);
+        let running = Running::start(&test);
+        let start = Instant::now();
+        while !test.folder().join("place/x").exists() {
+            assert!(start.elapsed() < Duration::from_secs(60));
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        running.signal(libc::SIGINT);
+        running.finish().failure(130);
+        let work = std::fs::read_dir(test.folder().join(".pipeline/work")).expect("work");
+        work.flatten()
+            .any(|one| one.path().join("resume/told").exists())
+    };
+    assert!(left(""));
+    assert!(!left("grace_seconds = 0.1"));
 }
 
 #[test]

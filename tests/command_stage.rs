@@ -9,10 +9,12 @@ use crate::physionet_layout;
 const HEAD: &str = "format = 1\nname = \"demo\"\n";
 
 /// A recipe whose only stage is this command.
+pub(crate) fn recipe(fields: &str) -> String {
+    format!("{HEAD}[stages.clean]\nkind = \"command\"\n{fields}\n")
+}
+
 pub(crate) fn command(fields: &str) -> Test {
-    Test::new().recipe(&format!(
-        "{HEAD}[stages.clean]\nkind = \"command\"\n{fields}\n"
-    ))
+    Test::new().recipe(&recipe(fields))
 }
 
 pub(crate) fn run(test: &mut Test) -> Outcome {
@@ -135,6 +137,7 @@ seed = 7
             "PASSED",
             "PATH",
             "PIPELINE_DEVICE",
+            "PIPELINE_RESUME",
             "PIPELINE_SEED",
             "PIPELINE_THREADS",
             "PYTHONDONTWRITEBYTECODE",

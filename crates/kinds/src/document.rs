@@ -96,12 +96,13 @@ mod tests {
         });
         let command = "/$defs/StageConfig/oneOf/7/properties";
         let names = ["env", "inputs", "outputs"].map(|key| format!("{command}/{key}"));
+        let compared = ["/$defs/StageConfig/oneOf/5/properties/compare".to_string()];
         let top = ["/properties/stages", "/properties/vars"].map(String::from);
         let cleaning = ["/$defs/StageConfig/oneOf/0/properties/cleaning".to_string()];
         let draw = "/$defs/RandomAxis/properties/draw".to_string();
         let sweep = ["exclude/items", "grid", "list/items", "seeds", "zip"];
         let sweep = sweep.map(|key| format!("/$defs/SweepConfig/properties/{key}"));
-        let stages = [cleaning.as_slice(), names.as_slice()].concat();
+        let stages = [cleaning.as_slice(), &compared, names.as_slice()].concat();
         let all = [&[draw], stages.as_slice(), sweep.as_slice(), top.as_slice()];
         assert_eq!(open, all.concat());
     }

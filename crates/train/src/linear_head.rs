@@ -137,7 +137,13 @@ pub fn solve_head(
             if watch.is_interrupted() {
                 return Err(Error::Interrupted);
             }
-            let fit = path.fit(*penalty).ok_or_else(|| unsolved(*penalty))?;
+            let Some(fit) = path.fit(*penalty) else {
+                watch.note(&format!(
+                    "the penalty {penalty} did not converge: no weaker one is tried{}",
+                    within(scalings, *scaling)
+                ));
+                break;
+            };
             let tried = (scalings.len() > 1).then_some(*scaling);
             let now = search.look_at(*scaling, tried, &problem, &fit)?;
             let total = (scalings.len() * penalties.len()) as u64;
@@ -154,7 +160,7 @@ pub fn solve_head(
         }
     }
     let (history, best) = (search.history, search.best);
-    let best = best.ok_or_else(|| Error::stage("a linear head needs at least one penalty"))?;
+    let best = best.ok_or_else(|| unsolved(&penalties))?;
     note_edge(best.penalty, &penalties, watch);
     Ok(SolvedHead {
         penalty: best.penalty,
@@ -188,9 +194,22 @@ fn from_strong_to_weak(penalties: &[f64]) -> Vec<f64> {
     penalties
 }
 
-fn unsolved(penalty: f64) -> Error {
-    Error::stage(format!("the linear head with penalty {penalty} did not converge"))
-        .with_hint("leave weak penalties out of `optimizer.penalties`, or look at the features for extreme values")
+fn unsolved(penalties: &[f64]) -> Error {
+    Error::stage(format!(
+        "no linear head with a penalty of {penalties:?} converged"
+    ))
+    .with_hint(
+        "state stronger ones in `optimizer.penalties`, or look at the features for extreme values",
+    )
+}
+
+/// Of several scalings, which a note is about.
+fn within(scalings: &[FeatureScaling], scaling: FeatureScaling) -> &'static str {
+    match scaling {
+        _ if scalings.len() == 1 => "",
+        FeatureScaling::Standard => " on standardised features",
+        FeatureScaling::None => " on features as they are",
+    }
 }
 
 /// The best penalty may lie beyond those that were tried.

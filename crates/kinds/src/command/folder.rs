@@ -12,6 +12,8 @@ use pipeline_error::Error;
 
 /// The folder's name below the stage's work folder.
 pub(super) const NAME: &str = "run";
+/// The name beside it of the folder that survives.
+const RESUME: &str = "resume";
 /// Holds links to the inputs.
 pub(super) const INPUTS: &str = "inputs";
 /// Where the program may leave what it likes.
@@ -34,6 +36,11 @@ impl CommandFolder {
         &self.path
     }
 
+    /// `$PIPELINE_RESUME`: what the program leaves there it finds again, however it ended, until the stage succeeds.
+    pub(super) fn resume(&self) -> PathBuf {
+        self.path.with_file_name(RESUME)
+    }
+
     /// `$HOME` and `$TMPDIR` of the program.
     pub(super) fn scratch(&self) -> PathBuf {
         self.path.join(SCRATCH)
@@ -47,6 +54,7 @@ impl CommandFolder {
                 fs::remove_dir_all(&self.path)?;
             }
             fs::create_dir_all(self.scratch())?;
+            fs::create_dir_all(self.resume())?;
             let links = self.path.join(INPUTS);
             if !inputs.is_empty() {
                 fs::create_dir(&links)?;

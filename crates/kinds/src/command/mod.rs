@@ -67,6 +67,7 @@ impl StageKind for CommandTable {
             secret_env: self.secret_env.clone(),
             seed: self.seed,
             timeout: self.timeout_seconds.map(Duration::from_secs_f64),
+            grace: Duration::from_secs_f64(self.grace_seconds),
             retries: self.retries,
             retry_delay: Duration::from_secs_f64(self.retry_delay_seconds),
         };

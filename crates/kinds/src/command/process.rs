@@ -18,8 +18,6 @@ use pipeline_stage::StageContext;
 const LOOK: Duration = Duration::from_millis(100);
 /// The first wait for a program whose output has ended.
 const SHORTEST_PAUSE: Duration = Duration::from_micros(20);
-/// Time between asking a program to end and making it.
-const GRACE: Duration = Duration::from_secs(5);
 
 /// A program, and how it is to be run.
 pub(super) struct Program<'a> {
@@ -29,6 +27,8 @@ pub(super) struct Program<'a> {
     /// Where it runs.
     pub(super) folder: &'a Path,
     pub(super) timeout: Option<Duration>,
+    /// Time between asking it to end and making it.
+    pub(super) grace: Duration,
 }
 
 /// How a program failed that could be started.
@@ -205,7 +205,9 @@ impl Program<'_> {
                         stopping = Some((why, Instant::now()));
                     }
                 }
-                Some((_, since)) if since.elapsed() > GRACE => signal_group(child, libc::SIGKILL),
+                Some((_, since)) if since.elapsed() > self.grace => {
+                    signal_group(child, libc::SIGKILL);
+                }
                 Some(_) => {}
             }
         }

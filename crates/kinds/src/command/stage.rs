@@ -41,6 +41,8 @@ pub struct CommandStage {
     pub seed: Option<u64>,
     /// When the program is stopped.
     pub timeout: Option<Duration>,
+    /// Time between asking the program to end and making it.
+    pub grace: Duration,
     /// How often a failed program is started again.
     pub retries: u32,
     /// The wait before the first new start.
@@ -117,6 +119,10 @@ impl CommandStage {
         let mut environment = BTreeMap::from([
             ("HOME".to_string(), scratch.clone()),
             ("TMPDIR".into(), scratch),
+            (
+                "PIPELINE_RESUME".into(),
+                folder.resume().to_string_lossy().into_owned(),
+            ),
             ("PIPELINE_THREADS".into(), threads.clone()),
             ("PIPELINE_DEVICE".into(), context.device.to_string()),
             // No result depends on the order of Python's sets, and no input folder gets a cache.
@@ -164,6 +170,7 @@ impl CommandStage {
             environment: self.environment(context, folder, secrets)?,
             folder: folder.path(),
             timeout: self.timeout,
+            grace: self.grace,
         };
         let mut delay = self.retry_delay;
         for attempt in 1..=self.retries + 1 {

@@ -48,6 +48,10 @@ pub struct CommandTable {
     #[serde(default)]
     #[schemars(range(max = 1e9), extend("exclusiveMinimum" = 0.0))]
     pub timeout_seconds: Option<f64>,
+    /// How long a program that is asked to end (Ctrl-C, a timeout) may take to write down where it stands, before it is ended. No part of the fingerprint.
+    #[serde(default = "CommandTable::default_grace_seconds")]
+    #[schemars(range(min = 0.0, max = 1e5))]
+    pub grace_seconds: f64,
     /// How often a program that failed is started again. No part of the fingerprint.
     #[serde(default)]
     #[schemars(range(max = 100))]
@@ -62,6 +66,10 @@ pub struct CommandTable {
 const NAMES: &str = "^[A-Za-z0-9_-]+$";
 
 impl CommandTable {
+    fn default_grace_seconds() -> f64 {
+        5.0
+    }
+
     fn default_retry_delay_seconds() -> f64 {
         1.0
     }

@@ -224,3 +224,32 @@ fn without_scaling_a_penalty_counts_weights_of_features_as_they_are() {
     assert_eq!(both.scaling, least.scaling);
     assert_eq!(both.head.parameters, least.head.parameters);
 }
+
+#[test]
+fn a_penalty_that_does_not_converge_ends_its_path_and_not_the_stage() {
+    let spread = |rows: LabelledFeatures| {
+        let values = numbers_of(&rows).unwrap().into_iter().enumerate();
+        let values: Vec<f32> = values
+            .map(|(at, value)| value * 1000f32.powi(at as i32 % 7))
+            .collect();
+        let features = Tensor::from_vec(values, (rows.labels.len(), 7), &Device::Cpu).unwrap();
+        LabelledFeatures { features, ..rows }
+    };
+    let (train, validation) = (spread(rows(2, 203, 7, 2)), spread(rows(99, 60, 7, 2)));
+    let solve = |penalties: Vec<f64>, scaling| {
+        let settings = LinearHeadSettings {
+            optimizer: Lbfgs { penalties, scaling },
+            class_weights: ClassWeights::default(),
+        };
+        solve_head(&settings, 2, &train, &validation, &Unwatched)
+    };
+    let both = vec![FeatureScaling::None, FeatureScaling::Standard];
+    let solved = solve(vec![10.0, 1e-9], both).unwrap();
+    assert_eq!(solved.scaling, FeatureScaling::Standard);
+    let error = solve(vec![1e-9], vec![FeatureScaling::None]).err().unwrap();
+    assert!(
+        error
+            .to_string()
+            .contains("no linear head with a penalty of [1e-9] converged")
+    );
+}
