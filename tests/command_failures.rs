@@ -120,7 +120,8 @@ fn what_a_program_leaves_to_go_on_from_survives_its_failures_and_ends_with_its_s
     assert_eq!(kept, 0, "nothing to go on from is left");
     // Another stage has a folder of its own.
     let other = GOES_ON.replace("-ge 3", "-ge 1");
-    let document = run(&mut test.recipe(&recipe(&other))).success().json();
+    let mut test = test.recipe(&recipe(&other));
+    let document = run(&mut test).success().json();
     assert_eq!(text(&document, "clean", "out").trim(), "1");
 }
 
