@@ -6,7 +6,7 @@ use std::sync::LazyLock;
 use serde_json::Value;
 
 use crate::document::{digests, kinds_in_store, repository, stage, statuses};
-use crate::harness::{Outcome, Test};
+use crate::harness::{Outcome, Test, campaign};
 use crate::running::{Running, wait_until_under_way};
 
 const STAGES: [(&str, &str, &[&str]); 8] = [
@@ -99,6 +99,27 @@ fn the_main_job_runs_to_its_end_and_says_what_it_made() {
     assert!(imported["loaded"].as_u64() > Some(0));
     let proved = &stage(&document, "classifier")["metrics"]["frozen_parameters_verified"];
     assert_eq!(*proved, imported["loaded"]);
+}
+
+/// The shipped cohort whole, as a newcomer runs it.
+#[test]
+fn the_main_job_beats_its_baseline_without_a_warning_of_a_posterior() {
+    if campaign(0, 1) == 0 {
+        eprintln!("PIPELINE_CAMPAIGNS is not set: the main job is not run whole");
+        return;
+    }
+    let recipe = repository("recipes/finetune.toml");
+    let outcome = Test::new()
+        .args(["run", &recipe, "--format", "json"])
+        .run()
+        .success();
+    assert!(!outcome.stderr.contains("posterior"), "{}", outcome.stderr);
+    let document = outcome.json();
+    let metrics = &stage(&document, "test")["metrics"];
+    for name in ["auroc", "average_precision"] {
+        let of = |name: &str| metrics[name].as_f64().expect("a number");
+        assert!(of(name) > of(&format!("baseline.{name}")), "{metrics}");
+    }
 }
 
 #[test]
