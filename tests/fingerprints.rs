@@ -16,14 +16,38 @@ use crate::physionet_layout::{self, FOLDER};
 /// that kind in every user's store is out of date: raise the kind's `code_version` if its results
 /// changed (or `Fingerprint::FORMAT` if the encoding did), and else find out what moved the key.
 const MAIN_JOB: [(&str, &str); 8] = [
-    ("events", "cd21a086ba62e9769465b74deafd01de9799ce78ac625e251aa9c453563a6a67"),
-    ("pretrain", "bc016192b6cdecf78144fcbb65fa18589238b8b5c14f3699b59628ba06a41a76"),
-    ("weights", "0d002db7f63ce4e64510069c5e3df8f97d0e266b1a9580edc7eb636298caf99d"),
-    ("frozen", "3a191e0bde4126defe3475547dc500119c702980e0bbccd271dc611e3419df08"),
-    ("classifier:features", "725d683924588cc372fc96120c845008ebe11ac2f18f64908b386d7696e1e566"),
-    ("classifier", "c4eb5265607ab23526c1770895baec3d730629c60526a8929cff2e0619c4e853"),
-    ("test:baseline", "e0be1049dc11cc2c55f27982bebc83ee7ba67747b86c6af273cf4f6754bf29f5"),
-    ("test", "fdcf1fee16e67a747b5db696d7345eebb9e1cf4ef2e7b8a3cd2ab40a84b751d9"),
+    (
+        "events",
+        "cd21a086ba62e9769465b74deafd01de9799ce78ac625e251aa9c453563a6a67",
+    ),
+    (
+        "pretrain",
+        "bc016192b6cdecf78144fcbb65fa18589238b8b5c14f3699b59628ba06a41a76",
+    ),
+    (
+        "weights",
+        "0d002db7f63ce4e64510069c5e3df8f97d0e266b1a9580edc7eb636298caf99d",
+    ),
+    (
+        "frozen",
+        "3a191e0bde4126defe3475547dc500119c702980e0bbccd271dc611e3419df08",
+    ),
+    (
+        "classifier:features",
+        "725d683924588cc372fc96120c845008ebe11ac2f18f64908b386d7696e1e566",
+    ),
+    (
+        "classifier",
+        "c4eb5265607ab23526c1770895baec3d730629c60526a8929cff2e0619c4e853",
+    ),
+    (
+        "test:baseline",
+        "e0be1049dc11cc2c55f27982bebc83ee7ba67747b86c6af273cf4f6754bf29f5",
+    ),
+    (
+        "test",
+        "fdcf1fee16e67a747b5db696d7345eebb9e1cf4ef2e7b8a3cd2ab40a84b751d9",
+    ),
 ];
 
 /// The same of a head that is trained in epochs.
