@@ -7,6 +7,7 @@ use serde_json::Value;
 use crate::document::{artifact, repository, stage};
 use crate::harness::{Outcome, Test};
 use crate::inputs::{MODEL, VARIABLES, cohort_of, data, run, stages};
+use crate::meds_layout;
 
 /// Stays from here on are for validation, and from there on for testing.
 const VALIDATION: usize = 36;
@@ -269,4 +270,58 @@ fn the_shipped_programs_stand_beside_ours_where_python_has_their_packages() {
         .filter_map(|report| report["with"].as_str())
         .collect();
     assert_eq!(names, ["boosting", "gru"]);
+}
+
+#[test]
+fn a_table_of_patients_and_times_of_prediction_is_joined_by_both() {
+    let base = repository("recipes/meds.toml");
+    let recipe = |more: &str| {
+        format!(
+            "format = 1\nextends = [\"{base}\"]\n\n[stages.theirs]\nkind = \"evaluate\"\ndata = \"events\"\nsplit = \"test\"\nbootstrap = {{ resamples = 0 }}\npredictions = {{ path = \"theirs.csv\", {more} }}\n"
+        )
+    };
+    let by_both = "subject = \"subject_id\", time = \"prediction_time\"";
+    let run = |times: [&str; 3]| {
+        let rows = [9, 10, 11].into_iter().zip(times);
+        let rows: String = rows
+            .map(|(id, time)| format!("{id},{time},0.{id}\n"))
+            .collect();
+        let table = format!("subject_id,prediction_time,probability\n{rows}");
+        let mut test = meds_layout::write(Test::new())
+            .file("theirs.csv", table)
+            .recipe(&recipe(by_both));
+        test.run_with(["run", "recipe.toml", "theirs", "--format", "json"])
+    };
+    let told = "1970-01-02 16:00:00";
+    let document = run([told, "1970-01-02T16:00:00Z", "1970-01-02T17:00:00+01:00"])
+        .success()
+        .json();
+    let metrics = &stage(&document, "theirs")["metrics"];
+    assert_eq!(
+        (&metrics["n"], &metrics["positives"]),
+        (&Value::from(3), &Value::from(2))
+    );
+    // Patients 9 and 11 died, with 0.9 and 0.11; 10 lived, with 0.10.
+    assert_eq!(metrics["auroc"], 1.0);
+    run([told, told, "1970-01-02 16:00:01"])
+        .failure(3)
+        .stderr_has("line 4: patient 11 at 1970-01-02 16:00:01 is none of the data's stays");
+    run([told, "soon", told])
+        .failure(3)
+        .stderr_has("line 3: prediction_time `soon` is no time");
+    let one = data("one", "one", "");
+    let evaluate = evaluate(
+        "theirs",
+        &format!("predictions = {{ path = \"theirs.csv\", {by_both} }}\n"),
+    );
+    let mut test = cohort_of(Test::new(), "one", 0, &VARIABLES, |_| 1)
+        .file(
+            "theirs.csv",
+            "subject_id,prediction_time,probability\n1,1970-01-01,0.5\n",
+        )
+        .recipe(&[MODEL, &one, &evaluate].concat());
+    test.run_with(["run", "recipe.toml"])
+        .failure(3)
+        .stderr_has("the stays of these data have no time of prediction")
+        .stderr_has("hint: join by the stay's id");
 }
