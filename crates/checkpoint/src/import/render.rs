@@ -3,6 +3,8 @@ use std::fmt::Write;
 
 use super::audit::{Audit, Flag};
 
+/// Characters shown of a note.
+const LONGEST_NOTE: usize = 300;
 /// Names shown of a list.
 const SHOWN: usize = 4;
 
@@ -34,7 +36,7 @@ impl Audit {
             );
         }
         for note in &self.notes {
-            let _ = writeln!(text, "note     {note}");
+            let _ = writeln!(text, "note     {}", cut(note));
         }
         text
     }
@@ -47,6 +49,14 @@ impl Audit {
             }
         }
         flagged
+    }
+}
+
+/// A note that names thousands is whole in the audit's document alone.
+fn cut(note: &str) -> String {
+    match note.char_indices().nth(LONGEST_NOTE) {
+        None => note.into(),
+        Some((end, _)) => format!("{}… (all of it is in the audit)", &note[..end]),
     }
 }
 
@@ -70,5 +80,18 @@ fn some(names: &[&str]) -> String {
     match names.len().saturating_sub(SHOWN) {
         0 => shown,
         more => format!("{shown} and {more} more"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_note_is_cut_between_characters() {
+        assert_eq!(cut("short"), "short");
+        let cut = cut(&"ü".repeat(LONGEST_NOTE + 1));
+        assert_eq!(cut.chars().filter(|c| *c == 'ü').count(), LONGEST_NOTE);
+        assert!(cut.ends_with("… (all of it is in the audit)"));
     }
 }
