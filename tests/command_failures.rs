@@ -4,7 +4,17 @@ use std::time::{Duration, Instant};
 
 use crate::command_stage::{command, recipe, run, text};
 use crate::document::stage;
+use crate::harness::Test;
 use crate::running::Running;
+
+/// Waits for a file that the program makes.
+fn until_there_is(test: &Test, file: &str) {
+    let start = Instant::now();
+    while !test.folder().join(file).exists() {
+        assert!(start.elapsed() < Duration::from_secs(60));
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
 
 #[test]
 fn a_failure_shows_the_log_s_end_and_where_the_rest_is() {
@@ -136,11 +146,7 @@ fn a_program_that_is_stopped_has_its_grace_to_write_down_where_it_stands() {
             .file("place/empty", "")
             .args(["run", "recipe.toml"]);
         let running = Running::start(&test);
-        let start = Instant::now();
-        while !test.folder().join("place/x").exists() {
-            assert!(start.elapsed() < Duration::from_secs(60));
-            std::thread::sleep(Duration::from_millis(5));
-        }
+        until_there_is(&test, "place/x");
         running.signal(libc::SIGINT);
         running.finish().failure(130);
         let work = std::fs::read_dir(test.folder().join(".pipeline/work")).expect("work");
@@ -158,11 +164,7 @@ fn an_interrupt_reaches_the_program_and_exits_130() {
         .file("place/empty", "")
         .args(["run", "recipe.toml"]);
     let running = Running::start(&test);
-    let start = Instant::now();
-    while !test.folder().join("place/x").exists() {
-        assert!(start.elapsed() < Duration::from_secs(60));
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    until_there_is(&test, "place/x");
     running.signal(libc::SIGINT);
     running.finish().failure(130);
     let runs = std::fs::read_dir(test.folder().join(".pipeline/runs")).expect("a run");
@@ -186,11 +188,7 @@ sleep 60
 outputs = { good = "good" }"#;
     let mut test = command(fields).args(["run", "recipe.toml", "--format", "json"]);
     let killed = Running::start(&test);
-    let start = Instant::now();
-    while !test.folder().join("started").exists() {
-        assert!(start.elapsed() < Duration::from_secs(60));
-        std::thread::sleep(Duration::from_millis(5));
-    }
+    until_there_is(&test, "started");
     drop(killed);
     let document = run(&mut test).success().json();
     assert_eq!(text(&document, "clean", "good"), "good\n");

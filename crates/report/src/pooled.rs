@@ -11,13 +11,6 @@ use pipeline_runner::sweep::record::{PooledRecord, ShowRecord, Summary, VariantR
 /// The end of the path that says which fold tests.
 const FOLD: &str = ".folds.fold";
 
-/// Whether variants differ in the fold that tests.
-pub fn is_cross_validated(show: &ShowRecord) -> bool {
-    show.paths_with_seeds()
-        .iter()
-        .any(|path| path.ends_with(FOLD))
-}
-
 /// Stays, whether they are positive, and the probability of it.
 #[derive(Default)]
 struct Pool {

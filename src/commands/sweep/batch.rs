@@ -65,7 +65,11 @@ impl Batch {
 
     /// What the store knows of the variants.
     pub fn stored(&self, selection: &Selection, store: &Store) -> Result<ShowRecord, Error> {
-        let surveyed = self.survey(selection, store)?;
+        self.known(&self.survey(selection, store)?, store)
+    }
+
+    /// The same of a survey.
+    pub fn known(&self, surveyed: &[Surveyed], store: &Store) -> Result<ShowRecord, Error> {
         let is_whole = surveyed.iter().all(|stage| stage.outcome.is_some());
         let failures = match is_whole {
             true => BTreeMap::new(),
@@ -75,21 +79,6 @@ impl Batch {
         let results = self.in_order(results.map(|one| NodeResult::stored(one, &failures)));
         check_objective(&self.planned, &results, &self.objective)?;
         Ok(self.show(&results))
-    }
-
-    /// What the evaluations say of every stay, by the names of their nodes.
-    pub fn predictions(
-        &self,
-        selection: &Selection,
-        store: &Store,
-    ) -> Result<BTreeMap<String, OutputRecord>, Error> {
-        let surveyed = self.survey(selection, store)?.into_iter();
-        let evaluated = surveyed.filter(|stage| stage.planned.kind == EVALUATE);
-        let predictions = evaluated.filter_map(|stage| {
-            let mut outputs = OutputRecord::all_of(&stage.outcome?.outputs, store);
-            Some((stage.planned.name, outputs.remove(PREDICTIONS)?))
-        });
-        Ok(predictions.collect())
     }
 
     /// What a run came to; also why the objective cannot be had of it, if it cannot.
@@ -118,4 +107,16 @@ impl Batch {
         });
         ordered.collect()
     }
+}
+
+/// What the evaluations say of every stay, by the names of their nodes.
+pub fn predictions(surveyed: Vec<Surveyed>, store: &Store) -> BTreeMap<String, OutputRecord> {
+    let evaluated = surveyed
+        .into_iter()
+        .filter(|stage| stage.planned.kind == EVALUATE);
+    let predictions = evaluated.filter_map(|stage| {
+        let mut outputs = OutputRecord::all_of(&stage.outcome?.outputs, store);
+        Some((stage.planned.name, outputs.remove(PREDICTIONS)?))
+    });
+    predictions.collect()
 }

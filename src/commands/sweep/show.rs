@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use crate::arguments::{ExperimentArguments, Selection};
-use crate::commands::sweep::batch::Batch;
+use crate::commands::sweep::batch::{self, Batch};
 use crate::commands::sweep::frame::Frame;
 use crate::commands::sweep::ladder;
 use crate::display::sweep_table;
@@ -16,7 +16,7 @@ use crate::terminal::{page, stdout};
 use pipeline_error::Error;
 use pipeline_kinds::SweepRecipe;
 use pipeline_report::html::sweep_page;
-use pipeline_report::pooled::{is_cross_validated, pooled};
+use pipeline_report::pooled::pooled;
 use pipeline_store::Store;
 
 #[derive(Debug, Args)]
@@ -90,10 +90,9 @@ pub fn execute(show: Show) -> Result<ExitCode, Error> {
     let store = Store::open(&show.selection.store)?;
     let mut predictions = BTreeMap::new();
     let stored = |batch: &Batch| {
-        let record = batch.stored(&show.selection, &store)?;
-        if is_cross_validated(&record) {
-            predictions.extend(batch.predictions(&show.selection, &store)?);
-        }
+        let surveyed = batch.survey(&show.selection, &store)?;
+        let record = batch.known(&surveyed, &store)?;
+        predictions.extend(batch::predictions(surveyed, &store));
         Ok((record, true))
     };
     let mut record = ladder::climb(&sweep, stored)?.show;

@@ -2,15 +2,14 @@
 
 use std::path::Path;
 
-use arrow::array::{Float64Array, StringArray};
 use serde_json::Value;
 
-use super::evaluation::{Predictions, softmax};
+use super::evaluation::{PROBABILITIES, Predictions, probabilities_of, softmax};
 use crate::json::as_json;
 use pipeline_data::config::PredictionTable;
 use pipeline_data::dataset::Split;
 use pipeline_data::given_predictions::{GivenPredictions, PredictedStays};
-use pipeline_data::parquet_file::{StreamedRows, column};
+use pipeline_data::parquet_file::StreamedRows;
 use pipeline_data::stay_columns::{StayColumns, StayNames};
 use pipeline_error::Error;
 use pipeline_stage::StageContext;
@@ -115,14 +114,8 @@ pub fn table_fields(table: &PredictionTable) -> Value {
 
 /// The probabilities of class 1 in the artifact `predictions` of an evaluate stage, of exactly these stays.
 pub fn positive_probabilities(path: &Path, ids: &[String]) -> Result<Vec<f64>, Error> {
-    let (mut found, mut probabilities) = (Vec::new(), Vec::new());
-    for batch in StreamedRows::open(path, &["stay_id", "probability"])? {
-        let batch = batch?;
-        let of_batch: &StringArray = column(path, &batch, "stay_id")?;
-        found.extend(of_batch.iter().flatten().map(str::to_string));
-        let of_batch: &Float64Array = column(path, &batch, "probability")?;
-        probabilities.extend_from_slice(of_batch.values());
-    }
+    let rows = StreamedRows::open(path, &PROBABILITIES)?;
+    let (found, probabilities) = probabilities_of(rows, path)?;
     if found == ids {
         return Ok(probabilities);
     }

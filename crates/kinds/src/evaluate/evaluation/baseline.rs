@@ -12,6 +12,8 @@ use pipeline_train::baseline::{LabelledRows, SummaryFeatures, fit_on_validation}
 
 /// The name under which the file holds the fit.
 const FIT: &str = "fit";
+/// The columns of stays and of the probability of class 1, here and in the artifact `predictions`.
+pub const PROBABILITIES: [&str; 2] = ["stay_id", "probability"];
 
 /// What a simple model says of the stays that are scored: the artifact `baseline`, as Parquet.
 ///
@@ -95,20 +97,13 @@ impl BaselineScores {
 
     /// Reads the artifact; its stays must be `ids`, in this order.
     pub fn read(path: &Path, ids: &[String]) -> Result<Self, Error> {
-        let rows = StreamedRows::open(path, &["stay_id", "probability"])?;
+        let rows = StreamedRows::open(path, &PROBABILITIES)?;
         let fit = rows
             .text(FIT)
             .and_then(|text| serde_json::from_str(text).ok());
         let fit =
             fit.ok_or_else(|| Error::file(path, "does not say how the baseline was fitted"))?;
-        let (mut found, mut probabilities) = (Vec::new(), Vec::new());
-        for batch in rows {
-            let batch = batch?;
-            let of_batch: &StringArray = column(path, &batch, "stay_id")?;
-            found.extend(of_batch.iter().flatten().map(str::to_string));
-            let of_batch: &Float64Array = column(path, &batch, "probability")?;
-            probabilities.extend_from_slice(of_batch.values());
-        }
+        let (found, probabilities) = probabilities_of(rows, path)?;
         if found != ids {
             return Err(Error::stage(
                 "the baseline's data and the model's features are not of the same stays",
@@ -120,6 +115,19 @@ impl BaselineScores {
             probabilities,
         })
     }
+}
+
+/// The stays of a table opened with the columns [`PROBABILITIES`], and the probability of class 1 of each.
+pub fn probabilities_of(rows: StreamedRows, path: &Path) -> Result<(Vec<String>, Vec<f64>), Error> {
+    let (mut ids, mut probabilities) = (Vec::new(), Vec::new());
+    for batch in rows {
+        let batch = batch?;
+        let of_batch: &StringArray = column(path, &batch, "stay_id")?;
+        ids.extend(of_batch.iter().flatten().map(str::to_string));
+        let of_batch: &Float64Array = column(path, &batch, "probability")?;
+        probabilities.extend_from_slice(of_batch.values());
+    }
+    Ok((ids, probabilities))
 }
 
 fn labels(dataset: &Dataset, stays: &[usize]) -> Result<Vec<bool>, Error> {

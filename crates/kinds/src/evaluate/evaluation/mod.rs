@@ -22,7 +22,7 @@ use crate::json::as_json;
 use pipeline_data::dataset::Split;
 use pipeline_metrics::{BootstrapSettings, Interval};
 
-pub use baseline::BaselineScores;
+pub use baseline::{BaselineScores, PROBABILITIES, probabilities_of};
 pub use class_report::{ClassReport, ManyClasses};
 pub use comparison::{BaselineReport, ComparisonReport, RecalibrationReport};
 pub use curves::EvaluationCurves;
