@@ -24,6 +24,7 @@ use super::source::{self, Start, StayRow, StayTable};
 use super::spelling_check::refuse_two_spellings;
 use super::split::{SplitAssigner, refuse_straddling};
 use super::tables;
+use super::target_values::TargetValues;
 use super::warnings;
 use pipeline_error::Error;
 
@@ -95,6 +96,8 @@ fn build_from(
         Labels::None => table.rows.iter_mut().for_each(|stay| stay.label = None),
     }
 
+    let targets = read_targets(config, &mut table, &mut report, notes)?;
+
     let assigner = SplitAssigner::new(&config.split, seed, &config.source, &table.rows)?;
     report.set("unused_splits", assigner.unused(&table.rows));
     let splits = split_all(config, &assigner, &ingested, &table.rows)?;
@@ -140,11 +143,13 @@ fn build_from(
     check_no_split_is_empty(config, scored.kept.iter().map(|kept| kept.split))?;
     count(&mut report, config, &fitted, &scored);
     tell(&material, &fitted, &scored, notes);
+    let kept: Vec<usize> = scored.kept.iter().map(|kept| kept.row).collect();
     tables::write_stays(
         &tables::place(work, "stays"),
         &scored.kept,
         config.labels,
         table.is_dated,
+        &targets.columns(&kept),
     )?;
     let shifts = like.map(|like| shifts(like, &fitted, &scored));
     let told = shifts.iter().flatten().filter_map(Shift::warning);
@@ -173,6 +178,24 @@ fn drop_without_label(
         table.rows.retain(|stay| stay.label.is_some());
     }
     Ok(())
+}
+
+/// What the targets say of the stays. Their columns are outcomes, which are no inputs.
+fn read_targets(
+    config: &DataConfig,
+    table: &mut StayTable,
+    report: &mut DataReport,
+    notes: &mut dyn FnMut(String),
+) -> Result<TargetValues, Error> {
+    let mut targets = TargetValues::read(config, &table.rows)?;
+    if !config.targets.is_empty() {
+        report.set("unused_target_rows", targets.unused);
+    }
+    table.outcomes.append(&mut targets.outcomes);
+    std::mem::take(&mut targets.notes)
+        .into_iter()
+        .for_each(notes);
+    Ok(targets)
 }
 
 /// Fails if a variable is called like an outcome. The recipe may say of a column beside the label

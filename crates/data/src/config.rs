@@ -9,6 +9,7 @@ mod row_label;
 mod source;
 mod split;
 mod table;
+mod targets;
 
 use std::collections::BTreeMap;
 
@@ -27,6 +28,7 @@ pub use split::{Folds, SplitFolders, SplitRule};
 pub use table::{
     Ids, LabelTable, LongSource, Physionet2019Source, StaysTable, TimeColumn, TimeUnit, WideSource,
 };
+pub use targets::{TargetTable, Task};
 
 /// What a data stage reads and how it turns it into tables.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -40,6 +42,9 @@ pub struct DataConfig {
     /// Whether stays have labels.
     #[serde(default, skip_serializing_if = "Labels::is_default")]
     pub labels: Labels,
+    /// What else is to be predicted of stays, by name: a finetune stage names its `target`.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub targets: BTreeMap<String, TargetTable>,
     /// Which stay belongs to which split.
     pub split: SplitRule,
     /// Mean and standard deviation of every variable; left out: computed on the training split.

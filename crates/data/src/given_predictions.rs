@@ -3,19 +3,16 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::config::{PredictionKey, PredictionTable, PredictionValues};
+use super::config::{PredictionTable, PredictionValues};
 use super::dataset::Split;
 use super::names::quoted;
 use super::small_table::{SmallRow, SmallTable};
-use super::source::{WrittenTime, parse_timestamp};
 use super::stay_columns::StayNames;
-use super::stay_id::StayId;
+use super::stay_join::StayJoin;
 use pipeline_error::Error;
 
 /// How far a sum of probabilities may be from 1.
 const SUM_TOLERANCE: f64 = 1e-6;
-/// What helps where patients and times do not tell stays apart.
-const BY_STAY: &str = "join by the stay's id: predictions = { …, id = \"stay_id\" }";
 /// Stays that a complaint names.
 const NAMED: usize = 5;
 
@@ -57,10 +54,14 @@ impl GivenPredictions {
             of_logits: matches!(values, PredictionValues::Logits(_)),
             of_stay: HashMap::new(),
         };
-        let join = Join::new(&read.table, key, stays)?;
+        let joined = stays.names.joined();
+        let join = StayJoin::new(&read.table, key, None, &joined)?;
         let values = Values::new(&read.table, values)?;
         for row in &read.table.rows {
             let (title, stay) = join.stay_of(&read.table, row)?;
+            let stay = stay.ok_or_else(|| {
+                (read.table).error(row.line, format!("{title} is none of the data's stays"))
+            })?;
             let said = values.of_row(&read.table, row, &title)?;
             if let Some((first, _)) = read.of_stay.insert(stay, (row.line, said)) {
                 let what = format!("{title} again, as on {}", read.table.place(first));
@@ -113,92 +114,6 @@ impl GivenPredictions {
             .flat_map(|row| self.of_stay[row].1.iter().copied())
             .collect())
     }
-}
-
-/// Which stay a row is of: the columns that tell, and the row of the table of stays by what they hold.
-enum Join {
-    Stay(usize, HashMap<StayId, usize>),
-    SubjectAndTime(usize, usize, HashMap<(StayId, i64), usize>),
-}
-
-impl Join {
-    fn new(table: &SmallTable, key: PredictionKey, stays: &PredictedStays) -> Result<Self, Error> {
-        let id = |text: &str| {
-            StayId::read(text, None)
-                .ok()
-                .flatten()
-                .unwrap_or(StayId::Name(text.into()))
-        };
-        let names = stays.names;
-        Ok(match key {
-            PredictionKey::Stay(column) => {
-                let ids = names.ids.iter().enumerate();
-                let ids = ids.map(|(row, text)| (id(text), row));
-                Self::Stay(table.column(column)?, ids.collect())
-            }
-            PredictionKey::SubjectAndTime(subject, time) => {
-                let Some(times) = &names.times else {
-                    return Err(
-                        Error::stage("the stays of these data have no time of prediction")
-                            .with_hint(BY_STAY),
-                    );
-                };
-                let (subject, time) = (table.column(subject)?, table.column(time)?);
-                let mut stays = HashMap::new();
-                for (row, (patient, at)) in names.subjects.iter().zip(times).enumerate() {
-                    let Some(at) = at else { continue };
-                    if let Some(first) = stays.insert((id(patient), *at), row) {
-                        let (first, second) = (&names.ids[first], &names.ids[row]);
-                        return Err(Error::stage(format!(
-                            "the stays {first} and {second} are of one patient at one time"
-                        ))
-                        .with_hint(BY_STAY));
-                    }
-                }
-                Self::SubjectAndTime(subject, time, stays)
-            }
-        })
-    }
-
-    /// What the row's stay is called in messages, and its row in the table of stays.
-    fn stay_of(&self, table: &SmallTable, row: &SmallRow) -> Result<(String, usize), Error> {
-        let id = |column: usize| {
-            let id = table.id(row, column, None)?;
-            id.ok_or_else(|| table.error(row.line, format!("{} is empty", table.header[column])))
-        };
-        let (title, found) = match self {
-            Self::Stay(column, stays) => {
-                let id = id(*column)?;
-                (format!("stay {id}"), stays.get(&id).copied())
-            }
-            Self::SubjectAndTime(subject, time, stays) => {
-                let text = &row.fields[*time];
-                let micros = match parse_timestamp(text) {
-                    Some(WrittenTime::Zoned(micros)) => micros,
-                    Some(WrittenTime::Naive(time)) => micros_of(time),
-                    None => {
-                        return Err(table.error(
-                            row.line,
-                            format!("{} `{text}` is no time", table.header[*time]),
-                        ));
-                    }
-                };
-                let subject = id(*subject)?;
-                let title = format!("patient {subject} at {text}");
-                (title, stays.get(&(subject, micros)).copied())
-            }
-        };
-        match found {
-            Some(stay) => Ok((title, stay)),
-            None => Err(table.error(row.line, format!("{title} is none of the data's stays"))),
-        }
-    }
-}
-
-/// Microseconds since 1970 of a time without a zone, taken as UTC.
-fn micros_of(time: jiff::civil::DateTime) -> i64 {
-    let zoned = time.to_zoned(jiff::tz::TimeZone::UTC);
-    zoned.map_or(i64::MIN, |time| time.timestamp().as_microsecond())
 }
 
 /// What a row says.

@@ -5,7 +5,7 @@
 //!
 //! | table | a row | columns |
 //! |---|---|---|
-//! | `stays` | a stay | `stay_id` utf8 · `subject_id` utf8 · `split` utf8 (train, validation, test) · `label` i64, null where the stage has no labels · `sets` u32 · `events` u32 · `prediction_time` timestamp (µs), where the source tells dates and times of prediction |
+//! | `stays` | a stay | `stay_id` utf8 · `subject_id` utf8 · `split` utf8 (train, validation, test) · `label` i64, null where the stage has no labels · `sets` u32 · `events` u32 · `prediction_time` timestamp (µs), where the source tells dates and times of prediction · of every [target](target) its columns, u32, of a regression f64, null where a stay has no value |
 //! | `events` | an event, by stay, set, variable | `stay` u32 (row of `stays`) · `set` u32 (0, 1, … in its stay) · `minute` f64 since the stay began · `variable` u32 (row of `variables`) · `raw` f64, in the source's unit · `value` f32, z-score |
 //! | `variables` | a variable, by name; beside the columns, as the text `inputs`, the settings of the [contract](contract) | `name` utf8 · `mean` f64 · `std` f64 · `constant` bool · `numeric` bool (events of it without a value are left out) · `train_events` u64 · `embedding` fixed-size list of f32 |
 //!
@@ -83,8 +83,11 @@ mod statistics_file;
 pub mod stay_chunks;
 pub mod stay_columns;
 mod stay_id;
+mod stay_join;
 pub mod subsample;
 mod tables;
+pub mod target;
+mod target_values;
 #[cfg(test)]
 mod tests;
 mod text_file;

@@ -120,6 +120,7 @@ impl<'a> Material<'a> {
             chunk.rows.end_stay(chunk.kept.len() as u32, events);
             chunk.kept.push(KeptStay {
                 stay,
+                row: index,
                 split,
                 sets,
                 events,

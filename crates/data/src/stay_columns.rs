@@ -9,8 +9,10 @@ use arrow::array::{Array, RecordBatch, TimestampMicrosecondArray};
 use arrow::compute::concat_batches;
 use arrow::datatypes::DataType;
 
+use super::config::Task;
 use super::dataset::{Split, without_label};
 use super::parquet_file;
+use super::target::{Target, Truth};
 use super::typed_column::{self, is_number, is_text};
 use pipeline_error::Error;
 pub use subjects::SubjectSet;
@@ -134,6 +136,53 @@ impl StayColumns {
             })
         };
         rows.iter().map(class).collect()
+    }
+
+    /// What is true of a target, of stays in these rows of the table that have a value of it. An error says that the table
+    /// does not hold the target.
+    pub fn truth(&self, target: &Target, rows: &[usize]) -> Result<Truth, Error> {
+        let mut columns = Vec::new();
+        for name in target.columns() {
+            if !self.has(&name) {
+                let what = format!("has no column `{name}` of the target `{}`", target.name);
+                return Err(Error::file(&self.path, what)
+                    .with_hint("the data stage has to state the target, under `targets`"));
+            }
+            columns.push(name);
+        }
+        Ok(match target.task {
+            Task::Regression => {
+                let numbers = typed_column::numbers(&self.path, &self.rows, &columns[0])?;
+                Truth::Numbers(rows.iter().map(|&row| numbers.value(row)).collect())
+            }
+            Task::Classification | Task::MultiLabel => {
+                let columns = (columns.iter())
+                    .map(|name| typed_column::whole_numbers(&self.path, 0, &self.rows, name))
+                    .collect::<Result<Vec<_>, Error>>()?;
+                let classes = (rows.iter())
+                    .flat_map(|&row| columns.iter().map(move |column| column.value(row)));
+                match target.task {
+                    Task::MultiLabel => Truth::Labels {
+                        has: classes.map(|class| class != 0).collect(),
+                        labels: columns.len(),
+                    },
+                    _ => Truth::Classes(classes.map(|class| class as u32).collect()),
+                }
+            }
+        })
+    }
+
+    /// Of these rows of the table, those of stays that have a value of a target, and how many have none.
+    pub fn rows_with(&self, target: &Target, rows: Vec<usize>) -> (Vec<usize>, usize) {
+        let columns = target.columns();
+        let columns = columns.iter().filter_map(|name| self.rows.column_by_name(name));
+        let columns: Vec<_> = columns.collect();
+        let all = rows.len();
+        let rows: Vec<usize> = (rows.into_iter())
+            .filter(|&row| columns.iter().all(|column| !column.is_null(row)))
+            .collect();
+        let without = all - rows.len();
+        (rows, without)
     }
 
     /// The subject of every stay of the table.

@@ -106,18 +106,21 @@ impl EventTable {
 /// A row of the table of stays.
 pub(super) struct KeptStay<'a> {
     pub(super) stay: &'a StayRow,
+    /// Its number among all stays of the source.
+    pub(super) row: usize,
     pub(super) split: Split,
     pub(super) sets: u32,
     pub(super) events: u32,
 }
 
 /// Writes the table of stays. Every stay has a label by now, or none has. The times of prediction are there if all
-/// stays have one, and clocks show the date.
+/// stays have one, and clocks show the date; beside them the columns of the `targets`.
 pub(super) fn write_stays(
     path: &Path,
     stays: &[KeptStay],
     labels: Labels,
     is_dated: bool,
+    targets: &[(String, ArrayRef)],
 ) -> Result<(), Error> {
     let text = |of: &dyn Fn(&KeptStay) -> String| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(stays.iter().map(of)))
@@ -143,11 +146,13 @@ pub(super) fn write_stays(
         let times = TimestampMicrosecondArray::from(times);
         columns.push(("prediction_time", Arc::new(times)));
     }
-    let nullable: &[&str] = match labels {
-        Labels::Source => &[],
-        Labels::None => &["label"],
+    let mut nullable: Vec<&str> = match labels {
+        Labels::Source => Vec::new(),
+        Labels::None => vec!["label"],
     };
-    parquet_file::write_with_nulls(path, columns, nullable, Compression::SNAPPY)
+    nullable.extend(targets.iter().map(|(name, _)| name.as_str()));
+    columns.extend((targets.iter()).map(|(name, column)| (name.as_str(), column.clone())));
+    parquet_file::write_with_nulls(path, columns, &nullable, Compression::SNAPPY)
 }
 
 /// Writes the table of variables, and beside it the settings that say with them what inputs mean.

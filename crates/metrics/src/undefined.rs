@@ -17,6 +17,8 @@ pub enum Undefined {
     NonePredictedNegative,
     /// No curve can be fitted to a single score.
     ConstantScores,
+    /// What is the same of all stays has no variance to explain.
+    ConstantOutcome,
     /// A logistic curve becomes a step: it has no finite slope.
     Separated,
     /// The lower scores are those of the positives, so that no temperature helps.
@@ -38,6 +40,7 @@ impl Undefined {
             Undefined::NonePredictedPositive => "no stay is predicted positive",
             Undefined::NonePredictedNegative => "no stay is predicted negative",
             Undefined::ConstantScores => "all stays have the same score",
+            Undefined::ConstantOutcome => "all stays have the same outcome",
             Undefined::Separated => "a score separates the classes, so that no slope is finite",
             Undefined::Reversed => "the scores rank the classes the wrong way round",
             Undefined::NotConverged => "Newton's method found no optimum",

@@ -10,6 +10,8 @@ impl DataConfig {
     /// Everything the stage reads from disk.
     pub fn paths(&mut self) -> Vec<NamedPath<'_>> {
         let mut paths = source_paths(&mut self.source);
+        let targets = self.targets.iter_mut();
+        paths.extend(targets.map(|(name, table)| (format!("targets.{name}.path"), &mut table.path)));
         if let SplitRule::File(path) = &mut self.split {
             paths.push(("split.file".into(), path));
         }

@@ -52,17 +52,11 @@ pub enum PredictionValues<'a> {
 impl PredictionTable {
     /// The columns that tell which stay a row is of, or which setting does not fit the others.
     pub fn key(&self) -> Result<PredictionKey<'_>, (&'static str, &'static str)> {
-        match (
+        key_of(
             self.id.as_deref(),
             self.subject.as_deref(),
             self.time.as_deref(),
-        ) {
-            (id, None, None) => Ok(PredictionKey::Stay(id.unwrap_or("stay_id"))),
-            (None, Some(subject), Some(time)) => Ok(PredictionKey::SubjectAndTime(subject, time)),
-            (Some(_), _, _) => Err(("id", "is one key, and `subject` with `time` is another")),
-            (None, Some(_), None) => Err(("subject", "names no stay without `time`")),
-            (None, None, Some(_)) => Err(("time", "names no stay without `subject`")),
-        }
+        )
     }
 
     /// The columns that say what the model said, or which setting does not fit the others.
@@ -87,5 +81,20 @@ impl PredictionTable {
             0 => 2,
             columns => columns,
         }
+    }
+}
+
+/// The columns that tell which stay a row is of, or which setting does not fit the others.
+pub(super) fn key_of<'a>(
+    id: Option<&'a str>,
+    subject: Option<&'a str>,
+    time: Option<&'a str>,
+) -> Result<PredictionKey<'a>, (&'static str, &'static str)> {
+    match (id, subject, time) {
+        (id, None, None) => Ok(PredictionKey::Stay(id.unwrap_or("stay_id"))),
+        (None, Some(subject), Some(time)) => Ok(PredictionKey::SubjectAndTime(subject, time)),
+        (Some(_), _, _) => Err(("id", "is one key, and `subject` with `time` is another")),
+        (None, Some(_), None) => Err(("subject", "names no stay without `time`")),
+        (None, None, Some(_)) => Err(("time", "names no stay without `subject`")),
     }
 }

@@ -150,7 +150,7 @@ fn label_of(
 }
 
 /// The class that a text tells: a whole number, or true (1) and false (0).
-pub(super) fn class(text: &str) -> Option<u32> {
+pub(crate) fn class(text: &str) -> Option<u32> {
     match plain_whole(text) {
         Some(whole) => whole.parse().ok(),
         None if text.eq_ignore_ascii_case("true") => Some(1),

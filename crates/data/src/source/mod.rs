@@ -31,6 +31,7 @@ use super::config::{DataConfig, Source};
 use super::ingest::{Ingested, PartWriter};
 use super::stay_id::StayId;
 use pipeline_error::Error;
+pub(super) use labels::class as class_of;
 pub(super) use rows::{WrittenTime, parse_timestamp};
 use rules::ReadRules;
 pub(super) use stay_table::{SkippedFile, Start, StayRow, StayTable};
