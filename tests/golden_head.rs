@@ -2,6 +2,7 @@
 
 use candle_core::{Device, Tensor};
 use pipeline_checkpoint::FloatTensor;
+use pipeline_data::target::Truth;
 use pipeline_model::host::HostParameters;
 use pipeline_train::class_balance::{ClassWeights, Sampling};
 use pipeline_train::config::{HeadSettings, Loss, SelectionMetric};
@@ -91,6 +92,7 @@ fn twenty_head_steps_give_the_references_losses_and_weights() -> TestResult {
         &parameters,
         &trainable,
         &settings,
+        None,
         0,
         &replay,
     )?;
@@ -101,7 +103,7 @@ fn twenty_head_steps_give_the_references_losses_and_weights() -> TestResult {
     let batch = LabelledFeatures {
         ids: (0..STAYS).map(|stay| stay.to_string()).collect(),
         features: Tensor::cat(&rows, 0)?,
-        labels: labels.into_iter().map(|label| label as u32).collect(),
+        truth: Truth::Classes(labels.into_iter().map(|label| label as u32).collect()),
         shards: Vec::new(),
     };
     for (step, loss) in golden["train.losses"]

@@ -80,6 +80,7 @@ mod special_files;
 mod sweep;
 mod sweep_results;
 mod sweep_search;
+mod targets;
 mod tensorboard;
 mod text_embeddings;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

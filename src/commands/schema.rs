@@ -14,7 +14,7 @@ use pipeline_checkpoint::Audit;
 use pipeline_error::Error;
 use pipeline_kinds::bundle::published_source_schema;
 use pipeline_kinds::diagnose::diagnosis::Diagnosis;
-use pipeline_kinds::evaluate::evaluation::{Evaluation, EvaluationCurves};
+use pipeline_kinds::evaluate::evaluation::{Evaluation, EvaluationCurves, TargetEvaluation};
 use pipeline_kinds::published_schema;
 use pipeline_report::comparison::Comparison;
 use pipeline_runner::Lock;
@@ -53,6 +53,8 @@ enum Document {
     Audit,
     /// The artifact `metrics` of an evaluate stage
     Metrics,
+    /// The artifact `metrics` of an evaluate stage whose target is a number, or several labels
+    TargetMetrics,
     /// The artifact `curves` of an evaluate stage
     Curves,
     /// The artifact `diagnosis` of a diagnose stage
@@ -73,6 +75,7 @@ impl Document {
             Document::Bundle => output::<BundleRecord>(),
             Document::Audit => output::<Audit>(),
             Document::Metrics => output::<Evaluation>(),
+            Document::TargetMetrics => output::<TargetEvaluation>(),
             Document::Curves => output::<EvaluationCurves>(),
             Document::Diagnosis => output::<Diagnosis>(),
         }

@@ -71,26 +71,27 @@ impl FeatureTable {
     }
 
     /// The rows of one split's stays.
-    fn rows_of(&self, split: Split) -> impl Iterator<Item = usize> {
-        (0..self.ids.len()).filter(move |&row| self.splits[row] == split)
+    pub fn rows_of(&self, split: Split) -> Vec<usize> {
+        let rows = 0..self.ids.len();
+        rows.filter(|&row| self.splits[row] == split).collect()
     }
 
-    /// The ids of one split's stays, in the order of the table.
-    pub fn ids_of(&self, split: Split) -> Vec<String> {
-        let rows = self.rows_of(split);
-        rows.map(|row| self.ids[row].clone()).collect()
+    /// The ids of the stays in these rows.
+    pub fn ids(&self, rows: &[usize]) -> Vec<String> {
+        rows.iter().map(|&row| self.ids[row].clone()).collect()
     }
 
-    /// The classes of one split's stays, in the order of the table. The first stay without one is an error.
-    pub fn labels_of(&self, split: Split) -> Result<Vec<u32>, Error> {
-        let label = |row: usize| self.labels[row].ok_or_else(|| without_label(&self.ids[row]));
-        self.rows_of(split).map(label).collect()
+    /// The classes of the stays in these rows. The first stay without one is an error.
+    pub fn classes(&self, rows: &[usize]) -> Result<Vec<u32>, Error> {
+        let label = |&row: &usize| self.labels[row].ok_or_else(|| without_label(&self.ids[row]));
+        rows.iter().map(label).collect()
     }
 
-    /// The vectors of one split's stays, row-major [stays, width], in the order of the table.
-    pub fn vectors_of(&self, split: Split) -> Vec<f32> {
-        let rows = self.rows_of(split);
-        let vectors = rows.flat_map(|row| &self.values[row * self.width..][..self.width]);
+    /// The vectors of the stays in these rows, row-major [rows, width].
+    pub fn vectors(&self, rows: &[usize]) -> Vec<f32> {
+        let vectors = rows
+            .iter()
+            .flat_map(|row| &self.values[row * self.width..][..self.width]);
         vectors.copied().collect()
     }
 }
@@ -112,11 +113,14 @@ mod tests {
         let path = folder.path().join("features.parquet");
         table.write(&path)?;
         assert_eq!(FeatureTable::read(&path)?, table);
-        assert_eq!(table.labels_of(Split::Train)?, [0, 1]);
-        assert_eq!(table.vectors_of(Split::Train), [1.0, 2.0, 5.0, 6.0]);
-        let error = table.labels_of(Split::Test).unwrap_err();
+        assert_eq!(table.classes(&table.rows_of(Split::Train))?, [0, 1]);
+        assert_eq!(
+            table.vectors(&table.rows_of(Split::Train)),
+            [1.0, 2.0, 5.0, 6.0]
+        );
+        let error = table.classes(&table.rows_of(Split::Test)).unwrap_err();
         assert!(error.to_string().contains("stay 8 has no label"), "{error}");
-        assert_eq!(table.ids_of(Split::Train), ["7", "9"]);
+        assert_eq!(table.ids(&table.rows_of(Split::Train)), ["7", "9"]);
         Ok(())
     }
 }

@@ -3,12 +3,13 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use super::config::{PredictionTable, PredictionValues};
+use super::config::{PredictionTable, PredictionValues, Task};
 use super::dataset::Split;
 use super::names::quoted;
 use super::small_table::{SmallRow, SmallTable};
 use super::stay_columns::StayNames;
 use super::stay_join::StayJoin;
+use super::target::Target;
 use pipeline_error::Error;
 
 /// How far a sum of probabilities may be from 1.
@@ -27,8 +28,6 @@ pub struct PredictedStays<'a> {
 /// A table of predictions.
 pub struct GivenPredictions {
     table: SmallTable,
-    /// Classes that it tells apart.
-    pub classes: usize,
     /// Whether it has logits in place of probabilities.
     pub of_logits: bool,
     /// By the row of the table of stays: the line it stands on, and the probability of every class, or its logit.
@@ -36,27 +35,32 @@ pub struct GivenPredictions {
 }
 
 impl GivenPredictions {
-    /// Reads the table at `path`, whose every row must be of one of `stays`, and no two of the same.
+    /// Reads the table at `path`, whose every row must be of one of `stays`, and no two of the same. What is said is of the
+    /// target, or of the label where it is none.
     pub fn read(
         path: &Path,
         columns: &PredictionTable,
+        target: Option<&Target>,
         stays: &PredictedStays,
     ) -> Result<Self, Error> {
         let unfit =
             |(field, what): (&str, &str)| Error::stage(format!("predictions.{field} {what}"));
+        if let Some((field, what)) = columns.unfit_for(target) {
+            return Err(unfit((field, &what)));
+        }
         let (key, values) = (
             columns.key().map_err(unfit)?,
             columns.values().map_err(unfit)?,
         );
         let mut read = Self {
             table: SmallTable::read(path)?,
-            classes: columns.classes(),
             of_logits: matches!(values, PredictionValues::Logits(_)),
             of_stay: HashMap::new(),
         };
         let joined = stays.names.joined();
         let join = StayJoin::new(&read.table, key, None, &joined)?;
-        let values = Values::new(&read.table, values)?;
+        let is_alone = target.is_none_or(|target| target.task == Task::Classification);
+        let values = Values::new(&read.table, values, is_alone)?;
         for row in &read.table.rows {
             let (title, stay) = join.stay_of(&read.table, row)?;
             let stay = stay.ok_or_else(|| {
@@ -126,18 +130,25 @@ struct Values {
 enum Form {
     Positive,
     Probabilities,
+    Labels,
     Logits,
+    Number,
 }
 
 impl Values {
-    fn new(table: &SmallTable, values: PredictionValues) -> Result<Self, Error> {
+    /// `is_alone`: a stay has one of the classes, and no two.
+    fn new(table: &SmallTable, values: PredictionValues, is_alone: bool) -> Result<Self, Error> {
         let all = |names: &[String]| names.iter().map(|name| table.column(name)).collect();
         let (columns, form): (Result<Vec<usize>, Error>, Form) = match values {
             PredictionValues::Positive(name) => (
                 table.column(name).map(|column| vec![column]),
                 Form::Positive,
             ),
-            PredictionValues::Probabilities(names) => (all(names), Form::Probabilities),
+            PredictionValues::Probabilities(names) if is_alone => (all(names), Form::Probabilities),
+            PredictionValues::Probabilities(names) => (all(names), Form::Labels),
+            PredictionValues::Number(name) => {
+                (table.column(name).map(|column| vec![column]), Form::Number)
+            }
             PredictionValues::Logits(names) => (all(names), Form::Logits),
         };
         Ok(Self {
@@ -153,7 +164,7 @@ impl Values {
             .collect::<Result<_, Error>>()
             .map_err(|error| error.with_hint(format!("it is the prediction of {title}")))?;
         let refuse = |what: String| table.error(row.line, format!("{title}: {what}"));
-        if let Form::Logits = self.form {
+        if let Form::Logits | Form::Number = self.form {
             return Ok(numbers);
         }
         let outside = numbers
@@ -170,6 +181,7 @@ impl Values {
         }
         match self.form {
             Form::Positive => Ok(vec![1.0 - numbers[0], numbers[0]]),
+            Form::Labels => Ok(numbers),
             _ => {
                 let sum: f64 = numbers.iter().sum();
                 match (sum - 1.0).abs() <= SUM_TOLERANCE {

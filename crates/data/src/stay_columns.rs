@@ -172,17 +172,15 @@ impl StayColumns {
         })
     }
 
-    /// Of these rows of the table, those of stays that have a value of a target, and how many have none.
-    pub fn rows_with(&self, target: &Target, rows: Vec<usize>) -> (Vec<usize>, usize) {
+    /// Whether the stays in these rows of the table have a value of a target.
+    pub fn have_value(&self, target: &Target, rows: &[usize]) -> Vec<bool> {
         let columns = target.columns();
-        let columns = columns.iter().filter_map(|name| self.rows.column_by_name(name));
+        let columns = columns
+            .iter()
+            .filter_map(|name| self.rows.column_by_name(name));
         let columns: Vec<_> = columns.collect();
-        let all = rows.len();
-        let rows: Vec<usize> = (rows.into_iter())
-            .filter(|&row| columns.iter().all(|column| !column.is_null(row)))
-            .collect();
-        let without = all - rows.len();
-        (rows, without)
+        let has = |row: &usize| columns.iter().all(|column| !column.is_null(*row));
+        rows.iter().map(has).collect()
     }
 
     /// The subject of every stay of the table.

@@ -39,7 +39,9 @@ impl Target {
         match self.task {
             Task::MultiLabel => {
                 let labels = self.outputs.iter();
-                labels.map(|label| format!("{}.{label}", self.name)).collect()
+                labels
+                    .map(|label| format!("{}.{label}", self.name))
+                    .collect()
             }
             Task::Classification | Task::Regression => vec![self.name.clone()],
         }

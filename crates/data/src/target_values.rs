@@ -88,9 +88,8 @@ impl TargetValues {
     ) -> Result<(), Error> {
         let path: &Path = table.path.as_ref();
         let rows = SmallTable::read_as(path, &Layout::separated_by(table.delimiter))?;
-        let unfit = |(field, what): (&str, &str)| {
-            Error::stage(format!("targets.{name}.{field} {what}"))
-        };
+        let unfit =
+            |(field, what): (&str, &str)| Error::stage(format!("targets.{name}.{field} {what}"));
         let key = table.key().map_err(unfit)?;
         let join = StayJoin::new(&rows, key, ids, stays)?;
         let columns: Vec<usize> = (table.values(name).iter())
@@ -174,8 +173,8 @@ impl TargetValues {
         let mut columns = Vec::new();
         for one in &self.targets {
             for (at, name) in one.target.columns().into_iter().enumerate() {
-                let cells = (kept.iter())
-                    .map(|stay| one.of_stay[*stay].as_ref().map(|cells| cells[at]));
+                let cells =
+                    (kept.iter()).map(|stay| one.of_stay[*stay].as_ref().map(|cells| cells[at]));
                 let column: ArrayRef = match one.target.task {
                     Task::Regression => Arc::new(Float64Array::from_iter(
                         cells.map(|cell| cell.and_then(Cell::number)),
@@ -215,9 +214,9 @@ fn cells_of(
         }
         let refuse = |wanted: &str| {
             let what = format!("{title}: {} `{text}` is not {wanted}", rows.header[column]);
-            Err(rows.error(row.line, what).with_hint(
-                "`missing` lists the texts that say that there is no value",
-            ))
+            Err(rows
+                .error(row.line, what)
+                .with_hint("`missing` lists the texts that say that there is no value"))
         };
         cells.push(match table.task {
             Task::Regression => Cell::Number(rows.number(row, column)?),

@@ -1,5 +1,6 @@
 //! Models that are asked about the same stays. The mean of their probabilities is what is said of a stay.
 
+use crate::asked::Asked;
 use crate::dataset_artifacts::DATASET_ARTIFACTS;
 use crate::evaluate::evaluation::Predictions;
 use crate::feature_origin::FeatureOrigin;
@@ -160,7 +161,8 @@ impl ReadModel<'_> {
         let table = features_as(&role, origin, &self.artifact, self.context, |dataset| {
             dataset.stays_of(Split::Validation)
         })?;
-        let predictions = self.classifier.of_split(&table, Split::Validation)?;
+        let (predictions, _) =
+            (self.classifier).of_split(&table, Split::Validation, Asked::Label)?;
         Ok(Some(predictions))
     }
 

@@ -1,19 +1,23 @@
 //! What makes a kind of stage.
 
+use std::collections::BTreeMap;
+
 use maud::Markup;
 
 use crate::edges::Reference;
 use crate::feature_origin::FeatureOrigin;
 use crate::results::{Outputs, StageResults};
+use crate::scoring::head_of;
 use pipeline_checkpoint::Pattern;
+use pipeline_data::config::{TargetTable, Task};
 use pipeline_data::dataset::Split;
 use pipeline_data::subsample::Subsample;
 use pipeline_error::Error;
 use pipeline_model::config::{ModelConfig, ModelMode};
 use pipeline_model::objective::Objective;
-use pipeline_recipe::Mistake;
 use pipeline_recipe::source::Origin;
 use pipeline_recipe::tree::Node as Tree;
+use pipeline_recipe::{Mistake, nearest};
 use pipeline_stage::Node;
 
 /// A kind of stage: implemented by its table in a recipe, all of it in one folder. The work itself is that of
@@ -41,8 +45,8 @@ pub trait StageKind {
         Vec::new()
     }
 
-    /// The names of its metrics, where they are known before it has run.
-    fn metrics(&self) -> Option<Vec<String>> {
+    /// The names of its metrics, where they are known before it has run; `stage` gives the others of the recipe.
+    fn metrics(&self, _stage: &Lookup) -> Option<Vec<String>> {
         None
     }
 
@@ -91,6 +95,16 @@ pub trait StageKind {
         None
     }
 
+    /// Of a data stage: the targets that it names.
+    fn targets(&self) -> Option<&BTreeMap<String, TargetTable>> {
+        None
+    }
+
+    /// Of a stage that trains a head: the target of its data that it learns; none: the label.
+    fn target(&self) -> Option<&str> {
+        None
+    }
+
     /// Of a stage that trains a head on some of the training stays: which.
     fn subsample(&self) -> Option<&Subsample> {
         None
@@ -130,6 +144,9 @@ pub struct ModelHeld {
     /// Stays in a batch, of a stage that trains all of it.
     pub batch: Option<usize>,
 }
+
+/// The stages of a recipe by name.
+pub type Lookup<'a> = dyn Fn(&str) -> Option<&'a dyn StageKind> + 'a;
 
 /// What a kind may see of the recipe around one of its stages.
 pub trait Around {
@@ -179,11 +196,62 @@ struct Unfit {
     says: &'static str,
 }
 
-impl StageCheck<'_> {
+impl<'a> StageCheck<'a> {
     /// A mistake at a place below the stage.
     pub fn mistake(&self, path: &[&str], problem: &str, label: &str) -> Mistake {
         let whole = [self.path, path].concat().join(".");
         Mistake::new(format!("{whole} {problem}"), self.place(path), label)
+    }
+
+    /// The stages that could be read, by name.
+    pub fn lookup(&self) -> impl Fn(&str) -> Option<&'a dyn StageKind> + use<'a> {
+        let stages = self.stages;
+        move |name| {
+            let found = stages.iter().find(|(other, _)| *other == name);
+            found.map(|(_, stage)| *stage)
+        }
+    }
+
+    /// What is asked of the target `name` of the data stage `data`; of the label, a class.
+    pub fn task_of(&self, data: &str, name: Option<&str>) -> Task {
+        crate::asked::task_of(&self.lookup(), data, name)
+    }
+
+    /// The model in the field `model`, whose head must say the label.
+    pub fn says_the_label(&mut self, model: &str) {
+        let head = head_of(&self.lookup(), model);
+        let Some(target) = head.and_then(StageKind::target).map(str::to_string) else {
+            return;
+        };
+        let problem = format!("names `{model}`, which says the target `{target}`");
+        let mistake = self.mistake(&["model"], &problem, "says no label");
+        self.mistakes
+            .push(mistake.help("only models of the label are diagnosed"));
+    }
+
+    /// The target that the field `target` names, which the data stage in the field `data` must have.
+    pub fn needs_target(&mut self, data: &str, name: &str) {
+        let Some(targets) = self.lookup()(data).and_then(StageKind::targets) else {
+            return;
+        };
+        if targets.contains_key(name) {
+            return;
+        }
+        let problem = format!("names `{name}`, which is no target of `{data}`");
+        let help = match nearest(name, targets.keys().map(String::as_str)) {
+            Some(near) => format!("did you mean `{near}`?"),
+            None if targets.is_empty() => format!(
+                "name it there: stages.{data}.targets.{name} = {{ task = \"regression\", path = …, column = … }}"
+            ),
+            None => {
+                let known: Vec<&String> = targets.keys().collect();
+                format!("its targets are {known:?}")
+            }
+        };
+        let mistake = self.mistake(&["target"], &problem, "no such target");
+        let place = self.tree.place(&["stages", data, "targets"]);
+        self.mistakes
+            .push(mistake.and(place, "the targets").help(help));
     }
 
     /// A place below the stage.
@@ -223,8 +291,7 @@ impl StageCheck<'_> {
     }
 
     fn needs_data(&mut self, data: &str, why: &str, unfit: &Unfit, help: String) {
-        let stage = self.stages.iter().find(|(name, _)| *name == data);
-        if stage.is_some_and(|(_, stage)| (unfit.is_so)(*stage)) {
+        if self.lookup()(data).is_some_and(|stage| (unfit.is_so)(stage)) {
             let problem = format!("names `{data}`, {}", unfit.what);
             let place = self.tree.place(&["stages", data, unfit.setting]);
             let mistake = self.mistake(&["data"], &problem, why);

@@ -15,6 +15,7 @@
 #[macro_use]
 mod training;
 
+mod asked;
 pub mod bundle;
 mod check;
 pub mod command;
@@ -47,6 +48,7 @@ pub mod pytorch_layout;
 mod references;
 pub mod rehearsal;
 mod results;
+mod says;
 mod scoring;
 mod training_context;
 
@@ -57,7 +59,7 @@ pub use document::{published_schema, schema};
 pub use experiment::{Experiment, Recipe, SweepRecipe, SweepVariant, load, nodes_of, resolve};
 pub use inputs::contract_of;
 pub use kind::{
-    Around, Imported, ModelHeld, ModelUse, ReportPart, ReportSection, StageCheck, StageKind,
+    Around, Imported, Lookup, ModelHeld, ModelUse, ReportPart, ReportSection, StageCheck, StageKind,
 };
 pub use list::{StageConfig, report, results};
 pub use results::{Outputs, StageResults};

@@ -8,7 +8,9 @@ use serde::de::DeserializeOwned;
 use super::inputs::{EMBEDDINGS, Inputs};
 use super::json::as_json;
 use pipeline_checkpoint::{self as checkpoint, Checkpoint, FloatTensor};
+use pipeline_data::target::Target;
 use pipeline_error::Error;
+use pipeline_model::classifier::Head;
 use pipeline_model::config::{ModelConfig, ModelMode};
 use pipeline_model::host::HostParameters;
 use pipeline_model::parameter::ParameterSpec;
@@ -29,6 +31,8 @@ pub struct ModelArtifact {
     pub parameters: HostParameters,
     /// What the weights know of their inputs.
     pub inputs: Inputs,
+    /// The target that the head says; none: the label.
+    pub target: Option<Target>,
 }
 
 impl ModelArtifact {
@@ -61,6 +65,9 @@ impl ModelArtifact {
         if let Some(trainable) = &self.trainable {
             metadata.insert("trainable".into(), to_json(trainable));
         }
+        if let Some(target) = &self.target {
+            metadata.insert("target".into(), to_json(target));
+        }
         metadata
     }
 
@@ -69,6 +76,10 @@ impl ModelArtifact {
         let metadata = checkpoint::read_metadata(path)?;
         let trainable = match metadata.get("trainable") {
             Some(text) => Some(from_json(path, "trainable", text)?),
+            None => None,
+        };
+        let target = match metadata.get("target") {
+            Some(text) => Some(from_json(path, "target", text)?),
             None => None,
         };
         let mut held = checkpoint::read(path)?;
@@ -80,6 +91,7 @@ impl ModelArtifact {
             trainable,
             parameters: parameters_of(held)?,
             inputs,
+            target,
         };
         artifact.check_names(path)?;
         Ok(artifact)
@@ -103,6 +115,31 @@ impl ModelArtifact {
             });
         }
         Ok(())
+    }
+
+    /// Makes the head say `target`, or the label where it is none: a new head takes the number of its outputs from it, and one
+    /// that was trained must say it already.
+    pub fn ask(&mut self, target: Option<&Target>) -> Result<(), Error> {
+        let is_new = |name: &String| !Head::owns(name) || self.new.contains(name);
+        if self.specs()?.iter().all(|spec| is_new(&spec.name)) {
+            if let Some(target) = target {
+                self.config.classifier.num_classes = target.outputs.len();
+            }
+            self.target = target.cloned();
+            return Ok(());
+        }
+        if self.target.as_ref() == target {
+            return Ok(());
+        }
+        let named = |target: Option<&Target>| match target {
+            Some(target) => format!("the target `{}`", target.name),
+            None => "the label".to_string(),
+        };
+        let (says, asked) = (named(self.target.as_ref()), named(target));
+        Err(Error::Audit {
+            message: format!("the head was trained to say {says}, and {asked} is asked"),
+            hint: Some("begin with a new head: import with new = [\"cls_head.*\"]".into()),
+        })
     }
 
     /// Fails unless the weights are complete.

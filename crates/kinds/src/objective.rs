@@ -1,13 +1,13 @@
 //! What variants are compared by, checked before anything runs.
 
-use crate::kind::StageKind;
+use crate::kind::{Lookup, StageKind};
 use pipeline_data::dataset::Split;
 use pipeline_recipe::tree::Node;
 use pipeline_recipe::{Compared, Mistake, nearest, no_stage};
 
 /// Whoever chooses by the test split has none left to test on.
 pub fn mistake<'a>(
-    stage: impl Fn(&str) -> Option<&'a dyn StageKind>,
+    lookup: impl Fn(&str) -> Option<&'a dyn StageKind> + 'a,
     compared: &Compared,
 ) -> Option<Mistake> {
     let Compared {
@@ -17,7 +17,7 @@ pub fn mistake<'a>(
     } = compared;
     let place = sweep.place(&["objective", "stage"]);
     let name = &objective.stage;
-    let Some(stage) = stage(name) else {
+    let Some(stage) = lookup(name) else {
         // A stage that could not be read has a mistake of its own.
         let stages = base.child("stages").and_then(Node::as_table)?;
         let message = format!("sweep.objective.stage names `{name}`, and there is no such stage");
@@ -38,13 +38,13 @@ pub fn mistake<'a>(
                 None => mistake,
             })
         }
-        _ => metric_mistake(stage, compared),
+        _ => metric_mistake(stage, &lookup, compared),
     }
 }
 
 /// A misspelt metric would be found only after the first variant has run.
-fn metric_mistake(stage: &dyn StageKind, compared: &Compared) -> Option<Mistake> {
-    let known = stage.metrics()?;
+fn metric_mistake(stage: &dyn StageKind, lookup: &Lookup, compared: &Compared) -> Option<Mistake> {
+    let known = stage.metrics(lookup)?;
     let objective = compared.objective;
     let (stage, metric) = (&objective.stage, &objective.metric);
     if known.contains(metric) {

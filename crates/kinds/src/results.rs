@@ -6,7 +6,7 @@ use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use crate::diagnose::diagnosis::Diagnosis;
-use crate::evaluate::evaluation::{Evaluation, EvaluationCurves};
+use crate::evaluate::evaluation::{Evaluation, EvaluationCurves, TargetEvaluation};
 use crate::freeze::audit::FreezeAudit;
 use crate::json::read_json;
 use pipeline_checkpoint::Audit;
@@ -28,6 +28,8 @@ pub struct StageResults {
     pub freeze_audit: Option<FreezeAudit>,
     /// Of an evaluation: the numbers.
     pub evaluation: Option<Evaluation>,
+    /// Of an evaluation of a target that is a number, or several labels: the numbers.
+    pub target_evaluation: Option<TargetEvaluation>,
     /// Of an evaluation: the curves.
     pub curves: Option<EvaluationCurves>,
     /// Of a diagnose stage.

@@ -5,14 +5,17 @@ use std::collections::BTreeSet;
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
+use crate::asked::Asked;
 use crate::dataset_artifacts::load_dataset_as;
 use crate::evaluate::evaluation::Predictions;
 use crate::feature_origin::FeatureOrigin;
 use crate::features::compute;
-use crate::kind::{Around, StageKind, features_of};
+use crate::kind::{Around, Lookup, StageKind, features_of};
 use crate::model_artifact::ModelArtifact;
+use crate::says::Says;
 use pipeline_data::dataset::{Dataset, Split};
 use pipeline_data::feature_table::FeatureTable;
+use pipeline_data::target::Target;
 use pipeline_error::Error;
 use pipeline_model::classifier::Head;
 use pipeline_model::config::ModelMode;
@@ -21,11 +24,11 @@ use pipeline_model::noise::Noise;
 use pipeline_model::parameter::ParameterSource;
 use pipeline_stage::StageContext;
 
-/// The head of a model, and how many classes it tells apart.
+/// The head of a model, and what it says.
 pub struct Classifier {
     head: Head,
-    /// The number of classes.
-    pub classes: usize,
+    /// What its outputs say.
+    pub says: Says,
 }
 
 impl Classifier {
@@ -43,17 +46,35 @@ impl Classifier {
         let parameters = to_device(&own.collect(), &Device::Cpu)?;
         Ok(Self {
             head: Head::new(&ParameterSource::given(&parameters), &artifact.config)?,
-            classes: artifact.config.classifier.num_classes,
+            says: Says::of_model(artifact),
         })
     }
 
-    /// Logits of the stays `ids`, row-major [stays, classes], of their features, row-major [stays, width]; each stay by
+    /// Outputs of the stays `ids`, row-major [stays, outputs], of their features, row-major [stays, width]; each stay by
     /// itself, so that its last bits do not depend on those beside it.
-    pub fn logits(&self, ids: &[String], values: &[f32], width: usize) -> Result<Vec<f32>, Error> {
+    pub fn outputs(&self, ids: &[String], values: &[f32], width: usize) -> Result<Vec<f32>, Error> {
         let rows: Vec<Vec<f32>> = (ids.par_iter().zip(values.par_chunks_exact(width)))
             .map(|(id, features)| self.of_stay(id, features))
             .collect::<Result<_, Error>>()?;
         Ok(rows.concat())
+    }
+
+    /// Fails unless it says the target, or the label where it is none.
+    pub fn must_say(&self, target: Option<&Target>) -> Result<(), Error> {
+        let asked = target.map(Says::of_target);
+        match asked {
+            Some(asked) if asked != self.says => Err(Error::stage(format!(
+                "the model's head says {}, and {} is asked",
+                self.says.describe(),
+                asked.describe()
+            ))),
+            None if !matches!(self.says, Says::Classes(_)) => Err(Error::stage(format!(
+                "the model's head says {}, and the label is asked",
+                self.says.describe()
+            ))
+            .with_hint("name the `target` that it says")),
+            _ => Ok(()),
+        }
     }
 
     fn of_stay(&self, id: &str, features: &[f32]) -> Result<Vec<f32>, Error> {
@@ -66,30 +87,25 @@ impl Classifier {
         }
     }
 
-    /// What it says of the labelled stays of a split.
-    pub fn of_split(&self, table: &FeatureTable, split: Split) -> Result<Predictions, Error> {
-        let (labels, classes) = (table.labels_of(split)?, self.classes);
-        if labels.is_empty() {
-            let message = format!("the split {} has no stays", split.name());
-            return Err(Error::stage(message)
-                .with_hint("look at `split` in the data stage, and at the stays it dropped"));
-        }
-        let ids = table.ids_of(split);
-        if let Some(row) = labels.iter().position(|label| *label as usize >= classes) {
-            return Err(Error::stage(format!(
-                "stay {} has label {}, the model's classes are 0 to {}",
-                ids[row],
-                labels[row],
-                classes - 1
-            )));
-        }
-        Ok(Predictions {
-            logits: vec![self.logits(&ids, &table.vectors_of(split), table.width)?],
+    /// What it says of the stays of a split whose truth is known, and how many have no value of what is asked.
+    pub fn of_split(
+        &self,
+        table: &FeatureTable,
+        split: Split,
+        asked: Asked,
+    ) -> Result<(Predictions, usize), Error> {
+        let known = asked.of_features(table, split)?;
+        let ids = table.ids(&known.rows);
+        asked.check_classes(&known, &ids, self.says.outputs())?;
+        let vectors = table.vectors(&known.rows);
+        let predictions = Predictions {
+            outputs: vec![self.outputs(&ids, &vectors, table.width)?],
             ids,
-            labels,
+            truth: Some(known.truth),
             given: None,
-            classes,
-        })
+            says: self.says.clone(),
+        };
+        Ok((predictions, known.without))
     }
 }
 
@@ -132,10 +148,7 @@ fn head_trained_on(around: &dyn Around, model: &str) -> Option<String> {
 
 /// The stage that trained the head of the stage `model`; none where no stage of the recipe did. Stages may still name each
 /// other in a ring.
-pub fn head_of<'a>(
-    stage: &dyn Fn(&str) -> Option<&'a dyn StageKind>,
-    model: &str,
-) -> Option<&'a dyn StageKind> {
+pub fn head_of<'a>(stage: &Lookup<'a>, model: &str) -> Option<&'a dyn StageKind> {
     let (mut seen, mut ahead) = (BTreeSet::new(), vec![model.to_string()]);
     while let Some(name) = ahead.pop() {
         let Some(found) = stage(&name) else { continue };

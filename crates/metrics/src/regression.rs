@@ -126,7 +126,9 @@ impl RegressionScores {
         // Around the means: sums of squares of large numbers would cancel.
         let around = |of: &dyn Fn(f64, f64) -> f64| {
             let (o, p) = (observed.unwrap_or(0.0), predicted.unwrap_or(0.0));
-            let sum: f64 = items().map(|((x, y), weight)| weight * of(x - o, y - p)).sum();
+            let sum: f64 = items()
+                .map(|((x, y), weight)| weight * of(x - o, y - p))
+                .sum();
             share(sum, total, Undefined::NoStays)
         };
         let variance = around(&|o, _| o * o);
@@ -152,7 +154,11 @@ impl RegressionScores {
     /// Observed and predicted means of tenths of the items, by what is predicted of them; fewer where there are fewer items.
     pub fn calibration_bins(&self) -> Vec<MeanBin> {
         let mut order: Vec<usize> = (0..self.len()).collect();
-        order.sort_by(|a, b| self.predicted[*a].total_cmp(&self.predicted[*b]).then(a.cmp(b)));
+        order.sort_by(|a, b| {
+            self.predicted[*a]
+                .total_cmp(&self.predicted[*b])
+                .then(a.cmp(b))
+        });
         let bins = BINS.min(self.len());
         let bin = |bin: usize| {
             let items = &order[self.len() * bin / bins..self.len() * (bin + 1) / bins];
@@ -213,10 +219,18 @@ mod tests {
     fn bins_hold_all_items_in_the_order_of_their_predictions() {
         let observed: Vec<f64> = (0..25).map(|item| f64::from(item) + 1.0).collect();
         let predicted: Vec<f64> = (0..25).map(f64::from).collect();
-        let bins = RegressionScores::new(observed, predicted).unwrap().calibration_bins();
+        let bins = RegressionScores::new(observed, predicted)
+            .unwrap()
+            .calibration_bins();
         assert_eq!(bins.len(), BINS);
         assert_eq!(bins.iter().map(|bin| bin.n).sum::<usize>(), 25);
-        assert!(bins.iter().all(|bin| (bin.mean_observed - bin.mean_predicted - 1.0).abs() < 1e-12));
-        assert!(bins.windows(2).all(|pair| pair[0].mean_predicted < pair[1].mean_predicted));
+        assert!(
+            bins.iter()
+                .all(|bin| (bin.mean_observed - bin.mean_predicted - 1.0).abs() < 1e-12)
+        );
+        assert!(
+            bins.windows(2)
+                .all(|pair| pair[0].mean_predicted < pair[1].mean_predicted)
+        );
     }
 }

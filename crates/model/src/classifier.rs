@@ -23,6 +23,14 @@ impl Head {
     /// The parameters of a head that is one linear layer: weight [classes, features] and bias [classes].
     pub const LINEAR: [&str; 2] = ["cls_head.weight", "cls_head.bias"];
 
+    /// Weight and bias of the layer that gives a head's outputs.
+    pub fn output_layer(kind: HeadKind) -> [&'static str; 2] {
+        match kind {
+            HeadKind::Linear => Self::LINEAR,
+            HeadKind::Mlp => ["cls_head.12.weight", "cls_head.12.bias"],
+        }
+    }
+
     /// Whether a parameter of this name belongs to the head.
     pub fn owns(parameter: &str) -> bool {
         let rest = parameter.strip_prefix(Self::PREFIX);

@@ -8,6 +8,7 @@ use super::monitor::MonitorSettings;
 use super::monitored::{Metric, Mode, Monitored};
 use super::optimizer::Optimizer;
 use super::options::{LoopOptions, is_default};
+use pipeline_data::config::Task;
 use pipeline_model::objective::Objective;
 use pipeline_model::tasks::Tasks;
 
@@ -45,7 +46,7 @@ impl<M: Metric> EarlyStopping<M> {
     }
 }
 
-/// The loss of a stay's logits.
+/// The loss of what a head says of a stay. Numbers are learned in standard deviations of the training stays.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(tag = "kind", rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Loss {
@@ -58,13 +59,36 @@ pub enum Loss {
         #[schemars(range(min = 0.0))]
         gamma: f64,
     },
-    /// Cross entropy.
+    /// Cross entropy; of a multi-label task the mean over labels of that of each.
     CrossEntropy {
         /// Share of the target that is spread evenly over all classes.
         #[serde(default)]
         #[schemars(range(min = 0.0, max = 0.99))]
         label_smoothing: f64,
     },
+    /// Of a regression: the squared error.
+    Mse,
+    /// Of a regression: half the squared error, and beyond `delta` linear (Huber 1964): outliers pull less.
+    Huber {
+        /// Where it becomes linear, in standard deviations of the training stays.
+        #[serde(default = "Loss::default_delta")]
+        #[schemars(extend("exclusiveMinimum" = 0.0))]
+        delta: f64,
+    },
+}
+
+impl Loss {
+    fn default_delta() -> f64 {
+        1.0
+    }
+
+    /// Where the recipe states none: cross entropy of classes and labels, the squared error of numbers.
+    pub fn of_task(task: Task) -> Self {
+        match task {
+            Task::Classification | Task::MultiLabel => Self::default(),
+            Task::Regression => Self::Mse,
+        }
+    }
 }
 
 // Not the reference's focal loss (alpha 0.25, gamma 2): that counts the rare class a quarter, and what it gives are no
@@ -88,6 +112,16 @@ pub enum SelectionMetric {
     AveragePrecision,
     /// The training loss, on validation: less is better.
     Loss,
+}
+
+impl SelectionMetric {
+    /// Where the recipe states none: AUROC of classes and labels, the loss of numbers.
+    pub fn of_task(task: Task) -> Self {
+        match task {
+            Task::Classification | Task::MultiLabel => Self::Auroc,
+            Task::Regression => Self::Loss,
+        }
+    }
 }
 
 impl Metric for SelectionMetric {
@@ -181,7 +215,7 @@ pub struct HeadSettings {
     pub epochs: usize,
     /// Stays in a batch.
     pub batch_size: usize,
-    /// The loss of a stay's logits.
+    /// The loss of what the head says.
     pub loss: Loss,
     /// The optimizer.
     #[serde(serialize_with = "Optimizer::serialize_for_key")]

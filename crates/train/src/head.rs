@@ -5,22 +5,24 @@ mod going_on;
 mod steer;
 #[cfg(test)]
 mod tests;
+mod validation;
 
 use candle_core::{Device, Tensor, Var};
 
 pub use epochs::train_head;
+pub use validation::{HeadValidation, NumberErrors, scores};
 
-use super::config::{HeadSettings, SelectionMetric};
+use super::config::HeadSettings;
 use super::gradients::{Gradients, Variables, variables_to_host};
 use super::history::History;
-use super::loss::{log_softmax, weighted_classification_loss};
-use super::monitored::{Metric, Monitored};
+use super::loss::{label_loss, number_loss, weighted_classification_loss};
+use super::number_scale::NumberScale;
 use super::optimizer::OptimizerState;
 use super::replay::{BrokenStep, ReplayFolder};
 use super::schedule::RateScale;
 use super::snapshot::Snapshot;
+use pipeline_data::target::Truth;
 use pipeline_error::Error;
-use pipeline_metrics::{self as metrics, ClassScores};
 use pipeline_model::classifier::Head;
 use pipeline_model::config::ModelConfig;
 use pipeline_model::host::{HostParameters, to_device};
@@ -28,15 +30,15 @@ use pipeline_model::noise::Noise;
 use pipeline_model::parameter::ParameterSource;
 use pipeline_random::Stream;
 
-/// Features and labels of some stays, in one order.
+/// Features of some stays and what is true of them, in one order.
 #[derive(Clone, Debug)]
 pub struct LabelledFeatures {
     /// The stays' ids.
     pub ids: Vec<String>,
     /// [stays, feature_dim]. A variable, if they depend on parameters in training.
     pub features: Tensor,
-    /// Class of every stay.
-    pub labels: Vec<u32>,
+    /// What is true of every stay.
+    pub truth: Truth,
     /// The graphs that such features come from: the same rows again, shard after shard.
     pub shards: Vec<Tensor>,
 }
@@ -49,7 +51,7 @@ impl LabelledFeatures {
         Ok(Self {
             ids: chosen().map(|row| self.ids[row].clone()).collect(),
             features: self.features.index_select(&index, 0)?,
-            labels: chosen().map(|row| self.labels[row]).collect(),
+            truth: self.truth.rows(chosen()),
             shards: Vec::new(),
         })
     }
@@ -67,25 +69,16 @@ pub struct TrainedHead {
     pub best: HeadValidation,
 }
 
-/// The head's scores on validation.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct HeadValidation {
-    /// The training loss, without dropout.
-    pub loss: f64,
-    /// Undefined where a class is missing, or there are more than two.
-    pub auroc: Option<f64>,
-    /// Undefined without positives, or with more than two classes.
-    pub average_precision: Option<f64>,
-}
-
 /// A head in training.
 pub struct HeadTrainer<'a> {
     settings: &'a HeadSettings,
     head: Head,
     variables: Variables,
     optimizer: OptimizerState,
-    classes: usize,
+    outputs: usize,
     class_weights: Option<Vec<f32>>,
+    /// Of a head that says numbers: it learns them in standard deviations.
+    scale: Option<NumberScale>,
     seed: u64,
     dropout: Stream,
     replay: &'a ReplayFolder,
@@ -99,13 +92,15 @@ const HINT: &str = "lower the learning rate, or look at the features for extreme
 
 impl<'a> HeadTrainer<'a> {
     /// For input on `device`. `parameters` holds the whole head, and what is trained below it; only
-    /// those that `trainable` names become variables. A step with a loss or gradient that is not finite is left in `replay`.
+    /// those that `trainable` names become variables. Of a head that says numbers, `parameters` gives standard deviations of
+    /// `scale`, and so do those that come out. A step with a loss or gradient that is not finite is left in `replay`.
     pub fn new(
         device: &Device,
         model: &ModelConfig,
         parameters: &HostParameters,
         trainable: &[String],
         settings: &'a HeadSettings,
+        scale: Option<NumberScale>,
         seed: u64,
         replay: &'a ReplayFolder,
     ) -> Result<Self, Error> {
@@ -126,8 +121,9 @@ impl<'a> HeadTrainer<'a> {
             head: Head::new(&ParameterSource::given(&tensors), model)?,
             optimizer: OptimizerState::new(&settings.optimizer, &variables)?,
             variables,
-            classes: model.classifier.num_classes,
+            outputs: model.classifier.num_classes,
             class_weights: None,
+            scale,
             seed,
             dropout: Stream::new(seed, "head dropout"),
             replay,
@@ -161,7 +157,7 @@ impl<'a> HeadTrainer<'a> {
             let noise = Noise::training(&self.dropout, &self.dropout, self.step, index as u64);
             let dropout = self.settings.dropout;
             let logits = self.head.forward(&batch.features, dropout, &noise)?;
-            let mut loss = self.loss(&logits, &batch.labels)?;
+            let mut loss = self.loss(&logits, &batch.truth)?;
             // A stay counts the same in an incomplete last batch as in a whole one.
             let share = self.weight(batch) / in_all;
             if share != 1.0 {
@@ -177,19 +173,35 @@ impl<'a> HeadTrainer<'a> {
         Ok((total, gradients))
     }
 
-    fn loss(&self, logits: &Tensor, labels: &[u32]) -> Result<Tensor, Error> {
-        let weights = self.class_weights.as_deref();
+    fn loss(&self, said: &Tensor, truth: &Truth) -> Result<Tensor, Error> {
         let loss = &self.settings.loss;
-        Ok(weighted_classification_loss(logits, labels, loss, weights)?)
+        Ok(match truth {
+            Truth::Classes(labels) => {
+                let weights = self.class_weights.as_deref();
+                weighted_classification_loss(said, labels, loss, weights)?
+            }
+            Truth::Labels { has, .. } => label_loss(said, has)?,
+            Truth::Numbers(numbers) => {
+                let standard: Vec<f64> = match &self.scale {
+                    Some(scale) => numbers
+                        .iter()
+                        .map(|number| scale.standard(*number))
+                        .collect(),
+                    None => numbers.clone(),
+                };
+                number_loss(said, &standard, loss)?
+            }
+        })
     }
 
     /// What a batch counts beside others of its step.
     fn weight(&self, batch: &LabelledFeatures) -> f64 {
         match &self.class_weights {
-            None => batch.labels.len() as f64,
+            None => batch.truth.len() as f64,
             Some(weights) => {
                 let weight = |label: &u32| weights.get(*label as usize).copied().map(f64::from);
-                batch.labels.iter().filter_map(weight).sum()
+                let labels = batch.truth.classes().unwrap_or_default();
+                labels.iter().filter_map(weight).sum()
             }
         }
     }
@@ -198,7 +210,7 @@ impl<'a> HeadTrainer<'a> {
     /// makes 0 of NaN, so that the loss alone does not tell.
     fn is_finite(&self, row: &LabelledFeatures) -> Result<bool, Error> {
         let logits = self.head.forward(&row.features, [0.0; 3], &Noise::Off)?;
-        let loss = self.loss(&logits, &row.labels)?;
+        let loss = self.loss(&logits, &row.truth)?;
         if !loss.to_scalar::<f32>()?.is_finite() {
             return Ok(false);
         }
@@ -210,7 +222,7 @@ impl<'a> HeadTrainer<'a> {
     fn suspects(&self, batches: &[LabelledFeatures]) -> Result<Vec<String>, Error> {
         let mut suspects = Vec::new();
         for batch in batches {
-            for row in 0..batch.labels.len() as u32 {
+            for row in 0..batch.truth.len() as u32 {
                 let row = batch.rows(&[row])?;
                 if !self.is_finite(&row)? {
                     suspects.extend(row.ids);
@@ -254,18 +266,17 @@ impl<'a> HeadTrainer<'a> {
     /// Loss and scores without dropout. Fails on a loss that is not finite, naming stays.
     pub fn validate(&self, rows: &LabelledFeatures) -> Result<HeadValidation, Error> {
         let logits = self.head.forward(&rows.features, [0.0; 3], &Noise::Off)?;
-        let loss = self.loss(&logits, &rows.labels)?;
+        let loss = self.loss(&logits, &rows.truth)?;
         let loss = f64::from(loss.to_scalar::<f32>()?);
         if !loss.is_finite() {
             let problem = format!("the validation loss is {loss}");
             return Err(self.broken(std::slice::from_ref(rows), problem, None));
         }
-        let (auroc, average_precision) = ranking_metrics(&logits, &rows.labels)?;
-        Ok(HeadValidation {
-            loss,
-            auroc,
-            average_precision,
-        })
+        let said = match &self.scale {
+            Some(scale) => scale.tensor_in_units(&logits)?,
+            None => logits,
+        };
+        scores(&said, &rows.truth, loss)
     }
 
     /// What is trained.
@@ -295,82 +306,5 @@ impl<'a> HeadTrainer<'a> {
     /// The trainable parameters as they are now.
     pub fn parameters(&self) -> Result<HostParameters, Error> {
         variables_to_host(&self.variables)
-    }
-}
-
-/// AUROC and average precision of `logits` [stays, classes]; of more than two classes, their means over
-/// the classes, each against all others. Undefined where a class has no stay.
-pub(super) fn ranking_metrics(
-    logits: &Tensor,
-    labels: &[u32],
-) -> Result<(Option<f64>, Option<f64>), Error> {
-    let classes = logits.dim(1)?;
-    let probabilities = log_softmax(logits)?
-        .exp()?
-        .flatten_all()?
-        .to_vec1::<f32>()?;
-    let probabilities: Vec<f64> = probabilities.into_iter().map(f64::from).collect();
-    if classes == 2 {
-        let scores: Vec<f64> = probabilities.chunks(2).map(|row| row[1]).collect();
-        let labels: Vec<bool> = labels.iter().map(|label| *label == 1).collect();
-        return Ok((
-            metrics::auroc(&labels, &scores)?,
-            metrics::average_precision(&labels, &scores)?,
-        ));
-    }
-    let scores = ClassScores::new(labels.to_vec(), probabilities, classes)?;
-    let measured = scores.measure(&vec![1.0; labels.len()]);
-    Ok((
-        measured.macro_auroc().ok(),
-        measured.macro_average_precision().ok(),
-    ))
-}
-
-impl std::fmt::Display for HeadValidation {
-    fn fmt(&self, formatter: &mut std::fmt::Formatter) -> std::fmt::Result {
-        match self.auroc {
-            Some(auroc) => write!(formatter, " · AUROC {auroc:.4}"),
-            None => write!(formatter, " · validation loss {:.4}", self.loss),
-        }
-    }
-}
-
-impl HeadValidation {
-    /// What a row of the history tells of a validation, if there was one.
-    fn told_by(row: &[(String, Option<f64>)]) -> Option<Self> {
-        let value = |name: &str| row.iter().find(|(column, _)| column == name)?.1;
-        Some(Self {
-            loss: value("validation_loss")?,
-            auroc: value("validation_auroc"),
-            average_precision: value("validation_average_precision"),
-        })
-    }
-
-    fn value(&self, metric: SelectionMetric) -> Option<f64> {
-        match metric {
-            SelectionMetric::Auroc => self.auroc,
-            SelectionMetric::AveragePrecision => self.average_precision,
-            SelectionMetric::Loss => Some(self.loss),
-        }
-    }
-
-    /// The metric, which must be defined.
-    fn monitored(&self, metric: SelectionMetric) -> Result<Monitored, Error> {
-        let name = match metric {
-            SelectionMetric::Auroc => "auroc",
-            SelectionMetric::AveragePrecision => "average_precision",
-            SelectionMetric::Loss => "loss",
-        };
-        let value = self.value(metric).filter(|value| value.is_finite());
-        let value = value.ok_or_else(|| {
-            Error::stage(format!(
-                "{name} is undefined on the validation split, so no epoch can be chosen by it"
-            ))
-            .with_hint(
-                "the validation split needs stays of every class; or set `select = \"loss\"`",
-            )
-        })?;
-        let mode = metric.mode();
-        Ok(Monitored { value, mode })
     }
 }

@@ -5,13 +5,14 @@ use candle_core::{Tensor, bail};
 use rayon::prelude::*;
 
 use super::head::LabelledFeatures;
+use pipeline_data::target::Truth;
 use pipeline_error::Error;
 
 /// The stays of one split, as the training of a head sees them.
 pub trait HeadInput {
-    /// Class of every stay.
-    fn labels(&self) -> &[u32];
-    /// The stays `rows` (indices into the labels), in training; `draw` addresses what is random in it
+    /// What is true of every stay.
+    fn truth(&self) -> &Truth;
+    /// The stays `rows` (indices into the truth), in training; `draw` addresses what is random in it
     /// and is another number for every batch.
     fn batch(&self, rows: &[u32], draw: u64) -> Result<LabelledFeatures, Error>;
     /// All stays, in evaluation mode.
@@ -19,8 +20,8 @@ pub trait HeadInput {
 }
 
 impl HeadInput for LabelledFeatures {
-    fn labels(&self) -> &[u32] {
-        &self.labels
+    fn truth(&self) -> &Truth {
+        &self.truth
     }
 
     fn batch(&self, rows: &[u32], _draw: u64) -> Result<LabelledFeatures, Error> {
@@ -78,7 +79,7 @@ mod tests {
         let batch = LabelledFeatures {
             ids: vec![String::new(); 3],
             features: joined.into_inner(),
-            labels: vec![0; 3],
+            truth: Truth::Classes(vec![0; 3]),
             shards: shards.to_vec(),
         };
         let stores = batch.backward(&loss(&batch.features)?)?;

@@ -23,6 +23,7 @@ pub mod loss;
 pub mod memory;
 pub mod monitor;
 pub mod monitored;
+pub mod number_scale;
 pub mod open_backbone;
 pub mod optimizer;
 pub mod options;

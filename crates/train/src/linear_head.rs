@@ -5,12 +5,14 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::class_balance::ClassWeights;
-use super::head::{HeadValidation, LabelledFeatures, TrainedHead, ranking_metrics};
+use super::head::{HeadValidation, LabelledFeatures, TrainedHead, scores};
 use super::history::History;
-use super::logistic::{Fit, Linear, Path, Problem, Scaling, loss_and_slopes};
+use super::logistic::{Fit, Linear, Outcomes, Path, Problem, Scaling};
+use super::number_scale::NumberScale;
 use super::options::is_default;
 use super::watch::Watch;
 use pipeline_checkpoint::FloatTensor;
+use pipeline_data::target::Truth;
 use pipeline_error::Error;
 use pipeline_model::classifier::Head;
 use pipeline_model::host::HostParameters;
@@ -89,17 +91,17 @@ pub struct SolvedHead {
     pub scaling: FeatureScaling,
 }
 
-/// Solves the head of `classes` for every scaling and penalty, from strong to weak, and keeps the one with the least loss on
+/// Solves the head of `outputs` for every scaling and penalty, from strong to weak, and keeps the one with the least loss on
 /// validation: the means and deviations of the features, which are the training stays', are folded into it.
 pub fn solve_head(
     settings: &LinearHeadSettings,
-    classes: usize,
+    outputs: usize,
     train: &LabelledFeatures,
     validation: &LabelledFeatures,
     watch: &dyn Watch,
 ) -> Result<SolvedHead, Error> {
     let values = numbers_of(train)?;
-    let width = values.len() / train.labels.len();
+    let width = values.len() / train.truth.len();
     let standard = Scaling::of(&values, width);
     if standard.constants() > 0 {
         watch.note(&format!(
@@ -107,19 +109,22 @@ pub fn solve_head(
             standard.constants()
         ));
     }
-    let weights = (settings.class_weights).of(&train.labels, classes);
-    let weights = weights.map(|weights| weights.into_iter().map(f64::from).collect());
+    let learned = Learned::of(&train.truth, &validation.truth)?;
+    let weights = (train.truth.classes())
+        .and_then(|labels| (settings.class_weights).of(labels, outputs))
+        .map(|weights| weights.into_iter().map(f64::from).collect::<Vec<f64>>());
     let mut problem = Problem {
         values: &values,
         width,
-        labels: &train.labels,
-        classes,
-        class_weights: weights,
+        outcomes: Outcomes::of(&learned.train, outputs, weights.clone()),
         scaling: standard.clone(),
     };
     let validated = numbers_of(validation)?;
     let mut search = Search {
-        validation: (&validated, &validation.labels),
+        values: &validated,
+        truth: &validation.truth,
+        outcomes: Outcomes::of(&learned.validation, outputs, weights),
+        scale: learned.scale,
         history: History::default(),
         steps: 0,
         best: None,
@@ -176,7 +181,7 @@ pub fn solve_head(
 
 fn numbers_of(rows: &LabelledFeatures) -> Result<Vec<f32>, Error> {
     let values = rows.features.flatten_all()?.to_vec1::<f32>()?;
-    let width = values.len() / rows.labels.len().max(1);
+    let width = values.len() / rows.truth.len().max(1);
     match values.iter().position(|number| !number.is_finite()) {
         None => Ok(values),
         Some(at) => Err(Error::stage(format!(
@@ -225,10 +230,45 @@ fn note_edge(penalty: f64, penalties: &[f64], watch: &dyn Watch) {
     ));
 }
 
+/// What is learned of training and of validation stays: numbers in standard deviations, all else as it is.
+struct Learned {
+    train: Truth,
+    validation: Truth,
+    scale: Option<NumberScale>,
+}
+
+impl Learned {
+    fn of(train: &Truth, validation: &Truth) -> Result<Self, Error> {
+        let scale = match train {
+            Truth::Numbers(numbers) => Some(NumberScale::of(numbers)?),
+            Truth::Classes(_) | Truth::Labels { .. } => None,
+        };
+        let standard = |truth: &Truth| match (truth, &scale) {
+            (Truth::Numbers(numbers), Some(scale)) => Truth::Numbers(
+                numbers
+                    .iter()
+                    .map(|number| scale.standard(*number))
+                    .collect(),
+            ),
+            (other, _) => other.clone(),
+        };
+        Ok(Self {
+            train: standard(train),
+            validation: standard(validation),
+            scale,
+        })
+    }
+}
+
 /// What was found so far.
 struct Search<'a> {
-    /// Features and labels.
-    validation: (&'a [f32], &'a [u32]),
+    /// Features of the validation stays.
+    values: &'a [f32],
+    /// What is true of them, in units.
+    truth: &'a Truth,
+    /// The same, as it is learned.
+    outcomes: Outcomes<'a>,
+    scale: Option<NumberScale>,
     history: History,
     steps: usize,
     best: Option<Best>,
@@ -253,11 +293,13 @@ impl Search<'_> {
         fit: &Fit,
     ) -> Result<HeadValidation, Error> {
         let number = self.history.rows().count() + 1;
-        let parameters = parameters(&fit.linear, problem);
+        let mut parameters = parameters(&fit.linear, problem);
         let validation = self.validate(problem, &rounded(&parameters))?;
+        if let Some(scale) = self.scale {
+            scale.layer_in_units(&mut parameters, Head::LINEAR);
+        }
         self.steps += fit.steps;
-        let weighed = problem.labels.iter();
-        let weighed: f64 = weighed.map(|label| problem.weight(*label)).sum();
+        let train_loss = problem.outcomes.mean(fit.loss);
         let told = tried.map(|scaling| {
             let standardised = scaling == FeatureScaling::Standard;
             ("standardised", Some(f64::from(u8::from(standardised))))
@@ -266,12 +308,12 @@ impl Search<'_> {
             ("epoch", Some(number as f64)),
             ("step", Some(self.steps as f64)),
             ("penalty", Some(fit.penalty)),
-            ("train_loss", Some(fit.loss / weighed)),
-            ("validation_loss", Some(validation.loss)),
-            ("validation_auroc", validation.auroc),
-            ("validation_average_precision", validation.average_precision),
+            ("train_loss", Some(train_loss)),
         ];
-        self.history.push(row.into_iter().chain(told));
+        let row = row
+            .into_iter()
+            .chain(HeadValidation::columns(self.truth, Some(&validation)));
+        self.history.push(row.chain(told));
         let least = self.best.as_ref().map(|best| best.validation.loss);
         if least.is_none_or(|least| validation.loss < least) {
             self.best = Some(Best {
@@ -287,35 +329,34 @@ impl Search<'_> {
 
     /// Loss and scores of what is delivered, which is rounded to single precision.
     fn validate(&self, problem: &Problem<f32>, linear: &Linear) -> Result<HeadValidation, Error> {
-        let (values, labels) = self.validation;
-        let classes = problem.classes;
-        let logits = linear.outputs(values, problem.width);
-        let (mut loss, mut weighed) = (0.0, 0.0);
-        for (row, label) in logits.chunks_exact(classes).zip(labels) {
-            let weight = problem.weight(*label);
-            loss += weight * loss_and_slopes(&mut row.to_vec(), *label);
-            weighed += weight;
+        let outputs = problem.outcomes.head_outputs();
+        let said = linear.outputs(self.values, problem.width);
+        let mut loss = 0.0;
+        for (number, row) in said.chunks_exact(outputs).enumerate() {
+            loss += (self.outcomes).loss_and_slopes(&mut row.to_vec(), number);
         }
-        let loss = loss / weighed;
+        let loss = self.outcomes.mean(loss);
         if !loss.is_finite() {
             return Err(Error::stage(format!("the validation loss is {loss}")));
         }
-        let logits: Vec<f32> = logits.into_iter().map(|logit| logit as f32).collect();
-        let logits = Tensor::from_vec(logits, (labels.len(), classes), &Device::Cpu)?;
-        let (auroc, average_precision) = ranking_metrics(&logits, labels)?;
-        Ok(HeadValidation {
-            loss,
-            auroc,
-            average_precision,
-        })
+        let said = match self.scale {
+            Some(scale) => said
+                .into_iter()
+                .map(|output| scale.in_units(output))
+                .collect(),
+            None => said,
+        };
+        let said: Vec<f32> = said.into_iter().map(|output| output as f32).collect();
+        let said = Tensor::from_vec(said, (self.truth.len(), outputs), &Device::Cpu)?;
+        scores(&said, self.truth, loss)
     }
 }
 
-/// One row of weights a class. Of two classes each has half of the odds' coefficients, the first the negative ones.
+/// One row of weights an output. Of two classes each has half of the odds' coefficients, the first the negative ones.
 fn parameters(linear: &Linear, problem: &Problem<f32>) -> HostParameters {
     let by_class = |numbers: &[f64]| -> Vec<f32> {
-        match problem.outputs() {
-            1 => [-0.5, 0.5]
+        match &problem.outcomes {
+            Outcomes::Classes { classes: 2, .. } => [-0.5, 0.5]
                 .into_iter()
                 .flat_map(|share| numbers.iter().map(move |number| (share * number) as f32))
                 .collect(),
@@ -326,15 +367,15 @@ fn parameters(linear: &Linear, problem: &Problem<f32>) -> HostParameters {
         shape,
         values: by_class(numbers),
     };
-    let (classes, width) = (problem.classes, problem.width);
+    let (outputs, width) = (problem.outcomes.head_outputs(), problem.width);
     let [weight, bias] = Head::LINEAR.map(String::from);
     HostParameters::from([
-        (weight, tensor(&linear.coefficients, vec![classes, width])),
-        (bias, tensor(&linear.intercepts, vec![classes])),
+        (weight, tensor(&linear.coefficients, vec![outputs, width])),
+        (bias, tensor(&linear.intercepts, vec![outputs])),
     ])
 }
 
-/// What those parameters say, an output a class.
+/// What those parameters say, output by output.
 fn rounded(parameters: &HostParameters) -> Linear {
     let numbers = |name: &str| {
         let values = parameters.get(name).map(|tensor| tensor.values.as_slice());

@@ -1,4 +1,4 @@
-//! Losses of a classifier's logits.
+//! Losses of what a head says: logits of classes or labels, or numbers.
 
 use candle_core::{Device, Result, Tensor};
 
@@ -36,6 +36,7 @@ pub fn weighted_classification_loss(
             let smooth = (smooth * (label_smoothing / classes as f64))?;
             ((truth * (1.0 - label_smoothing))? + smooth)?.neg()? / in_all
         }
+        Loss::Mse | Loss::Huber { .. } => candle_core::bail!("classes have no squared error"),
     }
 }
 
@@ -70,6 +71,38 @@ pub fn classification_loss(logits: &Tensor, labels: &[u32], loss: &Loss) -> Resu
         Loss::CrossEntropy { label_smoothing } => {
             let truth = (of_truth.mean_all()? * (label_smoothing - 1.0))?;
             truth - (log_probabilities.mean_all()? * label_smoothing)?
+        }
+        Loss::Mse | Loss::Huber { .. } => candle_core::bail!("classes have no squared error"),
+    }
+}
+
+/// Mean cross entropy of `logits` [stays, labels] for the labels that stays have, row-major [stays, labels]: a scalar, as
+/// torch's `binary_cross_entropy_with_logits`.
+pub fn label_loss(logits: &Tensor, has: &[bool]) -> Result<Tensor> {
+    let targets: Vec<f32> = has.iter().map(|has| f32::from(u8::from(*has))).collect();
+    let targets = Tensor::from_vec(targets, logits.shape(), logits.device())?;
+    // log(1 + exp(z)), without overflow.
+    let distances = (logits.abs()?.neg()?.exp()? + 1.0)?.log()?;
+    let positive = (logits.relu()? + distances)?;
+    (positive - (logits * targets)?)?.mean_all()
+}
+
+/// Mean loss of the numbers `said` [stays, 1] where `truth` is true, both in standard deviations: a scalar, as torch's
+/// `mse_loss` and `huber_loss`.
+pub fn number_loss(said: &Tensor, truth: &[f64], loss: &Loss) -> Result<Tensor> {
+    let truth: Vec<f32> = truth.iter().map(|number| *number as f32).collect();
+    let truth = Tensor::from_vec(truth, said.shape(), said.device())?;
+    let distance = (said - truth)?;
+    match *loss {
+        Loss::Mse => distance.sqr()?.mean_all(),
+        Loss::Huber { delta } => {
+            let distance = distance.abs()?;
+            let near = distance.minimum(delta)?;
+            let far = (&distance - &near)?;
+            ((near.sqr()? * 0.5)? + (far * delta)?)?.mean_all()
+        }
+        Loss::Focal { .. } | Loss::CrossEntropy { .. } => {
+            candle_core::bail!("numbers have no cross entropy")
         }
     }
 }
@@ -153,6 +186,63 @@ mod tests {
         let loss = Loss::default();
         let error = classification_loss(&logits()?, &[0, 1, 2], &loss).unwrap_err();
         assert!(error.to_string().contains("label 2"), "{error}");
+        Ok(())
+    }
+
+    /// The loss and its gradient by `said`.
+    fn with_gradient(
+        said: &[f32],
+        shape: (usize, usize),
+        loss: impl Fn(&Tensor) -> Result<Tensor>,
+    ) -> Result<(f32, Vec<f32>)> {
+        let said = candle_core::Var::from_slice(said, shape, &Device::Cpu)?;
+        let loss = loss(&said)?;
+        let gradients = loss.backward()?;
+        let gradient = gradients.get(&said).expect("a gradient");
+        Ok((loss.to_scalar()?, gradient.flatten_all()?.to_vec1()?))
+    }
+
+    #[track_caller]
+    fn assert_near(found: (f32, Vec<f32>), loss: f32, gradient: &[f32]) {
+        assert!((found.0 - loss).abs() < 1e-6, "{} is not {loss}", found.0);
+        for (found, wanted) in found.1.iter().zip(gradient) {
+            assert!((found - wanted).abs() < 1e-6, "{found} is not {wanted}");
+        }
+    }
+
+    /// Values of torch 2.8 in double precision: `binary_cross_entropy_with_logits`, `mse_loss`, `huber_loss(delta=1.5)`.
+    #[test]
+    fn losses_of_labels_and_numbers_are_those_of_torch() -> Result<()> {
+        let has = [true, false, false, true, true, true];
+        let logits = [0.2, -0.4, 1.5, 0.3, -0.7, 2.0];
+        let found = with_gradient(&logits, (3, 2), |logits| label_loss(logits, &has))?;
+        let gradient = [
+            -0.075_027_67,
+            0.066_885_39,
+            0.136_262_41,
+            -0.070_926_25,
+            -0.111_364_63,
+            -0.019_867_15,
+        ];
+        assert_near(found, 0.766_172_8, &gradient);
+        let (said, truth) = ([0.2, 1.5, -3.0], [0.5, -1.0, 0.1]);
+        let of =
+            |loss: Loss| with_gradient(&said, (3, 1), move |said| number_loss(said, &truth, &loss));
+        assert_near(
+            of(Loss::Mse)?,
+            5.316_666_7,
+            &[-0.2, 1.666_666_7, -2.066_666_6],
+        );
+        assert_near(of(Loss::Huber { delta: 1.5 })?, 2.065, &[-0.1, 0.5, -0.5]);
+        Ok(())
+    }
+
+    #[test]
+    fn a_sure_logit_has_a_finite_loss_and_slope() -> Result<()> {
+        let found = with_gradient(&[300.0, -300.0], (1, 2), |logits| {
+            label_loss(logits, &[true, true])
+        })?;
+        assert_near(found, 150.0, &[0.0, -0.5]);
         Ok(())
     }
 }

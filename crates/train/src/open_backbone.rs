@@ -10,6 +10,7 @@ use super::head::LabelledFeatures;
 use super::head_input::HeadInput;
 use super::watch::Watch;
 use pipeline_data::dataset::Dataset;
+use pipeline_data::target::Truth;
 use pipeline_error::Error;
 use pipeline_model::backbone::{Activations, Backbone, Step};
 use pipeline_model::batch::Batch;
@@ -65,7 +66,7 @@ pub struct OpenBackbone<'a> {
 pub struct OpenStays<'a> {
     backbone: &'a OpenBackbone<'a>,
     stays: Vec<usize>,
-    labels: Vec<u32>,
+    truth: Truth,
 }
 
 impl<'a> OpenBackbone<'a> {
@@ -121,14 +122,13 @@ impl<'a> OpenBackbone<'a> {
         Ok(open)
     }
 
-    /// `stays` of the dataset with their classes. One without a label is an error.
-    pub fn stays(&'a self, stays: &[usize]) -> Result<OpenStays<'a>, Error> {
-        let label = |stay: &usize| self.dataset.stays[*stay].class();
-        Ok(OpenStays {
+    /// `stays` of the dataset, of which `truth` is true.
+    pub fn stays(&'a self, stays: &[usize], truth: Truth) -> OpenStays<'a> {
+        OpenStays {
             backbone: self,
-            labels: stays.iter().map(label).collect::<Result<_, Error>>()?,
+            truth,
             stays: stays.to_vec(),
-        })
+        }
     }
 
     /// How much of the work is done once, in words.
@@ -277,8 +277,8 @@ impl OpenStays<'_> {
 }
 
 impl HeadInput for OpenStays<'_> {
-    fn labels(&self) -> &[u32] {
-        &self.labels
+    fn truth(&self) -> &Truth {
+        &self.truth
     }
 
     fn batch(&self, rows: &[u32], draw: u64) -> Result<LabelledFeatures, Error> {
@@ -297,7 +297,7 @@ impl HeadInput for OpenStays<'_> {
         Ok(LabelledFeatures {
             ids: self.ids(&stays),
             features: features.into_inner(),
-            labels: rows.iter().map(|row| self.labels[*row as usize]).collect(),
+            truth: self.truth.rows(rows.iter().map(|row| *row as usize)),
             shards,
         })
     }
@@ -312,7 +312,7 @@ impl HeadInput for OpenStays<'_> {
         Ok(LabelledFeatures {
             ids: self.ids(&self.stays),
             features: Tensor::cat(&shards, 0)?,
-            labels: self.labels.clone(),
+            truth: self.truth.clone(),
             shards: Vec::new(),
         })
     }

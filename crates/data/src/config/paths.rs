@@ -11,7 +11,8 @@ impl DataConfig {
     pub fn paths(&mut self) -> Vec<NamedPath<'_>> {
         let mut paths = source_paths(&mut self.source);
         let targets = self.targets.iter_mut();
-        paths.extend(targets.map(|(name, table)| (format!("targets.{name}.path"), &mut table.path)));
+        paths
+            .extend(targets.map(|(name, table)| (format!("targets.{name}.path"), &mut table.path)));
         if let SplitRule::File(path) = &mut self.split {
             paths.push(("split.file".into(), path));
         }

@@ -1,7 +1,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Task;
 use crate::input_path::InputPath;
+use crate::target::Target;
 
 /// A table of what a model said of stays, CSV or Parquet, one row a stay.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -21,7 +23,10 @@ pub struct PredictionTable {
     /// The column of the probability of class 1; left out: `probability`, unless one of the next two is stated.
     #[serde(default)]
     pub probability: Option<String>,
-    /// The columns of the probabilities of all classes, from class 0 on.
+    /// Of a regression, in place of a probability: the column of the predicted number.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub value: Option<String>,
+    /// The columns of the probabilities of all classes, from class 0 on; of a multi-label target, of its labels in their order.
     #[serde(default)]
     pub probabilities: Vec<String>,
     /// The columns of the logits of all classes, from class 0 on.
@@ -47,6 +52,8 @@ pub enum PredictionValues<'a> {
     Probabilities(&'a [String]),
     /// The logit of each class.
     Logits(&'a [String]),
+    /// The number itself.
+    Number(&'a str),
 }
 
 impl PredictionTable {
@@ -64,14 +71,61 @@ impl PredictionTable {
         const SEVERAL: &str = "is one form, and another is stated too";
         match (
             self.probability.as_deref(),
+            self.value.as_deref(),
             self.probabilities.as_slice(),
             self.logits.as_slice(),
         ) {
-            (name, [], []) => Ok(PredictionValues::Positive(name.unwrap_or("probability"))),
-            (None, names, []) => Ok(PredictionValues::Probabilities(names)),
-            (None, [], names) => Ok(PredictionValues::Logits(names)),
+            (name, None, [], []) => Ok(PredictionValues::Positive(name.unwrap_or("probability"))),
+            (None, Some(name), [], []) => Ok(PredictionValues::Number(name)),
+            (None, None, names, []) => Ok(PredictionValues::Probabilities(names)),
+            (None, None, [], names) => Ok(PredictionValues::Logits(names)),
             (Some(_), ..) => Err(("probability", SEVERAL)),
-            (None, ..) => Err(("probabilities", SEVERAL)),
+            (None, Some(_), ..) => Err(("value", SEVERAL)),
+            (None, None, ..) => Err(("probabilities", SEVERAL)),
+        }
+    }
+
+    /// Why it does not say what is asked: a setting, and what is wrong with it.
+    pub fn unfit_for(&self, target: Option<&Target>) -> Option<(&'static str, String)> {
+        let values = self.values().ok()?;
+        let task = target.map_or(Task::Classification, |target| target.task);
+        match (task, values) {
+            (Task::Regression, PredictionValues::Number(_)) => None,
+            (Task::Regression, _) => Some((
+                "value",
+                "is not stated, and a regression is scored: it names the column of the number"
+                    .into(),
+            )),
+            (_, PredictionValues::Number(_)) => {
+                Some(("value", "is a number, and probabilities are scored".into()))
+            }
+            (Task::Classification, _) => {
+                let classes = target?.outputs.len();
+                (self.classes() != classes).then(|| {
+                    let said = self.classes();
+                    (
+                        "path",
+                        format!("has columns for {said} classes, and the target has {classes}"),
+                    )
+                })
+            }
+            (Task::MultiLabel, PredictionValues::Positive(_)) => Some((
+                "probabilities",
+                "is not stated, and several labels are scored: it names the column of each".into(),
+            )),
+            (
+                Task::MultiLabel,
+                PredictionValues::Probabilities(names) | PredictionValues::Logits(names),
+            ) => {
+                let labels = target?.outputs.len();
+                (names.len() != labels).then(|| {
+                    let said = names.len();
+                    (
+                        "path",
+                        format!("has columns for {said} labels, and the target has {labels}"),
+                    )
+                })
+            }
         }
     }
 

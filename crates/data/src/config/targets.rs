@@ -93,7 +93,10 @@ impl TargetTable {
         let task = self.task.name();
         if self.task == Task::MultiLabel {
             if self.column.is_some() {
-                mistakes.push(("column", format!("is one column, and the task is {task}: its labels are `columns`")));
+                mistakes.push((
+                    "column",
+                    format!("is one column, and the task is {task}: its labels are `columns`"),
+                ));
             }
             match self.columns.len() {
                 0 => mistakes.push(("task", format!("is {task}, and `columns` names no label"))),
@@ -105,10 +108,16 @@ impl TargetTable {
                 mistakes.push(("columns", format!("has `{twice}` twice")));
             }
         } else if !self.columns.is_empty() {
-            mistakes.push(("columns", format!("are labels of a multi-label task, and the task is {task}")));
+            mistakes.push((
+                "columns",
+                format!("are labels of a multi-label task, and the task is {task}"),
+            ));
         }
         if self.classes.is_some() && self.task != Task::Classification {
-            mistakes.push(("classes", format!("are those of a classification, and the task is {task}")));
+            mistakes.push((
+                "classes",
+                format!("are those of a classification, and the task is {task}"),
+            ));
         }
         mistakes
     }

@@ -28,6 +28,7 @@ pub(super) fn synthetic(stays: usize) -> DataConfig {
         seed: None,
         source: Source::Synthetic(SyntheticSource { stays }),
         labels: Labels::Source,
+        targets: Default::default(),
         split: SplitRule::Ratio([0.7, 0.15, 0.15]),
         statistics: None,
         like: None,

@@ -6,6 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::predict::Scorer;
 use crate::predict::Rows;
+use crate::says::Says;
 use pipeline_data::dataset::{Dataset, Stay};
 use pipeline_error::Error;
 
@@ -17,25 +18,25 @@ pub(super) struct Removal {
 }
 
 /// For every stay what each of its variables changes, the largest change first. It is that of the probability of the
-/// positive class, or of more than two classes that of the most probable one.
+/// positive class; of more classes or labels that of the most probable one, and of a number the number itself.
 pub(super) fn removals(
     scorer: &Scorer,
     dataset: &Dataset,
-    probabilities: &[f64],
+    values: &[f64],
     interrupted: &AtomicBool,
 ) -> Result<Vec<Vec<Removal>>, Error> {
-    let rows = probabilities.chunks(scorer.classes);
+    let rows = values.chunks(scorer.says.outputs());
     let stays = dataset.stays.iter().zip(rows);
     let of_stay = |(stay, row): (&Stay, &[f64])| {
-        let class = match scorer.classes {
-            2 => 1,
+        let class = match scorer.says {
+            Says::Classes(2) => 1,
             _ => (0..row.len())
                 .max_by(|a, b| row[*a].total_cmp(&row[*b]))
                 .unwrap_or(0),
         };
         let (variables, variants) = without_each(dataset, stay);
-        let without = scorer.probabilities(&variants, interrupted)?;
-        let without = without.chunks(scorer.classes);
+        let without = scorer.values(&variants, interrupted)?;
+        let without = without.chunks(scorer.says.outputs());
         let mut removals: Vec<Removal> = (variables.into_iter().zip(without))
             .map(|(variable, without)| Removal {
                 variable,

@@ -12,6 +12,7 @@ use super::{Bundle, PredictionSource, explanation};
 use crate::evaluate::evaluation::Predictions;
 use crate::features::FeatureExtractor;
 use crate::predict::{PredictionFormat, RowWriter, Rows};
+use crate::says::Says;
 use crate::scoring::Classifier;
 use pipeline_data::dataset::Dataset;
 use pipeline_data::stay_chunks::StayChunks;
@@ -75,14 +76,13 @@ impl Prediction<'_> {
         let mut rest = Some(to);
         let mut writer = None;
         while let Some((range, dataset)) = chunks.next_chunk()? {
-            let probabilities = scorer.probabilities(&dataset, self.interrupted)?;
+            let values = scorer.values(&dataset, self.interrupted)?;
             let done = range.end as u64;
             let stays = names.of_rows(&range.collect::<Vec<_>>());
             let calibration = &self.bundle.calibration;
-            let mut rows = Rows::of(stays, &probabilities, scorer.classes, calibration);
+            let mut rows = Rows::of(stays, &values, &scorer.says, calibration);
             if self.explain > 0 {
-                let removals =
-                    explanation::removals(&scorer, &dataset, &probabilities, self.interrupted)?;
+                let removals = explanation::removals(&scorer, &dataset, &values, self.interrupted)?;
                 explanation::add_columns(&removals, &dataset, self.explain, &mut rows);
             }
             match (&mut writer, rest.take()) {
@@ -108,7 +108,7 @@ impl Prediction<'_> {
 /// The models of a bundle, ready.
 pub(super) struct Scorer {
     members: Vec<(FeatureExtractor, Classifier)>,
-    pub(super) classes: usize,
+    pub(super) says: Says,
 }
 
 impl Scorer {
@@ -122,14 +122,13 @@ impl Scorer {
         };
         let members = bundle.models.iter().map(member);
         let members: Vec<_> = members.collect::<Result<_, Error>>()?;
-        let classes = members
-            .first()
-            .map_or(0, |(_, classifier)| classifier.classes);
-        Ok(Self { members, classes })
+        let first = members.first();
+        let says = first.map_or(Says::default(), |(_, classifier)| classifier.says.clone());
+        Ok(Self { members, says })
     }
 
-    /// The mean of the models' probabilities, row-major [stays, classes].
-    pub(super) fn probabilities(
+    /// The mean of what the models say, row-major [stays, outputs].
+    pub(super) fn values(
         &self,
         dataset: &Dataset,
         interrupted: &AtomicBool,
@@ -142,14 +141,14 @@ impl Scorer {
         let stays: Vec<usize> = (0..ids.len()).collect();
         let of_member = |(extractor, classifier): &(FeatureExtractor, Classifier)| {
             let features = extractor.of_stays(dataset, &stays, &go_on)?;
-            classifier.logits(&ids, &features, extractor.width)
+            classifier.outputs(&ids, &features, extractor.width)
         };
-        let logits = self.members.iter().map(of_member);
+        let outputs = self.members.iter().map(of_member);
         let predictions = Predictions {
-            logits: logits.collect::<Result<_, Error>>()?,
-            classes: self.classes,
+            outputs: outputs.collect::<Result<_, Error>>()?,
+            says: self.says.clone(),
             ..Predictions::default()
         };
-        Ok(predictions.probabilities())
+        Ok(predictions.values())
     }
 }

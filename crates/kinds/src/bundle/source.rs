@@ -99,6 +99,7 @@ impl PredictionSource {
             seed: None,
             source: self.source.clone(),
             labels: Labels::None,
+            targets: Default::default(),
             split: SplitRule::All,
             statistics: None,
             like: Some("bundle".into()),

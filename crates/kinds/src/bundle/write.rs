@@ -14,6 +14,7 @@ use crate::inputs::Inputs;
 use crate::json::write_json;
 use crate::model_artifact::ModelArtifact;
 use crate::predict::Calibration;
+use crate::says::Says;
 use crate::scoring::Classifier;
 use pipeline_data::contract::InputContract;
 use pipeline_error::Error;
@@ -82,20 +83,23 @@ impl BundleContents {
         let Some(first) = models.first() else {
             return Err(Error::stage("there is no model to bundle"));
         };
-        if models.iter().any(|model| model.config != first.config) {
+        if models
+            .iter()
+            .any(|model| (&model.config, &model.target) != (&first.config, &first.target))
+        {
             return Err(Error::stage(
-                "the models have several architectures, and a bundle has one",
+                "the models have several architectures or targets, and a bundle has one of each",
             ));
         }
         for model in &models {
             Classifier::of(model, "be bundled")?;
         }
-        let classes = first.config.classifier.num_classes;
+        let has_threshold = Says::of_model(first) == Says::Classes(2);
         let calibration = match &self.artifacts.calibration {
             Some(path) => Calibration::read(path)?,
             None => Calibration {
                 recalibration: None,
-                thresholds: if classes == 2 { vec![0.5] } else { Vec::new() },
+                thresholds: if has_threshold { vec![0.5] } else { Vec::new() },
             },
         };
         let names: Vec<String> = (0..models.len()).map(model_file).collect();

@@ -10,6 +10,17 @@ use pipeline_data::contract::{InputField, RULE_PARTS};
 use pipeline_data::embedding_width;
 use pipeline_model::config::ModelConfig;
 
+/// Columns of the artifact `stays` that every data stage may have.
+const STAY_COLUMNS: [&str; 7] = [
+    "stay_id",
+    "subject_id",
+    "split",
+    "label",
+    "sets",
+    "events",
+    "prediction_time",
+];
+
 /// How far the shares of a split may be from a sum of 1.
 const RATIO_TOLERANCE: f64 = 1e-9;
 
@@ -42,6 +53,7 @@ impl StageCheck<'_> {
     pub(super) fn data(&mut self, data: &DataConfig) {
         self.split(data);
         self.labels(data);
+        self.targets(data);
         self.times(data);
         self.cuts(data);
         if let Some(embeddings) = &data.embeddings {
@@ -188,6 +200,34 @@ impl StageCheck<'_> {
                 self.mistakes.push(mistake.help(how.unwrap_or_default()));
             }
             (Labels::Source, _) => {}
+        }
+    }
+
+    /// Targets whose settings fit each other, and whose columns of `stays` have names of their own.
+    fn targets(&mut self, data: &DataConfig) {
+        for (name, table) in &data.targets {
+            let is_plain = |name: &str| {
+                let of_names = |c: char| c.is_ascii_alphanumeric() || "_-".contains(c);
+                !name.is_empty() && name.chars().all(of_names)
+            };
+            let problem = match name.as_str() {
+                name if STAY_COLUMNS.contains(&name) => "is called like a column of `stays`",
+                name if !is_plain(name) => {
+                    "has a name of other characters than letters, digits, `_` and `-`"
+                }
+                _ => "",
+            };
+            if !problem.is_empty() {
+                let mistake = self.mistake(&["targets", name], problem, "another name is needed");
+                self.mistakes.push(mistake);
+            }
+            let unfit = table.key().err();
+            let unfit = unfit.map(|(field, what)| (field, what.to_string()));
+            for (field, problem) in unfit.into_iter().chain(table.mistakes()) {
+                let path = ["targets", name, field];
+                let mistake = self.mistake(&path, &problem, "does not fit the others");
+                self.mistakes.push(mistake);
+            }
         }
     }
 

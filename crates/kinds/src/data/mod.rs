@@ -4,12 +4,14 @@ mod checks;
 mod section;
 mod stage;
 
+use std::collections::BTreeMap;
+
 pub(crate) use checks::drop_taken_settings;
 
 use crate::edges::{Reference, artifact, kind};
 use crate::kind::{Around, ReportPart, ReportSection, StageCheck, StageKind};
 use crate::results::{Outputs, StageResults};
-use pipeline_data::config::{DataConfig, Labels, SplitRule};
+use pipeline_data::config::{DataConfig, Labels, SplitRule, TargetTable};
 use pipeline_error::Error;
 use pipeline_stage::Node;
 
@@ -55,6 +57,10 @@ impl StageKind for DataConfig {
 
     fn is_without_labels(&self) -> bool {
         self.labels == Labels::None
+    }
+
+    fn targets(&self) -> Option<&BTreeMap<String, TargetTable>> {
+        Some(&self.targets)
     }
 
     fn is_test_split_alone(&self) -> bool {

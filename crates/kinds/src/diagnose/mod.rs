@@ -43,6 +43,7 @@ impl StageKind for DiagnoseTable {
     fn check(&self, check: &mut StageCheck) {
         check.needs_training_split(&self.data, "diagnosis looks at the training split, too");
         check.needs_labels(&self.data, "diagnosis compares with labels");
+        check.says_the_label(&self.model);
     }
 
     fn model_uses(&self) -> Vec<ModelUse<'_>> {

@@ -60,6 +60,12 @@ impl DiagnoseStage {
                 "a pretraining model has no classifier to diagnose",
             ));
         }
+        if let Some(target) = &artifact.target {
+            return Err(Error::stage(format!(
+                "the model says the target `{}`, and a diagnosis compares with labels",
+                target.name
+            )));
+        }
         for split in [Split::Train, self.split] {
             if dataset.stays_of(split).is_empty() {
                 let message = format!("the split {} has no stays", split.name());

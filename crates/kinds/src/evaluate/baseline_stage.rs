@@ -5,10 +5,14 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::evaluation::BaselineScores;
+use crate::asked::Asked;
 use crate::dataset_artifacts::{DATASET_ARTIFACTS, load_dataset, load_dataset_as};
 use crate::json::as_json;
+use crate::says::Says;
 use pipeline_data::dataset::Split;
+use pipeline_data::stay_columns::StayColumns;
 use pipeline_data::subsample::Subsample;
+use pipeline_data::target::Target;
 use pipeline_error::Error;
 use pipeline_stage::{Stage, StageContext, StageInput, StageOutput};
 use pipeline_train::baseline::Baseline;
@@ -24,6 +28,8 @@ pub struct BaselineStage {
     pub data: String,
     /// The split that is scored.
     pub split: Split,
+    /// The target that is scored; none: the label.
+    pub target: Option<Target>,
     /// The data stage that the models learned from, where it is another: so does the baseline.
     pub development: Option<String>,
     /// The training stays that it is fitted to: those that the models learned from; none: all.
@@ -44,6 +50,9 @@ impl Stage for BaselineStage {
         if let Some(subsample) = &self.subsample {
             fields["subsample"] = as_json(subsample);
         }
+        if let Some(target) = &self.target {
+            fields["target"] = as_json(target);
+        }
         fields
     }
 
@@ -62,8 +71,23 @@ impl Stage for BaselineStage {
             .map(|_| load_dataset_as(DEVELOPMENT, context))
             .transpose()?;
         let development = elsewhere.as_ref().unwrap_or(&data);
-        let scores = BaselineScores::fit(development, self.subsample.as_ref(), &data, self.split)?;
-        scores.write(&context.work.join("baseline.parquet"))?;
+        let target = self.target.as_ref();
+        let stays = |role: &str| -> Result<Option<StayColumns>, Error> {
+            let read = target.map(|_| StayColumns::read(context.input(role, "stays")?));
+            read.transpose()
+        };
+        let (of_data, of_development) = match elsewhere {
+            Some(_) => (stays("data")?, stays(DEVELOPMENT)?),
+            None => (stays("data")?, stays("data")?),
+        };
+        let scores = BaselineScores::fit(
+            (development, Asked::of(target, of_development.as_ref())),
+            self.subsample.as_ref(),
+            (&data, Asked::of(target, of_data.as_ref())),
+            self.split,
+        )?;
+        let says = target.map_or(Says::Classes(2), Says::of_target);
+        scores.write(&context.work.join("baseline.parquet"), &says)?;
         let fit = as_json(&scores.fit);
         let metrics = fit.as_object().into_iter().flatten();
         Ok(StageOutput {

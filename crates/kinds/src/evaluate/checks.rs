@@ -1,15 +1,20 @@
 //! What a schema cannot say of how a stage evaluates.
 
+use super::evaluation::needs_validation;
 use super::{ChosenOn, EvaluateTable};
+use crate::asked::target_of;
 use crate::kind::StageCheck;
 use crate::scoring::head_of;
-use pipeline_data::config::PredictionTable;
+use pipeline_data::config::{PredictionTable, Task};
+use pipeline_data::target::Target;
+use pipeline_train::baseline::Baseline;
 
 impl StageCheck<'_> {
-    /// What needs one positive class is a mistake beside more than two classes.
+    /// What needs one positive class is a mistake beside more than two classes, labels or numbers.
     pub(super) fn evaluate(&mut self, stage: &EvaluateTable) {
-        let given = stage.predictions.as_ref().map(PredictionTable::classes);
-        let classes = given.or(self.model.map(|model| model.classifier.num_classes));
+        let lookup = self.lookup();
+        let target = stage.target_name(&lookup);
+        let target = target.and_then(|name| target_of(&lookup, &stage.data, &name));
         let stated = [
             ("operating_points", !stage.operating_points.is_empty()),
             ("recalibrate", stage.recalibrate.is_some()),
@@ -17,19 +22,101 @@ impl StageCheck<'_> {
             ("baseline", stage.baseline().is_some()),
             ("compare", !stage.compare.is_empty()),
         ];
-        self.for_two_classes(classes.unwrap_or(2), &stated);
-        if stage.baseline().is_some() {
+        match &target {
+            None => {
+                let given = stage.predictions.as_ref().map(PredictionTable::classes);
+                let classes = given.or(self.model.map(|model| model.classifier.num_classes));
+                self.for_two_classes(classes.unwrap_or(2), &stated);
+            }
+            Some(target) if target.task == Task::Classification => {
+                self.of_two_classes(target, &stated);
+            }
+            Some(target) => self.of_two_classes(target, &stated[..2]),
+        }
+        if let Some((table, (field, problem))) = stage
+            .predictions
+            .as_ref()
+            .and_then(|table| Some((table, table.unfit_for(target.as_ref())?)))
+            && table.values().is_ok()
+        {
+            let mistake = self.mistake(&["predictions", field], &problem, "says something else");
+            self.mistakes.push(mistake);
+        }
+        if let Some(baseline) = stage.baseline() {
+            self.baseline_of_task(baseline, target.as_ref());
             self.baseline_of_all(stage);
+        }
+    }
+
+    /// What is scored must be there: the label, or a target that the models say.
+    pub(super) fn scored_target(&mut self, stage: &EvaluateTable) {
+        let lookup = self.lookup();
+        let Some(name) = stage.target_name(&lookup) else {
+            self.needs_labels(&stage.data, "evaluation compares with labels");
+            return;
+        };
+        let said = |model: &str| head_of(&lookup, model).map(|head| head.target());
+        let other = (stage.model.names())
+            .find(|model| said(model).is_some_and(|said| said != Some(name.as_str())));
+        if let Some(model) = other {
+            let problem = format!("scores the target `{name}`, and `{model}` says another");
+            let field = if stage.target.is_some() {
+                "target"
+            } else {
+                "model"
+            };
+            let mistake = self.mistake(&[field], &problem, "what is asked?");
+            self.mistakes
+                .push(mistake.help("all models of a stage say what is scored"));
+        }
+        if stage.recalibrate_on == ChosenOn::Development
+            && needs_validation(stage.recalibrate, &stage.operating_points)
+            && (stage.model.names().next())
+                .and_then(|model| head_of(&lookup, model)?.head_trained_on())
+                .is_some_and(|data| data != stage.data)
+        {
+            let problem = "has to be \"data\" where a target of other data is scored";
+            let mistake = self.mistake(&["recalibrate_on"], problem, "or leave both out");
+            self.mistakes.push(mistake);
+        }
+        self.needs_target(&stage.data, &name);
+    }
+
+    fn of_two_classes(&mut self, target: &Target, settings: &[(&str, bool)]) {
+        let classes = target.outputs.len();
+        for &(field, stated) in settings {
+            if stated && (target.task != Task::Classification || classes != 2) {
+                let what = match target.task {
+                    Task::Classification => format!("has {classes}"),
+                    task => format!("is a {}", task.name()),
+                };
+                let problem = format!("needs two classes, and the target `{}` {what}", target.name);
+                let mistake = self.mistake(&[field], &problem, "for two classes");
+                self.mistakes.push(mistake.help("leave it out"));
+            }
+        }
+    }
+
+    fn baseline_of_task(&mut self, baseline: Baseline, target: Option<&Target>) {
+        let is_number = target.is_some_and(|target| target.task == Task::Regression);
+        let (fits, help) = match (baseline, is_number) {
+            (Baseline::LogisticRegression, true) => (false, "baseline = \"ridge\""),
+            (Baseline::Ridge, false) => (false, "baseline = \"logistic-regression\""),
+            _ => (true, ""),
+        };
+        if !fits {
+            let problem = match is_number {
+                true => "says a class, and a number is scored",
+                false => "says a number, and classes are scored",
+            };
+            let mistake = self.mistake(&["baseline"], problem, "of another task");
+            self.mistakes.push(mistake.help(help));
         }
     }
 
     /// The baseline is fitted to the stays that the models learned from: these must be the same, and there must be some.
     fn baseline_of_all(&mut self, stage: &EvaluateTable) {
-        let stages = self.stages;
-        let named = |name: &str| {
-            let found = stages.iter().find(|(other, _)| *other == name);
-            found.map(|(_, stage)| *stage)
-        };
+        let named = self.lookup();
         let mut models = stage.model.names();
         let learned_from = |model: &str| {
             let head = head_of(&named, model)?;

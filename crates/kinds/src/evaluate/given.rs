@@ -4,13 +4,15 @@ use std::path::Path;
 
 use serde_json::Value;
 
-use super::evaluation::{PROBABILITIES, Predictions, probabilities_of, softmax};
+use super::evaluation::{Predictions, said_in};
+use crate::asked::Asked;
 use crate::json::as_json;
+use crate::says::Says;
 use pipeline_data::config::PredictionTable;
 use pipeline_data::dataset::Split;
 use pipeline_data::given_predictions::{GivenPredictions, PredictedStays};
-use pipeline_data::parquet_file::StreamedRows;
 use pipeline_data::stay_columns::{StayColumns, StayNames};
+use pipeline_data::target::Target;
 use pipeline_error::Error;
 use pipeline_stage::StageContext;
 
@@ -20,6 +22,8 @@ pub const PREDICTIONS_PATH: &str = "predictions.path";
 /// A table of predictions, joined with the stays of the data.
 pub struct GivenTable<'a> {
     given: GivenPredictions,
+    target: Option<&'a Target>,
+    says: Says,
     stays: &'a StayColumns,
     names: StayNames,
     splits: Vec<Split>,
@@ -29,6 +33,7 @@ impl<'a> GivenTable<'a> {
     /// Reads the table.
     pub fn read(
         table: &PredictionTable,
+        target: Option<&'a Target>,
         context: &StageContext,
         stays: &'a StayColumns,
     ) -> Result<Self, Error> {
@@ -42,7 +47,9 @@ impl<'a> GivenTable<'a> {
             splits: &splits,
         };
         Ok(Self {
-            given: GivenPredictions::read(path, table, &joined)?,
+            given: GivenPredictions::read(path, table, target, &joined)?,
+            says: target.map_or_else(|| Says::Classes(table.classes()), Says::of_target),
+            target,
             stays,
             names,
             splits,
@@ -54,42 +61,34 @@ impl<'a> GivenTable<'a> {
         self.given.refuse_training(&self.joined())
     }
 
-    /// What it says of the labelled stays of a split.
-    pub fn of_split(&self, split: Split) -> Result<Predictions, Error> {
-        let of_split = self
-            .splits
-            .iter()
-            .enumerate()
-            .filter(|(_, of)| **of == split);
-        let rows: Vec<usize> = of_split.map(|(row, _)| row).collect();
-        if rows.is_empty() {
-            let message = format!("the split {} has no stays", split.name());
-            return Err(Error::stage(message).with_hint("look at `split` in the data stage"));
-        }
-        let (labels, classes) = (self.stays.classes(&rows)?, self.given.classes);
-        let ids: Vec<String> = rows
-            .iter()
-            .map(|row| self.names.ids[*row].clone())
-            .collect();
-        if let Some(at) = labels.iter().position(|label| *label as usize >= classes) {
+    /// What it says of the stays of a split whose truth is known, and how many have no value of the target.
+    pub fn of_split(&self, split: Split) -> Result<(Predictions, usize), Error> {
+        let asked = Asked::of(self.target, Some(self.stays));
+        let known = asked.of_stays(self.stays, split)?;
+        let rows = known.rows.iter();
+        let ids: Vec<String> = rows.map(|row| self.names.ids[*row].clone()).collect();
+        let outputs = self.says.outputs();
+        let classes = known.truth.classes().unwrap_or_default();
+        if let Some(at) = classes.iter().position(|class| *class as usize >= outputs) {
             return Err(Error::stage(format!(
                 "stay {} has label {}, and the table has columns for the classes 0 to {}",
                 ids[at],
-                labels[at],
-                classes - 1
+                classes[at],
+                outputs - 1
             )));
         }
-        let values = self.given.of_rows(&rows, &self.joined())?;
-        Ok(Predictions {
+        let values = self.given.of_rows(&known.rows, &self.joined())?;
+        let predictions = Predictions {
             given: Some(match self.given.of_logits {
-                true => softmax(&values, classes),
+                true => self.says.values(&values),
                 false => values,
             }),
-            logits: Vec::new(),
+            outputs: Vec::new(),
             ids,
-            labels,
-            classes,
-        })
+            truth: Some(known.truth),
+            says: self.says.clone(),
+        };
+        Ok((predictions, known.without))
     }
 
     fn joined(&self) -> PredictedStays<'_> {
@@ -112,12 +111,11 @@ pub fn table_fields(table: &PredictionTable) -> Value {
     fields
 }
 
-/// The probabilities of class 1 in the artifact `predictions` of an evaluate stage, of exactly these stays.
-pub fn positive_probabilities(path: &Path, ids: &[String]) -> Result<Vec<f64>, Error> {
-    let rows = StreamedRows::open(path, &PROBABILITIES)?;
-    let (found, probabilities) = probabilities_of(rows, path)?;
+/// What the artifact `predictions` of an evaluate stage says of exactly these stays.
+pub fn said_of(path: &Path, ids: &[String], says: &Says) -> Result<Vec<f64>, Error> {
+    let (found, said) = said_in(path, says)?;
     if found == ids {
-        return Ok(probabilities);
+        return Ok(said);
     }
     let differing = found.iter().zip(ids).find(|(other, own)| other != own);
     Err(Error::stage(match differing {

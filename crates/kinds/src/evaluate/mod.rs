@@ -8,17 +8,21 @@ mod section;
 mod stage;
 mod table;
 
+use crate::asked::{target_of, task_of};
 use crate::edges::{DATA, EVALUATE, Reference, artifact, kind};
 use crate::ensemble::Ensemble;
 use crate::feature_origin::FeatureOrigin;
-use crate::kind::{Around, ModelUse, ReportPart, ReportSection, StageCheck, StageKind};
+use crate::kind::{Around, Lookup, ModelUse, ReportPart, ReportSection, StageCheck, StageKind};
 use crate::overlap::data_behind;
 use crate::results::{Outputs, StageResults};
 use crate::scoring::{development_of, head_of};
-use evaluation::{EvaluationSettings, needs_validation};
+use evaluation::{EvaluationSettings, TargetEvaluation, needs_validation};
+use pipeline_data::config::Task;
 use pipeline_data::dataset::Split;
+use pipeline_data::target::Target;
 use pipeline_error::Error;
 use pipeline_stage::Node;
+use serde_json::Value;
 
 use baseline_stage::BaselineStage;
 use stage::EvaluateStage;
@@ -77,7 +81,7 @@ impl StageKind for EvaluateTable {
     }
 
     fn check(&self, check: &mut StageCheck) {
-        check.needs_labels(&self.data, "evaluation compares with labels");
+        check.scored_target(self);
         check.models(&self.model);
         check.scored(self);
         check.evaluate(self);
@@ -88,7 +92,11 @@ impl StageKind for EvaluateTable {
         self.model.uses(reason)
     }
 
-    fn metrics(&self) -> Option<Vec<String>> {
+    fn metrics(&self, stage: &Lookup) -> Option<Vec<String>> {
+        let task = task_of(stage, &self.data, self.target_name(stage).as_deref());
+        if task != Task::Classification {
+            return Some(TargetEvaluation::names(task, self.baseline().is_some()));
+        }
         let beside = [
             ("baseline", self.baseline().is_some()),
             ("recalibrated", self.recalibrate.is_some()),
@@ -104,7 +112,10 @@ impl StageKind for EvaluateTable {
     }
 
     fn nodes(&self, name: &str, around: &dyn Around) -> Vec<Node> {
-        let baseline = self.baseline_node(name, around);
+        let lookup = |name: &str| around.stage(name);
+        let target = self.target_name(&lookup);
+        let target = target.and_then(|name| target_of(&lookup, &self.data, &name));
+        let baseline = self.baseline_node(name, target.as_ref(), around);
         let made = self
             .predictions
             .as_ref()
@@ -119,6 +130,7 @@ impl StageKind for EvaluateTable {
             }),
             table: self.predictions.clone(),
             compare: self.compare.clone(),
+            target,
             settings: EvaluationSettings {
                 split: self.split,
                 threshold: self.threshold,
@@ -141,14 +153,29 @@ impl StageKind for EvaluateTable {
     }
 
     fn results(outputs: &Outputs) -> Result<StageResults, Error> {
+        let metrics: Option<Value> = outputs.json("metrics")?;
+        let of_target = metrics
+            .as_ref()
+            .is_some_and(|metrics| metrics.get("task").is_some());
         Ok(StageResults {
-            evaluation: outputs.json("metrics")?,
+            evaluation: match of_target {
+                false => outputs.json("metrics")?,
+                true => None,
+            },
+            target_evaluation: match of_target {
+                true => outputs.json("metrics")?,
+                false => None,
+            },
             curves: outputs.json("curves")?,
             ..StageResults::default()
         })
     }
 
     fn report(stage: &str, position: usize, results: &StageResults) -> ReportPart {
+        if let Some(evaluation) = &results.target_evaluation {
+            let part = section::of_target(stage, evaluation);
+            return Ok(Some((ReportSection::Evaluation, part)));
+        }
         let Some(evaluation) = &results.evaluation else {
             return Ok(None);
         };
@@ -160,7 +187,12 @@ impl StageKind for EvaluateTable {
 impl EvaluateTable {
     /// The node of the baseline of the stage `name`. It learns from the stays that the first model learned from, as all
     /// did; where no stage of the recipe trained that, from those of `data`.
-    fn baseline_node(&self, name: &str, around: &dyn Around) -> Option<Node> {
+    fn baseline_node(
+        &self,
+        name: &str,
+        target: Option<&Target>,
+        around: &dyn Around,
+    ) -> Option<Node> {
         let baseline = self.baseline()?;
         let mut models = self.model.names();
         let head = models
@@ -171,12 +203,23 @@ impl EvaluateTable {
             baseline,
             data: self.data.clone(),
             split: self.split,
+            target: target.cloned(),
             development: learned_from
                 .filter(|data| *data != self.data)
                 .map(str::to_string),
             subsample: head.and_then(StageKind::subsample).cloned(),
         };
         Some(Node::of_stage(&format!("{name}:baseline"), false, stage))
+    }
+
+    /// The name of the target that is scored: the stated one, or that which the head of the first model learned.
+    fn target_name(&self, stage: &Lookup) -> Option<String> {
+        let learned = || {
+            let model = self.model.names().next()?;
+            head_of(stage, model)?.target()
+        };
+        let name = self.target.as_deref().or_else(learned);
+        name.map(str::to_string)
     }
 
     /// Where thresholds and corrections are chosen, if that is not on the data that are scored.

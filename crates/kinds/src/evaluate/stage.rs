@@ -7,13 +7,15 @@ use serde_json::Value;
 use super::evaluation::{
     BaselineScores, EvaluationSettings, Measured, Measurement, MedsPredictions, Predictions,
 };
-use super::given::{GivenTable, PREDICTIONS_PATH, positive_probabilities, table_fields};
+use super::given::{GivenTable, PREDICTIONS_PATH, said_of, table_fields};
+use crate::asked::Asked;
 use crate::ensemble::Ensemble;
 use crate::json::{as_json, write_json};
 use crate::overlap;
 use pipeline_data::config::PredictionTable;
 use pipeline_data::dataset::{Dataset, Split};
 use pipeline_data::stay_columns::StayColumns;
+use pipeline_data::target::Target;
 use pipeline_error::Error;
 use pipeline_metrics::Bootstrap;
 use pipeline_stage::{ExternalInput, Stage, StageContext, StageInput, StageOutput};
@@ -33,6 +35,8 @@ pub struct EvaluateStage {
     pub table: Option<PredictionTable>,
     /// Other evaluate stages, each under its name.
     pub compare: BTreeMap<String, String>,
+    /// The target that is scored; none: the label.
+    pub target: Option<Target>,
     /// What is measured, and how.
     pub settings: EvaluationSettings,
     /// The node of the baseline, where one is asked for.
@@ -53,30 +57,36 @@ struct Said {
     validation: Option<Predictions>,
     /// What a reader has to know of it.
     caveats: Vec<String>,
+    /// Stays of the split that have no value of the target.
+    without_value: usize,
 }
 
 impl EvaluateStage {
     fn ask(&self, context: &StageContext, stays: &StayColumns) -> Result<Said, Error> {
         match &self.table {
             Some(table) => {
-                let given = GivenTable::read(table, context, stays)?;
+                let given = GivenTable::read(table, self.target.as_ref(), context, stays)?;
                 if self.settings.split != Split::Train {
                     given.refuse_training()?;
                 }
                 let validation = self.settings.needs_validation();
                 let validation = validation.then(|| given.of_split(Split::Validation));
+                let (predictions, without_value) = given.of_split(self.settings.split)?;
                 Ok(Said {
-                    predictions: given.of_split(self.settings.split)?,
-                    validation: validation.transpose()?,
+                    predictions,
+                    validation: validation.transpose()?.map(|(predictions, _)| predictions),
                     caveats: Vec::new(),
+                    without_value,
                 })
             }
-            None => self.ask_models(context),
+            None => self.ask_models(context, stays),
         }
     }
 
-    fn ask_models(&self, context: &StageContext) -> Result<Said, Error> {
+    fn ask_models(&self, context: &StageContext, stays: &StayColumns) -> Result<Said, Error> {
         let split = self.settings.split;
+        let asked = Asked::of(self.target.as_ref(), Some(stays));
+        let mut without_value = 0;
         let (mut scored, mut validation, mut caveats) = (Vec::new(), Vec::new(), Vec::new());
         for model in self.ensemble.read(context, "be evaluated") {
             let model = model?;
@@ -86,7 +96,10 @@ impl EvaluateStage {
                 }
             }
             let table = model.features(|dataset| self.stays(dataset))?;
-            scored.push(model.classifier.of_split(&table, split)?);
+            model.classifier.must_say(self.target.as_ref())?;
+            let (predictions, without) = model.classifier.of_split(&table, split, asked)?;
+            without_value = without;
+            scored.push(predictions);
             match model.of_development()? {
                 Some(predictions) => {
                     validation.push(predictions);
@@ -95,7 +108,11 @@ impl EvaluateStage {
                     }
                 }
                 None if self.settings.needs_validation() => {
-                    validation.push(model.classifier.of_split(&table, Split::Validation)?);
+                    let (predictions, _) =
+                        model
+                            .classifier
+                            .of_split(&table, Split::Validation, asked)?;
+                    validation.push(predictions);
                 }
                 None => {}
             }
@@ -104,6 +121,7 @@ impl EvaluateStage {
             predictions: Predictions::together(scored)?.unwrap_or_default(),
             validation: Predictions::together(validation)?,
             caveats,
+            without_value,
         })
     }
 
@@ -144,32 +162,38 @@ impl EvaluateStage {
     ) -> Result<Vec<(String, Vec<f64>)>, Error> {
         let others = self.compare.keys().enumerate().map(|(number, with)| {
             let path = context.input(&compare_role(number), "predictions")?;
-            let probabilities = positive_probabilities(path, &predictions.ids).map_err(|what| {
+            let said = said_of(path, &predictions.ids, &predictions.says).map_err(|what| {
                 Error::stage(format!("compare.{with}: {what}"))
                     .with_hint("both stages have to score the same split of the same data")
             })?;
-            Ok((with.clone(), probabilities))
+            Ok((with.clone(), said))
         });
         others.collect()
     }
 
     fn measure(
         &self,
-        predictions: &Predictions,
-        validation: Option<&Predictions>,
+        said: &Said,
         stays: &StayColumns,
         rows: &[usize],
         context: &StageContext,
     ) -> Result<Measured, Error> {
+        let predictions = &said.predictions;
         let baseline = self.baseline.as_ref();
-        let baseline = baseline
-            .map(|_| BaselineScores::read(context.input(BASELINE, BASELINE)?, &predictions.ids));
+        let baseline = baseline.map(|_| {
+            let path = context.input(BASELINE, BASELINE)?;
+            BaselineScores::read(path, &predictions.ids, &predictions.says)
+        });
         let subjects = stays.subjects()?;
         let subjects: Vec<&str> = rows.iter().map(|row| subjects[*row].as_str()).collect();
         Measurement {
             settings: &self.settings,
             predictions,
-            validation,
+            validation: said.validation.as_ref(),
+            target: self.target.as_ref(),
+            without_value: said.without_value,
+            models: self.ensemble.len().max(1),
+            caveats: said.caveats.clone(),
             baseline: baseline.transpose()?,
             others: self.others(context, predictions)?,
             stays,
@@ -199,6 +223,9 @@ impl Stage for EvaluateStage {
         let mut fields = as_json(&self.settings);
         if let Some(table) = &self.table {
             fields["predictions"] = table_fields(table);
+        }
+        if let Some(target) = &self.target {
+            fields["target"] = as_json(target);
         }
         if !self.compare.is_empty() {
             fields["compare"] = self.compare.keys().cloned().collect();
@@ -250,24 +277,16 @@ impl Stage for EvaluateStage {
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         self.warn(context);
         let stays = StayColumns::read(context.input("data", "stays")?)?;
-        let Said {
-            predictions,
-            validation,
-            mut caveats,
-        } = self.ask(context, &stays)?;
-        let rows = stays.rows_of(&predictions.ids)?;
+        let mut said = self.ask(context, &stays)?;
+        let rows = stays.rows_of(&said.predictions.ids)?;
         let reason = self.allow_overlap.as_deref();
         if let Some(line) = overlap::check(context, &self.behind, &stays, &rows, reason)? {
             context.reporter.note(&line);
-            caveats.push(line);
+            said.caveats.push(line);
         }
-        let mut measured =
-            self.measure(&predictions, validation.as_ref(), &stays, &rows, context)?;
-
-        measured.evaluation.caveats = caveats;
-        measured.evaluation.models = self.ensemble.len().max(1);
-
+        let measured = self.measure(&said, &stays, &rows, context)?;
         let file = |name: &str| context.work.join(name);
+        let Said { predictions, .. } = &said;
         predictions.write(&file("predictions.parquet"), measured.columns)?;
         let meds = MedsPredictions::of(&stays, &predictions.ids, &rows)?;
         if meds.numbered {
@@ -277,11 +296,10 @@ impl Stage for EvaluateStage {
         }
         meds.write(
             &file("meds_predictions.parquet"),
-            &predictions.is_positive(),
-            &predictions.positive_probabilities(),
+            predictions,
             self.settings.threshold,
         )?;
-        write_json(&file("metrics.json"), &measured.evaluation)?;
+        measured.report.write(&file("metrics.json"))?;
         write_json(&file("curves.json"), &measured.curves)?;
         Ok(StageOutput {
             artifacts: [
@@ -292,7 +310,7 @@ impl Stage for EvaluateStage {
             ]
             .map(|(name, file)| (name.to_string(), file.into()))
             .into(),
-            metrics: measured.evaluation.metrics(),
+            metrics: measured.report.metrics(),
         })
     }
 }

@@ -26,6 +26,10 @@ pub struct EvaluateTable {
     pub predictions: Option<PredictionTable>,
     /// The data stage to score on.
     pub data: String,
+    /// The target of the data stage that is scored; left out: the one that the model's head learned, or else the label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub target: Option<String>,
     /// The split to score on.
     #[schemars(schema_with = "split_names")]
     pub split: Split,

@@ -1,12 +1,16 @@
 //! What a schema cannot say of a finetune stage.
 
 use super::{FinetuneTable, HeadOptimizer};
+use crate::asked::target_of;
 use crate::kind::StageCheck;
 use crate::opened::trainable_parameters;
+use pipeline_data::config::Task;
 use pipeline_data::subsample::Subsample;
+use pipeline_data::target::Target;
 use pipeline_model::backbone::Step;
 use pipeline_model::config::HeadKind;
 use pipeline_train::class_balance::{ClassWeights, Sampling};
+use pipeline_train::config::{Loss, SelectionMetric};
 
 /// The largest dropout that leaves something to train on.
 const MAX_DROPOUT: f64 = 0.9;
@@ -31,8 +35,59 @@ impl StageCheck<'_> {
             }
         }
         self.subsample(stage.subsample.as_ref());
-        if let Some(model) = model {
-            self.class_weights(stage, model.classifier.num_classes);
+        let lookup = self.lookup();
+        let target = stage.target.as_ref();
+        let target = target.and_then(|name| target_of(&lookup, &stage.data, name));
+        match (&target, model) {
+            (Some(target), _) => self.of_task(stage, target),
+            (None, Some(model)) => self.class_weights(stage, model.classifier.num_classes),
+            (None, None) => {}
+        }
+        if target.is_none() && matches!(stage.loss, Some(Loss::Mse | Loss::Huber { .. })) {
+            let problem = "is one of numbers, and classes are learned";
+            let mistake = self.mistake(&["loss"], problem, "of a regression");
+            let help = "leave it out, or name a `target` whose task is `regression`";
+            self.mistakes.push(mistake.help(help));
+        }
+    }
+
+    /// What is learned of a target is said of its task.
+    fn of_task(&mut self, stage: &FinetuneTable, target: &Target) {
+        let outputs = target.outputs.len();
+        let numbers = matches!(stage.loss, Some(Loss::Mse | Loss::Huber { .. }));
+        let plain = stage.loss.is_none_or(|loss| loss == Loss::default());
+        let of_classes: &[(&str, bool)] = &[
+            ("class_weights", self.states(&["class_weights"])),
+            ("sampling", self.states(&["sampling"])),
+        ];
+        let unfit: Vec<(&str, String)> = match target.task {
+            Task::Classification => {
+                self.class_weights(stage, outputs);
+                let of_numbers = numbers.then_some("loss");
+                let unfit = of_numbers.map(|field| (field, "is one of numbers".to_string()));
+                unfit.into_iter().collect()
+            }
+            task => {
+                let stated = of_classes.iter().filter(|(_, stated)| *stated);
+                let what = "is said of classes".to_string();
+                let mut unfit: Vec<_> = stated.map(|(field, _)| (*field, what.clone())).collect();
+                if task == Task::MultiLabel && !plain {
+                    unfit.push(("loss", "is not plain cross-entropy".into()));
+                }
+                if task == Task::Regression && stage.loss.is_some() && !numbers {
+                    unfit.push(("loss", "is one of classes".into()));
+                }
+                let select = stage.select.unwrap_or(SelectionMetric::Loss);
+                if task == Task::Regression && select != SelectionMetric::Loss {
+                    unfit.push(("select", "ranks classes".into()));
+                }
+                unfit
+            }
+        };
+        for (field, what) in unfit {
+            let problem = format!("{what}, and `{}` is a {}", target.name, target.task.name());
+            let mistake = self.mistake(&[field], &problem, "of another task");
+            self.mistakes.push(mistake.help("leave it out"));
         }
     }
 

@@ -1,39 +1,42 @@
 //! Finetune stages: what is not frozen learns the labels.
 
 mod checks;
+mod learned;
 mod optimizer;
 mod solver_checks;
 mod stage;
 mod table;
 mod trained;
 
+use crate::asked::{target_of, task_of};
 use crate::edges::{DATA, Reference, kind};
 use crate::feature_origin::FeatureOrigin;
 use crate::features::FeaturesStage;
-use crate::kind::{Around, ModelHeld, ReportPart, StageCheck, StageKind};
+use crate::kind::{Around, Lookup, ModelHeld, ReportPart, StageCheck, StageKind};
 use crate::opened::opens_backbone;
 use crate::results::{Outputs, StageResults};
 use crate::training;
+use pipeline_data::config::Task;
 use pipeline_data::subsample::Subsample;
 use pipeline_error::Error;
 use pipeline_model::config::{HeadKind, ModelMode};
 use pipeline_stage::Node;
-use pipeline_train::config::HeadSettings;
+use pipeline_train::config::{HeadSettings, Loss, SelectionMetric};
 use pipeline_train::linear_head::LinearHeadSettings;
 use pipeline_train::optimizer::Optimizer;
 use serde_json::Value;
 
+pub use learned::drawn;
 pub use optimizer::HeadOptimizer;
 use stage::{FinetuneStage, Training};
 pub use table::FinetuneTable;
 
 /// Metrics besides the epoch that is kept.
-const METRICS: [&str; 4] = [
-    "validation_loss",
-    "validation_auroc",
-    "validation_average_precision",
-    "frozen_parameters_verified",
-];
+const METRICS: [&str; 2] = ["validation_loss", "frozen_parameters_verified"];
+/// Those of a head that says classes or labels.
+const OF_CLASSES: [&str; 2] = ["validation_auroc", "validation_average_precision"];
+/// Those of a head that says a number.
+const OF_NUMBERS: [&str; 2] = ["validation_mae", "validation_r2"];
 
 /// The penalty that is kept, of a head that was solved.
 const PENALTY: &str = "penalty";
@@ -67,7 +70,10 @@ impl StageKind for FinetuneTable {
 
     fn check(&self, check: &mut StageCheck) {
         check.needs_training_split(&self.data, "finetuning learns from the training split");
-        check.needs_labels(&self.data, "finetuning learns labels");
+        match &self.target {
+            None => check.needs_labels(&self.data, "finetuning learns labels"),
+            Some(name) => check.needs_target(&self.data, name),
+        }
         check.finetune(self);
     }
 
@@ -79,7 +85,11 @@ impl StageKind for FinetuneTable {
         })
     }
 
-    fn metrics(&self) -> Option<Vec<String>> {
+    fn metrics(&self, stage: &Lookup) -> Option<Vec<String>> {
+        let scores = match task_of(stage, &self.data, self.target.as_deref()) {
+            Task::Regression => OF_NUMBERS,
+            Task::Classification | Task::MultiLabel => OF_CLASSES,
+        };
         let kept = match &self.optimizer {
             HeadOptimizer::Steps(_) => vec![self.keep.metric()],
             HeadOptimizer::Solver(solver) if solver.scaling.len() > 1 => {
@@ -88,12 +98,16 @@ impl StageKind for FinetuneTable {
             HeadOptimizer::Solver(_) => vec![PENALTY],
         };
         let counts = self.subsample.iter().flat_map(|_| COUNTS);
-        let metrics = METRICS.into_iter().chain(kept).chain(counts);
+        let metrics = METRICS.into_iter().chain(scores).chain(kept).chain(counts);
         Some(metrics.map(String::from).collect())
     }
 
     fn head_trained_on(&self) -> Option<&str> {
         Some(&self.data)
+    }
+
+    fn target(&self) -> Option<&str> {
+        self.target.as_deref()
     }
 
     fn subsample(&self) -> Option<&Subsample> {
@@ -116,8 +130,14 @@ impl StageKind for FinetuneTable {
             };
             nodes.push(Node::of_stage(node, false, stage));
         }
+        let lookup = |name: &str| around.stage(name);
+        let target = (self.target.as_ref()).and_then(|name| target_of(&lookup, &self.data, name));
+        let task = target
+            .as_ref()
+            .map_or(Task::Classification, |target| target.task);
         let stage = FinetuneStage {
-            training: self.training(),
+            training: self.training(task),
+            target,
             subsample: self.subsample.clone(),
             transformer_dropout: self.transformer_dropout,
             seed: self.seed.unwrap_or_else(|| around.seed()),
@@ -150,9 +170,11 @@ impl FinetuneTable {
         }
     }
 
-    fn training(&self) -> Training {
+    fn training(&self, task: Task) -> Training {
         match &self.optimizer {
-            HeadOptimizer::Steps(optimizer) => Training::Steps(Box::new(self.settings(optimizer))),
+            HeadOptimizer::Steps(optimizer) => {
+                Training::Steps(Box::new(self.settings(optimizer, task)))
+            }
             HeadOptimizer::Solver(solver) => Training::Solver(LinearHeadSettings {
                 optimizer: solver.clone(),
                 class_weights: self.class_weights.clone(),
@@ -172,15 +194,17 @@ impl FinetuneTable {
         }
     }
 
-    fn settings(&self, optimizer: &Optimizer) -> HeadSettings {
+    fn settings(&self, optimizer: &Optimizer, task: Task) -> HeadSettings {
         HeadSettings {
             epochs: self.epochs,
             batch_size: self.batch_size,
-            loss: self.loss,
+            loss: self.loss.unwrap_or_else(|| Loss::of_task(task)),
             optimizer: optimizer.clone(),
             clip_norm: self.clip_norm,
             dropout: self.dropout,
-            select: self.select,
+            select: self
+                .select
+                .unwrap_or_else(|| SelectionMetric::of_task(task)),
             early_stopping: self.early_stopping.clone(),
             class_weights: self.class_weights.clone(),
             sampling: self.sampling,

@@ -54,10 +54,11 @@ impl StageCheck<'_> {
         );
         self.penalties(&solver.penalties);
         self.scaling(&solver.scaling);
-        if stage.loss != Loss::default() {
+        let task = self.task_of(&stage.data, stage.target.as_deref());
+        if stage.loss.is_some_and(|loss| loss != Loss::of_task(task)) {
             let mistake = self.mistake(
                 &["loss"],
-                "is not plain cross-entropy, which is all that `lbfgs` solves",
+                "is neither plain cross-entropy nor, of a regression, the squared error: these `lbfgs` solves",
                 "another loss",
             );
             let help = "leave it out; rare classes may count more by `class_weights`";

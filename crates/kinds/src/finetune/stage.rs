@@ -3,11 +3,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
 use serde_json::{Value, json};
 
+use super::learned::{check, drawn, labelled, require_every_class};
 use super::trained::Trained;
-use super::{PENALTY, STANDARDISED};
+use crate::asked::{Asked, Known};
 use crate::dataset_artifacts::load_dataset;
 use crate::feature_origin::FeatureOrigin;
 use crate::features::embeddings;
@@ -18,17 +19,19 @@ use crate::model_artifact::ModelArtifact;
 use crate::training::Watched;
 use crate::training_context::TrainingContext;
 use pipeline_checkpoint::FloatTensor;
-use pipeline_data::dataset::{Split, without_label};
+use pipeline_data::dataset::Split;
 use pipeline_data::feature_table::FeatureTable;
+use pipeline_data::stay_columns::StayColumns;
 use pipeline_data::subsample::Subsample;
+use pipeline_data::target::{Target, Truth};
 use pipeline_error::Error;
 use pipeline_model::classifier::Head;
 use pipeline_model::host::{HostParameters, initial_parameters, to_device};
 use pipeline_stage::{Stage, StageContext, StageInput, StageOutput};
 use pipeline_train::config::HeadSettings;
-use pipeline_train::head::{HeadTrainer, LabelledFeatures, train_head};
-use pipeline_train::head_input::HeadInput;
-use pipeline_train::linear_head::{FeatureScaling, LinearHeadSettings, solve_head};
+use pipeline_train::head::{HeadTrainer, TrainedHead, train_head};
+use pipeline_train::linear_head::{LinearHeadSettings, solve_head};
+use pipeline_train::number_scale::NumberScale;
 use pipeline_train::open_backbone::{OpenBackbone, Opening};
 use pipeline_train::replay::ReplayFolder;
 
@@ -47,6 +50,8 @@ pub enum Training {
 pub struct FinetuneStage {
     /// How training runs.
     pub training: Training,
+    /// The target that is learned; none: the label.
+    pub target: Option<Target>,
     /// The training stays that are learned from; none: all.
     pub subsample: Option<Subsample>,
     /// Dropout of the transformer's layers that are trained.
@@ -83,19 +88,38 @@ impl FinetuneStage {
         settings: &'a HeadSettings,
         artifact: &ModelArtifact,
         initial: &HostParameters,
+        scale: Option<NumberScale>,
         device: &Device,
         replay: &'a ReplayFolder,
     ) -> Result<HeadTrainer<'a>, Error> {
         let trainable: Vec<String> = artifact.trainable.iter().flatten().cloned().collect();
+        let mut initial = initial.clone();
+        // A head that is drawn afresh is in standard deviations as it is.
+        let layer = Head::output_layer(artifact.config.classifier.head);
+        if let Some(scale) = scale.filter(|_| !artifact.new.contains(layer[0])) {
+            scale.layer_to_standard(&mut initial, layer);
+        }
         HeadTrainer::new(
             device,
             &artifact.config,
-            initial,
+            &initial,
             &trainable,
             settings,
+            scale,
             self.seed,
             replay,
         )
+    }
+
+    /// What is asked of the stays; `stays` is their table, of a target.
+    fn asked<'a>(&'a self, stays: Option<&'a StayColumns>) -> Asked<'a> {
+        Asked::of(self.target.as_ref(), stays)
+    }
+
+    fn stay_columns(&self, context: &StageContext) -> Result<Option<StayColumns>, Error> {
+        let target = self.target.as_ref();
+        let read = target.map(|_| StayColumns::read(context.input("data", "stays")?));
+        read.transpose()
     }
 
     /// Trains the head on the features of a wholly frozen backbone.
@@ -106,43 +130,36 @@ impl FinetuneStage {
         context: &StageContext,
     ) -> Result<Trained, Error> {
         let table = FeatureTable::read(context.input("features", "features")?)?;
-        let classes = artifact.config.classifier.num_classes;
-        let ids = table.ids.iter().map(String::as_str);
-        check_labels(ids.zip(table.labels.iter().copied()), classes)?;
-        let all = rows_of(&table, Split::Train)?;
-        let validation = rows_of(&table, Split::Validation)?;
+        let outputs = artifact.config.classifier.num_classes;
+        let stays = self.stay_columns(context)?;
+        let asked = self.asked(stays.as_ref());
+        let of_split = |split| labelled(&table, split, asked, outputs, context);
+        let (all, validation) = (of_split(Split::Train)?, of_split(Split::Validation)?);
         drop(table);
-        let stays = all.labels.len();
+        let stays = all.truth.len();
         let train = match &self.subsample {
             None => all,
             Some(subsample) => {
-                let ids: Vec<&str> = all.ids.iter().map(String::as_str).collect();
-                let rows = subsample.rows(&ids, &all.labels)?.into_iter();
+                let rows = drawn(subsample, &all.ids, &all.truth)?.into_iter();
                 all.rows(&rows.map(|row| row as u32).collect::<Vec<_>>())?
             }
         };
-        require_every_class(&train.labels, classes)?;
-        let stays = (train.labels.len(), stays);
+        require_every_class(&train.truth, outputs)?;
+        let stays = (train.truth.len(), stays);
         let watch = Watched(context);
         match &self.training {
             Training::Solver(settings) => {
-                let solved = solve_head(settings, classes, &train, &validation, &watch)?;
-                let mut kept = vec![(PENALTY, json!(solved.penalty))];
-                if settings.optimizer.scaling.len() > 1 {
-                    let standardised = solved.scaling == FeatureScaling::Standard;
-                    kept.push((STANDARDISED, json!(u8::from(standardised))));
-                }
-                Ok(Trained {
-                    head: solved.head,
-                    kept,
-                    stays,
-                })
+                let solved = solve_head(settings, outputs, &train, &validation, &watch)?;
+                Ok(Trained::solved(solved, settings, stays))
             }
             Training::Steps(settings) => {
                 let replay = context.replay_folder();
-                let trainer = self.trainer(settings, artifact, initial, &Device::Cpu, &replay)?;
+                let scale = scale_of(&train.truth)?;
+                let device = &Device::Cpu;
+                let trainer = self.trainer(settings, artifact, initial, scale, device, &replay)?;
                 let resume = context.resume_file(CHECKPOINT_INTERVAL);
                 let head = train_head(trainer, &train, &validation, &resume, &watch)?;
+                let head = in_units(head, artifact, scale);
                 Ok(Trained::in_steps(head, settings, stays))
             }
         }
@@ -161,21 +178,32 @@ impl FinetuneStage {
             ));
         };
         let dataset = load_dataset(context)?;
-        let classes = artifact.config.classifier.num_classes;
-        let labels = dataset.stays.iter().map(|stay| (&*stay.id, stay.label));
-        check_labels(labels, classes)?;
-        let [all, validation] =
-            [Split::Train, Split::Validation].map(|split| dataset.stays_of(split));
-        let train = match &self.subsample {
-            None => all.clone(),
-            Some(subsample) => subsample.stays(&dataset, &all)?,
+        let outputs = artifact.config.classifier.num_classes;
+        let columns = self.stay_columns(context)?;
+        let asked = self.asked(columns.as_ref());
+        let ids = |known: &Known| -> Vec<String> {
+            let stays = known.rows.iter();
+            stays.map(|stay| dataset.stays[*stay].id.clone()).collect()
         };
-        require_stays(&train, Split::Train)?;
-        require_stays(&validation, Split::Validation)?;
+        let of_split = |split| {
+            let known = asked.of_dataset(&dataset, split)?;
+            check(&known, &ids(&known), split, asked, outputs, context)?;
+            Ok::<_, Error>(known)
+        };
+        let (all, validation) = (of_split(Split::Train)?, of_split(Split::Validation)?);
+        let (train, truth) = match &self.subsample {
+            None => (all.rows.clone(), all.truth.clone()),
+            Some(subsample) => {
+                let rows = drawn(subsample, &ids(&all), &all.truth)?;
+                let stays = rows.iter().map(|row| all.rows[*row]).collect();
+                (stays, all.truth.rows(rows.into_iter()))
+            }
+        };
 
         let device = &context.tensor_device()?;
         let replay = context.replay_folder();
-        let trainer = self.trainer(settings, artifact, initial, device, &replay)?;
+        let scale = scale_of(&truth)?;
+        let trainer = self.trainer(settings, artifact, initial, scale, device, &replay)?;
         let mut frozen = artifact.parameters.clone();
         frozen.retain(|name, _| !initial.contains_key(name));
         let opening = Opening {
@@ -188,73 +216,39 @@ impl FinetuneStage {
             device,
             watch: &Watched(context),
         };
-        let stays = [train.as_slice(), &validation].concat();
+        let stays = [train.as_slice(), &validation.rows].concat();
         let open = OpenBackbone::new(opening, trainer.variables(), &stays)?;
         context.reporter.note(&open.describe());
-        let (train, validation) = (open.stays(&train)?, open.stays(&validation)?);
-        require_every_class(train.labels(), classes)?;
+        require_every_class(&truth, outputs)?;
+        let learned = (train.len(), all.rows.len());
+        let train = open.stays(&train, truth);
+        let validation = open.stays(&validation.rows, validation.truth);
         let resume = context.resume_file(CHECKPOINT_INTERVAL);
         let head = train_head(trainer, &train, &validation, &resume, &Watched(context))?;
-        Ok(Trained::in_steps(
-            head,
-            settings,
-            (train.labels().len(), all.len()),
-        ))
+        let head = in_units(head, artifact, scale);
+        Ok(Trained::in_steps(head, settings, learned))
     }
 }
 
-fn check_labels<'a>(
-    stays: impl IntoIterator<Item = (&'a str, Option<u32>)>,
-    classes: usize,
-) -> Result<(), Error> {
-    for (id, label) in stays {
-        let label = label.ok_or_else(|| without_label(id))?;
-        if label as usize >= classes {
-            return Err(Error::stage(format!(
-                "stay {id} has label {label}, the model's classes are 0 to {}",
-                classes - 1
-            ))
-            .with_hint("set model.classifier.num_classes to the number of classes"));
-        }
-    }
-    Ok(())
-}
-
-fn require_stays<T>(stays: &[T], split: Split) -> Result<(), Error> {
-    match stays.is_empty() {
-        true => Err(
-            Error::stage(format!("the split {} has no stays", split.name()))
-                .with_hint("look at `split` in the data stage, and at the stays it dropped"),
-        ),
-        false => Ok(()),
+/// The scale that a head learns numbers in.
+fn scale_of(train: &Truth) -> Result<Option<NumberScale>, Error> {
+    match train {
+        Truth::Numbers(numbers) => NumberScale::of(numbers).map(Some),
+        Truth::Classes(_) | Truth::Labels { .. } => Ok(None),
     }
 }
 
-fn rows_of(table: &FeatureTable, split: Split) -> Result<LabelledFeatures, Error> {
-    let (labels, values) = (table.labels_of(split)?, table.vectors_of(split));
-    require_stays(&labels, split)?;
-    let shape = (labels.len(), table.width);
-    Ok(LabelledFeatures {
-        ids: table.ids_of(split),
-        features: Tensor::from_vec(values, shape, &Device::Cpu)?,
-        labels,
-        shards: Vec::new(),
-    })
-}
-
-fn require_every_class(train: &[u32], classes: usize) -> Result<(), Error> {
-    let absent: Vec<String> = (0..classes as u32)
-        .filter(|class| !train.contains(class))
-        .map(|class| class.to_string())
-        .collect();
-    if absent.is_empty() {
-        return Ok(());
+/// The head, whose output layer gave standard deviations, so that it gives units.
+fn in_units(
+    mut head: TrainedHead,
+    artifact: &ModelArtifact,
+    scale: Option<NumberScale>,
+) -> TrainedHead {
+    if let Some(scale) = scale {
+        let layer = Head::output_layer(artifact.config.classifier.head);
+        scale.layer_in_units(&mut head.parameters, layer);
     }
-    Err(Error::stage(format!(
-        "no stay of the training split has the class {}",
-        absent.join(", ")
-    ))
-    .with_hint("a classifier cannot learn a class it never sees; check the labels and the split"))
+    head
 }
 
 /// Trainable parameters that training left as they were, to the bit.
@@ -313,6 +307,9 @@ impl Stage for FinetuneStage {
         if let Some(subsample) = &self.subsample {
             fields["subsample"] = as_json(subsample);
         }
+        if let Some(target) = &self.target {
+            fields["target"] = as_json(target);
+        }
         // Left out at its default, so that results from before there was one keep their keys.
         if self.transformer_dropout != 0.0 {
             fields["transformer_dropout"] = json!(self.transformer_dropout);
@@ -339,7 +336,11 @@ impl Stage for FinetuneStage {
             self.features.input(),
         ];
         if let FeatureOrigin::Node(_) = self.features {
-            inputs.push(StageInput::new("data", &self.data, &["variables"]));
+            let artifacts: &[&str] = match self.target {
+                Some(_) => &["stays", "variables"],
+                None => &["variables"],
+            };
+            inputs.push(StageInput::new("data", &self.data, artifacts));
         }
         inputs
     }
@@ -352,6 +353,7 @@ impl Stage for FinetuneStage {
         if artifact.inputs != Inputs::Unknown {
             artifact.inputs = Inputs::of(contract);
         }
+        artifact.ask(self.target.as_ref())?;
         let audit: FreezeAudit = read_json(context.input("model", "audit")?)?;
         let mut parameters = self.initial(&artifact)?;
         let trained = match &self.features {

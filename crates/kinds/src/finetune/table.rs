@@ -22,6 +22,10 @@ pub struct FinetuneTable {
     pub model: String,
     /// The data stage to train on.
     pub data: String,
+    /// The target of the data stage that is learned; left out: the label.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1))]
+    pub target: Option<String>,
     /// Passes over the training split, at most.
     #[serde(default = "FinetuneTable::default_epochs")]
     #[schemars(range(min = 1))]
@@ -30,9 +34,9 @@ pub struct FinetuneTable {
     #[serde(default = "FinetuneTable::default_batch_size")]
     #[schemars(range(min = 1))]
     pub batch_size: usize,
-    /// The loss of a stay's logits.
-    #[serde(default)]
-    pub loss: Loss,
+    /// The loss of what the head says; left out: cross-entropy, and of a regression the squared error.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss: Option<Loss>,
     /// The optimizer; keys left out are this kind's defaults. `lbfgs` solves a linear head on a frozen backbone exactly, and has none of the settings of steps and epochs beside it.
     #[serde(
         default = "FinetuneTable::default_optimizer",
@@ -51,9 +55,9 @@ pub struct FinetuneTable {
     #[serde(default)]
     #[schemars(range(min = 0.0, max = 0.9))]
     pub transformer_dropout: f64,
-    /// The validation metric by which the best epoch is chosen.
-    #[serde(default)]
-    pub select: SelectionMetric,
+    /// The validation metric by which the best epoch is chosen; left out: AUROC, and of a regression the loss.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub select: Option<SelectionMetric>,
     /// Stop before `epochs` when a validation metric no longer improves; left out: never.
     #[serde(default)]
     pub early_stopping: Option<EarlyStopping<SelectionMetric>>,

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value, json};
 
-use super::COUNTS;
+use super::{COUNTS, OF_CLASSES, OF_NUMBERS, PENALTY, STANDARDISED};
 use pipeline_train::config::HeadSettings;
 use pipeline_train::head::TrainedHead;
+use pipeline_train::linear_head::{FeatureScaling, LinearHeadSettings, SolvedHead};
 
 /// What was trained, and what is told of it.
 pub(super) struct Trained {
@@ -25,17 +26,40 @@ impl Trained {
         Self { head, kept, stays }
     }
 
+    /// What a solver gave.
+    pub fn solved(
+        solved: SolvedHead,
+        settings: &LinearHeadSettings,
+        stays: (usize, usize),
+    ) -> Self {
+        let mut kept = vec![(PENALTY, json!(solved.penalty))];
+        if settings.optimizer.scaling.len() > 1 {
+            let standardised = solved.scaling == FeatureScaling::Standard;
+            kept.push((STANDARDISED, json!(u8::from(standardised))));
+        }
+        Self {
+            head: solved.head,
+            kept,
+            stays,
+        }
+    }
+
     /// Its metrics; `of_some`: it learned from some of the training stays.
     pub fn metrics(&self, of_some: bool) -> BTreeMap<String, Value> {
         let best = &self.head.best;
-        let mut metrics = BTreeMap::from([
-            ("validation_loss".into(), json!(best.loss)),
-            ("validation_auroc".into(), json!(best.auroc)),
-            (
-                "validation_average_precision".into(),
-                json!(best.average_precision),
-            ),
-        ]);
+        let scores = match best.errors {
+            Some(errors) => [
+                (OF_NUMBERS[0], json!(errors.mae)),
+                (OF_NUMBERS[1], json!(errors.r2)),
+            ],
+            None => [
+                (OF_CLASSES[0], json!(best.auroc)),
+                (OF_CLASSES[1], json!(best.average_precision)),
+            ],
+        };
+        let mut metrics = BTreeMap::from([("validation_loss".into(), json!(best.loss))]);
+        let scores = scores.into_iter();
+        metrics.extend(scores.map(|(name, value)| (name.to_string(), value)));
         let kept = self.kept.iter();
         metrics.extend(kept.map(|(name, value)| ((*name).to_string(), value.clone())));
         if of_some {

@@ -1,6 +1,7 @@
 //! Import stages: weights under a strict audit.
 
 mod checks;
+mod head_target;
 mod hidden_settings;
 mod pin;
 mod section;

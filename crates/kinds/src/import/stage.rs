@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::head_target::head_target;
 use crate::import::hidden_settings::{Declared, check_hidden_settings};
 use crate::import::pin;
 use crate::import::table::StatedInputs;
@@ -14,6 +15,7 @@ use pipeline_checkpoint::{
 };
 use pipeline_data::contract::{InputContract, InputField};
 use pipeline_data::input_path::InputPath;
+use pipeline_data::target::Target;
 use pipeline_error::Error;
 use pipeline_model::config::{ClassifierConfig, ModelConfig, ModelMode};
 use pipeline_model::host::{HostParameters, digests, initial_parameters, into_tensors};
@@ -87,7 +89,7 @@ impl ImportStage {
         path: &Path,
         scratch: &Path,
         declared: &DeclaredInputs,
-    ) -> Result<(Import, Inputs, ModelConfig), Error> {
+    ) -> Result<(Import, Inputs, ModelConfig, Option<Target>), Error> {
         let mut checkpoint = match &self.from {
             WeightSource::File {
                 sha256: Some(pin), ..
@@ -106,7 +108,8 @@ impl ImportStage {
             imported.audit.notes.push(UNKNOWN_INPUTS.into());
         }
         imported.audit.notes.extend(readout_note(&config));
-        Ok((imported, inputs, config))
+        let target = head_target(&stated, self.into, &self.rules.new);
+        Ok((imported, inputs, config, target))
     }
 
     /// Fails unless the weights at `path` were trained with the model's hidden settings, or the recipe says otherwise.
@@ -193,9 +196,17 @@ impl ImportStage {
         Ok(targets.collect())
     }
 
-    /// The model that the weights at `path` go into. Which variables have queries of their own in a readout is what
-    /// the file states.
+    /// The model that the weights at `path` go into: its head has the outputs of the target that the weights say.
     fn config(&self, path: &Path, stated: &Stated) -> Result<ModelConfig, Error> {
+        let mut config = self.config_of_label(path, stated)?;
+        if let Some(target) = head_target(stated, self.into, &self.rules.new) {
+            config.classifier.num_classes = target.outputs.len();
+        }
+        Ok(config)
+    }
+
+    /// The same for the label. Which variables have queries of their own in a readout is what the file states.
+    fn config_of_label(&self, path: &Path, stated: &Stated) -> Result<ModelConfig, Error> {
         let theirs = stated.metadata.get("model");
         let theirs = theirs.and_then(|text| serde_json::from_str::<ModelConfig>(text).ok());
         let layout = theirs.and_then(|model| model.readout_layout);
@@ -337,7 +348,7 @@ impl Stage for ImportStage {
             let variables = context.input(INPUTS_FIELD, "variables")?;
             InputContract::read(variables).map(Inputs::of)
         })?;
-        let (imported, inputs, config) = self.read(path, context.work, &declared)?;
+        let (imported, inputs, config, target) = self.read(path, context.work, &declared)?;
         let mut audit = imported.audit;
         audit
             .render()
@@ -353,6 +364,7 @@ impl Stage for ImportStage {
             trainable: None,
             parameters: imported.tensors,
             inputs,
+            target,
         };
         artifact.write(&weights)?;
         drop(artifact);

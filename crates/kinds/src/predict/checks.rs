@@ -1,12 +1,24 @@
 //! What a schema cannot say of how a stage predicts.
 
 use super::PredictTable;
+use crate::asked::target_of;
 use crate::kind::StageCheck;
+use crate::scoring::head_of;
+use pipeline_data::config::Task;
 
 impl StageCheck<'_> {
     /// What needs one positive class is a mistake beside more than two classes.
     pub(super) fn predict(&mut self, stage: &PredictTable) {
-        let classes = self.model.map_or(2, |model| model.classifier.num_classes);
+        let said = (stage.model.names().next())
+            .and_then(|model| head_of(&self.lookup(), model))
+            .and_then(|head| Some((head.head_trained_on()?, head.target()?)));
+        let said = said.and_then(|(data, name)| target_of(&self.lookup(), data, name));
+        let classes = match &said {
+            Some(target) if target.task == Task::Classification => target.outputs.len(),
+            // What is no class has no threshold either.
+            Some(_) => 1,
+            None => self.model.map_or(2, |model| model.classifier.num_classes),
+        };
         let stated = [
             ("operating_points", !stage.operating_points.is_empty()),
             ("recalibrate", stage.recalibrate.is_some()),

@@ -13,7 +13,7 @@ use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
 
 use super::{Calibration, PredictionFormat};
-use crate::evaluate::evaluation::positive_of;
+use crate::says::{Says, positive_of};
 use pipeline_data::parquet_file::{AppendedTable, Compression};
 use pipeline_data::stay_columns::StayNames;
 use pipeline_error::Error;
@@ -23,29 +23,20 @@ use pipeline_error::Error;
 pub struct Rows(Vec<(String, ArrayRef)>);
 
 impl Rows {
-    /// Those of stays of which a model says `probabilities`, row-major [stays, classes].
-    pub fn of(
-        stays: StayNames,
-        probabilities: &[f64],
-        classes: usize,
-        calibration: &Calibration,
-    ) -> Self {
+    /// Those of stays of which a model says `values`, row-major [stays, outputs].
+    pub fn of(stays: StayNames, values: &[f64], says: &Says, calibration: &Calibration) -> Self {
         let mut rows = Self::default();
         rows.text("stay_id", stays.ids);
         rows.text("subject_id", stays.subjects);
         if let Some(times) = stays.times {
             rows.times("prediction_time", times);
         }
-        let positive = positive_of(probabilities, classes);
-        if classes == 2 {
-            rows.numbers("probability", positive.clone());
-        } else {
-            for class in 0..classes {
-                let column = probabilities.iter().skip(class).step_by(classes).copied();
-                rows.numbers(&format!("probability_{class}"), column.collect());
-            }
+        for (name, column) in says.columns().iter().zip(says.by_column(values)) {
+            rows.numbers(name, column);
         }
-        calibration.add_columns(&positive, &mut rows);
+        if let Says::Classes(classes) = says {
+            calibration.add_columns(&positive_of(values, *classes), &mut rows);
+        }
         rows
     }
 
@@ -187,7 +178,12 @@ mod tests {
             recalibration: None,
             thresholds: vec![0.5],
         };
-        Rows::of(stays, &[0.7, 0.1 + 0.2, 1.0, 1e-9], 2, &calibration)
+        Rows::of(
+            stays,
+            &[0.7, 0.1 + 0.2, 1.0, 1e-9],
+            &Says::Classes(2),
+            &calibration,
+        )
     }
 
     #[test]

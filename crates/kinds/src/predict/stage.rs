@@ -6,6 +6,7 @@ use super::rows::Rows;
 use super::{CALIBRATION, CALIBRATION_FILE, Calibration, PredictionFormat};
 use crate::ensemble::Ensemble;
 use crate::evaluate::evaluation::{Predictions, rules};
+use crate::says::Says;
 use pipeline_data::stay_columns::StayColumns;
 use pipeline_error::Error;
 use pipeline_metrics::{BinaryScores, RecalibrationMethod, ThresholdRule};
@@ -35,9 +36,9 @@ impl PredictStage {
             let table = model.features(|dataset| (0..dataset.stays.len()).collect())?;
             let classifier = &model.classifier;
             all.push(Predictions {
-                logits: vec![classifier.logits(&table.ids, &table.values, table.width)?],
+                outputs: vec![classifier.outputs(&table.ids, &table.values, table.width)?],
                 ids: table.ids,
-                classes: classifier.classes,
+                says: classifier.says.clone(),
                 ..Predictions::default()
             });
             validation.extend(model.of_development()?);
@@ -77,8 +78,8 @@ impl Stage for PredictStage {
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         let (predictions, validation) = self.ask(context)?;
-        let rules = match predictions.classes {
-            2 => rules(self.threshold, &self.operating_points),
+        let rules = match predictions.says {
+            Says::Classes(2) => rules(self.threshold, &self.operating_points),
             _ => Vec::new(),
         };
         let calibration = Calibration::choose(self.recalibrate, &rules, validation.as_ref())?;
@@ -86,8 +87,12 @@ impl Stage for PredictStage {
         let stays = columns
             .names()?
             .of_rows(&columns.rows_of(&predictions.ids)?);
-        let probabilities = predictions.probabilities();
-        let rows = Rows::of(stays, &probabilities, predictions.classes, &calibration);
+        let rows = Rows::of(
+            stays,
+            &predictions.values(),
+            &predictions.says,
+            &calibration,
+        );
         let file = self.format.file();
         rows.write(&context.work.join(file), self.format)?;
         calibration.write(&context.work.join(CALIBRATION_FILE))?;

@@ -144,6 +144,7 @@ impl Stage for PretrainStage {
             trainable: None,
             parameters: trained.parameters,
             inputs: Inputs::of(contract),
+            target: None,
         };
         artifact.write(&context.work.join("checkpoint.safetensors"))?;
         Ok(StageOutput {

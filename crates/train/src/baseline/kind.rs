@@ -5,8 +5,10 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Baseline {
-    /// Logistic regression on mean, minimum, maximum, last, count and missingness of every variable; its penalty is chosen on the validation split.
+    /// Logistic regression on mean, minimum, maximum, last, count and missingness of every variable, of several labels one each; its penalty is chosen on the validation split.
     LogisticRegression,
+    /// Of a regression: ridge regression on the same numbers.
+    Ridge,
     /// None, where a recipe that this one extends has one.
     None,
 }

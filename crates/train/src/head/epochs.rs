@@ -3,12 +3,13 @@
 use super::going_on::{Kept, State};
 use super::steer::steer;
 use super::{HeadTrainer, HeadValidation, TrainedHead};
-use crate::config::SelectionMetric;
+use crate::class_balance::Sampling;
 use crate::course::Course;
 use crate::head_input::HeadInput;
 use crate::options::Keep;
 use crate::resume::ResumeFile;
 use crate::watch::Watch;
+use pipeline_data::target::Truth;
 use pipeline_error::Error;
 
 /// Trains until the last epoch or step, or until early stopping, from where an earlier attempt or a
@@ -20,8 +21,10 @@ pub fn train_head(
     resume: &ResumeFile,
     watch: &dyn Watch,
 ) -> Result<TrainedHead, Error> {
-    trainer.class_weights = (trainer.settings.class_weights).of(train.labels(), trainer.classes);
-    let mut state = State::begin(&mut trainer, train.labels().len(), resume, watch)?;
+    let labels = train.truth().classes();
+    let weights = &trainer.settings.class_weights;
+    trainer.class_weights = labels.and_then(|labels| weights.of(labels, trainer.outputs));
+    let mut state = State::begin(&mut trainer, train.truth().len(), resume, watch)?;
     while state.course.goes_on(state.epoch, trainer.step) {
         if watch.is_interrupted() {
             state.save(&trainer, resume, watch);
@@ -53,8 +56,11 @@ impl State {
         watch: &dyn Watch,
     ) -> Result<(), Error> {
         let settings = trainer.settings;
-        let (epoch, epochs, rows) = (self.epoch, settings.epochs, train.labels().len());
-        let stays = (settings.sampling).rows(train.labels(), epoch as u64, trainer.seed);
+        let (epoch, epochs, rows) = (self.epoch, settings.epochs, train.truth().len());
+        let stays = match train.truth().classes() {
+            Some(labels) => (settings.sampling).rows(labels, epoch as u64, trainer.seed),
+            None => Sampling::Shuffle.rows(&vec![0; rows], epoch as u64, trainer.seed),
+        };
         (trainer.epoch, trainer.step_of_epoch) = (epoch, 0);
         let loss = train_epoch(trainer, train, &stays, &self.course)?;
         let now = match self.course.is_validated(epoch, trainer.step) {
@@ -63,7 +69,13 @@ impl State {
         };
         let rate = || (self.course.scale(trainer.step - 1)).of(settings.optimizer.base().lr);
         let rate = self.course.is_scheduled().then(rate);
-        let row = history_row(epoch, trainer.step, loss, now.as_ref(), rate);
+        let row = history_row(
+            epoch,
+            trainer.step,
+            loss,
+            (train.truth(), now.as_ref()),
+            rate,
+        );
         self.history.push(row);
         let shown = now.map(|now| now.to_string()).unwrap_or_default();
         let message = format!("epoch {epoch}/{epochs} · loss {loss:.4}{shown}");
@@ -115,21 +127,15 @@ fn history_row(
     epoch: usize,
     step: u64,
     train_loss: f64,
-    validation: Option<&HeadValidation>,
+    (truth, validation): (&Truth, Option<&HeadValidation>),
     rate: Option<f64>,
 ) -> Vec<(&'static str, Option<f64>)> {
-    let of = |metric| validation.and_then(|validation| validation.value(metric));
     let mut row = vec![
         ("epoch", Some(epoch as f64)),
         ("step", Some(step as f64)),
         ("train_loss", Some(train_loss)),
-        ("validation_loss", of(SelectionMetric::Loss)),
-        ("validation_auroc", of(SelectionMetric::Auroc)),
-        (
-            "validation_average_precision",
-            of(SelectionMetric::AveragePrecision),
-        ),
     ];
+    row.extend(HeadValidation::columns(truth, validation));
     row.extend(rate.map(|rate| ("learning_rate", Some(rate))));
     row
 }

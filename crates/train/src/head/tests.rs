@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::*;
 use crate::class_balance::{ClassWeights, Sampling};
+use crate::config::SelectionMetric;
 use crate::config::{EarlyStopping, Loss};
 use crate::optimizer::AdamW;
 use crate::optimizer::{Optimizer, Sgd, Update};
@@ -66,7 +67,7 @@ fn rows(count: usize, seed: u64) -> LabelledFeatures {
     LabelledFeatures {
         ids: (0..count).map(|row| format!("stay-{row}")).collect(),
         features: Tensor::from_vec(values, (count, 8), &Device::Cpu).unwrap(),
-        labels,
+        truth: Truth::Classes(labels),
         shards: Vec::new(),
     }
 }
@@ -110,6 +111,7 @@ fn train_from(
         &parameters,
         &names,
         settings,
+        None,
         3,
         replay,
     )?;
@@ -209,7 +211,7 @@ fn a_metric_may_be_undefined_where_nothing_goes_by_it() {
     let (parameters, train) = (initial(), rows(TRAIN, 1));
     let names: Vec<String> = parameters.keys().cloned().collect();
     let mut validation = rows(8, 2);
-    validation.labels = vec![0; 8];
+    validation.truth = Truth::Classes(vec![0; 8]);
     for (keep, sound) in [(Keep::Best, false), (Keep::Last, true)] {
         let settings = HeadSettings {
             select: SelectionMetric::Auroc,
@@ -224,6 +226,7 @@ fn a_metric_may_be_undefined_where_nothing_goes_by_it() {
             &parameters,
             &names,
             &settings,
+            None,
             3,
             &replay,
         );
@@ -300,6 +303,7 @@ fn a_parameter_that_takes_no_part_is_named_after_the_first_step() {
         &parameters,
         &names,
         &settings,
+        None,
         3,
         &replay,
     );
@@ -308,4 +312,55 @@ fn a_parameter_that_takes_no_part_is_named_after_the_first_step() {
     trainer.variables.insert("cls_head.lost".into(), lost);
     let error = trainer.step(&[rows(4, 1)], RateScale::ONE).unwrap_err();
     assert!(error.to_string().contains("\n  cls_head.lost"), "{error}");
+}
+
+/// A number that features tell, far from 0 and of a large unit.
+#[test]
+fn numbers_are_learned_in_any_unit() {
+    let of = |count, seed| {
+        let rows = rows(count, seed);
+        let classes = rows.truth.classes().unwrap_or_default().iter();
+        let numbers = classes
+            .map(|class| 5000.0 + 400.0 * f64::from(*class))
+            .collect();
+        LabelledFeatures {
+            truth: Truth::Numbers(numbers),
+            ..rows
+        }
+    };
+    let (train, validation) = (of(TRAIN, 1), of(8, 2));
+    let Truth::Numbers(numbers) = &train.truth else {
+        panic!("numbers")
+    };
+    let scale = NumberScale::of(numbers).unwrap();
+    let parameters = initial();
+    let names: Vec<String> = parameters.keys().cloned().collect();
+    let settings = HeadSettings {
+        loss: Loss::Mse,
+        select: SelectionMetric::Loss,
+        epochs: 40,
+        ..settings()
+    };
+    let replay = ReplayFolder::new("nowhere".into());
+    let trainer = HeadTrainer::new(
+        &Device::Cpu,
+        &model(),
+        &parameters,
+        &names,
+        &settings,
+        Some(scale),
+        3,
+        &replay,
+    );
+    let trained = train_head(
+        trainer.unwrap(),
+        &train,
+        &validation,
+        &from_nothing(),
+        &Unwatched,
+    );
+    let best = trained.unwrap().best;
+    let errors = best.errors.unwrap();
+    assert_eq!((best.auroc, best.average_precision), (None, None));
+    assert!(errors.mae < 200.0 && errors.r2.unwrap() > 0.0, "{errors:?}");
 }

@@ -59,7 +59,7 @@ fn rows(seed: u64, count: usize, width: usize, classes: usize) -> LabelledFeatur
     });
     LabelledFeatures {
         ids: (0..count).map(|row| format!("s{row}")).collect(),
-        labels: labels.collect(),
+        truth: Truth::Classes(labels.collect()),
         features: Tensor::from_vec(values.collect(), (count, width), &Device::Cpu).unwrap(),
         shards: Vec::new(),
     }
@@ -184,8 +184,8 @@ fn divided(rows: &LabelledFeatures, of: &LabelledFeatures) -> LabelledFeatures {
         .collect();
     LabelledFeatures {
         ids: rows.ids.clone(),
-        labels: rows.labels.clone(),
-        features: Tensor::from_vec(divided, (rows.labels.len(), 7), &Device::Cpu).unwrap(),
+        truth: rows.truth.clone(),
+        features: Tensor::from_vec(divided, (rows.truth.len(), 7), &Device::Cpu).unwrap(),
         shards: Vec::new(),
     }
 }
@@ -232,7 +232,7 @@ fn a_penalty_that_does_not_converge_ends_its_path_and_not_the_stage() {
         let values: Vec<f32> = values
             .map(|(at, value)| value * 1000f32.powi(at as i32 % 7))
             .collect();
-        let features = Tensor::from_vec(values, (rows.labels.len(), 7), &Device::Cpu).unwrap();
+        let features = Tensor::from_vec(values, (rows.truth.len(), 7), &Device::Cpu).unwrap();
         LabelledFeatures { features, ..rows }
     };
     let (train, validation) = (spread(rows(2, 203, 7, 2)), spread(rows(99, 60, 7, 2)));
@@ -252,4 +252,62 @@ fn a_penalty_that_does_not_converge_ends_its_path_and_not_the_stage() {
             .to_string()
             .contains("no linear head with a penalty of [1e-9] converged")
     );
+}
+
+/// Of `y = 3 + 2 x₀` and no penalty to speak of, the head in units is that line; of labels, each is the logistic regression of
+/// two classes.
+#[test]
+fn numbers_and_labels_are_solved_like_classes() {
+    let (train, validation) = (rows(2, 203, 7, 2), rows(99, 60, 7, 2));
+    let settings = LinearHeadSettings {
+        optimizer: Lbfgs {
+            penalties: vec![1e-3],
+            scaling: vec![FeatureScaling::Standard],
+        },
+        class_weights: ClassWeights::default(),
+    };
+    let numbers = |rows: &LabelledFeatures| {
+        let values = numbers_of(rows).unwrap();
+        let line = values.chunks(7).map(|row| 3.0 + 2.0 * f64::from(row[0]));
+        let truth = Truth::Numbers(line.collect());
+        LabelledFeatures {
+            truth,
+            ..rows.clone()
+        }
+    };
+    let (train_on, asked) = (numbers(&train), numbers(&validation));
+    let solved = solve_head(&settings, 1, &train_on, &asked, &Unwatched).unwrap();
+    let [weight, bias] = Head::LINEAR.map(|name| solved.head.parameters[name].values.clone());
+    assert!(
+        (weight[0] - 2.0).abs() < 1e-3 && (bias[0] - 3.0).abs() < 1e-3,
+        "{weight:?} {bias:?}"
+    );
+    assert!(
+        weight[1..].iter().all(|weight| weight.abs() < 1e-3),
+        "{weight:?}"
+    );
+    let errors = solved.head.best.errors.unwrap();
+    assert!(errors.mae < 1e-3 && errors.r2.unwrap() > 0.999);
+
+    let labels = |rows: &LabelledFeatures| {
+        let classes = rows.truth.classes().unwrap_or_default().iter();
+        let has = classes
+            .flat_map(|class| [*class == 1, *class == 0])
+            .collect();
+        LabelledFeatures {
+            truth: Truth::Labels { has, labels: 2 },
+            ..rows.clone()
+        }
+    };
+    let (of_labels, asked) = (labels(&train), labels(&validation));
+    let both = solve_head(&settings, 2, &of_labels, &asked, &Unwatched).unwrap();
+    let one = solve_head(&settings, 2, &train, &validation, &Unwatched).unwrap();
+    let [both, one] =
+        [both, one].map(|solved| solved.head.parameters[Head::LINEAR[0]].values.clone());
+    for column in 0..7 {
+        // The odds of class 1 against class 0.
+        let odds = one[7 + column] - one[column];
+        assert!((both[column] - odds).abs() < 1e-2 * odds.abs().max(1.0));
+        assert!((both[column] + both[7 + column]).abs() < 1e-3);
+    }
 }

@@ -1,8 +1,10 @@
-//! Logistic regression with an L2 penalty, solved exactly: a baseline's, and a linear head's.
+//! Linear models with an L2 penalty, solved exactly: a baseline's, and a linear head's.
 
 mod lbfgs;
+mod outcomes;
 mod path;
 mod problem;
 
+pub use outcomes::Outcomes;
 pub use path::{Fit, Path};
-pub use problem::{Linear, Problem, Scaling, loss_and_slopes};
+pub use problem::{Linear, Problem, Scaling};

@@ -25,20 +25,9 @@ pub struct Path<'a, 'p, T> {
 }
 
 impl<'a, 'p, T: Number> Path<'a, 'p, T> {
-    /// Begins with the shares of the classes, and with no column counting.
+    /// Begins with the shares of the classes or labels, or the mean of the numbers, and with no column counting.
     pub fn new(problem: &'a Problem<'p, T>) -> Self {
-        let mut counts = vec![0.0; problem.classes];
-        for label in problem.labels {
-            counts[*label as usize] += problem.weight(*label);
-        }
-        let logs: Vec<f64> = counts.iter().map(|count: &f64| count.ln()).collect();
-        let mut at = match logs.as_slice() {
-            [negative, positive] => vec![positive - negative],
-            logs => {
-                let mean = logs.iter().sum::<f64>() / logs.len() as f64;
-                logs.iter().map(|log| log - mean).collect()
-            }
-        };
+        let mut at = problem.outcomes.intercepts();
         at.resize(problem.outputs() * (1 + problem.width), 0.0);
         Self { problem, at }
     }
@@ -46,7 +35,7 @@ impl<'a, 'p, T: Number> Path<'a, 'p, T> {
     /// The next; none if the solver does not converge.
     pub fn fit(&mut self, penalty: f64) -> Option<Fit> {
         let (problem, outputs) = (self.problem, self.problem.outputs());
-        let count = problem.labels.len() as f64;
+        let count = problem.outcomes.len() as f64;
         let Found { at, steps } =
             minimise(std::mem::take(&mut self.at), TOLERANCE, |at: &[f64]| {
                 let (loss, mut gradient) = problem.summed_loss(at);

@@ -1,5 +1,7 @@
 use rayon::prelude::*;
 
+use super::outcomes::Outcomes;
+
 /// Rows summed by themselves before sums are added in order: a constant, so that no result depends on the number of
 /// threads.
 const SHARD_ROWS: usize = 256;
@@ -96,18 +98,14 @@ fn block_scaling<T: Number>(
     scaling.collect()
 }
 
-/// Rows with classes, and how they are looked at.
+/// Rows, what is true of them, and how they are looked at.
 pub struct Problem<'a, T> {
     /// Row-major [rows, width].
     pub values: &'a [T],
     /// Numbers in a row.
     pub width: usize,
-    /// The class of every row.
-    pub labels: &'a [u32],
-    /// Classes.
-    pub classes: usize,
-    /// What a row's loss counts, by its class; none: all alike.
-    pub class_weights: Option<Vec<f64>>,
+    /// What is true of every row.
+    pub outcomes: Outcomes<'a>,
     /// How columns are standardised.
     pub scaling: Scaling,
 }
@@ -218,18 +216,9 @@ impl Sums {
 }
 
 impl<T: Number> Problem<'_, T> {
-    /// Numbers that a row is told apart by: with two classes, the logarithm of the odds of class 1; else one a class.
+    /// Numbers that a row is told apart by.
     pub fn outputs(&self) -> usize {
-        match self.classes {
-            2 => 1,
-            classes => classes,
-        }
-    }
-
-    /// What a row of a class counts.
-    pub fn weight(&self, label: u32) -> f64 {
-        let weights = self.class_weights.as_ref();
-        weights.map_or(1.0, |weights| weights[label as usize])
+        self.outcomes.outputs()
     }
 
     /// Coefficients of columns as they are that give the outputs of `at`: intercepts, then coefficients of standardised
@@ -257,9 +246,9 @@ impl<T: Number> Problem<'_, T> {
         let shards = self
             .values
             .par_chunks((SHARD_ROWS * self.width).max(1))
-            .zip(self.labels.par_chunks(SHARD_ROWS));
+            .enumerate();
         let shards: Vec<Sums> = shards
-            .map(|(values, labels)| self.of_shard(&linear, values, labels))
+            .map(|(shard, values)| self.of_shard(&linear, values, shard * SHARD_ROWS))
             .collect();
         let mut total = Sums::none(self.outputs(), self.width);
         shards.iter().for_each(|shard| total.add(shard));
@@ -275,17 +264,17 @@ impl<T: Number> Problem<'_, T> {
         (total.loss, gradient)
     }
 
-    fn of_shard(&self, linear: &Linear, values: &[T], labels: &[u32]) -> Sums {
+    /// `first` is the number of the first row.
+    fn of_shard(&self, linear: &Linear, values: &[T], first: usize) -> Sums {
         let mut sums = Sums::none(self.outputs(), self.width);
-        let whole = labels.len() / BLOCK_ROWS * BLOCK_ROWS;
-        let (blocks, rest) = values.split_at(whole * self.width);
-        let (labels, rest_labels) = labels.split_at(whole);
-        let blocks = blocks.chunks_exact(BLOCK_ROWS * self.width);
-        for (block, labels) in blocks.zip(labels.as_chunks::<BLOCK_ROWS>().0) {
-            self.of_block(linear, block, labels, &mut sums);
+        let mut blocks = values.chunks_exact(BLOCK_ROWS * self.width);
+        let mut next = first;
+        for block in &mut blocks {
+            self.of_block::<BLOCK_ROWS>(linear, block, next, &mut sums);
+            next += BLOCK_ROWS;
         }
-        for (row, label) in rest.chunks_exact(self.width).zip(rest_labels) {
-            self.of_block(linear, row, &[*label], &mut sums);
+        for (row, values) in blocks.remainder().chunks_exact(self.width).enumerate() {
+            self.of_block::<1>(linear, values, next + row, &mut sums);
         }
         sums
     }
@@ -294,14 +283,12 @@ impl<T: Number> Problem<'_, T> {
         &self,
         linear: &Linear,
         block: &[T],
-        labels: &[u32; ROWS],
+        first: usize,
         sums: &mut Sums,
     ) {
         let mut slopes = linear.of_block::<T, ROWS>(block, self.width);
-        for (outputs, label) in slopes.iter_mut().zip(labels) {
-            let weight = self.weight(*label);
-            sums.loss += weight * loss_and_slopes(outputs, *label);
-            outputs.iter_mut().for_each(|slope| *slope *= weight);
+        for (row, outputs) in slopes.iter_mut().enumerate() {
+            sums.loss += self.outcomes.loss_and_slopes(outputs, first + row);
         }
         let rows = std::array::from_fn(|row| &block[row * self.width..][..self.width]);
         let coefficients = sums.coefficients.chunks_exact_mut(self.width);
@@ -312,24 +299,4 @@ impl<T: Number> Problem<'_, T> {
             add_rows(coefficients, shares, rows);
         }
     }
-}
-
-/// −log p of the class of a row, whose outputs become the slopes of that by each of them.
-pub fn loss_and_slopes(outputs: &mut [f64], label: u32) -> f64 {
-    if let [odds] = outputs {
-        let target = f64::from(label);
-        let z = *odds;
-        *odds = 1.0 / (1.0 + (-z).exp()) - target;
-        return z.max(0.0) + (-z.abs()).exp().ln_1p() - target * z;
-    }
-    let largest = outputs.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-    let of_truth = outputs[label as usize] - largest;
-    let mut sum = 0.0;
-    for output in outputs.iter_mut() {
-        *output = (*output - largest).exp();
-        sum += *output;
-    }
-    outputs.iter_mut().for_each(|power| *power /= sum);
-    outputs[label as usize] -= 1.0;
-    sum.ln() - of_truth
 }

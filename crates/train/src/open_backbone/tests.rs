@@ -104,11 +104,11 @@ fn it_trains_what_is_open_on_the_features_of_the_whole_backbone() -> TestResult 
     ] {
         let (open, variables) = open(&dataset, &model, prefix, 0.0)?;
         assert_eq!(open.kept.len(), kept, "{prefix}");
-        let stays = open.stays(&[0, 1])?;
+        let stays = open.stays(&[0, 1], Truth::Classes(vec![0, 0]));
         let features = stays.evaluated()?.features;
         assert_eq!(features.to_vec2::<f32>()?, wanted.to_vec2::<f32>()?);
         let step = stays.batch(&[1, 0], 0)?;
-        assert_eq!(step.labels, [0, 0]);
+        assert_eq!(step.truth, Truth::Classes(vec![0, 0]));
         let gradients = step.shards[0].sqr()?.sum_all()?.backward()?;
         for (name, variable) in &variables {
             assert!(gradients.get(variable).is_some(), "{name}");
@@ -127,7 +127,7 @@ fn only_what_is_trained_has_dropout() -> TestResult {
         ("feature_projection.", 0.0, true),
     ] {
         let (open, _) = open(&dataset, &model, prefix, dropout)?;
-        let stays = open.stays(&[0, 1])?;
+        let stays = open.stays(&[0, 1], Truth::Classes(vec![0, 0]));
         let at = |step: u64| {
             stays
                 .batch(&[0, 1], step)?
@@ -178,7 +178,9 @@ fn what_is_too_large_to_keep_is_computed_again_to_the_same_numbers() -> TestResu
     let of = |max_bytes| -> Result<_, Box<dyn std::error::Error>> {
         let prefix = "vae_feature_fusion.";
         let (open, variables) = open_keeping(max_bytes, &dataset, &model, prefix, 0.0)?;
-        let batch = open.stays(&[0, 1])?.batch(&[0, 1], 0)?;
+        let batch = open
+            .stays(&[0, 1], Truth::Classes(vec![0, 0]))
+            .batch(&[0, 1], 0)?;
         let gradients = batch.shards[0].sum_all()?.backward()?;
         let gradients = variables.values().map(|variable| {
             let gradient = gradients.get(variable).expect("a gradient");

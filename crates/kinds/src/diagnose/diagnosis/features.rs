@@ -49,7 +49,7 @@ pub struct FeatureColumn {
 
 /// Looks at the features.
 pub fn look(subject: &Subject, positives: &[bool]) -> Result<(FeatureReport, Vec<Finding>), Error> {
-    let values = subject.table.vectors_of(subject.split);
+    let values = subject.table.vectors(&subject.table.rows_of(subject.split));
     let width = subject.table.width;
     let columns = (0..width).into_par_iter().map(|feature| {
         let column = values.iter().skip(feature).step_by(width);

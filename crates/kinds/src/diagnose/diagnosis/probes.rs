@@ -8,11 +8,12 @@ use super::subject::Subject;
 use crate::features::compute;
 use pipeline_data::dataset::Split;
 use pipeline_data::feature_table::FeatureTable;
+use pipeline_data::target::Truth;
 use pipeline_error::Error;
 use pipeline_metrics::auroc;
 use pipeline_model::host::initial_parameters;
 use pipeline_random::Stream;
-use pipeline_train::baseline::{LabelledRows, SummaryFeatures, fit_on_validation};
+use pipeline_train::baseline::{SummaryFeatures, TrueRows, fit_on_validation};
 
 /// Every so many stays of the training split choose the penalty and are not fitted to.
 const HELD_OUT: usize = 5;
@@ -112,7 +113,7 @@ impl Rows {
     /// Of features, z-scored by the training split; one that does not vary there is 0.
     fn of_table(table: &FeatureTable, split: Split) -> Self {
         let width = table.width;
-        let train = table.vectors_of(Split::Train);
+        let train = table.vectors(&table.rows_of(Split::Train));
         let count = train.len() as f64 / width as f64;
         let mean = |of: &dyn Fn(usize, f64) -> f64| {
             let mut sums = vec![0.0; width];
@@ -138,7 +139,7 @@ impl Rows {
         };
         Self {
             train: scaled(&train),
-            split: scaled(&table.vectors_of(split)),
+            split: scaled(&table.vectors(&table.rows_of(split))),
         }
     }
 
@@ -162,17 +163,21 @@ impl Rows {
             return Ok(None);
         }
         let fit = fit_on_validation(
-            &LabelledRows {
+            &TrueRows {
                 rows: &fitted.0,
-                labels: &fitted.1,
+                truth: &classes_of(&fitted.1),
             },
-            &LabelledRows {
+            &TrueRows {
                 rows: &held.0,
-                labels: &held.1,
+                truth: &classes_of(&held.1),
             },
         )?;
-        auroc(positives, &fit.probabilities(&self.split))
+        auroc(positives, &fit.says(&self.split))
     }
+}
+
+fn classes_of(labels: &[bool]) -> Truth {
+    Truth::Classes(labels.iter().map(|label| u32::from(*label)).collect())
 }
 
 /// Whether an AUROC is told from chance; none where the split is too small to tell.

@@ -41,7 +41,7 @@ impl Subject<'_> {
 
     /// The features of the split, [stays, width], on the host.
     pub fn features(&self) -> Result<Tensor, Error> {
-        let values = self.table.vectors_of(self.split);
+        let values = self.table.vectors(&self.table.rows_of(self.split));
         let width = self.table.width;
         let shape = (values.len() / width.max(1), width);
         Ok(Tensor::from_vec(values, shape, &Device::Cpu)?)

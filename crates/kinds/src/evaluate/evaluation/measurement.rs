@@ -1,14 +1,29 @@
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use serde_json::Value;
+
 use super::baseline::BaselineScores;
 use super::comparison::{BaselineReport, ComparisonReport, RecalibrationReport};
 use super::curves::EvaluationCurves;
 use super::operating_point::OperatingPoint;
 use super::predictions::Predictions;
 use super::settings::EvaluationSettings;
-use super::subgroup::subgroups;
-use super::{Evaluation, ManyClasses, ScoreSummary};
+use super::subgroup::{groups, subgroups};
+use super::target_evaluation::Scored;
+use super::{
+    Evaluation, ManyClasses, ScoreSummary, TargetBaseline, TargetComparison, TargetEvaluation,
+    TargetSubgroup,
+};
+use crate::json::write_json;
+use crate::says::Says;
 use pipeline_data::stay_columns::StayColumns;
+use pipeline_data::target::{Target, Truth};
 use pipeline_error::Error;
-use pipeline_metrics::{BINS, BinaryScores, Bootstrap, ClassScores, CurveSet, Recalibration};
+use pipeline_metrics::{
+    BINS, BinaryScores, Bootstrap, ClassScores, CurveSet, MultiLabelScores, Recalibration,
+    RegressionScores,
+};
 
 /// What is measured: predictions, and all that is known of their stays.
 pub struct Measurement<'a> {
@@ -20,8 +35,17 @@ pub struct Measurement<'a> {
     pub validation: Option<&'a Predictions>,
     /// The simple model, where one is asked for.
     pub baseline: Option<BaselineScores>,
-    /// The probabilities of class 1 by the models of other stages, each under its name.
+    /// What the models of other stages say, each under its name: of two classes the probability of class 1, else row-major
+    /// [stays, outputs].
     pub others: Vec<(String, Vec<f64>)>,
+    /// The target that is scored; none: the label.
+    pub target: Option<&'a Target>,
+    /// Stays of the split that have no value of it.
+    pub without_value: usize,
+    /// Models that were asked.
+    pub models: usize,
+    /// What a reader of the numbers has to know.
+    pub caveats: Vec<String>,
     /// The table of stays.
     pub stays: &'a StayColumns,
     /// The rows of the scored stays.
@@ -33,20 +57,104 @@ pub struct Measurement<'a> {
 /// What was measured.
 pub struct Measured {
     /// The artifact `metrics`.
-    pub evaluation: Evaluation,
+    pub report: Report,
     /// The artifact `curves`.
     pub curves: EvaluationCurves,
     /// More columns of the artifact `predictions`.
-    pub columns: Vec<(&'static str, Vec<f64>)>,
+    pub columns: Vec<(String, Vec<f64>)>,
+}
+
+/// The artifact `metrics`, by what is asked.
+pub enum Report {
+    /// A class.
+    Classes(Box<Evaluation>),
+    /// A number, or several labels.
+    Target(Box<TargetEvaluation>),
+}
+
+impl Report {
+    /// Numbers worth showing, by name.
+    pub fn metrics(&self) -> BTreeMap<String, Value> {
+        match self {
+            Self::Classes(evaluation) => evaluation.metrics(),
+            Self::Target(evaluation) => evaluation.metrics(),
+        }
+    }
+
+    /// Writes the artifact.
+    pub fn write(&self, path: &Path) -> Result<(), Error> {
+        match self {
+            Self::Classes(evaluation) => write_json(path, evaluation),
+            Self::Target(evaluation) => write_json(path, evaluation),
+        }
+    }
 }
 
 impl Measurement<'_> {
     /// Measures.
     pub fn run(self) -> Result<Measured, Error> {
-        match self.predictions.classes {
-            2 => self.two_classes(),
-            _ => self.many_classes(),
+        match (self.target, &self.predictions.says) {
+            (_, Says::Classes(2)) => self.two_classes(),
+            (_, Says::Classes(_)) | (None, _) => self.many_classes(),
+            (Some(target), _) => self.of_target(target),
         }
+    }
+
+    fn of_target(self, target: &Target) -> Result<Measured, Error> {
+        let bootstrap = &self.bootstrap;
+        let scored = |said: &[f64]| scored_of(self.predictions, said);
+        let scores = scored(&self.predictions.values())?;
+        let mut columns = Vec::new();
+        let mut baseline = None;
+        if let Some(simple) = self.baseline {
+            let beside = scores.beside(&scored(&simple.said)?, bootstrap);
+            let said = self.predictions.says.by_column(&simple.said);
+            let names = self.predictions.says.columns().into_iter();
+            columns.extend(names.map(|name| format!("baseline_{name}")).zip(said));
+            baseline = Some(TargetBaseline::of(simple.fit, beside));
+        }
+        let others = self.others.iter().map(|(with, said)| {
+            Ok(TargetComparison {
+                with: with.clone(),
+                beside: scores.beside(&scored(said)?, bootstrap),
+            })
+        });
+        let groups = groups(&self.settings.subgroups, self.stays, self.rows)?.into_iter();
+        let subgroups = groups.map(|(column, members)| TargetSubgroup {
+            column,
+            n: members.is_member.iter().filter(|is| **is).count(),
+            scores: scores.measure(Some(&members.is_member), bootstrap),
+            group: members.group,
+        });
+        let evaluation = TargetEvaluation {
+            target: target.name.clone(),
+            task: target.task,
+            split: self.settings.split,
+            n: self.predictions.ids.len(),
+            without_value: self.without_value,
+            subjects: bootstrap.subjects(),
+            scores: scores.measure(None, bootstrap),
+            bootstrap: self.settings.bootstrap,
+            calibration: match &scores {
+                Scored::Numbers(scores) => scores.calibration_bins(),
+                Scored::Labels(_) => Vec::new(),
+            },
+            labels: scores.labels(&target.outputs, bootstrap),
+            subgroups: subgroups.collect(),
+            baseline,
+            comparisons: others.collect::<Result<_, Error>>()?,
+            given: self.predictions.given.is_some(),
+            models: self.models,
+            caveats: self.caveats,
+        };
+        Ok(Measured {
+            report: Report::Target(Box::new(evaluation)),
+            curves: EvaluationCurves {
+                level: self.settings.bootstrap.level,
+                ..EvaluationCurves::default()
+            },
+            columns,
+        })
     }
 
     fn two_classes(self) -> Result<Measured, Error> {
@@ -88,19 +196,20 @@ impl Measurement<'_> {
             evaluation.recalibrated = Some(report);
             curves.recalibrated = Some(CurveSet::draw(&corrected, bootstrap));
             columns.push((
-                "recalibrated_probability",
+                "recalibrated_probability".to_string(),
                 corrected.probabilities().to_vec(),
             ));
         }
         if let Some(baseline) = self.baseline {
-            let BaselineScores {
-                fit, probabilities, ..
-            } = baseline;
-            let simple = BinaryScores::new(scores.labels().to_vec(), probabilities)?;
+            let BaselineScores { fit, said, .. } = baseline;
+            let simple = BinaryScores::new(scores.labels().to_vec(), said)?;
             let report = BaselineReport::measure(fit, &simple, &scores, bootstrap);
             evaluation.baseline = Some(report);
             curves.baseline = Some(CurveSet::draw(&simple, bootstrap));
-            columns.push(("baseline_probability", simple.probabilities().to_vec()));
+            columns.push((
+                "baseline_probability".to_string(),
+                simple.probabilities().to_vec(),
+            ));
         }
         for (with, probabilities) in self.others {
             let other = BinaryScores::new(scores.labels().to_vec(), probabilities)?;
@@ -108,7 +217,7 @@ impl Measurement<'_> {
             evaluation.comparisons.push(report);
         }
         Ok(Measured {
-            evaluation,
+            report: Report::Classes(Box::new(evaluation)),
             curves,
             columns,
         })
@@ -116,12 +225,13 @@ impl Measurement<'_> {
 
     fn many_classes(self) -> Result<Measured, Error> {
         let predictions = self.predictions;
-        let labels = predictions.labels.clone();
-        let scores = ClassScores::new(labels, predictions.probabilities(), predictions.classes)?;
+        let labels = predictions.classes().to_vec();
+        let classes = predictions.says.outputs();
+        let scores = ClassScores::new(labels, predictions.values(), classes)?;
         let measured = ManyClasses::measure(&scores, &self.bootstrap);
         let metrics = &measured.metrics;
         let summary = ScoreSummary {
-            n: predictions.labels.len(),
+            n: predictions.ids.len(),
             positives: predictions.is_positive().iter().filter(|is| **is).count(),
             auroc: metrics.macro_auroc().ok(),
             average_precision: metrics.macro_average_precision().ok(),
@@ -153,7 +263,7 @@ impl Measurement<'_> {
         evaluation.classes = measured.classes;
         evaluation.class_confusion = measured.confusion;
         Ok(Measured {
-            evaluation,
+            report: Report::Classes(Box::new(evaluation)),
             curves: EvaluationCurves {
                 level: self.settings.bootstrap.level,
                 ..EvaluationCurves::default()
@@ -197,8 +307,8 @@ impl Measurement<'_> {
             given: self.predictions.given.is_some(),
             classes: Vec::new(),
             class_confusion: Vec::new(),
-            models: 1,
-            caveats: Vec::new(),
+            models: self.models,
+            caveats: self.caveats.clone(),
         }
     }
 }
@@ -230,4 +340,19 @@ fn scores_of(predictions: &Predictions) -> Result<BinaryScores, Error> {
 fn corrected(fit: &Recalibration, scores: &BinaryScores) -> Result<BinaryScores, Error> {
     let probabilities = scores.probabilities().iter().map(|p| fit.apply(*p));
     BinaryScores::new(scores.labels().to_vec(), probabilities.collect())
+}
+
+/// What is said of the stays, where what is true of them is no class.
+fn scored_of(predictions: &Predictions, said: &[f64]) -> Result<Scored, Error> {
+    match &predictions.truth {
+        Some(Truth::Numbers(numbers)) => {
+            RegressionScores::new(numbers.clone(), said.to_vec()).map(Scored::Numbers)
+        }
+        Some(Truth::Labels { has, labels }) => {
+            MultiLabelScores::new(has, said, *labels).map(Scored::Labels)
+        }
+        Some(Truth::Classes(_)) | None => Err(Error::stage(
+            "what is said is a number or labels, and what is true is a class",
+        )),
+    }
 }

@@ -2,11 +2,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float32Array, Int64Array, TimestampMicrosecondArray};
+use arrow::array::{
+    ArrayRef, BooleanArray, Float32Array, Float64Array, Int64Array, TimestampMicrosecondArray,
+};
 use jiff::Timestamp;
 
+use super::Predictions;
+use crate::says::Says;
 use pipeline_data::parquet_file::{self, Compression};
 use pipeline_data::stay_columns::StayColumns;
+use pipeline_data::target::Truth;
 use pipeline_error::Error;
 
 /// Predictions as meds-evaluation reads them (its `PredictionSchema`, which knows five columns and
@@ -43,37 +48,67 @@ impl MedsPredictions {
         })
     }
 
-    /// Writes the artifact.
+    /// Writes the artifact: of a class in meds-evaluation's columns, of a number as `float_value` and
+    /// `predicted_float_value`, of several labels as `NAME` and `predicted_NAME_probability` each.
     pub fn write(
         self,
         path: &Path,
-        labels: &[bool],
-        probabilities: &[f64],
+        predictions: &Predictions,
         threshold: f64,
     ) -> Result<(), Error> {
-        let predicted: Vec<bool> = probabilities.iter().map(|p| *p >= threshold).collect();
-        let single = probabilities.iter().map(|p| *p as f32);
-        let columns: Vec<(&str, ArrayRef)> = vec![
-            ("subject_id", Arc::new(Int64Array::from(self.subjects))),
+        let mut columns: Vec<(String, ArrayRef)> = vec![
             (
-                "prediction_time",
+                "subject_id".into(),
+                Arc::new(Int64Array::from(self.subjects)),
+            ),
+            (
+                "prediction_time".into(),
                 Arc::new(TimestampMicrosecondArray::from(self.times)),
             ),
-            (
-                "boolean_value",
-                Arc::new(BooleanArray::from(labels.to_vec())),
-            ),
-            (
-                "predicted_boolean_value",
-                Arc::new(BooleanArray::from(predicted)),
-            ),
-            (
-                "predicted_boolean_probability",
-                Arc::new(Float32Array::from_iter_values(single)),
-            ),
         ];
-        parquet_file::write(path, columns, Compression::UNCOMPRESSED)
+        match (&predictions.truth, &predictions.says) {
+            (Some(Truth::Numbers(observed)), _) => {
+                let doubles = |numbers: Vec<f64>| Arc::new(Float64Array::from(numbers));
+                columns.push(("float_value".into(), doubles(observed.clone())));
+                let said = doubles(predictions.values());
+                columns.push(("predicted_float_value".into(), said));
+            }
+            (Some(Truth::Labels { has, labels }), Says::Labels(names)) => {
+                let said = predictions.says.by_column(&predictions.values());
+                for (label, (name, said)) in names.iter().zip(said).enumerate() {
+                    let has = has.iter().skip(label).step_by(*labels);
+                    let has: BooleanArray = has.map(|has| Some(*has)).collect();
+                    columns.push((name.clone(), Arc::new(has)));
+                    let name = format!("predicted_{name}_probability");
+                    columns.push((name, Arc::new(Float64Array::from(said))));
+                }
+            }
+            _ => columns.extend(of_classes(predictions, threshold)),
+        }
+        let columns = columns.iter();
+        let columns = columns.map(|(name, column)| (name.as_str(), column.clone()));
+        parquet_file::write(path, columns.collect(), Compression::UNCOMPRESSED)
     }
+}
+
+fn of_classes(predictions: &Predictions, threshold: f64) -> [(String, ArrayRef); 3] {
+    let probabilities = predictions.positive_probabilities();
+    let predicted: Vec<bool> = probabilities.iter().map(|p| *p >= threshold).collect();
+    let single = probabilities.iter().map(|p| *p as f32);
+    [
+        (
+            "boolean_value".into(),
+            Arc::new(BooleanArray::from(predictions.is_positive())),
+        ),
+        (
+            "predicted_boolean_value".into(),
+            Arc::new(BooleanArray::from(predicted)),
+        ),
+        (
+            "predicted_boolean_probability".into(),
+            Arc::new(Float32Array::from_iter_values(single)),
+        ),
+    ]
 }
 
 fn numbered(subjects: &[String]) -> Vec<i64> {

@@ -11,6 +11,7 @@ mod predictions;
 mod score_summary;
 mod settings;
 mod subgroup;
+mod target_evaluation;
 
 use std::collections::BTreeMap;
 
@@ -22,17 +23,21 @@ use crate::json::as_json;
 use pipeline_data::dataset::Split;
 use pipeline_metrics::{BootstrapSettings, Interval};
 
-pub use baseline::{BaselineScores, PROBABILITIES, probabilities_of};
+pub use baseline::{BaselineScores, said_in};
 pub use class_report::{ClassReport, ManyClasses};
 pub use comparison::{BaselineReport, ComparisonReport, RecalibrationReport};
 pub use curves::EvaluationCurves;
-pub use measurement::{Measured, Measurement};
+pub use measurement::{Measured, Measurement, Report};
 pub use meds_predictions::MedsPredictions;
 pub use operating_point::OperatingPoint;
-pub use predictions::{Predictions, positive_of, softmax};
+pub use predictions::Predictions;
 pub use score_summary::ScoreSummary;
 pub use settings::{EvaluationSettings, needs_validation, rules};
 pub use subgroup::Subgroup;
+pub use target_evaluation::{
+    Beside, LabelReport, TargetBaseline, TargetComparison, TargetEvaluation, TargetScores,
+    TargetSubgroup,
+};
 
 /// What an evaluate stage measured. Metrics that are undefined for the labels at hand (the
 /// AUROC of one class) are null, and `undefined` says why. With more than two classes AUROC and

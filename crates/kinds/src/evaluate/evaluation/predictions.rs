@@ -1,9 +1,11 @@
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float32Array, Float64Array, StringArray, UInt32Array};
+use arrow::array::{ArrayRef, BooleanArray, Float32Array, Float64Array, StringArray, UInt32Array};
 
+use crate::says::{Says, positive_of};
 use pipeline_data::parquet_file::{self, Compression};
+use pipeline_data::target::Truth;
 use pipeline_error::Error;
 
 /// What a model says of stays.
@@ -11,14 +13,14 @@ use pipeline_error::Error;
 pub struct Predictions {
     /// The stays.
     pub ids: Vec<String>,
-    /// Their classes.
-    pub labels: Vec<u32>,
-    /// Of every model that was asked, row-major [stays, classes].
-    pub logits: Vec<Vec<f32>>,
-    /// In place of logits, the probabilities that a table gives, row-major [stays, classes].
+    /// What is true of them; none where that is not asked.
+    pub truth: Option<Truth>,
+    /// Outputs of every model that was asked, row-major [stays, outputs].
+    pub outputs: Vec<Vec<f32>>,
+    /// In place of outputs, the values that a table gives, row-major [stays, outputs].
     pub given: Option<Vec<f64>>,
-    /// The number of classes.
-    pub classes: usize,
+    /// What outputs say.
+    pub says: Says,
 }
 
 impl Predictions {
@@ -29,7 +31,7 @@ impl Predictions {
             return Ok(None);
         };
         for model in models {
-            if (&model.ids, &model.labels, model.classes) != (&all.ids, &all.labels, all.classes) {
+            if (&model.ids, &model.truth, &model.says) != (&all.ids, &all.truth, &all.says) {
                 let differing = model
                     .ids
                     .iter()
@@ -47,93 +49,86 @@ impl Predictions {
                      stage may choose them on the scored data instead, with recalibrate_on = \"data\"",
                 ));
             }
-            all.logits.extend(model.logits);
+            all.outputs.extend(model.outputs);
         }
         Ok(Some(all))
     }
 
-    /// The mean over the models of the softmax of their logits, row-major [stays, classes], in double precision: a
+    /// The mean over the models of what their outputs say, row-major [stays, outputs], in double precision: a
     /// probability near 1 keeps its distance from it.
-    pub fn probabilities(&self) -> Vec<f64> {
+    pub fn values(&self) -> Vec<f64> {
         if let Some(given) = &self.given {
             return given.clone();
         }
-        let wide = |logits: &Vec<f32>| logits.iter().map(|logit| f64::from(*logit)).collect();
-        let models = self.logits.iter().map(wide);
+        let wide = |outputs: &Vec<f32>| outputs.iter().map(|output| f64::from(*output)).collect();
+        let models = self.outputs.iter().map(wide);
         let each: Vec<Vec<f64>> = models
-            .map(|logits: Vec<f64>| softmax(&logits, self.classes))
+            .map(|outputs: Vec<f64>| self.says.values(&outputs))
             .collect();
         mean_of(&each)
     }
 
     /// The probability of every class but the first: with two classes, of class 1.
     pub fn positive_probabilities(&self) -> Vec<f64> {
-        positive_of(&self.probabilities(), self.classes)
+        positive_of(&self.values(), self.says.outputs())
+    }
+
+    /// The class of every stay; of another task none.
+    pub fn classes(&self) -> &[u32] {
+        let classes = self.truth.as_ref().and_then(Truth::classes);
+        classes.unwrap_or_default()
     }
 
     /// Whether each stay has a label other than 0.
     pub fn is_positive(&self) -> Vec<bool> {
-        self.labels.iter().map(|label| *label > 0).collect()
+        self.classes().iter().map(|label| *label > 0).collect()
     }
 
     /// Writes the artifact, with what else is known of the stays, a column each.
-    pub fn write(&self, path: &Path, others: Vec<(&str, Vec<f64>)>) -> Result<(), Error> {
-        let logits = |of_model: &[f32], class: usize| -> ArrayRef {
-            let column = of_model.iter().skip(class).step_by(self.classes).copied();
-            Arc::new(Float32Array::from_iter_values(column))
-        };
+    pub fn write(&self, path: &Path, others: Vec<(String, Vec<f64>)>) -> Result<(), Error> {
         let numbers = |column: Vec<f64>| -> ArrayRef { Arc::new(Float64Array::from(column)) };
-        let names = |what: &str| -> Vec<String> {
-            (0..self.classes)
-                .map(|class| format!("{what}_{class}"))
-                .collect()
-        };
-        let (probability_names, logit_names) = (names("probability"), names("logit"));
-        let mut columns: Vec<(&str, ArrayRef)> = vec![
-            ("stay_id", Arc::new(StringArray::from(self.ids.clone()))),
-            ("label", Arc::new(UInt32Array::from(self.labels.clone()))),
-        ];
-        if self.classes == 2 {
-            columns.push(("probability", numbers(self.positive_probabilities())));
-        } else {
-            let all = self.probabilities();
-            for (class, name) in probability_names.iter().enumerate() {
-                let column = all.iter().skip(class).step_by(self.classes).copied();
-                columns.push((name, numbers(column.collect())));
+        let outputs = self.says.outputs();
+        let mut columns: Vec<(String, ArrayRef)> = vec![(
+            "stay_id".into(),
+            Arc::new(StringArray::from(self.ids.clone())),
+        )];
+        match (&self.truth, &self.says) {
+            (Some(Truth::Classes(classes)), _) => {
+                columns.push(("label".into(), Arc::new(UInt32Array::from(classes.clone()))));
             }
+            (Some(Truth::Numbers(observed)), _) => {
+                columns.push(("observed".into(), numbers(observed.clone())));
+            }
+            (Some(Truth::Labels { has, labels }), Says::Labels(names)) => {
+                for (label, name) in names.iter().enumerate() {
+                    let has = has.iter().skip(label).step_by(*labels);
+                    let has: BooleanArray = has.map(|has| Some(*has)).collect();
+                    columns.push((format!("label_{name}"), Arc::new(has)));
+                }
+            }
+            _ => {}
         }
+        let said = self.says.by_column(&self.values());
+        let said = self.says.columns().into_iter().zip(said);
+        columns.extend(said.map(|(name, column)| (name, numbers(column))));
         // The mean of several models' probabilities has no logits of its own.
-        if let [one] = self.logits.as_slice() {
-            for (class, name) in logit_names.iter().enumerate() {
-                columns.push((name, logits(one, class)));
+        if let ([one], Says::Classes(_) | Says::Labels(_)) = (self.outputs.as_slice(), &self.says) {
+            let name = |output: usize| match &self.says {
+                Says::Labels(names) => format!("logit_{}", names[output]),
+                _ => format!("logit_{output}"),
+            };
+            for output in 0..outputs {
+                let column = one.iter().skip(output).step_by(outputs).copied();
+                let column: ArrayRef = Arc::new(Float32Array::from_iter_values(column));
+                columns.push((name(output), column));
             }
         }
-        columns.extend(
-            others
-                .into_iter()
-                .map(|(name, column)| (name, numbers(column))),
-        );
-        parquet_file::write(path, columns, Compression::UNCOMPRESSED)
+        let others = others.into_iter();
+        columns.extend(others.map(|(name, column)| (name, numbers(column))));
+        let columns = columns.iter();
+        let columns = columns.map(|(name, column)| (name.as_str(), column.clone()));
+        parquet_file::write(path, columns.collect(), Compression::UNCOMPRESSED)
     }
-}
-
-/// The softmax of logits that are row-major [stays, classes].
-pub fn softmax(logits: &[f64], classes: usize) -> Vec<f64> {
-    let rows = logits.chunks(classes.max(1));
-    rows.flat_map(|row| {
-        let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let powers: Vec<f64> = row.iter().map(|logit| (logit - largest).exp()).collect();
-        let sum: f64 = powers.iter().sum();
-        powers.into_iter().map(move |power| power / sum)
-    })
-    .collect()
-}
-
-/// The probability of every class but the first, of probabilities that are row-major [stays, classes].
-pub fn positive_of(probabilities: &[f64], classes: usize) -> Vec<f64> {
-    let rows = probabilities.chunks(classes.max(1));
-    rows.map(|row| row[1..].iter().sum::<f64>().min(1.0))
-        .collect()
 }
 
 /// The mean of what several models say, each row-major [stays, classes].
@@ -152,12 +147,12 @@ mod tests {
     fn probabilities_near_one_keep_their_distance() {
         let predictions = Predictions {
             ids: vec!["1".into(), "2".into()],
-            labels: vec![1, 2],
-            logits: vec![vec![-20.0, 20.0, 0.0, 1.0, 1.0, 1.0]],
+            truth: Some(Truth::Classes(vec![1, 2])),
+            outputs: vec![vec![-20.0, 20.0, 0.0, 1.0, 1.0, 1.0]],
             given: None,
-            classes: 3,
+            says: Says::Classes(3),
         };
-        let rows = predictions.probabilities();
+        let rows = predictions.values();
         assert!(rows[1] < 1.0 && rows[0] > 0.0);
         assert!((rows[3] - 1.0 / 3.0).abs() < 1e-15);
         let positive = predictions.positive_probabilities();
@@ -168,20 +163,20 @@ mod tests {
     fn several_models_say_the_mean_of_their_probabilities_of_the_same_stays() {
         let of = |ids: [&str; 2], logits: [f32; 4]| Predictions {
             ids: ids.map(String::from).to_vec(),
-            labels: vec![0, 1],
-            logits: vec![logits.to_vec()],
+            truth: Some(Truth::Classes(vec![0, 1])),
+            outputs: vec![logits.to_vec()],
             given: None,
-            classes: 2,
+            says: Says::Classes(2),
         };
         let (a, b) = ([0.0, 1.0, 2.0, -1.0], [0.5, 0.0, 0.0, 3.0]);
         let (first, second) = (of(["1", "2"], a), of(["1", "2"], b));
-        let mean: Vec<f64> = (first.probabilities().iter().zip(second.probabilities()))
+        let mean: Vec<f64> = (first.values().iter().zip(second.values()))
             .map(|(a, b)| (a + b) / 2.0)
             .collect();
         let both = Predictions::together(vec![first.clone(), second]).unwrap();
-        assert_eq!(both.unwrap().probabilities(), mean);
+        assert_eq!(both.unwrap().values(), mean);
         let one = Predictions::together(vec![first.clone()]).unwrap().unwrap();
-        assert_eq!(one.probabilities(), softmax(&a.map(f64::from), 2));
+        assert_eq!(one.values(), Says::Classes(2).values(&a.map(f64::from)));
         let error = Predictions::together(vec![first, of(["1", "3"], b)]).unwrap_err();
         assert!(error.to_string().contains("stay 2 and stay 3"), "{error}");
     }

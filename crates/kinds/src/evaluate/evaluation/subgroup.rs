@@ -32,11 +32,11 @@ pub struct Subgroup {
 
 /// A group before it is measured.
 #[derive(Debug, PartialEq)]
-struct Members {
-    group: String,
+pub(super) struct Members {
+    pub(super) group: String,
     above: Option<f64>,
     up_to: Option<f64>,
-    is_member: Vec<bool>,
+    pub(super) is_member: Vec<bool>,
 }
 
 /// Measures the groups of every column; `rows` are those of the scored stays.
@@ -47,21 +47,32 @@ pub fn subgroups(
     scores: &BinaryScores,
     bootstrap: &Bootstrap,
 ) -> Result<Vec<Subgroup>, Error> {
-    let mut measured = Vec::new();
+    let groups = groups(columns, stays, rows)?.into_iter();
+    let measured = groups.map(|(column, members)| Subgroup {
+        scores: ScoreSummary::measure(scores, Some(&members.is_member), bootstrap),
+        column,
+        group: members.group,
+        above: members.above,
+        up_to: members.up_to,
+    });
+    Ok(measured.collect())
+}
+
+/// The groups of every column; `rows` are those of the scored stays.
+pub(super) fn groups(
+    columns: &[String],
+    stays: &StayColumns,
+    rows: &[usize],
+) -> Result<Vec<(String, Members)>, Error> {
+    let mut all = Vec::new();
     for column in columns {
         let groups = match stays.attribute(column, rows)? {
             StayAttribute::Text(values) => by_value(column, &values)?,
             StayAttribute::Number(values) => by_number(&values),
         };
-        measured.extend(groups.into_iter().map(|members| Subgroup {
-            column: column.clone(),
-            group: members.group,
-            above: members.above,
-            up_to: members.up_to,
-            scores: ScoreSummary::measure(scores, Some(&members.is_member), bootstrap),
-        }));
+        all.extend(groups.into_iter().map(|members| (column.clone(), members)));
     }
-    Ok(measured)
+    Ok(all)
 }
 
 fn by_value(column: &str, values: &[Option<String>]) -> Result<Vec<Members>, Error> {

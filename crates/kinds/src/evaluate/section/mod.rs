@@ -5,6 +5,7 @@ mod comparisons;
 mod curves;
 mod operating_points;
 mod subgroups;
+mod target;
 
 use maud::{Markup, html};
 
@@ -12,6 +13,8 @@ use crate::evaluate::evaluation::{Evaluation, EvaluationCurves};
 use pipeline_error::Error;
 use pipeline_page::number;
 use pipeline_page::table::{Table, number_or, text};
+
+pub use target::of_stage as of_target;
 
 pub fn of_stage(
     stage: &str,

@@ -1,0 +1,90 @@
+//! What a head learns from: stays of the training split and of validation, and what is true of them.
+
+use candle_core::{Device, Tensor};
+
+use crate::asked::{Asked, Known};
+use pipeline_data::dataset::Split;
+use pipeline_data::feature_table::FeatureTable;
+use pipeline_data::subsample::Subsample;
+use pipeline_data::target::Truth;
+use pipeline_error::Error;
+use pipeline_stage::StageContext;
+use pipeline_train::head::LabelledFeatures;
+
+/// The stays of a split whose truth is known, with their features.
+pub(super) fn labelled(
+    table: &FeatureTable,
+    split: Split,
+    asked: Asked,
+    outputs: usize,
+    context: &StageContext,
+) -> Result<LabelledFeatures, Error> {
+    let known = asked.of_features(table, split)?;
+    let ids = table.ids(&known.rows);
+    check(&known, &ids, split, asked, outputs, context)?;
+    let shape = (known.rows.len(), table.width);
+    Ok(LabelledFeatures {
+        features: Tensor::from_vec(table.vectors(&known.rows), shape, &Device::Cpu)?,
+        ids,
+        truth: known.truth,
+        shards: Vec::new(),
+    })
+}
+
+/// Fails on classes that the head does not tell apart; says which stays are left out.
+pub(super) fn check(
+    known: &Known,
+    ids: &[String],
+    split: Split,
+    asked: Asked,
+    outputs: usize,
+    context: &StageContext,
+) -> Result<(), Error> {
+    asked.check_classes(known, ids, outputs)?;
+    if let Some(note) = known.note(split) {
+        context.reporter.note(&note);
+    }
+    Ok(())
+}
+
+/// The positions that a subsample draws of training stays.
+pub fn drawn(subsample: &Subsample, ids: &[String], truth: &Truth) -> Result<Vec<usize>, Error> {
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    match truth.classes() {
+        Some(classes) => subsample.rows(&ids, classes),
+        None => subsample.rows(&ids, &vec![0; ids.len()]),
+    }
+}
+
+/// Fails if no training stay has one of the classes or labels, or every stay has a label: a head cannot learn it.
+pub(super) fn require_every_class(train: &Truth, outputs: usize) -> Result<(), Error> {
+    let (absent, what) = match train {
+        Truth::Classes(classes) => {
+            let mut absent = (0..outputs as u32).collect::<Vec<_>>();
+            absent.retain(|class| !classes.contains(class));
+            (absent, "no stay of the training split has the class")
+        }
+        Truth::Labels { has, labels } => {
+            let count = |label: &u32| {
+                let of_label = has.iter().skip(*label as usize).step_by(*labels);
+                of_label.filter(|has| **has).count()
+            };
+            let mut absent = (0..*labels as u32).collect::<Vec<_>>();
+            absent.retain(|label| [0, train.len()].contains(&count(label)));
+            (
+                absent,
+                "no stay of the training split has, or all of them have, the label",
+            )
+        }
+        Truth::Numbers(_) => return Ok(()),
+    };
+    if absent.is_empty() {
+        return Ok(());
+    }
+    let absent: Vec<String> = absent.iter().map(ToString::to_string).collect();
+    Err(
+        Error::stage(format!("{what} {}", absent.join(", "))).with_hint(
+            "a classifier cannot learn a class it never sees; check the labels and the split",
+        ),
+    )
+}

@@ -1,0 +1,98 @@
+//! The scale of numbers that are predicted: heads learn them as distances from their mean, in standard deviations.
+
+use candle_core::Tensor;
+
+use pipeline_checkpoint::FloatTensor;
+use pipeline_error::Error;
+use pipeline_model::host::HostParameters;
+
+/// Mean and standard deviation of what is true of the training stays.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct NumberScale {
+    mean: f64,
+    deviation: f64,
+}
+
+impl NumberScale {
+    /// That of `numbers`. Fails where they do not vary.
+    pub fn of(numbers: &[f64]) -> Result<Self, Error> {
+        let count = numbers.len() as f64;
+        let mean = numbers.iter().sum::<f64>() / count;
+        let squares: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
+        let deviation = (squares / count).sqrt();
+        match deviation.is_finite() && deviation > 0.0 {
+            true => Ok(Self { mean, deviation }),
+            false => Err(Error::stage(format!(
+                "the target is {mean} for every training stay: there is nothing to learn"
+            ))
+            .with_hint("look at the column of the target, and at the split")),
+        }
+    }
+
+    /// A number in standard deviations from the mean.
+    pub fn standard(&self, number: f64) -> f64 {
+        (number - self.mean) / self.deviation
+    }
+
+    /// A number of standard deviations from the mean, in units.
+    pub fn in_units(&self, standard: f64) -> f64 {
+        self.mean + standard * self.deviation
+    }
+
+    /// Standard deviations from the mean, in units.
+    pub fn tensor_in_units(&self, standard: &Tensor) -> Result<Tensor, Error> {
+        Ok(standard.affine(self.deviation, self.mean)?)
+    }
+
+    /// Makes a head's output layer, `[weight, bias]`, that gives units give standard deviations.
+    pub fn layer_to_standard(&self, parameters: &mut HostParameters, layer: [&str; 2]) {
+        change(parameters, layer[0], |weight| weight / self.deviation);
+        change(parameters, layer[1], |bias| self.standard(bias));
+    }
+
+    /// Makes one that gives standard deviations give units.
+    pub fn layer_in_units(&self, parameters: &mut HostParameters, layer: [&str; 2]) {
+        change(parameters, layer[0], |weight| weight * self.deviation);
+        change(parameters, layer[1], |bias| self.in_units(bias));
+    }
+}
+
+fn change(parameters: &mut HostParameters, name: &str, by: impl Fn(f64) -> f64) {
+    if let Some(FloatTensor { values, .. }) = parameters.get_mut(name) {
+        let changed = values.iter().map(|value| by(f64::from(*value)) as f32);
+        *values = changed.collect();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_layers_come_back() {
+        let scale = NumberScale::of(&[1.0, 3.0]).unwrap();
+        assert_eq!((scale.standard(3.0), scale.in_units(-1.0)), (1.0, 1.0));
+        let layer = ["w", "b"];
+        let tensor = |values: Vec<f32>| FloatTensor {
+            shape: vec![values.len()],
+            values,
+        };
+        let before = HostParameters::from([
+            ("w".into(), tensor(vec![0.5, -2.0])),
+            ("b".into(), tensor(vec![4.0])),
+        ]);
+        let mut parameters = before.clone();
+        let scale = NumberScale::of(&[10.0, 14.0]).unwrap();
+        scale.layer_to_standard(&mut parameters, layer);
+        assert_eq!(parameters["b"].values, [-4.0]);
+        scale.layer_in_units(&mut parameters, layer);
+        assert_eq!(parameters["w"].values, before["w"].values);
+        assert_eq!(parameters["b"].values, before["b"].values);
+    }
+
+    #[test]
+    fn numbers_that_are_all_the_same_are_refused() {
+        let error = NumberScale::of(&[7.0, 7.0]).unwrap_err();
+        assert!(error.to_string().contains("is 7 for every"), "{error}");
+    }
+}
