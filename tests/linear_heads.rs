@@ -157,7 +157,7 @@ fn what_a_solver_cannot_do_is_refused_where_it_is_written() {
     }
     let focal = "loss = { kind = \"focal\", alpha = 0.25, gamma = 2.0 }\n";
     check(&recipe(&format!("{LBFGS}{focal}"), ""))
-        .stderr_has("is not plain cross-entropy, which is all that `lbfgs` solves")
+        .stderr_has("is neither plain cross-entropy nor, of a regression, the squared error")
         .stderr_has("class_weights");
     let solver = |inside: &str| format!("optimizer = {{ kind = \"lbfgs\", {inside} }}\n");
     check(&recipe(&solver("lr = 1e-3"), "")).stderr_has("optimizer.lr is no setting of `lbfgs`");

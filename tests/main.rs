@@ -80,6 +80,7 @@ mod special_files;
 mod sweep;
 mod sweep_results;
 mod sweep_search;
+mod target_metrics;
 mod targets;
 mod tensorboard;
 mod text_embeddings;

@@ -18,7 +18,7 @@ fn fixture() -> Value {
 }
 
 /// Number `k` of item `item`, as the script makes it (splitmix64).
-fn uniform(seed: u64, item: usize, k: u64) -> f64 {
+pub fn uniform(seed: u64, item: usize, k: u64) -> f64 {
     let mut z = (seed << 32) + 4 * item as u64 + k;
     z = z.wrapping_add(0x9E37_79B9_7F4A_7C15);
     z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);

@@ -28,8 +28,8 @@ use super::target_values::TargetValues;
 use super::warnings;
 use pipeline_error::Error;
 
-/// Reads the source and writes `events.parquet`, `stays.parquet`, `variables.parquet` and
-/// `profile.json` into `work`. `seed` is the stage's resolved seed; `notes` receives what is worth
+/// Reads the source and writes `events.parquet`, `stays.parquet`, `variables.parquet`, `profile.json` and, if the
+/// stage names targets, `targets.parquet` into `work`. `seed` is the stage's resolved seed; `notes` receives what is worth
 /// reading.
 ///
 /// It works in the current rayon pool; no thread count changes a byte. Errors name the file,
@@ -143,14 +143,17 @@ fn build_from(
     check_no_split_is_empty(config, scored.kept.iter().map(|kept| kept.split))?;
     count(&mut report, config, &fitted, &scored);
     tell(&material, &fitted, &scored, notes);
-    let kept: Vec<usize> = scored.kept.iter().map(|kept| kept.row).collect();
     tables::write_stays(
         &tables::place(work, "stays"),
         &scored.kept,
         config.labels,
         table.is_dated,
-        &targets.columns(&kept),
     )?;
+    if !config.targets.is_empty() {
+        let kept: Vec<usize> = scored.kept.iter().map(|kept| kept.row).collect();
+        let columns = targets.columns(&kept);
+        tables::write_targets(&tables::place(work, "targets"), &scored.kept, &columns)?;
+    }
     let shifts = like.map(|like| shifts(like, &fitted, &scored));
     let told = shifts.iter().flatten().filter_map(Shift::warning);
     told.for_each(&mut *notes);

@@ -5,11 +5,12 @@
 //!
 //! | table | a row | columns |
 //! |---|---|---|
-//! | `stays` | a stay | `stay_id` utf8 · `subject_id` utf8 · `split` utf8 (train, validation, test) · `label` i64, null where the stage has no labels · `sets` u32 · `events` u32 · `prediction_time` timestamp (µs), where the source tells dates and times of prediction · of every [target](target) its columns, u32, of a regression f64, null where a stay has no value |
+//! | `stays` | a stay | `stay_id` utf8 · `subject_id` utf8 · `split` utf8 (train, validation, test) · `label` i64, null where the stage has no labels · `sets` u32 · `events` u32 · `prediction_time` timestamp (µs), where the source tells dates and times of prediction |
 //! | `events` | an event, by stay, set, variable | `stay` u32 (row of `stays`) · `set` u32 (0, 1, … in its stay) · `minute` f64 since the stay began · `variable` u32 (row of `variables`) · `raw` f64, in the source's unit · `value` f32, z-score |
 //! | `variables` | a variable, by name; beside the columns, as the text `inputs`, the settings of the [contract](contract) | `name` utf8 · `mean` f64 · `std` f64 · `constant` bool · `numeric` bool (events of it without a value are left out) · `train_events` u64 · `embedding` fixed-size list of f32 |
 //!
-//! [`dataset::Dataset::load`] reads them back.
+//! [`dataset::Dataset::load`] reads them back. A stage with [targets](target) writes a fourth table, `targets`: `stay_id` utf8, and of every
+//! target its columns, u32, of a regression f64, null where a stay has no value. So a new target leaves the other tables as they are.
 //!
 //! What is done to the events, in this order: only those inside the window (`hours`) are kept;
 //! they are sorted by time and grouped into sets, one for each minute (or each `set_index`);

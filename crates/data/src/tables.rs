@@ -114,13 +114,12 @@ pub(super) struct KeptStay<'a> {
 }
 
 /// Writes the table of stays. Every stay has a label by now, or none has. The times of prediction are there if all
-/// stays have one, and clocks show the date; beside them the columns of the `targets`.
+/// stays have one, and clocks show the date.
 pub(super) fn write_stays(
     path: &Path,
     stays: &[KeptStay],
     labels: Labels,
     is_dated: bool,
-    targets: &[(String, ArrayRef)],
 ) -> Result<(), Error> {
     let text = |of: &dyn Fn(&KeptStay) -> String| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(stays.iter().map(of)))
@@ -146,13 +145,26 @@ pub(super) fn write_stays(
         let times = TimestampMicrosecondArray::from(times);
         columns.push(("prediction_time", Arc::new(times)));
     }
-    let mut nullable: Vec<&str> = match labels {
-        Labels::Source => Vec::new(),
-        Labels::None => vec!["label"],
+    let nullable: &[&str] = match labels {
+        Labels::Source => &[],
+        Labels::None => &["label"],
     };
-    nullable.extend(targets.iter().map(|(name, _)| name.as_str()));
-    columns.extend((targets.iter()).map(|(name, column)| (name.as_str(), column.clone())));
-    parquet_file::write_with_nulls(path, columns, &nullable, Compression::SNAPPY)
+    parquet_file::write_with_nulls(path, columns, nullable, Compression::SNAPPY)
+}
+
+/// Writes the table of targets: the ids of the stays, and a column or more a target.
+pub(super) fn write_targets(
+    path: &Path,
+    stays: &[KeptStay],
+    targets: &[(String, ArrayRef)],
+) -> Result<(), Error> {
+    let ids = stays.iter().map(|kept| kept.stay.id.to_string());
+    let ids: ArrayRef = Arc::new(StringArray::from_iter_values(ids));
+    let of_targets = targets.iter();
+    let of_targets = of_targets.map(|(name, column)| (name.as_str(), column.clone()));
+    let columns = std::iter::once(("stay_id", ids)).chain(of_targets);
+    let nullable: Vec<&str> = targets.iter().map(|(name, _)| name.as_str()).collect();
+    parquet_file::write_with_nulls(path, columns.collect(), &nullable, Compression::SNAPPY)
 }
 
 /// Writes the table of variables, and beside it the settings that say with them what inputs mean.

@@ -34,7 +34,7 @@ impl Target {
         }
     }
 
-    /// The columns of `stays` that hold it.
+    /// The columns of the table of targets that hold it.
     pub fn columns(&self) -> Vec<String> {
         match self.task {
             Task::MultiLabel => {

@@ -9,12 +9,15 @@ use pipeline_error::Error;
 
 use crate::kind::{Lookup, StageKind};
 
+/// The artifact of a data stage that holds its targets, and the role of it.
+pub const TARGETS: &str = "targets";
+
 /// What is asked of stays.
 #[derive(Clone, Copy)]
 pub enum Asked<'a> {
     /// Their label.
     Label,
-    /// A target, and the table of stays that holds it.
+    /// A target, and the table of targets that holds it.
     Target(&'a Target, &'a StayColumns),
 }
 
@@ -29,10 +32,10 @@ pub struct Known {
 }
 
 impl<'a> Asked<'a> {
-    /// The target, held by `stays`; the label where there is none.
-    pub fn of(target: Option<&'a Target>, stays: Option<&'a StayColumns>) -> Self {
-        match target.zip(stays) {
-            Some((target, stays)) => Self::Target(target, stays),
+    /// The target, held by the table `targets`; the label where there is none.
+    pub fn of(target: Option<&'a Target>, targets: Option<&'a StayColumns>) -> Self {
+        match target.zip(targets) {
+            Some((target, targets)) => Self::Target(target, targets),
             None => Self::Label,
         }
     }
@@ -80,9 +83,9 @@ impl<'a> Asked<'a> {
                 rows,
                 without: 0,
             },
-            Self::Target(target, stays) => {
-                let of_table = stays.rows_of(ids)?;
-                let has = stays.have_value(target, &of_table);
+            Self::Target(target, targets) => {
+                let of_table = targets.rows_of(ids)?;
+                let has = targets.have_value(target, &of_table);
                 let kept = |all: &[usize]| -> Vec<usize> {
                     let pairs = all.iter().zip(&has);
                     pairs
@@ -91,7 +94,7 @@ impl<'a> Asked<'a> {
                         .collect()
                 };
                 Known {
-                    truth: stays.truth(target, &kept(&of_table))?,
+                    truth: targets.truth(target, &kept(&of_table))?,
                     rows: kept(&rows),
                     without: has.iter().filter(|has| !**has).count(),
                 }

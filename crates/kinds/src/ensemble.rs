@@ -56,6 +56,11 @@ impl Ensemble {
         }
     }
 
+    /// The data stage that is looked at.
+    pub fn data(&self) -> &str {
+        &self.data
+    }
+
     /// Models in it.
     pub fn len(&self) -> usize {
         self.members.len()

@@ -130,7 +130,8 @@ impl recipe::Experiment for Experiment {
             match stage {
                 StageConfig::Data(_) => drop_taken_settings(&mut table),
                 StageConfig::Finetune(stage) => {
-                    stage.drop_settings_without_effect(self.model.classifier.head, &mut table);
+                    let stage_of = |name: &str| self.stage(name).map(StageConfig::table);
+                    stage.resolve(self.model.classifier.head, &stage_of, &mut table);
                 }
                 _ => {}
             }

@@ -8,7 +8,7 @@ use crate::config::predictions::key_of;
 use crate::delimiter::Delimiter;
 use crate::input_path::InputPath;
 
-/// A target: one column, or several, of a table with one row a stay. They become columns of `stays`.
+/// A target: one column, or several, of a table with one row a stay. They become columns of the artifact `targets`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct TargetTable {

@@ -39,12 +39,14 @@ impl StageKind for DataConfig {
     }
 
     fn artifacts(&self) -> Vec<(&str, &str)> {
-        vec![
+        let mut artifacts = vec![
             ("events", "events.parquet"),
             ("profile", "profile.json"),
             ("stays", "stays.parquet"),
             ("variables", "variables.parquet"),
-        ]
+        ];
+        artifacts.extend((!self.targets.is_empty()).then_some(("targets", "targets.parquet")));
+        artifacts
     }
 
     fn check(&self, check: &mut StageCheck) {

@@ -163,6 +163,9 @@ impl Stage for DataStage {
             .map(|name| (name.to_string(), format!("{name}.parquet").into()))
             .collect();
         artifacts.insert("profile".into(), "profile.json".into());
+        if !self.config.targets.is_empty() {
+            artifacts.insert("targets".into(), "targets.parquet".into());
+        }
         Ok(StageOutput {
             artifacts,
             metrics: report.metrics(),

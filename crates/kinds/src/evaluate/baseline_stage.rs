@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::evaluation::BaselineScores;
-use crate::asked::Asked;
+use crate::asked::{Asked, TARGETS};
 use crate::dataset_artifacts::{DATASET_ARTIFACTS, load_dataset, load_dataset_as};
 use crate::json::as_json;
 use crate::says::Says;
@@ -19,6 +19,8 @@ use pipeline_train::baseline::Baseline;
 
 /// The role of the data that it is fitted to, where these are not those that are scored.
 const DEVELOPMENT: &str = "development";
+/// The role of the targets of those.
+const DEVELOPMENT_TARGETS: &str = "development-targets";
 
 /// Fits a simple model and scores a split with it.
 pub struct BaselineStage {
@@ -61,7 +63,15 @@ impl Stage for BaselineStage {
         let development = self.development.iter();
         let development =
             development.map(|stage| StageInput::new(DEVELOPMENT, stage, DATASET_ARTIFACTS));
-        std::iter::once(data).chain(development).collect()
+        let mut inputs: Vec<StageInput> = std::iter::once(data).chain(development).collect();
+        if self.target.is_some() {
+            inputs.push(StageInput::new(TARGETS, &self.data, &[TARGETS]));
+            let development = self.development.iter();
+            inputs.extend(
+                development.map(|stage| StageInput::new(DEVELOPMENT_TARGETS, stage, &[TARGETS])),
+            );
+        }
+        inputs
     }
 
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
@@ -72,13 +82,14 @@ impl Stage for BaselineStage {
             .transpose()?;
         let development = elsewhere.as_ref().unwrap_or(&data);
         let target = self.target.as_ref();
-        let stays = |role: &str| -> Result<Option<StayColumns>, Error> {
-            let read = target.map(|_| StayColumns::read(context.input(role, "stays")?));
+        let targets = |role: &str| -> Result<Option<StayColumns>, Error> {
+            let read = target.map(|_| StayColumns::read(context.input(role, TARGETS)?));
             read.transpose()
         };
-        let (of_data, of_development) = match elsewhere {
-            Some(_) => (stays("data")?, stays(DEVELOPMENT)?),
-            None => (stays("data")?, stays("data")?),
+        let of_data = targets(TARGETS)?;
+        let of_development = match elsewhere {
+            Some(_) => targets(DEVELOPMENT_TARGETS)?,
+            None => targets(TARGETS)?,
         };
         let scores = BaselineScores::fit(
             (development, Asked::of(target, of_development.as_ref())),

@@ -22,7 +22,6 @@ pub const PREDICTIONS_PATH: &str = "predictions.path";
 /// A table of predictions, joined with the stays of the data.
 pub struct GivenTable<'a> {
     given: GivenPredictions,
-    target: Option<&'a Target>,
     says: Says,
     stays: &'a StayColumns,
     names: StayNames,
@@ -33,7 +32,7 @@ impl<'a> GivenTable<'a> {
     /// Reads the table.
     pub fn read(
         table: &PredictionTable,
-        target: Option<&'a Target>,
+        target: Option<&Target>,
         context: &StageContext,
         stays: &'a StayColumns,
     ) -> Result<Self, Error> {
@@ -49,7 +48,6 @@ impl<'a> GivenTable<'a> {
         Ok(Self {
             given: GivenPredictions::read(path, table, target, &joined)?,
             says: target.map_or_else(|| Says::Classes(table.classes()), Says::of_target),
-            target,
             stays,
             names,
             splits,
@@ -62,8 +60,7 @@ impl<'a> GivenTable<'a> {
     }
 
     /// What it says of the stays of a split whose truth is known, and how many have no value of the target.
-    pub fn of_split(&self, split: Split) -> Result<(Predictions, usize), Error> {
-        let asked = Asked::of(self.target, Some(self.stays));
+    pub fn of_split(&self, split: Split, asked: Asked) -> Result<(Predictions, usize), Error> {
         let known = asked.of_stays(self.stays, split)?;
         let rows = known.rows.iter();
         let ids: Vec<String> = rows.map(|row| self.names.ids[*row].clone()).collect();

@@ -8,7 +8,7 @@ use super::evaluation::{
     BaselineScores, EvaluationSettings, Measured, Measurement, MedsPredictions, Predictions,
 };
 use super::given::{GivenTable, PREDICTIONS_PATH, said_of, table_fields};
-use crate::asked::Asked;
+use crate::asked::{Asked, TARGETS};
 use crate::ensemble::Ensemble;
 use crate::json::{as_json, write_json};
 use crate::overlap;
@@ -62,7 +62,13 @@ struct Said {
 }
 
 impl EvaluateStage {
-    fn ask(&self, context: &StageContext, stays: &StayColumns) -> Result<Said, Error> {
+    fn ask(
+        &self,
+        context: &StageContext,
+        stays: &StayColumns,
+        targets: Option<&StayColumns>,
+    ) -> Result<Said, Error> {
+        let asked = Asked::of(self.target.as_ref(), targets);
         match &self.table {
             Some(table) => {
                 let given = GivenTable::read(table, self.target.as_ref(), context, stays)?;
@@ -70,8 +76,8 @@ impl EvaluateStage {
                     given.refuse_training()?;
                 }
                 let validation = self.settings.needs_validation();
-                let validation = validation.then(|| given.of_split(Split::Validation));
-                let (predictions, without_value) = given.of_split(self.settings.split)?;
+                let validation = validation.then(|| given.of_split(Split::Validation, asked));
+                let (predictions, without_value) = given.of_split(self.settings.split, asked)?;
                 Ok(Said {
                     predictions,
                     validation: validation.transpose()?.map(|(predictions, _)| predictions),
@@ -79,13 +85,12 @@ impl EvaluateStage {
                     without_value,
                 })
             }
-            None => self.ask_models(context, stays),
+            None => self.ask_models(context, asked),
         }
     }
 
-    fn ask_models(&self, context: &StageContext, stays: &StayColumns) -> Result<Said, Error> {
+    fn ask_models(&self, context: &StageContext, asked: Asked) -> Result<Said, Error> {
         let split = self.settings.split;
-        let asked = Asked::of(self.target.as_ref(), Some(stays));
         let mut without_value = 0;
         let (mut scored, mut validation, mut caveats) = (Vec::new(), Vec::new(), Vec::new());
         for model in self.ensemble.read(context, "be evaluated") {
@@ -245,6 +250,9 @@ impl Stage for EvaluateStage {
         let mut inputs = self.ensemble.inputs(&["stays", "variables"]);
         let baseline = self.baseline.iter();
         inputs.extend(baseline.map(|node| StageInput::new(BASELINE, node, &[BASELINE])));
+        let data = self.ensemble.data();
+        let target = self.target.iter();
+        inputs.extend(target.map(|_| StageInput::new(TARGETS, data, &[TARGETS])));
         let made = self.table.as_ref().and_then(|table| table.path.artifact());
         inputs.extend(
             made.map(|made| StageInput::new(PREDICTIONS_PATH, &made.stage, &[&made.artifact])),
@@ -277,7 +285,10 @@ impl Stage for EvaluateStage {
     fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
         self.warn(context);
         let stays = StayColumns::read(context.input("data", "stays")?)?;
-        let mut said = self.ask(context, &stays)?;
+        let target = self.target.as_ref();
+        let targets = target.map(|_| StayColumns::read(context.input(TARGETS, TARGETS)?));
+        let targets = targets.transpose()?;
+        let mut said = self.ask(context, &stays, targets.as_ref())?;
         let rows = stays.rows_of(&said.predictions.ids)?;
         let reason = self.allow_overlap.as_deref();
         if let Some(line) = overlap::check(context, &self.behind, &stays, &rows, reason)? {

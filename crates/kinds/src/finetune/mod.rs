@@ -12,6 +12,7 @@ use crate::asked::{target_of, task_of};
 use crate::edges::{DATA, Reference, kind};
 use crate::feature_origin::FeatureOrigin;
 use crate::features::FeaturesStage;
+use crate::json::as_json;
 use crate::kind::{Around, Lookup, ModelHeld, ReportPart, StageCheck, StageKind};
 use crate::opened::opens_backbone;
 use crate::results::{Outputs, StageResults};
@@ -182,8 +183,12 @@ impl FinetuneTable {
         }
     }
 
-    /// Takes settings that say nothing out of the table as it is printed: it is a recipe that is read again.
-    pub(crate) fn drop_settings_without_effect(&self, head: HeadKind, table: &mut Value) {
+    /// Makes the table as it is printed, which is a recipe that is read again, say the defaults of the task, and takes settings
+    /// that say nothing out of it.
+    pub(crate) fn resolve(&self, head: HeadKind, stage: &Lookup, table: &mut Value) {
+        let task = task_of(stage, &self.data, self.target.as_deref());
+        table["loss"] = as_json(&self.loss_of(task));
+        table["select"] = as_json(&self.select_of(task));
         let without_effect: &[&str] = match (&self.optimizer, head) {
             (HeadOptimizer::Solver(_), _) => &solver_checks::OF_STEPS,
             (HeadOptimizer::Steps(_), HeadKind::Linear) => &["dropout"],
@@ -194,17 +199,24 @@ impl FinetuneTable {
         }
     }
 
+    fn loss_of(&self, task: Task) -> Loss {
+        self.loss.unwrap_or_else(|| Loss::of_task(task))
+    }
+
+    fn select_of(&self, task: Task) -> SelectionMetric {
+        self.select
+            .unwrap_or_else(|| SelectionMetric::of_task(task))
+    }
+
     fn settings(&self, optimizer: &Optimizer, task: Task) -> HeadSettings {
         HeadSettings {
             epochs: self.epochs,
             batch_size: self.batch_size,
-            loss: self.loss.unwrap_or_else(|| Loss::of_task(task)),
+            loss: self.loss_of(task),
             optimizer: optimizer.clone(),
             clip_norm: self.clip_norm,
             dropout: self.dropout,
-            select: self
-                .select
-                .unwrap_or_else(|| SelectionMetric::of_task(task)),
+            select: self.select_of(task),
             early_stopping: self.early_stopping.clone(),
             class_weights: self.class_weights.clone(),
             sampling: self.sampling,

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::learned::{check, drawn, labelled, require_every_class};
 use super::trained::Trained;
-use crate::asked::{Asked, Known};
+use crate::asked::{Asked, Known, TARGETS};
 use crate::dataset_artifacts::load_dataset;
 use crate::feature_origin::FeatureOrigin;
 use crate::features::embeddings;
@@ -111,14 +111,14 @@ impl FinetuneStage {
         )
     }
 
-    /// What is asked of the stays; `stays` is their table, of a target.
-    fn asked<'a>(&'a self, stays: Option<&'a StayColumns>) -> Asked<'a> {
-        Asked::of(self.target.as_ref(), stays)
+    /// What is asked of the stays; `targets` is the table of them.
+    fn asked<'a>(&'a self, targets: Option<&'a StayColumns>) -> Asked<'a> {
+        Asked::of(self.target.as_ref(), targets)
     }
 
-    fn stay_columns(&self, context: &StageContext) -> Result<Option<StayColumns>, Error> {
+    fn targets(&self, context: &StageContext) -> Result<Option<StayColumns>, Error> {
         let target = self.target.as_ref();
-        let read = target.map(|_| StayColumns::read(context.input("data", "stays")?));
+        let read = target.map(|_| StayColumns::read(context.input(TARGETS, TARGETS)?));
         read.transpose()
     }
 
@@ -131,8 +131,8 @@ impl FinetuneStage {
     ) -> Result<Trained, Error> {
         let table = FeatureTable::read(context.input("features", "features")?)?;
         let outputs = artifact.config.classifier.num_classes;
-        let stays = self.stay_columns(context)?;
-        let asked = self.asked(stays.as_ref());
+        let targets = self.targets(context)?;
+        let asked = self.asked(targets.as_ref());
         let of_split = |split| labelled(&table, split, asked, outputs, context);
         let (all, validation) = (of_split(Split::Train)?, of_split(Split::Validation)?);
         drop(table);
@@ -179,8 +179,8 @@ impl FinetuneStage {
         };
         let dataset = load_dataset(context)?;
         let outputs = artifact.config.classifier.num_classes;
-        let columns = self.stay_columns(context)?;
-        let asked = self.asked(columns.as_ref());
+        let targets = self.targets(context)?;
+        let asked = self.asked(targets.as_ref());
         let ids = |known: &Known| -> Vec<String> {
             let stays = known.rows.iter();
             stays.map(|stay| dataset.stays[*stay].id.clone()).collect()
@@ -336,12 +336,10 @@ impl Stage for FinetuneStage {
             self.features.input(),
         ];
         if let FeatureOrigin::Node(_) = self.features {
-            let artifacts: &[&str] = match self.target {
-                Some(_) => &["stays", "variables"],
-                None => &["variables"],
-            };
-            inputs.push(StageInput::new("data", &self.data, artifacts));
+            inputs.push(StageInput::new("data", &self.data, &["variables"]));
         }
+        let targets = self.target.iter();
+        inputs.extend(targets.map(|_| StageInput::new(TARGETS, &self.data, &[TARGETS])));
         inputs
     }
 
