@@ -92,7 +92,6 @@ fn twenty_head_steps_give_the_references_losses_and_weights() -> TestResult {
         &parameters,
         &trainable,
         &settings,
-        None,
         0,
         &replay,
     )?;

@@ -92,15 +92,13 @@ const HINT: &str = "lower the learning rate, or look at the features for extreme
 
 impl<'a> HeadTrainer<'a> {
     /// For input on `device`. `parameters` holds the whole head, and what is trained below it; only
-    /// those that `trainable` names become variables. Of a head that says numbers, `parameters` gives standard deviations of
-    /// `scale`, and so do those that come out. A step with a loss or gradient that is not finite is left in `replay`.
+    /// those that `trainable` names become variables. A step with a loss or gradient that is not finite is left in `replay`.
     pub fn new(
         device: &Device,
         model: &ModelConfig,
         parameters: &HostParameters,
         trainable: &[String],
         settings: &'a HeadSettings,
-        scale: Option<NumberScale>,
         seed: u64,
         replay: &'a ReplayFolder,
     ) -> Result<Self, Error> {
@@ -123,7 +121,7 @@ impl<'a> HeadTrainer<'a> {
             variables,
             outputs: model.classifier.num_classes,
             class_weights: None,
-            scale,
+            scale: None,
             seed,
             dropout: Stream::new(seed, "head dropout"),
             replay,
@@ -131,6 +129,11 @@ impl<'a> HeadTrainer<'a> {
             step: 0,
             step_of_epoch: 0,
         })
+    }
+
+    /// The same for a head that says numbers: its parameters give standard deviations of `scale`, and so do those that come out.
+    pub fn scaled(self, scale: Option<NumberScale>) -> Self {
+        Self { scale, ..self }
     }
 
     /// One optimizer step on `batches`, at learning rates scaled by `scale`; returns the loss

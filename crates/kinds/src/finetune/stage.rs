@@ -99,16 +99,16 @@ impl FinetuneStage {
         if let Some(scale) = scale.filter(|_| !artifact.new.contains(layer[0])) {
             scale.layer_to_standard(&mut initial, layer);
         }
-        HeadTrainer::new(
+        let trainer = HeadTrainer::new(
             device,
             &artifact.config,
             &initial,
             &trainable,
             settings,
-            scale,
             self.seed,
             replay,
-        )
+        )?;
+        Ok(trainer.scaled(scale))
     }
 
     /// What is asked of the stays; `targets` is the table of them.

@@ -111,7 +111,6 @@ fn train_from(
         &parameters,
         &names,
         settings,
-        None,
         3,
         replay,
     )?;
@@ -226,7 +225,6 @@ fn a_metric_may_be_undefined_where_nothing_goes_by_it() {
             &parameters,
             &names,
             &settings,
-            None,
             3,
             &replay,
         );
@@ -303,7 +301,6 @@ fn a_parameter_that_takes_no_part_is_named_after_the_first_step() {
         &parameters,
         &names,
         &settings,
-        None,
         3,
         &replay,
     );
@@ -348,17 +345,11 @@ fn numbers_are_learned_in_any_unit() {
         &parameters,
         &names,
         &settings,
-        Some(scale),
         3,
         &replay,
     );
-    let trained = train_head(
-        trainer.unwrap(),
-        &train,
-        &validation,
-        &from_nothing(),
-        &Unwatched,
-    );
+    let trainer = trainer.unwrap().scaled(Some(scale));
+    let trained = train_head(trainer, &train, &validation, &from_nothing(), &Unwatched);
     let best = trained.unwrap().best;
     let errors = best.errors.unwrap();
     assert_eq!((best.auroc, best.average_precision), (None, None));
