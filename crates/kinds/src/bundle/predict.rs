@@ -67,6 +67,13 @@ impl Prediction<'_> {
             &mut notes,
         )?;
         let scorer = Scorer::of(self.bundle)?;
+        if self.format == PredictionFormat::Meds && scorer.classes != 2 {
+            let what = format!(
+                "the model knows {} classes, and the schema of MEDS two",
+                scorer.classes
+            );
+            return Err(Error::stage(what).with_hint("leave --layout meds out"));
+        }
         let table = |name: &str| self.work.join(format!("{name}.parquet"));
         let (events, stays, variables) = (table("events"), table("stays"), table("variables"));
         let mut chunks = StayChunks::open(&events, &stays, &variables, EVENTS_AT_A_TIME)?;
@@ -79,7 +86,14 @@ impl Prediction<'_> {
             let done = range.end as u64;
             let stays = names.of_rows(&range.collect::<Vec<_>>());
             let calibration = &self.bundle.calibration;
-            let mut rows = Rows::of(stays, &probabilities, scorer.classes, calibration);
+            let mut rows = match self.format {
+                PredictionFormat::Meds => {
+                    Rows::in_meds_schema(stays, None, &probabilities, calibration)?
+                }
+                PredictionFormat::Parquet | PredictionFormat::Csv => {
+                    Rows::of(stays, &probabilities, scorer.classes, calibration)
+                }
+            };
             if self.explain > 0 {
                 let removals =
                     explanation::removals(&scorer, &dataset, &probabilities, self.interrupted)?;

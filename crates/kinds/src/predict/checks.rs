@@ -1,6 +1,6 @@
 //! What a schema cannot say of how a stage predicts.
 
-use super::PredictTable;
+use super::{PredictTable, PredictionFormat};
 use crate::kind::StageCheck;
 
 impl StageCheck<'_> {
@@ -10,6 +10,7 @@ impl StageCheck<'_> {
         let stated = [
             ("operating_points", !stage.operating_points.is_empty()),
             ("recalibrate", stage.recalibrate.is_some()),
+            ("format", stage.format == PredictionFormat::Meds),
         ];
         self.for_two_classes(classes, &stated);
     }

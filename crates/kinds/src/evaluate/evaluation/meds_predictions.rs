@@ -1,11 +1,15 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
-use arrow::array::{ArrayRef, BooleanArray, Float32Array, Int64Array, TimestampMicrosecondArray};
+use arrow::array::{
+    ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, TimestampMicrosecondArray,
+};
 use jiff::Timestamp;
 
-use pipeline_data::parquet_file::{self, Compression};
+use pipeline_data::plain_table::PlainTable;
 use pipeline_data::stay_columns::StayColumns;
 use pipeline_error::Error;
 
@@ -52,7 +56,6 @@ impl MedsPredictions {
         threshold: f64,
     ) -> Result<(), Error> {
         let predicted: Vec<bool> = probabilities.iter().map(|p| *p >= threshold).collect();
-        let single = probabilities.iter().map(|p| *p as f32);
         let columns: Vec<(&str, ArrayRef)> = vec![
             ("subject_id", Arc::new(Int64Array::from(self.subjects))),
             (
@@ -69,10 +72,24 @@ impl MedsPredictions {
             ),
             (
                 "predicted_boolean_probability",
-                Arc::new(Float32Array::from_iter_values(single)),
+                // Releases up to 0.0.3, which MEDS-DEV pins, take doubles alone; later ones narrow them themselves.
+                Arc::new(Float64Array::from(probabilities.to_vec())),
             ),
         ];
-        parquet_file::write(path, columns, Compression::UNCOMPRESSED)
+        let failed = |error: &dyn Display| Error::file(path, format!("cannot be written: {error}"));
+        let rows = RecordBatch::try_from_iter_with_nullable(
+            columns
+                .into_iter()
+                .map(|(name, column)| (name, column, false)),
+        );
+        let rows = rows.map_err(|error| failed(&error))?;
+        let file = File::create(path).map_err(|error| failed(&error))?;
+        let write = || {
+            let mut table = PlainTable::create(file, rows.schema())?;
+            table.append(&rows)?;
+            table.finish()
+        };
+        write().map_err(|error| failed(&error))
     }
 }
 
