@@ -13,7 +13,7 @@ use parquet::file::properties::{EnabledStatistics, WriterProperties};
 const LIST_FIELD: u8 = 0x19;
 /// `{ TYPE_ORDER: {} }`: a value is ordered as its type is.
 const BY_TYPE: [u8; 3] = [0x1c, 0, 0];
-/// `{ IEEE_754_TOTAL_ORDER: {} }`, which the writer names for floats. Polars 1, which meds-evaluation reads with, knows
+/// `{ IEEE_754_TOTAL_ORDER: {} }`, which the writer names for floats. Polars up to 1.35, which MEDS-DEV reads with, knows
 /// no such order and calls the file damaged.
 const TOTAL: [u8; 3] = [0x2c, 0, 0];
 /// The length of the footer, and the magic number.
