@@ -129,9 +129,9 @@ fn the_commands_of_the_meds_dev_entry_lead_from_events_to_predictions() {
     assert_eq!(types(&found), named(&prediction_schema()));
     let subjects = found.column(0).as_primitive::<Int64Type>().values();
     // 12 is in the split, and has no label.
-    assert_eq!(subjects.to_vec(), [10, 11, 9]);
+    assert_eq!(subjects.to_vec(), [9, 10, 11]);
     let labels: Vec<Option<bool>> = found.column(2).as_boolean().iter().collect();
-    assert_eq!(labels, [Some(false), Some(true), Some(true)]);
+    assert_eq!(labels, [Some(true), Some(false), Some(true)]);
     let probabilities = found.column(4).as_primitive::<Float64Type>().values();
     assert!(probabilities.iter().all(|p| (0.0..=1.0).contains(p)));
 

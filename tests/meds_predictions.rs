@@ -37,7 +37,6 @@ model = "classifier"
 data = "{data}"
 format = "meds"
 operating_points = [{{ kind = "fixed", threshold = 0.9 }}]
-recalibrate = "platt"
 "#
     )
 }
