@@ -158,7 +158,7 @@ fn a_time_without_a_patient_is_told_and_one_beside_labels_a_mistake() {
     let outcome = test.run_with(["check", "recipe.toml", "--set", &labels]);
     outcome
         .failure(2)
-        .stderr_has("`stages.events.source.prediction_times` is stated")
+        .stderr_has("stages.events.source.prediction_times is stated")
         .stderr_has("the labels say when a prediction is made");
     let both = format!("stages.asked.source.labels='{LABELS}'");
     test.run_with(["check", "recipe.toml", "--set", &both])
