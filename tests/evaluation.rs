@@ -169,8 +169,9 @@ import json, sys
 import polars
 from meds_evaluation.evaluate import evaluate_binary_classification as evaluate
 found = evaluate(polars.read_parquet(sys.argv[1]))["samples_equally_weighted"]
+# Releases up to 0.0.3 know no Brier score.
 json.dump({name: float(found[name]) for name in
-           ["roc_auc_score", "average_precision_score", "brier_score", "binary_accuracy"]}, sys.stdout)
+           ["roc_auc_score", "average_precision_score", "brier_score", "binary_accuracy"] if name in found}, sys.stdout)
 "#;
 
 fn ask_meds_evaluation(path: &Path, document: &Value) {
@@ -195,6 +196,9 @@ fn ask_meds_evaluation(path: &Path, document: &Value) {
         ("brier_score", "brier"),
         ("binary_accuracy", "accuracy"),
     ] {
+        if name == "brier" && found[theirs].is_null() {
+            continue;
+        }
         // It narrows probabilities to f32: some that differ for us are ties there.
         let distance = (number(&found[theirs]) - number(&ours[name])).abs();
         assert!(distance < 1e-3, "{name}: {found}");
