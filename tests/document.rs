@@ -13,6 +13,17 @@ pub fn repository(path: &str) -> String {
     format!("{root}/{path}")
 }
 
+/// Whether a Python is there that has these packages: `PYTHON`, or `python3`.
+pub fn python_with(packages: &str) -> Option<String> {
+    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".into());
+    let import = std::process::Command::new(&python)
+        .args(["-c", &format!("import {packages}")])
+        .output();
+    import
+        .is_ok_and(|output| output.status.success())
+        .then_some(python)
+}
+
 /// The entry of a stage.
 #[track_caller]
 pub fn stage<'a>(document: &'a Value, name: &str) -> &'a Value {

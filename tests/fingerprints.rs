@@ -46,7 +46,7 @@ const MAIN_JOB: [(&str, &str); 8] = [
     ),
     (
         "test",
-        "fdcf1fee16e67a747b5db696d7345eebb9e1cf4ef2e7b8a3cd2ab40a84b751d9",
+        "d19c7d4ce76ce6342cd13c3ee95b36e122351360484030ac51ae784906fe3713",
     ),
 ];
 
@@ -78,7 +78,7 @@ const IN_EPOCHS: [(&str, &str); 7] = [
     ),
     (
         "test",
-        "10df38708c12b4d02dba7f03153c3aab6071eb7adc53d632234f7d641bfc1e08",
+        "907d10b2d22a8ebe4bf79f3e193bba70bc15a06e19f868cebccb907f81c5ab47",
     ),
 ];
 

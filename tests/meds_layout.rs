@@ -1,12 +1,14 @@
 //! Twelve made-up patients in the layout of the Medical Event Data Standard.
 
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Float32Array, Int64Array, StringArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Float32Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
 };
-use pipeline_data::parquet_file::{Compression, write_nullable};
+use pipeline_data::plain_table::PlainTable;
 
 use crate::harness::Test;
 
@@ -70,7 +72,15 @@ pub fn write(test: Test) -> Test {
 fn table(path: &Path, columns: Vec<(&str, ArrayRef)>) {
     let folder = path.parent().expect("a folder");
     std::fs::create_dir_all(folder).expect("a folder can be made");
-    write_nullable(path, columns, Compression::SNAPPY).expect("a table can be written");
+    let columns = columns
+        .into_iter()
+        .map(|(name, column)| (name, column, true));
+    let rows = RecordBatch::try_from_iter_with_nullable(columns).expect("a table");
+    let file = File::create(path).expect("a file can be made");
+    // The Polars of es-aces reads it.
+    let mut table = PlainTable::create(file, rows.schema()).expect("a table can be begun");
+    table.append(&rows).expect("rows can be written");
+    table.finish().expect("a table can be written");
 }
 
 fn events(ids: &[i64]) -> Vec<(&'static str, ArrayRef)> {

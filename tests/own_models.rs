@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use serde_json::Value;
 
-use crate::document::{artifact, repository, stage};
+use crate::document::{artifact, python_with, repository, stage};
 use crate::harness::{Outcome, Test};
 use crate::inputs::{MODEL, VARIABLES, cohort_of, data, run, stages};
 use crate::meds_layout;
@@ -225,17 +225,6 @@ fn a_model_is_compared_with_others_on_the_same_resamples() {
         .success();
     let page = std::fs::read_to_string(test.folder().join("report.html")).expect("a page");
     assert!(page.contains("Beside A table"));
-}
-
-/// Whether a Python is there that has these packages: `PYTHON`, or `python3`.
-fn python_with(packages: &str) -> Option<String> {
-    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".into());
-    let import = std::process::Command::new(&python)
-        .args(["-c", &format!("import {packages}")])
-        .output();
-    import
-        .is_ok_and(|output| output.status.success())
-        .then_some(python)
 }
 
 #[test]

@@ -1,13 +1,14 @@
 //! The transcripts in the README, and in those of `docs/` that have some, are what the program writes.
 //!
 //! Every ```` ```toml ```` block that begins with `# NAME.toml`, and every ```` ```csv NAME.csv ````, is
-//! written as that file into a fresh folder that has `recipes/`; every ```` ```console ```` block is run there, in order, one store
+//! written as that file into a fresh folder that has `recipes/` and the made-up `meds/`; every ```` ```console ```` block is run there, in order, one store
 //! for all. Only what differs from machine to machine and from run to run is not compared: digests
 //! and times of day. Blanks at the ends of lines are left out. The blocks are written anew with
 //! `UPDATE_README=1 cargo test --release --test main readme`.
 
 use crate::document::repository;
 use crate::harness::Test;
+use crate::meds_layout;
 
 /// A fenced block: its language, and the lines within.
 struct Block<'a> {
@@ -42,18 +43,20 @@ fn parts(readme: &str) -> Vec<Part<'_>> {
     parts
 }
 
-/// A folder with the shipped recipes.
+/// A folder with the shipped recipes and what they name, and with a dataset in MEDS.
 fn folder() -> Test {
-    let mut test = Test::new();
-    let recipes = std::fs::read_dir(repository("recipes")).expect("recipes are shipped");
-    for recipe in recipes {
-        let path = recipe.expect("an entry").path();
-        if !path.is_file() {
-            continue;
-        }
+    with_files_of(meds_layout::write(Test::new()), "recipes")
+}
+
+fn with_files_of(mut test: Test, folder: &str) -> Test {
+    for entry in std::fs::read_dir(repository(folder)).expect("recipes are shipped") {
+        let path = entry.expect("an entry").path();
         let name = path.file_name().expect("a name").to_string_lossy();
-        let name = format!("recipes/{name}");
-        test = test.file(&name, std::fs::read(&path).expect("a recipe"));
+        let name = format!("{folder}/{name}");
+        test = match path.is_dir() {
+            true => with_files_of(test, &name),
+            false => test.file(&name, std::fs::read(&path).expect("a recipe")),
+        };
     }
     test
 }

@@ -6,7 +6,7 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -37,6 +37,10 @@ pub struct PredictArguments {
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
 
+    /// The columns: our own, or those that meds-evaluation reads
+    #[arg(long, value_enum, default_value_t = Layout::Stays)]
+    layout: Layout,
+
     /// Also name, for each prediction, the N variables whose removal changes it most
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "5")]
     explain: Option<NonZeroUsize>,
@@ -54,6 +58,15 @@ pub struct PredictArguments {
     format: Format,
 }
 
+/// Which columns predictions have.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+enum Layout {
+    /// A stay's id, probabilities, and what calibration makes of them
+    Stays,
+    /// The prediction schema of MEDS, as Parquet
+    Meds,
+}
+
 impl PredictArguments {
     /// Checks what can be checked without reading a file.
     pub fn validate(self) -> Result<Predicting, Error> {
@@ -63,7 +76,20 @@ impl PredictArguments {
             message: format!("--output {}: {what}", self.output.display()),
             hint: Some(hint.into()),
         };
+        if self.layout == Layout::Meds && self.explain.is_some() {
+            return Err(Error::Usage {
+                message: "--explain adds columns, and the schema of MEDS knows no others".into(),
+                hint: Some("leave out --explain or --layout meds".into()),
+            });
+        }
         let written_as = match ending {
+            Some("parquet") if self.layout == Layout::Meds => PredictionFormat::Meds,
+            _ if self.layout == Layout::Meds => {
+                return Err(refused(
+                    "--layout meds is written as Parquet",
+                    "name a file that ends in .parquet",
+                ));
+            }
             _ if to_stdout => PredictionFormat::Csv,
             Some("csv") => PredictionFormat::Csv,
             Some("parquet") => PredictionFormat::Parquet,

@@ -67,6 +67,7 @@ mod missing;
 pub mod names;
 mod notes;
 pub mod parquet_file;
+pub mod plain_table;
 mod profile;
 mod records;
 mod report;

@@ -183,6 +183,13 @@ impl StayColumns {
         rows.iter().map(has).collect()
     }
 
+    /// The same where some stay of the table has a label; none where no stay has.
+    pub fn labels_if_any(&self, rows: &[usize]) -> Result<Option<Vec<u32>>, Error> {
+        let labels = typed_column::whole_numbers(&self.path, 0, &self.rows, "label")?;
+        let has_labels = labels.null_count() < labels.len();
+        has_labels.then(|| self.classes(rows)).transpose()
+    }
+
     /// The subject of every stay of the table.
     pub fn subjects(&self) -> Result<Vec<String>, Error> {
         let subjects = typed_column::text(&self.path, &self.rows, "subject_id")?;

@@ -41,6 +41,8 @@ fn source_paths(source: &mut Source) -> Vec<NamedPath<'_>> {
             let mut paths: Vec<NamedPath> = vec![("source.path".into(), &mut source.path)];
             let labels = source.labels.as_mut();
             paths.extend(labels.map(|path| ("source.labels".into(), path)));
+            let times = source.prediction_times.as_mut();
+            paths.extend(times.map(|path| ("source.prediction_times".into(), path)));
             paths
         }
         Source::PatientParquet(source) => {

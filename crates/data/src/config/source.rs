@@ -171,7 +171,7 @@ pub struct PatientParquetSource {
     pub ids: Option<Ids>,
 }
 
-/// A dataset of the Medical Event Data Standard. Every label is a stay: its patient's events up to the time of prediction.
+/// A dataset of the Medical Event Data Standard. Every label, or time of prediction, is a stay: its patient's events up to then.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct MedsSource {
@@ -183,6 +183,9 @@ pub struct MedsSource {
     /// The column of the label: true or false, or 0, 1, ….
     #[serde(default = "boolean_value")]
     pub label: String,
+    /// Without labels: a file with the columns `subject_id` and `prediction_time`, or a folder of them, such as label files. Every row is a stay; no label in them is read.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub prediction_times: Option<InputPath>,
 }
 
 fn boolean_value() -> String {

@@ -5,7 +5,7 @@
 //! label is a stay: its patient's events up to the time of prediction. Where a patient has several
 //! labels, a stay is called `SUBJECT@TIME`. A birth (`MEDS_BIRTH`) has a time by the standard, decades before the
 //! stay mostly: it is known of the patient, not measured, and belongs to minute 0 like sex. Without labels every
-//! patient is a stay, and all of his events are seen.
+//! row of `prediction_times` is a stay; where there are none either every patient is, and all of his events are seen.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -46,13 +46,15 @@ const COLUMNS: [(&str, ColumnType); 4] = [
 pub(super) struct Meds {
     /// A file and one of its row groups each, with the number of rows before it.
     parts: Vec<RowGroup>,
-    /// The shards, and the label files.
+    /// The shards, and the files of labels or times of prediction.
     listed: [SourceFiles; 2],
     /// By patient, then by time of prediction.
     labels: BTreeMap<i64, Vec<MedsLabel>>,
     splits: Option<BTreeMap<i64, Split>>,
-    /// Whether events of patients without a label are of any use.
+    /// Whether events of patients without a label or time of prediction are of any use.
     needs_labels: bool,
+    /// Whether stays are the times of prediction: a patient without one is no stay.
+    has_times_alone: bool,
 }
 
 struct RowGroup {
@@ -70,10 +72,12 @@ impl Meds {
         if files.add_with_ending(&data, "parquet", |_| true)? == 0 {
             return Err(Error::file(&data, "holds no shard (*.parquet)"));
         }
-        let label_files = match &source.labels {
+        let label = source.labels.is_some().then_some(source.label.as_str());
+        let label_files = match source.labels.as_ref().or(source.prediction_times.as_ref()) {
             Some(path) => label_files(path.as_ref())?,
             None => SourceFiles::new(false),
         };
+        let has_times_alone = source.prediction_times.is_some();
         refuse_two_kinds_of_times(files.files(), label_files.files())?;
         let mut parts = Vec::new();
         for file in files.files() {
@@ -98,11 +102,12 @@ impl Meds {
         };
         Ok(Self {
             parts,
-            labels: read_labels(&label_files, &source.label, config.without_label)?,
+            labels: read_labels(&label_files, label, config.without_label)?,
             listed: [files, label_files],
             splits,
-            needs_labels: config.labels == Labels::Source
-                && config.without_label == StayPolicy::Drop,
+            needs_labels: has_times_alone
+                || config.labels == Labels::Source && config.without_label == StayPolicy::Drop,
+            has_times_alone,
         })
     }
 }
@@ -159,6 +164,7 @@ impl EventSource for Meds {
                 split,
             };
             match labels.map_or(&[][..], Vec::as_slice) {
+                [] if self.has_times_alone => {}
                 [] => table.rows.push(row(found.id.clone(), None)),
                 [one] => table.rows.push(row(found.id.clone(), Some(one))),
                 several => {
@@ -172,6 +178,12 @@ impl EventSource for Meds {
         }
         let labels: usize = self.labels.values().map(Vec::len).sum();
         table.unused_labels = labels as u64 - used;
+        if self.has_times_alone && table.unused_labels > 0 {
+            table.notes.push(format!(
+                "{} of {labels} times of prediction are of patients without an event: nothing is predicted of them",
+                table.unused_labels
+            ));
+        }
         table.rows.sort_by(|a, b| a.id.cmp(&b.id));
         for listed in &self.listed {
             listed.tell(&mut table);

@@ -42,25 +42,26 @@ pub(super) fn label_files(path: &Path) -> Result<SourceFiles, Error> {
     }
 }
 
-/// Reads label files; the labels are in column `label`. A label that is null is one that there is not,
-/// where such stays are left out.
+/// Reads label files; the labels are in column `label`, or none is read. A label that is null is one that there is
+/// not, where such stays are left out.
 pub(super) fn read_labels(
     files: &SourceFiles,
-    label: &str,
+    label: Option<&str>,
     without_label: StayPolicy,
 ) -> Result<BTreeMap<i64, Vec<MedsLabel>>, Error> {
     let mut labels: BTreeMap<i64, Vec<(MedsLabel, PathBuf, usize)>> = BTreeMap::new();
     for file in files.files() {
-        let columns = [
+        let mut columns = vec![
             ("subject_id", ColumnType::Number),
             ("prediction_time", ColumnType::Time),
-            (label, ColumnType::Class),
         ];
+        columns.extend(label.map(|label| (label, ColumnType::Class)));
         each_batch(file, &columns, |before, batch| {
             let subjects = typed_column::whole_numbers(file, before, batch, "subject_id")?;
             let times = typed_column::times(file, before, batch, "prediction_time")?;
-            let classes: Float64Array =
-                typed_column::cast_to(file, batch, label, &DataType::Float64)?;
+            let classes = label
+                .map(|label| typed_column::cast_to(file, batch, label, &DataType::Float64))
+                .transpose()?;
             for row in 0..batch.num_rows() {
                 let bad =
                     |what: String| Error::file(file, format!("row {}: {what}", before + row + 1));
@@ -68,22 +69,18 @@ pub(super) fn read_labels(
                     return Err(bad("a label without a subject_id or prediction_time".into()));
                 }
                 let subject = subjects.value(row);
-                let class = if classes.is_null(row) {
-                    f64::NAN
-                } else {
-                    classes.value(row)
-                };
-                let none = class.is_nan() && without_label == StayPolicy::Drop;
-                let is_class = class >= 0.0 && class.fract() == 0.0 && class <= f64::from(u32::MAX);
-                if !none && !is_class {
-                    let what = format!("{label} of subject {subject} is no class: 0, 1, …");
-                    return Err(bad(what).with_hint(
+                let class = classes.as_ref().map_or(Ok(None), |classes| {
+                    class_in(classes, row, without_label == StayPolicy::Drop)
+                });
+                let class = class.map_err(|()| {
+                    let label = label.unwrap_or_default();
+                    bad(format!("{label} of subject {subject} is no class: 0, 1, …")).with_hint(
                         "without_label = \"drop\" leaves out rows without a label and counts them",
-                    ));
-                }
+                    )
+                })?;
                 let found = MedsLabel {
                     prediction: times.value(row),
-                    class: (!none).then_some(class as u32),
+                    class,
                 };
                 let of_subject = labels.entry(subject).or_default();
                 let same = of_subject
@@ -109,6 +106,18 @@ pub(super) fn read_labels(
         .into_iter()
         .map(|(subject, rows)| (subject, by_time(rows)))
         .collect())
+}
+
+/// The class in a row; none where the row says that there is none and that is allowed.
+fn class_in(classes: &Float64Array, row: usize, may_be_missing: bool) -> Result<Option<u32>, ()> {
+    let class = (!classes.is_null(row)).then(|| classes.value(row));
+    match class.filter(|class| !class.is_nan()) {
+        None if may_be_missing => Ok(None),
+        Some(class) if class >= 0.0 && class.fract() == 0.0 && class <= f64::from(u32::MAX) => {
+            Ok(Some(class as u32))
+        }
+        _ => Err(()),
+    }
 }
 
 /// Reads the splits of the patients, which are in column `column`.

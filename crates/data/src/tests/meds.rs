@@ -121,6 +121,7 @@ fn config(root: &Path) -> DataConfig {
             path: InputPath::file(root),
             labels: Some(InputPath::file(root.join("labels/death"))),
             label: "boolean_value".into(),
+            prediction_times: None,
         }),
         split: SplitRule::Column("split".into()),
         ..synthetic(1)
@@ -354,4 +355,52 @@ fn without_labels_every_patient_is_a_stay_of_all_his_events() {
     assert!(labelled.report.metrics()["source_rows"] == built.report.metrics()["source_rows"]);
     let lost = built.report.counts["events_outside_window"];
     assert!(lost < labelled.report.counts["events_outside_window"] || lost == 0);
+}
+
+#[test]
+fn without_labels_times_of_prediction_make_the_stays_that_labels_make() {
+    let folder = dataset();
+    let root = folder.path();
+    labels(&root.join("labels/death/1.parquet"), &[(99, 10, true)]);
+    let labelled = config(root);
+    let Source::Meds(source) = labelled.source.clone() else {
+        unreachable!("it is MEDS")
+    };
+    let asked = |times: InputPath| DataConfig {
+        labels: Labels::None,
+        source: Source::Meds(MedsSource {
+            labels: None,
+            label: "not_read".into(),
+            prediction_times: Some(times),
+            ..source.clone()
+        }),
+        ..labelled.clone()
+    };
+    let times = InputPath::file(root.join("labels/death"));
+    let (with, without) = (
+        Built::of(&labelled, 2).unwrap(),
+        Built::of(&asked(times), 2).unwrap(),
+    );
+    let ([events, _, variables], [others, _, their_variables]) =
+        (with.digests(), without.digests());
+    assert_eq!((events, variables), (others, their_variables));
+    let names = |built: &Built| {
+        let stays = StayColumns::read(&built.path("stays")).unwrap();
+        let names = stays.names().unwrap();
+        (names.ids, names.subjects, names.times)
+    };
+    assert_eq!(names(&with), names(&without));
+    let stays = StayColumns::read(&without.path("stays")).unwrap();
+    assert_eq!(stays.labels_if_any(&[0]).unwrap(), None);
+    let stays = StayColumns::read(&with.path("stays")).unwrap();
+    assert!(stays.labels_if_any(&[0]).unwrap().is_some());
+
+    // A patient without a time is no stay, and a time without a patient is counted.
+    let few = [(1, 30, true), (30, -45, false), (98, 0, true)];
+    labels(&root.join("times/0.parquet"), &few);
+    let few = Built::of(&asked(InputPath::file(root.join("times"))), 2).unwrap();
+    let ids = few.load().stays.into_iter().map(|stay| stay.id);
+    assert_eq!(ids.collect::<Vec<_>>(), ["1", "30"]);
+    assert_eq!(few.report.counts["unused_labels"], 1);
+    assert_eq!(few.report.counts["rows_of_other_stays"], 5);
 }

@@ -129,6 +129,7 @@ fn the_same_stays_as_meds_and_as_text_have_the_same_events() {
                 labels: Some(InputPath::file(meds.join("labels/in_hospital_mortality"))),
                 path: InputPath::file(meds),
                 label: "boolean_value".into(),
+                prediction_times: None,
             }),
             SplitRule::Column("split".into()),
         ),

@@ -150,6 +150,7 @@ fn meds(rows: &[(Row, usize)]) -> Built {
             path: InputPath::file(root),
             labels: Some(InputPath::file(root.join("labels"))),
             label: "boolean_value".into(),
+            prediction_times: None,
         }),
         split: SplitRule::Column("split".into()),
         ..synthetic(1)

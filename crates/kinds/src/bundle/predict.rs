@@ -68,6 +68,13 @@ impl Prediction<'_> {
             &mut notes,
         )?;
         let scorer = Scorer::of(self.bundle)?;
+        if self.format == PredictionFormat::Meds && scorer.says != Says::Classes(2) {
+            let what = format!(
+                "the model says {}, and the schema of MEDS has two classes",
+                scorer.says.describe()
+            );
+            return Err(Error::stage(what).with_hint("leave --layout meds out"));
+        }
         let table = |name: &str| self.work.join(format!("{name}.parquet"));
         let (events, stays, variables) = (table("events"), table("stays"), table("variables"));
         let mut chunks = StayChunks::open(&events, &stays, &variables, EVENTS_AT_A_TIME)?;
@@ -80,7 +87,12 @@ impl Prediction<'_> {
             let done = range.end as u64;
             let stays = names.of_rows(&range.collect::<Vec<_>>());
             let calibration = &self.bundle.calibration;
-            let mut rows = Rows::of(stays, &values, &scorer.says, calibration);
+            let mut rows = match self.format {
+                PredictionFormat::Meds => Rows::in_meds_schema(stays, None, &values, calibration)?,
+                PredictionFormat::Parquet | PredictionFormat::Csv => {
+                    Rows::of(stays, &values, &scorer.says, calibration)
+                }
+            };
             if self.explain > 0 {
                 let removals = explanation::removals(&scorer, &dataset, &values, self.interrupted)?;
                 explanation::add_columns(&removals, &dataset, self.explain, &mut rows);

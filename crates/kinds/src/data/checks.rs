@@ -201,6 +201,16 @@ impl StageCheck<'_> {
             }
             (Labels::Source, _) => {}
         }
+        if let (Labels::Source, Source::Meds(source)) = (data.labels, &data.source)
+            && source.prediction_times.is_some()
+        {
+            let problem = "is stated, and the labels say when a prediction is made";
+            let place = ["source", "prediction_times"];
+            let mistake = self.mistake(&place, problem, "for stays without labels");
+            self.mistakes.push(
+                mistake.help("leave it out, or leave out `labels` and state labels = \"none\""),
+            );
+        }
     }
 
     /// Targets whose settings fit each other, and whose columns of `stays` have names of their own.

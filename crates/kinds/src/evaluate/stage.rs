@@ -220,8 +220,9 @@ impl Stage for EvaluateStage {
     }
 
     /// 4: the data's inputs are compared with those of the weights. 5: every stay has a pass of its own.
+    /// 6: probabilities of `meds_predictions` are doubles, in a file that older releases of Polars read.
     fn code_version(&self) -> u32 {
-        5
+        6
     }
 
     fn fields(&self) -> Value {

@@ -1,6 +1,6 @@
 //! What a schema cannot say of how a stage predicts.
 
-use super::PredictTable;
+use super::{PredictTable, PredictionFormat};
 use crate::asked::target_of;
 use crate::kind::StageCheck;
 use crate::scoring::head_of;
@@ -22,6 +22,7 @@ impl StageCheck<'_> {
         let stated = [
             ("operating_points", !stage.operating_points.is_empty()),
             ("recalibrate", stage.recalibrate.is_some()),
+            ("format", stage.format == PredictionFormat::Meds),
         ];
         self.for_two_classes(classes, &stated);
     }

@@ -72,7 +72,7 @@ impl PredictionFormat {
     /// The file of the artifact.
     fn file(self) -> &'static str {
         match self {
-            PredictionFormat::Parquet => "predictions.parquet",
+            PredictionFormat::Parquet | PredictionFormat::Meds => "predictions.parquet",
             PredictionFormat::Csv => "predictions.csv",
         }
     }

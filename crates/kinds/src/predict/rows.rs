@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, RecordBatch, StringArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
+    TimestampMicrosecondArray,
 };
 use arrow::error::ArrowError;
 use arrow::util::display::{ArrayFormatter, FormatOptions};
@@ -15,6 +16,7 @@ use arrow::util::display::{ArrayFormatter, FormatOptions};
 use super::{Calibration, PredictionFormat};
 use crate::says::{Says, positive_of};
 use pipeline_data::parquet_file::{AppendedTable, Compression};
+use pipeline_data::plain_table::PlainTable;
 use pipeline_data::stay_columns::StayNames;
 use pipeline_error::Error;
 
@@ -38,6 +40,48 @@ impl Rows {
             calibration.add_columns(&positive_of(values, *classes), &mut rows);
         }
         rows
+    }
+
+    /// The same in the schema of meds-evaluation, of two classes. It knows no other column: thresholds but the first
+    /// and the correction are left out, and `boolean_value` where there are no labels. Errors name a stay whose
+    /// subject is no whole number, or that no time of prediction is known of.
+    pub fn in_meds_schema(
+        stays: StayNames,
+        labels: Option<Vec<bool>>,
+        probabilities: &[f64],
+        calibration: &Calibration,
+    ) -> Result<Self, Error> {
+        let named = |name: usize| &stays.ids[name];
+        let subject = |(stay, subject): (usize, &String)| {
+            subject.parse::<i64>().map_err(|_| {
+                let what = format!("stay {}: subject {subject} is no whole number", named(stay));
+                Error::stage(what).with_hint("MEDS counts its subjects in whole numbers")
+            })
+        };
+        let subjects = stays.subjects.iter().enumerate().map(subject);
+        let subjects: Vec<i64> = subjects.collect::<Result<_, _>>()?;
+        let time = |stay: usize| {
+            let times = stays.times.as_ref().and_then(|times| times[stay]);
+            times.ok_or_else(|| {
+                let what = format!("stay {}: no time of prediction is known", named(stay));
+                Error::stage(what)
+                    .with_hint("of `meds` without labels the source's `prediction_times` tell it")
+            })
+        };
+        let times = (0..stays.ids.len()).map(time);
+        let times: Vec<i64> = times.collect::<Result<_, _>>()?;
+        let positive = positive_of(probabilities, 2);
+        let threshold = calibration.thresholds.first().copied().unwrap_or(0.5);
+        let mut rows = Self::default();
+        rows.push("subject_id", Arc::new(Int64Array::from(subjects)));
+        rows.times("prediction_time", times.into_iter().map(Some).collect());
+        if let Some(labels) = labels {
+            rows.flags("boolean_value", labels);
+        }
+        let predicted = positive.iter().map(|probability| *probability >= threshold);
+        rows.flags("predicted_boolean_value", predicted.collect());
+        rows.numbers("predicted_boolean_probability", positive);
+        Ok(rows)
     }
 
     /// Text, such as ids.
@@ -93,6 +137,7 @@ pub struct RowWriter<W: Write + Send> {
 
 enum Table<W: Write + Send> {
     Parquet(Box<AppendedTable<W>>),
+    Plain(Box<PlainTable<W>>),
     Csv(Box<csv::Writer<W>>),
 }
 
@@ -102,6 +147,10 @@ impl<W: Write + Send> RowWriter<W> {
         let failed = |error: &dyn Display| unwritten(path, error);
         let batch = rows.batch().map_err(|error| failed(&error))?;
         let table = match format {
+            PredictionFormat::Meds => {
+                let table = PlainTable::create(to, batch.schema());
+                Table::Plain(Box::new(table.map_err(|error| failed(&error))?))
+            }
             PredictionFormat::Parquet => {
                 let schema = batch.schema();
                 let table = AppendedTable::create(to, schema, Compression::SNAPPY, None);
@@ -133,6 +182,7 @@ impl<W: Write + Send> RowWriter<W> {
         let failed = |error: &dyn Display| unwritten(&self.path, error);
         match &mut self.table {
             Table::Parquet(table) => table.append(batch).map_err(|error| failed(&error)),
+            Table::Plain(table) => table.append(batch).map_err(|error| failed(&error)),
             Table::Csv(writer) => {
                 let options = FormatOptions::default();
                 let columns = batch.columns().iter();
@@ -154,6 +204,7 @@ impl<W: Write + Send> RowWriter<W> {
         let failed = |error: &dyn Display| unwritten(&self.path, error);
         match self.table {
             Table::Parquet(table) => table.finish().map_err(|error| failed(&error)),
+            Table::Plain(table) => table.finish().map_err(|error| failed(&error)),
             Table::Csv(mut writer) => writer.flush().map_err(|error| failed(&error)),
         }
     }
@@ -198,6 +249,41 @@ mod tests {
             "stay_id,subject_id,prediction_time,probability,predicted\n\"a,b\",\"a,b\",,0.30000000000000004,false\n\
              2,2,1970-01-01T00:00:01,1e-9,false\n"
         );
+    }
+
+    #[test]
+    fn the_meds_schema_needs_numbers_for_subjects_and_times() {
+        let calibration = Calibration {
+            recalibration: None,
+            thresholds: vec![0.25, 0.9],
+        };
+        let rows = |subject: &str, time, labels| {
+            let stays = StayNames {
+                ids: vec!["7@soon".into()],
+                subjects: vec![subject.into()],
+                times: Some(vec![time]),
+            };
+            Rows::in_meds_schema(stays, labels, &[0.7, 0.3], &calibration)
+        };
+        let names = |rows: Rows| rows.0.into_iter().map(|(name, _)| name).collect::<Vec<_>>();
+        let all = rows("7", Some(1), Some(vec![true])).unwrap();
+        let predicted = all.0[3].1.as_any().downcast_ref::<BooleanArray>().unwrap();
+        assert!(predicted.value(0), "0.3 reaches the first threshold");
+        let expected = [
+            "subject_id",
+            "prediction_time",
+            "boolean_value",
+            "predicted_boolean_value",
+            "predicted_boolean_probability",
+        ];
+        assert_eq!(names(all), expected);
+        assert_eq!(names(rows("7", Some(1), None).unwrap()).len(), 4);
+        let refused = |found: Result<Rows, Error>| match found {
+            Err(error) => error.to_string(),
+            Ok(_) => String::new(),
+        };
+        assert!(refused(rows("x", Some(1), None)).contains("stay 7@soon: subject x"));
+        assert!(refused(rows("7", None, None)).contains("no time of prediction"));
     }
 
     #[test]

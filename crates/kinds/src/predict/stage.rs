@@ -84,15 +84,19 @@ impl Stage for PredictStage {
         };
         let calibration = Calibration::choose(self.recalibrate, &rules, validation.as_ref())?;
         let columns = StayColumns::read(context.input("data", "stays")?)?;
-        let stays = columns
-            .names()?
-            .of_rows(&columns.rows_of(&predictions.ids)?);
-        let rows = Rows::of(
-            stays,
-            &predictions.values(),
-            &predictions.says,
-            &calibration,
-        );
+        let rows_of = columns.rows_of(&predictions.ids)?;
+        let stays = columns.names()?.of_rows(&rows_of);
+        let values = predictions.values();
+        let rows = match self.format {
+            PredictionFormat::Meds => {
+                let labels = columns.labels_if_any(&rows_of)?;
+                let labels = labels.map(|all| all.iter().map(|class| *class > 0).collect());
+                Rows::in_meds_schema(stays, labels, &values, &calibration)?
+            }
+            PredictionFormat::Parquet | PredictionFormat::Csv => {
+                Rows::of(stays, &values, &predictions.says, &calibration)
+            }
+        };
         let file = self.format.file();
         rows.write(&context.work.join(file), self.format)?;
         calibration.write(&context.work.join(CALIBRATION_FILE))?;

@@ -38,6 +38,8 @@ pub enum PredictionFormat {
     Parquet,
     /// A CSV file with a header, for programs that read nothing else.
     Csv,
+    /// A Parquet file in the schema of meds-evaluation: `subject_id`, `prediction_time`, `boolean_value` where the data have labels, `predicted_boolean_value`, `predicted_boolean_probability`.
+    Meds,
 }
 
 impl PredictTable {

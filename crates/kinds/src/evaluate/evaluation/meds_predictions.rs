@@ -1,15 +1,18 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt::Display;
+use std::fs::File;
 use std::path::Path;
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Float32Array, Float64Array, Int64Array, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Float64Array, Int64Array, RecordBatch, TimestampMicrosecondArray,
 };
 use jiff::Timestamp;
 
 use super::Predictions;
 use crate::says::Says;
 use pipeline_data::parquet_file::{self, Compression};
+use pipeline_data::plain_table::PlainTable;
 use pipeline_data::stay_columns::StayColumns;
 use pipeline_data::target::Truth;
 use pipeline_error::Error;
@@ -83,7 +86,10 @@ impl MedsPredictions {
                     columns.push((name, Arc::new(Float64Array::from(said))));
                 }
             }
-            _ => columns.extend(of_classes(predictions, threshold)),
+            _ => {
+                columns.extend(of_classes(predictions, threshold));
+                return write_plain(path, columns);
+            }
         }
         let columns = columns.iter();
         let columns = columns.map(|(name, column)| (name.as_str(), column.clone()));
@@ -91,10 +97,26 @@ impl MedsPredictions {
     }
 }
 
+/// Writes what meds-evaluation reads.
+fn write_plain(path: &Path, columns: Vec<(String, ArrayRef)>) -> Result<(), Error> {
+    let failed = |error: &dyn Display| Error::file(path, format!("cannot be written: {error}"));
+    let columns = columns.into_iter();
+    let rows = RecordBatch::try_from_iter_with_nullable(
+        columns.map(|(name, column)| (name, column, false)),
+    );
+    let rows = rows.map_err(|error| failed(&error))?;
+    let file = File::create(path).map_err(|error| failed(&error))?;
+    let write = || {
+        let mut table = PlainTable::create(file, rows.schema())?;
+        table.append(&rows)?;
+        table.finish()
+    };
+    write().map_err(|error| failed(&error))
+}
+
 fn of_classes(predictions: &Predictions, threshold: f64) -> [(String, ArrayRef); 3] {
     let probabilities = predictions.positive_probabilities();
     let predicted: Vec<bool> = probabilities.iter().map(|p| *p >= threshold).collect();
-    let single = probabilities.iter().map(|p| *p as f32);
     [
         (
             "boolean_value".into(),
@@ -106,7 +128,8 @@ fn of_classes(predictions: &Predictions, threshold: f64) -> [(String, ArrayRef);
         ),
         (
             "predicted_boolean_probability".into(),
-            Arc::new(Float32Array::from_iter_values(single)),
+            // Releases up to 0.0.3, which MEDS-DEV pins, take doubles alone; later ones narrow them themselves.
+            Arc::new(Float64Array::from(probabilities)),
         ),
     ]
 }
