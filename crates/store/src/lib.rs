@@ -132,6 +132,7 @@ impl Store {
         let make = || -> io::Result<()> {
             if !self.root.is_dir() {
                 std::fs::create_dir_all(&self.root)?;
+                self.root.parent().map_or(Ok(()), durable::sync_folder)?;
             }
             let tag = self.root.join(TAG);
             if !holds(&tag, |found| found == CACHEDIR_TAG.as_bytes())? {
