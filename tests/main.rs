@@ -63,6 +63,8 @@ mod partial_freeze;
 mod physionet2012;
 mod physionet_layout;
 mod plan;
+#[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod power_cut;
 mod predict;
 mod pytorch_layout;
 mod readme;

@@ -2,10 +2,12 @@
 
 use std::sync::LazyLock;
 
+use libc::{c_int, pid_t, user_regs_struct};
+
 use crate::document::digests;
 use crate::harness::{Test, campaign};
 use crate::recipes::PRETRAIN;
-use crate::tracing::{self, Traced};
+use crate::tracing::{self, Turn, Watcher};
 
 const RUN: [&str; 5] = ["run", "recipe.toml", "--threads", "2", "--quiet"];
 
@@ -24,8 +26,99 @@ fn results(test: &mut Test) -> Digests {
     digests(&run.success().json())
 }
 
-fn traced(test: &Test, nth: u64, errno: i32) -> Option<Traced> {
-    tracing::run(test.command(), nth, errno)
+/// Calls that make, fill, name, keep or remove files.
+const CHANGING: [(i64, &str); 17] = [
+    (libc::SYS_write, "write"),
+    (libc::SYS_pwrite64, "pwrite64"),
+    (libc::SYS_writev, "writev"),
+    (libc::SYS_fsync, "fsync"),
+    (libc::SYS_fdatasync, "fdatasync"),
+    (libc::SYS_ftruncate, "ftruncate"),
+    (libc::SYS_rename, "rename"),
+    (libc::SYS_renameat, "renameat"),
+    (libc::SYS_renameat2, "renameat2"),
+    (libc::SYS_link, "link"),
+    (libc::SYS_linkat, "linkat"),
+    (libc::SYS_mkdir, "mkdir"),
+    (libc::SYS_mkdirat, "mkdirat"),
+    (libc::SYS_unlink, "unlink"),
+    (libc::SYS_unlinkat, "unlinkat"),
+    (libc::SYS_fchmod, "fchmod"),
+    (libc::SYS_copy_file_range, "copy_file_range"),
+];
+
+/// What came of a traced run.
+#[derive(Debug)]
+struct Traced {
+    /// The exit code; none if a signal ended it.
+    code: Option<i32>,
+    /// Calls that could have failed.
+    calls: u64,
+    /// The one that did.
+    failed: Option<String>,
+    /// What it wrote to its standard error.
+    stderr: String,
+}
+
+/// Lets one call fail.
+struct Failing {
+    /// Which of the calls that change or open files, counted from 1 from the first that changes any; none for 0.
+    nth: u64,
+    errno: c_int,
+    calls: u64,
+    failed: Option<String>,
+}
+
+impl Watcher for Failing {
+    fn begins(&mut self, _thread: pid_t, registers: &mut user_regs_struct) -> Turn {
+        let Some(name) = self.counted(registers) else {
+            return Turn::Passes;
+        };
+        self.calls += 1;
+        if self.calls != self.nth {
+            return Turn::Passes;
+        }
+        registers.orig_rax = u64::MAX;
+        self.failed = Some(name.into());
+        Turn::Told
+    }
+
+    fn ends(&mut self, _thread: pid_t, registers: &mut user_regs_struct) {
+        registers.rax = i64::from(-self.errno).cast_unsigned();
+    }
+}
+
+impl Failing {
+    /// The name of a call that may fail.
+    fn counted(&self, registers: &user_regs_struct) -> Option<&'static str> {
+        let number = registers.orig_rax.cast_signed();
+        // What people read, and the threads' own signals.
+        if number == libc::SYS_write && registers.rdi <= 2 {
+            return None;
+        }
+        if number == libc::SYS_openat {
+            let makes = registers.rdx & u64::from(libc::O_CREAT.cast_unsigned()) != 0;
+            return (makes || self.calls > 0).then_some("openat");
+        }
+        let found = CHANGING.iter().find(|(known, _)| *known == number);
+        found.map(|(_, name)| *name)
+    }
+}
+
+fn traced(test: &Test, nth: u64, errno: c_int) -> Option<Traced> {
+    let mut failing = Failing {
+        nth,
+        errno,
+        calls: 0,
+        failed: None,
+    };
+    let ended = tracing::run(test.command(), &mut failing)?;
+    Some(Traced {
+        code: ended.code,
+        calls: failing.calls,
+        failed: failing.failed,
+        stderr: ended.stderr,
+    })
 }
 
 /// The call fails in a store that is empty, or in one that a run has filled.

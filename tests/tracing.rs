@@ -1,48 +1,42 @@
-//! Runs the program under a tracer that lets one of its system calls fail.
+//! Runs the program under a tracer that is told of each of its system calls.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::os::unix::process::CommandExt;
 use std::process::{Command, Stdio};
 
 use libc::{c_int, pid_t, user_regs_struct};
 
-/// Calls that make, fill, name, keep or remove files.
-const CHANGING: [(i64, &str); 17] = [
-    (libc::SYS_write, "write"),
-    (libc::SYS_pwrite64, "pwrite64"),
-    (libc::SYS_writev, "writev"),
-    (libc::SYS_fsync, "fsync"),
-    (libc::SYS_fdatasync, "fdatasync"),
-    (libc::SYS_ftruncate, "ftruncate"),
-    (libc::SYS_rename, "rename"),
-    (libc::SYS_renameat, "renameat"),
-    (libc::SYS_renameat2, "renameat2"),
-    (libc::SYS_link, "link"),
-    (libc::SYS_linkat, "linkat"),
-    (libc::SYS_mkdir, "mkdir"),
-    (libc::SYS_mkdirat, "mkdirat"),
-    (libc::SYS_unlink, "unlink"),
-    (libc::SYS_unlinkat, "unlinkat"),
-    (libc::SYS_fchmod, "fchmod"),
-    (libc::SYS_copy_file_range, "copy_file_range"),
-];
+/// Who is told of calls.
+pub trait Watcher {
+    /// A thread is about to make a call, and may be made to make another one.
+    fn begins(&mut self, thread: pid_t, registers: &mut user_regs_struct) -> Turn;
 
-/// What came of a traced run.
+    /// A thread has made a call that had its [`Turn`]; what it returned may be changed.
+    fn ends(&mut self, thread: pid_t, registers: &mut user_regs_struct);
+}
+
+/// How a call stands to those of other threads.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It is of no interest.
+    Passes,
+    /// Its end is told.
+    Told,
+    /// Its end is told, and until then no other call begins that must be alone.
+    Alone,
+}
+
+/// How a traced run ended.
 #[derive(Debug)]
-pub struct Traced {
+pub struct Ended {
     /// The exit code; none if a signal ended it.
     pub code: Option<i32>,
-    /// Calls that could have failed.
-    pub calls: u64,
-    /// The one that did.
-    pub failed: Option<String>,
     /// What it wrote to its standard error.
     pub stderr: String,
 }
 
-/// Runs `command` to its end. The `nth` of its calls that change or open files fails with `errno`, counted from 1 from the
-/// first that changes any; none for 0. `None` where this machine traces no programs.
-pub fn run(mut command: Command, nth: u64, errno: c_int) -> Option<Traced> {
+/// Runs `command` to its end. `None` where this machine traces no programs.
+pub fn run(mut command: Command, watcher: &mut impl Watcher) -> Option<Ended> {
     let stderr = tempfile::NamedTempFile::new().expect("a temporary file");
     command
         .stdout(Stdio::null())
@@ -59,36 +53,28 @@ pub fn run(mut command: Command, nth: u64, errno: c_int) -> Option<Traced> {
     let pid = pid_t::try_from(child.id()).expect("a process id");
     let mut tracer = Tracer {
         pid,
-        nth,
-        errno,
-        calls: 0,
-        failed: None,
-        failing: None,
+        watcher,
         inside: BTreeMap::new(),
+        alone: None,
+        queue: VecDeque::new(),
     };
     let code = tracer.follow()?;
     let stderr = std::fs::read_to_string(stderr.path()).expect("text");
-    Some(Traced {
-        code,
-        calls: tracer.calls,
-        failed: tracer.failed,
-        stderr,
-    })
+    Some(Ended { code, stderr })
 }
 
-struct Tracer {
+struct Tracer<'a, W> {
     pid: pid_t,
-    nth: u64,
-    errno: c_int,
-    calls: u64,
-    failed: Option<String>,
-    /// The thread whose call is about to fail.
-    failing: Option<pid_t>,
-    /// Whether a thread is in a call.
-    inside: BTreeMap<pid_t, bool>,
+    watcher: &'a mut W,
+    /// In what call each thread is, if it is in one.
+    inside: BTreeMap<pid_t, Option<Turn>>,
+    /// The thread that has a call to itself.
+    alone: Option<pid_t>,
+    /// Threads that wait for it.
+    queue: VecDeque<pid_t>,
 }
 
-impl Tracer {
+impl<W: Watcher> Tracer<'_, W> {
     /// Until the program has ended: its exit code.
     fn follow(&mut self) -> Option<Option<i32>> {
         let options = libc::PTRACE_O_TRACESYSGOOD
@@ -108,13 +94,18 @@ impl Tracer {
                 if thread == self.pid {
                     return Some(libc::WIFEXITED(status).then(|| libc::WEXITSTATUS(status)));
                 }
+                self.inside.remove(&thread);
+                self.queue.retain(|waiting| *waiting != thread);
+                self.release(thread);
                 continue;
             }
             let signal = libc::WSTOPSIG(status);
             let passed_on = match signal {
                 _ if signal == libc::SIGTRAP | 0x80 => {
-                    self.at_call(thread);
-                    0
+                    if self.at_call(thread) {
+                        resume(thread, 0);
+                    }
+                    continue;
                 }
                 libc::SIGTRAP | libc::SIGSTOP => 0,
                 other => other,
@@ -123,44 +114,43 @@ impl Tracer {
         }
     }
 
-    /// A thread begins or ends a call.
-    fn at_call(&mut self, thread: pid_t) {
-        let inside = self.inside.entry(thread).or_default();
-        *inside = !*inside;
-        let begins = *inside;
+    /// A thread begins or ends a call; whether it goes on now.
+    fn at_call(&mut self, thread: pid_t) -> bool {
         let Some(mut registers) = registers(thread) else {
-            return;
+            return true;
         };
-        if begins {
-            if let Some(name) = self.counted(&registers) {
-                self.calls += 1;
-                if self.calls == self.nth {
-                    registers.orig_rax = u64::MAX;
-                    set_registers(thread, &registers);
-                    self.failing = Some(thread);
-                    self.failed = Some(name.into());
-                }
+        let turn = self.inside.entry(thread).or_default();
+        if let Some(turn) = turn.take() {
+            if turn != Turn::Passes {
+                self.watcher.ends(thread, &mut registers);
+                set_registers(thread, &registers);
             }
-        } else if self.failing == Some(thread) {
-            registers.rax = i64::from(-self.errno).cast_unsigned();
-            set_registers(thread, &registers);
-            self.failing = None;
+            self.release(thread);
+            return true;
         }
+        let began = self.watcher.begins(thread, &mut registers);
+        *turn = Some(began);
+        if began != Turn::Passes {
+            set_registers(thread, &registers);
+        }
+        if began == Turn::Alone && self.alone.is_some() {
+            self.queue.push_back(thread);
+            return false;
+        }
+        if began == Turn::Alone {
+            self.alone = Some(thread);
+        }
+        true
     }
 
-    /// The name of a call that may fail.
-    fn counted(&self, registers: &user_regs_struct) -> Option<&'static str> {
-        let number = registers.orig_rax.cast_signed();
-        // What people read, and the threads' own signals.
-        if number == libc::SYS_write && registers.rdi <= 2 {
-            return None;
+    /// The next one may begin, if it was this thread that the others wait for.
+    fn release(&mut self, thread: pid_t) {
+        if self.alone == Some(thread) {
+            self.alone = self.queue.pop_front();
+            if let Some(next) = self.alone {
+                resume(next, 0);
+            }
         }
-        if number == libc::SYS_openat {
-            let makes = registers.rdx & u64::from(libc::O_CREAT.cast_unsigned()) != 0;
-            return (makes || self.calls > 0).then_some("openat");
-        }
-        let found = CHANGING.iter().find(|(known, _)| *known == number);
-        found.map(|(_, name)| *name)
     }
 }
 

@@ -54,7 +54,7 @@ pub enum PastStatus {
     Failed,
     /// The user asked to stop.
     Interrupted,
-    /// There is no summary: it was killed, or goes on.
+    /// There is no whole summary: it was killed, lost it to a power cut, or goes on.
     Unfinished,
 }
 
@@ -287,18 +287,23 @@ fn stages_that_ended(events: &Path) -> Vec<StageRecord> {
         .collect()
 }
 
+/// A document of a run; none where a power cut has left a part of it, which `cache verify` tells of.
 fn document<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
     let Some(text) = text(path)? else {
         return Ok(None);
     };
-    let read = serde_json::from_str(&text);
-    read.map(Some)
-        .map_err(|error| unreadable(path, &error.to_string()))
+    match serde_json::from_str(&text) {
+        Ok(document) => Ok(Some(document)),
+        Err(error) if error.is_eof() => Ok(None),
+        Err(error) => Err(unreadable(path, &error.to_string())),
+    }
 }
 
+/// A text of a run; none where bytes of it are missing: they are zeros then.
 fn text(path: &Path) -> Result<Option<String>, Error> {
-    match fs::read_to_string(path) {
-        Ok(text) => Ok(Some(text)),
+    match fs::read(path) {
+        Ok(bytes) if bytes.contains(&0) => Ok(None),
+        Ok(bytes) => Ok(String::from_utf8(bytes).ok()),
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
         Err(error) => Err(unreadable(path, &error.to_string())),
     }

@@ -1,12 +1,13 @@
 //! Whether the store holds what it says.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::Serialize;
+use serde::de::IgnoredAny;
 
 use super::digest::Digest;
 use super::folder::Folder;
@@ -51,7 +52,7 @@ pub enum Mending {
 }
 
 impl Store {
-    /// Digests every blob, and looks for every artifact of every action. Changes nothing.
+    /// Digests every blob, looks for every artifact of every action, and reads the records of runs. Changes nothing.
     pub fn audit(&self) -> Result<StoreAudit, Error> {
         let inventory = self.inventory()?;
         let mut audit = StoreAudit {
@@ -105,7 +106,38 @@ impl Store {
                 });
             }
         }
+        audit.damage.extend(self.torn_records()?);
         Ok(audit)
+    }
+
+    /// Documents of runs of which a power cut has left a part: they are not synced, since a run would wait for its
+    /// record longer than for its work, and nothing is made of them.
+    fn torn_records(&self) -> Result<Vec<Damage>, Error> {
+        let torn = |path: &Path| {
+            let read = folder::read(path).map_err(|error| error.to_string());
+            let whole = read.and_then(|bytes| {
+                serde_json::from_slice::<IgnoredAny>(&bytes).map_err(|error| error.to_string())
+            });
+            whole.err()
+        };
+        let mut records = Vec::new();
+        for id in self.run_ids()? {
+            let files = self.entries(&format!("runs/{id}"))?.into_iter();
+            records.extend(files.map(|file| file.path()));
+        }
+        let documents = records.par_iter().filter(|path| {
+            let ending = path.extension();
+            ending.is_some_and(|ending| ending == "json")
+        });
+        let damage = documents.filter_map(|path| {
+            Some(Damage {
+                path: path.clone(),
+                what: format!("the record of a run is not whole: {}", torn(path)?),
+                lost: BTreeSet::new(),
+                unusable: true,
+            })
+        });
+        Ok(damage.collect())
     }
 
     /// Takes what an audit found damaged out of use, so that the next run makes it again. The
@@ -146,7 +178,12 @@ impl Store {
         let moved = self.own_folder().and_then(|root| {
             let damaged = durable::make_folder(&root, "damaged")?;
             let (folder, name) = self.place_of(path)?;
-            folder.rename(name, &damaged, name)
+            // Records of all runs have the same names.
+            let kept = match path.strip_prefix(self.runs_folder()) {
+                Ok(below) => OsString::from(below.to_string_lossy().replace('/', "-")),
+                Err(_) => name.to_os_string(),
+            };
+            folder.rename(name, &damaged, kept)
         });
         if_there(moved).map_err(|error| failed(path, error))
     }

@@ -132,15 +132,17 @@ impl Store {
         let make = || -> io::Result<()> {
             if !self.root.is_dir() {
                 std::fs::create_dir_all(&self.root)?;
+                self.root.parent().map_or(Ok(()), durable::sync_folder)?;
             }
             let tag = self.root.join(TAG);
             if !holds(&tag, |found| found == CACHEDIR_TAG.as_bytes())? {
-                durable::put(&tag, CACHEDIR_TAG)?;
+                // One that is not whole is written again.
+                durable::put(&tag, CACHEDIR_TAG, false)?;
             }
             let marker = self.root.join(format::FILE);
             match holds(&marker, |_| true)? {
                 true => Ok(()),
-                false => durable::put(&marker, &format::text()),
+                false => durable::put(&marker, &format::text(), true),
             }
         };
         make().map_err(|error| unwritable(&self.root, error))

@@ -122,8 +122,11 @@ impl WorkFolder<'_> {
         permissions.set_readonly(true);
         file.set_permissions(permissions)?;
         if took_long {
-            shelf.sync()?;
-            blobs.sync()?;
+            // And the names on the way: a file system without one journal could lose those alone.
+            let root = self.store.own_folder()?;
+            for folder in [shelf, blobs, root.folder("blobs")?, root] {
+                folder.sync()?;
+            }
         }
         Ok(())
     }
