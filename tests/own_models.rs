@@ -228,7 +228,7 @@ fn a_model_is_compared_with_others_on_the_same_resamples() {
 }
 
 /// Whether a Python is there that has these packages: `PYTHON`, or `python3`.
-fn python_with(packages: &str) -> Option<String> {
+pub(crate) fn python_with(packages: &str) -> Option<String> {
     let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".into());
     let import = std::process::Command::new(&python)
         .args(["-c", &format!("import {packages}")])
