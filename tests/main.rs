@@ -48,6 +48,7 @@ mod many_recipe;
 mod many_stages;
 mod meds_layout;
 mod memory_limits;
+mod metamorphic;
 mod metrics;
 mod monitoring;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -80,6 +81,7 @@ mod special_files;
 mod sweep;
 mod sweep_results;
 mod sweep_search;
+mod tensor_states;
 mod tensorboard;
 mod text_embeddings;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
