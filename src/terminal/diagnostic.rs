@@ -33,7 +33,6 @@ pub fn render(error: &dyn Diagnostic, style: Style) -> String {
             text += &excerpt(note, style);
         }
         if let Some(hint) = part.help() {
-            let hint = abridged::message(&hint.to_string());
             text += &format!("{} {hint}\n", style.paint(Tone::Strong, "hint:"));
         }
     }
