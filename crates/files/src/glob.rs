@@ -61,7 +61,8 @@ impl Glob {
 
     /// The pattern, as text, that matches `text` and nothing else.
     pub fn literal(text: &str) -> String {
-        globset::escape(text)
+        // The library leaves the backslash as it is, which would take the meaning of what follows.
+        globset::escape(text).replace('\\', "\\\\")
     }
 }
 
@@ -169,6 +170,16 @@ mod tests {
         ] {
             let error = Glob::new(&text, false).unwrap_err();
             assert!(error.contains(reason), "{error}");
+        }
+    }
+
+    #[test]
+    fn the_pattern_of_a_text_matches_it_and_nothing_else() {
+        for text in ["a\\*b", "\\", "x.[1]*{a,b}?", "é\\é", "[!a-]"] {
+            let glob = Glob::new(&Glob::literal(text), false).unwrap();
+            assert!(glob.matches(text.as_bytes()), "{text}");
+            assert!(!glob.matches(text.replace('\\', "").as_bytes()) || !text.contains('\\'));
+            assert!(!glob.matches(b"a*b"), "{text}");
         }
     }
 
