@@ -11,6 +11,9 @@ use crate::csv;
 /// No more of a stream is decompressed for a mutation.
 const MOST: u64 = 64 << 10;
 
+/// Bytes of a text that a short stream is made of: every row of it takes some hundred bytes of memory.
+const LONGEST: usize = 1 << 20;
+
 /// The texts of [`csv::seeds`] in one and the other.
 pub fn seeds() -> Vec<(String, Vec<u8>)> {
     let compress: [(&str, fn(&[u8]) -> Vec<u8>); 2] = [("gzip", gzip), ("zstd", zstandard)];
@@ -80,7 +83,7 @@ fn compressed(text: &[u8], draws: &mut Draws) -> Vec<u8> {
 
 /// A short stream of a long text: a cell, a header or rows without end.
 fn long(text: &[u8], draws: &mut Draws) -> Vec<u8> {
-    let times = 1 << (10 + draws.below(9));
+    let times = 1 << (10 + draws.below(8));
     let line = text.split_inclusive(|byte| *byte == b'\n').last();
     let piece: &[u8] = match draws.below(5) {
         0 => line.unwrap_or_default(),
@@ -89,11 +92,7 @@ fn long(text: &[u8], draws: &mut Draws) -> Vec<u8> {
         3 => b"a,",
         _ => b"\n",
     };
-    let text = [
-        text,
-        &piece.repeat(times.min((4 << 20) / piece.len().max(1))),
-    ]
-    .concat();
+    let text = [text, &piece.repeat(times.min(LONGEST / piece.len().max(1)))].concat();
     match draws.below(2) {
         0 => gzip(&text),
         _ => zstandard(&text),
