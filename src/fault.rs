@@ -10,6 +10,7 @@ use std::process::ExitCode;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pipeline_error::Error;
+use pipeline_error::guarded::is_guarded;
 
 /// The first panic of the process: others follow from it.
 static FIRST: Mutex<Option<Fault>> = Mutex::new(None);
@@ -28,7 +29,9 @@ pub fn guard(
     told: impl Fn(&Error) -> ExitCode,
 ) -> ExitCode {
     std::panic::set_hook(Box::new(|panic| {
-        first().get_or_insert_with(|| Fault::of(panic));
+        if !is_guarded() {
+            first().get_or_insert_with(|| Fault::of(panic));
+        }
     }));
     let ended = catch_unwind(AssertUnwindSafe(program));
     match (ended, first().clone()) {

@@ -4,7 +4,6 @@ use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use pipeline_error::Error;
-use pipeline_recipe::nearest;
 use pipeline_runner::Lock;
 
 /// No lock that a run writes is longer.
@@ -25,36 +24,13 @@ pub fn read(path: &Path) -> Result<Option<Lock>, Error> {
                 .into(),
         ),
     };
-    let text = match pipeline_files::read_at_most(path, MAX_BYTES) {
-        Ok(bytes) => String::from_utf8_lossy(&bytes).into_owned(),
+    let bytes = match pipeline_files::read_at_most(path, MAX_BYTES) {
+        Ok(bytes) => bytes,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
         Err(error) => return Err(wrong(error.to_string())),
     };
-    let lock: Lock =
-        toml::from_str(&text).map_err(|error| wrong(format!("is no lock: {error}")))?;
-    if lock.format != Lock::FORMAT {
-        let (found, known) = (lock.format, Lock::FORMAT);
-        return Err(wrong(format!("format {found}; this build knows {known}")));
-    }
-    for (stage, locked) in &lock.stages {
-        for (metric, tolerance) in &locked.tolerances {
-            let place = format!("stages.{stage}.tolerances.{metric}");
-            if !locked.metrics.contains_key(metric) {
-                let known = locked.metrics.keys().map(String::as_str);
-                let suggestion = nearest(metric, known)
-                    .map_or(String::new(), |name| format!("; did you mean `{name}`?"));
-                return Err(wrong(format!(
-                    "{place}: the stage has no such metric{suggestion}"
-                )));
-            }
-            if !(tolerance.is_finite() && *tolerance >= 0.0) {
-                return Err(wrong(format!(
-                    "{place}: {tolerance} is no tolerance: a number of at least 0 is wanted"
-                )));
-            }
-        }
-    }
-    Ok(Some(lock))
+    let text = String::from_utf8(bytes).map_err(|_| wrong("is not UTF-8 text".into()))?;
+    Lock::parse(&text).map(Some).map_err(wrong)
 }
 
 /// Puts the lock of `recipe` in its place, whole or not at all.
@@ -63,7 +39,7 @@ pub fn write(path: &Path, recipe: &Path, lock: &Lock) -> Result<(), Error> {
         message: format!("{}: cannot be written: {what}", path.display()),
         hint: None,
     };
-    let body = toml::to_string(lock).map_err(|error| failed(error.to_string()))?;
+    let body = lock.text().map_err(failed)?;
     let name = recipe.file_name().unwrap_or_default().to_string_lossy();
     let text = format!(
         "# Written by `pipeline lock {name}`, checked by `pipeline run {name} --locked`.\n\

@@ -50,6 +50,7 @@ mod meds_dev;
 mod meds_layout;
 mod meds_predictions;
 mod memory_limits;
+mod metamorphic;
 mod metrics;
 mod monitoring;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
@@ -86,6 +87,7 @@ mod sweep_results;
 mod sweep_search;
 mod target_metrics;
 mod targets;
+mod tensor_states;
 mod tensorboard;
 mod text_embeddings;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]

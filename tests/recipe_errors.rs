@@ -182,3 +182,23 @@ fn all_mistakes_are_shown_at_once() {
         outcome = outcome.stderr_has(&number).stderr_has(place);
     }
 }
+
+#[test]
+fn issue19_a_very_long_value_is_shown_in_part_and_told_whole_to_programs() {
+    let long = "long value ".repeat(3000);
+    let loss = "loss = { kind = \"focal\", alpha = 0.25, gamma = 2.0 }";
+    let text = recipe(&[(loss, &format!("loss = {{ kind = \"{long}\" }}"))]);
+    let line = line_of(&text, "kind = \"long");
+    let outcome = refused(&text)
+        .stderr_has("characters left out) …")
+        .stderr_has(&format!("recipe.toml:{line}:17"));
+    let longest = outcome
+        .stderr
+        .lines()
+        .map(|line| line.chars().count())
+        .max();
+    assert!(longest < Some(400), "{outcome}");
+    let mut test = Test::new().recipe(&text);
+    let document = test.run_with(["check", "recipe.toml", "--format", "json"]);
+    document.failure(2).stdout_has(&long);
+}

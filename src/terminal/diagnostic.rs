@@ -7,6 +7,7 @@ use miette::{
 };
 use serde::Serialize;
 
+use crate::terminal::abridged::{self, Abridged};
 use crate::terminal::stderr;
 use crate::terminal::style::{Style, Tone};
 
@@ -16,18 +17,19 @@ pub fn eprint(error: &dyn Diagnostic, style: Style) {
 }
 
 /// `error: …`, the excerpt it points at, `note: …` for other places, `hint: …`; an error made
-/// of several gives them all.
+/// of several gives them all. Of very long words and lines a part is shown.
 pub fn render(error: &dyn Diagnostic, style: Style) -> String {
     let mut text = String::new();
     for part in parts(error) {
         if !text.is_empty() {
             text.push('\n');
         }
-        let message = one_error(&part.to_string());
+        let message = one_error(&abridged::message(&part.to_string()));
         text += &format!("{} {message}\n", style.paint(Tone::Bad, "error:"));
         text += &excerpt(part, style);
         for note in part.related().into_iter().flatten() {
-            text += &format!("{} {note}\n", style.paint(Tone::Strong, "note:"));
+            let said = abridged::message(&note.to_string());
+            text += &format!("{} {said}\n", style.paint(Tone::Strong, "note:"));
             text += &excerpt(note, style);
         }
         if let Some(hint) = part.help() {
@@ -105,18 +107,15 @@ fn place(error: &dyn Diagnostic) -> Option<(String, usize, usize)> {
 
 /// The source text that `error` points at; empty where it points at none.
 fn excerpt(error: &dyn Diagnostic, style: Style) -> String {
-    if error.source_code().is_none() || error.labels().is_none() {
+    let Some(excerpt) = Excerpt::of(error) else {
         return String::new();
-    }
+    };
     // Its colours could not be told from those of the text that it quotes.
     let handler = GraphicalReportHandler::new_themed(GraphicalTheme::unicode_nocolor())
         .with_links(false)
         .without_syntax_highlighting();
     let mut rendered = String::new();
-    if handler
-        .render_report(&mut rendered, &Excerpt(error))
-        .is_err()
-    {
+    if handler.render_report(&mut rendered, &excerpt).is_err() {
         return String::new();
     }
     // The first line is the excerpt's own, empty, message.
@@ -131,7 +130,28 @@ fn excerpt(error: &dyn Diagnostic, style: Style) -> String {
 
 /// The pointing half of an error: its message and hint are printed in the house's own form.
 #[derive(Debug)]
-struct Excerpt<'a>(&'a dyn Diagnostic);
+struct Excerpt<'a> {
+    error: &'a dyn Diagnostic,
+    /// The text that it points at, if that has long lines.
+    abridged: Option<Abridged>,
+    labels: Vec<LabeledSpan>,
+}
+
+impl<'a> Excerpt<'a> {
+    /// `None` where an error points at no text.
+    fn of(error: &'a dyn Diagnostic) -> Option<Self> {
+        let labels: Vec<LabeledSpan> = error.labels()?.collect();
+        let (abridged, labels) = match abridged::source(error.source_code()?, &labels) {
+            Some((abridged, labels)) => (Some(abridged), labels),
+            None => (None, labels),
+        };
+        Some(Self {
+            error,
+            abridged,
+            labels,
+        })
+    }
+}
 
 impl fmt::Display for Excerpt<'_> {
     fn fmt(&self, _formatter: &mut fmt::Formatter) -> fmt::Result {
@@ -143,10 +163,13 @@ impl std::error::Error for Excerpt<'_> {}
 
 impl Diagnostic for Excerpt<'_> {
     fn source_code(&self) -> Option<&dyn SourceCode> {
-        self.0.source_code()
+        match &self.abridged {
+            Some(abridged) => Some(abridged),
+            None => self.error.source_code(),
+        }
     }
     fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
-        self.0.labels()
+        Some(Box::new(self.labels.iter().cloned()))
     }
 }
 

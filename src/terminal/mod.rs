@@ -1,5 +1,6 @@
 //! What is written where, and how it looks.
 
+mod abridged;
 pub mod diagnostic;
 pub mod page;
 pub mod shown;

@@ -1,5 +1,5 @@
-//! Mutation fuzzing of everything that reads what others wrote: the checkpoint readers and the
-//! recipe parser.
+//! Mutation fuzzing of everything that reads what others wrote: checkpoints, recipes, tables in every
+//! container, patterns, locks, what is in a store, answers of servers.
 //!
 //! `cargo test` runs some thousand inputs a target, the same ones every time. More, and longer:
 //!
@@ -13,17 +13,27 @@
 //! With `RUSTC_WORKSPACE_WRAPPER=tests/fuzz/coverage.sh` (an absolute path) in front, inputs that
 //! reach new code are kept and mutated further.
 
+mod answer_target;
 mod archive;
 mod bytes;
 mod checkpoint_target;
+mod compressed;
 mod coverage;
+mod csv;
+mod json;
 mod legacy;
+mod lines;
+mod lock_target;
 mod memory;
+mod parquet;
+mod pattern_target;
 mod pickle;
 mod pickle_program;
 mod recipe_target;
 mod safetensors;
 mod search;
+mod store_target;
+mod tables;
 mod target;
 mod trial;
 
@@ -38,9 +48,6 @@ use trial::Trial;
 
 #[global_allocator]
 static ALLOCATOR: memory::Metered = memory::Metered;
-
-/// Inputs of a target in an ordinary test run.
-const INPUTS: u64 = 4000;
 
 fn main() -> ExitCode {
     let wanted = setting("FUZZ_TARGET");
@@ -84,7 +91,7 @@ fn run(target: Target, coverage: &mut Coverage) -> Result<String, String> {
     let seed = number("FUZZ_SEED").unwrap_or(0);
     let budget = match number("FUZZ_MINUTES") {
         Some(minutes) => Budget::Time(Duration::from_secs(minutes * 60)),
-        None => Budget::Inputs(number("FUZZ_INPUTS").unwrap_or(INPUTS)),
+        None => Budget::Inputs(number("FUZZ_INPUTS").unwrap_or(target.usual_inputs())),
     };
     search(target, &mut trial, coverage, seed, budget)
 }

@@ -9,7 +9,8 @@ use pipeline_kinds::{Recipe, resolve};
 use pipeline_random::Draws;
 use pipeline_recipe::Override;
 
-use crate::bytes::{self, pick, place, range};
+use crate::bytes::place;
+use crate::lines::Vocabulary;
 use crate::target::files;
 
 /// A line that begins so is an argument of `--set` rather than of the recipe.
@@ -137,43 +138,21 @@ pub fn seeds() -> Vec<(String, Vec<u8>)> {
 }
 
 pub fn mutate(input: &[u8], other: &[u8], draws: &mut Draws) -> Vec<u8> {
-    let (Ok(text), Ok(theirs)) = (std::str::from_utf8(input), std::str::from_utf8(other)) else {
-        return bytes::mutate(input, other, draws);
-    };
-    let mut lines: Vec<String> = text.lines().map(str::to_string).collect();
-    let theirs: Vec<&str> = theirs.lines().collect();
-    let at = place(draws, lines.len());
-    match draws.below(12) {
-        0 => drop(lines.drain(range(draws, lines.len()))),
-        1 => {
-            let second = place(draws, lines.len());
-            if !lines.is_empty() {
-                lines.swap(at, second);
-            }
-        }
-        2 => {
-            let block = theirs[range(draws, theirs.len())].iter();
-            lines.splice(at..at, block.map(|line| line.to_string()));
-        }
-        3 => lines.insert(at, pick(draws, TABLES).to_string()),
-        4 => lines.insert(at, statement(draws)),
-        5 => lines.insert(
-            at,
-            format!("{SET}{}", statement(draws).replacen(" = ", "=", 1)),
-        ),
-        6 => lines.insert(at, chain(draws)),
-        7 => lines.insert(at, nested(draws)),
-        _ => {
-            if let Some(line) = lines.get_mut(at) {
-                *line = changed(line, &theirs, draws);
-            }
-        }
-    }
-    lines.join("\n").into_bytes()
+    VOCABULARY.mutate(input, other, draws)
 }
 
-fn statement(draws: &mut Draws) -> String {
-    format!("{} = {}", pick(draws, KEYS), pick(draws, WORDS))
+const VOCABULARY: Vocabulary = Vocabulary {
+    words: WORDS,
+    keys: KEYS,
+    tables: TABLES,
+    lines: &[set, chain, nested],
+};
+
+fn set(draws: &mut Draws) -> String {
+    format!(
+        "{SET}{}",
+        VOCABULARY.statement(draws).replacen(" = ", "=", 1)
+    )
 }
 
 /// Variables made of each other.
@@ -196,28 +175,6 @@ fn nested(draws: &mut Draws) -> String {
         1 => format!("a = {}1{}", "{ a = ".repeat(depth), " }".repeat(depth)),
         2 => format!("a{} = 1", ".a".repeat(depth)),
         _ => format!("[a{}]", ".a".repeat(depth)),
-    }
-}
-
-/// A line with another value, another key, or a piece of another line.
-fn changed(line: &str, theirs: &[&str], draws: &mut Draws) -> String {
-    let parts = |line: &str| {
-        line.split_once(" = ")
-            .map(|(key, value)| (key.to_string(), value.to_string()))
-    };
-    let other = match theirs {
-        [] => None,
-        lines => parts(pick(draws, lines)),
-    };
-    match (parts(line), other, draws.below(6)) {
-        (Some((key, _)), _, 0) => format!("{key} = {}", pick(draws, WORDS)),
-        (Some((_, value)), _, 1) => format!("{} = {value}", pick(draws, KEYS)),
-        (Some((key, _)), Some((_, value)), 2) => format!("{key} = {value}"),
-        (Some((_, value)), Some((key, _)), 3) => format!("{key} = {value}"),
-        _ => {
-            let bytes = bytes::mutate(line.as_bytes(), theirs.join("\n").as_bytes(), draws);
-            String::from_utf8_lossy(&bytes).into_owned()
-        }
     }
 }
 

@@ -5,7 +5,12 @@ use std::path::Path;
 use pipeline_random::Draws;
 
 use crate::recipe_target::Recipes;
-use crate::{archive, bytes, checkpoint_target, legacy, pickle, recipe_target, safetensors};
+use crate::store_target::Documents;
+use crate::tables::Tables;
+use crate::{
+    answer_target, archive, bytes, checkpoint_target, compressed, csv, legacy, lock_target,
+    parquet, pattern_target, pickle, recipe_target, safetensors, store_target,
+};
 
 /// A reader under test.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -18,15 +23,35 @@ pub enum Target {
     Legacy,
     Safetensors,
     Recipe,
+    /// Tables of text: events, stays, labels, splits, statistics, embeddings.
+    Csv,
+    /// The same in gzip and Zstandard.
+    Compressed,
+    /// The same in Parquet, and artifacts of a data stage.
+    Parquet,
+    /// Patterns of parameter names and paths.
+    Pattern,
+    Lock,
+    /// Actions, records of runs, the cache of digests.
+    Store,
+    /// Answers of an MLflow server.
+    Answer,
 }
 
 impl Target {
-    pub const ALL: [Target; 5] = [
+    pub const ALL: [Target; 12] = [
         Target::Pickle,
         Target::Zip,
         Target::Legacy,
         Target::Safetensors,
         Target::Recipe,
+        Target::Csv,
+        Target::Compressed,
+        Target::Parquet,
+        Target::Pattern,
+        Target::Lock,
+        Target::Store,
+        Target::Answer,
     ];
 
     pub fn name(self) -> &'static str {
@@ -36,6 +61,21 @@ impl Target {
             Target::Legacy => "legacy",
             Target::Safetensors => "safetensors",
             Target::Recipe => "recipe",
+            Target::Csv => "csv",
+            Target::Compressed => "compressed",
+            Target::Parquet => "parquet",
+            Target::Pattern => "pattern",
+            Target::Lock => "lock",
+            Target::Store => "store",
+            Target::Answer => "answer",
+        }
+    }
+
+    /// Inputs in an ordinary test run: fewer where each makes a whole artifact.
+    pub fn usual_inputs(self) -> u64 {
+        match self {
+            Target::Csv | Target::Compressed | Target::Parquet => 600,
+            _ => 4000,
         }
     }
 
@@ -46,6 +86,13 @@ impl Target {
             Target::Legacy => checkpoint_target::zoo(b"\x80\x02\x8a\x0a"),
             Target::Safetensors => safetensors::seeds(),
             Target::Recipe => recipe_target::seeds(),
+            Target::Csv => csv::seeds(),
+            Target::Compressed => compressed::seeds(),
+            Target::Parquet => parquet::seeds(),
+            Target::Pattern => pattern_target::seeds(),
+            Target::Lock => lock_target::seeds(),
+            Target::Store => store_target::seeds(),
+            Target::Answer => answer_target::seeds(),
         }
     }
 
@@ -60,6 +107,13 @@ impl Target {
             Target::Legacy => legacy::mutate(input, other, draws),
             Target::Safetensors => safetensors::mutate(input, other, draws),
             Target::Recipe => recipe_target::mutate(input, other, draws),
+            Target::Csv => csv::mutate(input, other, draws),
+            Target::Compressed => compressed::mutate(input, other, draws),
+            Target::Parquet => parquet::mutate(input, other, draws),
+            Target::Pattern => pattern_target::mutate(input, other, draws),
+            Target::Lock => lock_target::mutate(input, other, draws),
+            Target::Store => store_target::mutate(input, other, draws),
+            Target::Answer => answer_target::mutate(input, other, draws),
         }
     }
 }
@@ -68,13 +122,24 @@ impl Target {
 pub enum Checked {
     Checkpoint,
     Recipe(Recipes),
+    Table(Tables),
+    Store(Documents),
+    /// What needs no files.
+    Text(fn(&[u8]) -> Result<bool, String>),
 }
 
 impl Checked {
     pub fn new(target: Target) -> Self {
         match target {
             Target::Recipe => Checked::Recipe(Recipes::new()),
-            _ => Checked::Checkpoint,
+            Target::Pickle | Target::Zip | Target::Legacy | Target::Safetensors => {
+                Checked::Checkpoint
+            }
+            Target::Csv | Target::Compressed | Target::Parquet => Checked::Table(Tables::new()),
+            Target::Store => Checked::Store(Documents::new()),
+            Target::Pattern => Checked::Text(pattern_target::check),
+            Target::Lock => Checked::Text(lock_target::check),
+            Target::Answer => Checked::Text(answer_target::check),
         }
     }
 
@@ -83,6 +148,9 @@ impl Checked {
         match self {
             Checked::Checkpoint => checkpoint_target::check(input),
             Checked::Recipe(recipes) => recipes.check(input),
+            Checked::Table(tables) => tables.check(input),
+            Checked::Store(documents) => documents.check(input),
+            Checked::Text(check) => check(input),
         }
     }
 }

@@ -1,10 +1,8 @@
-use globset::GlobMatcher;
-
-use pipeline_files::glob;
+use pipeline_files::glob::Glob;
 
 /// A pattern of parameter names, as recipes state them.
 #[derive(Clone, Debug)]
-pub struct Pattern(GlobMatcher);
+pub struct Pattern(Glob);
 
 impl Pattern {
     /// How to write one, for hints.
@@ -13,27 +11,27 @@ impl Pattern {
 
     /// Reads a pattern; else says what is wrong with it.
     pub fn new(text: &str) -> Result<Self, String> {
-        glob::compile(text, false).map(Self)
+        Glob::new(text, false).map(Self)
     }
 
     /// The pattern that matches `name` and nothing else, as text.
     pub fn of_name(name: &str) -> String {
-        globset::escape(name)
+        Glob::literal(name)
     }
 
     /// The pattern that matches what begins with `prefix`, as text.
     pub fn of_prefix(prefix: &str) -> String {
-        format!("{}*", globset::escape(prefix))
+        format!("{}*", Glob::literal(prefix))
     }
 
     /// As it was stated.
     pub fn text(&self) -> &str {
-        self.0.glob().glob()
+        self.0.text()
     }
 
     /// Whether it matches the whole of `name`.
     pub fn matches(&self, name: &str) -> bool {
-        self.0.is_match(name)
+        self.0.matches(name.as_bytes())
     }
 
     /// Whether it matches one of `names`.

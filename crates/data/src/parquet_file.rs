@@ -17,6 +17,7 @@ use parquet::file::writer::SerializedFileWriter;
 
 use super::text_file;
 use pipeline_error::Error;
+use pipeline_error::guarded::guarded;
 
 pub use parquet::basic::Compression;
 
@@ -213,10 +214,47 @@ pub fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, Error>
     if file.metadata().map_err(|e| unreadable(&e))?.len() == 0 {
         return Err(Error::file(path, "is empty: a Parquet file is expected"));
     }
-    ParquetRecordBatchReaderBuilder::try_new(file).map_err(|e| {
+    sound(path, || ParquetRecordBatchReaderBuilder::try_new(file)).map_err(|unreadable| {
         let known = text_file::refuse_foreign(path);
-        known.err().unwrap_or_else(|| unreadable(&e))
+        known.err().unwrap_or(unreadable)
     })
+}
+
+/// What the library makes of a file. It panics over some that are damaged.
+pub(super) fn sound<T, E: Display>(
+    path: &Path,
+    read: impl FnOnce() -> Result<T, E>,
+) -> Result<T, Error> {
+    let what = match guarded(read) {
+        Ok(Ok(read)) => return Ok(read),
+        Ok(Err(error)) => error.to_string(),
+        Err(panic) => format!("it is damaged ({panic})"),
+    };
+    Err(Error::file(path, format!("cannot be read: {what}")))
+}
+
+/// The rows of a file, a batch at a time. Errors name the file.
+pub struct Batches {
+    path: PathBuf,
+    reader: ParquetRecordBatchReader,
+}
+
+impl Batches {
+    /// Those that `builder` selects of the file at `path`.
+    pub fn of(path: &Path, builder: ParquetRecordBatchReaderBuilder<File>) -> Result<Self, Error> {
+        Ok(Self {
+            path: path.to_path_buf(),
+            reader: sound(path, || builder.build())?,
+        })
+    }
+}
+
+impl Iterator for Batches {
+    type Item = Result<RecordBatch, Error>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        sound(&self.path, || self.reader.next().transpose()).transpose()
+    }
 }
 
 /// Reads the columns of these names; one that is not there is an error.
@@ -226,8 +264,7 @@ pub fn read(path: &Path, columns: &[&str]) -> Result<Vec<RecordBatch>, Error> {
 
 /// Some columns of a table, a batch of rows at a time: no more of it is in memory.
 pub struct StreamedRows {
-    path: PathBuf,
-    reader: ParquetRecordBatchReader,
+    batches: Batches,
     texts: Vec<KeyValue>,
     /// Rows in the table, by what the file says of itself.
     pub rows: u64,
@@ -245,12 +282,9 @@ impl StreamedRows {
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
         let file = builder.metadata().file_metadata();
         let (rows, texts) = (file.num_rows(), file.key_value_metadata().cloned());
-        let reader = (builder.with_projection(mask).with_batch_size(ROWS_IN_BATCH))
-            .build()
-            .map_err(|e| Error::file(path, format!("cannot be read: {e}")))?;
+        let builder = builder.with_projection(mask).with_batch_size(ROWS_IN_BATCH);
         Ok(Self {
-            path: path.to_path_buf(),
-            reader,
+            batches: Batches::of(path, builder)?,
             texts: texts.unwrap_or_default(),
             rows: u64::try_from(rows).unwrap_or_default(),
         })
@@ -268,8 +302,7 @@ impl Iterator for StreamedRows {
     type Item = Result<RecordBatch, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let batch = self.reader.next()?;
-        Some(batch.map_err(|e| Error::file(&self.path, format!("cannot be read: {e}"))))
+        self.batches.next()
     }
 }
 
@@ -332,6 +365,19 @@ mod tests {
         let (width, found) = vector_column(&path, &batches[0], "vector").unwrap();
         assert_eq!((width, found), (2, &numbers[..]));
         assert!(vectors(unwritten, 3, numbers).is_err());
+    }
+
+    /// Found by fuzzing: the library panics where a page ends beyond its column.
+    #[test]
+    fn a_damaged_file_is_refused_and_no_panic() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("table.parquet");
+        std::fs::write(&path, include_bytes!("tests/damaged.parquet")).unwrap();
+        let refusal = read(&path, &["stay_id", "split"]).unwrap_err().to_string();
+        assert!(
+            refusal.contains("table.parquet: cannot be read: it is damaged"),
+            "{refusal}"
+        );
     }
 
     #[test]

@@ -9,7 +9,7 @@ use arrow::array::Array;
 use parquet::arrow::ProjectionMask;
 
 use super::contract::{self, InputContract};
-use super::parquet_file;
+use super::parquet_file::{self, Batches};
 use super::small_table::SmallTable;
 use super::statistics::Variable;
 use super::typed_column::{self, ColumnType};
@@ -131,12 +131,11 @@ fn of_parquet(path: &Path) -> Result<Vec<Variable>, Error> {
     ];
     let columns = typed_column::positions(path, builder.schema(), &wanted)?;
     let mask = ProjectionMask::roots(builder.parquet_schema(), columns);
-    let unreadable = |error: &dyn Display| Error::file(path, format!("cannot be read: {error}"));
-    let reader = builder.with_projection(mask).build();
+    let batches = Batches::of(path, builder.with_projection(mask))?;
     let mut found = Found::new(path, ("row", "in row"));
     let mut number = 0;
-    for rows in reader.map_err(|error| unreadable(&error))? {
-        let rows = rows.map_err(|error| unreadable(&error))?;
+    for rows in batches {
+        let rows = rows?;
         let names = typed_column::text(path, &rows, "variable")?;
         let means = typed_column::numbers(path, &rows, "mean")?;
         let stds = typed_column::numbers(path, &rows, "std")?;

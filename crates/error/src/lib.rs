@@ -7,6 +7,7 @@
 //! assert_eq!(error.exit_code(), 3);
 //! ```
 
+pub mod guarded;
 pub mod memory;
 pub mod plain;
 

@@ -1,10 +1,9 @@
 //! Paths with `*`, `?`, `[…]` and `**`, which mean every file that they fit.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Component, Path, PathBuf};
 
-use globset::GlobMatcher;
-
-use super::glob;
+use super::glob::Glob;
 use super::listing::{DataFiles, ListingError, files_of_data, refuse_special};
 
 /// A path that means several files.
@@ -13,7 +12,7 @@ pub struct FilePattern {
     /// The deepest folder that every such file is in.
     folder: PathBuf,
     /// What fits the path below it.
-    below: GlobMatcher,
+    below: Glob,
     /// The same as it is written.
     text: PathBuf,
 }
@@ -31,7 +30,7 @@ impl FilePattern {
             let next = folder.join(component);
             if is_special(component) && next.symlink_metadata().is_err() {
                 let pattern: PathBuf = std::iter::once(component).chain(components).collect();
-                let below = glob::compile(&pattern.to_string_lossy(), true)
+                let below = Glob::new(&pattern.to_string_lossy(), true)
                     .map_err(|reason| format!("is no pattern of paths: {reason}"))?;
                 return Ok(Some(Self {
                     folder,
@@ -53,7 +52,7 @@ impl FilePattern {
 
     /// Whether a path fits that starts from [`Self::folder`].
     pub fn fits(&self, below: &Path) -> bool {
-        self.below.is_match(below)
+        self.below.matches(below.as_os_str().as_bytes())
     }
 
     /// Every file of data that fits, by path.
@@ -131,6 +130,9 @@ mod tests {
         assert_eq!(files(&folder, "deep/?.csv"), ["deep/z.csv"]);
         assert_eq!(files(&folder, "{x,deep/z}.csv"), ["deep/z.csv", "x.csv"]);
         assert_eq!(files(&folder, "*.tsv"), [""; 0]);
+        std::fs::write(folder.join("é.csv"), "").unwrap();
+        assert_eq!(files(&folder, "?.csv"), ["x.csv", "é.csv"]);
+        std::fs::remove_file(folder.join("é.csv")).unwrap();
         std::os::unix::fs::symlink(folder.join("deep/z.csv"), folder.join("a.link")).unwrap();
         assert_eq!(files(&folder, "**/*.csv"), all);
         std::fs::write(folder.join(".hidden.csv"), "").unwrap();

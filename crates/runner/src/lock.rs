@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use pipeline_recipe::nearest;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -103,6 +104,36 @@ impl Lock {
     /// The version of the format that this build writes.
     pub const FORMAT: u32 = 1;
 
+    /// Reads a lock's text; else says what is wrong with it, and where.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let lock: Self = toml::from_str(text).map_err(|error| format!("is no lock: {error}"))?;
+        if lock.format != Self::FORMAT {
+            let (found, known) = (lock.format, Self::FORMAT);
+            return Err(format!("format {found}; this build knows {known}"));
+        }
+        for (stage, locked) in &lock.stages {
+            for (metric, value) in &locked.metrics {
+                if value.number().is_some_and(|number| !number.is_finite()) {
+                    return Err(format!(
+                        "stages.{stage}.metrics.{metric}: {value} is no value; \"undefined\" says that there is none"
+                    ));
+                }
+            }
+            let place = |metric: &str| format!("stages.{stage}.tolerances.{metric}");
+            for (metric, tolerance) in &locked.tolerances {
+                locked
+                    .check_tolerance(metric, *tolerance)
+                    .map_err(|what| format!("{}: {what}", place(metric)))?;
+            }
+        }
+        Ok(lock)
+    }
+
+    /// Its text, which [`Self::parse`] reads.
+    pub fn text(&self) -> Result<String, String> {
+        toml::to_string(self).map_err(|error| error.to_string())
+    }
+
     /// Takes over what was written by hand in an `earlier` lock; returns (stage, metric) of
     /// the tolerances for which there is no metric any more.
     pub fn keep_tolerances(&mut self, earlier: &Lock) -> Vec<(String, String)> {
@@ -118,5 +149,54 @@ impl Lock {
             }
         }
         lost
+    }
+}
+
+impl LockedStage {
+    fn check_tolerance(&self, metric: &str, tolerance: f64) -> Result<(), String> {
+        if !self.metrics.contains_key(metric) {
+            let suggestion = nearest(metric, self.metrics.keys().map(String::as_str))
+                .map_or(String::new(), |name| format!("; did you mean `{name}`?"));
+            return Err(format!("the stage has no such metric{suggestion}"));
+        }
+        match tolerance.is_finite() && tolerance >= 0.0 {
+            true => Ok(()),
+            false => Err(format!(
+                "{tolerance} is no tolerance: a number of at least 0 is wanted"
+            )),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn lock(metric: &str) -> Result<Lock, String> {
+        Lock::parse(&format!(
+            "format = 1\n[stages.test]\nkey = \"\"\nsettings = \"\"\n[stages.test.metrics]\nauroc = {metric}\n"
+        ))
+    }
+
+    #[test]
+    fn a_lock_reads_back_as_it_was_written() {
+        for metric in ["7", "0.1", "5e-324", "\"undefined\""] {
+            let lock = lock(metric).unwrap();
+            assert_eq!(
+                Lock::parse(&lock.text().unwrap()).unwrap(),
+                lock,
+                "{metric}"
+            );
+        }
+    }
+
+    /// It would differ from everything, itself included.
+    #[test]
+    fn a_metric_that_is_no_number_is_refused_with_its_place() {
+        for metric in ["nan", "-inf"] {
+            let refusal = lock(metric).unwrap_err();
+            assert!(refusal.contains("stages.test.metrics.auroc: "), "{refusal}");
+            assert!(refusal.contains("\"undefined\""), "{refusal}");
+        }
     }
 }

@@ -56,12 +56,10 @@ impl History {
 
     /// Reads what [`History::write_parquet`] wrote.
     pub fn read_parquet(path: &Path) -> Result<Self, Error> {
-        let unreadable =
-            |e: &dyn std::fmt::Display| Error::file(path, format!("cannot be read: {e}"));
-        let reader = parquet_file::open(path)?.build();
+        let batches = parquet_file::Batches::of(path, parquet_file::open(path)?)?;
         let mut history = Self::default();
-        for batch in reader.map_err(|e| unreadable(&e))? {
-            let batch = batch.map_err(|e| unreadable(&e))?;
+        for batch in batches {
+            let batch = batch?;
             let schema = batch.schema();
             let names = schema.fields().iter().map(|field| field.name());
             let columns: Vec<(&String, &Float64Array)> = names

@@ -81,7 +81,7 @@ const UNREAD: &[(&str, &str)] = &[
     ("torch._utils._rebuild_sparse_tensor", "a sparse tensor"),
     (
         "torch._utils._rebuild_tensor_v3",
-        "a tensor of a type without a storage of its own (float8, unsigned integers)",
+        "a tensor of a type without a storage of its own (float8, complex32, unsigned integers)",
     ),
     (
         "torch._utils._rebuild_wrapper_subclass",

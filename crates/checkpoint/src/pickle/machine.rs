@@ -32,7 +32,11 @@ pub fn load(bytes: &[u8]) -> Result<Pickle, Refusal> {
     loop {
         let at = machine.input.position();
         let done = machine.step();
-        if let Some(root) = done.map_err(|refusal| refusal.within(format!("pickle byte {at}")))? {
+        let within = |refusal: Refusal| match machine.entry() {
+            Some(name) => refusal.within(format!("pickle byte {at}, entry `{name}`")),
+            None => refusal.within(format!("pickle byte {at}")),
+        };
+        if let Some(root) = done.map_err(within)? {
             return Ok(Pickle {
                 heap: machine.heap,
                 root,
@@ -110,6 +114,20 @@ impl Machine<'_> {
             }
         }
         Ok(None)
+    }
+
+    /// The key whose value is being built, in the innermost dict that is.
+    fn entry(&self) -> Option<&str> {
+        let is_dict = |value: &Value| self.heap.dict(*value).is_some();
+        self.stack.frames().find_map(|(below, values)| {
+            let keys = match below.filter(is_dict) {
+                Some(_) => values,
+                // An only item is set without a MARK.
+                None => values.get(values.iter().rposition(is_dict)? + 1..)?,
+            };
+            let keys = keys.iter().step_by(2).map(|key| self.heap.text(*key));
+            keys.take_while(Option::is_some).flatten().last()
+        })
     }
 
     fn protocol(&mut self) -> Result<(), Refusal> {
@@ -347,6 +365,22 @@ mod tests {
         // INST of protocol 0 and EXT1
         assert!(refusal(b"\x80\x02(iposix\nsystem\n.").contains("opcode 0x69"));
         assert!(refusal(b"\x80\x02\x82\x01.").contains("opcode 0x82"));
+    }
+
+    #[test]
+    fn a_refusal_names_the_entry_whose_value_it_is_about() {
+        // {"a": 1, "b.c": system}, {"a": {"b": 1, "c": (system,)}}, {"a": system}, [system]
+        let several = b"\x80\x02}(X\x01\x00\x00\x00aK\x01X\x03\x00\x00\x00b.ccposix\nsystem\n";
+        let inner = b"\x80\x02}(X\x01\x00\x00\x00a}(X\x01\x00\x00\x00bK\x01X\x01\x00\x00\x00c(cposix\nsystem\n";
+        let only = b"\x80\x02}X\x01\x00\x00\x00acposix\nsystem\n";
+        for (bytes, name) in [(&several[..], "b.c"), (inner, "c"), (only, "a")] {
+            let refusal = refusal(bytes);
+            assert!(
+                refusal.contains(&format!(", entry `{name}`: ")),
+                "{refusal}"
+            );
+        }
+        assert!(!refusal(b"\x80\x02](cposix\nsystem\n").contains("entry"));
     }
 
     #[test]

@@ -56,6 +56,24 @@ impl Stack {
         self.pop().map(|_| ())
     }
 
+    /// What stands between the MARKs, from the top down: a value below a MARK, and the values above it up to the next.
+    pub(super) fn frames(&self) -> impl Iterator<Item = (Option<Value>, &[Value])> {
+        let ends = self
+            .marks
+            .iter()
+            .skip(1)
+            .chain([&self.values.len()])
+            .copied()
+            .collect::<Vec<_>>();
+        let bounds = self.marks.iter().copied().zip(ends).rev();
+        let framed = bounds.map(|(start, end)| {
+            let below = start.checked_sub(1).map(|at| self.values[at]);
+            (below, &self.values[start..end])
+        });
+        let bottom = self.marks.first().copied().unwrap_or(self.values.len());
+        framed.chain([(None, &self.values[..bottom])])
+    }
+
     /// The one value that a whole pickle leaves.
     pub(super) fn only(&self) -> Result<Value, Refusal> {
         match (self.values.as_slice(), self.marks.as_slice()) {

@@ -11,7 +11,7 @@ use parquet::arrow::ProjectionMask;
 
 use super::EmbeddingRows;
 use crate::names::quoted;
-use crate::parquet_file;
+use crate::parquet_file::{self, Batches};
 use crate::small_table::SmallTable;
 use crate::text_file::{self, Container};
 use crate::typed_column::{self, ColumnType};
@@ -157,12 +157,11 @@ fn of_parquet(path: &Path) -> Result<Found, Error> {
             .filter_map(|name| builder.schema().index_of(name).ok()),
     );
     let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
-    let unreadable = |error: &dyn Display| Error::file(path, format!("cannot be read: {error}"));
-    let reader = builder.with_projection(mask).build();
+    let batches = Batches::of(path, builder.with_projection(mask))?;
     let mut found = Found::new(path, ("row", "in row"));
     let mut number = 0;
-    for rows in reader.map_err(|error| unreadable(&error))? {
-        let rows = rows.map_err(|error| unreadable(&error))?;
+    for rows in batches {
+        let rows = rows?;
         layout.add(&rows, &mut number, &mut found)?;
     }
     match number {

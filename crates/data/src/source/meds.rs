@@ -15,9 +15,7 @@ use std::sync::atomic::AtomicBool;
 use arrow::array::{Array, DictionaryArray, RecordBatch, StringArray};
 use arrow::datatypes::{DataType, Field, Int32Type, Schema};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
-};
+use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 
 use super::EventSource;
 use super::folder::SourceFiles;
@@ -28,7 +26,7 @@ use crate::config::{DataConfig, Labels, MedsSource, SplitRule, StayPolicy};
 use crate::dataset::Split;
 use crate::go_on;
 use crate::ingest::{Ingested, PartWriter, RawEvent, STATIC};
-use crate::parquet_file;
+use crate::parquet_file::{self, Batches, sound};
 use crate::stay_id::StayId;
 use crate::typed_column::{self, ColumnType};
 use pipeline_error::Error;
@@ -132,7 +130,7 @@ impl EventSource for Meds {
         let mut before = *rows_before;
         for batch in open_row_group(file, *number)? {
             go_on(interrupted)?;
-            let batch = batch.map_err(|e| Error::file(file, format!("cannot be read: {e}")))?;
+            let batch = batch?;
             self.append(file, before, &batch, rows)?;
             before += batch.num_rows();
         }
@@ -324,9 +322,7 @@ fn subject_number(id: &StayId) -> Option<i64> {
 }
 
 /// A reader of one row group that hands out codes as they are stored: as keys.
-fn open_row_group(path: &Path, number: usize) -> Result<ParquetRecordBatchReader, Error> {
-    let unreadable =
-        |e: parquet::errors::ParquetError| Error::file(path, format!("cannot be read: {e}"));
+fn open_row_group(path: &Path, number: usize) -> Result<Batches, Error> {
     let builder = parquet_file::open(path)?;
     let columns = typed_column::positions(path, builder.schema(), &COLUMNS)?;
     let keys = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
@@ -341,12 +337,10 @@ fn open_row_group(path: &Path, number: usize) -> Result<ParquetRecordBatchReader
     let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
     let file =
         std::fs::File::open(path).map_err(|e| Error::file(path, format!("cannot be read: {e}")))?;
-    let builder =
-        ParquetRecordBatchReaderBuilder::try_new_with_options(file, options).map_err(unreadable)?;
+    let builder = sound(path, || {
+        ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
+    })?;
     let mask = ProjectionMask::roots(builder.parquet_schema(), columns);
     let builder = builder.with_projection(mask).with_row_groups(vec![number]);
-    builder
-        .with_batch_size(ROWS_IN_BATCH)
-        .build()
-        .map_err(unreadable)
+    Batches::of(path, builder.with_batch_size(ROWS_IN_BATCH))
 }

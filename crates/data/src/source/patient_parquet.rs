@@ -9,7 +9,6 @@ use std::sync::atomic::AtomicBool;
 
 use arrow::array::{Array, Float64Array, RecordBatch};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 
 use super::EventSource;
 use super::folder::{SourceFiles, subfolders};
@@ -21,7 +20,7 @@ use super::stay_table::StayTable;
 use crate::config::{Ids, PatientParquetSource, SplitRule};
 use crate::ingest::{Ingested, PartWriter, RawEvent, minutes_to_time};
 use crate::names::quoted;
-use crate::parquet_file;
+use crate::parquet_file::{self, Batches};
 use crate::stay_id::StayId;
 use crate::typed_column::{self, ColumnType};
 use pipeline_error::Error;
@@ -112,7 +111,7 @@ struct StayFile<'a> {
 
 fn read_stay(path: &Path, ids: Option<Ids>, out: &mut PartWriter) -> Result<(), Error> {
     let (series, id) = out.stay_of_file(path, ids)?;
-    let (reader, has_set_index) = open(path)?;
+    let (batches, has_set_index) = open(path)?;
     if has_set_index {
         out.has_set_index(&id);
     }
@@ -123,8 +122,8 @@ fn read_stay(path: &Path, ids: Option<Ids>, out: &mut PartWriter) -> Result<(), 
         has_set_index,
         rows_before: 0,
     };
-    for rows in reader {
-        let rows = rows.map_err(|e| Error::file(path, format!("cannot be read: {e}")))?;
+    for rows in batches {
+        let rows = rows?;
         append(&stay, &rows, out)?;
         stay.rows_before += rows.num_rows();
     }
@@ -132,7 +131,7 @@ fn read_stay(path: &Path, ids: Option<Ids>, out: &mut PartWriter) -> Result<(), 
     Ok(())
 }
 
-fn open(path: &Path) -> Result<(ParquetRecordBatchReader, bool), Error> {
+fn open(path: &Path) -> Result<(Batches, bool), Error> {
     let builder = parquet_file::open(path)?;
     let schema = builder.schema();
     let has_set_index = schema.index_of("set_index").is_ok();
@@ -146,9 +145,8 @@ fn open(path: &Path) -> Result<(ParquetRecordBatchReader, bool), Error> {
     }
     let columns = typed_column::positions(path, schema, &wanted)?;
     let mask = ProjectionMask::roots(builder.parquet_schema(), columns);
-    let reader = (builder.with_projection(mask).build())
-        .map_err(|e| Error::file(path, format!("cannot be read: {e}")))?;
-    Ok((reader, has_set_index))
+    let batches = Batches::of(path, builder.with_projection(mask))?;
+    Ok((batches, has_set_index))
 }
 
 fn append(stay: &StayFile, rows: &RecordBatch, out: &mut PartWriter) -> Result<(), Error> {

@@ -1,12 +1,11 @@
 //! Requests to a tracking server.
 
-use std::fmt::Display;
-
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
-use super::http::{Limits, Request, Response};
+use super::answer::Answer;
+use super::http::{Limits, Request};
 use pipeline_error::Error;
 
 /// How the address of a server begins.
@@ -93,10 +92,10 @@ impl Client {
     pub fn find(&self, endpoint: &str, name: &str, value: &str) -> Result<Option<Value>, Error> {
         let address = self.endpoint(endpoint);
         let question = format!("{address}?{name}={}", encode(value));
-        let response = self.send("GET", &question, None)?;
-        match response.status {
+        let answer = self.send("GET", &question, None)?;
+        match answer.status {
             404 => Ok(None),
-            _ => self.answer(&response, "GET", &address).map(Some),
+            _ => answer.document(&format!("GET {address}")).map(Some),
         }
     }
 
@@ -104,12 +103,9 @@ impl Client {
     pub fn post(&self, endpoint: &str, document: &Value) -> Result<Value, Error> {
         let address = self.endpoint(endpoint);
         let document = document.to_string();
-        let response = self.send(
-            "POST",
-            &address,
-            Some(("application/json", document.as_bytes())),
-        )?;
-        self.answer(&response, "POST", &address)
+        let body = ("application/json", document.as_bytes());
+        let answer = self.send("POST", &address, Some(body))?;
+        answer.document(&format!("POST {address}"))
     }
 
     /// Stores a file behind the server's artifact proxy.
@@ -120,8 +116,8 @@ impl Client {
             self.base,
             path.join("/")
         );
-        let response = self.send("PUT", &address, Some(("application/octet-stream", bytes)))?;
-        self.answer(&response, "PUT", &address).map(|_| ())
+        let answer = self.send("PUT", &address, Some(("application/octet-stream", bytes)))?;
+        answer.document(&format!("PUT {address}")).map(|_| ())
     }
 
     fn endpoint(&self, endpoint: &str) -> String {
@@ -134,10 +130,7 @@ impl Client {
         method: &str,
         address: &str,
         body: Option<(&str, &[u8])>,
-    ) -> Result<Response, Error> {
-        let failed = |what: &dyn Display, hint: &str| {
-            Error::stage(format!("{method} {address}: {what}")).with_hint(hint)
-        };
+    ) -> Result<Answer, Error> {
         let place = address.strip_prefix(SCHEME).unwrap_or(address);
         let (authority, target) = place.split_at(place.find('/').unwrap_or(place.len()));
         let content_type = body.map(|(name, _)| ("Content-Type", name));
@@ -151,55 +144,10 @@ impl Client {
             headers: content_type.into_iter().chain(authorization).collect(),
             body: bytes,
         };
-        let response = request
-            .send(Limits::sending(bytes.len()))
-            .map_err(|error| {
-                failed(
-                    &error,
-                    "is the tracking server running, and is this its address?",
-                )
-            })?;
-        match (response.status, &response.location) {
-            // Whoever it leads to would be given the token.
-            (300..=399, Some(location)) => Err(failed(
-                &format!("the server redirects to {location}, which is not followed"),
-                "if you trust it, give that address as --url",
-            )),
-            _ => Ok(response),
-        }
-    }
-
-    fn answer(&self, response: &Response, verb: &str, address: &str) -> Result<Value, Error> {
-        let status = response.status;
-        let text = String::from_utf8_lossy(&response.body);
-        if (200..300).contains(&status) {
-            if text.trim().is_empty() {
-                return Ok(Value::Null);
-            }
-            return serde_json::from_str(&text).map_err(|error| {
-                Error::stage(format!("{verb} {address}: the answer is no JSON: {error}"))
-                    .with_hint("is this the address of an MLflow server?")
-            });
-        }
-        let message = explain(&text);
-        let reason = &response.reason;
-        let error = Error::stage(format!("{verb} {address}: {status} {reason}: {message}"));
-        Err(match status {
-            401 | 403 => error.with_hint(
-                "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, or MLFLOW_TRACKING_TOKEN",
-            ),
-            _ => error,
+        request.send(Limits::sending(bytes.len())).map_err(|error| {
+            Error::stage(format!("{method} {address}: {error}"))
+                .with_hint("is the tracking server running, and is this its address?")
         })
-    }
-}
-
-/// What a server says went wrong: its code and message, or the beginning of what it sent.
-fn explain(text: &str) -> String {
-    let document: Option<Value> = serde_json::from_str(text).ok();
-    let part = |name: &str| Some(document.as_ref()?.get(name)?.as_str()?.to_string());
-    match (part("error_code"), part("message")) {
-        (Some(code), Some(message)) => format!("{code}: {message}"),
-        _ => text.trim().chars().take(300).collect(),
     }
 }
 
@@ -252,12 +200,5 @@ mod tests {
         }
         let client = Client::new("http://127.0.0.1:5000/", &Credentials::None);
         assert_eq!(client.unwrap().url(), "http://127.0.0.1:5000");
-    }
-
-    #[test]
-    fn the_server_s_own_words_are_told() {
-        let text = r#"{"error_code": "INVALID_PARAMETER_VALUE", "message": "no"}"#;
-        assert_eq!(explain(text), "INVALID_PARAMETER_VALUE: no");
-        assert_eq!(explain(" <html> "), "<html>");
     }
 }

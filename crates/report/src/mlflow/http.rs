@@ -1,20 +1,18 @@
-//! One HTTP request to one host: no redirect is followed, an answer has an end in size and in time.
+//! One HTTP request to one host, whose answer has an end in time.
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream, ToSocketAddrs};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
+use super::answer::Answer;
+
 /// How long a name may take to be looked up, and a host to answer to a connection.
 const CONNECT: Duration = Duration::from_secs(10);
 /// How long a request may take in all, and for each mebibyte that is sent a second more.
 const WHOLE: Duration = Duration::from_secs(60);
-/// Bytes that an answer may have.
-const MOST: usize = 1 << 20;
-/// Bytes that its status and headers may have.
-const MOST_HEADERS: usize = 64 << 10;
-/// Bytes of the line that says how long a chunk is.
-const LONGEST_LENGTH: usize = 256;
+/// Bytes that are handed to the system at a time.
+const PIECE: usize = 1 << 20;
 
 /// What a request may take.
 #[derive(Clone, Copy, Debug)]
@@ -44,29 +42,19 @@ pub(super) struct Request<'a> {
     pub(super) body: &'a [u8],
 }
 
-/// What a server answered.
-#[derive(Debug)]
-pub(super) struct Response {
-    pub(super) status: u16,
-    pub(super) reason: String,
-    /// Where it says that the answer is to be found.
-    pub(super) location: Option<String>,
-    pub(super) body: Vec<u8>,
-}
-
 impl Request<'_> {
     /// Sends it and takes the answer.
-    pub(super) fn send(&self, limits: Limits) -> io::Result<Response> {
+    pub(super) fn send(&self, limits: Limits) -> io::Result<Answer> {
         let deadline = Instant::now() + limits.whole;
         let mut stream = connect(self.authority, limits.connect.min(limits.whole))?;
         let head = self.head()?;
         for bytes in [head.as_bytes(), self.body] {
-            for piece in bytes.chunks(MOST) {
+            for piece in bytes.chunks(PIECE) {
                 stream.set_write_timeout(Some(left(deadline)?))?;
                 stream.write_all(piece).map_err(in_time)?;
             }
         }
-        receive(&mut stream, deadline)
+        Answer::read(Timed { stream, deadline })
     }
 
     fn head(&self) -> io::Result<String> {
@@ -154,171 +142,16 @@ fn addresses(authority: &str, patience: Duration) -> io::Result<Vec<SocketAddr>>
     })
 }
 
-fn damaged(what: &str) -> io::Error {
-    io::Error::new(ErrorKind::InvalidData, what)
-}
-
-/// What has come of an answer and is not taken yet.
-struct Incoming<'s> {
-    stream: &'s mut TcpStream,
+/// What comes of a connection until the deadline.
+struct Timed {
+    stream: TcpStream,
     deadline: Instant,
-    bytes: Vec<u8>,
 }
 
-/// Status and headers.
-struct Head {
-    status: u16,
-    reason: String,
-    headers: Vec<(String, String)>,
-}
-
-impl Head {
-    fn get(&self, wanted: &str) -> Option<&str> {
-        let mut headers = self.headers.iter();
-        let found = headers.find(|(name, _)| name.eq_ignore_ascii_case(wanted))?;
-        Some(&found.1)
-    }
-}
-
-fn receive(stream: &mut TcpStream, deadline: Instant) -> io::Result<Response> {
-    let mut incoming = Incoming {
-        stream,
-        deadline,
-        bytes: Vec::new(),
-    };
-    let mut head = incoming.head()?;
-    // What comes before the answer itself: `100 Continue`.
-    while (100..200).contains(&head.status) {
-        head = incoming.head()?;
-    }
-    let body = match (head.get("transfer-encoding"), head.get("content-length")) {
-        _ if matches!(head.status, 204 | 304) => Vec::new(),
-        (Some(encoding), _) if encoding.eq_ignore_ascii_case("chunked") => incoming.chunks()?,
-        (Some(_), _) => return Err(damaged("its transfer encoding is not known")),
-        (None, Some(length)) => {
-            let length = length.parse();
-            incoming.exactly(length.map_err(|_| damaged("its length is no number"))?)?
-        }
-        (None, None) => incoming.all_that_comes()?,
-    };
-    Ok(Response {
-        status: head.status,
-        location: head.get("location").map(str::to_string),
-        reason: head.reason,
-        body,
-    })
-}
-
-impl Incoming<'_> {
-    /// Waits for more; false at the end.
-    fn more(&mut self) -> io::Result<bool> {
-        let mut piece = [0; 16 << 10];
-        loop {
-            self.stream.set_read_timeout(Some(left(self.deadline)?))?;
-            match self.stream.read(&mut piece) {
-                Err(error) if error.kind() == ErrorKind::Interrupted => {}
-                read => {
-                    let read = read.map_err(in_time)?;
-                    self.bytes.extend_from_slice(&piece[..read]);
-                    return Ok(read > 0);
-                }
-            }
-        }
-    }
-
-    fn expect_more(&mut self) -> io::Result<()> {
-        match self.more()? {
-            true => Ok(()),
-            false => Err(damaged("the answer ends in the middle")),
-        }
-    }
-
-    /// Takes what comes before this end, and the end; it must come within so many bytes.
-    fn up_to(&mut self, end: &[u8], most: usize) -> io::Result<Vec<u8>> {
-        loop {
-            let looked_at = &self.bytes[..self.bytes.len().min(most)];
-            if let Some(at) = looked_at.windows(end.len()).position(|part| part == end) {
-                let mut taken: Vec<u8> = self.bytes.drain(..at + end.len()).collect();
-                taken.truncate(at);
-                return Ok(taken);
-            }
-            if self.bytes.len() > most {
-                return Err(damaged(&format!(
-                    "its headers are longer than {most} bytes"
-                )));
-            }
-            self.expect_more()?;
-        }
-    }
-
-    fn head(&mut self) -> io::Result<Head> {
-        let head = self.up_to(b"\r\n\r\n", MOST_HEADERS)?;
-        let head = String::from_utf8_lossy(&head);
-        let mut lines = head.split("\r\n");
-        let (status, reason) = status(lines.next().unwrap_or_default())?;
-        let headers = lines.filter_map(|line| line.split_once(':'));
-        let owned = |(name, value): (&str, &str)| (name.trim().into(), value.trim().into());
-        Ok(Head {
-            status,
-            reason,
-            headers: headers.map(owned).collect(),
-        })
-    }
-
-    fn exactly(&mut self, length: usize) -> io::Result<Vec<u8>> {
-        if length > MOST {
-            return Err(too_large());
-        }
-        while self.bytes.len() < length {
-            self.expect_more()?;
-        }
-        Ok(self.bytes.drain(..length).collect())
-    }
-
-    fn all_that_comes(&mut self) -> io::Result<Vec<u8>> {
-        while self.more()? {
-            if self.bytes.len() > MOST {
-                return Err(too_large());
-            }
-        }
-        Ok(std::mem::take(&mut self.bytes))
-    }
-
-    /// The body that stands in chunks, each behind its length.
-    fn chunks(&mut self) -> io::Result<Vec<u8>> {
-        let mut body = Vec::new();
-        loop {
-            let line = self.up_to(b"\r\n", LONGEST_LENGTH)?;
-            let line = String::from_utf8_lossy(&line);
-            let length = line.split(';').next().unwrap_or_default().trim();
-            let length = usize::from_str_radix(length, 16);
-            let length = length.map_err(|_| damaged("the length of a chunk is no number"))?;
-            if length == 0 {
-                return Ok(body);
-            }
-            if length > MOST - body.len() {
-                return Err(too_large());
-            }
-            body.extend(self.exactly(length)?);
-            self.up_to(b"\r\n", 2)?;
-        }
-    }
-}
-
-fn too_large() -> io::Error {
-    damaged("the answer is longer than 1 MiB")
-}
-
-/// `HTTP/1.1 404 Not Found`.
-fn status(line: &str) -> io::Result<(u16, String)> {
-    let mut words = line.splitn(3, ' ');
-    let version = words.next().unwrap_or_default();
-    let code = words.next().and_then(|code| code.parse().ok());
-    match code {
-        Some(code) if version.starts_with("HTTP/1.") => {
-            Ok((code, words.next().unwrap_or_default().to_string()))
-        }
-        _ => Err(damaged("the answer is no HTTP")),
+impl Read for Timed {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(Some(left(self.deadline)?))?;
+        self.stream.read(into).map_err(in_time)
     }
 }
 

@@ -13,10 +13,10 @@ struct Server {
 }
 
 /// Writes an answer to the one that asks.
-type Answer = dyn Fn(&mut TcpStream) + Send;
+type Saying = dyn Fn(&mut TcpStream) + Send;
 
 impl Server {
-    fn start(answer: Box<Answer>) -> Self {
+    fn start(answer: Box<Saying>) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let authority = listener.local_addr().unwrap().to_string();
         let (asked, connections) = (Arc::default(), Arc::default());
@@ -51,7 +51,7 @@ impl Server {
         Client::new(&format!("http://{}", self.authority), &token).unwrap()
     }
 
-    fn get(&self, limits: Limits) -> io::Result<Response> {
+    fn get(&self, limits: Limits) -> io::Result<Answer> {
         let request = Request {
             method: "GET",
             authority: &self.authority,

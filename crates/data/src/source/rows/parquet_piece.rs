@@ -7,7 +7,7 @@ use parquet::arrow::ProjectionMask;
 use serde_json::Value;
 
 use super::{Cells, Places, RowTaker, Rows};
-use crate::parquet_file;
+use crate::parquet_file::{self, Batches};
 use pipeline_error::Error;
 
 /// Rows decoded at a time.
@@ -19,7 +19,6 @@ pub(super) fn read(
     row_group: Option<(usize, usize)>,
     taker: &mut dyn RowTaker,
 ) -> Result<(), Error> {
-    let unreadable = |what: String| Error::file(file, format!("cannot be read: {what}"));
     let builder = parquet_file::open(file)?;
     let fields = builder.schema().fields().iter();
     let header: Vec<String> = fields.map(|field| field.name().clone()).collect();
@@ -33,8 +32,8 @@ pub(super) fn read(
         builder = builder.with_row_groups(vec![number]);
         before = rows_before;
     }
-    for batch in builder.build().map_err(|e| unreadable(e.to_string()))? {
-        let batch = batch.map_err(|e| unreadable(e.to_string()))?;
+    for batch in Batches::of(file, builder)? {
+        let batch = batch?;
         let cells = |name: &String| match batch.column_by_name(name) {
             Some(column) => Cells::of(file, before, name, column),
             None => Err(Error::file(file, format!("no column `{name}`"))),
