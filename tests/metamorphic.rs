@@ -24,6 +24,10 @@ const MINUTES: &str = r#"{ column = "time" }"#;
 const TIMESTAMP: &str = r#"{ column = "time", as = "timestamp" }"#;
 const WITH_BEGIN: &str = r#"stays = { path = "STAYS", id = "stay_id", start = "begin" }"#;
 
+/// How ids and the times of events are spelled.
+type OfId = fn(i64) -> String;
+type OfEvent = fn(&Event) -> String;
+
 /// Data stages that should give the same, each with files of its own.
 struct Ways {
     cohort: Cohort,
@@ -346,7 +350,7 @@ fn issue19_types_of_any_width_give_the_same_bytes() {
 fn issue19_ids_and_numbers_respelt_give_the_same_bytes() {
     let mut ways = Ways::new();
     let time = format!("time = {MINUTES}");
-    let spellings: [(&str, fn(i64) -> String, fn(i64) -> String, &str); 9] = [
+    let spellings: [(&str, OfId, OfId, &str); 9] = [
         ("plain", whole, whole, ""),
         (
             "with_fractions",
@@ -492,7 +496,7 @@ fn issue19_the_same_instants_in_any_zone_and_unit_give_the_same_bytes() {
 #[test]
 fn issue19_the_same_minutes_in_any_unit_give_the_same_bytes() {
     let mut ways = Ways::new();
-    let units: [(&str, &str, fn(&Event) -> String); 7] = [
+    let units: [(&str, &str, OfEvent); 7] = [
         ("minutes", "minutes", minutes),
         ("more_digits", "minutes", |event| {
             format!("{}.000", event.minute)

@@ -150,9 +150,11 @@ impl Line {
         let places: Vec<usize> = line.char_indices().map(|(at, _)| at).collect();
         let count = places.len();
         let byte = |at: usize| places.get(at).copied().unwrap_or(line.len());
-        let mut ranges = vec![0..count];
-        if count > longest {
-            ranges = vec![0..HEAD, count - TAIL..count];
+        let mut ranges = Vec::new();
+        if count <= longest {
+            ranges.push(0..count);
+        } else {
+            ranges.extend([0..HEAD, count - TAIL..count]);
             ranges.extend(meant.iter().map(|&end| {
                 let at = places.partition_point(|&place| place < end);
                 at.saturating_sub(AROUND)..(at + AROUND).min(count)
@@ -207,7 +209,7 @@ mod tests {
         assert_eq!(message(&value), expected);
         let word = format!("{}: cannot be read", "x".repeat(5000));
         let cut = message(&word);
-        assert!(cut.contains("x… (4870 characters left out) …x"), "{cut}");
+        assert!(cut.contains("x… (4872 characters left out) …x"), "{cut}");
         assert!(cut.ends_with("x: cannot be read"), "{cut}");
     }
 

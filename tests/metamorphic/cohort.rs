@@ -62,7 +62,7 @@ impl Cohort {
 
     /// Whether it ended badly.
     pub fn label(&self, stay: usize) -> i64 {
-        i64::from(stay % 3 == 0)
+        i64::from(stay.is_multiple_of(3))
     }
 }
 
