@@ -66,6 +66,7 @@ mod missing;
 pub mod names;
 mod notes;
 pub mod parquet_file;
+pub mod preview;
 mod profile;
 mod records;
 mod report;
