@@ -34,6 +34,7 @@ use crate::commands::{
     lock, man, mlflow, outputs, plan, predict, report, run, runs, schema, selftest, sweep,
 };
 use crate::fault;
+use crate::processor;
 use crate::terminal::shown::shown;
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::{Verbosity, VerbosityArguments};
@@ -139,6 +140,9 @@ pub fn main() -> ExitCode {
 }
 
 fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
+    if let Command::Run(_) | Command::Sweep(_) | Command::Predict(_) = command {
+        processor::tell(verbosity);
+    }
     match command {
         Command::Init(raw) => init::execute(&raw, verbosity),
         Command::Run(raw) => run::execute(raw.validate()?, verbosity),

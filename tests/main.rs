@@ -30,6 +30,7 @@ mod hidden_settings;
 mod history;
 mod hostile_names;
 mod import_audit;
+mod init;
 mod inputs;
 mod inspect;
 mod inspect_for;

@@ -44,8 +44,8 @@ pub struct Draft {
     tables: String,
     /// Whether stays have labels: without, there is nothing to finetune and to score.
     pub is_labelled: bool,
-    /// How long the embeddings are that the data bring.
-    embedding_width: Option<usize>,
+    /// The length of the embeddings, and why, if it was guessed.
+    input_dim: Option<(usize, Option<String>)>,
     /// What was seen and left alone.
     pub notes: Vec<String>,
 }
@@ -58,7 +58,7 @@ impl Draft {
             source: Vec::new(),
             tables: String::new(),
             is_labelled: false,
-            embedding_width: None,
+            input_dim: None,
             notes: Vec::new(),
         };
         draft.state(Place::Source, "format", quoted(format));
@@ -98,8 +98,19 @@ impl Draft {
         self.tables.push_str(toml);
     }
 
+    /// Embeddings that the data bring have so many numbers.
     pub(crate) fn embeds(&mut self, width: usize) {
-        self.embedding_width = Some(width);
+        self.input_dim = Some((width, None));
+    }
+
+    /// So many variables were seen: embeddings that are orthogonal to each other need as many numbers, and there may be
+    /// more to come.
+    pub(crate) fn saw_variables(&mut self, count: usize) {
+        if self.input_dim.is_none() {
+            let width = (count + count / 8).next_power_of_two().max(64);
+            let why = format!("{count} variables were seen, and it must be no less than there are");
+            self.input_dim = Some((width, Some(why)));
+        }
     }
 
     pub(crate) fn note(&mut self, note: impl Into<String>) {
@@ -118,7 +129,15 @@ impl Draft {
             });
             guessed.collect()
         };
-        let mut guesses = of(&self.events, "stages.events");
+        let width = self.input_dim.iter().filter_map(|(width, why)| {
+            Some(Guess {
+                setting: "model.input_dim".into(),
+                value: width.to_string(),
+                why: why.clone()?,
+            })
+        });
+        let mut guesses: Vec<Guess> = width.collect();
+        guesses.extend(of(&self.events, "stages.events"));
         guesses.extend(of(&self.source, "stages.events.source"));
         guesses
     }
@@ -126,8 +145,12 @@ impl Draft {
     /// The recipe. `root` is where the data are, relative to the recipe.
     pub fn recipe(&self, name: &str, root: &str) -> String {
         let (model, after) = main_job();
-        let model = match self.embedding_width {
-            Some(width) => model.replace("input_dim = 32\n", &format!("input_dim = {width}\n")),
+        let model = match &self.input_dim {
+            Some((width, why)) => {
+                let why = why.iter().map(|why| format!("# guess: {why}\n"));
+                let line = why.collect::<String>() + &format!("input_dim = {width}\n");
+                model.replace("input_dim = 32\n", &line)
+            }
             None => model.to_string(),
         };
         let labels = match self.is_labelled {

@@ -28,6 +28,8 @@ pub struct Table {
     rows_of_files: Vec<usize>,
     /// What separates fields, where the ending does not say it.
     pub delimiter: Option<char>,
+    /// Whether all rows of all files were looked at.
+    pub is_whole: bool,
     /// Whether all files of this ending in the folder are of this layout.
     pub is_all_of_folder: bool,
 }
@@ -62,6 +64,7 @@ impl Table {
             Some(path.strip_prefix(root).ok()?.to_str()?.to_string())
         };
         let first = previews.first()?;
+        let is_whole = previews.len() == files.len() && previews.iter().all(|one| one.is_whole);
         let files: Vec<String> = files.iter().filter_map(|path| below(path)).collect();
         let folder = Path::new(files.first()?).parent()?.to_str()?.to_string();
         Some(Self {
@@ -77,6 +80,7 @@ impl Table {
             rows_of_files: previews.iter().map(|one| one.rows.len()).collect(),
             rows: previews.into_iter().flat_map(|one| one.rows).collect(),
             files,
+            is_whole,
             is_all_of_folder,
         })
     }

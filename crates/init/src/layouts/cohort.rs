@@ -1,5 +1,7 @@
 //! Tables with one row a stay: labels, patients, begins of stays, splits.
 
+use std::collections::BTreeSet;
+
 use super::{Looking, clock, no_label};
 use crate::draft::{Draft, Place};
 use crate::folder::Folder;
@@ -185,6 +187,23 @@ pub fn write_stays(
         .into_iter()
         .map(|at| table.columns[at].clone())
         .collect()
+}
+
+/// How many variables the columns make that are known when a stay begins.
+pub fn static_variables(cohorts: &[Cohort]) -> usize {
+    let of_table = |cohort: &Cohort| -> usize {
+        let known = cohort.table.called(&KNOWN_AT_ADMISSION).into_iter();
+        known.map(|at| variables_of(cohort.table, at)).sum()
+    };
+    cohorts.iter().map(of_table).max().unwrap_or_default()
+}
+
+/// How many variables a column makes: one, or one a category.
+pub fn variables_of(table: &Table, column: usize) -> usize {
+    match table.look(column) {
+        Look::Text => table.cells(column).collect::<BTreeSet<_>>().len(),
+        _ => 1,
+    }
 }
 
 fn start(table: &Table) -> Option<usize> {

@@ -80,7 +80,9 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
         drop_empty_stays(&mut draft);
     }
     window(&mut draft);
-    categories.extend(categorical(&tables, variable, value, &mut draft));
+    let seen = Seen::of(&tables, variable, value);
+    categories.extend(seen.categorical(&mut draft));
+    draft.saw_variables(seen.variables(&categories) + cohort::static_variables(&cohorts));
     write_categorical(&categories, &mut draft);
     clip(&mut draft);
     Ok(Some(draft))
@@ -150,42 +152,65 @@ pub fn write_categorical(names: &[String], draft: &mut Draft) {
     }
 }
 
-/// Variables whose values are texts. One that is mostly numbers is none: its texts are named in a note.
-fn categorical(tables: &[&Table], variable: &str, value: &str, draft: &mut Draft) -> Vec<String> {
-    let mut numbers: BTreeMap<&str, usize> = BTreeMap::new();
-    let mut texts: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
-    for table in tables {
-        let (Some(variable), Some(value)) = (table.position(variable), table.position(value))
-        else {
-            continue;
+/// Values of the variables that were looked at, by variable.
+struct Seen<'a> {
+    /// How many different numbers.
+    numbers: BTreeMap<&'a str, usize>,
+    texts: BTreeMap<&'a str, BTreeSet<&'a str>>,
+}
+
+impl<'a> Seen<'a> {
+    fn of(tables: &[&'a Table], variable: &str, value: &str) -> Self {
+        let mut seen = Self {
+            numbers: BTreeMap::new(),
+            texts: BTreeMap::new(),
         };
-        let cells: BTreeSet<(&str, &str)> = (table.rows.iter())
-            .map(|row| (row[variable].as_str(), row[value].as_str()))
-            .collect();
-        for (name, text) in cells {
-            match is_number(text) {
-                true => *numbers.entry(name).or_default() += 1,
-                false if is_missing(text) => {}
-                false => {
-                    texts.entry(name).or_default().insert(text);
+        for table in tables {
+            let (Some(variable), Some(value)) = (table.position(variable), table.position(value))
+            else {
+                continue;
+            };
+            let cells = table
+                .rows
+                .iter()
+                .map(|row| (row[variable].as_str(), row[value].as_str()));
+            let cells: BTreeSet<(&str, &str)> = cells.collect();
+            for (name, text) in cells {
+                let numbers = seen.numbers.entry(name).or_default();
+                match is_number(text) {
+                    true => *numbers += 1,
+                    false if is_missing(text) => {}
+                    false => drop(seen.texts.entry(name).or_default().insert(text)),
                 }
             }
         }
+        seen
     }
-    let mut names = Vec::new();
-    for (name, of_name) in texts {
-        if numbers.get(name).copied().unwrap_or_default() <= of_name.len() {
-            names.push(name.to_string());
-            continue;
+
+    /// Variables whose values are texts. One that is mostly numbers is none: its texts are named in a note.
+    fn categorical(&self, draft: &mut Draft) -> Vec<String> {
+        let mut names = Vec::new();
+        for (name, texts) in &self.texts {
+            if self.numbers[name] <= texts.len() {
+                names.push(name.to_string());
+                continue;
+            }
+            let texts: Vec<String> = texts.iter().map(|text| format!("`{text}`")).collect();
+            draft.note(format!(
+                "values of `{name}` are numbers but for {}: `missing` on the source lists texts that say nothing",
+                some_of(&texts, 4)
+            ));
         }
-        let of_name: Vec<String> = of_name
-            .into_iter()
-            .map(|text| format!("`{text}`"))
-            .collect();
-        draft.note(format!(
-            "values of `{name}` are numbers but for {}: `missing` on the source lists texts that say nothing",
-            some_of(&of_name, 4)
-        ));
+        names
     }
-    names
+
+    /// How many variables that makes: each category is one.
+    fn variables(&self, categorical: &[String]) -> usize {
+        let of_name =
+            |(name, numbers): (&&str, &usize)| match categorical.iter().any(|one| one == name) {
+                true => numbers + self.texts.get(name).map_or(0, BTreeSet::len),
+                false => 1,
+            };
+        self.numbers.iter().map(of_name).sum()
+    }
 }

@@ -1,6 +1,6 @@
 //! The Medical Event Data Standard: `data`, `metadata`, and a task's labels.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::{Looking, clip, drop_empty_stays, no_label};
 use crate::draft::{Draft, Place};
@@ -62,6 +62,7 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
     }
     drop_empty_stays(&mut draft);
     clip(&mut draft);
+    draft.saw_variables(codes(folder));
     Ok(Some(draft))
 }
 
@@ -71,6 +72,23 @@ fn dataset_of(table: &Table) -> Option<String> {
     let parts: Vec<&str> = table.folder.split('/').collect();
     let at = parts.iter().position(|part| *part == "data")?;
     is_shard.then(|| parts[..at].join("/"))
+}
+
+/// How many codes there are: those in the shards that were looked at, or in the table of codes.
+fn codes(folder: &Folder) -> usize {
+    let shards = folder
+        .tables
+        .iter()
+        .filter(|table| dataset_of(table).is_some());
+    let in_shards = shards.flat_map(|table| table.position("code").map(|at| table.cells(at)));
+    let in_shards = in_shards.flatten().collect::<BTreeSet<_>>().len();
+    let is_list = |table: &&Table| table.place().ends_with("metadata/codes.parquet");
+    let listed = folder
+        .tables
+        .iter()
+        .filter(is_list)
+        .map(|table| table.rows.len());
+    listed.max().unwrap_or_default().max(in_shards)
 }
 
 /// Tasks by name: that of the file where many lie in one folder of labels, else that of the folder.

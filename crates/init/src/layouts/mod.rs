@@ -41,6 +41,10 @@ pub fn look(path: &Path, looking: Looking) -> Result<Draft, Error> {
     ];
     for recognise in layouts {
         if let Some(mut draft) = recognise(&folder, looking)? {
+            if folder.tables.iter().any(|table| !table.is_whole) {
+                draft
+                    .note("of long tables and of many files of one kind only a part was looked at");
+            }
             for unread in &folder.unread {
                 draft.note(format!("not looked at: {unread}"));
             }

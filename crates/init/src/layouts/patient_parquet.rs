@@ -1,5 +1,7 @@
 //! One Parquet file a stay, in one folder a split: the PyTorch reference's layout.
 
+use std::collections::BTreeSet;
+
 use super::{Looking, clip, cohort, drop_incomplete_stays};
 use crate::draft::{Draft, Place};
 use crate::folder::Folder;
@@ -20,6 +22,10 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
     let [Some(train), Some(validation), Some(test)] = parts else {
         return Ok(None);
     };
+    let variables = [train, validation, test].into_iter();
+    let variables =
+        variables.flat_map(|table| table.position("variable").map(|at| table.cells(at)));
+    let variables = variables.flatten().collect::<BTreeSet<_>>().len();
     let mut draft = Draft::new("patient-parquet");
     let parent = |table: &Table| {
         let folder = table.folder.rsplit_once('/');
@@ -53,6 +59,7 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
         super::drop_empty_stays(&mut draft);
     }
     statistics_and_embeddings(&beside, &mut draft);
+    draft.saw_variables(variables);
     clip(&mut draft);
     Ok(Some(draft))
 }

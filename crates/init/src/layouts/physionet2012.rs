@@ -10,7 +10,10 @@ use pipeline_error::Error;
 const HEADER: [&str; 3] = ["Time", "Parameter", "Value"];
 const ID: &str = "RecordID";
 
-/// Outcomes that are classes.
+/// The challenge's parameters, those of the admission included.
+const PARAMETERS: usize = 42;
+
+/// The outcome of the challenge.
 const LABEL: &str = "In-hospital_death";
 
 pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Error> {
@@ -74,6 +77,7 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
         "the challenge's window; later events are left out and counted",
     );
     clip(&mut draft);
+    draft.saw_variables(PARAMETERS);
     draft.add_table(cleaning());
     Ok(Some(draft))
 }

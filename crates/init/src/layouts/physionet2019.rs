@@ -8,6 +8,9 @@ use pipeline_error::Error;
 
 const LABEL: &str = "SepsisLabel";
 
+/// The challenge's columns but for its label.
+const VARIABLES: usize = 40;
+
 pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Error> {
     let records = folder.tables.iter().filter(|table| {
         table.ending == "psv" && table.is_all_of_folder && table.has(&["HR", "ICULOS", LABEL])
@@ -32,5 +35,6 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
     cohort::split_file_or_draw(folder, None, &mut draft);
     super::drop_empty_stays(&mut draft);
     clip(&mut draft);
+    draft.saw_variables(VARIABLES);
     Ok(Some(draft))
 }

@@ -29,6 +29,7 @@ struct Roles {
     categorical: Vec<String>,
     /// Columns of 0 and 1 that are called like outcomes.
     outcomes: Vec<usize>,
+    /// How many variables the columns make, categories included.
     variables: usize,
 }
 
@@ -83,6 +84,7 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
     if row_label.is_none() {
         window(&mut draft);
     }
+    draft.saw_variables(roles.variables + cohort::static_variables(&cohorts));
     categories.extend(roles.categorical);
     write_categorical(&categories, &mut draft);
     clip(&mut draft);
@@ -123,7 +125,10 @@ fn roles(table: &Table, columns: &Columns, looking: Looking) -> Roles {
         }
         match table.look(at) {
             Look::Number | Look::Empty => roles.variables += 1,
-            Look::Text if is_category(table, at) => roles.categorical.push(name.clone()),
+            Look::Text if is_category(table, at) => {
+                roles.variables += cohort::variables_of(table, at);
+                roles.categorical.push(name.clone());
+            }
             _ => {
                 roles.ignored.push(name.clone());
                 continue;
