@@ -63,6 +63,7 @@ mod physionet2012;
 mod physionet_layout;
 mod plan;
 mod predict;
+mod python_package;
 mod pytorch_layout;
 mod readme;
 mod readout;

@@ -102,6 +102,7 @@ def call(
             child.kill()
         listener.join(timeout=5)
         child.stdout.close()
+        child.stderr.close()
     if code == 130:
         raise KeyboardInterrupt
     return code, output, _error_text(lines)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import html
 from dataclasses import dataclass, field
-from typing import Any, Dict, Iterable, List, Literal, Mapping, Optional, Tuple
+from typing import Any, Dict, Iterable, List, Literal, Mapping, Optional, Protocol, Tuple, TypeVar
 
 RunStatus = Literal["done", "failed", "interrupted"]
 StageStatus = Literal["executed", "cached", "failed", "skipped"]
@@ -269,7 +269,8 @@ class Variant:
     overrides: Dict[str, Any]
     status: VariantStatus
     objective: Optional[float]
-    metrics: Dict[str, Any]
+    #: By stage and name.
+    metrics: Dict[str, Dict[str, Any]]
     #: Its stages, and what they are called among the stages of the sweep.
     stages: Dict[str, str]
     error: Optional[str] = None
@@ -285,7 +286,8 @@ class Setting:
     done: int
     failed: int
     objective: Optional[Summary]
-    metrics: Dict[str, Summary]
+    #: By stage and name.
+    metrics: Dict[str, Dict[str, Summary]]
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Setting:
@@ -297,7 +299,10 @@ class Setting:
             done=record["done"],
             failed=record["failed"],
             objective=None if objective is None else Summary(**objective),
-            metrics={name: Summary(**of_name) for name, of_name in record["metrics"].items()},
+            metrics={
+                stage: {name: Summary(**summary) for name, summary in of_stage.items()}
+                for stage, of_stage in record["metrics"].items()
+            },
         )
 
 
@@ -353,7 +358,15 @@ def _artifacts(stage: str, outputs: Mapping[str, Mapping[str, Any]]) -> Dict[str
     return {name: Artifact(stage=stage, name=name, **output) for name, output in outputs.items()}
 
 
-def _named(stages: Iterable[Any], name: str) -> Any:
+class _Named(Protocol):
+    @property
+    def name(self) -> str: ...
+
+
+_N = TypeVar("_N", bound=_Named)
+
+
+def _named(stages: Iterable[_N], name: str) -> _N:
     for stage in stages:
         if stage.name == name:
             return stage

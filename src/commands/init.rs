@@ -85,9 +85,12 @@ pub fn execute(arguments: &InitArguments, verbosity: Verbosity) -> Result<ExitCo
     };
     let made = project::write(folder, &files, env!("CARGO_PKG_VERSION"))?;
     let recipe = folder.join(RECIPE);
-    if let Err(error) = kinds::load(&recipe, &[]) {
+    // A template may name data that are still to come.
+    if draft.is_some()
+        && let Err(error) = kinds::load(&recipe, &[])
+    {
         project::undo(&made);
-        return Err(unsound(&recipe, &error));
+        return Err(error);
     }
     let record = record(recipe, made, draft);
     for note in &record.notes {
@@ -111,17 +114,6 @@ fn recipe_for(draft: &Draft, folder: &Path, data: &Path) -> Result<String, Error
     let name = name.as_deref().and_then(Path::file_name);
     let name = name.map_or("recipe".into(), |name| name.to_string_lossy().into_owned());
     Ok(draft.recipe(&name, &way))
-}
-
-/// A recipe of ours that its own check refuses.
-fn unsound(recipe: &Path, error: &Error) -> Error {
-    Error::Usage {
-        message: format!(
-            "{}: a recipe for these data would not be sound, and none is written: {error}",
-            recipe.display()
-        ),
-        hint: Some("`pipeline init` without --from writes a recipe to start from".into()),
-    }
 }
 
 fn record(recipe: PathBuf, made: Written, draft: Option<Draft>) -> InitRecord {
