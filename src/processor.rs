@@ -28,3 +28,16 @@ fn missing() -> Vec<&'static str> {
 fn missing() -> Vec<&'static str> {
     Vec::new()
 }
+
+#[cfg(all(test, target_os = "linux", target_arch = "x86_64"))]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_missing_is_what_the_system_does_not_list() {
+        let listed = std::fs::read_to_string("/proc/cpuinfo").unwrap();
+        let has = |flag: &str| listed.split_whitespace().any(|word| word == flag);
+        assert_eq!(missing().contains(&"AVX2"), !has("avx2"));
+        assert_eq!(missing().contains(&"FMA"), !has("fma"));
+    }
+}
