@@ -64,20 +64,18 @@ pub fn preview(path: &Path, most_cells: usize) -> Result<Preview, Error> {
 
 fn of_text(path: &Path, most_cells: usize) -> Result<Preview, Error> {
     let stated = text_file::delimiter(path);
-    let with_stated = read_text(path, stated, most_cells)?;
-    let [only] = &with_stated.columns[..] else {
-        return Ok(with_stated);
+    let mut reader = reader_builder(stated).from_reader(text_file::open(path)?);
+    let header = reader.headers().map_err(|error| Error::file(path, error))?;
+    // Rows may hold the stated one inside of fields (`2,5`): the header decides before they are read.
+    let other = match header.len() {
+        1 => SEPARATORS.into_iter().find(|one| header[0].contains(*one)),
+        _ => None,
     };
-    match SEPARATORS.iter().find(|one| only.name.contains(**one)) {
-        Some(&other) => {
-            let read = read_text(path, other as u8, most_cells)?;
-            Ok(Preview {
-                delimiter: Some(other),
-                ..read
-            })
-        }
-        None => Ok(with_stated),
-    }
+    let read = read_text(path, other.map_or(stated, |other| other as u8), most_cells)?;
+    Ok(Preview {
+        delimiter: other,
+        ..read
+    })
 }
 
 fn read_text(path: &Path, delimiter: u8, most_cells: usize) -> Result<Preview, Error> {
