@@ -15,6 +15,7 @@ use crate::commands::diagnose::DiagnoseArguments;
 use crate::commands::explain::ExplainArguments;
 use crate::commands::export::{ExportArguments, USAGE};
 use crate::commands::graph::GraphArguments;
+use crate::commands::init::InitArguments;
 use crate::commands::inspect::InspectArguments;
 use crate::commands::lock::LockArguments;
 use crate::commands::man::ManArguments;
@@ -29,10 +30,11 @@ use crate::commands::schema::SchemaArguments;
 use crate::commands::selftest::SelftestArguments;
 use crate::commands::sweep::SweepArguments;
 use crate::commands::{
-    bundle, cache, check, compare, completions, diagnose, explain, export, graph, inspect, lock,
-    man, mlflow, outputs, plan, predict, report, run, runs, schema, selftest, sweep,
+    bundle, cache, check, compare, completions, diagnose, explain, export, graph, init, inspect,
+    lock, man, mlflow, outputs, plan, predict, report, run, runs, schema, selftest, sweep,
 };
 use crate::fault;
+use crate::processor;
 use crate::terminal::shown::shown;
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::{Verbosity, VerbosityArguments};
@@ -53,6 +55,9 @@ pub struct Arguments {
 
 #[derive(Debug, Subcommand)]
 pub enum Command {
+    /// Writes a first recipe: for a folder of data, or from a template
+    #[command(after_help = EXIT_CODES)]
+    Init(InitArguments),
     /// Runs what is out of date, with everything it needs
     #[command(after_help = EXIT_CODES)]
     Run(RunArguments),
@@ -135,7 +140,11 @@ pub fn main() -> ExitCode {
 }
 
 fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
+    if let Command::Run(_) | Command::Sweep(_) | Command::Predict(_) = command {
+        processor::tell(verbosity);
+    }
     match command {
+        Command::Init(raw) => init::execute(&raw, verbosity),
         Command::Run(raw) => run::execute(raw.validate()?, verbosity),
         Command::Plan(raw) => plan::execute(raw.validate()?, verbosity),
         Command::Explain(raw) => raw.validate().and_then(explain::execute),

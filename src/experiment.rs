@@ -1,6 +1,5 @@
 //! A recipe and the nodes it expands to.
 
-use std::fs;
 use std::path::Path;
 
 use serde::Serialize;
@@ -10,7 +9,7 @@ use crate::terminal::verbosity::Verbosity;
 use pipeline_error::Error;
 use pipeline_kinds::{self as kinds, Recipe, StageConfig};
 use pipeline_model::config::ModelConfig;
-use pipeline_recipe::{Exposure, Override};
+use pipeline_recipe::{Exposure, Override, recipe_bytes};
 use pipeline_runner::RunOptions;
 use pipeline_stage::Node;
 use pipeline_store::{Store, rows};
@@ -44,8 +43,8 @@ impl Experiment {
     /// What a run keeps of the recipe: `recipe.toml`, the file as it was given, and
     /// `resolved.json`, what it came to with everything it extends, `--set` and the defaults.
     pub fn documents(&self, selection: &Selection) -> Result<Vec<(&'static str, Vec<u8>)>, Error> {
-        let given =
-            fs::read(&selection.recipe).map_err(|error| Error::file(&selection.recipe, error))?;
+        let given = recipe_bytes(&selection.recipe);
+        let given = given.map_err(|error| Error::file(&selection.recipe, error))?;
         let stages = self.recipe.stages.iter();
         let resolved = ResolvedRecipe {
             path: &self.recipe.path,

@@ -9,6 +9,7 @@ mod experiment;
 mod fault;
 mod interrupt;
 mod lock_file;
+mod processor;
 mod records;
 mod terminal;
 

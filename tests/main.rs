@@ -30,6 +30,7 @@ mod hidden_settings;
 mod history;
 mod hostile_names;
 mod import_audit;
+mod init;
 mod inputs;
 mod inspect;
 mod inspect_for;
@@ -67,6 +68,7 @@ mod plan;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod power_cut;
 mod predict;
+mod python_package;
 mod pytorch_layout;
 mod readme;
 mod readout;

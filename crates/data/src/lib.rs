@@ -68,6 +68,7 @@ pub mod names;
 mod notes;
 pub mod parquet_file;
 pub mod plain_table;
+pub mod preview;
 mod profile;
 mod records;
 mod report;

@@ -6,12 +6,10 @@ use std::path::{Path, PathBuf};
 use super::interpolate;
 use super::mistake::Mistake;
 use super::parse;
+use super::recipe_file::RecipeFile;
 use super::shape::{Shape, Variants};
 use super::source::{Origin, Sources};
 use super::tree::{Entry, Node, Table, Value};
-
-/// No recipe that people or programs write is longer.
-const MAX_BYTES: u64 = 16 << 20;
 
 /// Reads files and what they extend.
 pub struct Layers<'a> {
@@ -50,19 +48,24 @@ impl<'a> Layers<'a> {
     /// The tree of a file over those it extends. `Err`: the file cannot be read, and why.
     /// `Ok(None)`: there are mistakes in it or in one that it extends.
     pub fn read(&mut self, path: &Path) -> Result<Option<Node>, String> {
-        let real = path.canonicalize().map_err(|error| error.to_string())?;
+        let file = RecipeFile::find(path).map_err(|error| error.to_string())?;
+        self.read_file(&file)
+    }
+
+    fn read_file(&mut self, file: &RecipeFile) -> Result<Option<Node>, String> {
+        let real = file.identity();
         if let Some(tree) = self.done.get(&real) {
             return Ok(tree.clone());
         }
-        let bytes = pipeline_files::read_at_most(path, MAX_BYTES);
-        let bytes = bytes.map_err(|error| error.to_string())?;
+        let path = file.path();
+        let bytes = file.read().map_err(|error| error.to_string())?;
         let text = String::from_utf8(bytes).map_err(|error| {
             let at = error.utf8_error().valid_up_to();
             format!("byte {at} is no UTF-8")
         })?;
         let source = self.sources.add_file(path, &text);
         self.open.push((real.clone(), path.display().to_string()));
-        let tree = self.merged(source, path);
+        let tree = self.merged(source, file);
         self.open.pop();
         // Nothing can extend the recipe that all this is done for.
         if !self.open.is_empty() {
@@ -71,12 +74,12 @@ impl<'a> Layers<'a> {
         Ok(tree)
     }
 
-    fn merged(&mut self, source: usize, path: &Path) -> Option<Node> {
+    fn merged(&mut self, source: usize, file: &RecipeFile) -> Option<Node> {
         let own = parse::document(source, self.sources, self.mistakes)?;
         let mut tree: Option<Node> = None;
         let mut sound = true;
         for (base, origin) in self.bases(&own)? {
-            match self.base(path, &base, origin) {
+            match self.base(file, &base, origin) {
                 Some(read) => {
                     tree = Some(match tree {
                         Some(below) => merge(below, read, Some(self.shape)),
@@ -126,10 +129,10 @@ impl<'a> Layers<'a> {
         sound.then_some(bases)
     }
 
-    fn base(&mut self, from: &Path, base: &str, origin: Origin) -> Option<Node> {
-        let path = from.parent().unwrap_or(Path::new("")).join(base);
-        if let Ok(real) = path.canonicalize()
-            && let Some(start) = self.open.iter().position(|(open, _)| *open == real)
+    fn base(&mut self, from: &RecipeFile, base: &str, origin: Origin) -> Option<Node> {
+        let file = from.base(base);
+        if let Ok(file) = &file
+            && let Some(start) = (self.open.iter()).position(|(open, _)| *open == file.identity())
         {
             let ring: Vec<&str> = self.open[start..]
                 .iter()
@@ -146,9 +149,11 @@ impl<'a> Layers<'a> {
             );
             return None;
         }
-        match self.read(&path) {
+        let file = file.map_err(|error| error.to_string());
+        match file.and_then(|file| self.read_file(&file)) {
             Ok(tree) => tree,
             Err(reason) => {
+                let path = from.path().with_file_name("").join(base);
                 self.mistakes.push(
                     Mistake::new(
                         format!("{} cannot be read: {reason}", path.display()),

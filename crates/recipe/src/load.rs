@@ -11,6 +11,7 @@ use super::layers::Layers;
 use super::mistake::{Mistake, RecipeErrors};
 use super::overrides::{self, Override};
 use super::recipe::Recipe;
+use super::recipe_file::hint_for_missing;
 use super::resolved::Resolved;
 use super::settled::Settled;
 use super::shape::Shape;
@@ -83,7 +84,7 @@ pub(super) fn read_tree<E: Experiment>(
     let read = Layers::new(sources, mistakes, shape, env).read(path);
     let tree = read.map_err(|reason| Error::Usage {
         message: format!("{}: {reason}", path.display()),
-        hint: None,
+        hint: (!path.exists()).then(|| hint_for_missing(path)).flatten(),
     })?;
     Ok(tree.map(|mut tree| {
         overrides::apply(&mut tree, overrides, sources, mistakes);

@@ -1,6 +1,5 @@
 //! `pipeline sweep RECIPE`: runs every variant.
 
-use std::fs;
 use std::process::ExitCode;
 
 use serde::Serialize;
@@ -16,6 +15,7 @@ use crate::terminal::verbosity::Verbosity;
 use crate::terminal::{diagnostic, stdout};
 use pipeline_error::Error;
 use pipeline_kinds::SweepRecipe;
+use pipeline_recipe::recipe_bytes;
 use pipeline_runner::event::Event;
 use pipeline_runner::sweep::record::{PlannedVariant, SweepRecord};
 use pipeline_runner::{self as runner, RunOptions, RunOutcome};
@@ -85,8 +85,8 @@ fn documents(
     selection: &Selection,
     planned: &[PlannedVariant],
 ) -> Result<Vec<(&'static str, Vec<u8>)>, Error> {
-    let given =
-        fs::read(&selection.recipe).map_err(|error| Error::file(&selection.recipe, error))?;
+    let given = recipe_bytes(&selection.recipe);
+    let given = given.map_err(|error| Error::file(&selection.recipe, error))?;
     let variants = VariantsDocument {
         variants: planned
             .iter()

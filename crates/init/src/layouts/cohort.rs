@@ -1,0 +1,267 @@
+//! Tables with one row a stay: labels, patients, begins of stays, splits.
+
+use std::collections::BTreeSet;
+
+use super::{Looking, clock, no_label};
+use crate::draft::{Draft, Place};
+use crate::folder::Folder;
+use crate::names::{KNOWN_AT_ADMISSION, OUTCOME, PATIENT, SPLIT, START, STAY, plain, rank};
+use crate::table::{Look, Table};
+use crate::text::{below_root, list, quoted, some_of};
+use pipeline_error::Error;
+
+/// Shares of train, validation and test.
+const SHARES: &str = "[0.7, 0.1, 0.2]";
+
+/// A table and its columns of ids.
+pub struct Cohort<'a> {
+    pub table: &'a Table,
+    id: usize,
+    patient: Option<usize>,
+}
+
+/// The label of stays in a table.
+pub struct Label<'a> {
+    table: &'a Table,
+    id: usize,
+    column: usize,
+    /// Other columns of the tables that could be it.
+    others: Vec<String>,
+    is_asked: bool,
+}
+
+/// Where a table has its ids: one that tells its rows apart.
+fn id_of(table: &Table, wanted: Option<&str>) -> Option<usize> {
+    let mut candidates = table.called(&STAY);
+    candidates.extend(table.called(&PATIENT));
+    if let Some(wanted) = wanted {
+        let same = |at: &usize| plain(&table.columns[*at]) == plain(wanted);
+        candidates.sort_by_key(|at| !same(at));
+    }
+    candidates.into_iter().find(|at| table.is_unique(*at))
+}
+
+/// The tables of the folder that have a row a stay, called as the events call them.
+pub fn cohorts<'a>(tables: &[&'a Table], events_id: &str) -> Vec<Cohort<'a>> {
+    let cohort = |table: &&'a Table| {
+        let id = id_of(table, Some(events_id))?;
+        let fits = plain(&table.columns[id]) == plain(events_id);
+        let patient = table.called(&PATIENT).into_iter().find(|at| *at != id);
+        fits.then_some(Cohort { table, id, patient })
+    };
+    tables.iter().filter_map(cohort).collect()
+}
+
+/// The label that was asked for, or the likeliest.
+pub fn label<'a>(
+    tables: &[&'a Table],
+    events_id: Option<&str>,
+    looking: Looking,
+) -> Result<Option<Label<'a>>, Error> {
+    let mut found: Vec<(usize, &Table, usize, usize)> = Vec::new();
+    for table in tables {
+        let Some(id) = id_of(table, events_id) else {
+            continue;
+        };
+        for column in (0..table.columns.len()).filter(|column| *column != id) {
+            let name = &table.columns[column];
+            let by_name = rank(name, &OUTCOME);
+            let asked =
+                looking.label.is_some_and(|label| label == name) && table.classes(column).is_some();
+            let known = rank(name, &KNOWN_AT_ADMISSION).is_some() || table.is_row_number(column);
+            if asked || (table.is_binary(column) && !known) {
+                found.push((by_name.unwrap_or(OUTCOME.len()), table, id, column));
+            }
+        }
+    }
+    found.sort_by_key(|(rank, ..)| *rank);
+    let names: Vec<String> = found
+        .iter()
+        .map(|(_, table, _, column)| table.columns[*column].clone())
+        .collect();
+    let chosen = match looking.label {
+        Some(label) => {
+            let asked = names.iter().position(|name| name == label);
+            Some(asked.ok_or_else(|| no_label(label, &names))?)
+        }
+        None => (!found.is_empty()).then_some(0),
+    };
+    Ok(chosen.map(|at| {
+        let (_, table, id, column) = found[at];
+        let others = names.iter().enumerate().filter(|(other, _)| *other != at);
+        Label {
+            table,
+            id,
+            column,
+            others: others.map(|(_, name)| name.clone()).collect(),
+            is_asked: looking.label.is_some(),
+        }
+    }))
+}
+
+impl Label<'_> {
+    pub fn write(&self, draft: &mut Draft) {
+        let names = &self.table.columns;
+        let value = format!(
+            "{{ path = {},{} id = {}, column = {} }}",
+            below_root(self.table.place()),
+            delimiter(self.table),
+            quoted(&names[self.id]),
+            quoted(&names[self.column])
+        );
+        if self.is_asked {
+            return draft.state(Place::Source, "labels", value);
+        }
+        let why = match &self.others[..] {
+            [] => format!("`{}` is the only column of 0 and 1", names[self.column]),
+            others => format!("the label could also be {}", some_of(others, 8)),
+        };
+        draft.guess(Place::Source, "labels", value, why);
+    }
+}
+
+/// Writes `stays` and `split`, as far as a table tells them. Returns the table's text columns that became variables.
+pub fn write_stays(
+    folder: &Folder,
+    cohorts: &[Cohort],
+    is_dates: bool,
+    id: &str,
+    draft: &mut Draft,
+) -> Vec<String> {
+    let worth = |cohort: &&Cohort| {
+        let table = cohort.table;
+        let start = is_dates && start(table).is_some();
+        2 * usize::from(start)
+            + usize::from(cohort.patient.is_some())
+            + usize::from(splits(table).is_some())
+    };
+    let best = cohorts
+        .iter()
+        .filter(|cohort| worth(cohort) > 0)
+        .max_by_key(worth);
+    let Some(cohort) = best else {
+        split_file_or_draw(folder, Some(id), draft);
+        return Vec::new();
+    };
+    let table = cohort.table;
+    let name = |at: usize| quoted(&table.columns[at]);
+    let mut value = format!(
+        "{{ path = {},{} id = {}",
+        below_root(table.place()),
+        delimiter(table),
+        name(cohort.id)
+    );
+    let mut why = Vec::new();
+    if let Some(patient) = cohort.patient {
+        value += &format!(", subject = {}", name(patient));
+    }
+    if let Some(start) = start(table).filter(|_| is_dates) {
+        value += &format!(", start = {}", name(start));
+        why.push("minutes are counted from `start`".to_string());
+    }
+    let known = table.called(&KNOWN_AT_ADMISSION);
+    let of_texts: Vec<usize> = known
+        .iter()
+        .copied()
+        .filter(|at| table.look(*at) == Look::Text)
+        .collect();
+    if !known.is_empty() {
+        let names: Vec<&str> = known.iter().map(|at| table.columns[*at].as_str()).collect();
+        value += &format!(", variables = {}", list(names));
+        why.push("`variables` are columns that are known when a stay begins".into());
+    }
+    value += " }";
+    match why.is_empty() {
+        true => draft.state(Place::Source, "stays", value),
+        false => draft.guess(Place::Source, "stays", value, why.join("; ")),
+    }
+    match splits(table) {
+        Some(split) => draft.state(
+            Place::Events,
+            "split",
+            format!("{{ column = {} }}", name(split)),
+        ),
+        None => split_file_or_draw(folder, Some(id), draft),
+    }
+    of_texts
+        .into_iter()
+        .map(|at| table.columns[at].clone())
+        .collect()
+}
+
+/// How many variables the columns make that are known when a stay begins.
+pub fn static_variables(cohorts: &[Cohort]) -> usize {
+    let of_table = |cohort: &Cohort| -> usize {
+        let known = cohort.table.called(&KNOWN_AT_ADMISSION).into_iter();
+        known.map(|at| variables_of(cohort.table, at)).sum()
+    };
+    cohorts.iter().map(of_table).max().unwrap_or_default()
+}
+
+/// How many variables a column makes: one, or one a category.
+pub fn variables_of(table: &Table, column: usize) -> usize {
+    match table.look(column) {
+        Look::Text => table.cells(column).collect::<BTreeSet<_>>().len(),
+        _ => 1,
+    }
+}
+
+fn start(table: &Table) -> Option<usize> {
+    let is_date = |at: &usize| clock::of(table, *at).is_some_and(|clock| clock.is_dates);
+    table.called(&START).into_iter().find(is_date)
+}
+
+fn splits(table: &Table) -> Option<usize> {
+    table
+        .called(&SPLIT)
+        .into_iter()
+        .find(|at| table.tells_splits(*at))
+}
+
+/// A file that says which stay, or which patient, is in which split; else they are drawn.
+pub fn split_file_or_draw(folder: &Folder, id: Option<&str>, draft: &mut Draft) {
+    let is_split_file = |table: &&Table| {
+        let first = table.columns.first();
+        let names_stays = first.is_some_and(|name| {
+            id.is_some_and(|id| plain(id) == plain(name))
+                || rank(name, &STAY).is_some()
+                || rank(name, &PATIENT).is_some()
+        });
+        names_stays
+            && table.columns.len() == 2
+            && table.tells_splits(1)
+            && table.delimiter.is_none()
+    };
+    match folder.tables.iter().find(is_split_file) {
+        Some(table) => {
+            let path = below_root(table.place());
+            draft.state(Place::Events, "split", format!("{{ file = {path} }}"));
+        }
+        None => draw_splits(draft),
+    }
+}
+
+/// Splits that are drawn, of the patients of each class alike.
+pub fn draw_splits(draft: &mut Draft) {
+    let rule = if draft.is_labelled {
+        "stratified"
+    } else {
+        "ratio"
+    };
+    let why = "shares of train, validation and test; no table says which stay is in which";
+    draft.guess(
+        Place::Events,
+        "split",
+        format!("{{ {rule} = {SHARES} }}"),
+        why,
+    );
+}
+
+/// ` delimiter = ";",` where a table needs it.
+pub fn delimiter(table: &Table) -> String {
+    match table.delimiter {
+        Some('\t') => " delimiter = \"tab\",".into(),
+        Some(other) => format!(" delimiter = {},", quoted(&other.to_string())),
+        None => String::new(),
+    }
+}

@@ -1,0 +1,143 @@
+//! The Medical Event Data Standard: `data`, `metadata`, and a task's labels.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::{Looking, clip, drop_empty_stays, no_label};
+use crate::draft::{Draft, Place};
+use crate::folder::Folder;
+use crate::table::Table;
+use crate::text::{below_root, quoted, some_of};
+use pipeline_error::Error;
+
+/// From so many patients on, rare codes are left out.
+const MANY_PATIENTS: usize = 1000;
+
+/// Labels of one task.
+struct Task {
+    /// The file, or the folder of its files.
+    path: String,
+    /// The column of the label.
+    column: String,
+}
+
+pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Error> {
+    let Some(place) = folder.tables.iter().find_map(dataset_of) else {
+        return Ok(None);
+    };
+    let mut draft = Draft::new("meds");
+    draft.state(Place::Source, "path", below_root(&place));
+    let tasks = tasks(folder);
+    let names: Vec<String> = tasks.keys().cloned().collect();
+    let chosen = match looking.label {
+        Some(label) => Some(tasks.get(label).ok_or_else(|| no_label(label, &names))?),
+        None => tasks.values().next(),
+    };
+    if let Some(task) = chosen {
+        draft.is_labelled = true;
+        match (&names[..], looking.label) {
+            ([_], _) | (_, Some(_)) => draft.state(Place::Source, "labels", below_root(&task.path)),
+            _ => {
+                let why = format!("the first of the tasks {}", some_of(&names, 12));
+                draft.guess(Place::Source, "labels", below_root(&task.path), why);
+            }
+        }
+        if task.column != "boolean_value" {
+            draft.state(Place::Source, "label", quoted(&task.column));
+        }
+        draft.guess(
+            Place::Events,
+            "without_label",
+            "\"drop\"",
+            "patients without a label of this task are left out and counted; \"error\" stops at the first",
+        );
+    }
+    split(folder, &place, &mut draft);
+    if draft.is_labelled {
+        draft.guess(
+            Place::Events,
+            "last_hours",
+            "48",
+            "the window before the prediction; a patient's record begins long before the stay, with birth",
+        );
+    }
+    drop_empty_stays(&mut draft);
+    clip(&mut draft);
+    draft.saw_variables(codes(folder));
+    Ok(Some(draft))
+}
+
+/// The folder that holds `data`, of a shard below it.
+fn dataset_of(table: &Table) -> Option<String> {
+    let is_shard = table.ending == "parquet" && table.has(&["subject_id", "time", "code"]);
+    let parts: Vec<&str> = table.folder.split('/').collect();
+    let at = parts.iter().position(|part| *part == "data")?;
+    is_shard.then(|| parts[..at].join("/"))
+}
+
+/// How many codes there are: those in the shards that were looked at, or in the table of codes.
+fn codes(folder: &Folder) -> usize {
+    let shards = folder
+        .tables
+        .iter()
+        .filter(|table| dataset_of(table).is_some());
+    let in_shards = shards.flat_map(|table| table.position("code").map(|at| table.cells(at)));
+    let in_shards = in_shards.flatten().collect::<BTreeSet<_>>().len();
+    let is_list = |table: &&Table| table.place().ends_with("metadata/codes.parquet");
+    let listed = folder
+        .tables
+        .iter()
+        .filter(is_list)
+        .map(|table| table.rows.len());
+    listed.max().unwrap_or_default().max(in_shards)
+}
+
+/// Tasks by name: that of the file where many lie in one folder of labels, else that of the folder.
+fn tasks(folder: &Folder) -> BTreeMap<String, Task> {
+    let mut tasks = BTreeMap::new();
+    for table in &folder.tables {
+        let column = ["boolean_value", "integer_value"].into_iter().find(|name| {
+            table
+                .position(name)
+                .is_some_and(|at| table.classes(at).is_some())
+        });
+        let (Some(column), true) = (column, table.has(&["subject_id", "prediction_time"])) else {
+            continue;
+        };
+        let name = table.folder.rsplit('/').next().unwrap_or_default();
+        let task = |path: &str| Task {
+            path: path.into(),
+            column: column.into(),
+        };
+        if !matches!(name, "" | "labels" | "task_labels") {
+            tasks.insert(name.into(), task(&table.folder));
+            continue;
+        }
+        for file in &table.files {
+            let name = file.rsplit('/').next().unwrap_or(file);
+            let stem = name.strip_suffix(".parquet").unwrap_or(name);
+            tasks.insert(stem.into(), task(file));
+        }
+    }
+    tasks
+}
+
+fn split(folder: &Folder, place: &str, draft: &mut Draft) {
+    let of_metadata = match place {
+        "" => "metadata/subject_splits.parquet".into(),
+        place => format!("{place}/metadata/subject_splits.parquet"),
+    };
+    let splits = folder
+        .tables
+        .iter()
+        .find(|table| table.files.contains(&of_metadata));
+    match splits {
+        Some(splits) => {
+            draft.state(Place::Events, "split", "{ column = \"split\" }");
+            if splits.rows.len() >= MANY_PATIENTS {
+                let why = "codes of fewer stays of the training split are left out and counted";
+                draft.guess(Place::Events, "variables", "{ min_stays = 20 }", why);
+            }
+        }
+        None => super::cohort::draw_splits(draft),
+    }
+}

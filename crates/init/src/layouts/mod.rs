@@ -1,0 +1,117 @@
+//! Which of the layouts a folder has, one file a layout.
+
+mod clock;
+mod cohort;
+mod long;
+mod meds;
+mod patient_parquet;
+mod physionet2012;
+mod physionet2019;
+mod wide;
+
+use std::path::Path;
+
+use crate::draft::Draft;
+use crate::folder::Folder;
+use crate::table::Table;
+use crate::text::some_of;
+use pipeline_error::Error;
+
+/// Tables that a complaint names.
+const NAMED: usize = 6;
+
+/// What whoever asks knows already.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Looking<'a> {
+    /// The label: a column; in MEDS the name of the task.
+    pub label: Option<&'a str>,
+}
+
+/// Looks at a folder, or at one table, and drafts a recipe for it. Errors: no table, no layout that is known, no
+/// label of the name that was asked for.
+pub fn look(path: &Path, looking: Looking) -> Result<Draft, Error> {
+    let folder = Folder::open(path)?;
+    let layouts = [
+        meds::recognise,
+        physionet2012::recognise,
+        physionet2019::recognise,
+        patient_parquet::recognise,
+        long::recognise,
+        wide::recognise,
+    ];
+    for recognise in layouts {
+        if let Some(mut draft) = recognise(&folder, looking)? {
+            if folder.tables.iter().any(|table| !table.is_whole) {
+                draft
+                    .note("of long tables and of many files of one kind only a part was looked at");
+            }
+            for unread in &folder.unread {
+                draft.note(format!("not looked at: {unread}"));
+            }
+            return Ok(draft);
+        }
+    }
+    let tables: Vec<String> = folder.tables.iter().map(described).collect();
+    Err(Error::Usage {
+        message: format!(
+            "{}: no layout is recognised; it has {}",
+            path.display(),
+            some_of(&tables, NAMED)
+        ),
+        hint: Some(
+            "a long table has columns for the stay, the time, the variable and the value; a wide one for the stay and the \
+             time, and one a variable; `pipeline init` without --from writes a recipe to start from"
+                .into(),
+        ),
+    })
+}
+
+fn described(table: &Table) -> String {
+    let columns = some_of(&table.columns, NAMED);
+    match table.files.len() {
+        1 => format!("{} ({columns})", table.place()),
+        count => format!("{count} files like {} ({columns})", table.files[0]),
+    }
+}
+
+/// The complaint that there is no such label.
+fn no_label(label: &str, candidates: &[String]) -> Error {
+    Error::Usage {
+        message: format!("--label {label}: there is no such label"),
+        hint: Some(match candidates {
+            [] => "no column of labels was found beside the ids of stays".into(),
+            _ => format!("labels could be {}", some_of(candidates, 12)),
+        }),
+    }
+}
+
+/// The commonest settings of a stage of labelled stays, where nothing in the data says otherwise.
+fn drop_incomplete_stays(draft: &mut Draft) {
+    use crate::draft::Place::Events;
+    draft.guess(
+        Events,
+        "without_label",
+        "\"drop\"",
+        "stays without a label are left out and counted; \"error\" stops at the first",
+    );
+    drop_empty_stays(draft);
+}
+
+fn drop_empty_stays(draft: &mut Draft) {
+    draft.guess(
+        crate::draft::Place::Events,
+        "without_events",
+        "\"drop\"",
+        "stays without an event in the window are left out and counted; \"error\" stops at the first",
+    );
+}
+
+/// Values outside of ±8 standard deviations are mostly typing errors.
+fn clip(draft: &mut Draft) {
+    draft.guess(
+        crate::draft::Place::Events,
+        "clip",
+        "8.0",
+        "z-scores beyond are typing errors more often than values; they are counted",
+    );
+}

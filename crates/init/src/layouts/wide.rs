@@ -1,0 +1,228 @@
+//! Tables with one row for each stay and time, and a column for each variable.
+
+use std::collections::BTreeSet;
+
+use super::{Looking, clip, clock, cohort, drop_empty_stays, drop_incomplete_stays, no_label};
+use crate::draft::{Draft, Place};
+use crate::folder::Folder;
+use crate::layouts::long::{files, id_of, window, write_categorical};
+use crate::names::{KNOWN_AT_ADMISSION, OUTCOME, PATIENT, STAY, TIME, rank};
+use crate::table::{Look, Table};
+use crate::text::{list, quoted};
+use pipeline_error::Error;
+
+/// Texts of a column with more of them are prose.
+const MOST_CATEGORIES: usize = 50;
+
+/// Where a wide table has its columns.
+struct Columns {
+    /// None: a file is a stay.
+    id: Option<usize>,
+    time: usize,
+}
+
+/// What the columns that are no id and no time hold.
+#[derive(Default)]
+struct Roles {
+    ignored: Vec<String>,
+    statics: Vec<String>,
+    categorical: Vec<String>,
+    /// Columns of 0 and 1 that are called like outcomes.
+    outcomes: Vec<usize>,
+    /// How many variables the columns make, categories included.
+    variables: usize,
+}
+
+pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Error> {
+    let wide = folder
+        .tables
+        .iter()
+        .filter_map(|table| Some((table, columns_of(table)?)));
+    let Some((first, columns)) = wide.max_by_key(|(table, _)| table.rows.len() * table.files.len())
+    else {
+        return Ok(None);
+    };
+    let roles = roles(first, &columns, looking);
+    let Some(clock) = clock::of(first, columns.time).filter(|_| roles.variables > 0) else {
+        return Ok(None);
+    };
+    let id = columns.id.map(|at| first.columns[at].as_str());
+    let is_alike = |table: &&Table| table.columns == first.columns;
+    let tables: Vec<&Table> = folder.tables.iter().filter(is_alike).collect();
+    let others: Vec<&Table> = folder
+        .tables
+        .iter()
+        .filter(|table| !is_alike(table))
+        .collect();
+
+    let mut draft = Draft::new("wide");
+    draft.state(Place::Source, "files", files(&tables));
+    if let Some(character) = first.delimiter {
+        let text = if character == '\t' {
+            "tab".into()
+        } else {
+            character.to_string()
+        };
+        draft.state(Place::Source, "delimiter", quoted(&text));
+    }
+    if let Some(id) = id {
+        draft.state(Place::Source, "id", quoted(id));
+    }
+    match clock.why {
+        Some(why) => draft.guess(Place::Source, "time", clock.value, why),
+        None => draft.state(Place::Source, "time", clock.value),
+    }
+    let row_label = write_labels(first, &columns, &roles, &others, looking, &mut draft)?;
+    let stay = id.unwrap_or("stay_id");
+    let cohorts = cohort::cohorts(&others, stay);
+    let mut categories = cohort::write_stays(folder, &cohorts, clock.is_dates, stay, &mut draft);
+    write_columns(first, &roles, row_label, &mut draft);
+    match draft.is_labelled && row_label.is_none() {
+        true => drop_incomplete_stays(&mut draft),
+        false => drop_empty_stays(&mut draft),
+    }
+    if row_label.is_none() {
+        window(&mut draft);
+    }
+    draft.saw_variables(roles.variables + cohort::static_variables(&cohorts));
+    categories.extend(roles.categorical);
+    write_categorical(&categories, &mut draft);
+    clip(&mut draft);
+    Ok(Some(draft))
+}
+
+fn columns_of(table: &Table) -> Option<Columns> {
+    let times = table.called(&TIME).into_iter();
+    let time = times
+        .into_iter()
+        .find(|at| clock::of(table, *at).is_some())?;
+    let id = id_of(table, &[time]);
+    // Rows of a stay repeat its id: a table with one row a stay has another use.
+    let repeats = id.is_some_and(|id| !table.is_unique(id));
+    let is_file_a_stay = id.is_none() && table.files.len() > 1;
+    (repeats || is_file_a_stay).then_some(Columns {
+        id: id.filter(|_| repeats),
+        time,
+    })
+}
+
+fn roles(table: &Table, columns: &Columns, looking: Looking) -> Roles {
+    let mut roles = Roles::default();
+    for (at, name) in table.columns.iter().enumerate() {
+        if Some(at) == columns.id || at == columns.time {
+            continue;
+        }
+        let is_asked = looking.label.is_some_and(|label| label == name);
+        let is_outcome = table.is_binary(at) && (is_asked || rank(name, &OUTCOME).is_some());
+        let is_id = rank(name, &STAY).is_some() || rank(name, &PATIENT).is_some();
+        if is_outcome {
+            roles.outcomes.push(at);
+            continue;
+        }
+        if is_id || table.is_row_number(at) {
+            roles.ignored.push(name.clone());
+            continue;
+        }
+        match table.look(at) {
+            Look::Number | Look::Empty => roles.variables += 1,
+            Look::Text if is_category(table, at) => {
+                roles.variables += cohort::variables_of(table, at);
+                roles.categorical.push(name.clone());
+            }
+            _ => {
+                roles.ignored.push(name.clone());
+                continue;
+            }
+        }
+        if rank(name, &KNOWN_AT_ADMISSION).is_some() && table.is_constant_by(columns.id, at) {
+            roles.statics.push(name.clone());
+        }
+    }
+    roles
+}
+
+fn is_category(table: &Table, column: usize) -> bool {
+    let texts: BTreeSet<&str> = table.cells(column).collect();
+    let is_short = |text: &&str| text.len() <= 40;
+    texts.len() <= MOST_CATEGORIES
+        && texts.iter().all(is_short)
+        && 2 * texts.len() <= table.cells(column).count()
+}
+
+/// The label: of a table of its own, or of the rows. Returns the column of the rows that it is.
+fn write_labels(
+    table: &Table,
+    columns: &Columns,
+    roles: &Roles,
+    others: &[&Table],
+    looking: Looking,
+    draft: &mut Draft,
+) -> Result<Option<usize>, Error> {
+    let name = |at: usize| table.columns[at].as_str();
+    let of_rows = (roles.outcomes.iter().copied())
+        .filter(|at| looking.label.is_none_or(|label| label == name(*at)))
+        // One that every row of a stay repeats would hide the whole stay.
+        .find(|at| !table.is_constant_by(columns.id, *at));
+    let id = columns.id.map(name);
+    // An error of the tables is one only if the rows do not have the label either.
+    match (cohort::label(others, id, looking), of_rows) {
+        (Ok(Some(label)), _) => {
+            draft.is_labelled = true;
+            label.write(draft);
+            Ok(None)
+        }
+        (_, Some(at)) => {
+            draft.is_labelled = true;
+            let why = "a stay is positive if any of its rows is, and nothing is seen from the first such row on";
+            draft.guess(Place::Source, "row_label", quoted(name(at)), why);
+            draft.guess(
+                Place::Source,
+                "negatives",
+                "\"matched\"",
+                "negative stays are cut as positive ones are, else their length alone tells the label",
+            );
+            Ok(Some(at))
+        }
+        (Err(error), None) => {
+            let asked = looking.label.filter(|label| table.has(&[label]));
+            Err(match asked {
+                Some(label) => repeated(label),
+                None => error,
+            })
+        }
+        (Ok(None), None) => {
+            if let Some(label) = looking.label {
+                return Err(no_label(label, &[]));
+            }
+            for at in &roles.outcomes {
+                draft.note(repeated(name(*at)).to_string());
+            }
+            Ok(None)
+        }
+    }
+}
+
+fn repeated(label: &str) -> Error {
+    Error::Usage {
+        message: format!("the column `{label}` says the same in all rows of a stay"),
+        hint: Some(
+            "write it into a table with one row a stay beside the data: an id and the label".into(),
+        ),
+    }
+}
+
+fn write_columns(table: &Table, roles: &Roles, row_label: Option<usize>, draft: &mut Draft) {
+    let outcomes = roles.outcomes.iter().filter(|at| Some(**at) != row_label);
+    let mut ignored = roles.ignored.clone();
+    ignored.extend(outcomes.map(|at| table.columns[*at].clone()));
+    if !ignored.is_empty() {
+        let why = "no variables: ids, row numbers, outcomes, times and prose";
+        let names = list(ignored.iter().map(String::as_str));
+        draft.guess(Place::Source, "ignore", names, why);
+    }
+    if !roles.statics.is_empty() {
+        let why = "the same in all rows of a stay: one event at minute 0";
+        let names = list(roles.statics.iter().map(String::as_str));
+        draft.guess(Place::Source, "statics", names, why);
+    }
+}

@@ -1,0 +1,273 @@
+//! A table by its begin, and what its columns look like.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::names::{self, rank};
+use pipeline_data::dataset::Split;
+use pipeline_data::preview::{CellKind, Preview};
+
+/// Words that say that there is no number.
+const MISSING: [&str; 8] = ["", "NA", "N/A", "NaN", "nan", "null", "NULL", "None"];
+
+/// One file, or many of one layout in one folder.
+#[derive(Clone, Debug)]
+pub struct Table {
+    /// The folder that its files lie in, below the root; the root itself is empty.
+    pub folder: String,
+    /// The ending of its files.
+    pub ending: String,
+    /// Its files, below the root.
+    pub files: Vec<String>,
+    /// Names of the columns.
+    pub columns: Vec<String>,
+    kinds: Vec<CellKind>,
+    /// The first rows of the files that were looked at.
+    pub rows: Vec<Vec<String>>,
+    /// Rows of each file that was looked at.
+    rows_of_files: Vec<usize>,
+    /// What separates fields, where the ending does not say it.
+    pub delimiter: Option<char>,
+    /// Whether all rows of all files were looked at.
+    pub is_whole: bool,
+    /// Whether all files of this ending in the folder are of this layout.
+    pub is_all_of_folder: bool,
+}
+
+/// What a column's texts look like.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Look {
+    /// Nothing but missing values.
+    Empty,
+    /// Numbers.
+    Number,
+    /// A date and time as `2150-01-31 14:05:00`, or that type of Parquet.
+    Timestamp,
+    /// A date and time with slashes.
+    SlashDate,
+    /// `26:30`, `1 days 02:30:00`, or that type of Parquet.
+    Duration,
+    /// Everything else.
+    Text,
+}
+
+impl Table {
+    /// None where a path is no UTF-8: a recipe cannot name it.
+    pub fn new(
+        root: &Path,
+        ending: &str,
+        files: Vec<PathBuf>,
+        previews: Vec<Preview>,
+        is_all_of_folder: bool,
+    ) -> Option<Self> {
+        let below = |path: &Path| -> Option<String> {
+            Some(path.strip_prefix(root).ok()?.to_str()?.to_string())
+        };
+        let first = previews.first()?;
+        let is_whole = previews.len() == files.len() && previews.iter().all(|one| one.is_whole);
+        let files: Vec<String> = files.iter().filter_map(|path| below(path)).collect();
+        let folder = Path::new(files.first()?).parent()?.to_str()?.to_string();
+        Some(Self {
+            folder,
+            ending: ending.into(),
+            columns: first
+                .columns
+                .iter()
+                .map(|column| column.name.clone())
+                .collect(),
+            kinds: first.columns.iter().map(|column| column.kind).collect(),
+            delimiter: first.delimiter,
+            rows_of_files: previews.iter().map(|one| one.rows.len()).collect(),
+            rows: previews.into_iter().flat_map(|one| one.rows).collect(),
+            files,
+            is_whole,
+            is_all_of_folder,
+        })
+    }
+
+    /// Its one file, or the folder of the many.
+    pub fn place(&self) -> &str {
+        match &self.files[..] {
+            [only] => only,
+            _ => &self.folder,
+        }
+    }
+
+    pub fn has(&self, columns: &[&str]) -> bool {
+        let here = |wanted: &&str| self.columns.iter().any(|name| name == wanted);
+        columns.iter().all(here)
+    }
+
+    pub fn position(&self, column: &str) -> Option<usize> {
+        self.columns.iter().position(|name| name == column)
+    }
+
+    /// The columns that are called as one of the list, the likeliest first.
+    pub fn called(&self, list: &[&str]) -> Vec<usize> {
+        let ranked =
+            (0..self.columns.len()).filter_map(|at| Some((rank(&self.columns[at], list)?, at)));
+        let mut ranked: Vec<(usize, usize)> = ranked.collect();
+        ranked.sort_unstable();
+        ranked.into_iter().map(|(_, at)| at).collect()
+    }
+
+    /// The texts of a column that say something.
+    pub fn cells(&self, column: usize) -> impl Iterator<Item = &str> {
+        let texts = self.rows.iter().filter_map(move |row| row.get(column));
+        texts.map(String::as_str).filter(|text| !is_missing(text))
+    }
+
+    pub fn look(&self, column: usize) -> Look {
+        match self.kinds[column] {
+            CellKind::Number | CellKind::Boolean => return Look::Number,
+            CellKind::Timestamp => return Look::Timestamp,
+            CellKind::Duration => return Look::Duration,
+            CellKind::Text => {}
+        }
+        let mut looks = self.cells(column).map(look_of);
+        let Some(first) = looks.next() else {
+            return Look::Empty;
+        };
+        match looks.all(|look| look == first) {
+            true => first,
+            false => Look::Text,
+        }
+    }
+
+    /// Whether a column holds 0 and 1, or true and false, both of them or one.
+    pub fn is_binary(&self, column: usize) -> bool {
+        let of_class = |text: &str| {
+            let text = text.strip_suffix(".0").unwrap_or(text);
+            matches!(text, "0" | "1")
+                || text.eq_ignore_ascii_case("true")
+                || text.eq_ignore_ascii_case("false")
+        };
+        let mut cells = self.cells(column).peekable();
+        cells.peek().is_some() && cells.all(of_class)
+    }
+
+    /// Whether a column holds classes 0, 1, …, and how many.
+    pub fn classes(&self, column: usize) -> Option<usize> {
+        if self.is_binary(column) {
+            return Some(2);
+        }
+        let class = |text: &str| {
+            text.strip_suffix(".0")
+                .unwrap_or(text)
+                .parse::<usize>()
+                .ok()
+        };
+        let classes: Option<BTreeSet<usize>> = self.cells(column).map(class).collect();
+        let most = *classes?.last()?;
+        (most < 1000).then_some(most + 1)
+    }
+
+    /// Whether every cell of a column names a split.
+    pub fn tells_splits(&self, column: usize) -> bool {
+        let mut cells = self.cells(column).peekable();
+        cells.peek().is_some() && cells.all(|text| Split::from_name(text).is_some())
+    }
+
+    /// Whether no two rows have the same text there, and every row has one.
+    pub fn is_unique(&self, column: usize) -> bool {
+        let cells: BTreeSet<&str> = self.cells(column).collect();
+        !cells.is_empty() && cells.len() == self.rows.len()
+    }
+
+    /// Whether the rows of each stay have one text in a column at most. Stays are told by `id`; without, files are stays.
+    pub fn is_constant_by(&self, id: Option<usize>, column: usize) -> bool {
+        let mut seen: BTreeMap<String, &str> = BTreeMap::new();
+        let stay_of = |row: usize| match id {
+            Some(id) => self.rows[row][id].clone(),
+            None => self.file_of(row).to_string(),
+        };
+        (0..self.rows.len()).all(|row| {
+            let text = self.rows[row][column].as_str();
+            is_missing(text) || *seen.entry(stay_of(row)).or_insert(text) == text
+        })
+    }
+
+    /// The index of the file, among those that were looked at, that a row is of.
+    fn file_of(&self, row: usize) -> usize {
+        let mut end = 0;
+        let ends = self.rows_of_files.iter().map(|rows| {
+            end += rows;
+            end
+        });
+        ends.take_while(|end| *end <= row).count()
+    }
+
+    pub fn is_row_number(&self, column: usize) -> bool {
+        rank(&self.columns[column], &names::ROW_NUMBER).is_some()
+            || self.columns[column].starts_with("...")
+    }
+}
+
+fn look_of(text: &str) -> Look {
+    if is_number(text) {
+        return Look::Number;
+    }
+    let digits = |text: &str, most: usize| {
+        !text.is_empty() && text.len() <= most && text.bytes().all(|byte| byte.is_ascii_digit())
+    };
+    if let [year, month, rest] = &text.splitn(3, '-').collect::<Vec<_>>()[..]
+        && year.len() == 4
+        && digits(year, 4)
+        && digits(month, 2)
+        && rest.get(..2).is_some_and(|day| digits(day, 2))
+    {
+        return Look::Timestamp;
+    }
+    if let [day, month, rest] = &text.splitn(3, '/').collect::<Vec<_>>()[..]
+        && digits(day, 2)
+        && digits(month, 2)
+        && rest.get(..4).is_some_and(|year| digits(year, 4))
+    {
+        return Look::SlashDate;
+    }
+    let clock: Vec<&str> = text.split(':').collect();
+    let of_clock = |parts: &[&str]| {
+        parts
+            .iter()
+            .all(|part| digits(part.split('.').next().unwrap_or(""), 5))
+    };
+    if (2..=3).contains(&clock.len()) && of_clock(&clock) || text.contains(" days ") {
+        return Look::Duration;
+    }
+    Look::Text
+}
+
+/// Whether a text says that there is no number.
+pub fn is_missing(text: &str) -> bool {
+    MISSING.contains(&text)
+}
+
+/// Whether a text is a finite number.
+pub fn is_number(text: &str) -> bool {
+    text.parse::<f64>().is_ok_and(f64::is_finite)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn texts_look_like_what_they_are() {
+        for (text, look) in [
+            ("1.5", Look::Number),
+            ("-3", Look::Number),
+            ("2150-01-01 08:00:00", Look::Timestamp),
+            ("2150-01-01T08:00", Look::Timestamp),
+            ("2150-01-01", Look::Timestamp),
+            ("04/01/2150 12:01", Look::SlashDate),
+            ("26:30", Look::Duration),
+            ("1 days 02:30:00", Look::Duration),
+            ("sinus", Look::Text),
+            ("<0.01", Look::Text),
+            ("inf", Look::Text),
+            ("ü/ü/ü", Look::Text),
+        ] {
+            assert_eq!(look_of(text), look, "{text}");
+        }
+    }
+}
