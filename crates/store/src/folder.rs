@@ -180,7 +180,7 @@ impl Folder {
     pub(super) fn modified(&self, name: impl AsRef<OsStr>) -> io::Result<SystemTime> {
         let stat = self.stat(name.as_ref())?;
         let seconds = Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or(0));
-        let rest = Duration::from_nanos(u64::try_from(stat.st_mtime_nsec).unwrap_or(0));
+        let rest = Duration::from_nanos(stat.st_mtime_nsec);
         Ok(SystemTime::UNIX_EPOCH + seconds + rest)
     }
 
