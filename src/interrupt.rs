@@ -1,4 +1,4 @@
-//! Ctrl-C: the first asks running stages to stop at their next step, the second ends the process.
+//! Ctrl-C and a scheduler's warning: the first asks running stages to stop at their next step, the second ends the process.
 
 use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
@@ -14,10 +14,14 @@ const ECHO_MILLISECONDS: i64 = 300;
 const NOTICE: &[u8] =
     b"\ninterrupting: running stages stop at their next step; once more ends at once\n";
 
-/// Listens for SIGINT and SIGTERM from now on; the flag is set by the first of them.
+/// Those that ask to stop: batch systems send SIGUSR1 or SIGUSR2 some time before a job's end (`--signal` of Slurm), and
+/// SIGTERM at it.
+const SIGNALS: [libc::c_int; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2];
+
+/// Listens for the signals that ask to stop from now on; the flag is set by the first of them.
 pub fn listen() -> &'static AtomicBool {
     let handler = on_signal as extern "C" fn(libc::c_int);
-    for signal in [libc::SIGINT, libc::SIGTERM] {
+    for signal in SIGNALS {
         // SAFETY: `on_signal` calls nothing but async-signal-safe functions and lock-free
         // atomics. `signal` restarts interrupted system calls, so files never see EINTR.
         unsafe { libc::signal(signal, handler as libc::sighandler_t) };

@@ -82,6 +82,8 @@ mod running;
 mod schema;
 mod secrets;
 mod selftest;
+#[cfg(target_os = "linux")]
+mod shared_store;
 mod shipped_recipes;
 mod special_files;
 mod sweep;

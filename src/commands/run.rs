@@ -32,7 +32,7 @@ pub struct RunArguments {
     #[arg(long, value_name = "N", default_value = "1")]
     jobs: NonZeroUsize,
 
-    /// Threads of the whole run; no result depends on it [default: the cores of this machine]
+    /// Threads of the whole run; no result depends on it [default: what Slurm granted, else the cores that this process may use]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
 

@@ -141,17 +141,24 @@ pub fn read(root: &Path) -> Tree {
 
 /// Puts a tree into an empty folder. Links into the folder that it was taken from lead into this one.
 pub fn write(tree: &Tree, from: &Path, root: &Path) {
+    let mut second_names = Vec::new();
     for (path, found) in tree {
         let at = root.join(path);
         match found {
             Found::Folder => std::fs::create_dir(at),
             Found::File(bytes, first) if first == path => std::fs::write(at, bytes),
-            Found::File(_, first) => std::fs::hard_link(root.join(first), at),
+            Found::File(_, first) => {
+                second_names.push((first, at));
+                Ok(())
+            }
             Found::Link(target) => {
                 let inside = target.strip_prefix(from).map(|below| root.join(below));
                 std::os::unix::fs::symlink(inside.unwrap_or_else(|_| target.clone()), at)
             }
         }
         .expect("a tree can be written");
+    }
+    for (first, at) in second_names {
+        std::fs::hard_link(root.join(first), at).expect("a second name");
     }
 }

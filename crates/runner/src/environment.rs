@@ -58,20 +58,14 @@ impl Environment {
                 store: store::FORMAT,
             },
             host: Host {
-                name: store::work::host().into(),
+                name: store::machine::host().into(),
                 cpus: std::thread::available_parallelism().map_or(1, usize::from),
-                cpu: cpu(),
+                cpu: store::machine::cpu().map(Into::into),
                 os: os(),
             },
             device: device.into(),
         }
     }
-}
-
-fn cpu() -> Option<String> {
-    let text = fs::read_to_string("/proc/cpuinfo").ok()?;
-    let line = text.lines().find(|line| line.starts_with("model name"))?;
-    Some(line.split_once(':')?.1.trim().to_string())
 }
 
 fn os() -> String {

@@ -19,6 +19,7 @@ use pipeline_stage::{StageContext, StageOutput};
 use pipeline_store::action::{Artifact, Lookup, Outcome};
 use pipeline_store::digest::Digest;
 use pipeline_store::fingerprint::{Fingerprint, Key};
+use pipeline_store::publish::{Committed, Second};
 use pipeline_store::work::WorkFolder;
 use pipeline_store::{BlobState, Store};
 
@@ -112,9 +113,18 @@ impl Workshop<'_> {
         })?;
         let seconds = start.elapsed().as_secs_f64();
         let fingerprint = job.fingerprint.clone();
-        let outcome = work.commit(fingerprint, &output.artifacts, output.metrics, seconds)?;
+        let committed = work.commit(fingerprint, &output.artifacts, output.metrics, seconds)?;
         work.remove();
-        Ok(Ended::Executed(outcome))
+        Ok(match committed {
+            Committed::First(outcome) => Ended::Executed(outcome),
+            Committed::Second(second) => {
+                self.journal.emit(Event::StageNote {
+                    name: selected.name().into(),
+                    line: told(&second),
+                });
+                Ended::Cached(second.outcome)
+            }
+        })
     }
 
     /// Takes the work folder of a key for the stage; whoever has it is told of, and waited for.
@@ -184,6 +194,22 @@ impl Workshop<'_> {
         pools().push(pool);
         output
     }
+}
+
+/// That somebody else's result stays, in words.
+fn told(second: &Second) -> String {
+    if second.differing.is_empty() {
+        return "another process committed the same result first".into();
+    }
+    let [theirs, ours] = &second.cpus;
+    let cpu = |cpu: &Option<String>| cpu.clone().unwrap_or_else(|| "an unknown processor".into());
+    format!(
+        "another process committed first, and its result stays: its bytes of {} differ from those made here; it ran on \
+         {}, this is {}",
+        second.differing.join(", "),
+        cpu(theirs),
+        cpu(ours)
+    )
 }
 
 /// Threads for a stage's work.

@@ -32,6 +32,7 @@ mod selection;
 pub mod sweep;
 #[cfg(test)]
 mod tests;
+mod threads;
 
 pub use execute::thread_pool;
 pub use explain::explain;

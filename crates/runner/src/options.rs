@@ -1,6 +1,7 @@
 //! What a run is asked to do.
 
 use super::lock::Lock;
+use super::threads;
 
 /// How to run, and what of it.
 #[derive(Clone, Debug)]
@@ -31,7 +32,7 @@ impl Default for RunOptions {
     fn default() -> Self {
         Self {
             jobs: 1,
-            threads: std::thread::available_parallelism().map_or(1, usize::from),
+            threads: threads::of_this_process(),
             keep_going: false,
             refresh: Vec::new(),
             device: "cpu".into(),

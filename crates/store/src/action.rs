@@ -30,6 +30,9 @@ pub struct Action {
     pub metrics: BTreeMap<String, Value>,
     /// Wall time of the execution.
     pub seconds: f64,
+    /// The model of the processors that made it, where the system told.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cpu: Option<String>,
 }
 
 /// What a key gave, without what it depends on: as much of an [`Action`] as a run needs.

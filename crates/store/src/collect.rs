@@ -2,15 +2,18 @@
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use serde::Serialize;
 
 use super::action::Action;
 use super::digest::Digest;
 use super::inventory::{Inventory, StoredAction};
-use super::{Hold, Store, failed, run_folder, work};
+use super::{Hold, Store, failed, run_folder};
 use pipeline_error::Error;
+
+/// What is younger stays where a run on another machine may need it, and no lock would tell.
+const YOUNG: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What is to go besides that which no action refers to.
 #[derive(Clone, Debug, Default)]
@@ -71,7 +74,14 @@ impl Store {
                 return Err(super::damaged(path, what)
                     .with_hint("`pipeline cache verify` takes damage out of use; then collect"));
             }
-            let doomed = doomed(&inventory, collection);
+            let mut doomed = doomed(&inventory, collection);
+            if let Some(young) = self.young_since() {
+                let used = |action: &Action| {
+                    let of_key = |stored: &&StoredAction| stored.action.key == action.key;
+                    inventory.actions.iter().find(of_key).map(|it| it.used)
+                };
+                doomed.retain(|(action, _)| used(action).is_none_or(|used| used < young));
+            }
             remaining_bytes = self.list_results(&inventory, &doomed, &mut removed);
             self.list_runs(collection, &mut removed)?;
             for entry in self.entries("damaged")? {
@@ -84,6 +94,18 @@ impl Store {
             }
         }
         list_work(&inventory, collection, &mut removed);
+        if let Some(young) = self.young_since() {
+            removed.retain(|listed| {
+                let goes =
+                    listed.what == "action" || last_written(&inventory, listed) < Some(young);
+                remaining_bytes += if !goes && listed.what == "blob" {
+                    listed.bytes
+                } else {
+                    0
+                };
+                goes
+            });
+        }
         if !dry {
             removed = self.remove_all(removed)?;
         }
@@ -93,6 +115,12 @@ impl Store {
             remaining_bytes,
             busy: alone.is_none(),
         })
+    }
+
+    /// Since when things are too young to go.
+    fn young_since(&self) -> Option<SystemTime> {
+        let leases = self.locks.need_leases();
+        leases.then(|| SystemTime::now().checked_sub(YOUNG))?
     }
 
     /// Actions that go, then blobs that nobody refers to any more; returns the size of the rest.
@@ -179,7 +207,7 @@ impl Store {
         let path = &removed.path;
         let place = || self.place_of(path);
         let gone = match removed.what {
-            "work" => place().and_then(|(folder, name)| work::discard(&folder, name)),
+            "work" => place().and_then(|(folder, name)| self.discard(folder, name)),
             "run" => place().and_then(|(folder, name)| folder.remove_all(name).map(|()| true)),
             _ => {
                 self.remove(path)?;
@@ -202,6 +230,18 @@ fn digests(action: &Action) -> BTreeSet<Digest> {
         .values()
         .map(|artifact| artifact.digest)
         .collect()
+}
+
+/// When something that is to go was last written to; none if it went.
+fn last_written(inventory: &Inventory, listed: &Removed) -> Option<SystemTime> {
+    let of_work = inventory.work.iter().find(|it| it.path == listed.path);
+    let found = || {
+        std::fs::symlink_metadata(&listed.path)
+            .ok()?
+            .modified()
+            .ok()
+    };
+    of_work.map_or_else(found, |work| Some(work.modified))
 }
 
 /// Actions that go and why, the oldest first.

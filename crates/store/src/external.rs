@@ -10,6 +10,7 @@ use rayon::prelude::*;
 
 use super::Store;
 use super::digest::Digest;
+use super::network::SharedDevices;
 use super::stat_cache::{Stat, StatCache, now};
 use pipeline_error::Error;
 use pipeline_files::{DataFiles, FilePattern, ListingError, data_files_below, files_below};
@@ -33,6 +34,7 @@ pub struct Seen {
 #[derive(Debug)]
 pub struct ExternalDigests {
     cache: StatCache,
+    shared: SharedDevices,
     cache_path: PathBuf,
 }
 
@@ -42,6 +44,7 @@ impl Store {
         let cache_path = self.root().join("stat-cache");
         ExternalDigests {
             cache: StatCache::load(&cache_path),
+            shared: SharedDevices::default(),
             cache_path,
         }
     }
@@ -68,7 +71,7 @@ impl ExternalDigests {
         let metadata = fs::metadata(path).map_err(|error| unreadable(path, error))?;
         match (metadata.is_dir(), of_data) {
             (false, _) => {
-                let (digest, stat, names) = look(&self.cache, &absolute(path)?)?;
+                let (digest, stat, names) = self.look(&absolute(path)?)?;
                 let state = Digest::of_bytes(&stat.bytes());
                 Ok(Seen {
                     digest,
@@ -116,32 +119,42 @@ impl ExternalDigests {
         }
     }
 
+    /// A file's digest, remembered or read and remembered, the state that it was in before and after, and how many names it has.
+    fn look(&self, file: &Path) -> Result<(Digest, Stat, u64), Error> {
+        let trouble = |error: io::Error| unreadable(file, error);
+        let mut metadata = fs::metadata(file).map_err(trouble)?;
+        let shared = self.shared.has(metadata.dev(), file);
+        let mut open = None;
+        if shared && metadata.is_file() {
+            // What the system remembers of such a file may be a minute old, until it is opened.
+            let file = pipeline_files::open(file).map_err(trouble)?;
+            metadata = file.metadata().map_err(trouble)?;
+            open = Some(file);
+        }
+        let stat = Stat::of(&metadata);
+        if let Some(digest) = self.cache.get(file.as_os_str(), &stat) {
+            return Ok((digest, stat, metadata.nlink()));
+        }
+        // A socket cannot be opened, and would not say what it is.
+        pipeline_files::refuse_special(&metadata).map_err(trouble)?;
+        let read_at = now();
+        let open = open.map_or_else(|| pipeline_files::open(file), Ok);
+        let open = open.map_err(trouble)?;
+        let (digest, _) = Digest::of_open_file(&open).map_err(trouble)?;
+        if Stat::of(&open.metadata().map_err(trouble)?) != stat {
+            return Err(unreadable(file, "changed while it was read"));
+        }
+        self.cache
+            .insert(file.into(), stat, digest, read_at, shared);
+        Ok((digest, stat, metadata.nlink()))
+    }
+
     fn digest_files(&self, files: &[PathBuf]) -> Result<Vec<(Digest, Stat, u64)>, Error> {
         files
             .par_iter()
-            .map(|file| look(&self.cache, &absolute(file)?))
+            .map(|file| self.look(&absolute(file)?))
             .collect()
     }
-}
-
-/// A file's digest, remembered or read and remembered, the state that it was in before and after, and how many names it has.
-fn look(cache: &StatCache, file: &Path) -> Result<(Digest, Stat, u64), Error> {
-    let trouble = |error: io::Error| unreadable(file, error);
-    let metadata = fs::metadata(file).map_err(trouble)?;
-    let stat = Stat::of(&metadata);
-    if let Some(digest) = cache.get(file.as_os_str(), &stat) {
-        return Ok((digest, stat, metadata.nlink()));
-    }
-    // A socket cannot be opened, and would not say what it is.
-    pipeline_files::refuse_special(&metadata).map_err(trouble)?;
-    let read_at = now();
-    let open = pipeline_files::open(file).map_err(trouble)?;
-    let (digest, _) = Digest::of_open_file(&open).map_err(trouble)?;
-    if Stat::of(&open.metadata().map_err(trouble)?) != stat {
-        return Err(unreadable(file, "changed while it was read"));
-    }
-    cache.insert(file.into(), stat, digest, read_at);
-    Ok((digest, stat, metadata.nlink()))
 }
 
 fn paths(found: DataFiles) -> Vec<PathBuf> {

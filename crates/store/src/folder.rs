@@ -12,6 +12,7 @@ use std::os::fd::OwnedFd;
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
@@ -103,6 +104,28 @@ impl Folder {
         Ok(renamed?)
     }
 
+    /// Gives a file a second name in this folder, which must be free.
+    pub(super) fn link(&self, name: impl AsRef<OsStr>, new: impl AsRef<OsStr>) -> io::Result<()> {
+        self.link_into(name, self, new)
+    }
+
+    /// Gives a file a second name, maybe in another folder, which must be free.
+    pub(super) fn link_into(
+        &self,
+        name: impl AsRef<OsStr>,
+        to: &Folder,
+        new: impl AsRef<OsStr>,
+    ) -> io::Result<()> {
+        let (name, new) = (name.as_ref(), new.as_ref());
+        Ok(rustix::fs::linkat(
+            &self.held,
+            name,
+            &to.held,
+            new,
+            AtFlags::empty(),
+        )?)
+    }
+
     /// Takes a file's name away, or a link's.
     pub(super) fn remove_file(&self, name: impl AsRef<OsStr>) -> io::Result<()> {
         let removed = rustix::fs::unlinkat(&self.held, name.as_ref(), AtFlags::empty());
@@ -151,6 +174,14 @@ impl Folder {
             entries.push((name.to_os_string(), kind));
         }
         Ok(entries)
+    }
+
+    /// When something in it was last written to.
+    pub(super) fn modified(&self, name: impl AsRef<OsStr>) -> io::Result<SystemTime> {
+        let stat = self.stat(name.as_ref())?;
+        let seconds = Duration::from_secs(u64::try_from(stat.st_mtime).unwrap_or(0));
+        let rest = Duration::from_nanos(stat.st_mtime_nsec);
+        Ok(SystemTime::UNIX_EPOCH + seconds + rest)
     }
 
     /// Makes the names in it outlive a power cut.
@@ -297,79 +328,4 @@ pub(super) fn open(path: &Path) -> io::Result<(File, Metadata)> {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::fs;
-    use std::os::unix::fs::symlink;
-    use std::sync::atomic::{AtomicBool, Ordering};
-
-    use super::*;
-
-    #[test]
-    fn no_step_below_the_root_is_taken_over_a_link() {
-        let place = tempfile::tempdir().unwrap();
-        let precious = place.path().join("precious");
-        fs::create_dir_all(place.path().join("store/deep")).unwrap();
-        fs::create_dir(&precious).unwrap();
-        fs::write(precious.join("file"), "precious").unwrap();
-        for (target, name) in [("precious", "folder"), ("precious/file", "file")] {
-            symlink(
-                place.path().join(target),
-                place.path().join("store/deep").join(name),
-            )
-            .unwrap();
-        }
-        symlink(place.path().join("store"), place.path().join("root")).unwrap();
-        let root = Folder::root(&place.path().join("root")).unwrap();
-        let deep = root.folder("deep").unwrap();
-        for refused in [
-            root.folder("deep/folder").err(),
-            root.make("deep/folder/more").err(),
-            deep.open("file").err(),
-            deep.create("file").err(),
-            deep.open_or_make("file").err(),
-            deep.remove_all("folder").err(),
-        ] {
-            let error = refusal(&refused.unwrap()).unwrap();
-            assert_eq!(error.exit_code(), 6);
-            assert!(error.to_string().contains("is a symbolic link"), "{error}");
-        }
-        // Entries are taken away, not what they lead to.
-        root.clear(|_, _| true).unwrap();
-        assert_eq!(root.entries().unwrap(), []);
-        assert_eq!(
-            fs::read_to_string(precious.join("file")).unwrap(),
-            "precious"
-        );
-        assert!(root.folder("../precious").is_err());
-    }
-
-    #[test]
-    fn a_folder_can_be_made_while_others_remove_it() {
-        let place = tempfile::tempdir().unwrap();
-        let root = Folder::root(place.path()).unwrap();
-        let done = AtomicBool::new(false);
-        std::thread::scope(|scope| {
-            scope.spawn(|| {
-                while !done.load(Ordering::Relaxed) {
-                    let _ = root.remove_empty("a");
-                }
-            });
-            for _ in 0..20_000 {
-                root.make("a").unwrap();
-            }
-            done.store(true, Ordering::Relaxed);
-        });
-    }
-
-    #[test]
-    fn a_file_with_a_second_name_is_not_emptied() {
-        let place = tempfile::tempdir().unwrap();
-        let theirs = place.path().join("theirs");
-        fs::write(&theirs, "theirs").unwrap();
-        fs::hard_link(&theirs, place.path().join("draft")).unwrap();
-        let root = Folder::root(place.path()).unwrap();
-        let error = root.create("draft").unwrap_err().to_string();
-        assert!(error.ends_with("has a second name elsewhere"), "{error}");
-        assert_eq!(fs::read_to_string(&theirs).unwrap(), "theirs");
-    }
-}
+mod tests;

@@ -1,10 +1,11 @@
 //! Who may remove things: runs share the store, whoever cleans it has it alone.
 
-use std::fs::{File, TryLockError};
+use std::fs::File;
 use std::io;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Instant;
 
+use super::locks::Taken;
 use super::work::{PATIENCE, RETRY};
 use super::{Store, unwritable};
 use pipeline_error::Error;
@@ -31,10 +32,9 @@ impl Store {
         let start = Instant::now();
         let mut told = false;
         loop {
-            match lock.try_lock_shared() {
-                Ok(()) => return Ok(Hold { _lock: Some(lock) }),
-                Err(TryLockError::WouldBlock) => {}
-                Err(TryLockError::Error(error)) => return Err(refuse(error)),
+            let taken = self.locks.take(&lock, File::try_lock_shared);
+            if taken.map_err(refuse)? == Taken::Held {
+                return Ok(Hold { _lock: Some(lock) });
             }
             if interrupted.load(Ordering::Relaxed) {
                 return Err(Error::Interrupted);
@@ -46,17 +46,31 @@ impl Store {
         }
     }
 
-    /// Holds the store alone; none while a run is going on in it.
+    /// Holds the store alone; none while a run is going on in it. Where locks do not reach other machines, a stage that
+    /// runs on one is an error that names it.
     pub fn hold_alone(&self) -> Result<Option<Hold>, Error> {
         if !self.root().is_dir() {
             return Ok(Some(Hold { _lock: None }));
         }
         let refuse = |error| unwritable(&self.root().join(LOCK), error);
         let lock = self.lock_file().map_err(refuse)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Some(Hold { _lock: Some(lock) })),
-            Err(TryLockError::WouldBlock) => Ok(None),
-            Err(TryLockError::Error(error)) => Err(refuse(error)),
+        if self.locks.take(&lock, File::try_lock).map_err(refuse)? == Taken::Refused {
+            return Ok(None);
+        }
+        match self.leased()? {
+            Some((key, owner)) if owner.is_elsewhere() => Err(Error::Usage {
+                message: format!(
+                    "{}: a stage runs here: {}, work/{key}",
+                    self.root().display(),
+                    owner.shown()
+                ),
+                hint: Some(
+                    "wait until it has ended; ten minutes after its machine has died it no longer counts"
+                        .into(),
+                ),
+            }),
+            Some(_) => Ok(None),
+            None => Ok(Some(Hold { _lock: Some(lock) })),
         }
     }
 

@@ -11,7 +11,7 @@ use rayon::prelude::*;
 use super::action::Action;
 use super::digest::Digest;
 use super::fingerprint::Fingerprint;
-use super::{Store, checksum, failed, folder, work};
+use super::{Store, checksum, failed, folder};
 use pipeline_error::Error;
 
 /// Everything in the store but its runs.
@@ -74,7 +74,8 @@ impl Store {
         }
         let mut work = Vec::new();
         for folder in self.entries("work")? {
-            work.extend(stored_work(folder.path()));
+            let held = self.is_held(&folder.path());
+            work.extend(stored_work(folder.path(), held));
         }
         Ok(Inventory {
             actions,
@@ -125,8 +126,7 @@ fn blob(entry: &DirEntry) -> Option<(Digest, u64)> {
 }
 
 /// None if it went away meanwhile.
-fn stored_work(path: PathBuf) -> Option<StoredWork> {
-    let held = work::is_held(&path);
+fn stored_work(path: PathBuf, held: bool) -> Option<StoredWork> {
     let mut stored = StoredWork {
         modified: fs::symlink_metadata(&path).ok()?.modified().ok()?,
         path,

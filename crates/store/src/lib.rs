@@ -4,7 +4,7 @@
 //! .pipeline/
 //!   actions/v1/KEY.json   what a key gave; written last, so its presence is the commit
 //!   blobs/v1/ab/DIGEST    contents, read-only
-//!   work/KEY/             in progress, locked by the kernel
+//!   work/KEY/             in progress, locked by the kernel; where that is not enough, by a lease
 //!   runs/ID/              one folder a run, appended live
 //!   stat-cache            digests of external files by path, size, times and inode
 //!   damaged/              what `cache verify` moved aside
@@ -43,8 +43,13 @@ pub mod fingerprint;
 mod folder;
 mod format;
 mod hold;
+mod inherit;
 pub mod inventory;
-mod publish;
+mod lease;
+mod locks;
+pub mod machine;
+mod network;
+pub mod publish;
 pub mod rows;
 pub mod run_folder;
 mod stat_cache;
@@ -57,6 +62,7 @@ pub use hold::Hold;
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
+use std::sync::Mutex;
 
 use pipeline_error::Error;
 
@@ -77,6 +83,9 @@ const FOLDERS: [&str; 5] = ["actions/v1", "blobs/v1", "work", "runs", "damaged"]
 pub struct Store {
     root: PathBuf,
     unsynced: durable::UnsyncedNames,
+    locks: locks::Locks,
+    /// The last run that was started.
+    run: Mutex<Option<String>>,
 }
 
 impl Store {
@@ -97,6 +106,8 @@ impl Store {
         }
         format::check(&absolute)?;
         let store = Self {
+            locks: locks::Locks::of(&absolute)?,
+            run: Mutex::default(),
             root: absolute,
             unsynced: durable::UnsyncedNames::default(),
         };

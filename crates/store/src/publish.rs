@@ -9,17 +9,46 @@ use std::path::{Component, Path, PathBuf};
 
 use serde_json::Value;
 
-use super::action::{Action, Artifact, Outcome};
+use super::action::{Action, Artifact, Lookup, Outcome};
 use super::digest::Digest;
 use super::durable::{self, SOON};
-use super::fingerprint::Fingerprint;
+use super::fingerprint::{Fingerprint, Key};
 use super::folder::{self, Folder};
 use super::work::{LOCK, WorkFolder};
-use super::{Store, checksum, failed};
+use super::{Store, checksum, failed, machine};
 use pipeline_error::Error;
 
 /// An action on its way, in the work folder of its key.
 const DRAFT: &str = ".action";
+
+/// How a commit ended.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Committed {
+    /// The result, as it reads back.
+    First(Outcome),
+    /// There was one already, and it stays.
+    Second(Second),
+}
+
+/// A result that somebody else committed first.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Second {
+    /// Theirs.
+    pub outcome: Outcome,
+    /// Artifacts of which ours has other bytes.
+    pub differing: Vec<String>,
+    /// The models of their processors and of ours, where they are known.
+    pub cpus: [Option<String>; 2],
+}
+
+impl Committed {
+    /// What the key gives from now on.
+    pub fn into_outcome(self) -> Outcome {
+        match self {
+            Committed::First(outcome) | Committed::Second(Second { outcome, .. }) => outcome,
+        }
+    }
+}
 
 impl Store {
     /// Makes all results that were committed outlive a power cut.
@@ -35,14 +64,15 @@ impl WorkFolder<'_> {
     /// blobs, then the action is written; only that makes it a result. The folder itself stays.
     /// When the result outlives a power cut, [`durable`] says; after [`Store::sync_names`] it does.
     ///
-    /// `artifacts` are files below the folder, by name. Returns the result as it reads back.
+    /// `artifacts` are files below the folder, by name. Somebody else may have committed the key meanwhile, where locks
+    /// do not reach everybody: the first result stays. One that was there before the folder was taken is replaced.
     pub fn commit(
         &self,
         fingerprint: Fingerprint,
         artifacts: &BTreeMap<String, PathBuf>,
         metrics: BTreeMap<String, Value>,
         seconds: f64,
-    ) -> Result<Outcome, Error> {
+    ) -> Result<Committed, Error> {
         check_metrics(&metrics)?;
         let took_long = seconds >= SOON.as_secs_f64();
         let files = self.artifact_files(artifacts)?;
@@ -70,12 +100,13 @@ impl WorkFolder<'_> {
             outputs,
             metrics,
             seconds,
+            cpu: machine::cpu().map(Into::into),
         };
-        let outcome = self.write_action(&action)?;
+        let committed = self.write_action(&action)?;
         if self.store.unsynced.note() || took_long {
             self.store.sync_names()?;
         }
-        Ok(outcome)
+        Ok(committed)
     }
 
     fn artifact_files(
@@ -141,18 +172,60 @@ impl WorkFolder<'_> {
         Ok((folder, name))
     }
 
-    fn write_action(&self, action: &Action) -> Result<Outcome, Error> {
+    fn write_action(&self, action: &Action) -> Result<Committed, Error> {
         let target = self.store.action_path(&action.key);
         let write = || {
             let bytes = checksum::sealed(action)?;
             let actions = durable::make_folder(&self.store.own_folder()?, "actions/v1")?;
-            durable::write(&self.folder, DRAFT, &bytes)?;
-            let name = format!("{}.json", action.key);
-            self.folder.rename(DRAFT, &actions, name)?;
-            // What a later run will read: printing and reading a float may move its last bit.
-            Ok(serde_json::from_slice(&bytes)?)
+            // One that a crash left may be an action by now, under another name.
+            match self.folder.remove_file(DRAFT) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => durable::write(&self.folder, DRAFT, &bytes)?,
+            }
+            Ok((bytes, actions))
         };
-        write().map_err(|error: io::Error| failed(&target, error))
+        let (bytes, actions) = write().map_err(|error| failed(&target, error))?;
+        let name = format!("{}.json", action.key);
+        if self.name_first(&actions, &name) {
+            self.folder.remove_file(DRAFT)
+        } else if let Some(theirs) = self.committed_meanwhile(&action.key) {
+            return Ok(Committed::Second(self.beside(action, theirs)));
+        } else {
+            self.folder.rename(DRAFT, &actions, &name)
+        }
+        .map_err(|error| failed(&target, error))?;
+        // What a later run will read: printing and reading a float may move its last bit.
+        let outcome = serde_json::from_slice(&bytes);
+        let outcome = outcome.map_err(|error| failed(&target, error.into()))?;
+        Ok(Committed::First(outcome))
+    }
+
+    /// Gives the draft of an action its name, if that is free and the file system knows second names.
+    fn name_first(&self, actions: &Folder, name: &str) -> bool {
+        self.folder.link_into(DRAFT, actions, name).is_ok()
+    }
+
+    /// The result of this key, if it was not there when the folder was taken.
+    fn committed_meanwhile(&self, key: &Key) -> Option<Outcome> {
+        let now = folder::read(&self.store.action_path(key)).ok();
+        match self.store.lookup(key) {
+            Ok(Lookup::Complete(theirs)) if now != self.before => Some(*theirs),
+            _ => None,
+        }
+    }
+
+    /// A result that was committed first, and in what ours differs.
+    fn beside(&self, ours: &Action, theirs: Outcome) -> Second {
+        let differing = ours
+            .outputs
+            .iter()
+            .filter(|(name, artifact)| theirs.outputs.get(*name) != Some(*artifact));
+        let theirs_made_on = self.store.action(&ours.key).ok().and_then(|it| it.cpu);
+        Second {
+            differing: differing.map(|(name, _)| name.clone()).collect(),
+            cpus: [theirs_made_on, ours.cpu.clone()],
+            outcome: theirs,
+        }
     }
 }
 
@@ -201,148 +274,4 @@ fn check_metrics(metrics: &BTreeMap<String, Value>) -> Result<(), Error> {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
-    use super::*;
-    use crate::Store;
-    use crate::action::Lookup;
-    use serde_json::json;
-    use std::sync::atomic::AtomicBool;
-
-    fn fingerprint() -> Fingerprint {
-        Fingerprint {
-            format: Fingerprint::FORMAT,
-            kind: "data".into(),
-            code_version: 1,
-            fields: json!({}),
-            inputs: BTreeMap::new(),
-            seed: None,
-            device: "cpu".into(),
-        }
-    }
-
-    pub fn commit(
-        store: &Store,
-        contents: &[(&str, &str)],
-        metrics: BTreeMap<String, Value>,
-    ) -> Result<Outcome, Error> {
-        let never = AtomicBool::new(false);
-        let work = store.claim(&fingerprint().key(), &never, |_| {})?;
-        let mut artifacts = BTreeMap::new();
-        for (name, text) in contents {
-            fs::write(work.path().join(name), text).unwrap();
-            artifacts.insert(name.to_string(), PathBuf::from(name));
-        }
-        let action = work.commit(fingerprint(), &artifacts, metrics, 0.5)?;
-        work.remove();
-        Ok(action)
-    }
-
-    #[test]
-    fn a_result_reads_back_and_its_blobs_are_read_only() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
-        let metrics = BTreeMap::from([("auroc".into(), json!(0.812)), ("n".into(), Value::Null)]);
-        let action = commit(&store, &[("a", "same"), ("b", "same")], metrics).unwrap();
-        let Lookup::Complete(found) = store.lookup(&action.key).unwrap() else {
-            panic!("the result is not there");
-        };
-        assert_eq!(*found, action);
-        assert_eq!(action.outputs["a"], action.outputs["b"]);
-        let path = store.artifact_path(&action.outputs["a"]).unwrap();
-        assert_eq!(fs::read_to_string(&path).unwrap(), "same");
-        assert!(fs::metadata(&path).unwrap().permissions().readonly());
-        assert_eq!(fs::read_dir(store.root().join("work")).unwrap().count(), 0);
-        let again = commit(
-            &store,
-            &[("a", "same"), ("b", "same")],
-            action.metrics.clone(),
-        );
-        assert_eq!(again.unwrap(), action);
-    }
-
-    #[test]
-    fn a_file_with_other_names_is_stored_as_a_copy_and_the_others_stay_as_they_are() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path().join("store")).unwrap();
-        let theirs = folder.path().join("theirs");
-        fs::write(&theirs, "one").unwrap();
-        let never = AtomicBool::new(false);
-        let work = store.claim(&fingerprint().key(), &never, |_| {}).unwrap();
-        fs::hard_link(&theirs, work.path().join("a")).unwrap();
-        fs::write(work.path().join("b"), "two").unwrap();
-        fs::hard_link(work.path().join("b"), work.path().join("c")).unwrap();
-        let names = ["a", "b", "c"].map(|name| (name.to_string(), PathBuf::from(name)));
-        let action = work.commit(fingerprint(), &names.into(), BTreeMap::new(), 0.5);
-        let action = action.unwrap();
-        assert!(!fs::metadata(&theirs).unwrap().permissions().readonly());
-        fs::write(&theirs, "other").unwrap();
-        for (name, text) in [("a", "one"), ("b", "two"), ("c", "two")] {
-            let blob = store.artifact_path(&action.outputs[name]).unwrap();
-            assert_eq!(fs::read_to_string(&blob).unwrap(), text);
-            assert!(fs::metadata(&blob).unwrap().permissions().readonly());
-            assert_eq!(fs::metadata(&blob).unwrap().nlink(), 1);
-            store.verify(&action.outputs[name]).unwrap();
-        }
-    }
-
-    #[test]
-    fn artifacts_that_are_not_files_of_the_stage_are_named() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
-        let never = AtomicBool::new(false);
-        let work = store.claim(&fingerprint().key(), &never, |_| {}).unwrap();
-        fs::create_dir(work.path().join("folder")).unwrap();
-        for path in ["missing", "folder", "../escape", "lock", "/etc/hostname"] {
-            let artifacts = BTreeMap::from([("events".to_string(), PathBuf::from(path))]);
-            let error = work
-                .commit(fingerprint(), &artifacts, BTreeMap::new(), 0.0)
-                .unwrap_err();
-            assert_eq!(error.exit_code(), 3);
-            assert!(error.to_string().contains("`events`"), "{path}: {error}");
-        }
-        assert!(matches!(
-            store.lookup(&fingerprint().key()).unwrap(),
-            Lookup::Absent
-        ));
-    }
-
-    #[test]
-    fn metrics_are_numbers_or_null() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
-        let metrics = BTreeMap::from([("auroc".into(), json!("NaN"))]);
-        let error = commit(&store, &[], metrics).unwrap_err();
-        assert!(error.to_string().contains("`auroc`"));
-    }
-
-    #[test]
-    fn a_missing_blob_makes_a_result_incomplete_and_a_short_one_is_damage() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
-        let action = commit(&store, &[("a", "text")], BTreeMap::new()).unwrap();
-        let blob = store.blob_path(&action.outputs["a"].digest);
-        fs::remove_file(&blob).unwrap();
-        let found = store.lookup(&action.key).unwrap();
-        assert!(matches!(found, Lookup::Incomplete(name) if name == "a"));
-        fs::write(&blob, "tex").unwrap();
-        let error = store.lookup(&action.key).unwrap_err();
-        assert_eq!(error.exit_code(), 6);
-        assert!(error.to_string().contains(&*blob.to_string_lossy()));
-        fs::write(&blob, "texx").unwrap();
-        assert!(store.lookup(&action.key).is_ok());
-        assert_eq!(
-            store.verify(&action.outputs["a"]).unwrap_err().exit_code(),
-            6
-        );
-    }
-
-    #[test]
-    fn an_action_cut_short_is_damage() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path()).unwrap();
-        let action = commit(&store, &[], BTreeMap::new()).unwrap();
-        fs::write(store.action_path(&action.key), "{\"key\":").unwrap();
-        assert_eq!(store.lookup(&action.key).unwrap_err().exit_code(), 6);
-        assert!(store.actions().is_empty());
-    }
-}
+pub(super) mod tests;

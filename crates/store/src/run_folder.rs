@@ -4,6 +4,7 @@ use std::fs::{File, Permissions};
 use std::io::{self, BufWriter, ErrorKind, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::PoisonError;
 use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
@@ -55,6 +56,7 @@ impl Store {
             Ok((id, folder, started, events))
         });
         let (id, folder, started, events) = made.map_err(|error| unwritable(&runs, error))?;
+        *self.run.lock().unwrap_or_else(PoisonError::into_inner) = Some(id.clone());
         Ok(RunFolder {
             id,
             folder,

@@ -22,6 +22,10 @@ const DRAFT: &str = "stat-cache.draft";
 /// A file touched this recently may change again within the same tick of its clock.
 const DOUBT_NANOSECONDS: i64 = 2_000_000_000;
 
+/// The same where other machines write: their clocks are not ours, and the system may remember for a minute how a file
+/// was.
+const SHARED_DOUBT_NANOSECONDS: i64 = 120_000_000_000;
+
 /// What tells two states of a file apart without reading it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stat {
@@ -75,8 +79,12 @@ impl Stat {
     }
 
     /// Whether the file could have changed after it was read at `now` and still look the same.
-    fn in_doubt(&self, now: i64) -> bool {
-        self.modified.max(self.changed) > now.saturating_sub(DOUBT_NANOSECONDS)
+    fn in_doubt(&self, now: i64, shared: bool) -> bool {
+        let doubt = match shared {
+            true => SHARED_DOUBT_NANOSECONDS,
+            false => DOUBT_NANOSECONDS,
+        };
+        self.modified.max(self.changed) > now.saturating_sub(doubt)
     }
 }
 
@@ -123,9 +131,17 @@ impl StatCache {
         digest_in(&self.known).or_else(|| digest_in(&self.learnt()))
     }
 
-    /// Remembers a digest that was taken at `read_at`, unless it is in doubt.
-    pub(super) fn insert(&self, path: OsString, stat: Stat, digest: Digest, read_at: i64) {
-        if !stat.in_doubt(read_at) {
+    /// Remembers a digest that was taken at `read_at`, unless it is in doubt: of a file that is `shared` with other
+    /// machines it is for longer.
+    pub(super) fn insert(
+        &self,
+        path: OsString,
+        stat: Stat,
+        digest: Digest,
+        read_at: i64,
+        shared: bool,
+    ) {
+        if !stat.in_doubt(read_at, shared) {
             self.learnt().insert(path, Entry { stat, digest });
         }
     }
@@ -233,8 +249,8 @@ mod tests {
         let gone = folder.path().join("gone").into_os_string();
         let digest = Digest::of_bytes(b"abc");
         let cache = StatCache::default();
-        cache.insert(there.clone(), stat(1), digest, i64::MAX);
-        cache.insert(gone.clone(), stat(1), digest, i64::MAX);
+        cache.insert(there.clone(), stat(1), digest, i64::MAX, false);
+        cache.insert(gone.clone(), stat(1), digest, i64::MAX, false);
         cache.save(&path).unwrap();
         let again = StatCache::load(&path);
         assert_eq!(again.get(&there, &stat(1)), Some(digest));
@@ -247,20 +263,27 @@ mod tests {
     fn a_digest_of_a_file_touched_just_now_is_not_kept() {
         let cache = StatCache::default();
         let digest = Digest::of_bytes(b"abc");
-        let kept = |name: &str, modified: i64, read_at: i64| {
-            cache.insert(name.into(), stat(modified), digest, read_at);
+        let kept = |name: &str, modified: i64, read_at: i64, shared: bool| {
+            cache.insert(name.into(), stat(modified), digest, read_at, shared);
             cache.get(name.as_ref(), &stat(modified)).is_some()
         };
-        assert!(!kept("/young", 10, 10 + DOUBT_NANOSECONDS - 1));
-        assert!(kept("/old", 10, 10 + DOUBT_NANOSECONDS));
-        assert!(!kept("/future", i64::MAX, 10));
+        assert!(!kept("/young", 10, 10 + DOUBT_NANOSECONDS - 1, false));
+        assert!(kept("/old", 10, 10 + DOUBT_NANOSECONDS, false));
+        assert!(!kept("/future", i64::MAX, 10, false));
+        assert!(!kept(
+            "/theirs",
+            10,
+            10 + SHARED_DOUBT_NANOSECONDS - 1,
+            true
+        ));
+        assert!(kept("/their/old", 10, 10 + SHARED_DOUBT_NANOSECONDS, true));
     }
 
     #[test]
     fn the_same_inode_and_times_on_another_device_are_another_file() {
         let cache = StatCache::default();
         let digest = Digest::of_bytes(b"abc");
-        cache.insert("/image/a".into(), stat(1), digest, i64::MAX);
+        cache.insert("/image/a".into(), stat(1), digest, i64::MAX, false);
         let other = Stat {
             device: 2,
             ..stat(1)
