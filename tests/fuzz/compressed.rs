@@ -12,11 +12,12 @@ use crate::csv;
 const MOST: u64 = 64 << 10;
 
 /// Bytes of a text that a short stream is made of: every row of it takes some hundred bytes of memory.
-const LONGEST: usize = 1 << 20;
+const LONGEST: usize = 4 << 20;
 
 /// The texts of [`csv::seeds`] in one and the other.
 pub fn seeds() -> Vec<(String, Vec<u8>)> {
-    let compress: [(&str, fn(&[u8]) -> Vec<u8>); 2] = [("gzip", gzip), ("zstd", zstandard)];
+    type Compress = fn(&[u8]) -> Vec<u8>;
+    let compress: [(&str, Compress); 2] = [("gzip", gzip), ("zstd", zstandard)];
     let mut seeds = Vec::new();
     for (name, text) in csv::seeds() {
         for (how, compress) in compress {
@@ -84,7 +85,7 @@ fn compressed(text: &[u8], draws: &mut Draws) -> Vec<u8> {
 /// A short stream of a long text: a cell, a header or rows without end.
 fn long(text: &[u8], draws: &mut Draws) -> Vec<u8> {
     let times = 1 << (10 + draws.below(8));
-    let line = text.split_inclusive(|byte| *byte == b'\n').last();
+    let line = text.split_inclusive(|byte| *byte == b'\n').next_back();
     let piece: &[u8] = match draws.below(5) {
         0 => line.unwrap_or_default(),
         1 => b"7",

@@ -88,12 +88,9 @@ impl SmallTable {
         let mut reader =
             (reader_builder(delimiter).trim(Trim::All)).from_reader(behind_a_line_end(bytes));
         let malformed = |e: csv::Error| describe(&e, path, bytes);
-        let header: Vec<String> = reader
-            .headers()
-            .map_err(malformed)?
-            .iter()
-            .map(str::to_string)
-            .collect();
+        let header = reader.headers().map_err(malformed)?;
+        text_file::refuse_too_wide(path, header.len())?;
+        let header: Vec<String> = header.iter().map(str::to_string).collect();
         refuse_quotes(path, bytes, delimiter, &header, layout)?;
         if header.is_empty() {
             return Err(Error::file(path, "is empty: a header line is expected"));

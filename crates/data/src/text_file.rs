@@ -220,6 +220,21 @@ fn read_all(path: &Path, mut reader: impl Read, bytes: &mut Vec<u8>) -> Result<(
     read.map(drop).map_err(|error| unreadable(path, &error))
 }
 
+/// Columns of a table at most: each takes memory that its few letters do not show.
+const MOST_COLUMNS: usize = 100_000;
+
+/// Fails on a header of more columns than any table has.
+pub(super) fn refuse_too_wide(path: &Path, columns: usize) -> Result<(), Error> {
+    match columns > MOST_COLUMNS {
+        false => Ok(()),
+        true => Err(Error::file(
+            path,
+            format!("has a header of {columns} columns, and {MOST_COLUMNS} are read at most"),
+        )
+        .with_hint("a long table holds as many variables as there are, one a row")),
+    }
+}
+
 pub(super) fn unreadable(path: &Path, error: &io::Error) -> Error {
     Error::file(path, format!("cannot be read: {error}"))
 }
@@ -229,6 +244,18 @@ mod tests {
     use std::io::Write;
 
     use super::*;
+
+    #[test]
+    fn a_header_of_millions_of_columns_is_refused_by_their_number() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("wide.csv");
+        assert!(refuse_too_wide(&path, MOST_COLUMNS).is_ok());
+        let error = refuse_too_wide(&path, 2_000_000).unwrap_err().to_string();
+        assert!(
+            error.contains("wide.csv: has a header of 2000000 columns"),
+            "{error}"
+        );
+    }
 
     #[test]
     fn text_is_the_same_however_it_is_compressed() {

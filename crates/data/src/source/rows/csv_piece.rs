@@ -76,6 +76,7 @@ fn read_header(file: &Path, delimiter: u8) -> Result<Vec<String>, Error> {
     if header.is_empty() {
         return Err(Error::file(file, "is empty: a header line is expected"));
     }
+    text_file::refuse_too_wide(file, header.len())?;
     Ok(header.iter().map(|name| name.trim().to_string()).collect())
 }
 
