@@ -5,16 +5,19 @@ use std::path::Path;
 
 use serde_json::Value as Json;
 
+use crate::asked::task_of;
 use crate::data::drop_taken_settings;
 use crate::document::SCHEMA;
 use crate::kind::{Around, StageKind};
 use crate::list::StageConfig;
 use crate::{check, memory, objective, references};
+use pipeline_data::config::Task;
 use pipeline_error::Error;
 use pipeline_model::config::ModelConfig;
 use pipeline_recipe::tree::{Entry, Node, Table, Value};
 use pipeline_recipe::{self as recipe, Compared, Mistake, Override, Resolved};
 use pipeline_stage::Node as StageNode;
+use pipeline_train::config::{Loss, SelectionMetric};
 
 /// What a recipe is about.
 #[derive(Clone, Debug, PartialEq)]
@@ -106,6 +109,7 @@ impl recipe::Experiment for Experiment {
                 stages.push((entry.key.clone(), stage));
             }
         }
+        state_defaults_of_tasks(&mut stages);
         let kinds: Vec<(&str, &dyn StageKind)> = stages
             .iter()
             .map(|(name, stage)| (name.as_str(), stage.table()))
@@ -130,8 +134,7 @@ impl recipe::Experiment for Experiment {
             match stage {
                 StageConfig::Data(_) => drop_taken_settings(&mut table),
                 StageConfig::Finetune(stage) => {
-                    let stage_of = |name: &str| self.stage(name).map(StageConfig::table);
-                    stage.resolve(self.model.classifier.head, &stage_of, &mut table);
+                    stage.drop_settings_without_effect(self.model.classifier.head, &mut table);
                 }
                 _ => {}
             }
@@ -142,6 +145,29 @@ impl recipe::Experiment for Experiment {
 
     fn objective_mistake(&self, compared: &Compared) -> Option<Mistake> {
         objective::mistake(|name| self.stage(name).map(StageConfig::table), compared)
+    }
+}
+
+/// A finetuning that states no loss and no metric has those of what it learns.
+fn state_defaults_of_tasks(stages: &mut [(String, StageConfig)]) {
+    let tasks: Vec<Option<Task>> = (stages.iter())
+        .map(|(_, stage)| match stage {
+            StageConfig::Finetune(stage) => {
+                let lookup = |wanted: &str| {
+                    let mut all = stages.iter();
+                    let found = all.find(|(name, _)| name == wanted);
+                    found.map(|(_, stage)| stage.table())
+                };
+                Some(task_of(&lookup, &stage.data, stage.target.as_deref()))
+            }
+            _ => None,
+        })
+        .collect();
+    for ((_, stage), task) in stages.iter_mut().zip(tasks) {
+        if let (StageConfig::Finetune(stage), Some(task)) = (stage, task) {
+            stage.loss.get_or_insert(Loss::of_task(task));
+            stage.select.get_or_insert(SelectionMetric::of_task(task));
+        }
     }
 }
 

@@ -12,7 +12,6 @@ use crate::asked::{target_of, task_of};
 use crate::edges::{DATA, Reference, kind};
 use crate::feature_origin::FeatureOrigin;
 use crate::features::FeaturesStage;
-use crate::json::as_json;
 use crate::kind::{Around, Lookup, ModelHeld, ReportPart, StageCheck, StageKind};
 use crate::opened::opens_backbone;
 use crate::results::{Outputs, StageResults};
@@ -183,12 +182,8 @@ impl FinetuneTable {
         }
     }
 
-    /// Makes the table as it is printed, which is a recipe that is read again, say the defaults of the task, and takes settings
-    /// that say nothing out of it.
-    pub(crate) fn resolve(&self, head: HeadKind, stage: &Lookup, table: &mut Value) {
-        let task = task_of(stage, &self.data, self.target.as_deref());
-        table["loss"] = as_json(&self.loss_of(task));
-        table["select"] = as_json(&self.select_of(task));
+    /// Takes settings that say nothing out of the table as it is printed: it is a recipe that is read again.
+    pub(crate) fn drop_settings_without_effect(&self, head: HeadKind, table: &mut Value) {
         let without_effect: &[&str] = match (&self.optimizer, head) {
             (HeadOptimizer::Solver(_), _) => &solver_checks::OF_STEPS,
             (HeadOptimizer::Steps(_), HeadKind::Linear) => &["dropout"],

@@ -211,7 +211,7 @@ fn every_loss_and_every_seed_fits() {
         panic!("classifier is a finetune stage")
     };
     // Left out: that of the task, which is the cross-entropy of classes.
-    assert_eq!(stage.loss, None);
+    assert_eq!(stage.loss, Some(Loss::default()));
 }
 
 #[test]
