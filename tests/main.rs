@@ -86,6 +86,7 @@ mod selftest;
 mod shared_store;
 mod shipped_recipes;
 mod special_files;
+mod split_lists;
 mod sweep;
 mod sweep_results;
 mod sweep_search;

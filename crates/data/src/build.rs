@@ -96,10 +96,12 @@ fn build_from(
         Labels::None => table.rows.iter_mut().for_each(|stay| stay.label = None),
     }
 
-    let targets = read_targets(config, &mut table, &mut report, notes)?;
-
     let assigner = SplitAssigner::new(&config.split, seed, &config.source, &table.rows)?;
     report.set("unused_splits", assigner.unused(&table.rows));
+    if config.without_split == StayPolicy::Drop {
+        drop_without_split(&assigner, &mut table, &mut report, notes);
+    }
+    let targets = read_targets(config, &mut table, &mut report, notes)?;
     let splits = split_all(config, &assigner, &ingested, &table.rows)?;
     if config.source.has_matched_negatives() {
         matched::cut(&mut table.rows, &splits, seed)?;
@@ -181,6 +183,21 @@ fn drop_without_label(
         table.rows.retain(|stay| stay.label.is_some());
     }
     Ok(())
+}
+
+fn drop_without_split(
+    assigner: &SplitAssigner,
+    table: &mut StayTable,
+    report: &mut DataReport,
+    notes: &mut dyn FnMut(String),
+) {
+    let before = table.rows.len();
+    table.rows.retain(|stay| assigner.tells(stay));
+    let count = before - table.rows.len();
+    report.set("stays_without_split", count as u64);
+    if count > 0 {
+        notes(format!("{count} stays without a split are dropped"));
+    }
 }
 
 /// What the targets say of the stays. Their columns are outcomes, which are no inputs.

@@ -24,7 +24,7 @@ pub use labels::Labels;
 pub use predictions::{PredictionKey, PredictionTable, PredictionValues};
 pub use row_label::{Landmarks, Negatives, Unfinished};
 pub use source::{MedsSource, PatientParquetSource, Physionet2012Source, Source, SyntheticSource};
-pub use split::{Folds, SplitFolders, SplitRule};
+pub use split::{Folds, SplitFolders, SplitLists, SplitRule};
 pub use table::{
     Ids, LabelTable, LongSource, Physionet2019Source, StaysTable, TimeColumn, TimeUnit, WideSource,
 };
@@ -104,6 +104,9 @@ pub struct DataConfig {
     /// What to do with a stay that has no label.
     #[serde(default)]
     pub without_label: StayPolicy,
+    /// What to do with a stay that a table, a list or a column tells no split of.
+    #[serde(default, skip_serializing_if = "StayPolicy::is_error")]
+    pub without_split: StayPolicy,
     /// About how much memory reading may take for events, e.g. `"512MB"`; what does not fit waits on the disk. No result depends on it.
     #[serde(default)]
     pub memory: MemorySize,
@@ -141,4 +144,11 @@ pub enum StayPolicy {
     Error,
     /// Leave it out and count it.
     Drop,
+}
+
+impl StayPolicy {
+    /// Left out of keys and tables then, where results from before there was a choice are to keep their keys.
+    fn is_error(&self) -> bool {
+        *self == Self::Error
+    }
 }

@@ -50,6 +50,10 @@ impl SplitAssigner {
                 let table = SplitTable::read(path.as_ref(), source, stays)?;
                 Ok(SplitAssigner::Table(table))
             }
+            SplitRule::Lists(lists) => {
+                let table = SplitTable::of_lists(lists, source, stays)?;
+                Ok(SplitAssigner::Table(table))
+            }
             SplitRule::Folders(folders) => Ok(SplitAssigner::Folders(folders.clone())),
             SplitRule::Ratio(shares) => {
                 let valid = shares.iter().all(|&s| s.is_finite() && s >= 0.0);
@@ -75,6 +79,15 @@ impl SplitAssigner {
         }
     }
 
+    /// Whether a rule that is told, and not drawn, tells a split of `stay`.
+    pub(super) fn tells(&self, stay: &StayRow) -> bool {
+        match self {
+            SplitAssigner::Source => stay.split.is_some(),
+            SplitAssigner::Table(table) => table.split_of(stay).is_some(),
+            _ => true,
+        }
+    }
+
     /// The split of `stay`. A stay that the rule does not know is an error.
     ///
     /// `origin` is the file it was read from, `title` what it is called in messages.
@@ -87,7 +100,7 @@ impl SplitAssigner {
         match self {
             SplitAssigner::Source => stay.split.ok_or_else(|| {
                 Error::stage(format!("{} has no split in the source", title()))
-                    .with_hint("state another: split = { file = … } or { ratio = […] }")
+                    .with_hint("state another: split = { file = … } or { ratio = […] }; without_split = \"drop\" leaves such stays out and counts them")
             }),
             SplitAssigner::Table(table) => table
                 .split_of(stay)

@@ -3,13 +3,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
-use super::config::Source;
+use super::config::{Source, SplitLists};
 use super::dataset::Split;
 use super::names::quoted;
 use super::small_table::SmallTable;
 use super::source::StayRow;
 use super::spellings::{SPELLING_HINT, twins};
 use super::stay_id::StayId;
+use super::text_file;
 use pipeline_error::Error;
 
 /// Headers that say that ids are those of stays, in lower case and without `_`.
@@ -42,13 +43,18 @@ enum Key {
     Patient,
 }
 
-/// A table of ids and splits.
+/// A table of ids and splits, or a list of ids a split.
 pub(super) struct SplitTable {
-    path: PathBuf,
+    files: Vec<PathBuf>,
+    /// What the ids are called there.
+    title: String,
     key: Key,
-    /// With the line.
-    splits: BTreeMap<StayId, (Split, u64)>,
+    splits: BTreeMap<StayId, (Split, Place)>,
 }
+
+/// Where an id stands: the number of the file, and the line.
+#[derive(Clone, Copy)]
+struct Place(usize, u64);
 
 impl SplitTable {
     /// Reads the file, and finds whose ids it holds: its header says so, or only the ids of either
@@ -57,7 +63,8 @@ impl SplitTable {
         let table = SmallTable::read(path)?;
         let splits = splits_of(&table, source)?;
         let mut read = Self {
-            path: path.to_path_buf(),
+            files: vec![path.to_path_buf()],
+            title: table.header[0].clone(),
             key: Key::Stay,
             splits,
         };
@@ -65,11 +72,82 @@ impl SplitTable {
         if has_patients {
             read.key = match key_of_header(&table.header[0], source) {
                 Some(key) => key,
-                None => read.key_of_ids(&table, stays)?,
+                None => read.key_of_ids(stays)?,
             };
         }
-        read.refuse_second_spellings(&table, source, stays)?;
+        read.refuse_second_spellings(source, stays)?;
         Ok(read)
+    }
+
+    /// Reads a list of ids a split, and finds whose they are.
+    pub(super) fn of_lists(
+        lists: &SplitLists,
+        source: &Source,
+        stays: &[StayRow],
+    ) -> Result<Self, Error> {
+        let lists = [
+            (Split::Train, &lists.train),
+            (Split::Validation, &lists.validation),
+            (Split::Test, &lists.test),
+        ];
+        let mut read = Self {
+            files: (lists.iter())
+                .map(|(_, path)| path.as_ref().to_path_buf())
+                .collect(),
+            title: "id".into(),
+            key: Key::Stay,
+            splits: BTreeMap::new(),
+        };
+        for (file, (split, path)) in lists.into_iter().enumerate() {
+            read.add_list(file, split, path.as_ref(), source)?;
+        }
+        if stays.iter().any(|stay| stay.subject.is_some()) {
+            read.key = read.key_of_ids(stays)?;
+        }
+        read.refuse_second_spellings(source, stays)?;
+        Ok(read)
+    }
+
+    fn add_list(
+        &mut self,
+        file: usize,
+        split: Split,
+        path: &Path,
+        source: &Source,
+    ) -> Result<(), Error> {
+        let bytes = text_file::read(path)?;
+        let text = std::str::from_utf8(&bytes).map_err(|_| Error::file(path, "is not UTF-8"))?;
+        for (line, text) in (1u64..).zip(text.lines()) {
+            let bad = |what: String| Error::file(path, format!("line {line}: {what}"));
+            let id =
+                StayId::read(text, source.ids()).map_err(|what| bad(format!("the id {what}")))?;
+            let Some(id) = id else { continue };
+            if text.contains([',', ';', '\t']) {
+                let what = format!("`{text}` is more than an id, and each line is one");
+                return Err(
+                    bad(what).with_hint("split = { file = … } reads a table of ids and splits")
+                );
+            }
+            if let Some((other, place)) = self.splits.insert(id.clone(), (split, Place(file, line)))
+            {
+                let what = match other == split {
+                    true => format!("{id} again, as on {}", self.place(place)),
+                    false => format!("{id} is in {} too, on {}", other.name(), self.place(place)),
+                };
+                return Err(bad(what));
+            }
+        }
+        Ok(())
+    }
+
+    fn place(&self, Place(file, line): Place) -> String {
+        format!("{} line {line}", self.files[file].display())
+    }
+
+    /// The files, for a message.
+    fn path(&self) -> PathBuf {
+        let names = self.files.iter().map(|file| file.display().to_string());
+        names.collect::<Vec<_>>().join(", ").into()
     }
 
     /// The split of a stay.
@@ -84,7 +162,8 @@ impl SplitTable {
 
     /// The complaint about a stay, called `title`, that it does not know.
     pub(super) fn lacks(&self, stay: &StayRow, title: &str) -> Error {
-        let path = self.path.display();
+        let path = self.path();
+        let path = path.display();
         let (what, whose) = match (self.key, &stay.subject) {
             (Key::Patient, Some(patient)) => (
                 format!(
@@ -94,7 +173,9 @@ impl SplitTable {
             ),
             _ => (format!("{title} has no split in {path}"), "stay's"),
         };
-        let hint = format!("add a line for it: the {whose} id and train, validation or test");
+        let hint = format!(
+            "add a line for it: the {whose} id and train, validation or test; without_split = \"drop\" leaves such stays out and counts them"
+        );
         Error::stage(what).with_hint(hint)
     }
 
@@ -107,7 +188,7 @@ impl SplitTable {
     }
 
     /// Whose ids they are, by the stays that are found by either.
-    fn key_of_ids(&self, table: &SmallTable, stays: &[StayRow]) -> Result<Key, Error> {
+    fn key_of_ids(&self, stays: &[StayRow]) -> Result<Key, Error> {
         let found = |key| {
             stays
                 .iter()
@@ -134,10 +215,10 @@ impl SplitTable {
         };
         let patient = stay.subject.as_ref().unwrap_or(&stay.id);
         Err(Error::file(
-            &self.path,
+            &self.path(),
             format!(
                 "its ids `{}` are both stays' and patients': stay {} is in {}, its patient {patient} in {}",
-                table.header[0],
+                self.title,
                 stay.id,
                 of_stay.name(),
                 of_patient.name()
@@ -146,12 +227,7 @@ impl SplitTable {
         .with_hint("call the first column stay_id, or subject_id if they are those of patients"))
     }
 
-    fn refuse_second_spellings(
-        &self,
-        table: &SmallTable,
-        source: &Source,
-        stays: &[StayRow],
-    ) -> Result<(), Error> {
+    fn refuse_second_spellings(&self, source: &Source, stays: &[StayRow]) -> Result<(), Error> {
         let lines = self.splits.iter();
         let lines = lines.map(|(id, (_, line))| (id.into(), Some(*line)));
         let known = stays.iter().filter_map(|stay| id_of(self.key, stay));
@@ -160,8 +236,9 @@ impl SplitTable {
             return Ok(());
         };
         let [first, second] = [found.first, found.second];
-        let place =
-            |line: Option<u64>| line.map_or("the source".to_string(), |line| table.place(line));
+        let place = |place: Option<Place>| {
+            place.map_or("the source".to_string(), |place| self.place(place))
+        };
         let what = format!(
             "`{}` ({}) and `{}` ({}) are two spellings of one id",
             first.0,
@@ -169,7 +246,7 @@ impl SplitTable {
             second.0,
             place(second.1)
         );
-        Err(Error::file(&self.path, what).with_hint(SPELLING_HINT))
+        Err(Error::file(&self.path(), what).with_hint(SPELLING_HINT))
     }
 }
 
@@ -194,7 +271,10 @@ fn key_of_header(name: &str, source: &Source) -> Option<Key> {
     }
 }
 
-fn splits_of(table: &SmallTable, source: &Source) -> Result<BTreeMap<StayId, (Split, u64)>, Error> {
+fn splits_of(
+    table: &SmallTable,
+    source: &Source,
+) -> Result<BTreeMap<StayId, (Split, Place)>, Error> {
     if table.header.len() != 2 {
         return Err(Error::file(
             table.path(),
@@ -217,12 +297,12 @@ fn splits_of(table: &SmallTable, source: &Source) -> Result<BTreeMap<StayId, (Sp
                 .error(row.line, what)
                 .with_hint("train, validation (or valid, val, tuning), test (or held_out)")
         })?;
-        if let Some((other, line)) = splits.get(&id) {
+        if let Some((other, Place(_, line))) = splits.get(&id) {
             let (split, other) = (split.name(), Split::name(*other));
             let what = format!("stay {id} is in {split}, and on line {line} in {other}");
             return Err(table.error(row.line, what));
         }
-        splits.insert(id, (split, row.line));
+        splits.insert(id, (split, Place(0, row.line)));
     }
     Ok(splits)
 }

@@ -13,8 +13,14 @@ impl DataConfig {
         let targets = self.targets.iter_mut();
         paths
             .extend(targets.map(|(name, table)| (format!("targets.{name}.path"), &mut table.path)));
-        if let SplitRule::File(path) = &mut self.split {
-            paths.push(("split.file".into(), path));
+        match &mut self.split {
+            SplitRule::File(path) => paths.push(("split.file".into(), path)),
+            SplitRule::Lists(lists) => paths.extend([
+                ("split.lists.train".into(), &mut lists.train),
+                ("split.lists.validation".into(), &mut lists.validation),
+                ("split.lists.test".into(), &mut lists.test),
+            ]),
+            _ => {}
         }
         if let Some(statistics) = &mut self.statistics {
             paths.push(("statistics.path".into(), &mut statistics.path));

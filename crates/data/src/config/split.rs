@@ -11,6 +11,8 @@ pub enum SplitRule {
     Column(String),
     /// A CSV or Parquet file: stay id, split name (train; validation, valid, val or tuning; test or held_out).
     File(InputPath),
+    /// A file a split, with one id of a stay or patient on each line and nothing else.
+    Lists(SplitLists),
     /// The source's own folders by split.
     Folders(SplitFolders),
     /// Shares of train, validation and test that sum to 1; drawn from the seed and the stay's id.
@@ -57,4 +59,23 @@ pub struct SplitFolders {
     pub validation: String,
     /// The test folder's name.
     pub test: String,
+}
+
+/// A file a split, with one id of a stay or patient on each line.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct SplitLists {
+    /// The list of the training split.
+    pub train: InputPath,
+    /// The list of the validation split.
+    pub validation: InputPath,
+    /// The list of the test split.
+    pub test: InputPath,
+}
+
+impl SplitRule {
+    /// Whether it may know nothing of a stay: it is told, and not drawn.
+    pub fn may_miss_stays(&self) -> bool {
+        matches!(self, Self::Column(_) | Self::File(_) | Self::Lists(_))
+    }
 }

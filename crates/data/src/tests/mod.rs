@@ -47,6 +47,7 @@ pub(super) fn synthetic(stays: usize) -> DataConfig {
         clip: None,
         without_events: StayPolicy::Error,
         without_label: StayPolicy::Error,
+        without_split: StayPolicy::Error,
     }
 }
 

@@ -117,6 +117,7 @@ impl PredictionSource {
             clip: None,
             without_events: self.without_events,
             without_label: StayPolicy::Error,
+            without_split: StayPolicy::Error,
             memory: self.memory,
         }
     }

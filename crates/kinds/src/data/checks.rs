@@ -89,6 +89,13 @@ impl StageCheck<'_> {
     }
 
     fn split(&mut self, data: &DataConfig) {
+        if self.states(&["without_split"]) && !data.split.may_miss_stays() {
+            let problem = "is stated, and every stay has a split by this rule";
+            let mistake = self
+                .mistake(&["without_split"], problem, "without effect")
+                .and(self.place(&["split"]), "the rule");
+            self.mistakes.push(mistake.help("leave it out"));
+        }
         match &data.split {
             SplitRule::Ratio(shares) | SplitRule::Stratified(shares) => {
                 let is_stratified = matches!(data.split, SplitRule::Stratified(_));
@@ -140,7 +147,10 @@ impl StageCheck<'_> {
             }
             SplitRule::Folds(_) => {}
             SplitRule::All => self.whole_split(data),
-            SplitRule::Column(_) | SplitRule::Folders(_) | SplitRule::File(_) => {}
+            SplitRule::Column(_)
+            | SplitRule::Folders(_)
+            | SplitRule::File(_)
+            | SplitRule::Lists(_) => {}
         }
     }
 
