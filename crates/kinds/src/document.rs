@@ -98,11 +98,12 @@ mod tests {
         let names = ["env", "inputs", "outputs"].map(|key| format!("{command}/{key}"));
         let compared = ["/$defs/StageConfig/oneOf/5/properties/compare".to_string()];
         let top = ["/properties/stages", "/properties/vars"].map(String::from);
-        let cleaning = ["/$defs/StageConfig/oneOf/0/properties/cleaning".to_string()];
+        let data = "/$defs/StageConfig/oneOf/0/properties";
+        let data = ["cleaning", "targets"].map(|key| format!("{data}/{key}"));
         let draw = "/$defs/RandomAxis/properties/draw".to_string();
         let sweep = ["exclude/items", "grid", "list/items", "seeds", "zip"];
         let sweep = sweep.map(|key| format!("/$defs/SweepConfig/properties/{key}"));
-        let stages = [cleaning.as_slice(), &compared, names.as_slice()].concat();
+        let stages = [data.as_slice(), &compared, names.as_slice()].concat();
         let all = [&[draw], stages.as_slice(), sweep.as_slice(), top.as_slice()];
         assert_eq!(open, all.concat());
     }
