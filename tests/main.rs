@@ -1,6 +1,7 @@
 //! The whole program, from the outside: one binary, so that it links once.
 
 mod architecture;
+mod attributes;
 mod baselines;
 mod bundle;
 mod cache;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use super::assemble::{Cleaning, Loss};
+use super::attributes::Attributes;
 use super::config::{DataConfig, Labels, StayPolicy};
 use super::contract::settings_of;
 use super::dataset::Split;
@@ -102,6 +103,7 @@ fn build_from(
         drop_without_split(&assigner, &mut table, &mut report, notes);
     }
     let targets = read_targets(config, &mut table, &mut report, notes)?;
+    let attributes = read_attributes(config, &table, &mut report, notes)?;
     let splits = split_all(config, &assigner, &ingested, &table.rows)?;
     if config.source.has_matched_negatives() {
         matched::cut(&mut table.rows, &splits, seed)?;
@@ -145,14 +147,15 @@ fn build_from(
     check_no_split_is_empty(config, scored.kept.iter().map(|kept| kept.split))?;
     count(&mut report, config, &fitted, &scored);
     tell(&material, &fitted, &scored, notes);
+    let kept: Vec<usize> = scored.kept.iter().map(|kept| kept.row).collect();
     tables::write_stays(
         &tables::place(work, "stays"),
         &scored.kept,
         config.labels,
         table.is_dated,
+        &attributes.columns(&kept),
     )?;
     if !config.targets.is_empty() {
-        let kept: Vec<usize> = scored.kept.iter().map(|kept| kept.row).collect();
         let columns = targets.columns(&kept);
         tables::write_targets(&tables::place(work, "targets"), &scored.kept, &columns)?;
     }
@@ -216,6 +219,26 @@ fn read_targets(
         .into_iter()
         .for_each(notes);
     Ok(targets)
+}
+
+fn read_attributes(
+    config: &DataConfig,
+    table: &StayTable,
+    report: &mut DataReport,
+    notes: &mut dyn FnMut(String),
+) -> Result<Attributes, Error> {
+    let Some(described) = &config.attributes else {
+        return Ok(Attributes::default());
+    };
+    let attributes = Attributes::read(described, &config.source, &table.rows)?;
+    report.set("stays_without_attributes", attributes.without);
+    if attributes.without > 0 {
+        let (without, all) = (attributes.without, table.rows.len());
+        notes(format!(
+            "{without} of {all} stays are not in the table of attributes"
+        ));
+    }
+    Ok(attributes)
 }
 
 /// Fails if a variable is called like an outcome. The recipe may say of a column beside the label

@@ -1,5 +1,6 @@
 //! The settings of a data stage.
 
+mod attributes;
 mod cleaning;
 pub mod embeddings;
 mod labels;
@@ -18,6 +19,7 @@ use serde::{Deserialize, Serialize};
 
 use super::input_path::InputPath;
 pub use super::memory_size::MemorySize;
+pub use attributes::AttributeTable;
 pub use cleaning::{CleaningRule, Logarithm, Outside, VariableSelection};
 pub use embeddings::{Embeddings, MissingDescription, TextEmbeddings, TextPooling};
 pub use labels::Labels;
@@ -45,6 +47,9 @@ pub struct DataConfig {
     /// What else is to be predicted of stays, by name: a finetune stage names its `target`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub targets: BTreeMap<String, TargetTable>,
+    /// What stays are, for subgroups: columns of a table that become columns of `stays`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub attributes: Option<AttributeTable>,
     /// Which stay belongs to which split.
     pub split: SplitRule,
     /// Mean and standard deviation of every variable; left out: computed on the training split.

@@ -5,7 +5,7 @@
 //!
 //! | table | a row | columns |
 //! |---|---|---|
-//! | `stays` | a stay | `stay_id` utf8 · `subject_id` utf8 · `split` utf8 (train, validation, test) · `label` i64, null where the stage has no labels · `sets` u32 · `events` u32 · `prediction_time` timestamp (µs), where the source tells dates and times of prediction |
+//! | `stays` | a stay | `stay_id` utf8 · `subject_id` utf8 · `split` utf8 (train, validation, test) · `label` i64, null where the stage has no labels · `sets` u32 · `events` u32 · `prediction_time` timestamp (µs), where the source tells dates and times of prediction · the columns of the stage's `attributes`, utf8 or f64, null where they say nothing |
 //! | `events` | an event, by stay, set, variable | `stay` u32 (row of `stays`) · `set` u32 (0, 1, … in its stay) · `minute` f64 since the stay began · `variable` u32 (row of `variables`) · `raw` f64, in the source's unit · `value` f32, z-score |
 //! | `variables` | a variable, by name; beside the columns, as the text `inputs`, the settings of the [contract](contract) | `name` utf8 · `mean` f64 · `std` f64 · `constant` bool · `numeric` bool (events of it without a value are left out) · `train_events` u64 · `embedding` fixed-size list of f32 |
 //!
@@ -43,6 +43,7 @@
 
 mod address;
 mod assemble;
+mod attributes;
 mod build;
 mod chunks;
 pub mod config;

@@ -114,12 +114,13 @@ pub(super) struct KeptStay<'a> {
 }
 
 /// Writes the table of stays. Every stay has a label by now, or none has. The times of prediction are there if all
-/// stays have one, and clocks show the date.
+/// stays have one, and clocks show the date; beside them the columns of the attributes.
 pub(super) fn write_stays(
     path: &Path,
     stays: &[KeptStay],
     labels: Labels,
     is_dated: bool,
+    attributes: &[(String, ArrayRef)],
 ) -> Result<(), Error> {
     let text = |of: &dyn Fn(&KeptStay) -> String| -> ArrayRef {
         Arc::new(StringArray::from_iter_values(stays.iter().map(of)))
@@ -145,11 +146,15 @@ pub(super) fn write_stays(
         let times = TimestampMicrosecondArray::from(times);
         columns.push(("prediction_time", Arc::new(times)));
     }
-    let nullable: &[&str] = match labels {
-        Labels::Source => &[],
-        Labels::None => &["label"],
+    let mut nullable: Vec<&str> = match labels {
+        Labels::Source => Vec::new(),
+        Labels::None => vec!["label"],
     };
-    parquet_file::write_with_nulls(path, columns, nullable, Compression::SNAPPY)
+    let attributes = attributes.iter();
+    let attributes = attributes.map(|(name, column)| (name.as_str(), column.clone()));
+    nullable.extend(attributes.clone().map(|(name, _)| name));
+    columns.extend(attributes);
+    parquet_file::write_with_nulls(path, columns, &nullable, Compression::SNAPPY)
 }
 
 /// Writes the table of targets: the ids of the stays, and a column or more a target.

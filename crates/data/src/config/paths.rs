@@ -10,6 +10,9 @@ impl DataConfig {
     /// Everything the stage reads from disk.
     pub fn paths(&mut self) -> Vec<NamedPath<'_>> {
         let mut paths = source_paths(&mut self.source);
+        if let Some(attributes) = &mut self.attributes {
+            paths.push(("attributes.path".into(), &mut attributes.path));
+        }
         let targets = self.targets.iter_mut();
         paths
             .extend(targets.map(|(name, table)| (format!("targets.{name}.path"), &mut table.path)));

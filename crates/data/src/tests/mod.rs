@@ -29,6 +29,7 @@ pub(super) fn synthetic(stays: usize) -> DataConfig {
         source: Source::Synthetic(SyntheticSource { stays }),
         labels: Labels::Source,
         targets: Default::default(),
+        attributes: None,
         split: SplitRule::Ratio([0.7, 0.15, 0.15]),
         statistics: None,
         like: None,

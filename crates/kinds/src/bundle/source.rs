@@ -100,6 +100,7 @@ impl PredictionSource {
             source: self.source.clone(),
             labels: Labels::None,
             targets: Default::default(),
+            attributes: None,
             split: SplitRule::All,
             statistics: None,
             like: Some("bundle".into()),

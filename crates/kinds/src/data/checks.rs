@@ -54,6 +54,7 @@ impl StageCheck<'_> {
         self.split(data);
         self.labels(data);
         self.targets(data);
+        self.attributes(data);
         self.times(data);
         self.cuts(data);
         if let Some(embeddings) = &data.embeddings {
@@ -220,6 +221,33 @@ impl StageCheck<'_> {
             self.mistakes.push(
                 mistake.help("leave it out, or leave out `labels` and state labels = \"none\""),
             );
+        }
+    }
+
+    /// Attributes are joined by one key, and their columns have names of their own.
+    fn attributes(&mut self, data: &DataConfig) {
+        let Some(table) = &data.attributes else {
+            return;
+        };
+        if table.id.is_some() && table.subject.is_some() {
+            let mistake = self
+                .mistake(
+                    &["attributes", "subject"],
+                    "is one key, and `id` is another",
+                    "or this",
+                )
+                .and(self.place(&["attributes", "id"]), "this");
+            self.mistakes.push(mistake.help("state one of them"));
+        }
+        for (index, column) in table.columns.iter().enumerate() {
+            let problem = match column.as_str() {
+                name if STAY_COLUMNS.contains(&name) => "is called like a column of `stays`",
+                _ if table.columns[..index].contains(column) => "is named once more",
+                _ => continue,
+            };
+            let index = index.to_string();
+            let mistake = self.mistake(&["attributes", "columns", &index], problem, "of no use");
+            self.mistakes.push(mistake);
         }
     }
 
