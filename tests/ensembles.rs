@@ -78,7 +78,7 @@ fn the_mean_of_the_probabilities_is_scored_and_one_model_is_scored_as_ever() {
     let report = test.run_with(["report", "recipe.toml", "--output", "report.html"]);
     report.success();
     let page = text(&test.folder().join("report.html"));
-    assert!(page.contains("The probabilities are the means of 2 models."));
+    assert!(page.contains("The predictions are the means of 2 models."));
 }
 
 #[test]

@@ -107,6 +107,14 @@ bootstrap = {{ resamples = 20 }}
     )
 }
 
+/// Takes the solved head over.
+const TAKEN_OVER: &str = r#"
+[stages.solved]
+kind = "import"
+from = "hours"
+into = "classifier"
+"#;
+
 const SOLVED: &str = "optimizer = { kind = \"lbfgs\" }";
 
 fn metrics(outcome: &Outcome, name: &str) -> Value {
@@ -248,11 +256,6 @@ fn heads_in_steps_learn_numbers_and_labels_too() {
 #[test]
 fn a_trained_head_goes_on_learning_its_number_with_the_backbone_opened() {
     let opened = r#"
-[stages.solved]
-kind = "import"
-from = "hours"
-into = "classifier"
-
 [stages.opened]
 kind = "freeze"
 model = "solved"
@@ -273,7 +276,8 @@ model = "further"
 data = "one"
 split = "test"
 "#;
-    let mut test = cohort().recipe(&[&backbone(), &head("hours", SOLVED, ""), opened].concat());
+    let mut test =
+        cohort().recipe(&[&backbone(), &head("hours", SOLVED, ""), TAKEN_OVER, opened].concat());
     let outcome = run(&mut test, &[]).success();
     let [before, after] = ["hours_test", "further_test"]
         .map(|name| metrics(&outcome, name)["mae"].as_f64().expect("a number"));
@@ -500,11 +504,6 @@ fn settings_of_another_task_are_mistakes() {
 #[test]
 fn a_head_of_one_target_is_not_asked_for_another() {
     let again = r#"
-[stages.solved]
-kind = "import"
-from = "hours"
-into = "classifier"
-
 [stages.opened]
 kind = "freeze"
 model = "solved"
@@ -518,7 +517,8 @@ data = "one"
 target = "grade"
 epochs = 1
 "#;
-    let mut test = cohort().recipe(&[&backbone(), &head("hours", SOLVED, ""), again].concat());
+    let mut test =
+        cohort().recipe(&[&backbone(), &head("hours", SOLVED, ""), TAKEN_OVER, again].concat());
     run(&mut test, &["other"]).failure(4).stderr_has(
         "the head was trained to say the target `hours`, and the target `grade` is asked",
     );

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::clock::Clock;
 use super::{Looking, clip, clock, cohort, drop_empty_stays, drop_incomplete_stays};
 use crate::draft::{Draft, Place};
 use crate::folder::Folder;
@@ -17,6 +18,34 @@ struct Columns {
     time: usize,
     variable: usize,
     value: usize,
+}
+
+/// A draft of tables of rows: their files, and which columns tell stays and times.
+pub fn of_rows(
+    format: &'static str,
+    first: &Table,
+    tables: &[&Table],
+    id: Option<&str>,
+    clock: &Clock,
+) -> Draft {
+    let mut draft = Draft::new(format);
+    draft.state(Place::Source, "files", files(tables));
+    if let Some(character) = first.delimiter {
+        let text = if character == '\t' {
+            "tab".into()
+        } else {
+            character.to_string()
+        };
+        draft.state(Place::Source, "delimiter", quoted(&text));
+    }
+    if let Some(id) = id {
+        draft.state(Place::Source, "id", quoted(id));
+    }
+    match &clock.why {
+        Some(why) => draft.guess(Place::Source, "time", clock.value.clone(), why.clone()),
+        None => draft.state(Place::Source, "time", clock.value.clone()),
+    }
+    draft
 }
 
 pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Error> {
@@ -48,23 +77,7 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
         return Ok(None);
     };
 
-    let mut draft = Draft::new("long");
-    draft.state(Place::Source, "files", files(&tables));
-    if let Some(character) = first.delimiter {
-        let text = if character == '\t' {
-            "tab".into()
-        } else {
-            character.to_string()
-        };
-        draft.state(Place::Source, "delimiter", quoted(&text));
-    }
-    if let Some(id) = id {
-        draft.state(Place::Source, "id", quoted(id));
-    }
-    match clock.why {
-        Some(why) => draft.guess(Place::Source, "time", clock.value, why),
-        None => draft.state(Place::Source, "time", clock.value),
-    }
+    let mut draft = of_rows("long", first, &tables, id, &clock);
     draft.state(Place::Source, "variable", quoted(variable));
     draft.state(Place::Source, "value", quoted(value));
 

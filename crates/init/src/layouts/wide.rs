@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use super::{Looking, clip, clock, cohort, drop_empty_stays, drop_incomplete_stays, no_label};
 use crate::draft::{Draft, Place};
 use crate::folder::Folder;
-use crate::layouts::long::{files, id_of, window, write_categorical};
+use crate::layouts::long::{id_of, of_rows, window, write_categorical};
 use crate::names::{KNOWN_AT_ADMISSION, OUTCOME, PATIENT, STAY, TIME, rank};
 use crate::table::{Look, Table};
 use crate::text::{list, quoted};
@@ -55,23 +55,7 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
         .filter(|table| !is_alike(table))
         .collect();
 
-    let mut draft = Draft::new("wide");
-    draft.state(Place::Source, "files", files(&tables));
-    if let Some(character) = first.delimiter {
-        let text = if character == '\t' {
-            "tab".into()
-        } else {
-            character.to_string()
-        };
-        draft.state(Place::Source, "delimiter", quoted(&text));
-    }
-    if let Some(id) = id {
-        draft.state(Place::Source, "id", quoted(id));
-    }
-    match clock.why {
-        Some(why) => draft.guess(Place::Source, "time", clock.value, why),
-        None => draft.state(Place::Source, "time", clock.value),
-    }
+    let mut draft = of_rows("wide", first, &tables, id, &clock);
     let row_label = write_labels(first, &columns, &roles, &others, looking, &mut draft)?;
     let stay = id.unwrap_or("stay_id");
     let cohorts = cohort::cohorts(&others, stay);

@@ -11,6 +11,7 @@ use maud::{Markup, html};
 
 use crate::evaluate::evaluation::{Evaluation, EvaluationCurves};
 use pipeline_error::Error;
+use pipeline_metrics::BootstrapSettings;
 use pipeline_page::number;
 use pipeline_page::table::{Table, number_or, text};
 
@@ -31,16 +32,7 @@ pub fn of_stage(
         p {
             (evaluation.n) " stays of " (evaluation.subjects) " subjects of the "
             (evaluation.split.name()) " split, " (evaluation.positives) " positive."
-            @if evaluation.given {
-                " A table gave the predictions; no model of this recipe made them."
-            }
-            @if evaluation.models > 1 {
-                " The probabilities are the means of " (evaluation.models) " models."
-            }
-            @if evaluation.bootstrap.resamples > 0 {
-                " Intervals hold " (number::percent(evaluation.bootstrap.level)) " of "
-                (evaluation.bootstrap.resamples) " resamples of the subjects."
-            }
+            (how_made(evaluation.given, evaluation.models, &evaluation.bootstrap))
         }
         @for caveat in &evaluation.caveats {
             p { strong { (caveat) } }
@@ -54,6 +46,22 @@ pub fn of_stage(
         (baseline::part(evaluation))
         (comparisons::part(evaluation))
     })
+}
+
+/// Who predicted, and how intervals were made.
+fn how_made(given: bool, models: usize, bootstrap: &BootstrapSettings) -> Markup {
+    html! {
+        @if given {
+            " A table gave the predictions; no model of this recipe made them."
+        }
+        @if models > 1 {
+            " The predictions are the means of " (models) " models."
+        }
+        @if bootstrap.resamples > 0 {
+            " Intervals hold " (number::percent(bootstrap.level)) " of " (bootstrap.resamples)
+            " resamples of the subjects."
+        }
+    }
 }
 
 fn metrics(evaluation: &Evaluation) -> Markup {

@@ -2,6 +2,7 @@
 
 use maud::{Markup, html};
 
+use super::how_made;
 use crate::evaluate::evaluation::{Beside, TargetEvaluation, TargetScores};
 use pipeline_data::config::Task;
 use pipeline_page::number;
@@ -57,16 +58,7 @@ pub fn of_stage(stage: &str, evaluation: &TargetEvaluation) -> Markup {
             @if evaluation.without_value > 0 {
                 " " (evaluation.without_value) " more stays have no value and are left out."
             }
-            @if evaluation.given {
-                " A table gave the predictions; no model of this recipe made them."
-            }
-            @if evaluation.models > 1 {
-                " The predictions are the means of " (evaluation.models) " models."
-            }
-            @if evaluation.bootstrap.resamples > 0 {
-                " Intervals hold " (number::percent(evaluation.bootstrap.level)) " of "
-                (evaluation.bootstrap.resamples) " resamples of the subjects."
-            }
+            (how_made(evaluation.given, evaluation.models, &evaluation.bootstrap))
         }
         @for caveat in &evaluation.caveats {
             p { strong { (caveat) } }
