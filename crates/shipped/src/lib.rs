@@ -14,7 +14,7 @@ pub struct ShippedRecipe {
     pub text: &'static str,
     /// The shipped recipe that it extends.
     pub base: Option<&'static str>,
-    /// Programs that its stages run: the path in the recipe, and the text.
+    /// Programs that its stages run, and what these read: the path in the recipe, and the text.
     pub programs: &'static [(&'static str, &'static str)],
 }
 
@@ -30,7 +30,14 @@ macro_rules! recipe {
 }
 
 /// By name. Those on the PyTorch reference's checkpoints are not among them: they read fixtures of the tests.
-const RECIPES: [ShippedRecipe; 11] = [
+const RECIPES: [ShippedRecipe; 12] = [
+    recipe!(
+        "aces",
+        Some("meds"),
+        "programs/aces_labels.py",
+        "aces/coma.yaml",
+        "aces/physionet2012.yaml"
+    ),
     recipe!("finetune", None),
     recipe!("meds", Some("finetune")),
     recipe!(
@@ -97,7 +104,8 @@ mod tests {
                 base.strip_suffix(".toml\"]")
             });
             assert_eq!(extends, base, "{name}");
-            let named = text.matches("\"programs/").count();
+            let named = ["\"programs/", "\"aces/"].map(|folder| text.matches(folder).count());
+            let named: usize = named.iter().sum();
             assert_eq!(named, programs.len(), "{name}");
             for (path, program) in programs {
                 assert!(text.contains(&format!("\"{path}\"")), "{name}: {path}");
