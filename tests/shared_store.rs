@@ -139,8 +139,12 @@ fn two_nodes_without_locks_execute_every_stage_once_in_all() {
     }
     executed.sort();
     assert_eq!(executed, ["first", "second"]);
+    // A node that comes to a key as another leaves it may make its folder anew; nothing is in it, and `gc` takes it.
     let work = std::fs::read_dir(test.folder().join(".pipeline/work")).expect("work");
-    assert_eq!(work.count(), 0, "work folders go with the commit");
+    for key in work {
+        let left = std::fs::read_dir(key.expect("a key").path()).expect("a folder");
+        assert_eq!(left.count(), 0, "attempts go with the commit");
+    }
 }
 
 /// Two nodes work at one key and are killed at random; one of them comes back each time.
