@@ -13,7 +13,7 @@ use crate::optimizer::{Optimizer, Sgd, Update};
 use crate::options::{Keep, LoopOptions};
 use crate::resume::ResumeFile;
 use crate::watch::{Unwatched, Watch};
-use pipeline_model::config::ModelMode;
+use pipeline_model::config::{HeadKind, ModelMode};
 use pipeline_model::host::initial_parameters;
 use pipeline_model::seqsetvae::parameter_specs;
 
@@ -73,7 +73,11 @@ fn rows(count: usize, seed: u64) -> LabelledFeatures {
 }
 
 fn initial() -> HostParameters {
-    let specs = parameter_specs(&model(), ModelMode::Classifier).unwrap();
+    initial_of(&model())
+}
+
+fn initial_of(model: &ModelConfig) -> HostParameters {
+    let specs = parameter_specs(model, ModelMode::Classifier).unwrap();
     initial_parameters(specs.iter().filter(|spec| Head::owns(&spec.name)), 1)
 }
 
@@ -330,18 +334,28 @@ fn numbers_are_learned_in_any_unit() {
         panic!("numbers")
     };
     let scale = NumberScale::of(numbers).unwrap();
-    let parameters = initial();
+    let mut model = model();
+    model.classifier.num_classes = 1;
+    model.classifier.head = HeadKind::Linear;
+    let parameters = initial_of(&model);
     let names: Vec<String> = parameters.keys().cloned().collect();
     let settings = HeadSettings {
         loss: Loss::Mse,
         select: SelectionMetric::Loss,
-        epochs: 40,
+        epochs: 60,
+        optimizer: AdamW {
+            lr: 0.03,
+            betas: [0.9, 0.99],
+            eps: 1e-8,
+            weight_decay: 0.0,
+        }
+        .into(),
         ..settings()
     };
     let replay = ReplayFolder::new("nowhere".into());
     let trainer = HeadTrainer::new(
         &Device::Cpu,
-        &model(),
+        &model,
         &parameters,
         &names,
         &settings,
