@@ -16,6 +16,7 @@ use serde_json::{Value, json};
 
 use crate::bytes::{self, overwrite, pick, place};
 use crate::json;
+use crate::tables::folder_in_memory;
 
 /// The run that every record is of.
 const RUN: &str = "20261123T091500Z-0a1b";
@@ -199,12 +200,7 @@ pub struct Documents {
 
 impl Documents {
     pub fn new() -> Self {
-        let shared = Path::new("/dev/shm");
-        let folder = match shared.is_dir() {
-            true => tempfile::tempdir_in(shared),
-            false => tempfile::tempdir(),
-        };
-        let folder = folder.expect("the temporary folder can be written");
+        let folder = folder_in_memory();
         for below in ["actions/v1", "runs"] {
             let made = fs::create_dir_all(folder.path().join(below));
             made.expect("the temporary folder can be written");

@@ -46,6 +46,16 @@ pub const ARTIFACTS: [(u8, &str); 3] = [(b'E', "events"), (b'S', "stays"), (b'V'
 /// Longer texts are not held against their compressed form.
 const MOST_PLAIN: u64 = 8 << 20;
 
+/// A temporary folder, in memory where that can be: closing a file would wait for the disk.
+pub fn folder_in_memory() -> tempfile::TempDir {
+    let shared = Path::new("/dev/shm");
+    let folder = match shared.is_dir() {
+        true => tempfile::tempdir_in(shared),
+        false => tempfile::tempdir(),
+    };
+    folder.expect("the temporary folder can be written")
+}
+
 /// A folder with one table of each use, and room for the fuzzed one.
 pub struct Tables {
     folder: tempfile::TempDir,
@@ -53,13 +63,7 @@ pub struct Tables {
 
 impl Tables {
     pub fn new() -> Self {
-        // In memory where that can be: closing a file would wait for the disk.
-        let shared = Path::new("/dev/shm");
-        let folder = match shared.is_dir() {
-            true => tempfile::tempdir_in(shared),
-            false => tempfile::tempdir(),
-        };
-        let folder = folder.expect("the temporary folder can be written");
+        let folder = folder_in_memory();
         for (name, text) in [
             ("long.csv", LONG),
             ("times.csv", TIMES),

@@ -4,7 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::address::address_of;
-use super::dataset::Dataset;
+use super::target::Truth;
 use pipeline_error::Error;
 use pipeline_random::Stream;
 
@@ -35,7 +35,7 @@ impl Subsample {
 
     /// The rows that are drawn of training stays with these ids and classes, in ascending order. What is drawn depends on
     /// the seed, on ids and on classes, and not on the order of the stays.
-    pub fn rows(&self, ids: &[&str], labels: &[u32]) -> Result<Vec<usize>, Error> {
+    fn rows(&self, ids: &[&str], labels: &[u32]) -> Result<Vec<usize>, Error> {
         let count = self.count(ids.len())?;
         let stream = Stream::new(self.seed, "subsample");
         let mut order: Vec<(u64, usize)> = (ids.iter().enumerate())
@@ -53,14 +53,13 @@ impl Subsample {
         Ok(rows)
     }
 
-    /// Those of the training stays `train` of a dataset that are drawn, in their order.
-    pub fn stays(&self, dataset: &Dataset, train: &[usize]) -> Result<Vec<usize>, Error> {
-        let of = |stay: &usize| &dataset.stays[*stay];
-        let ids: Vec<&str> = train.iter().map(|stay| of(stay).id.as_str()).collect();
-        let classes = train.iter().map(|stay| of(stay).class());
-        let classes: Vec<u32> = classes.collect::<Result<_, _>>()?;
-        let rows = self.rows(&ids, &classes)?;
-        Ok(rows.into_iter().map(|row| train[row]).collect())
+    /// The positions that are drawn of training stays with these ids; what is no class is not stratified.
+    pub fn positions(&self, ids: &[String], truth: &Truth) -> Result<Vec<usize>, Error> {
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        match truth.classes() {
+            Some(classes) => self.rows(&ids, classes),
+            None => self.rows(&ids, &vec![0; ids.len()]),
+        }
     }
 
     fn count(&self, all: usize) -> Result<usize, Error> {

@@ -60,14 +60,15 @@ impl<'a> Asked<'a> {
         })
     }
 
-    /// The same of a table of stays.
-    pub fn of_stays(&self, stays: &StayColumns, split: Split) -> Result<Known, Error> {
-        let splits = stays.splits()?;
-        let rows: Vec<usize> = (0..splits.len())
-            .filter(|row| splits[*row] == split)
-            .collect();
-        let names = stays.names()?.of_rows(&rows);
-        self.known(rows, &names.ids, split, |rows| stays.classes(rows))
+    /// The same of these `rows` of a table of stays, whose ids are `ids`.
+    pub fn of_stays(
+        &self,
+        stays: &StayColumns,
+        rows: Vec<usize>,
+        ids: &[String],
+        split: Split,
+    ) -> Result<Known, Error> {
+        self.known(rows, ids, split, |rows| stays.classes(rows))
     }
 
     fn known(
@@ -114,29 +115,31 @@ impl<'a> Asked<'a> {
         Error::stage(format!("the split {} has no stays{of_what}", split.name()))
             .with_hint("look at `split` in the data stage, and at the stays it dropped")
     }
+}
+
+impl Known {
+    /// The first stay whose class is none of so many: its position, and the class.
+    pub fn class_beyond(&self, classes: usize) -> Option<(usize, u32)> {
+        let found = self.truth.classes().unwrap_or_default().iter();
+        let mut beyond = found
+            .enumerate()
+            .filter(|(_, class)| **class as usize >= classes);
+        beyond.next().map(|(at, class)| (at, *class))
+    }
 
     /// Fails unless the labels are of the classes that a head of so many outputs tells apart.
-    pub fn check_classes(
-        &self,
-        known: &Known,
-        ids: &[String],
-        outputs: usize,
-    ) -> Result<(), Error> {
-        let classes = known.truth.classes().unwrap_or_default();
-        let Some(at) = classes.iter().position(|class| *class as usize >= outputs) else {
+    pub fn check_classes(&self, ids: &[String], outputs: usize) -> Result<(), Error> {
+        let Some((at, class)) = self.class_beyond(outputs) else {
             return Ok(());
         };
         Err(Error::stage(format!(
-            "stay {} has label {}, the model's classes are 0 to {}",
+            "stay {} has label {class}, the model's classes are 0 to {}",
             ids[at],
-            classes[at],
             outputs - 1
         ))
         .with_hint("set model.classifier.num_classes to the number of classes"))
     }
-}
 
-impl Known {
     /// How to say that some stays have no value; none where all have one.
     pub fn note(&self, split: Split) -> Option<String> {
         let all = self.without + self.rows.len();

@@ -96,7 +96,7 @@ impl Classifier {
     ) -> Result<(Predictions, usize), Error> {
         let known = asked.of_features(table, split)?;
         let ids = table.ids(&known.rows);
-        asked.check_classes(&known, &ids, self.says.outputs())?;
+        known.check_classes(&ids, self.says.outputs())?;
         let vectors = table.vectors(&known.rows);
         let predictions = Predictions {
             outputs: vec![self.outputs(&ids, &vectors, table.width)?],

@@ -109,22 +109,24 @@ pub fn solve_head(
             standard.constants()
         ));
     }
-    let learned = Learned::of(&train.truth, &validation.truth)?;
+    let scale = NumberScale::of_truth(&train.truth)?;
+    let [learned, asked] =
+        [train, validation].map(|rows| NumberScale::learned(scale.as_ref(), &rows.truth));
     let weights = (train.truth.classes())
         .and_then(|labels| (settings.class_weights).of(labels, outputs))
         .map(|weights| weights.into_iter().map(f64::from).collect::<Vec<f64>>());
     let mut problem = Problem {
         values: &values,
         width,
-        outcomes: Outcomes::of(&learned.train, outputs, weights.clone()),
+        outcomes: Outcomes::of(&learned, outputs, weights.clone()),
         scaling: standard.clone(),
     };
     let validated = numbers_of(validation)?;
     let mut search = Search {
         values: &validated,
         truth: &validation.truth,
-        outcomes: Outcomes::of(&learned.validation, outputs, weights),
-        scale: learned.scale,
+        outcomes: Outcomes::of(&asked, outputs, weights),
+        scale,
         history: History::default(),
         steps: 0,
         best: None,
@@ -228,36 +230,6 @@ fn note_edge(penalty: f64, penalties: &[f64], watch: &dyn Watch) {
     watch.note(&format!(
         "the penalty {penalty} is the best of those tried and at their edge: a {beyond} one may be better"
     ));
-}
-
-/// What is learned of training and of validation stays: numbers in standard deviations, all else as it is.
-struct Learned {
-    train: Truth,
-    validation: Truth,
-    scale: Option<NumberScale>,
-}
-
-impl Learned {
-    fn of(train: &Truth, validation: &Truth) -> Result<Self, Error> {
-        let scale = match train {
-            Truth::Numbers(numbers) => Some(NumberScale::of(numbers)?),
-            Truth::Classes(_) | Truth::Labels { .. } => None,
-        };
-        let standard = |truth: &Truth| match (truth, &scale) {
-            (Truth::Numbers(numbers), Some(scale)) => Truth::Numbers(
-                numbers
-                    .iter()
-                    .map(|number| scale.standard(*number))
-                    .collect(),
-            ),
-            (other, _) => other.clone(),
-        };
-        Ok(Self {
-            train: standard(train),
-            validation: standard(validation),
-            scale,
-        })
-    }
 }
 
 /// What was found so far.

@@ -3,6 +3,7 @@
 use candle_core::Tensor;
 
 use pipeline_checkpoint::FloatTensor;
+use pipeline_data::target::Truth;
 use pipeline_error::Error;
 use pipeline_model::host::HostParameters;
 
@@ -26,6 +27,25 @@ impl NumberScale {
                 "the target is {mean} for every training stay: there is nothing to learn"
             ))
             .with_hint("look at the column of the target, and at the split")),
+        }
+    }
+
+    /// That of what is true of the training stays, where it is numbers.
+    pub fn of_truth(truth: &Truth) -> Result<Option<Self>, Error> {
+        match truth {
+            Truth::Numbers(numbers) => Self::of(numbers).map(Some),
+            Truth::Classes(_) | Truth::Labels { .. } => Ok(None),
+        }
+    }
+
+    /// What is learned of `truth`: of a scale its numbers in standard deviations, all else as it is.
+    pub fn learned(scale: Option<&Self>, truth: &Truth) -> Truth {
+        match (scale, truth) {
+            (Some(scale), Truth::Numbers(numbers)) => {
+                let numbers = numbers.iter().map(|number| scale.standard(*number));
+                Truth::Numbers(numbers.collect())
+            }
+            _ => truth.clone(),
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::clock::Clock;
-use super::{Looking, clip, clock, cohort, drop_empty_stays, drop_incomplete_stays};
+use super::{Looking, clip, clock, cohort, drop_empty_stays, drop_incomplete_stays, largest};
 use crate::draft::{Draft, Place};
 use crate::folder::Folder;
 use crate::names::{PATIENT, STAY, TIME, VALUE, VARIABLE};
@@ -49,12 +49,7 @@ pub fn of_rows(
 }
 
 pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Error> {
-    let long = folder
-        .tables
-        .iter()
-        .filter_map(|table| Some((table, columns_of(table)?)));
-    let Some((first, columns)) = long.max_by_key(|(table, _)| table.rows.len() * table.files.len())
-    else {
+    let Some((first, columns)) = largest(folder, columns_of) else {
         return Ok(None);
     };
     let name = |at: usize| first.columns[at].as_str();

@@ -27,6 +27,13 @@ pub struct Looking<'a> {
     pub label: Option<&'a str>,
 }
 
+/// The largest of the tables that have such columns.
+fn largest<C>(folder: &Folder, columns_of: impl Fn(&Table) -> Option<C>) -> Option<(&Table, C)> {
+    let tables = folder.tables.iter();
+    let such = tables.filter_map(|table| Some((table, columns_of(table)?)));
+    such.max_by_key(|(table, _)| table.rows.len() * table.files.len())
+}
+
 /// Looks at a folder, or at one table, and drafts a recipe for it. Errors: no table, no layout that is known, no
 /// label of the name that was asked for.
 pub fn look(path: &Path, looking: Looking) -> Result<Draft, Error> {

@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::{Looking, clip, clock, cohort, drop_empty_stays, drop_incomplete_stays, no_label};
+use super::{
+    Looking, clip, clock, cohort, drop_empty_stays, drop_incomplete_stays, largest, no_label,
+};
 use crate::draft::{Draft, Place};
 use crate::folder::Folder;
 use crate::layouts::long::{id_of, of_rows, window, write_categorical};
@@ -34,12 +36,7 @@ struct Roles {
 }
 
 pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Error> {
-    let wide = folder
-        .tables
-        .iter()
-        .filter_map(|table| Some((table, columns_of(table)?)));
-    let Some((first, columns)) = wide.max_by_key(|(table, _)| table.rows.len() * table.files.len())
-    else {
+    let Some((first, columns)) = largest(folder, columns_of) else {
         return Ok(None);
     };
     let roles = roles(first, &columns, looking);

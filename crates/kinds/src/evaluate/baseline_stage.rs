@@ -87,12 +87,13 @@ impl Stage for BaselineStage {
             read.transpose()
         };
         let of_data = targets(TARGETS)?;
-        let of_development = match elsewhere {
+        let of_elsewhere = match elsewhere {
             Some(_) => targets(DEVELOPMENT_TARGETS)?,
-            None => targets(TARGETS)?,
+            None => None,
         };
+        let of_development = of_elsewhere.as_ref().or(of_data.as_ref());
         let scores = BaselineScores::fit(
-            (development, Asked::of(target, of_development.as_ref())),
+            (development, Asked::of(target, of_development)),
             self.subsample.as_ref(),
             (&data, Asked::of(target, of_data.as_ref())),
             self.split,

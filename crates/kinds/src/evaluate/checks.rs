@@ -2,7 +2,6 @@
 
 use super::evaluation::needs_validation;
 use super::{ChosenOn, EvaluateTable};
-use crate::asked::target_of;
 use crate::kind::StageCheck;
 use crate::scoring::head_of;
 use pipeline_data::config::{PredictionTable, Task};
@@ -12,9 +11,7 @@ use pipeline_train::baseline::Baseline;
 impl StageCheck<'_> {
     /// What needs one positive class is a mistake beside more than two classes, labels or numbers.
     pub(super) fn evaluate(&mut self, stage: &EvaluateTable) {
-        let lookup = self.lookup();
-        let target = stage.target_name(&lookup);
-        let target = target.and_then(|name| target_of(&lookup, &stage.data, &name));
+        let target = stage.target(&self.lookup());
         let stated = [
             ("operating_points", !stage.operating_points.is_empty()),
             ("recalibrate", stage.recalibrate.is_some()),

@@ -61,16 +61,17 @@ impl<'a> GivenTable<'a> {
 
     /// What it says of the stays of a split whose truth is known, and how many have no value of the target.
     pub fn of_split(&self, split: Split, asked: Asked) -> Result<(Predictions, usize), Error> {
-        let known = asked.of_stays(self.stays, split)?;
-        let rows = known.rows.iter();
-        let ids: Vec<String> = rows.map(|row| self.names.ids[*row].clone()).collect();
+        let ids_of = |rows: &[usize]| self.names.of_rows(rows).ids;
+        let mut of_split: Vec<usize> = (0..self.splits.len()).collect();
+        of_split.retain(|row| self.splits[*row] == split);
+        let ids = ids_of(&of_split);
+        let known = asked.of_stays(self.stays, of_split, &ids, split)?;
+        let ids = ids_of(&known.rows);
         let outputs = self.says.outputs();
-        let classes = known.truth.classes().unwrap_or_default();
-        if let Some(at) = classes.iter().position(|class| *class as usize >= outputs) {
+        if let Some((at, class)) = known.class_beyond(outputs) {
             return Err(Error::stage(format!(
-                "stay {} has label {}, and the table has columns for the classes 0 to {}",
+                "stay {} has label {class}, and the table has columns for the classes 0 to {}",
                 ids[at],
-                classes[at],
                 outputs - 1
             )));
         }

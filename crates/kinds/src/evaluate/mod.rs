@@ -113,8 +113,7 @@ impl StageKind for EvaluateTable {
 
     fn nodes(&self, name: &str, around: &dyn Around) -> Vec<Node> {
         let lookup = |name: &str| around.stage(name);
-        let target = self.target_name(&lookup);
-        let target = target.and_then(|name| target_of(&lookup, &self.data, &name));
+        let target = self.target(&lookup);
         let baseline = self.baseline_node(name, target.as_ref(), around);
         let made = self
             .predictions
@@ -220,6 +219,11 @@ impl EvaluateTable {
         };
         let name = self.target.as_deref().or_else(learned);
         name.map(str::to_string)
+    }
+
+    /// The target that is scored, as the data stage has it.
+    fn target(&self, stage: &Lookup) -> Option<Target> {
+        target_of(stage, &self.data, &self.target_name(stage)?)
     }
 
     /// Where thresholds and corrections are chosen, if that is not on the data that are scored.

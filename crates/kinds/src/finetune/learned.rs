@@ -5,7 +5,6 @@ use candle_core::{Device, Tensor};
 use crate::asked::{Asked, Known};
 use pipeline_data::dataset::Split;
 use pipeline_data::feature_table::FeatureTable;
-use pipeline_data::subsample::Subsample;
 use pipeline_data::target::Truth;
 use pipeline_error::Error;
 use pipeline_stage::StageContext;
@@ -21,7 +20,7 @@ pub(super) fn labelled(
 ) -> Result<LabelledFeatures, Error> {
     let known = asked.of_features(table, split)?;
     let ids = table.ids(&known.rows);
-    check(&known, &ids, split, asked, outputs, context)?;
+    check(&known, &ids, split, outputs, context)?;
     let shape = (known.rows.len(), table.width);
     Ok(LabelledFeatures {
         features: Tensor::from_vec(table.vectors(&known.rows), shape, &Device::Cpu)?,
@@ -36,24 +35,14 @@ pub(super) fn check(
     known: &Known,
     ids: &[String],
     split: Split,
-    asked: Asked,
     outputs: usize,
     context: &StageContext,
 ) -> Result<(), Error> {
-    asked.check_classes(known, ids, outputs)?;
+    known.check_classes(ids, outputs)?;
     if let Some(note) = known.note(split) {
         context.reporter.note(&note);
     }
     Ok(())
-}
-
-/// The positions that a subsample draws of training stays.
-pub fn drawn(subsample: &Subsample, ids: &[String], truth: &Truth) -> Result<Vec<usize>, Error> {
-    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
-    match truth.classes() {
-        Some(classes) => subsample.rows(&ids, classes),
-        None => subsample.rows(&ids, &vec![0; ids.len()]),
-    }
 }
 
 /// Fails if no training stay has one of the classes or labels, or every stay has a label: a head cannot learn it.

@@ -26,7 +26,6 @@ use pipeline_train::linear_head::LinearHeadSettings;
 use pipeline_train::optimizer::Optimizer;
 use serde_json::Value;
 
-pub use learned::drawn;
 pub use optimizer::HeadOptimizer;
 use stage::{FinetuneStage, Training};
 pub use table::FinetuneTable;

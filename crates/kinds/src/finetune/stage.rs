@@ -6,7 +6,7 @@ use std::time::Duration;
 use candle_core::Device;
 use serde_json::{Value, json};
 
-use super::learned::{check, drawn, labelled, require_every_class};
+use super::learned::{check, labelled, require_every_class};
 use super::trained::Trained;
 use crate::asked::{Asked, Known, TARGETS};
 use crate::dataset_artifacts::load_dataset;
@@ -23,7 +23,7 @@ use pipeline_data::dataset::Split;
 use pipeline_data::feature_table::FeatureTable;
 use pipeline_data::stay_columns::StayColumns;
 use pipeline_data::subsample::Subsample;
-use pipeline_data::target::{Target, Truth};
+use pipeline_data::target::Target;
 use pipeline_error::Error;
 use pipeline_model::classifier::Head;
 use pipeline_model::host::{HostParameters, initial_parameters, to_device};
@@ -140,7 +140,7 @@ impl FinetuneStage {
         let train = match &self.subsample {
             None => all,
             Some(subsample) => {
-                let rows = drawn(subsample, &all.ids, &all.truth)?.into_iter();
+                let rows = subsample.positions(&all.ids, &all.truth)?.into_iter();
                 all.rows(&rows.map(|row| row as u32).collect::<Vec<_>>())?
             }
         };
@@ -154,7 +154,7 @@ impl FinetuneStage {
             }
             Training::Steps(settings) => {
                 let replay = context.replay_folder();
-                let scale = scale_of(&train.truth)?;
+                let scale = NumberScale::of_truth(&train.truth)?;
                 let device = &Device::Cpu;
                 let trainer = self.trainer(settings, artifact, initial, scale, device, &replay)?;
                 let resume = context.resume_file(CHECKPOINT_INTERVAL);
@@ -187,14 +187,14 @@ impl FinetuneStage {
         };
         let of_split = |split| {
             let known = asked.of_dataset(&dataset, split)?;
-            check(&known, &ids(&known), split, asked, outputs, context)?;
+            check(&known, &ids(&known), split, outputs, context)?;
             Ok::<_, Error>(known)
         };
         let (all, validation) = (of_split(Split::Train)?, of_split(Split::Validation)?);
         let (train, truth) = match &self.subsample {
             None => (all.rows.clone(), all.truth.clone()),
             Some(subsample) => {
-                let rows = drawn(subsample, &ids(&all), &all.truth)?;
+                let rows = subsample.positions(&ids(&all), &all.truth)?;
                 let stays = rows.iter().map(|row| all.rows[*row]).collect();
                 (stays, all.truth.rows(rows.into_iter()))
             }
@@ -202,7 +202,7 @@ impl FinetuneStage {
 
         let device = &context.tensor_device()?;
         let replay = context.replay_folder();
-        let scale = scale_of(&truth)?;
+        let scale = NumberScale::of_truth(&truth)?;
         let trainer = self.trainer(settings, artifact, initial, scale, device, &replay)?;
         let mut frozen = artifact.parameters.clone();
         frozen.retain(|name, _| !initial.contains_key(name));
@@ -227,14 +227,6 @@ impl FinetuneStage {
         let head = train_head(trainer, &train, &validation, &resume, &Watched(context))?;
         let head = in_units(head, artifact, scale);
         Ok(Trained::in_steps(head, settings, learned))
-    }
-}
-
-/// The scale that a head learns numbers in.
-fn scale_of(train: &Truth) -> Result<Option<NumberScale>, Error> {
-    match train {
-        Truth::Numbers(numbers) => NumberScale::of(numbers).map(Some),
-        Truth::Classes(_) | Truth::Labels { .. } => Ok(None),
     }
 }
 

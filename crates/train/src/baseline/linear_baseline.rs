@@ -48,17 +48,8 @@ impl LinearBaseline {
 /// squared error.
 pub fn fit_on_validation(train: &TrueRows, validation: &TrueRows) -> Result<LinearBaseline, Error> {
     refuse_what_is_not_seen(train.truth, validation.truth)?;
-    let scale = match train.truth {
-        Truth::Numbers(numbers) => Some(NumberScale::of(numbers)?),
-        Truth::Classes(_) | Truth::Labels { .. } => None,
-    };
-    let learned = match (train.truth, &scale) {
-        (Truth::Numbers(numbers), Some(scale)) => {
-            let numbers = numbers.iter().map(|number| scale.standard(*number));
-            Truth::Numbers(numbers.collect())
-        }
-        (other, _) => other.clone(),
-    };
+    let scale = NumberScale::of_truth(train.truth)?;
+    let learned = NumberScale::learned(scale.as_ref(), train.truth);
     let width = train.rows.len() / train.truth.len();
     let problem = Problem {
         values: train.rows,

@@ -5,7 +5,6 @@ use arrow::array::{ArrayRef, Float64Array, StringArray};
 use serde::{Deserialize, Serialize};
 
 use crate::asked::{Asked, Known};
-use crate::finetune::drawn;
 use crate::says::Says;
 use pipeline_data::dataset::{Dataset, Split};
 use pipeline_data::parquet_file::{self, Compression, StreamedRows, column};
@@ -56,7 +55,7 @@ impl BaselineScores {
             let ids: Vec<String> = stays
                 .map(|&stay| development.stays[stay].id.clone())
                 .collect();
-            let drawn = drawn(subsample, &ids, &train.truth)?;
+            let drawn = subsample.positions(&ids, &train.truth)?;
             train.truth = train.truth.rows(drawn.iter().copied());
             train.rows = drawn.into_iter().map(|row| train.rows[row]).collect();
         }
@@ -153,11 +152,10 @@ pub fn said_in(path: &Path, says: &Says) -> Result<(Vec<String>, Vec<f64>), Erro
 
 fn refuse_many_classes(dataset: &Dataset, known: [&Known; 2]) -> Result<(), Error> {
     for known in known {
-        let classes = known.truth.classes().unwrap_or_default();
-        if let Some(at) = classes.iter().position(|class| *class > 1) {
+        if let Some((at, class)) = known.class_beyond(2) {
             return Err(Error::stage(format!(
-                "stay {} has label {}, and the baseline knows the labels 0 and 1",
-                dataset.stays[known.rows[at]].id, classes[at]
+                "stay {} has label {class}, and the baseline knows the labels 0 and 1",
+                dataset.stays[known.rows[at]].id
             )));
         }
     }

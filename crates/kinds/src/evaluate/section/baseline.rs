@@ -35,15 +35,6 @@ pub fn table(
     scores: &ScoreSummary,
     differences: &BTreeMap<String, PairedDifference>,
 ) -> Markup {
-    let titles = [
-        "metric",
-        "model",
-        other,
-        "difference",
-        "interval",
-        "model larger in",
-    ];
-    let mut table = Table::new("Both on the same stays", &titles, &titles[1..]);
     let model = [
         ("AUROC", "auroc", evaluation.auroc),
         (
@@ -65,16 +56,37 @@ pub fn table(
         ),
         ("ECE", "ece", evaluation.ece),
     ];
-    for (title, name, value) in model {
-        let float = |value: Option<f64>| text(value.map_or("undefined".into(), number::float));
-        let difference = differences.get(name);
+    let float = |value: Option<f64>| text(value.map_or("undefined".into(), number::float));
+    let rows = model.map(|(title, name, value)| {
+        let values = [float(value), float(scores.value(name))];
+        (title, values, differences.get(name))
+    });
+    beside(other, rows)
+}
+
+/// A row a metric: its title, its values of the model and of `other`, and how they differ.
+pub fn beside<'a>(
+    other: &str,
+    rows: impl IntoIterator<Item = (&'a str, [Markup; 2], Option<&'a PairedDifference>)>,
+) -> Markup {
+    let titles = [
+        "metric",
+        "model",
+        other,
+        "difference",
+        "interval",
+        "model larger in",
+    ];
+    let mut table = Table::new("Both on the same stays", &titles, &titles[1..]);
+    for (title, [model, other], difference) in rows {
         let interval = difference.and_then(|difference| difference.interval);
         let larger = difference.and_then(|difference| difference.share_larger);
+        let difference = difference.map(|difference| number::float(difference.difference));
         table.push(vec![
             text(title),
-            float(value),
-            float(scores.value(name)),
-            float(difference.map(|difference| difference.difference)),
+            model,
+            other,
+            text(difference.unwrap_or("undefined".into())),
             text(number::range(interval.as_ref()).unwrap_or_default()),
             text(larger.map(number::percent).unwrap_or_default()),
         ]);

@@ -2,7 +2,7 @@
 
 use maud::{Markup, html};
 
-use super::how_made;
+use super::{baseline, how_made};
 use crate::evaluate::evaluation::{Beside, TargetEvaluation, TargetScores};
 use pipeline_data::config::Task;
 use pipeline_page::number;
@@ -68,21 +68,21 @@ pub fn of_stage(stage: &str, evaluation: &TargetEvaluation) -> Markup {
         (calibration(evaluation))
         (labels(evaluation))
         (subgroups(evaluation))
-        @if let Some(baseline) = &evaluation.baseline {
+        @if let Some(simple) = &evaluation.baseline {
             h4 { "Baseline" }
             p {
                 @match evaluation.task {
                     Task::Regression => { "Ridge regression" },
                     _ => { "Logistic regression, one a label," },
                 }
-                " on " (baseline.features) " summary features of a stay, L2 penalty " (baseline.penalty) ", "
-                @match baseline.training_stays {
+                " on " (simple.features) " summary features of a stay, L2 penalty " (simple.penalty) ", "
+                @match simple.training_stays {
                     None => "on the same splits",
                     Some(stays) => { "fitted to the same " (stays) " training stays" },
                 }
                 "."
             }
-            (beside(evaluation, "baseline", &baseline.beside))
+            (beside(evaluation, "baseline", &simple.beside))
         }
         @for comparison in &evaluation.comparisons {
             h4 { "Beside " (comparison.with) }
@@ -194,31 +194,12 @@ fn subgroups(evaluation: &TargetEvaluation) -> Markup {
 
 /// How the model does beside `other`. Differences are the model's value minus the other's.
 fn beside(evaluation: &TargetEvaluation, other: &str, beside: &Beside) -> Markup {
-    let titles = [
-        "metric",
-        "model",
-        other,
-        "difference",
-        "interval",
-        "model larger in",
-    ];
-    let mut table = Table::new("Both on the same stays", &titles, &titles[1..]);
-    for (name, title, _) in named(&evaluation.scores) {
-        let difference = beside.differences.get(name);
-        let interval = difference.and_then(|difference| difference.interval);
-        let larger = difference.and_then(|difference| difference.share_larger);
-        let difference = difference.map(|difference| number::float(difference.difference));
-        table.push(vec![
-            text(title),
-            value(&evaluation.scores, name),
-            value(&beside.scores, name),
-            text(difference.unwrap_or("undefined".into())),
-            text(number::range(interval.as_ref()).unwrap_or_default()),
-            text(larger.map(number::percent).unwrap_or_default()),
-        ]);
-    }
+    let rows = named(&evaluation.scores).map(|(name, title, _)| {
+        let values = [value(&evaluation.scores, name), value(&beside.scores, name)];
+        (title, values, beside.differences.get(name))
+    });
     html! {
         p { "Differences are the model's value minus that of " (other) ", on the same resamples of the same stays." }
-        (table.render())
+        (baseline::beside(other, rows))
     }
 }
