@@ -160,8 +160,9 @@ impl Stage for FeaturesStage {
     }
 
     /// 3: the data's inputs are compared with those of the weights. 4: every stay has a pass of its own.
+    /// 5: the encoder's work is arranged as in version 5 of `pretrain`.
     fn code_version(&self) -> u32 {
-        4
+        5
     }
 
     fn fields(&self) -> Value {

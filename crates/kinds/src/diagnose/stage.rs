@@ -110,7 +110,8 @@ impl Stage for DiagnoseStage {
         // 2: shuffled labels are a warning from three standard errors above chance on, no longer two.
         // 3: the data's inputs are compared with those of the weights.
         // 4: every stay has a pass of its own.
-        4
+        // 5: the encoder's work is arranged as in version 5 of `pretrain`.
+        5
     }
 
     fn fields(&self) -> Value {

@@ -284,9 +284,10 @@ impl Stage for FinetuneStage {
 
     /// 4: the weights carry what their inputs mean. 5, of a solver: after three penalties that are worse than the best
     /// before them, no weaker one is tried.
+    /// 5, of steps: an opened backbone's work is arranged as in version 5 of `pretrain`.
     fn code_version(&self) -> u32 {
         match self.training {
-            Training::Steps(_) => 4,
+            Training::Steps(_) => 5,
             Training::Solver(_) => 5,
         }
     }

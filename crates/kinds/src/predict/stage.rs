@@ -58,9 +58,10 @@ impl Stage for PredictStage {
         "predict"
     }
 
-    /// 2: every stay has a pass of its own, and thresholds and correction are an artifact.
+    /// 2: every stay has a pass of its own, and thresholds and correction are an artifact. 3: the encoder's work is arranged as
+    /// in version 5 of `pretrain`.
     fn code_version(&self) -> u32 {
-        2
+        3
     }
 
     fn fields(&self) -> Value {

@@ -80,9 +80,10 @@ impl Stage for PretrainStage {
         "pretrain"
     }
 
-    /// 4: the checkpoint carries what its inputs mean.
+    /// 4: the checkpoint carries what its inputs mean. 5: a MAB's layers run in blocks of rows, and its queries are
+    /// projected in place of its keys and values.
     fn code_version(&self) -> u32 {
-        4
+        5
     }
 
     fn fields(&self) -> Value {

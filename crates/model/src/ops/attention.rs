@@ -7,7 +7,7 @@
 use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp2, CustomOp3, D, DType, Layout, Result, Shape, Tensor};
 
-use super::attention_kernel;
+use super::attention_kernel::{self, Rows};
 use super::attention_pattern::{Attention, Segment};
 use super::cpu::{contiguous, read};
 use super::form::has_kernels;
@@ -153,7 +153,7 @@ impl CustomOp2 for Attention {
     ) -> Result<(CpuStorage, Shape)> {
         let (_, width) = q_layout.shape().dims2()?;
         let (q, kv) = (contiguous(q, q_layout)?, contiguous(kv, kv_layout)?);
-        let output = attention_kernel::forward(self, width, q, kv, &[]);
+        let output = attention_kernel::forward(self, Rows::of_heads(width, self.heads), q, kv, &[]);
         Ok((CpuStorage::F32(output), (self.output_rows(), width).into()))
     }
 
@@ -187,8 +187,14 @@ impl CustomOp2 for Attention {
         let grad_output = grad_output.contiguous()?;
         let (_, width) = q.dims2()?;
         let (queries, keys, grads) = (read(q)?, read(kv)?, read(&grad_output)?);
-        let (grad_q, grad_kv, _) =
-            attention_kernel::backward(self, width, &queries, &keys, &[], &grads);
+        let (grad_q, grad_kv, _) = attention_kernel::backward(
+            self,
+            Rows::of_heads(width, self.heads),
+            &queries,
+            &keys,
+            &[],
+            &grads,
+        );
         let device = q.device();
         Ok((
             Some(Tensor::from_vec(grad_q, q.shape(), device)?),
@@ -216,7 +222,8 @@ impl CustomOp3 for BiasedAttention {
         let (_, width) = q_layout.shape().dims2()?;
         let (q, kv) = (contiguous(q, q_layout)?, contiguous(kv, kv_layout)?);
         let bias = contiguous(bias, bias_layout)?;
-        let output = attention_kernel::forward(&self.0, width, q, kv, bias);
+        let output =
+            attention_kernel::forward(&self.0, Rows::of_heads(width, self.0.heads), q, kv, bias);
         Ok((
             CpuStorage::F32(output),
             (self.0.output_rows(), width).into(),
@@ -259,8 +266,14 @@ impl CustomOp3 for BiasedAttention {
         let (_, width) = q.dims2()?;
         let (queries, keys) = (read(q)?, read(kv)?);
         let (biases, grads) = (read(bias)?, read(&grad_output)?);
-        let (grad_q, grad_kv, grad_bias) =
-            attention_kernel::backward(&self.0, width, &queries, &keys, &biases, &grads);
+        let (grad_q, grad_kv, grad_bias) = attention_kernel::backward(
+            &self.0,
+            Rows::of_heads(width, self.0.heads),
+            &queries,
+            &keys,
+            &biases,
+            &grads,
+        );
         let device = q.device();
         Ok((
             Some(Tensor::from_vec(grad_q, q.shape(), device)?),

@@ -40,9 +40,9 @@ pub fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f
     Ok(&storage.as_slice::<f32>()?[start..end])
 }
 
-/// A function that is compiled twice, for any CPU and for AVX2, and chooses when it is called.
+/// A function that is compiled three times, for any CPU, for AVX2 and for AVX-512, and chooses when it is called.
 ///
-/// AVX2 without fused multiply-adds: both give the same bits.
+/// Without fused multiply-adds: all give the same bits.
 macro_rules! vectorized {
     ($(#[$meta:meta])* $visibility:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty $body:block) => {
         $(#[$meta])*
@@ -55,6 +55,18 @@ macro_rules! vectorized {
                 #[target_feature(enable = "avx2")]
                 fn with_avx2($($argument: $type),*) -> $result {
                     portable($($argument),*)
+                }
+                #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
+                fn with_avx512($($argument: $type),*) -> $result {
+                    portable($($argument),*)
+                }
+                if std::is_x86_feature_detected!("avx512f")
+                    && std::is_x86_feature_detected!("avx512vl")
+                    && std::is_x86_feature_detected!("avx512bw")
+                    && std::is_x86_feature_detected!("avx512dq")
+                {
+                    // SAFETY: this CPU has these four parts of AVX-512.
+                    return unsafe { with_avx512($($argument),*) };
                 }
                 if std::is_x86_feature_detected!("avx2") {
                     // SAFETY: this CPU has AVX2.
@@ -164,8 +176,9 @@ pub fn add_scaled(target: &mut [f32], scale: f32, source: &[f32]) {
 
 #[inline(always)]
 fn fold(lanes: [f32; LANES]) -> f32 {
+    // Unless they are put into memory first, the compiler sees the pairs of this sum and computes the lanes two by two.
+    let mut lanes = std::hint::black_box(lanes);
     let mut width = LANES / 2;
-    let mut lanes = lanes;
     while width > 0 {
         for lane in 0..width {
             lanes[lane] += lanes[lane + width];

@@ -41,26 +41,38 @@ fn normal_cdf(x: f32) -> f32 {
     0.5 * (1.0 + erf(x * std::f32::consts::FRAC_1_SQRT_2))
 }
 
+#[inline(always)]
+fn density(x: f32) -> f32 {
+    const INV_SQRT_TAU: f32 = 0.398_942_3;
+    INV_SQRT_TAU * exp_of_negative(-0.5 * x * x)
+}
+
 // Plain loops: an iterator's closure would not be compiled with the loop's instructions.
 vectorized! {
-    fn forward(x: &[f32]) -> Vec<f32> {
-        let mut y = vec![0f32; x.len()];
+    /// x · Φ(x), into `y` of the same length.
+    pub(super) fn activate(x: &[f32], y: &mut [f32]) -> () {
         for (y, x) in y.iter_mut().zip(x) {
             *y = x * normal_cdf(*x);
         }
-        y
     }
 }
 
 vectorized! {
-    fn backward(x: &[f32], grad_y: &[f32]) -> Vec<f32> {
-        const INV_SQRT_TAU: f32 = 0.398_942_3;
-        let mut grad_x = vec![0f32; x.len()];
-        for ((out, x), grad) in grad_x.iter_mut().zip(x).zip(grad_y) {
-            let density = INV_SQRT_TAU * exp_of_negative(-0.5 * x * x);
-            *out = grad * (normal_cdf(*x) + x * density);
+    /// x · Φ(x) and its derivative, into `y` and `slope` of the same length.
+    pub(super) fn activate_with_slope(x: &[f32], y: &mut [f32], slope: &mut [f32]) -> () {
+        for ((y, slope), x) in y.iter_mut().zip(slope).zip(x) {
+            let cdf = normal_cdf(*x);
+            *y = x * cdf;
+            *slope = cdf + x * density(*x);
         }
-        grad_x
+    }
+}
+
+vectorized! {
+    fn backward(x: &[f32], grad_y: &[f32], grad_x: &mut [f32]) -> () {
+        for ((out, x), grad) in grad_x.iter_mut().zip(x).zip(grad_y) {
+            *out = grad * (normal_cdf(*x) + x * density(*x));
+        }
     }
 }
 
@@ -72,7 +84,9 @@ impl CustomOp1 for Gelu {
     }
 
     fn cpu_fwd(&self, x: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
-        let y = forward(contiguous(x, layout)?);
+        let x = contiguous(x, layout)?;
+        let mut y = vec![0f32; x.len()];
+        activate(x, &mut y);
         Ok((CpuStorage::F32(y), layout.shape().clone()))
     }
 
@@ -88,7 +102,8 @@ impl CustomOp1 for Gelu {
             return Ok(Some(grad_x));
         }
         let grad_y = grad_y.contiguous()?;
-        let grad_x = backward(&read(x)?, &read(&grad_y)?);
+        let mut grad_x = vec![0f32; x.elem_count()];
+        backward(&read(x)?, &read(&grad_y)?, &mut grad_x);
         Ok(Some(Tensor::from_vec(grad_x, x.shape(), x.device())?))
     }
 }

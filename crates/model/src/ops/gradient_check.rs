@@ -43,7 +43,8 @@ pub(crate) fn assert_gradients(
     in_composed_form(|| assert_gradients_of_form(arguments, &function))
 }
 
-fn assert_gradients_of_form(
+/// As [`assert_gradients`], in the form that is chosen now.
+pub(crate) fn assert_gradients_of_form(
     arguments: &[Tensor],
     function: impl Fn(&[Tensor]) -> Result<Tensor>,
 ) -> Result<()> {

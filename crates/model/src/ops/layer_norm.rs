@@ -7,6 +7,9 @@ use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use super::cpu::{add_scaled, contiguous, dot, read, squares_about, sum, vectorized};
 use super::form::has_kernels;
 
+/// torch's default eps.
+pub const EPS_OF_LAYERS: f32 = 1e-5;
+
 /// (x − mean) / √(variance + `eps`) · `weight` + `bias`, per row of `x` [rows, width]; population variance.
 pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) -> Result<Tensor> {
     if has_kernels(x.device()) {
@@ -38,27 +41,30 @@ fn moments(row: &[f32], eps: f32) -> (f32, f32) {
 }
 
 vectorized! {
-    fn forward(x: &[f32], weight: &[f32], bias: &[f32], eps: f32) -> Vec<f32> {
+    /// As [`layer_norm`], of `x` [rows, width] into `y` of the same shape.
+    pub(super) fn normalise(x: &[f32], weight: &[f32], bias: &[f32], eps: f32, y: &mut [f32]) -> () {
         let width = weight.len();
-        let mut y = vec![0f32; x.len()];
         for (row, out) in x.chunks_exact(width).zip(y.chunks_exact_mut(width)) {
             let (mean, scale) = moments(row, eps);
             for (((o, v), w), b) in out.iter_mut().zip(row).zip(weight).zip(bias) {
                 *o = (v - mean) * scale * w + b;
             }
         }
-        y
     }
 }
 
-/// Gradients of x, weight and bias.
-type Gradients = (Vec<f32>, Vec<f32>, Vec<f32>);
-
 vectorized! {
-    fn backward(x: &[f32], weight: &[f32], grad_y: &[f32], eps: f32) -> Gradients {
+    /// The gradient of `x` into `grad_x`; those of weight and bias are added to `sums`.
+    pub(super) fn add_gradients(
+        x: &[f32],
+        weight: &[f32],
+        grad_y: &[f32],
+        eps: f32,
+        grad_x: &mut [f32],
+        sums: (&mut [f32], &mut [f32]),
+    ) -> () {
         let width = weight.len();
-        let mut grad_x = vec![0f32; x.len()];
-        let (mut grad_weight, mut grad_bias) = (vec![0f32; width], vec![0f32; width]);
+        let (grad_weight, grad_bias) = sums;
         let (mut normal, mut scaled) = (vec![0f32; width], vec![0f32; width]);
         let rows = x.chunks_exact(width).zip(grad_y.chunks_exact(width));
         for ((row, grad), out) in rows.zip(grad_x.chunks_exact_mut(width)) {
@@ -72,14 +78,13 @@ vectorized! {
             for ((total, g), n) in grad_weight.iter_mut().zip(grad).zip(&normal) {
                 *total += g * n;
             }
-            add_scaled(&mut grad_bias, 1.0, grad);
+            add_scaled(grad_bias, 1.0, grad);
             let mean_scaled = sum(&scaled) / width as f32;
             let mean_projected = dot(&scaled, &normal) / width as f32;
             for ((o, s), n) in out.iter_mut().zip(&scaled).zip(&normal) {
                 *o = scale * (s - mean_scaled - n * mean_projected);
             }
         }
-        (grad_x, grad_weight, grad_bias)
     }
 }
 
@@ -100,7 +105,8 @@ impl CustomOp3 for LayerNorm {
         let x = contiguous(x, x_layout)?;
         let weight = contiguous(weight, weight_layout)?;
         let bias = contiguous(bias, bias_layout)?;
-        let y = forward(x, weight, bias, self.eps);
+        let mut y = vec![0f32; x.len()];
+        normalise(x, weight, bias, self.eps, &mut y);
         Ok((CpuStorage::F32(y), x_layout.shape().clone()))
     }
 
@@ -134,9 +140,18 @@ impl CustomOp3 for LayerNorm {
             return Ok((x, weight, bias));
         }
         let grad_y = grad_y.contiguous()?;
-        let (grad_x, grad_weight, grad_bias) =
-            backward(&read(x)?, &read(weight)?, &read(&grad_y)?, self.eps);
-        let width = grad_weight.len();
+        let width = weight.elem_count();
+        let mut grad_x = vec![0f32; x.elem_count()];
+        let (mut grad_weight, mut grad_bias) = (vec![0f32; width], vec![0f32; width]);
+        let sums = (&mut grad_weight[..], &mut grad_bias[..]);
+        add_gradients(
+            &read(x)?,
+            &read(weight)?,
+            &read(&grad_y)?,
+            self.eps,
+            &mut grad_x,
+            sums,
+        );
         let device = x.device();
         Ok((
             Some(Tensor::from_vec(grad_x, x.shape(), device)?),

@@ -7,7 +7,7 @@ use candle_nn::Module;
 
 use super::cpu::{contiguous, read};
 use super::form::has_kernels;
-use super::strided_product::{View, multiply};
+use super::strided_product::{View, multiply, product};
 
 /// `x` [rows, inputs], `weight` [outputs, inputs], `bias` [outputs] → [rows, outputs].
 pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
@@ -95,26 +95,20 @@ impl CustomOp3 for Linear {
         let mut grad_x = None;
         if x.track_op() {
             let weight = read(weight)?;
-            let mut values = vec![0f32; rows * inputs];
-            multiply(
+            let values = product(
                 [rows, inputs, outputs],
-                (&mut values, View::rows(0, inputs)),
                 (&g, View::rows(0, outputs)),
                 (&weight, View::rows(0, inputs)),
-                false,
             );
             grad_x = Some(Tensor::from_vec(values, (rows, inputs), device)?);
         }
         let mut grad_weight = None;
         if weight.track_op() {
             let x = read(x)?;
-            let mut values = vec![0f32; outputs * inputs];
-            multiply(
+            let values = product(
                 [outputs, inputs, rows],
-                (&mut values, View::rows(0, inputs)),
                 (&g, View::rows(0, outputs).transposed()),
                 (&x, View::rows(0, inputs)),
-                false,
             );
             grad_weight = Some(Tensor::from_vec(values, (outputs, inputs), device)?);
         }

@@ -51,14 +51,56 @@ pub fn multiply(
         return;
     }
     assert!(y_view.last(rows, columns) < y.len());
+    // SAFETY: the assertion keeps every index that the strides of y reach inside it.
+    unsafe {
+        let y = y.as_mut_ptr().add(y_view.first);
+        multiply_to(
+            [rows, columns, inner],
+            (y, y_view),
+            (a, a_view),
+            (b, b_view),
+            fresh,
+        );
+    }
+}
+
+/// a [rows, inner] · b [inner, columns] → [rows, columns], in memory that was not written before.
+pub fn product(
+    [rows, columns, inner]: [usize; 3],
+    a: (&[f32], View),
+    b: (&[f32], View),
+) -> Vec<f32> {
+    let count = rows * columns;
+    if count == 0 || inner == 0 {
+        return vec![0.0; count];
+    }
+    let mut y: Vec<f32> = Vec::with_capacity(count);
+    // SAFETY: the capacity has room for every row, and a fresh product writes every number without reading it.
+    unsafe {
+        let to = (y.as_mut_ptr(), View::rows(0, columns));
+        multiply_to([rows, columns, inner], to, a, b, true);
+        y.set_len(count);
+    }
+    y
+}
+
+/// # Safety
+/// `y` is valid for writes, and unless `fresh` for reads, of [rows, columns] by the strides of its view.
+unsafe fn multiply_to(
+    [rows, columns, inner]: [usize; 3],
+    (y, y_view): (*mut f32, View),
+    (a, a_view): (&[f32], View),
+    (b, b_view): (&[f32], View),
+    fresh: bool,
+) {
     assert!(a_view.last(rows, inner) < a.len() && b_view.last(inner, columns) < b.len());
-    // SAFETY: the assertions above keep every index that the strides reach inside the slices.
+    // SAFETY: the assertion keeps every index that the strides reach inside a and b; the caller answers for y.
     unsafe {
         gemm::gemm(
             rows,
             columns,
             inner,
-            y.as_mut_ptr().add(y_view.first),
+            y,
             y_view.column_stride as isize,
             y_view.row_stride as isize,
             !fresh,

@@ -1,0 +1,209 @@
+//! Attention of the same queries in every segment, whose scores are there already: one product for all of them.
+
+use std::sync::Arc;
+
+use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+
+use super::cpu::{add_scaled, contiguous, dot, exp_of_negative, read, vectorized};
+
+/// Σ softmax(scores) v per segment, query and head, on a CPU.
+///
+/// `scores` [rows, queries · heads], `v` [rows, width] → [segments · queries, width]; segment s is the rows
+/// `starts[s]..starts[s + 1]`, at least one.
+pub fn attend_by_scores(
+    scores: &Tensor,
+    v: &Tensor,
+    starts: &[usize],
+    heads: usize,
+) -> Result<Tensor> {
+    let ((rows, columns), (values, width)) = (scores.dims2()?, v.dims2()?);
+    if rows != values || starts.last() != Some(&rows) || columns % heads + width % heads != 0 {
+        bail!(
+            "scores {:?} do not fit values {:?} of {heads} heads",
+            scores.shape(),
+            v.shape()
+        );
+    }
+    let op = Scored {
+        starts: starts.into(),
+        heads,
+    };
+    scores.contiguous()?.apply_op2(&v.contiguous()?, op)
+}
+
+struct Scored {
+    starts: Arc<[usize]>,
+    heads: usize,
+}
+
+/// Numbers of a row of scores, of a row of values, and of a head of it.
+#[derive(Clone, Copy)]
+struct Sizes {
+    columns: usize,
+    width: usize,
+    head: usize,
+}
+
+/// The softmax over rows of one column of `scores`, which begins at its first row.
+#[inline(always)]
+fn softmax_of_column(weights: &mut [f32], scores: &[f32], columns: usize) {
+    let mut largest = f32::NEG_INFINITY;
+    for (row, weight) in weights.iter_mut().enumerate() {
+        *weight = scores[row * columns];
+        largest = largest.max(*weight);
+    }
+    let mut total = 0f32;
+    for weight in weights.iter_mut() {
+        *weight = exp_of_negative(*weight - largest);
+        total += *weight;
+    }
+    let inverse = 1.0 / total;
+    weights.iter_mut().for_each(|weight| *weight *= inverse);
+}
+
+vectorized! {
+    fn forward(starts: &[usize], sizes: Sizes, scores: &[f32], v: &[f32]) -> Vec<f32> {
+        let Sizes { columns, width, head: size } = sizes;
+        let heads = width / size;
+        let rows_a_segment = columns / heads;
+        let mut output = vec![0f32; (starts.len() - 1) * rows_a_segment * width];
+        let mut weights = Vec::new();
+        let segments = starts.windows(2).zip(output.chunks_exact_mut(rows_a_segment * width));
+        for (segment, out) in segments {
+            weights.resize(segment[1] - segment[0], 0.0);
+            for (column, out) in out.chunks_exact_mut(size).enumerate() {
+                let part = segment[0] * width + column % heads * size;
+                softmax_of_column(&mut weights, &scores[segment[0] * columns + column..], columns);
+                for (row, weight) in weights.iter().enumerate() {
+                    add_scaled(out, *weight, &v[part + row * width..][..size]);
+                }
+            }
+        }
+        output
+    }
+}
+
+vectorized! {
+    /// Gradients of scores and values.
+    fn backward(starts: &[usize], sizes: Sizes, scores: &[f32], v: &[f32], grad: &[f32]) -> (Vec<f32>, Vec<f32>) {
+        let Sizes { columns, width, head: size } = sizes;
+        let heads = width / size;
+        let rows_a_segment = columns / heads;
+        let (mut grad_scores, mut grad_v) = (vec![0f32; scores.len()], vec![0f32; v.len()]);
+        let (mut weights, mut slopes) = (Vec::new(), Vec::new());
+        let segments = starts.windows(2).zip(grad.chunks_exact(rows_a_segment * width));
+        for (segment, grad) in segments {
+            weights.resize(segment[1] - segment[0], 0.0);
+            slopes.resize(segment[1] - segment[0], 0.0);
+            for (column, grad) in grad.chunks_exact(size).enumerate() {
+                let part = segment[0] * width + column % heads * size;
+                let first = segment[0] * columns + column;
+                softmax_of_column(&mut weights, &scores[first..], columns);
+                let mut expected = 0f32;
+                for (row, (weight, slope)) in weights.iter().zip(&mut slopes).enumerate() {
+                    let row = part + row * width;
+                    *slope = dot(grad, &v[row..][..size]);
+                    expected += weight * *slope;
+                    add_scaled(&mut grad_v[row..][..size], *weight, grad);
+                }
+                for (row, (weight, slope)) in weights.iter().zip(&slopes).enumerate() {
+                    grad_scores[first + row * columns] = weight * (slope - expected);
+                }
+            }
+        }
+        (grad_scores, grad_v)
+    }
+}
+
+impl Scored {
+    fn sizes(&self, scores: &Shape, v: &Shape) -> Result<Sizes> {
+        let ((_, columns), (_, width)) = (scores.dims2()?, v.dims2()?);
+        Ok(Sizes {
+            columns,
+            width,
+            head: width / self.heads,
+        })
+    }
+}
+
+impl CustomOp2 for Scored {
+    fn name(&self) -> &'static str {
+        "scored-attention"
+    }
+
+    fn cpu_fwd(
+        &self,
+        scores: &CpuStorage,
+        scores_layout: &Layout,
+        v: &CpuStorage,
+        v_layout: &Layout,
+    ) -> Result<(CpuStorage, Shape)> {
+        let sizes = self.sizes(scores_layout.shape(), v_layout.shape())?;
+        let (scores, v) = (contiguous(scores, scores_layout)?, contiguous(v, v_layout)?);
+        let output = forward(&self.starts, sizes, scores, v);
+        let rows = output.len() / sizes.width;
+        Ok((CpuStorage::F32(output), (rows, sizes.width).into()))
+    }
+
+    fn bwd(
+        &self,
+        scores: &Tensor,
+        v: &Tensor,
+        _output: &Tensor,
+        grad: &Tensor,
+    ) -> Result<(Option<Tensor>, Option<Tensor>)> {
+        let grad = grad.contiguous()?;
+        let sizes = self.sizes(scores.shape(), v.shape())?;
+        let (values, numbers, grads) = (read(scores)?, read(v)?, read(&grad)?);
+        let (grad_scores, grad_v) = backward(&self.starts, sizes, &values, &numbers, &grads);
+        let device = v.device();
+        Ok((
+            Some(Tensor::from_vec(grad_scores, scores.shape(), device)?),
+            Some(Tensor::from_vec(grad_v, v.shape(), device)?),
+        ))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::attention::attend;
+    use super::super::attention_pattern::Attention;
+    use super::super::gradient_check::{assert_close, assert_gradients_of_form, numbers};
+    use super::*;
+
+    const STARTS: [usize; 4] = [0, 1, 4, 6];
+
+    #[test]
+    fn equals_attention_by_queries_and_keys() -> Result<()> {
+        let (q, k, v) = (
+            numbers(1, (3, 8))?,
+            numbers(2, (6, 8))?,
+            numbers(3, (6, 8))?,
+        );
+        let attention = Attention::shared_queries(&STARTS, 3, 2, 1.0);
+        let expected = attend(&q, &Tensor::cat(&[&k, &v], 1)?, &attention)?;
+        let scores = |head: usize| {
+            let part = |rows: &Tensor| rows.narrow(1, head * 4, 4)?.contiguous();
+            part(&k)?.matmul(&part(&q)?.t()?)
+        };
+        let scores = Tensor::stack(&[scores(0)?, scores(1)?], 2)?.reshape((6, 6))?;
+        assert_close(&attend_by_scores(&scores, &v, &STARTS, 2)?, &expected, 1e-5);
+        Ok(())
+    }
+
+    #[test]
+    fn gradients_equal_finite_differences() -> Result<()> {
+        let arguments = [numbers(1, (6, 6))?, numbers(2, (6, 8))?];
+        assert_gradients_of_form(&arguments, |t: &[Tensor]| {
+            attend_by_scores(&t[0], &t[1], &STARTS, 2)
+        })
+    }
+
+    #[test]
+    fn scores_of_other_rows_than_the_values_are_refused() -> Result<()> {
+        let (scores, v) = (numbers(1, (5, 6))?, numbers(2, (6, 8))?);
+        let error = attend_by_scores(&scores, &v, &STARTS, 2).unwrap_err();
+        assert!(error.to_string().contains("do not fit values"), "{error}");
+        Ok(())
+    }
+}
