@@ -33,7 +33,7 @@ fn a_subsample_is_counted_and_the_baseline_is_fitted_to_the_same_stays() {
     let metrics = &stage(&some, "classifier")["metrics"];
     assert_eq!(
         (&metrics["training_stays"], &metrics["training_stays_of"]),
-        (&12.into(), &35.into())
+        (&12.into(), &36.into())
     );
     let baseline = |document| stage(document, "test")["metrics"]["baseline.brier"].clone();
     assert_ne!(baseline(&all), baseline(&some));
@@ -92,9 +92,9 @@ fn what_cannot_be_drawn_is_refused() {
     fails("subsample = { fraction = 1.5 }\n", 2, "subsample.fraction");
     fails("subsample = { stays = 0 }\n", 2, "subsample.stays");
     fails(
-        "subsample = { stays = 36 }\n",
+        "subsample = { stays = 37 }\n",
         3,
-        "draws 36 stays, and the training split has 35",
+        "draws 37 stays, and the training split has 36",
     );
     fails(
         "subsample = { stays = 1 }\n",
@@ -120,7 +120,7 @@ fn a_sweep_over_labels_is_drawn_model_beside_baseline() {
 objective = { stage = "classifier", metric = "validation_auroc", direction = "maximize" }
 
 [sweep.grid]
-"stages.classifier.subsample.stays" = [24, 12, 35]
+"stages.classifier.subsample.stays" = [24, 12, 36]
 
 [sweep.seeds]
 "stages.classifier.subsample.seed" = [1, 2]
@@ -147,7 +147,7 @@ objective = { stage = "classifier", metric = "validation_auroc", direction = "ma
         .map(|line| line.split_whitespace().next());
     assert_eq!(
         stays.collect::<Vec<_>>(),
-        [Some("12"), Some("24"), Some("35")]
+        [Some("12"), Some("24"), Some("36")]
     );
     test.run_with([
         "sweep",

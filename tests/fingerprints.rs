@@ -18,11 +18,11 @@ use crate::physionet_layout::{self, FOLDER};
 const MAIN_JOB: [(&str, &str); 8] = [
     (
         "events",
-        "cd21a086ba62e9769465b74deafd01de9799ce78ac625e251aa9c453563a6a67",
+        "0d44fa729fe218635f56a7e1a9c33234351d1f240277e3140f01b412c3455acb",
     ),
     (
         "pretrain",
-        "bc016192b6cdecf78144fcbb65fa18589238b8b5c14f3699b59628ba06a41a76",
+        "04e3f1cf9052a91819286ae177a9d6df25051da8bbe60e1ceda2ba91ea226a15",
     ),
     (
         "weights",
@@ -34,7 +34,7 @@ const MAIN_JOB: [(&str, &str); 8] = [
     ),
     (
         "classifier:features",
-        "725d683924588cc372fc96120c845008ebe11ac2f18f64908b386d7696e1e566",
+        "6d4accc44f850199a3c1977818e4c3649ac6b330f046af58d4843d7e3668f62f",
     ),
     (
         "classifier",
@@ -46,7 +46,7 @@ const MAIN_JOB: [(&str, &str); 8] = [
     ),
     (
         "test",
-        "d19c7d4ce76ce6342cd13c3ee95b36e122351360484030ac51ae784906fe3713",
+        "0d58b49eaf8c7638f07e1287838665c2e7b7704dbc62b60b53929b53fa3294ec",
     ),
 ];
 
@@ -54,11 +54,11 @@ const MAIN_JOB: [(&str, &str); 8] = [
 const IN_EPOCHS: [(&str, &str); 7] = [
     (
         "events",
-        "cd21a086ba62e9769465b74deafd01de9799ce78ac625e251aa9c453563a6a67",
+        "0d44fa729fe218635f56a7e1a9c33234351d1f240277e3140f01b412c3455acb",
     ),
     (
         "pretrain",
-        "98aedbce5f658ec028d2ab2abffc750ce8da9e6a1f89dd293972e3f62b505a1a",
+        "367a0f4c4d3096dfefba3002779ad2de197cb853261f5c008ba51dd0414e1b5e",
     ),
     (
         "weights",
@@ -70,15 +70,15 @@ const IN_EPOCHS: [(&str, &str); 7] = [
     ),
     (
         "classifier:features",
-        "725d683924588cc372fc96120c845008ebe11ac2f18f64908b386d7696e1e566",
+        "6d4accc44f850199a3c1977818e4c3649ac6b330f046af58d4843d7e3668f62f",
     ),
     (
         "classifier",
-        "b703f91a9cb45a577b9f5b1b89cc9cb866d6cd0fc6de3217ac526aaefe9ee355",
+        "79464a489bed2951e89dbf0189492f88c80a8134b84f5f301fcf9e78264ee63d",
     ),
     (
         "test",
-        "907d10b2d22a8ebe4bf79f3e193bba70bc15a06e19f868cebccb907f81c5ab47",
+        "a78ca49238f01680bd48bd02e0c64a1bfd072c2e12a7ee322d30f53ce6f762bf",
     ),
 ];
 

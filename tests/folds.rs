@@ -45,9 +45,13 @@ fn folds_and_stratified_shares_have_as_many_of_every_class_as_can_be() {
         counts("{ folds = { count = 4, fold = 3, repeat = 1 } }"),
         [30, 10, 15, 5, 15, 5]
     );
-    assert_eq!(
-        counts("{ stratified = [0.7, 0.1, 0.2] }"),
-        [42, 14, 6, 2, 12, 4]
+    assert_eq!(counts("{ ratio = [0.7, 0.1, 0.2] }"), [42, 14, 6, 2, 12, 4]);
+    let [train, _, validation, _, test, _] = counts("{ independent = [0.7, 0.1, 0.2] }");
+    assert_eq!(train + validation + test, 60);
+    assert_ne!(
+        [train, validation, test],
+        [42, 6, 12],
+        "each is drawn by himself"
     );
     let [train, _, validation, _, test, _] =
         counts("{ folds = { count = 7, fold = 6, stratified = false } }");
@@ -165,5 +169,5 @@ fn folds_that_cannot_be_are_mistakes_of_the_recipe() {
         .stderr_has("stages.one.split.folds.fold is 5, and the 5 folds are counted from 0");
     check("{ folds = { count = 2 } }").stderr_has("stages.one.split.folds.count");
     check("{ folds = { fold = 1 } }").stderr_has("count");
-    check("{ stratified = [0.8, 0.1, 0.2] }").stderr_has("stages.one.split.stratified sums to 1.1");
+    check("{ ratio = [0.8, 0.1, 0.2] }").stderr_has("stages.one.split.ratio sums to 1.1");
 }

@@ -352,7 +352,7 @@ fn issue17_nobody_who_was_trained_on_is_scored_as_test_across_data_stages() {
     let outcome = run(&mut test, &[]).failure(3);
     outcome
         .stderr_has("the model was fitted on subjects that it is scored on")
-        .stderr_has(" of 13 stays are of subjects in the training or validation split of `one`: ")
+        .stderr_has(" of 12 stays are of subjects in the training or validation split of `one`: ")
         .stderr_has("allow_overlap = \"REASON\"");
     let reason = "allow_overlap = \"a test of the tool\"\n";
     let mut test = test.recipe(&split_twice(reason));

@@ -245,6 +245,6 @@ fn one_whole_split_takes_its_statistics_from_elsewhere() {
     assert_eq!(stays, [0, 0, 6]);
     assert_eq!(profile["variables"]["HR"]["test"]["events"], 12);
     mistaken(&given.replace("\"all\"", "\"everything\"")).stderr_has(
-        "`stages.events.split` must be a table with one of `column`, `file`, `lists`, `folders`, `ratio`, `stratified` or `folds`, or \"all\", not a string",
+        "`stages.events.split` must be a table with one of `column`, `file`, `lists`, `folders`, `ratio`, `independent` or `folds`, or \"all\", not a string",
     );
 }

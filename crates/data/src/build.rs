@@ -97,7 +97,7 @@ fn build_from(
         Labels::None => table.rows.iter_mut().for_each(|stay| stay.label = None),
     }
 
-    let assigner = SplitAssigner::new(&config.split, seed, &config.source, &table.rows)?;
+    let assigner = SplitAssigner::new(config, seed, &table.rows)?;
     report.set("unused_splits", assigner.unused(&table.rows));
     if config.without_split == StayPolicy::Drop {
         drop_without_split(&assigner, &mut table, &mut report, notes);

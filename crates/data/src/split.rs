@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::address::address_of;
-use super::config::{Source, SplitFolders, SplitRule};
+use super::config::{DataConfig, Labels, Source, SplitFolders, SplitRule};
 use super::dataset::Split;
 use super::division::Division;
 use super::names::quoted;
@@ -37,9 +37,15 @@ pub(super) enum SplitAssigner {
 }
 
 impl SplitAssigner {
-    /// Reads what the rule needs for these stays of `source`.
-    pub(super) fn new(
+    /// Reads what the rule needs for these stays of the source.
+    pub(super) fn new(config: &DataConfig, seed: u64, stays: &[StayRow]) -> Result<Self, Error> {
+        let is_labelled = config.labels != Labels::None;
+        Self::of_rule(&config.split, is_labelled, seed, &config.source, stays)
+    }
+
+    fn of_rule(
         rule: &SplitRule,
+        is_labelled: bool,
         seed: u64,
         source: &Source,
         stays: &[StayRow],
@@ -55,7 +61,10 @@ impl SplitAssigner {
                 Ok(SplitAssigner::Table(table))
             }
             SplitRule::Folders(folders) => Ok(SplitAssigner::Folders(folders.clone())),
-            SplitRule::Ratio(shares) => {
+            SplitRule::Ratio(shares) if is_labelled => Ok(SplitAssigner::Division(
+                Division::by_shares(*shares, seed, stays),
+            )),
+            SplitRule::Ratio(shares) | SplitRule::Independent(shares) => {
                 let valid = shares.iter().all(|&s| s.is_finite() && s >= 0.0);
                 if !valid || (shares.iter().sum::<f64>() - 1.0).abs() > 1e-9 {
                     return Err(Error::stage(format!(
@@ -69,9 +78,6 @@ impl SplitAssigner {
                     draws: Stream::new(seed, "split"),
                 })
             }
-            SplitRule::Stratified(shares) => Ok(SplitAssigner::Division(Division::by_shares(
-                *shares, seed, stays,
-            ))),
             SplitRule::Folds(folds) => Ok(SplitAssigner::Division(Division::by_folds(
                 folds, seed, stays,
             ))),
@@ -225,7 +231,13 @@ mod tests {
         for stay in &mut stays {
             stay.subject = StayId::parse("9");
         }
-        let drawn = SplitAssigner::new(&SplitRule::Ratio([0.4, 0.3, 0.3]), 3, &SOURCE, &[]);
+        let drawn = SplitAssigner::of_rule(
+            &SplitRule::Independent([0.4, 0.3, 0.3]),
+            true,
+            3,
+            &SOURCE,
+            &[],
+        );
         let drawn = drawn.ok().unwrap();
         let splits = stays.each_ref().map(|stay| split_of(&drawn, stay).unwrap());
         assert_eq!(splits[0], splits[1]);
@@ -238,7 +250,13 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("splits.csv");
         std::fs::write(&path, text).unwrap();
-        SplitAssigner::new(&SplitRule::File(InputPath::file(path)), 1, &SOURCE, stays)
+        SplitAssigner::of_rule(
+            &SplitRule::File(InputPath::file(path)),
+            true,
+            1,
+            &SOURCE,
+            stays,
+        )
     }
 
     fn refusal(text: &str) -> String {
@@ -335,7 +353,9 @@ mod tests {
     #[test]
     fn a_drawn_split_belongs_to_the_stay_and_follows_the_shares() {
         let rule = SplitRule::Ratio([0.5, 0.3, 0.2]);
-        let assigner = SplitAssigner::new(&rule, 3, &SOURCE, &[]).ok().unwrap();
+        let assigner = SplitAssigner::of_rule(&rule, false, 3, &SOURCE, &[])
+            .ok()
+            .unwrap();
         let mut counts = BTreeMap::new();
         for id in 0..4000 {
             let split = split_of(&assigner, &stay(&format!("{id}.txt"))).unwrap();
@@ -353,7 +373,9 @@ mod tests {
     #[test]
     fn shares_that_do_not_sum_to_one_are_refused() {
         for shares in [[0.8, 0.1, 0.2], [1.2, -0.1, -0.1], [f64::NAN, 0.5, 0.5]] {
-            assert!(SplitAssigner::new(&SplitRule::Ratio(shares), 1, &SOURCE, &[]).is_err());
+            assert!(
+                SplitAssigner::of_rule(&SplitRule::Ratio(shares), false, 1, &SOURCE, &[]).is_err()
+            );
         }
     }
 }

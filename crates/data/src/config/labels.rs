@@ -71,11 +71,10 @@ impl DataConfig {
             (SplitRule::All, split) => split != Split::Test,
             (_, Split::Train | Split::Validation) => false,
             // What is only pretrained on is never scored.
-            (SplitRule::Ratio([_, _, test]) | SplitRule::Stratified([_, _, test]), Split::Test)
-                if *test == 0.0 =>
-            {
-                true
-            }
+            (
+                SplitRule::Ratio([_, _, test]) | SplitRule::Independent([_, _, test]),
+                Split::Test,
+            ) if *test == 0.0 => true,
             (_, Split::Test) => self.labels == Labels::None,
         }
     }

@@ -15,10 +15,11 @@ pub enum SplitRule {
     Lists(SplitLists),
     /// The source's own folders by split.
     Folders(SplitFolders),
-    /// Shares of train, validation and test that sum to 1; drawn from the seed and the stay's id.
+    /// Shares of train, validation and test that sum to 1, of the patients of every class: each part has, of each, less than
+    /// one patient more or less than its share. Without labels as `independent`.
     Ratio([f64; 3]),
-    /// The same shares of the patients of every class: each part has, of each, less than one patient more or less than its share.
-    Stratified([f64; 3]),
+    /// The same shares, but each patient is drawn by himself: no other one can move him.
+    Independent([f64; 3]),
     /// Cross-validation: one fold of the patients tests, the next validates, all others train.
     Folds(Folds),
     /// Every stay belongs to the test split. The statistics are those of other data: `statistics` names a file of them.

@@ -241,18 +241,13 @@ pub fn split_file_or_draw(folder: &Folder, id: Option<&str>, draft: &mut Draft) 
     }
 }
 
-/// Splits that are drawn, of the patients of each class alike.
+/// Splits that are drawn.
 pub fn draw_splits(draft: &mut Draft) {
-    let rule = if draft.is_labelled {
-        "stratified"
-    } else {
-        "ratio"
-    };
     let why = "shares of train, validation and test; no table says which stay is in which";
     draft.guess(
         Place::Events,
         "split",
-        format!("{{ {rule} = {SHARES} }}"),
+        format!("{{ ratio = {SHARES} }}"),
         why,
     );
 }

@@ -98,9 +98,16 @@ impl StageCheck<'_> {
             self.mistakes.push(mistake.help("leave it out"));
         }
         match &data.split {
-            SplitRule::Ratio(shares) | SplitRule::Stratified(shares) => {
-                let is_stratified = matches!(data.split, SplitRule::Stratified(_));
-                let path = ["split", if is_stratified { "stratified" } else { "ratio" }];
+            SplitRule::Ratio(shares) | SplitRule::Independent(shares) => {
+                let is_independent = matches!(data.split, SplitRule::Independent(_));
+                let path = [
+                    "split",
+                    if is_independent {
+                        "independent"
+                    } else {
+                        "ratio"
+                    },
+                ];
                 let sum: f64 = shares.iter().sum();
                 if shares.iter().any(|share| *share < 0.0) {
                     let mistake = self.mistake(&path, "has a negative share", "negative");

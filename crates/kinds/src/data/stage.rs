@@ -3,16 +3,16 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::inputs::Inputs;
 use crate::json::as_json;
 use crate::model_artifact::ModelArtifact;
 use pipeline_data::config::embeddings::{MODEL_FIELD, ModelFiles};
-use pipeline_data::config::{DataConfig, Embeddings, Source, SplitRule, TimeColumn};
+use pipeline_data::config::{DataConfig, Embeddings, Labels, Source, SplitRule, TimeColumn};
 use pipeline_data::{self as data, Like};
 use pipeline_error::Error;
-use pipeline_stage::{ExternalInput, Stage, StageContext, StageInput, StageOutput};
+use pipeline_stage::{ExternalInput, RecipePlace, Stage, StageContext, StageInput, StageOutput};
 
 /// The field that names another data stage, and its role.
 const LIKE: &str = "like";
@@ -33,7 +33,7 @@ impl DataStage {
             || self.config.source.has_matched_negatives()
             || matches!(
                 self.config.split,
-                SplitRule::Ratio(_) | SplitRule::Stratified(_) | SplitRule::Folds(_)
+                SplitRule::Ratio(_) | SplitRule::Independent(_) | SplitRule::Folds(_)
             )
             || matches!(self.config.embeddings, Some(Embeddings::Orthonormal(_)))
     }
@@ -89,7 +89,18 @@ impl Stage for DataStage {
         config.seed = None;
         // A name: what it stands for is an input.
         config.like = None;
+        // As rules were called before `ratio` kept the classes' shares: what they draw is what it was.
+        let drawn = match &config.split {
+            SplitRule::Ratio(shares) if config.labels != Labels::None => {
+                Some(json!({ "stratified": shares }))
+            }
+            SplitRule::Independent(shares) => Some(json!({ "ratio": shares })),
+            _ => None,
+        };
         let mut fields = as_json(&config);
+        if let Some(drawn) = drawn {
+            fields["split"] = drawn;
+        }
         // How much is read at a time changes no result.
         if let Some(fields) = fields.as_object_mut() {
             fields.remove("memory");
@@ -108,6 +119,15 @@ impl Stage for DataStage {
             }
         }
         fields
+    }
+
+    fn place_in_recipe(&self, field: &str) -> RecipePlace {
+        let name = match (&self.config.split, field.strip_prefix("split.")) {
+            (SplitRule::Ratio(_), Some("stratified")) => "split.ratio",
+            (SplitRule::Independent(_), Some("ratio")) => "split.independent",
+            _ => field,
+        };
+        RecipePlace::Stage(name.into())
     }
 
     fn seed(&self) -> Option<u64> {
