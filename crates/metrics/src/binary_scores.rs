@@ -1,9 +1,10 @@
-use super::calibration::{self, CalibrationBin, CalibrationStart, equal_mass_calibration_error};
+use super::calibration::{self, CalibrationBin, CalibrationStart};
 use super::confusion::Confusion;
 use super::input;
 use super::logit_line::logit;
 use super::probability::{log_loss_term, target};
 use super::ranking::Ranking;
+use super::tie::{Tie, area_under_roc, precision_sum};
 use super::undefined::{Undefined, share};
 use pipeline_error::Error;
 
@@ -104,6 +105,11 @@ impl BinaryScores {
         self.labels.is_empty()
     }
 
+    /// Whether these are the same labels and probabilities, in the same order.
+    pub fn says_as(&self, other: &Self) -> bool {
+        self.labels == other.labels && self.probabilities == other.probabilities
+    }
+
     /// Whether each item is positive.
     pub fn labels(&self) -> &[bool] {
         &self.labels
@@ -128,9 +134,10 @@ impl BinaryScores {
         };
         let pairs = self.targets.iter().zip(&self.probabilities);
         let (calibration, _) = self.calibration.fit(&self.logits, &self.targets, weights);
+        let ties: Vec<Tie> = self.ranking.ties(weights).collect();
         BinaryMetrics {
-            auroc: self.ranking.auroc(weights),
-            average_precision: self.ranking.average_precision(weights),
+            auroc: area_under_roc(ties.iter().copied()),
+            average_precision: precision_sum(ties.iter().copied()),
             brier: mean(&mut pairs.map(|(target, p)| (p - target).powi(2))),
             log_loss: mean(&mut self.log_losses.iter().copied()),
             calibration_slope: calibration.slope,
@@ -140,7 +147,7 @@ impl BinaryScores {
                 &self.probabilities,
                 weights,
             ),
-            ece_equal_mass: equal_mass_calibration_error(&self.ranking, weights),
+            ece_equal_mass: calibration::equal_mass_error(&ties),
         }
     }
 

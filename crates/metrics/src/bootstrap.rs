@@ -1,4 +1,5 @@
 use std::collections::BTreeMap;
+use std::sync::OnceLock;
 
 use rayon::prelude::*;
 use schemars::JsonSchema;
@@ -51,6 +52,61 @@ pub struct Bootstrap {
     /// The subject of every stay, numbered by first appearance.
     subject_of: Vec<u32>,
     subjects: u32,
+    /// How often each resample holds each subject, resample after resample, once it was asked for and if that is not
+    /// too much to keep.
+    drawn: OnceLock<Vec<u32>>,
+}
+
+/// Numbers of draws that are kept at most: 32 MB.
+const MOST_KEPT: usize = 8 << 20;
+
+/// What a statistic with several numbers is of all stays, and of every resample.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Resampled {
+    whole: Vec<Option<f64>>,
+    drawn: Vec<Vec<Option<f64>>>,
+    level: f64,
+}
+
+impl Resampled {
+    /// What it is of all stays.
+    pub fn whole(&self) -> &[Option<f64>] {
+        &self.whole
+    }
+
+    /// Where each number lies in the resamples. `None` where it is undefined in every one, and for all where there are
+    /// none.
+    pub fn intervals(&self) -> Vec<Option<Interval>> {
+        let column =
+            |at: usize| -> Vec<Option<f64>> { self.drawn.iter().map(|row| row[at]).collect() };
+        (0..self.whole.len())
+            .into_par_iter()
+            .map(|at| Interval::of(&column(at), self.level))
+            .collect()
+    }
+
+    /// Each number less that of `other`, of the same resamples. `None` where either is undefined.
+    pub fn minus(&self, other: &Self) -> Vec<Option<PairedDifference>> {
+        let less = |first: &[Option<f64>], second: &[Option<f64>]| -> Vec<Option<f64>> {
+            let pairs = first.iter().zip(second);
+            pairs.map(|(a, b)| Some((*a)? - (*b)?)).collect()
+        };
+        let pairs = self.drawn.iter().zip(&other.drawn);
+        let drawn: Vec<Vec<Option<f64>>> = pairs.map(|(a, b)| less(a, b)).collect();
+        let whole = less(&self.whole, &other.whole).into_iter().enumerate();
+        let of_number = whole.map(|(at, difference)| {
+            let values: Vec<Option<f64>> = drawn.iter().map(|row| row[at]).collect();
+            let defined = values.iter().flatten();
+            let larger = defined.clone().filter(|value| **value > 0.0).count();
+            let count = defined.count();
+            Some(PairedDifference {
+                difference: difference?,
+                interval: Interval::of(&values, self.level),
+                share_larger: (count > 0).then(|| larger as f64 / count as f64),
+            })
+        });
+        of_number.collect()
+    }
 }
 
 /// How two models differ on the same stays.
@@ -78,7 +134,15 @@ impl Bootstrap {
             draws: Stream::new(seed, "bootstrap"),
             subject_of,
             subjects: numbers.len() as u32,
+            drawn: OnceLock::new(),
         }
+    }
+
+    /// Whether every resample is the same of the same stays, and intervals are.
+    pub fn draws_as(&self, other: &Self) -> bool {
+        self.settings == other.settings
+            && self.draws == other.draws
+            && self.subject_of == other.subject_of
     }
 
     /// The number of resamples, and the share that an interval holds.
@@ -93,13 +157,43 @@ impl Bootstrap {
 
     /// How often resample number `resample` holds each stay.
     pub fn weights(&self, resample: usize) -> Vec<f64> {
-        let mut counts = vec![0.0; self.subjects()];
+        let subjects = self.subjects();
+        let kept = self.drawn.get();
+        let kept = kept.and_then(|drawn| drawn.get(resample * subjects..(resample + 1) * subjects));
+        match kept {
+            Some(counts) => self.of_stays(counts),
+            None => self.of_stays(&self.draw(resample)),
+        }
+    }
+
+    /// Draws every resample, for all statistics that are to come.
+    fn keep(&self) {
+        let count = self.subjects().saturating_mul(self.settings.resamples);
+        if count > MOST_KEPT || self.drawn.get().is_some() {
+            return;
+        }
+        // Not within `get_or_init`: a thread that waits for others here may take up work that asks for the same.
+        let resamples = (0..self.settings.resamples).into_par_iter();
+        let drawn = resamples.flat_map_iter(|at| self.draw(at)).collect();
+        // Whoever else drew them drew the same.
+        let _ = self.drawn.set(drawn);
+    }
+
+    /// How often a resample holds each subject.
+    fn draw(&self, resample: usize) -> Vec<u32> {
+        let mut counts = vec![0; self.subjects()];
         let mut draws = self.draws.at(&[resample as u64]);
         for _ in 0..self.subjects {
-            counts[draws.below(u64::from(self.subjects)) as usize] += 1.0;
+            counts[draws.below(u64::from(self.subjects)) as usize] += 1;
         }
+        counts
+    }
+
+    fn of_stays(&self, counts: &[u32]) -> Vec<f64> {
         let of_stays = self.subject_of.iter();
-        of_stays.map(|&subject| counts[subject as usize]).collect()
+        of_stays
+            .map(|&subject| f64::from(counts[subject as usize]))
+            .collect()
     }
 
     /// Every stay once: what is measured itself, not a resample.
@@ -109,55 +203,28 @@ impl Bootstrap {
 
     /// What `statistic` makes of every resample's weights, in order of the resamples.
     pub fn distribution<T: Send>(&self, statistic: impl Fn(&[f64]) -> T + Sync) -> Vec<T> {
+        self.keep();
         (0..self.settings.resamples)
             .into_par_iter()
             .map(|resample| statistic(&self.weights(resample)))
             .collect()
     }
 
-    /// Intervals of several numbers at once; `statistic` gives them in a fixed order. `None`
-    /// where a number is undefined in every resample, and for all where there are no resamples.
+    /// `statistic` of all stays and of every resample; it gives its numbers in a fixed order.
+    pub fn resample(&self, statistic: impl Fn(&[f64]) -> Vec<Option<f64>> + Sync) -> Resampled {
+        Resampled {
+            whole: statistic(&self.unit_weights()),
+            drawn: self.distribution(statistic),
+            level: self.settings.level,
+        }
+    }
+
+    /// Intervals of several numbers at once, as [`Resampled::intervals`].
     pub fn intervals(
         &self,
         statistic: impl Fn(&[f64]) -> Vec<Option<f64>> + Sync,
     ) -> Vec<Option<Interval>> {
-        if self.settings.resamples == 0 {
-            return vec![None; statistic(&self.unit_weights()).len()];
-        }
-        let drawn = self.distribution(statistic);
-        let width = drawn.first().map_or(0, Vec::len);
-        let column = |at: usize| -> Vec<Option<f64>> { drawn.iter().map(|row| row[at]).collect() };
-        (0..width)
-            .into_par_iter()
-            .map(|at| Interval::of(&column(at), self.settings.level))
-            .collect()
-    }
-
-    /// Differences of several metrics of two models that were scored on the same stays: each gives
-    /// its metrics, in the same order, for the weights of the stays. `None` where either is undefined.
-    pub fn paired(
-        &self,
-        first: impl Fn(&[f64]) -> Vec<Option<f64>> + Sync,
-        second: impl Fn(&[f64]) -> Vec<Option<f64>> + Sync,
-    ) -> Vec<Option<PairedDifference>> {
-        let differences = |weights: &[f64]| -> Vec<Option<f64>> {
-            let pairs = first(weights).into_iter().zip(second(weights));
-            pairs.map(|(a, b)| Some(a? - b?)).collect()
-        };
-        let drawn = self.distribution(differences);
-        let whole = differences(&self.unit_weights());
-        let of_metric = whole.into_iter().enumerate().map(|(at, difference)| {
-            let values: Vec<Option<f64>> = drawn.iter().map(|row| row[at]).collect();
-            let defined = values.iter().flatten();
-            let larger = defined.clone().filter(|value| **value > 0.0).count();
-            let count = defined.count();
-            Some(PairedDifference {
-                difference: difference?,
-                interval: Interval::of(&values, self.settings.level),
-                share_larger: (count > 0).then(|| larger as f64 / count as f64),
-            })
-        });
-        of_metric.collect()
+        self.resample(statistic).intervals()
     }
 }
 
@@ -236,6 +303,18 @@ mod tests {
     }
 
     #[test]
+    fn resamples_that_are_kept_are_those_that_are_drawn_again() {
+        let (_, _, subjects) = stays(90);
+        let bootstrap = Bootstrap::new(settings(20), 3, &subjects);
+        bootstrap.keep();
+        assert!(bootstrap.drawn.get().is_some());
+        for resample in [0, 7, 19, 20, 1000] {
+            let drawn = bootstrap.of_stays(&bootstrap.draw(resample));
+            assert_eq!(bootstrap.weights(resample), drawn);
+        }
+    }
+
+    #[test]
     fn the_number_of_threads_changes_no_bit() {
         let (labels, scores, subjects) = stays(60);
         let ranking = Ranking::new(&labels, &scores).unwrap();
@@ -257,11 +336,13 @@ mod tests {
         let perfect: Vec<f64> = labels.iter().map(|y| f64::from(u8::from(*y))).collect();
         let perfect = Ranking::new(&labels, &perfect).unwrap();
         let own = |weights: &[f64]| vec![ranking.auroc(weights).ok(), None];
-        let same = bootstrap.paired(own, own);
+        let ours = bootstrap.resample(own);
+        let same = ours.minus(&ours);
         let first = same[0].unwrap();
         assert_eq!((first.difference, first.share_larger), (0.0, Some(0.0)));
         assert_eq!(same[1], None);
-        let better = bootstrap.paired(|w| vec![perfect.auroc(w).ok()], own);
+        let better = bootstrap.resample(|w| vec![perfect.auroc(w).ok(), None]);
+        let better = better.minus(&ours);
         let better = better[0].unwrap();
         assert_eq!(better.share_larger, Some(1.0));
         assert!(better.interval.unwrap().lower > 0.0);

@@ -3,8 +3,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::logit_line::{Free, LogitLine};
+use super::logit_line::{Free, Items, LogitLine};
 use super::ranking::Ranking;
+use super::tie::Tie;
 use super::undefined::{Undefined, share};
 
 /// Bins of the expected calibration error and of the calibration curve.
@@ -85,10 +86,14 @@ pub fn expected_calibration_error(
 /// The same with ten bins of equal weight, by rank (Nguyen and O'Connor 2015). Items that share a
 /// probability share a bin: that of their middle rank.
 pub fn equal_mass_calibration_error(ranking: &Ranking, weights: &[f64]) -> Result<f64, Undefined> {
-    let total: f64 = ranking.ties(weights).map(|tie| tie.weight()).sum();
+    equal_mass_error(&ranking.ties(weights).collect::<Vec<Tie>>())
+}
+
+pub(super) fn equal_mass_error(ties: &[Tie]) -> Result<f64, Undefined> {
+    let total: f64 = ties.iter().map(Tie::weight).sum();
     let mut bins = [Bin::default(); BINS];
     let mut before = 0.0;
-    for tie in ranking.ties(weights) {
+    for tie in ties {
         let middle = before + tie.weight() / 2.0;
         let bin = &mut bins[((middle / total * BINS as f64) as usize).min(BINS - 1)];
         bin.weight += tie.weight();
@@ -169,9 +174,10 @@ impl CalibrationStart {
         targets: &[f64],
         weights: &[f64],
     ) -> (LogisticCalibration, Self) {
-        let fit = |start, free| match fittable(free, logits, targets, weights) {
+        let items = Items::of(logits, targets, weights);
+        let fit = |start, free| match fittable(free, &items) {
             Err(undefined) => Err(undefined),
-            Ok(()) => LogitLine::fit(start, free, logits, targets, weights),
+            Ok(()) => LogitLine::fit(start, free, &items),
         };
         let both = fit(self.both, Free::Both);
         let intercept = fit(self.intercept, Free::Intercept);
@@ -189,15 +195,13 @@ impl CalibrationStart {
 
 /// Whether there is a finite line: both classes, and for a slope two different logits, and no
 /// logit that has all positives on one side and all negatives on the other (Albert and Anderson 1984).
-fn fittable(free: Free, logits: &[f64], targets: &[f64], weights: &[f64]) -> Result<(), Undefined> {
+fn fittable(free: Free, items: &Items) -> Result<(), Undefined> {
     const NOTHING: [f64; 2] = [f64::INFINITY, f64::NEG_INFINITY];
     let mut span = [NOTHING; 2];
-    for ((&logit, &target), &weight) in logits.iter().zip(targets).zip(weights) {
-        if weight > 0.0 {
-            let [low, high] = &mut span[usize::from(target > 0.5)];
-            *low = low.min(logit);
-            *high = high.max(logit);
-        }
+    for (logit, target, _) in items.each() {
+        let [low, high] = &mut span[usize::from(target > 0.5)];
+        *low = low.min(logit);
+        *high = high.max(logit);
     }
     let [negatives, positives] = span;
     if negatives == NOTHING && positives == NOTHING {

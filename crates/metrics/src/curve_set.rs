@@ -8,6 +8,7 @@ use super::curves::{
     self, DecisionPoint, LiftPoint, MAX_POINTS, PrecisionRecallPoint, RocPoint, thin,
 };
 use super::interval::Interval;
+use super::tie::Tie;
 
 /// Steps of the grids that bands of ROC and precision-recall curves are computed at.
 const BAND_STEPS: usize = 50;
@@ -76,40 +77,53 @@ impl CurveSet {
         let grid: Vec<f64> = (0..=BAND_STEPS)
             .map(|step| step as f64 / BAND_STEPS as f64)
             .collect();
-        let band = |places: &[f64], values: &(dyn Fn(&[f64]) -> Vec<Option<f64>> + Sync)| {
-            let intervals = bootstrap.intervals(values);
-            let points = places.iter().zip(intervals);
-            points
-                .map(|(&at, interval)| BandPoint { at, interval })
-                .collect()
-        };
-        if !self.roc.is_empty() {
-            self.roc_band = band(&grid, &|weights| {
-                let points = curves::roc(ranking, weights);
-                let at = |rate: &f64| curves::sensitivity_at(&points, *rate);
-                grid.iter().map(at).collect()
-            });
-        }
-        if !self.precision_recall.is_empty() {
-            // At recall 0 any precision is one of no stay.
-            self.precision_recall_band = band(&grid[1..], &|weights| {
-                let points = curves::precision_recall(ranking, weights);
-                let at = |recall: &f64| curves::precision_at(&points, *recall);
-                grid[1..].iter().map(at).collect()
-            });
-        }
         let middles: Vec<f64> = (self.calibration.iter())
             .map(|bin| (bin.lower + bin.upper) / 2.0)
             .collect();
-        self.calibration_band = band(&middles, &|weights| {
-            let bins = scores.calibration_bins(weights);
-            bins.iter().map(|bin| bin.observed).collect()
-        });
         let thresholds: Vec<f64> = self.decision.iter().map(|point| point.threshold).collect();
-        self.decision_band = band(&thresholds, &|weights| {
-            let points = curves::decision(ranking, weights);
-            points.iter().map(|point| Some(point.model)).collect()
+        // At recall 0 any precision is one of no stay.
+        let places = [
+            if self.roc.is_empty() { &[] } else { &grid[..] },
+            if self.precision_recall.is_empty() {
+                &[]
+            } else {
+                &grid[1..]
+            },
+            &middles,
+            &thresholds,
+        ];
+        let [rates, recalls, ..] = places;
+        let mut intervals = bootstrap
+            .intervals(|weights| {
+                let ties: Vec<Tie> = ranking.ties(weights).collect();
+                let roc = curves::roc_of(&ties);
+                let precision_recall = curves::precision_recall_of(&ties);
+                let bins = scores.calibration_bins(weights);
+                let decision = curves::decision_of(&ties);
+                let rates = rates.iter().map(|rate| curves::sensitivity_at(&roc, *rate));
+                rates
+                    .chain(
+                        recalls
+                            .iter()
+                            .map(|at| curves::precision_at(&precision_recall, *at)),
+                    )
+                    .chain(bins.iter().map(|bin| bin.observed))
+                    .chain(decision.iter().map(|point| Some(point.model)))
+                    .collect()
+            })
+            .into_iter();
+        let bands = places.map(|places| {
+            let points = places.iter().zip(intervals.by_ref().take(places.len()));
+            points
+                .map(|(&at, interval)| BandPoint { at, interval })
+                .collect()
         });
+        [
+            self.roc_band,
+            self.precision_recall_band,
+            self.calibration_band,
+            self.decision_band,
+        ] = bands;
     }
 }
 

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::ranking::Ranking;
+use super::tie::Tie;
 
 /// Points that a stored curve has at most.
 pub const MAX_POINTS: usize = 200;
@@ -59,13 +60,17 @@ pub struct LiftPoint {
 
 /// The ROC curve: scikit-learn's `roc_curve` without its `drop_intermediate`. Empty where a class is absent.
 pub fn roc(ranking: &Ranking, weights: &[f64]) -> Vec<RocPoint> {
+    roc_of(&ranking.ties(weights).collect::<Vec<Tie>>())
+}
+
+pub(super) fn roc_of(ties: &[Tie]) -> Vec<RocPoint> {
     let mut points = vec![RocPoint {
         threshold: None,
         false_positive_rate: 0.0,
         sensitivity: 0.0,
     }];
     let (mut positives, mut negatives) = (0.0, 0.0);
-    for tie in ranking.ties(weights) {
+    for tie in ties {
         positives += tie.positives;
         negatives += tie.negatives;
         points.push(RocPoint {
@@ -87,9 +92,13 @@ pub fn roc(ranking: &Ranking, weights: &[f64]) -> Vec<RocPoint> {
 /// The precision-recall curve from the highest threshold down: scikit-learn's `precision_recall_curve`
 /// without the point that it adds at recall 0. Empty without positives.
 pub fn precision_recall(ranking: &Ranking, weights: &[f64]) -> Vec<PrecisionRecallPoint> {
+    precision_recall_of(&ranking.ties(weights).collect::<Vec<Tie>>())
+}
+
+pub(super) fn precision_recall_of(ties: &[Tie]) -> Vec<PrecisionRecallPoint> {
     let mut points = Vec::new();
     let (mut positives, mut retrieved) = (0.0, 0.0);
-    for tie in ranking.ties(weights) {
+    for tie in ties {
         positives += tie.positives;
         retrieved += tie.weight();
         points.push(PrecisionRecallPoint {
@@ -110,11 +119,15 @@ pub fn precision_recall(ranking: &Ranking, weights: &[f64]) -> Vec<PrecisionReca
 /// The decision curve at thresholds of 0.01 to 0.99 (Vickers and Elkin 2006). The scores must be
 /// probabilities. Empty without items.
 pub fn decision(ranking: &Ranking, weights: &[f64]) -> Vec<DecisionPoint> {
+    decision_of(&ranking.ties(weights).collect::<Vec<Tie>>())
+}
+
+pub(super) fn decision_of(ties: &[Tie]) -> Vec<DecisionPoint> {
     let (mut positives, mut negatives) = (0.0, 0.0);
     // Thresholds in descending order, each with what it predicts positive.
     let mut at = Vec::with_capacity(99);
     let mut next = 99;
-    for tie in ranking.ties(weights) {
+    for tie in ties {
         while next > 0 && tie.score < percent(next) {
             at.push((percent(next), positives, negatives));
             next -= 1;

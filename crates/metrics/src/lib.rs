@@ -21,6 +21,7 @@ mod calibration;
 mod confusion;
 mod curve_set;
 pub mod curves;
+mod exponential;
 mod input;
 mod interval;
 mod isotonic;
@@ -37,7 +38,7 @@ mod tie;
 mod undefined;
 
 pub use binary_scores::{BinaryMetrics, BinaryScores};
-pub use bootstrap::{Bootstrap, BootstrapSettings, PairedDifference};
+pub use bootstrap::{Bootstrap, BootstrapSettings, PairedDifference, Resampled};
 pub use calibration::{
     BINS, CalibrationBin, LogisticCalibration, calibration_bins, equal_mass_calibration_error,
     expected_calibration_error,

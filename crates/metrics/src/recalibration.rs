@@ -2,7 +2,7 @@ use serde::{Deserialize, Serialize};
 
 use super::binary_scores::BinaryScores;
 use super::isotonic::Isotonic;
-use super::logit_line::{Free, LogitLine, logit};
+use super::logit_line::{Free, Items, LogitLine, logit};
 use super::ranking::Ranking;
 use super::undefined::Undefined;
 use pipeline_error::Error;
@@ -118,7 +118,7 @@ fn platt(labels: &[bool], logits: &[f64], positives: usize) -> Result<Recalibrat
         slope: 0.0,
     };
     let weights = vec![1.0; labels.len()];
-    let line = LogitLine::fit(start, Free::Both, logits, &targets, &weights)?;
+    let line = LogitLine::fit(start, Free::Both, &Items::of(logits, &targets, &weights))?;
     Ok(Recalibration::Platt {
         intercept: line.intercept,
         slope: line.slope,
@@ -146,7 +146,7 @@ fn temperature(labels: &[bool], logits: &[f64]) -> Result<Recalibration, Undefin
         slope: 1.0,
     };
     let weights = vec![1.0; labels.len()];
-    let line = LogitLine::fit(start, Free::Slope, logits, &targets, &weights)?;
+    let line = LogitLine::fit(start, Free::Slope, &Items::of(logits, &targets, &weights))?;
     Ok(Recalibration::Temperature(1.0 / line.slope))
 }
 

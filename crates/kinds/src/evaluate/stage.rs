@@ -221,7 +221,7 @@ impl Stage for EvaluateStage {
 
     /// 4: the data's inputs are compared with those of the weights. 5: every stay has a pass of its own.
     /// 6: probabilities of `meds_predictions` are doubles, in a file that older releases of Polars read.
-    /// 7: the encoder's work is arranged as in version 5 of `pretrain`.
+    /// 7: the encoder's work is arranged as in version 5 of `pretrain`; sums of calibration fits run in four lanes.
     fn code_version(&self) -> u32 {
         7
     }

@@ -83,10 +83,10 @@ pub(super) fn pair(
             continue;
         }
         let bootstrap = Bootstrap::new(settings, seed, &first.subjects);
-        let differences = bootstrap.paired(
-            |weights| other.scores.measure(weights).values(),
-            |weights| first.scores.measure(weights).values(),
-        );
+        let of = |stage: &ScoredStage| {
+            bootstrap.resample(|weights| stage.scores.measure(weights).values())
+        };
+        let differences = of(other).minus(&of(first));
         for (name, difference) in BinaryMetrics::NAMES.iter().zip(differences) {
             if let Some(row) = metrics.iter_mut().find(|row| row.metric == *name) {
                 row.differences[place] = difference;

@@ -6,10 +6,11 @@ use serde::{Deserialize, Serialize};
 use super::baseline::BaselineFit;
 use super::operating_point::OperatingPoint;
 use super::score_summary::ScoreSummary;
+use super::scored_baseline::ScoredBaseline;
 use pipeline_data::dataset::Split;
 use pipeline_metrics::{
     BinaryMetrics, BinaryScores, Bootstrap, PairedDifference, Recalibration, RecalibrationMethod,
-    ThresholdRule,
+    Resampled, ThresholdRule,
 };
 
 /// What corrected probabilities are worth.
@@ -83,19 +84,14 @@ pub struct BaselineReport {
 }
 
 impl BaselineReport {
-    /// Measures `baseline`, the scores of what was fitted, and how the model's differ.
-    pub fn measure(
-        fit: BaselineFit,
-        baseline: &BinaryScores,
-        model: &BinaryScores,
-        bootstrap: &Bootstrap,
-    ) -> Self {
+    /// Says of `baseline`, which is as `fit` says, how the scores of `model` differ.
+    pub fn of(fit: BaselineFit, baseline: &ScoredBaseline, model: &Resampled) -> Self {
         Self {
             features: fit.features,
             penalty: fit.penalty,
             training_stays: fit.training_stays,
-            scores: ScoreSummary::measure(baseline, None, bootstrap),
-            differences: differences(model, baseline, bootstrap),
+            scores: baseline.summary.clone(),
+            differences: differences(model, &baseline.resampled),
         }
     }
 }
@@ -112,31 +108,24 @@ pub struct ComparisonReport {
 }
 
 impl ComparisonReport {
-    /// Measures `other`, which is called `with`, and how the model's scores differ.
+    /// Measures `other`, which is called `with`, and how the scores of `model` differ.
     pub fn measure(
         with: &str,
         other: &BinaryScores,
-        model: &BinaryScores,
+        model: &Resampled,
         bootstrap: &Bootstrap,
     ) -> Self {
+        let (scores, resampled) = ScoreSummary::measured(other, None, bootstrap);
         Self {
             with: with.into(),
-            scores: ScoreSummary::measure(other, None, bootstrap),
-            differences: differences(model, other, bootstrap),
+            scores,
+            differences: differences(model, &resampled),
         }
     }
 }
 
-fn differences(
-    model: &BinaryScores,
-    other: &BinaryScores,
-    bootstrap: &Bootstrap,
-) -> BTreeMap<String, PairedDifference> {
-    let differences = bootstrap.paired(
-        |weights| model.measure(weights).values(),
-        |weights| other.measure(weights).values(),
-    );
-    let named = BinaryMetrics::NAMES.iter().zip(differences);
+fn differences(model: &Resampled, other: &Resampled) -> BTreeMap<String, PairedDifference> {
+    let named = BinaryMetrics::NAMES.iter().zip(model.minus(other));
     named
         .filter_map(|(name, difference)| Some((name.to_string(), difference?)))
         .collect()

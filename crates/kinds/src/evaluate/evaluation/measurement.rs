@@ -8,6 +8,7 @@ use super::comparison::{BaselineReport, ComparisonReport, RecalibrationReport};
 use super::curves::EvaluationCurves;
 use super::operating_point::OperatingPoint;
 use super::predictions::Predictions;
+use super::scored_baseline::ScoredBaseline;
 use super::settings::EvaluationSettings;
 use super::subgroup::{groups, subgroups};
 use super::target_evaluation::Scored;
@@ -162,7 +163,7 @@ impl Measurement<'_> {
         let scores = scores_of(self.predictions)?;
         let validation = self.validation.map(scores_of).transpose()?;
         let rules = self.settings.rules();
-        let summary = ScoreSummary::measure(&scores, None, bootstrap);
+        let (summary, resampled) = ScoreSummary::measured(&scores, None, bootstrap);
         let mut evaluation = self.frame(summary);
         evaluation.operating_points = (rules.iter())
             .map(|rule| OperatingPoint::measure(*rule, validation.as_ref(), &scores, bootstrap))
@@ -202,18 +203,15 @@ impl Measurement<'_> {
         }
         if let Some(baseline) = self.baseline {
             let BaselineScores { fit, said, .. } = baseline;
-            let simple = BinaryScores::new(scores.labels().to_vec(), said)?;
-            let report = BaselineReport::measure(fit, &simple, &scores, bootstrap);
-            evaluation.baseline = Some(report);
-            curves.baseline = Some(CurveSet::draw(&simple, bootstrap));
-            columns.push((
-                "baseline_probability".to_string(),
-                simple.probabilities().to_vec(),
-            ));
+            let simple = BinaryScores::new(scores.labels().to_vec(), said.clone())?;
+            let simple = ScoredBaseline::of(simple, bootstrap);
+            evaluation.baseline = Some(BaselineReport::of(fit, &simple, &resampled));
+            curves.baseline = Some(simple.curves.clone());
+            columns.push(("baseline_probability".to_string(), said));
         }
         for (with, probabilities) in self.others {
             let other = BinaryScores::new(scores.labels().to_vec(), probabilities)?;
-            let report = ComparisonReport::measure(&with, &other, &scores, bootstrap);
+            let report = ComparisonReport::measure(&with, &other, &resampled, bootstrap);
             evaluation.comparisons.push(report);
         }
         Ok(Measured {

@@ -9,6 +9,7 @@ mod meds_predictions;
 mod operating_point;
 mod predictions;
 mod score_summary;
+mod scored_baseline;
 mod settings;
 mod subgroup;
 mod target_evaluation;

@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use pipeline_metrics::{BinaryMetrics, BinaryScores, Bootstrap, Interval, Undefined};
+use pipeline_metrics::{BinaryMetrics, BinaryScores, Bootstrap, Interval, Resampled, Undefined};
 
 /// Metrics of two-class probabilities that need no threshold, with their intervals.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -52,6 +52,15 @@ impl ScoreSummary {
 
     /// Measures the stays that are `members`, or all.
     pub fn measure(scores: &BinaryScores, members: Option<&[bool]>, bootstrap: &Bootstrap) -> Self {
+        Self::measured(scores, members, bootstrap).0
+    }
+
+    /// As [`Self::measure`], with what the metrics are in every resample.
+    pub fn measured(
+        scores: &BinaryScores,
+        members: Option<&[bool]>,
+        bootstrap: &Bootstrap,
+    ) -> (Self, Resampled) {
         let masked = |weights: &[f64]| -> BinaryMetrics {
             let Some(members) = members else {
                 return scores.measure(weights);
@@ -64,9 +73,13 @@ impl ScoreSummary {
         let stays: Vec<usize> = (0..scores.len()).filter(|stay| is_member(*stay)).collect();
         let positives = stays.iter().filter(|stay| scores.labels()[**stay]);
         let metrics = masked(&bootstrap.unit_weights());
-        let intervals = bootstrap.intervals(|weights| masked(weights).values());
-        let (undefined, intervals) = annotate(&BinaryMetrics::NAMES, &metrics.results(), intervals);
-        Self {
+        let resampled = bootstrap.resample(|weights| masked(weights).values());
+        let (undefined, intervals) = annotate(
+            &BinaryMetrics::NAMES,
+            &metrics.results(),
+            resampled.intervals(),
+        );
+        let summary = Self {
             n: stays.len(),
             positives: positives.count(),
             auroc: metrics.auroc.ok(),
@@ -79,7 +92,8 @@ impl ScoreSummary {
             ece_equal_mass: metrics.ece_equal_mass.ok(),
             undefined,
             intervals,
-        }
+        };
+        (summary, resampled)
     }
 }
 

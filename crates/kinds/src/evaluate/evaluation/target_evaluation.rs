@@ -205,11 +205,9 @@ impl Scored {
 
     /// Measures `other`, and how this differs from it.
     pub fn beside(&self, other: &Self, bootstrap: &Bootstrap) -> Beside {
-        let differences = bootstrap.paired(
-            |weights| self.values(weights),
-            |weights| other.values(weights),
-        );
-        let named = names_of(self.task()).iter().zip(differences);
+        let ours = bootstrap.resample(|weights| self.values(weights));
+        let theirs = bootstrap.resample(|weights| other.values(weights));
+        let named = names_of(self.task()).iter().zip(ours.minus(&theirs));
         Beside {
             scores: other.measure(None, bootstrap),
             differences: named
