@@ -1,5 +1,6 @@
-//! Training throughput at full size:
+//! Training throughput at full size, or of a small model with `--width 64`:
 //! `cargo bench --bench pretrain -- --patients 24 --sets 74 --batch 8 [--device cuda:0]`.
+//! `pairs.py` beside this file runs it in turn with a batched PyTorch program.
 //!
 //! Made-up stays as in the batched PyTorch program it is set beside: sets of 1 to 11 events of 37
 //! variables, AdamW, clipping. One epoch to warm up, then one that is timed, with the validation
@@ -55,16 +56,41 @@ fn main() {
         .build()
         .expect("threads");
     let clock = Clock::default();
-    pool.install(|| train(&dataset(stays, sets), batch_size, &opened, &clock));
+    let model = model(number("--width", 0));
+    let dataset = dataset(stays, sets, model.input_dim);
+    pool.install(|| train(&dataset, &model, batch_size, &opened, &clock));
     let seconds = clock.last_epoch(stays as u64).as_secs_f64();
     println!(
-        "{{\"stays_per_second\": {:.3}, \"stays\": {stays}, \"sets\": {sets}, \"batch\": {batch_size}, \"threads\": {threads}, \"device\": \"{device}\", \"seconds\": {seconds:.3}}}",
-        stays as f64 / seconds
+        "{{\"stays_per_second\": {:.3}, \"width\": {}, \"stays\": {stays}, \"sets\": {sets}, \"batch\": {batch_size}, \"threads\": {threads}, \"device\": \"{device}\", \"seconds\": {seconds:.3}}}",
+        stays as f64 / seconds,
+        model.latent_dim
     );
 }
 
-fn train(dataset: &Dataset, batch_size: usize, device: &Device, clock: &Clock) {
-    let model = ModelConfig::default();
+/// The full-size model, or one as in the shipped recipes.
+fn model(width: usize) -> ModelConfig {
+    match width {
+        0 => ModelConfig::default(),
+        _ => ModelConfig {
+            input_dim: width,
+            reduced_dim: width,
+            latent_dim: width,
+            inducing_points: 8,
+            ff_dim: 2 * width,
+            transformer_heads: 4,
+            transformer_layers: 2,
+            ..ModelConfig::default()
+        },
+    }
+}
+
+fn train(
+    dataset: &Dataset,
+    model: &ModelConfig,
+    batch_size: usize,
+    device: &Device,
+    clock: &Clock,
+) {
     let settings = PretrainSettings {
         objective: Objective::Reference,
         tasks: None,
@@ -90,7 +116,7 @@ fn train(dataset: &Dataset, batch_size: usize, device: &Device, clock: &Clock) {
     let never = Duration::from_secs(u64::MAX);
     let training = Pretraining {
         dataset,
-        model: &model,
+        model,
         settings: &settings,
         seed: 1,
         device,
@@ -98,14 +124,13 @@ fn train(dataset: &Dataset, batch_size: usize, device: &Device, clock: &Clock) {
         resume: &ResumeFile::new(folder.path().join("resume.safetensors"), never),
         replay: &ReplayFolder::new(folder.path().join("replay")),
     };
-    let specs = parameter_specs(&model, ModelMode::Pretrain).expect("the default model");
+    let specs = parameter_specs(model, ModelMode::Pretrain).expect("the default model");
     let initial = initial_parameters(&specs, 1);
     training.run(initial).expect("training runs");
 }
 
 /// Stays to train on, and one of two sets to validate on.
-fn dataset(stays: usize, sets: usize) -> Dataset {
-    let dim = ModelConfig::default().input_dim;
+fn dataset(stays: usize, sets: usize, dim: usize) -> Dataset {
     let draw = Stream::new(0, "stays of the bench");
     let mut numbers = draw.at(&[]);
     let mut dataset = Dataset {
