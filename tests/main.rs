@@ -17,6 +17,7 @@ mod document;
 mod durability;
 mod edited_store;
 mod ensembles;
+mod error_pages;
 mod evaluation;
 mod explain;
 mod export;
