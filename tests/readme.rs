@@ -9,6 +9,7 @@
 use crate::document::repository;
 use crate::harness::{Outcome, Test};
 use crate::meds_layout;
+use crate::wide_layout;
 
 /// A fenced block: its language, and the lines within.
 struct Block<'a> {
@@ -48,7 +49,8 @@ fn folder() -> Test {
     with_files_of(meds_layout::write(Test::new()), "recipes")
 }
 
-fn with_files_of(mut test: Test, folder: &str) -> Test {
+/// The same folder with all files of one of this repository.
+pub fn with_files_of(mut test: Test, folder: &str) -> Test {
     for entry in std::fs::read_dir(repository(folder)).expect("recipes are shipped") {
         let path = entry.expect("an entry").path();
         let name = path.file_name().expect("a name").to_string_lossy();
@@ -76,7 +78,13 @@ fn transcript(test: &Test, block: &Block) -> (String, Vec<Outcome>) {
         // In which order a terminal shows two streams is not known.
         let one = outcome.stdout.is_empty() || outcome.stderr.is_empty();
         assert!(one, "{command} writes to both streams{outcome}");
-        let lines = [command, &outcome.stdout, &outcome.stderr];
+        // Where the folder lies differs from run to run.
+        let folder = format!("{}/", test.folder().display());
+        let (told, wrong) = (
+            outcome.stdout.replace(&folder, ""),
+            outcome.stderr.replace(&folder, ""),
+        );
+        let lines = [command, &told, &wrong];
         let lines = lines.iter().flat_map(|text| text.lines());
         let lines: String = lines.map(|line| format!("{}\n", line.trim_end())).collect();
         text += &format!("$ {lines}");
@@ -113,8 +121,25 @@ fn is_time(word: &str) -> bool {
 }
 
 #[test]
-fn the_transcripts_are_what_the_program_writes() {
-    are_what_the_program_writes("README.md");
+fn the_transcripts_of_the_readme_are_what_the_program_writes() {
+    let outcomes = replay("README.md", wide_layout::write(Test::new()));
+    assert!(outcomes.len() >= 6, "{} commands", outcomes.len());
+}
+
+#[test]
+fn own_data_take_fifteen_lines() {
+    let readme = std::fs::read_to_string(repository("README.md")).expect("a README");
+    let recipe = parts(&readme).into_iter().find_map(|part| match part {
+        Part::Block(block) if block.language == "toml" => Some(block.lines),
+        _ => None,
+    });
+    let recipe = recipe.expect("a recipe for data of one's own");
+    assert!(recipe.len() <= 15, "{} lines", recipe.len());
+}
+
+#[test]
+fn the_transcripts_of_running_are_what_the_program_writes() {
+    are_what_the_program_writes("docs/running.md");
 }
 
 #[test]
@@ -233,8 +258,8 @@ fn only_what_varies_is_left_out_of_the_comparison() {
 }
 
 #[test]
-fn issue16_the_readme_s_own_recipe_runs_as_it_is_pasted() {
-    let readme = std::fs::read_to_string(repository("README.md")).expect("a README");
+fn issue16_the_annotated_recipe_runs_as_it_is_pasted() {
+    let readme = std::fs::read_to_string(repository("docs/recipes.md")).expect("a page");
     let recipes = parts(&readme).into_iter().filter_map(|part| match part {
         Part::Block(block) if block.language == "toml" => Some(block.lines.join("\n")),
         _ => None,

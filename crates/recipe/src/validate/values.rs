@@ -154,6 +154,7 @@ impl<'s> Validator<'_, 's> {
             node.origin,
             "this path",
         )
+        .code(Code::UnreadableInput)
         .help("paths are relative to the file that states them");
         self.report(traced(mistake, node.taken_from));
     }
