@@ -105,7 +105,7 @@ fn the_page_of_metrics_is_the_schema() {
 fn schema_page(path: &str, title: &str) -> String {
     let text = std::fs::read_to_string(repository(path)).expect("a schema");
     let schema: Value = serde_json::from_str(&text).expect("a schema is JSON");
-    let mut page = format!("{title}\n## The document\n\n");
+    let mut page = format!("{title}\n## The document\n");
     object(&schema, &mut page);
     for (name, definition) in schema["$defs"].as_object().into_iter().flatten() {
         // The same tables, of recipes that extend others; and what these need beside.
@@ -126,6 +126,7 @@ fn type_of(definition: &Value, page: &mut String) {
     let Some(forms) = forms else {
         return object(definition, page);
     };
+    let forms = forms.iter().filter(|form| !is_place(form));
     let (tables, values): (Vec<&Value>, Vec<&Value>) = forms
         .iter()
         .partition(|form| form["properties"].is_object());
@@ -139,6 +140,11 @@ fn type_of(definition: &Value, page: &mut String) {
         let _ = write!(page, "\n### {}\n\n{}\n", heading(table), described(table));
         object(table, page);
     }
+}
+
+/// Whether a form is there for a `"${…}"` alone.
+fn is_place(form: &Value) -> bool {
+    form["type"] == "string" && form["pattern"] == "\\$\\{"
 }
 
 /// What tells a form of a table from the others: `kind = "data"`, or its keys.
@@ -212,7 +218,8 @@ fn shown(value: &Value) -> String {
         .iter()
         .find_map(|key| value[key].as_array());
     if let Some(forms) = forms {
-        let forms = forms.iter().filter(|form| form["type"] != "null");
+        let forms = forms.iter();
+        let forms = forms.filter(|form| form["type"] != "null" && !is_place(form));
         return joined(forms.map(shown).collect());
     }
     let types = match &value["type"] {
