@@ -127,9 +127,8 @@ fn type_of(definition: &Value, page: &mut String) {
         return object(definition, page);
     };
     let forms = forms.iter().filter(|form| !is_place(form));
-    let (tables, values): (Vec<&Value>, Vec<&Value>) = forms
-        .iter()
-        .partition(|form| form["properties"].is_object());
+    let (tables, values): (Vec<&Value>, Vec<&Value>) =
+        forms.partition(|form| form["properties"].is_object());
     if !values.is_empty() {
         page.push_str("\n| value | meaning |\n|---|---|\n");
     }
