@@ -25,7 +25,7 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
                 "for the data in a folder",
             ),
             (
-                "pipeline init study --template finetune",
+                "pipeline init study --template own-model",
                 "from a shipped recipe",
             ),
         ],
