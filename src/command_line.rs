@@ -3,9 +3,8 @@
 use std::borrow::Cow;
 use std::process::ExitCode;
 
-use clap::{CommandFactory, Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use crate::arguments::EXIT_CODES;
 use crate::commands::bundle::BundleArguments;
 use crate::commands::cache::CacheArguments;
 use crate::commands::check::CheckArguments;
@@ -15,6 +14,7 @@ use crate::commands::diagnose::DiagnoseArguments;
 use crate::commands::explain::ExplainArguments;
 use crate::commands::export::{ExportArguments, USAGE};
 use crate::commands::graph::GraphArguments;
+use crate::commands::help::{Help, HelpArguments};
 use crate::commands::init::InitArguments;
 use crate::commands::inspect::InspectArguments;
 use crate::commands::lock::LockArguments;
@@ -30,9 +30,10 @@ use crate::commands::schema::SchemaArguments;
 use crate::commands::selftest::SelftestArguments;
 use crate::commands::sweep::SweepArguments;
 use crate::commands::{
-    bundle, cache, check, compare, completions, diagnose, explain, export, graph, init, inspect,
-    lock, man, mlflow, outputs, plan, predict, report, run, runs, schema, selftest, sweep,
+    bundle, cache, check, compare, completions, diagnose, explain, export, graph, help, init,
+    inspect, lock, man, mlflow, outputs, plan, predict, report, run, runs, schema, selftest, sweep,
 };
+use crate::examples;
 use crate::fault;
 use crate::processor;
 use crate::terminal::shown::shown;
@@ -44,7 +45,7 @@ use pipeline_error::Error;
 /// Runs pretrain → finetune experiments that a TOML recipe declares, and stops where others
 /// would go on in silence: weights not loaded, parameters not frozen, gradients that never came.
 #[derive(Debug, Parser)]
-#[command(name = "pipeline", version, after_help = EXIT_CODES)]
+#[command(name = "pipeline", version, disable_help_subcommand = true)]
 pub struct Arguments {
     #[command(flatten)]
     pub verbosity: VerbosityArguments,
@@ -56,79 +57,66 @@ pub struct Arguments {
 #[derive(Debug, Subcommand)]
 pub enum Command {
     /// Writes a first recipe: for a folder of data, or from a template
-    #[command(after_help = EXIT_CODES)]
     Init(InitArguments),
     /// Runs what is out of date, with everything it needs
-    #[command(after_help = EXIT_CODES)]
     Run(RunArguments),
     /// Shows what would run and why; executes nothing
-    #[command(after_help = EXIT_CODES)]
     Plan(PlanArguments),
     /// Shows in what a stage differs from the nearest earlier result of its kind
-    #[command(after_help = EXIT_CODES)]
     Explain(ExplainArguments),
     /// Draws the stages and what they read of each other
-    #[command(after_help = EXIT_CODES)]
     Graph(GraphArguments),
     /// Reads recipes and shows every error in them
-    #[command(after_help = EXIT_CODES)]
     Check(CheckArguments),
     /// Prints where up-to-date artifacts lie
-    #[command(after_help = EXIT_CODES)]
     Outputs(OutputsArguments),
     /// Writes up-to-date artifacts to files: as they are, as the PyTorch reference loads weights, or as TensorBoard reads histories
-    #[command(after_help = EXIT_CODES, override_usage = USAGE)]
+    #[command(override_usage = USAGE)]
     Export(ExportArguments),
     /// Makes a folder with everything that a prediction needs: models, preprocessing, thresholds, model card
-    #[command(after_help = EXIT_CODES)]
     Bundle(BundleArguments),
     /// Predicts the stays of a source with a bundle; no recipe and no store is needed
-    #[command(after_help = EXIT_CODES)]
     Predict(PredictArguments),
     /// Looks for what is wrong with the finetuned models of a recipe that is up to date
-    #[command(after_help = EXIT_CODES)]
     Diagnose(DiagnoseArguments),
     /// Writes what is up to date as a page to read: metrics, curves, training, weights, data, provenance
-    #[command(after_help = EXIT_CODES)]
     Report(ReportArguments),
     /// Shows the tensors of a checkpoint, and what an import of it would say; runs nothing in it
-    #[command(after_help = EXIT_CODES)]
     Inspect(InspectArguments),
     /// Runs every variant of a recipe with [sweep], what is equal once; shows and writes the best
-    #[command(after_help = EXIT_CODES)]
     Sweep(SweepArguments),
     /// Lists the runs of the past, or shows one
-    #[command(after_help = EXIT_CODES)]
     Runs(RunsArguments),
     /// Sends a run of the past to an MLflow tracking server
-    #[command(after_help = EXIT_CODES)]
     Mlflow(MlflowArguments),
     /// Shows in what runs differ: their recipes, and their metrics with paired intervals
-    #[command(after_help = EXIT_CODES)]
     Compare(CompareArguments),
     /// Lists, verifies and cleans the store
-    #[command(after_help = EXIT_CODES)]
     Cache(CacheArguments),
     /// Writes down what an up-to-date recipe gave, for `run --locked`
-    #[command(after_help = EXIT_CODES)]
     Lock(LockArguments),
     /// Holds a device against the CPU: every operation, the reference's numbers, a small training
-    #[command(after_help = EXIT_CODES)]
     Selftest(SelftestArguments),
     /// Prints the JSON schema of a document
-    #[command(after_help = EXIT_CODES)]
     Schema(SchemaArguments),
     /// Prints a script that completes this command line in a shell
-    #[command(after_help = EXIT_CODES)]
     Completions(CompletionsArguments),
     /// Prints a manual page, or writes one a command
-    #[command(after_help = EXIT_CODES)]
     Man(ManArguments),
+    /// Prints a command's help, or the page of an error
+    Help(HelpArguments),
+}
+
+/// The whole command line, as it is parsed and as every help shows it.
+pub fn command() -> clap::Command {
+    examples::added(Arguments::command())
 }
 
 /// Parses the command line, does what it says, and returns the process's exit code.
 pub fn main() -> ExitCode {
-    let arguments = match Arguments::try_parse() {
+    let matches = command().try_get_matches();
+    let read = |matches| Arguments::from_arg_matches(&matches);
+    let arguments = match matches.and_then(read) {
         Ok(arguments) => arguments,
         Err(error) => return refuse(&error),
     };
@@ -165,8 +153,22 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
         Command::Lock(raw) => lock::execute(raw.validate()?, verbosity),
         Command::Selftest(raw) => selftest::execute(raw),
         Command::Schema(raw) => schema::execute(&raw),
-        Command::Completions(raw) => completions::execute(&raw, &mut Arguments::command()),
-        Command::Man(raw) => man::execute(&raw, Arguments::command()),
+        Command::Completions(raw) => completions::execute(&raw, &mut self::command()),
+        Command::Man(raw) => man::execute(&raw, self::command()),
+        Command::Help(raw) => match raw.topic() {
+            Help::Errors(names) => help::errors(&names),
+            Help::Command(words) => Ok(help_of(&words)),
+        },
+    }
+}
+
+/// What `--help` behind the words of a command prints.
+fn help_of(words: &[String]) -> ExitCode {
+    let words = words.iter().map(String::as_str);
+    let line = ["pipeline"].into_iter().chain(words).chain(["--help"]);
+    match command().try_get_matches_from(line) {
+        Err(help) => refuse(&help),
+        Ok(_) => ExitCode::SUCCESS,
     }
 }
 
@@ -193,10 +195,11 @@ fn fail(error: &Error) -> ExitCode {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::arguments::EXIT_CODES;
 
     #[test]
     fn the_command_line_is_consistent() {
-        Arguments::command().debug_assert();
+        command().debug_assert();
     }
 
     #[test]

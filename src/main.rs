@@ -5,6 +5,8 @@ mod command_line;
 mod commands;
 mod device;
 mod display;
+mod error_pages;
+mod examples;
 mod experiment;
 mod fault;
 mod interrupt;

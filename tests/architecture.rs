@@ -43,26 +43,6 @@ fn every_file_that_the_pages_name_is_there() {
     }
 }
 
-#[test]
-fn every_link_of_the_pages_leads_somewhere() {
-    for page in PAGES {
-        let text = std::fs::read_to_string(repository(page)).expect("the page is there");
-        let folder = Path::new(page).parent().expect("a page is in a folder");
-        for link in text
-            .split("](")
-            .skip(1)
-            .filter_map(|rest| rest.split(')').next())
-        {
-            let target = link.split('#').next().unwrap_or_default();
-            if target.is_empty() || target.starts_with("http") {
-                continue;
-            }
-            let path = repository(&folder.join(target).to_string_lossy());
-            assert!(Path::new(&path).exists(), "{page} links to {link}");
-        }
-    }
-}
-
 /// A name right behind a path, or right before it (`key` in `crates/…`), is one of that file.
 #[test]
 fn every_function_that_the_page_places_in_a_file_is_in_it() {

@@ -102,9 +102,15 @@ impl Test {
 
     /// The command that [`Test::run`] runs, for tests that need its handle.
     pub fn command(&self) -> Command {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_pipeline"));
+        let mut command = self.prepared(env!("CARGO_BIN_EXE_pipeline"));
+        command.args(&self.args);
         command
-            .args(&self.args)
+    }
+
+    /// A program in the test's folder and environment.
+    fn prepared(&self, program: &str) -> Command {
+        let mut command = Command::new(program);
+        command
             .current_dir(self.folder())
             .env_remove("PIPELINE_STORE")
             .env_remove("NO_COLOR")
@@ -117,16 +123,20 @@ impl Test {
 
     /// Runs the program to its end.
     pub fn run(&self) -> Outcome {
-        let output = assert_cmd::Command::from_std(self.command())
-            .timeout(PATIENCE)
-            .output()
-            .expect("the program starts and ends in time");
-        let text = |bytes| String::from_utf8(bytes).expect("the program writes UTF-8");
-        Outcome {
-            code: output.status.code(),
-            stdout: text(output.stdout),
-            stderr: text(output.stderr),
-        }
+        Outcome::of(self.command())
+    }
+
+    /// Runs a line as a shell does; `pipeline` in it is the program.
+    pub fn shell(&self, line: &str) -> Outcome {
+        let program = Path::new(env!("CARGO_BIN_EXE_pipeline"));
+        let own = program.parent().expect("a program is in a folder");
+        let inherited = std::env::var_os("PATH").unwrap_or_default();
+        let all = std::iter::once(own.to_path_buf()).chain(std::env::split_paths(&inherited));
+        let mut command = self.prepared("sh");
+        command
+            .env("PATH", std::env::join_paths(all).expect("folders"))
+            .args(["-c", line]);
+        Outcome::of(command)
     }
 
     /// Runs the program in the same folder with another command line.
@@ -146,6 +156,19 @@ pub struct Outcome {
 }
 
 impl Outcome {
+    fn of(command: Command) -> Self {
+        let output = assert_cmd::Command::from_std(command)
+            .timeout(PATIENCE)
+            .output()
+            .expect("the program starts and ends in time");
+        let text = |bytes| String::from_utf8(bytes).expect("the program writes UTF-8");
+        Outcome {
+            code: output.status.code(),
+            stdout: text(output.stdout),
+            stderr: text(output.stderr),
+        }
+    }
+
     /// It ended well.
     #[track_caller]
     pub fn success(self) -> Self {

@@ -111,7 +111,8 @@ fn a_recipe_that_is_not_up_to_date_cannot_be_locked() {
     let mut test = Test::new().recipe(PRETRAIN);
     test.run_with(["run", "recipe.toml", "events"]).success();
     test.run_with(LOCK).failure(5).stdout_is("").stderr_is(
-        "error: out of date: pretrain; `pipeline run recipe.toml` brings it up to date\n",
+        "error: out of date: pretrain; `pipeline run recipe.toml` brings it up to date\n\
+         note: pipeline help error out-of-date\n",
     );
     assert!(!test.folder().join("recipe.lock").exists());
 }

@@ -21,6 +21,7 @@ fn the_page_of_the_whole_has_every_section() {
         "DESCRIPTION",
         "OPTIONS",
         "SUBCOMMANDS",
+        "EXAMPLES",
         "EXIT STATUS",
         "ENVIRONMENT",
         "FILES",
@@ -40,7 +41,14 @@ fn every_command_of_the_readme_has_a_page() {
     let pages: BTreeSet<&str> = written.stdout.lines().collect();
     for page in &pages {
         let text = std::fs::read_to_string(test.folder().join(page)).expect("a page");
-        for section in ["NAME", "SYNOPSIS", "OPTIONS", "EXIT STATUS", "ENVIRONMENT"] {
+        for section in [
+            "NAME",
+            "SYNOPSIS",
+            "OPTIONS",
+            "EXAMPLES",
+            "EXIT STATUS",
+            "ENVIRONMENT",
+        ] {
             let heading = [format!(".SH {section}\n"), format!(".SH \"{section}\"\n")];
             let has = heading.iter().any(|heading| text.contains(heading));
             assert!(has, "{page} has no {section}\n{text}");

@@ -69,7 +69,8 @@ pub fn write(test: Test) -> Test {
     test.env("MEDS", &root.to_string_lossy())
 }
 
-fn table(path: &Path, columns: Vec<(&str, ArrayRef)>) {
+/// Writes a table of Parquet.
+pub fn table(path: &Path, columns: Vec<(&str, ArrayRef)>) {
     let folder = path.parent().expect("a folder");
     std::fs::create_dir_all(folder).expect("a folder can be made");
     let columns = columns

@@ -10,7 +10,8 @@ fn a_stage_that_never_ran_exits_5_with_what_to_run() {
     let mut test = Test::new().recipe(PRETRAIN);
     let outcome = test.run_with(["outputs", "recipe.toml", "events", "stays"]);
     outcome.failure(5).stdout_is("").stderr_is(
-        "error: out of date: events; `pipeline run recipe.toml events` brings it up to date\n",
+        "error: out of date: events; `pipeline run recipe.toml events` brings it up to date\n\
+         note: pipeline help error out-of-date\n",
     );
 }
 

@@ -33,7 +33,7 @@ fn check_exits_5_until_everything_is_up_to_date() {
     let mut test = Test::new().recipe(PRETRAIN);
     let check = ["plan", "recipe.toml", "events", "--check"];
     let outcome = test.run_with(check).failure(5);
-    outcome.stderr_is("error: out of date: events\n");
+    outcome.stderr_is("error: out of date: events\nnote: pipeline help error out-of-date\n");
     test.run_with(["run", "recipe.toml", "events"]).success();
     let outcome = test.run_with(check).success().stderr_is("");
     outcome.stdout_has("everything is up to date\n");

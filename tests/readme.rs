@@ -1,14 +1,15 @@
 //! The transcripts in the README, and in those of `docs/` that have some, are what the program writes.
 //!
-//! Every ```` ```toml ```` block that begins with `# NAME.toml`, and every ```` ```csv NAME.csv ````, is
-//! written as that file into a fresh folder that has `recipes/` and the made-up `meds/`; every ```` ```console ```` block is run there, in order, one store
-//! for all. Only what differs from machine to machine and from run to run is not compared: digests
+//! Every ```` ```toml ```` block that begins with `# NAME.toml`, and every ```` ```LANGUAGE NAME ````, is
+//! written as that file into a fresh folder that has `recipes/` and the made-up `meds/`; every ```` ```console ```` block is run there by a shell, in
+//! order, one store for all. Only what differs from machine to machine and from run to run is not compared: digests
 //! and times of day. Blanks at the ends of lines are left out. The blocks are written anew with
 //! `UPDATE_README=1 cargo test --release --test main readme`.
 
 use crate::document::repository;
-use crate::harness::Test;
+use crate::harness::{Outcome, Test};
 use crate::meds_layout;
+use crate::wide_layout;
 
 /// A fenced block: its language, and the lines within.
 struct Block<'a> {
@@ -48,7 +49,8 @@ fn folder() -> Test {
     with_files_of(meds_layout::write(Test::new()), "recipes")
 }
 
-fn with_files_of(mut test: Test, folder: &str) -> Test {
+/// The same folder with all files of one of this repository.
+pub fn with_files_of(mut test: Test, folder: &str) -> Test {
     for entry in std::fs::read_dir(repository(folder)).expect("recipes are shipped") {
         let path = entry.expect("an entry").path();
         let name = path.file_name().expect("a name").to_string_lossy();
@@ -61,35 +63,34 @@ fn with_files_of(mut test: Test, folder: &str) -> Test {
     test
 }
 
-/// What the program writes for the commands of a block, each after its `$`.
-fn transcript(test: &mut Test, block: &Block) -> String {
+/// What the commands of a block write, each after its `$`, and how they ended.
+fn transcript(test: &Test, block: &Block) -> (String, Vec<Outcome>) {
     let mut text = String::new();
+    let mut outcomes = vec![];
     for line in &block.lines {
         let Some(command) = line.strip_prefix("$ ") else {
             continue;
         };
-        let (words, is_shown) = match command.strip_suffix(" > /dev/null") {
-            Some(words) => (words, false),
-            None => (command, true),
-        };
-        let mut words = words.split(' ');
-        assert_eq!(words.next(), Some("pipeline"), "{command}");
-        let mut outcome = test.run_with(words);
-        if !is_shown {
-            outcome.stdout.clear();
-            if outcome.stderr.is_empty() {
-                outcome = outcome.success();
-            }
+        let mut outcome = test.shell(command);
+        if command.ends_with(" > /dev/null") && outcome.stderr.is_empty() {
+            outcome = outcome.success();
         }
         // In which order a terminal shows two streams is not known.
         let one = outcome.stdout.is_empty() || outcome.stderr.is_empty();
         assert!(one, "{command} writes to both streams{outcome}");
-        let lines = [command, &outcome.stdout, &outcome.stderr];
+        // Where the folder lies differs from run to run.
+        let folder = format!("{}/", test.folder().display());
+        let (told, wrong) = (
+            outcome.stdout.replace(&folder, ""),
+            outcome.stderr.replace(&folder, ""),
+        );
+        let lines = [command, &told, &wrong];
         let lines = lines.iter().flat_map(|text| text.lines());
         let lines: String = lines.map(|line| format!("{}\n", line.trim_end())).collect();
         text += &format!("$ {lines}");
+        outcomes.push(outcome);
     }
-    text
+    (text, outcomes)
 }
 
 /// Stands in for what varies, word by word.
@@ -112,14 +113,33 @@ fn is_digest(word: &str) -> bool {
     name.len() >= 12 && name.chars().all(|letter| letter.is_ascii_hexdigit())
 }
 
+/// A time of day, or the folder of a run.
 fn is_time(word: &str) -> bool {
-    let digits = word.chars().filter(char::is_ascii_digit).count();
-    word.ends_with('Z') && digits == 14
+    let digits = |word: &str| word.chars().filter(char::is_ascii_digit).count();
+    let is_run = |part: &str| part.contains('T') && digits(part) >= 14;
+    (word.ends_with('Z') && digits(word) == 14) || word.split('/').any(is_run)
 }
 
 #[test]
-fn the_transcripts_are_what_the_program_writes() {
-    are_what_the_program_writes("README.md");
+fn the_transcripts_of_the_readme_are_what_the_program_writes() {
+    let outcomes = replay("README.md", wide_layout::write(Test::new()));
+    assert!(outcomes.len() >= 6, "{} commands", outcomes.len());
+}
+
+#[test]
+fn own_data_take_fifteen_lines() {
+    let readme = std::fs::read_to_string(repository("README.md")).expect("a README");
+    let recipe = parts(&readme).into_iter().find_map(|part| match part {
+        Part::Block(block) if block.language == "toml" => Some(block.lines),
+        _ => None,
+    });
+    let recipe = recipe.expect("a recipe for data of one's own");
+    assert!(recipe.len() <= 15, "{} lines", recipe.len());
+}
+
+#[test]
+fn the_transcripts_of_running_are_what_the_program_writes() {
+    are_what_the_program_writes("docs/running.md");
 }
 
 #[test]
@@ -159,11 +179,17 @@ fn the_transcripts_of_evaluation_are_what_the_program_writes() {
 
 #[track_caller]
 fn are_what_the_program_writes(document: &str) {
+    let outcomes = replay(document, folder());
+    assert!(outcomes.len() >= 4, "{} commands", outcomes.len());
+}
+
+/// Writes a document's files into the test's folder, runs its commands there, and compares; how they ended is returned.
+#[track_caller]
+pub fn replay(document: &str, mut test: Test) -> Vec<Outcome> {
     let path = repository(document);
     let readme = std::fs::read_to_string(&path).expect("a README");
-    let mut test = folder();
     let mut written = String::new();
-    let mut commands = 0;
+    let mut outcomes = vec![];
     for part in parts(&readme) {
         let block = match part {
             Part::Text(line) => {
@@ -180,26 +206,25 @@ fn are_what_the_program_writes(document: &str) {
         {
             test = test.file(name, &before);
         }
-        if let Some(name) = block.language.strip_prefix("csv ") {
+        if let Some((_, name)) = block.language.split_once(' ') {
             test = test.file(name, &before);
         }
         let mut lines = before.clone();
         if block.language == "console" {
-            let now = transcript(&mut test, &block);
-            commands += now.lines().filter(|line| line.starts_with("$ ")).count();
+            let (now, ended) = transcript(&test, &block);
+            outcomes.extend(ended);
             if comparable(&now) != comparable(&before) {
                 lines = now;
             }
         }
         written += &format!("```{}\n{lines}```\n", block.language);
     }
-    assert!(commands >= 4, "{commands} commands");
     if written == readme {
-        return;
+        return outcomes;
     }
     if std::env::var_os("UPDATE_README").is_some_and(|value| value == "1") {
         std::fs::write(&path, written).expect("the README can be written");
-        return;
+        return outcomes;
     }
     let shown = |text: &str| text.lines().map(str::to_string).collect::<Vec<_>>();
     let (before, now) = (shown(&readme), shown(&written));
@@ -233,8 +258,8 @@ fn only_what_varies_is_left_out_of_the_comparison() {
 }
 
 #[test]
-fn issue16_the_readme_s_own_recipe_runs_as_it_is_pasted() {
-    let readme = std::fs::read_to_string(repository("README.md")).expect("a README");
+fn issue16_the_annotated_recipe_runs_as_it_is_pasted() {
+    let readme = std::fs::read_to_string(repository("docs/recipes.md")).expect("a page");
     let recipes = parts(&readme).into_iter().filter_map(|part| match part {
         Part::Block(block) if block.language == "toml" => Some(block.lines.join("\n")),
         _ => None,

@@ -71,11 +71,11 @@ fn every_shipped_recipe_can_be_planned() {
 }
 
 #[test]
-fn every_shipped_recipe_is_in_the_readme_or_the_base_of_one_that_is() {
-    let readme = std::fs::read_to_string(repository("README.md")).expect("a README");
+fn every_shipped_recipe_is_in_the_docs_or_the_base_of_one_that_is() {
+    let page = std::fs::read_to_string(repository("docs/recipes.md")).expect("a page");
     let in_table = |name: &str| {
-        let entry = format!("| [`{name}`](recipes/{name}) |");
-        readme.lines().any(|line| line.starts_with(&entry))
+        let entry = format!("| [`{name}`](../recipes/{name}) |");
+        page.lines().any(|line| line.starts_with(&entry))
     };
     let recipes = recipes();
     for name in recipes.keys() {
@@ -85,7 +85,7 @@ fn every_shipped_recipe_is_in_the_readme_or_the_base_of_one_that_is() {
         };
         let mut extending = recipes.iter().filter(|(_, text)| extends(text));
         let is_known = in_table(name) || extending.any(|(other, _)| in_table(other));
-        assert!(is_known, "recipes/{name} is not in the README");
+        assert!(is_known, "recipes/{name} is not in docs/recipes.md");
     }
 }
 

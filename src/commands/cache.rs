@@ -8,7 +8,7 @@ use std::time::{Duration, SystemTime};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
-use crate::arguments::{EXIT_CODES, Format, Selection};
+use crate::arguments::{Format, Selection};
 use crate::commands::runs::SharedArguments;
 use crate::commands::sweep;
 use crate::display::table::{Align, Table};
@@ -35,11 +35,9 @@ pub struct CacheArguments {
 #[derive(Debug, Subcommand)]
 enum CacheCommand {
     /// Lists what the store holds, by stage kind
-    #[command(after_help = EXIT_CODES)]
     Ls(SharedArguments),
     /// Digests every blob and looks for every artifact; what is damaged is moved aside to
     /// `damaged/` in the store, so that the next run makes it again
-    #[command(after_help = EXIT_CODES)]
     Verify {
         /// Remove what is damaged, and results that have lost an artifact; exits 0 if all is mended
         #[arg(long)]
@@ -50,7 +48,6 @@ enum CacheCommand {
     },
     /// Removes what no result refers to, and work folders nobody works in (an interrupted run
     /// resumes from these); more with the options
-    #[command(after_help = EXIT_CODES)]
     Gc(GcArguments),
 }
 

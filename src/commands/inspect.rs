@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Args;
-use miette::Diagnostic;
 
 use crate::arguments::Format;
 use crate::display::{bundle, inspection};
@@ -21,6 +20,9 @@ use pipeline_kinds as kinds;
 use pipeline_kinds::bundle::{Bundle, is_bundle};
 use pipeline_kinds::rehearsal::Rehearsal;
 use pipeline_recipe::Override;
+
+/// The exit code of what is wrong with a file, not with the command line.
+const AUDIT: u8 = 4;
 
 #[derive(Debug, Args)]
 pub struct InspectArguments {
@@ -141,7 +143,8 @@ fn read(path: &Path) -> Result<Checkpoint, Error> {
 /// The exit code of `error`, told in the document too if the file was found.
 fn refuse(arguments: &InspectArguments, error: &Error) -> Result<ExitCode, Error> {
     diagnostic::eprint(error, Style::stderr());
-    if let (Format::Json, Error::Audit { message, hint }) = (arguments.format, error) {
+    let is_of_the_file = error.exit_code() == AUDIT;
+    if arguments.format == Format::Json && is_of_the_file {
         stdout::print_json(&InspectRecord {
             file: arguments.file.display().to_string(),
             container: checkpoint::container(&arguments.file),
@@ -149,8 +152,8 @@ fn refuse(arguments: &InspectArguments, error: &Error) -> Result<ExitCode, Error
             notes: vec![],
             never_trained: None,
             inputs: None,
-            error: Some(message.clone()),
-            hint: hint.clone(),
+            error: Some(error.to_string()),
+            hint: error.hint().map(Into::into),
             imports: None,
         })?;
     }
@@ -199,11 +202,15 @@ fn rehearse(
         }
         Err(error) => {
             record.error = Some(error.to_string());
-            record.hint = error.help().map(|hint| hint.to_string());
+            record.hint = error.hint().map(Into::into);
             let message = format!("{}: {error}", inspection::title(&record));
             let shown = Error::Audit {
                 message,
                 hint: record.hint.clone(),
+            };
+            let shown = match error.code() {
+                Some(code) => shown.coded(code),
+                None => shown,
             };
             (record, Some(shown))
         }

@@ -9,6 +9,7 @@ use clap_mangen::Man;
 use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::arguments::EXIT_CODES;
+use crate::examples;
 use crate::terminal::stdout;
 use pipeline_error::Error;
 
@@ -125,6 +126,9 @@ fn page(command: &Command) -> std::io::Result<Vec<u8>> {
     if command.has_subcommands() {
         man.render_subcommands_section(&mut page)?;
     }
+    let path = page_name(command).split_once('-');
+    let path = path.map_or(String::new(), |(_, rest)| rest.replace('-', " "));
+    section("EXAMPLES", examples::of(&path), &mut page)?;
     let is_whole = page_name(command) == command.get_name();
     section("EXIT STATUS", &exit_codes(), &mut page)?;
     section("ENVIRONMENT", &ENVIRONMENT, &mut page)?;

@@ -10,6 +10,7 @@ pub mod explain;
 pub mod export;
 pub mod export_tensorboard;
 pub mod graph;
+pub mod help;
 pub mod init;
 pub mod inspect;
 pub mod lock;

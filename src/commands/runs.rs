@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use crate::arguments::{EXIT_CODES, Format};
+use crate::arguments::Format;
 use crate::display::run_table;
 use crate::terminal::stdout;
 use crate::terminal::style::Style;
@@ -33,7 +33,6 @@ pub struct RunsArguments {
 #[derive(Debug, Subcommand)]
 enum RunsCommand {
     /// Shows all that is kept of one run
-    #[command(after_help = EXIT_CODES)]
     Show {
         /// The run's id, or a beginning of it that no other has
         id: String,

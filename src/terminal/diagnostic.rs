@@ -17,16 +17,19 @@ pub fn eprint(error: &dyn Diagnostic, style: Style) {
 }
 
 /// `error: …`, the excerpt it points at, `note: …` for other places, `hint: …`; an error made
-/// of several gives them all. Of very long words and lines a part is shown.
+/// of several gives them all, and at the end the command that prints the pages of their kinds. Of very long words and
+/// lines a part is shown.
 pub fn render(error: &dyn Diagnostic, style: Style) -> String {
     let mut text = String::new();
-    for part in parts(error) {
+    let parts = parts(error);
+    let mut names: Vec<String> = vec![];
+    for part in &parts {
         if !text.is_empty() {
             text.push('\n');
         }
         let message = one_error(&abridged::message(&part.to_string()));
         text += &format!("{} {message}\n", style.paint(Tone::Bad, "error:"));
-        text += &excerpt(part, style);
+        text += &excerpt(*part, style);
         for note in part.related().into_iter().flatten() {
             let said = abridged::message(&note.to_string());
             text += &format!("{} {said}\n", style.paint(Tone::Strong, "note:"));
@@ -35,6 +38,13 @@ pub fn render(error: &dyn Diagnostic, style: Style) -> String {
         if let Some(hint) = part.help() {
             text += &format!("{} {hint}\n", style.paint(Tone::Strong, "hint:"));
         }
+        let name = part.code().map(|name| name.to_string());
+        names.extend(name.filter(|name| !names.contains(name)));
+    }
+    if !names.is_empty() {
+        let space = if parts.len() > 1 { "\n" } else { "" };
+        let note = style.paint(Tone::Strong, "note:");
+        text += &format!("{space}{note} pipeline help error {}\n", names.join(" "));
     }
     text
 }
@@ -179,7 +189,7 @@ mod tests {
     use thiserror::Error as ThisError;
 
     use super::*;
-    use pipeline_error::Error;
+    use pipeline_error::{Code, Error};
 
     #[derive(Debug, ThisError, Diagnostic)]
     #[error("unknown key `epoch`")]
@@ -245,6 +255,13 @@ mod tests {
         let text = render(&error, Style::PLAIN);
         assert_eq!(text.matches("error: unknown key").count(), 2, "{text}");
         assert!(!text.contains("2 errors"), "{text}");
+    }
+
+    #[test]
+    fn errors_that_have_pages_end_with_the_command_that_prints_them() {
+        let error = Error::stage("stay 7: no label").coded(Code::MissingLabel);
+        let expected = "error: stay 7: no label\nnote: pipeline help error missing-label\n";
+        assert_eq!(render(&error, Style::PLAIN), expected);
     }
 
     #[test]

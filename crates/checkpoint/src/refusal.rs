@@ -1,8 +1,8 @@
 use std::fmt::{self, Display};
 use std::path::Path;
 
-use pipeline_error::Error;
 use pipeline_error::memory::{MORE_MEMORY, excess};
+use pipeline_error::{Code, Error};
 
 /// Why a file is not read. The file's name is added by whoever knows it.
 #[derive(Debug)]
@@ -38,6 +38,7 @@ impl Refusal {
             message: format!("{}: {}", path.display(), self.reason),
             hint: self.hint.map(Into::into),
         }
+        .coded(Code::RefusedCheckpoint)
     }
 }
 

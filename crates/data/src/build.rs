@@ -27,7 +27,7 @@ use super::split::{SplitAssigner, refuse_straddling};
 use super::tables;
 use super::target_values::TargetValues;
 use super::warnings;
-use pipeline_error::Error;
+use pipeline_error::{Code, Error};
 
 /// Reads the source and writes `events.parquet`, `stays.parquet`, `variables.parquet`, `profile.json` and, if the
 /// stage names targets, `targets.parquet` into `work`. `seed` is the stage's resolved seed; `notes` receives what is worth
@@ -177,7 +177,8 @@ fn drop_without_label(
 ) -> Result<(), Error> {
     let without = || table.rows.iter().filter(|stay| stay.label.is_none());
     if config.without_label == StayPolicy::Error {
-        refuse(ingested, without(), "no label", "without_label")?;
+        refuse(ingested, without(), "no label", "without_label")
+            .map_err(|error| error.coded(Code::MissingLabel))?;
     }
     let count = without().count();
     report.set("stays_without_label", count as u64);
@@ -260,7 +261,8 @@ fn refuse_outcomes(
         ))
         .with_hint(format!(
             "variables = {{ drop = [\"{name}\"] }} leaves it out; if it is known when the prediction is made, name it in variables.only"
-        ))),
+        ))
+        .coded(Code::OutcomeAsInput)),
     }
 }
 
@@ -395,7 +397,8 @@ fn check_no_split_is_empty(
             Labels::None => {
                 "the training and the validation split need at least one stay that has events"
             }
-        })),
+        })
+        .coded(Code::EmptySplit)),
         None => Ok(()),
     }
 }

@@ -16,8 +16,8 @@ use super::records::{CLOSE_THE_QUOTE, behind_a_line_end, look_through, reader_bu
 use super::stay_id::StayId;
 use super::text_file::{self, Container, LineCounter};
 use super::typed_column::{self, FloatWidth};
-use pipeline_error::Error;
 use pipeline_error::memory::{MORE_MEMORY, excess};
+use pipeline_error::{Code, Error};
 
 /// Bytes of memory that a row takes beside its fields.
 const ROW: u64 = 160;
@@ -217,10 +217,12 @@ impl SmallTable {
         let text = &row.fields[column];
         match text.parse::<f64>() {
             Ok(number) if number.is_finite() => Ok(number),
-            _ => Err(self.error(
-                row.line,
-                format!("{} `{text}` is not a finite number", self.header[column]),
-            )),
+            _ => Err(self
+                .error(
+                    row.line,
+                    format!("{} `{text}` is not a finite number", self.header[column]),
+                )
+                .coded(Code::InvalidNumber)),
         }
     }
 }

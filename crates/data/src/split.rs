@@ -11,7 +11,7 @@ use super::names::quoted;
 use super::source::StayRow;
 use super::split_table::SplitTable;
 use super::stay_id::StayId;
-use pipeline_error::Error;
+use pipeline_error::{Code, Error};
 use pipeline_random::Stream;
 
 /// A split rule, ready to be asked.
@@ -173,7 +173,8 @@ pub(super) fn refuse_straddling(stays: &[StayRow], splits: &[Split]) -> Result<(
                 stay.id,
                 split.name()
             ))
-            .with_hint("split by patient: all stays of one belong into the same split"));
+            .with_hint("split by patient: all stays of one belong into the same split")
+            .coded(Code::SplitOverlap));
         }
     }
     Ok(())

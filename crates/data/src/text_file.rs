@@ -11,8 +11,8 @@ use flate2::read::MultiGzDecoder;
 
 use super::foreign_file;
 use super::names::quoted;
-use pipeline_error::Error;
 use pipeline_error::memory::{self, MORE_MEMORY, shown};
+use pipeline_error::{Code, Error};
 
 /// What a file's first bytes say of the rest.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -157,10 +157,11 @@ pub(super) fn no_column(path: &Path, header: &[String], name: &str) -> Error {
         let what =
             format!("its header is the one column `{only}`: another character separates fields");
         return Error::file(path, what)
-            .with_hint(format!("`delimiter = \"{shown}\"` beside its path says which, where the recipe has a table for it; in `.tsv` it is a tab, in `.psv` a bar, else a comma"));
+            .with_hint(format!("`delimiter = \"{shown}\"` beside its path says which, where the recipe has a table for it; in `.tsv` it is a tab, in `.psv` a bar, else a comma"))
+            .coded(Code::MissingColumn);
     }
     let what = format!("has no column `{name}`; it has {}", quoted(header.iter()));
-    Error::file(path, what)
+    Error::file(path, what).coded(Code::MissingColumn)
 }
 
 /// The complaint about a line that is no UTF-8.

@@ -7,6 +7,7 @@
 //! assert_eq!(error.exit_code(), 3);
 //! ```
 
+mod code;
 pub mod guarded;
 pub mod memory;
 pub mod plain;
@@ -14,11 +15,13 @@ pub mod plain;
 use std::fmt::Display;
 use std::path::Path;
 
-use miette::Diagnostic;
+use miette::{Diagnostic, LabeledSpan, Severity, SourceCode};
 use thiserror::Error as ThisError;
 
+pub use code::Code;
+
 /// A failure that ends a command or a stage.
-#[derive(Debug, ThisError, Diagnostic)]
+#[derive(Debug, ThisError)]
 pub enum Error {
     /// The command line or a recipe is wrong; nothing ran. Exit code 2.
     #[error("{message}")]
@@ -26,13 +29,11 @@ pub enum Error {
         /// What is wrong, and where.
         message: String,
         /// What to do.
-        #[help]
         hint: Option<String>,
     },
 
     /// A recipe has mistakes, all of them listed; nothing ran. Exit code 2.
     #[error(transparent)]
-    #[diagnostic(transparent)]
     Recipe(Box<dyn Diagnostic + Send + Sync>),
 
     /// A stage could not do its work. Exit code 3.
@@ -41,7 +42,6 @@ pub enum Error {
         /// What is wrong, and where.
         message: String,
         /// What to do.
-        #[help]
         hint: Option<String>,
     },
 
@@ -51,7 +51,6 @@ pub enum Error {
         /// Every offending name.
         message: String,
         /// What to do.
-        #[help]
         hint: Option<String>,
     },
 
@@ -68,7 +67,6 @@ pub enum Error {
         /// What is wrong, and where.
         message: String,
         /// What to do.
-        #[help]
         hint: Option<String>,
     },
 
@@ -78,13 +76,21 @@ pub enum Error {
         /// What it said, and where.
         message: String,
         /// What to do.
-        #[help]
         hint: Option<String>,
     },
 
     /// The user asked to stop. Exit code 130.
     #[error("interrupted")]
     Interrupted,
+
+    /// A failure of a kind that has a page.
+    #[error("{error}")]
+    Coded {
+        /// The page's name.
+        code: Code,
+        /// The failure itself.
+        error: Box<Error>,
+    },
 }
 
 /// How the standard library ends what it says of EFBIG: a file would become larger than a limit allows.
@@ -120,15 +126,66 @@ impl Error {
     /// The same failure with a hint, where its kind carries one.
     #[must_use]
     pub fn with_hint(mut self, text: impl Into<String>) -> Self {
-        if let Error::Usage { hint, .. }
-        | Error::Stage { hint, .. }
-        | Error::Audit { hint, .. }
-        | Error::Store { hint, .. }
-        | Error::Fault { hint, .. } = &mut self
-        {
-            *hint = Some(text.into());
+        if let Error::Coded { code, error } = self {
+            return error.with_hint(text).coded(code);
+        }
+        match &mut self {
+            Error::Usage { hint, .. }
+            | Error::Stage { hint, .. }
+            | Error::Audit { hint, .. }
+            | Error::Store { hint, .. }
+            | Error::Fault { hint, .. } => *hint = Some(text.into()),
+            _ => {}
         }
         self
+    }
+
+    /// The same failure with a place before its message.
+    #[must_use]
+    pub fn prefixed(mut self, prefix: &str) -> Self {
+        if let Error::Coded { code, error } = self {
+            return error.prefixed(prefix).coded(code);
+        }
+        match &mut self {
+            Error::Usage { message, .. }
+            | Error::Stage { message, .. }
+            | Error::Audit { message, .. }
+            | Error::OutOfDate { message }
+            | Error::Store { message, .. }
+            | Error::Fault { message, .. } => *message = format!("{prefix}: {message}"),
+            _ => {}
+        }
+        self
+    }
+
+    /// The same failure, whose kind has a page.
+    #[must_use]
+    pub fn coded(self, code: Code) -> Self {
+        let error = Box::new(self);
+        Error::Coded { code, error }
+    }
+
+    /// The name of the page, if the failure is of a kind that has one.
+    pub fn code(&self) -> Option<Code> {
+        match self {
+            Error::Coded { code, .. } => Some(*code),
+            Error::OutOfDate { .. } => Some(Code::OutOfDate),
+            Error::Store { .. } => Some(Code::DamagedStore),
+            _ => None,
+        }
+    }
+
+    /// What to do, where that is known of the failure as a whole.
+    pub fn hint(&self) -> Option<&str> {
+        match self {
+            Error::Usage { hint, .. }
+            | Error::Stage { hint, .. }
+            | Error::Audit { hint, .. }
+            | Error::Store { hint, .. }
+            | Error::Fault { hint, .. } => hint.as_deref(),
+            Error::Coded { error, .. } => error.hint(),
+            Error::Recipe(_) | Error::OutOfDate { .. } | Error::Interrupted => None,
+        }
     }
 
     /// The process's exit code.
@@ -141,7 +198,43 @@ impl Error {
             Error::Store { .. } => 6,
             Error::Fault { .. } => 70,
             Error::Interrupted => 130,
+            Error::Coded { error, .. } => error.exit_code(),
         }
+    }
+
+    /// The mistakes of a recipe, which point at its text.
+    fn within(&self) -> Option<&dyn Diagnostic> {
+        match self {
+            Error::Recipe(mistakes) => Some(&**mistakes),
+            Error::Coded { error, .. } => Some(&**error),
+            _ => None,
+        }
+    }
+}
+
+impl Diagnostic for Error {
+    fn code<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
+        Some(Box::new(Error::code(self)?.name()))
+    }
+
+    fn help<'a>(&'a self) -> Option<Box<dyn Display + 'a>> {
+        Some(Box::new(self.hint()?))
+    }
+
+    fn severity(&self) -> Option<Severity> {
+        self.within()?.severity()
+    }
+
+    fn source_code(&self) -> Option<&dyn SourceCode> {
+        self.within()?.source_code()
+    }
+
+    fn labels(&self) -> Option<Box<dyn Iterator<Item = LabeledSpan> + '_>> {
+        self.within()?.labels()
+    }
+
+    fn related<'a>(&'a self) -> Option<Box<dyn Iterator<Item = &'a dyn Diagnostic> + 'a>> {
+        self.within()?.related()
     }
 }
 
@@ -149,5 +242,31 @@ impl Error {
 impl From<candle_core::Error> for Error {
     fn from(error: candle_core::Error) -> Self {
         Error::stage(format!("tensor computation failed: {error}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failure_with_a_page_is_the_failure_itself_in_all_else() {
+        let plain = || Error::stage("charts.csv: line 3: no number").with_hint("look");
+        let error = plain().coded(Code::InvalidNumber).prefixed("stage `a`");
+        assert_eq!(
+            error.to_string(),
+            "stage `a`: charts.csv: line 3: no number"
+        );
+        assert_eq!(error.exit_code(), 3);
+        assert_eq!(error.code(), Some(Code::InvalidNumber));
+        assert_eq!(error.code().map(Code::exit_code), Some(3));
+        let error = error.with_hint("mend it");
+        let told = |text: Option<Box<dyn Display + '_>>| text.map(|text| text.to_string());
+        assert_eq!(told(Diagnostic::help(&error)).as_deref(), Some("mend it"));
+        assert_eq!(
+            told(Diagnostic::code(&error)).as_deref(),
+            Some("invalid-number")
+        );
+        assert!(Diagnostic::code(&plain()).is_none());
     }
 }

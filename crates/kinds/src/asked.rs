@@ -5,7 +5,7 @@ use pipeline_data::dataset::{Dataset, Split};
 use pipeline_data::feature_table::FeatureTable;
 use pipeline_data::stay_columns::StayColumns;
 use pipeline_data::target::{Target, Truth};
-use pipeline_error::Error;
+use pipeline_error::{Code, Error};
 
 use crate::kind::{Lookup, StageKind};
 
@@ -114,6 +114,7 @@ impl<'a> Asked<'a> {
         };
         Error::stage(format!("the split {} has no stays{of_what}", split.name()))
             .with_hint("look at `split` in the data stage, and at the stays it dropped")
+            .coded(Code::EmptySplit)
     }
 }
 

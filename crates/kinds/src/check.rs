@@ -2,6 +2,7 @@
 
 use crate::kind::{StageCheck, StageKind};
 use crate::memory::too_much;
+use pipeline_error::Code;
 use pipeline_error::memory::MORE_MEMORY;
 use pipeline_model::config::ModelConfig;
 use pipeline_recipe::Mistake;
@@ -27,7 +28,8 @@ pub fn check(
         ));
     }
     if let Some(problem) = model.and_then(|model| too_much(stages, model)) {
-        let mistake = Mistake::new(problem, tree.place(&["model"]), "of these sizes");
+        let mistake =
+            Mistake::new(problem, tree.place(&["model"]), "of these sizes").code(Code::MemoryLimit);
         mistakes.push(mistake.help(format!("state smaller sizes in [model], or {MORE_MEMORY}")));
     }
     for (name, stage) in stages {

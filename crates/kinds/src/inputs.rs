@@ -9,7 +9,7 @@ use base64::engine::general_purpose::STANDARD;
 use crate::json::as_json;
 use pipeline_checkpoint::{Checkpoint, FloatTensor, SourceTensor};
 use pipeline_data::contract::{Difference, InputContract, InputField};
-use pipeline_error::Error;
+use pipeline_error::{Code, Error};
 use pipeline_stage::StageContext;
 
 /// The tensor beside the parameters that holds the embeddings, [variables, numbers in an embedding].
@@ -171,7 +171,8 @@ impl Inputs {
                  what is meant to differ is listed in the import's `input_changes`"
                     .into(),
             ),
-        })
+        }
+        .coded(Code::ChangedInputs))
     }
 }
 

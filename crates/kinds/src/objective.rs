@@ -2,6 +2,7 @@
 
 use crate::kind::{Lookup, StageKind};
 use pipeline_data::dataset::Split;
+use pipeline_error::Code;
 use pipeline_recipe::tree::Node;
 use pipeline_recipe::{Compared, Mistake, nearest, no_stage};
 
@@ -21,14 +22,15 @@ pub fn mistake<'a>(
         // A stage that could not be read has a mistake of its own.
         let stages = base.child("stages").and_then(Node::as_table)?;
         let message = format!("sweep.objective.stage names `{name}`, and there is no such stage");
-        let mistake = Mistake::new(message, place, "no stage of this name");
+        let mistake =
+            Mistake::new(message, place, "no stage of this name").code(Code::UnknownStage);
         let is_unknown = stages.get(name).is_none();
         return is_unknown.then(|| no_stage(name, stages.keys(), mistake));
     };
     match stage.scored_split() {
         Some(Split::Test) if !objective.allow_test => {
             let message = format!("the objective is measured on the test split, by `{name}`");
-            let mistake = Mistake::new(message, place, "scores the test split").help(
+            let mistake = Mistake::new(message, place, "scores the test split").code(Code::TestObjective).help(
                 "choose by validation: add an evaluate stage with split = \"validation\", or take \
                  a metric of the finetune stage; `allow_test = true` does it all the same",
             );

@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use crate::kind::{Around, StageKind};
 use pipeline_data::names::first_of;
 use pipeline_data::stay_columns::{StayColumns, SubjectSet};
-use pipeline_error::Error;
+use pipeline_error::{Code, Error};
 use pipeline_stage::StageContext;
 
 /// Stays that an error names at most.
@@ -91,7 +91,8 @@ pub fn check(
         .with_hint(
             "split all data stages by one file of subjects; if these are other people with the same ids, or it is meant: \
              allow_overlap = \"REASON\", which the report repeats",
-        )),
+        )
+        .coded(Code::SubjectOverlap)),
     }
 }
 

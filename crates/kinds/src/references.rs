@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use crate::edges::{Reference, Wants};
 use crate::kind::{Imported, ModelUse, StageKind};
+use pipeline_error::Code;
 use pipeline_graph as graph;
 use pipeline_model::config::ModelMode;
 use pipeline_recipe::source::Origin;
@@ -108,7 +109,8 @@ impl References<'_> {
             format!("stages.{stage}.{field} names `{target}`, and there is no such stage"),
             self.place(stage, field),
             "no stage of this name",
-        );
+        )
+        .code(Code::UnknownStage);
         let candidates = self.candidates(stage, wants);
         let near = nearest(target, candidates.iter().copied())
             .or_else(|| nearest(target, self.kinds.keys().copied()));
@@ -141,7 +143,8 @@ impl References<'_> {
             self.place(stage, field),
             format!("of kind `{kind}`"),
         )
-        .and(self.place(target, "kind"), "its kind is stated here");
+        .and(self.place(target, "kind"), "its kind is stated here")
+        .code(Code::WrongStageKind);
         self.fitting(mistake, stage, wants)
     }
 
@@ -236,7 +239,7 @@ impl References<'_> {
             let place = self.place(from, &reference.field);
             let label = format!("`{from}` needs `{to}`");
             mistake = Some(match mistake {
-                None => Mistake::new(&message, place, label),
+                None => Mistake::new(&message, place, label).code(Code::StageCycle),
                 Some(mistake) => mistake.and(place, label),
             });
         }

@@ -11,6 +11,7 @@ use super::pieces::{Content, Piece, pieces};
 use super::source::{Origin, Sources};
 use super::suggest::nearest;
 use super::tree::{Node, Value};
+use pipeline_error::Code;
 
 /// Looks an environment variable up.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<String>;
@@ -102,6 +103,7 @@ fn unset(name: &str, place: Origin) -> Mistake {
         place,
         "not set",
     )
+    .code(Code::UnsetVariable)
     .help(format!(
         "set it, or state what to use instead: ${{env:{name}:-…}}"
     ))
@@ -305,7 +307,8 @@ impl Interpolation<'_> {
             format!("there is no variable `{name}`"),
             place(),
             "not in [vars]",
-        );
+        )
+        .code(Code::UnsetVariable);
         mistake = match nearest(name, known.iter().map(String::as_str)) {
             Some(near) => mistake.help(format!("did you mean ${{vars.{near}}}?")),
             None if known.is_empty() => mistake.help("state it under [vars]"),

@@ -5,6 +5,7 @@ use std::fmt;
 use miette::{Diagnostic, LabeledSpan, NamedSource, Severity, SourceCode};
 
 use super::source::{Origin, Sources};
+use pipeline_error::Code;
 
 /// One thing that is wrong, with every place that has to do with it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +13,7 @@ pub struct Mistake {
     message: String,
     labels: Vec<(Origin, String)>,
     help: Option<String>,
+    code: Option<Code>,
 }
 
 impl Mistake {
@@ -21,7 +23,15 @@ impl Mistake {
             message: message.into(),
             labels: vec![(origin, label.into())],
             help: None,
+            code: None,
         }
+    }
+
+    /// Its kind, where that has a page.
+    #[must_use]
+    pub fn code(mut self, code: Code) -> Self {
+        self.code = Some(code);
+        self
     }
 
     /// A further place that has to do with it.
@@ -115,6 +125,7 @@ struct MistakeReport {
     help: Option<String>,
     elsewhere: Vec<MistakeReport>,
     severity: Severity,
+    code: Option<Code>,
 }
 
 impl MistakeReport {
@@ -126,6 +137,7 @@ impl MistakeReport {
             help: Some("mend these first".into()),
             elsewhere: Vec::new(),
             severity: Severity::Error,
+            code: None,
         }
     }
 
@@ -150,6 +162,7 @@ impl MistakeReport {
                     help: None,
                     elsewhere: Vec::new(),
                     severity: Severity::Advice,
+                    code: None,
                 });
             }
         }
@@ -160,6 +173,7 @@ impl MistakeReport {
             help: mistake.help,
             elsewhere,
             severity: Severity::Error,
+            code: mistake.code,
         }
     }
 }
@@ -178,6 +192,10 @@ impl fmt::Display for MistakeReport {
 impl std::error::Error for MistakeReport {}
 
 impl Diagnostic for MistakeReport {
+    fn code<'a>(&'a self) -> Option<Box<dyn fmt::Display + 'a>> {
+        Some(Box::new(self.code?.name()))
+    }
+
     fn severity(&self) -> Option<Severity> {
         Some(self.severity)
     }

@@ -8,6 +8,7 @@ use toml::de::{DeTable, DeValue};
 use super::mistake::Mistake;
 use super::source::{Origin, Sources};
 use super::tree::{Entry, Node, Table, Value};
+use pipeline_error::Code;
 
 /// Reads a whole recipe file. A file with syntax errors gives all of them and no tree.
 pub fn document(source: usize, sources: &Sources, mistakes: &mut Vec<Mistake>) -> Option<Node> {
@@ -32,6 +33,7 @@ pub fn document(source: usize, sources: &Sources, mistakes: &mut Vec<Mistake>) -
             origin,
             "here",
         )
+        .code(Code::InvalidToml)
     }));
     None
 }

@@ -62,7 +62,7 @@ impl Fingerprinter {
                 if let Entry::Vacant(unknown) = external.entry(what_is_read(input)) {
                     let seen = digests.see(&input.path, input.of_data);
                     unknown.insert(seen.map_err(|error| {
-                        in_stage(selected.name(), prefixed(&input.field, error))
+                        in_stage(selected.name(), error.prefixed(&input.field))
                     })?);
                 }
             }
@@ -203,18 +203,5 @@ pub(super) fn artifacts_read<'a>(
 
 /// The same failure, its message naming the stage.
 pub(super) fn in_stage(name: &str, error: Error) -> Error {
-    prefixed(&format!("stage `{name}`"), error)
-}
-
-fn prefixed(prefix: &str, mut error: Error) -> Error {
-    if let Error::Usage { message, .. }
-    | Error::Stage { message, .. }
-    | Error::Audit { message, .. }
-    | Error::OutOfDate { message }
-    | Error::Store { message, .. }
-    | Error::Fault { message, .. } = &mut error
-    {
-        *message = format!("{prefix}: {message}");
-    }
-    error
+    error.prefixed(&format!("stage `{name}`"))
 }

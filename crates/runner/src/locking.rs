@@ -10,7 +10,7 @@ use super::options::RunOptions;
 use super::plan::{self, Surveyed};
 use super::record::{LockDifference, LockRecord, StageRecord, StageStatus};
 use super::selection::{Selected, select};
-use pipeline_error::Error;
+use pipeline_error::{Code, Error};
 use pipeline_stage::Node;
 use pipeline_store::Store;
 use pipeline_store::action::Outcome;
@@ -79,13 +79,14 @@ pub(super) fn refuse(record: &LockRecord) -> Option<Error> {
         let LockDifference { stage, message, .. } = difference;
         format!("\n  stage `{stage}` {}", message.replace('\n', "\n  "))
     });
-    Some(Error::OutOfDate {
+    let error = Error::OutOfDate {
         message: format!(
             "not what the lock says:{}\nif the change is meant, run without --locked and write \
              the lock anew with `pipeline lock`",
             lines.collect::<String>()
         ),
-    })
+    };
+    Some(error.coded(Code::LockDrift))
 }
 
 /// What is known of a stage.

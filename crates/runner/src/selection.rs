@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::options::RunOptions;
-use pipeline_error::Error;
+use pipeline_error::{Code, Error};
 use pipeline_graph::{Dag, GraphError};
 use pipeline_stage::Node;
 use pipeline_stage::{ExternalInput, StageInput};
@@ -105,4 +105,5 @@ fn unknown<'a>(name: &str, names: impl Iterator<Item = &'a str> + Clone) -> Erro
             None => format!("the stages are {}", names.collect::<Vec<_>>().join(", ")),
         }),
     }
+    .coded(Code::UnknownStage)
 }

@@ -12,7 +12,7 @@ use super::Store;
 use super::digest::Digest;
 use super::network::SharedDevices;
 use super::stat_cache::{Stat, StatCache, now};
-use pipeline_error::Error;
+use pipeline_error::{Code, Error};
 use pipeline_files::{DataFiles, FilePattern, ListingError, data_files_below, files_below};
 
 /// Sets a folder's digest apart from that of a file with the same bytes.
@@ -175,6 +175,7 @@ fn unreadable(path: &Path, what: impl Into<Trouble>) -> Error {
         message: format!("{}: {}", path.display(), trouble.0),
         hint: Some("an input must be there, readable and complete before the run".into()),
     }
+    .coded(Code::UnreadableInput)
 }
 
 /// What is wrong with an input, in words.

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use pipeline_checkpoint::write_safetensors;
-use pipeline_error::Error;
+use pipeline_error::{Code, Error};
 use pipeline_model::host::HostParameters;
 
 /// The file that says what broke.
@@ -87,7 +87,9 @@ impl ReplayFolder {
             Ok(()) => format!("saved for replay: {}", self.0.display()),
             Err(error) => format!("it could not be saved for replay: {error}"),
         };
-        Error::stage(format!("{}\n{saved}", step.message())).with_hint(hint)
+        Error::stage(format!("{}\n{saved}", step.message()))
+            .with_hint(hint)
+            .coded(Code::NotFinite)
     }
 
     fn save(&self, step: &BrokenStep, parameters: &HostParameters) -> Result<(), Error> {

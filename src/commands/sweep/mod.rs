@@ -19,7 +19,7 @@ use clap::{Args, Subcommand};
 use self::best::BestArguments;
 use self::plan::PlanArguments;
 use self::show::ShowArguments;
-use crate::arguments::{EXIT_CODES, Format, Selection, SettingArguments};
+use crate::arguments::{Format, Selection, SettingArguments};
 use crate::device;
 use crate::terminal::verbosity::Verbosity;
 use pipeline_error::Error;
@@ -61,13 +61,10 @@ pub struct SweepArguments {
 #[derive(Debug, Subcommand)]
 enum SweepCommand {
     /// Shows how many stages the variants share and what is left to do; executes nothing
-    #[command(after_help = EXIT_CODES)]
     Plan(PlanArguments),
     /// Shows what came of the variants, the best first; executes nothing
-    #[command(after_help = EXIT_CODES)]
     Show(ShowArguments),
     /// Shows the best variant, and writes its recipe; executes nothing
-    #[command(after_help = EXIT_CODES)]
     Best(BestArguments),
 }
 

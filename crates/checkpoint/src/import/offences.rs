@@ -3,7 +3,7 @@ use std::collections::BTreeMap;
 use super::rules::PatternSet;
 use super::{ImportRules, Matching, Patterns, each, suggestion};
 use crate::file::Checkpoint;
-use pipeline_error::Error;
+use pipeline_error::{Code, Error};
 
 /// What can be wrong with a tensor, a parameter or a pattern.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -31,6 +31,19 @@ impl Kind {
             Kind::NewButPresent => "declared new, but present in the checkpoint",
             Kind::IgnoredButUsed => "declared ignored, but used",
             Kind::IdlePattern => "patterns without effect",
+        }
+    }
+
+    /// The page that says most about it.
+    fn code(self) -> Option<Code> {
+        match self {
+            Kind::Missing => Some(Code::MissedParameter),
+            Kind::Unused => Some(Code::UnusedTensor),
+            Kind::Shape => Some(Code::ShapeMismatch),
+            Kind::NewButPresent | Kind::IgnoredButUsed | Kind::IdlePattern => {
+                Some(Code::IdlePattern)
+            }
+            Kind::Type | Kind::NotFinite | Kind::Claimed => None,
         }
     }
 }
@@ -77,9 +90,11 @@ impl Offences {
                 message.push_str(line);
             }
         }
-        Error::Audit {
-            message,
-            hint: self.hint(matching, rules, patterns),
+        let hint = self.hint(matching, rules, patterns);
+        let error = Error::Audit { message, hint };
+        match self.lines.keys().find_map(|kind| kind.code()) {
+            Some(code) => error.coded(code),
+            None => error,
         }
     }
 

@@ -19,7 +19,7 @@ use crate::missing::is_missing;
 use crate::small_table::{Layout, SmallRow, SmallTable};
 use crate::spellings::{SPELLING_HINT, Spelled, twins};
 use crate::stay_id::StayId;
-use pipeline_error::Error;
+use pipeline_error::{Code, Error};
 
 /// The stays of a source.
 pub(super) struct Cohort {
@@ -298,7 +298,11 @@ impl ListedStays {
         let name = &self.table.header[column];
         let what = format!("{name} `{text}` is not a finite number");
         let hint = value_hint(name, text);
-        Err(self.table.error(row.line, what).with_hint(hint))
+        Err(self
+            .table
+            .error(row.line, what)
+            .with_hint(hint)
+            .coded(Code::InvalidNumber))
     }
 }
 

@@ -13,7 +13,7 @@ use crate::missing::is_missing;
 use crate::small_table::{Layout, SmallRow, SmallTable};
 use crate::spellings::{SPELLING_HINT, twins};
 use crate::stay_id::StayId;
-use pipeline_error::Error;
+use pipeline_error::{Code, Error};
 
 /// The label of every stay that has one.
 #[derive(Default)]
@@ -146,7 +146,11 @@ fn label_of(
         true => "without_label = \"drop\" leaves out stays without a label and counts them",
         false => "take the row out if the stay has no label",
     };
-    Err(table.error(row.line, what).with_hint(hint))
+    let error = table.error(row.line, what).with_hint(hint);
+    Err(match says_none {
+        true => error.coded(Code::MissingLabel),
+        false => error,
+    })
 }
 
 /// The class that a text tells: a whole number, or true (1) and false (0).

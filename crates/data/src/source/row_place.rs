@@ -10,7 +10,7 @@ use crate::config::{StayPolicy, TimeColumn, TimeUnit};
 use crate::ingest::PartWriter;
 use crate::spellings::SPELLING_HINT;
 use crate::stay_id::StayId;
-use pipeline_error::Error;
+use pipeline_error::{Code, Error};
 
 /// Finds the stays and times of rows, whose first column is the time, and whose second is the
 /// stay's id unless a file is a stay.
@@ -208,5 +208,8 @@ pub(super) fn event_of(
     }
     let text = cells.text(row).unwrap_or_default();
     let what = format!("value `{text}` of `{name}` is not a finite number (stay {id})");
-    Err(rows.error(row, what).with_hint(value_hint(name, &text)))
+    Err(rows
+        .error(row, what)
+        .with_hint(value_hint(name, &text))
+        .coded(Code::InvalidNumber))
 }

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::log::Log;
 use crate::command::table::CommandLine;
-use pipeline_error::Error;
+use pipeline_error::{Code, Error};
 use pipeline_stage::StageContext;
 
 /// How often timeouts and interrupts are looked at while the program is silent.
@@ -70,7 +70,9 @@ impl Failure {
                  declare what it reads under `inputs`, `env` and `pass_env`"
             }
         };
-        Error::stage(format!("`{program}` {self}{times}{}", log.tail())).with_hint(hint)
+        Error::stage(format!("`{program}` {self}{times}{}", log.tail()))
+            .with_hint(hint)
+            .coded(Code::ProgramFailed)
     }
 }
 

@@ -94,6 +94,7 @@ impl Secrets {
                 message: self.redacted_text(&message),
                 hint,
             },
+            Error::Coded { code, error } => self.redacted_error(*error).coded(code),
             other => other,
         }
     }
@@ -102,6 +103,7 @@ impl Secrets {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pipeline_error::Code;
 
     fn secrets(variables: &[(&str, &str)]) -> Secrets {
         let variables = variables.iter();
@@ -118,6 +120,8 @@ mod tests {
         let shown = |text: &str| secrets.redacted_text(text);
         assert_eq!(shown("x abcdef abc abcd"), "x [LONG] [SHORT] [SHORT]d");
         assert_eq!(shown("nothing"), "nothing");
+        let coded = Error::stage("left abcdef.txt").coded(Code::ProgramFailed);
+        assert_eq!(secrets.redacted_error(coded).to_string(), "left [LONG].txt");
         let error = secrets.redacted_error(Error::stage("left abcdef.txt"));
         assert_eq!(error.to_string(), "left [LONG].txt");
     }

@@ -6,7 +6,7 @@ use crate::asked::{Asked, Known};
 use pipeline_data::dataset::Split;
 use pipeline_data::feature_table::FeatureTable;
 use pipeline_data::target::Truth;
-use pipeline_error::Error;
+use pipeline_error::{Code, Error};
 use pipeline_stage::StageContext;
 use pipeline_train::head::LabelledFeatures;
 
@@ -71,9 +71,9 @@ pub(super) fn require_every_class(train: &Truth, outputs: usize) -> Result<(), E
         return Ok(());
     }
     let absent: Vec<String> = absent.iter().map(ToString::to_string).collect();
-    Err(
-        Error::stage(format!("{what} {}", absent.join(", "))).with_hint(
+    Err(Error::stage(format!("{what} {}", absent.join(", ")))
+        .with_hint(
             "a classifier cannot learn a class it never sees; check the labels and the split",
-        ),
-    )
+        )
+        .coded(Code::UnseenClass))
 }

@@ -9,7 +9,7 @@ use super::checks::Share;
 use crate::json::write_json;
 use crate::model_artifact::ModelArtifact;
 use pipeline_checkpoint::Pattern;
-use pipeline_error::Error;
+use pipeline_error::{Code, Error};
 use pipeline_model::parameter::ParameterSpec;
 use pipeline_stage::{Stage, StageContext, StageInput, StageOutput};
 
@@ -114,7 +114,8 @@ impl FreezeStage {
                     frozen_but_new.join("\n  ")
                 ),
                 hint: Some("make them trainable, or import weights that hold them".into()),
-            });
+            }
+            .coded(Code::FrozenNewParameter));
         }
         // The recipe's check has said so already, unless the weights are of another model.
         if audit.trainable_fraction > self.max_trainable_fraction {

@@ -6,7 +6,7 @@ use std::path::Path;
 use serde_json::Value;
 
 use pipeline_checkpoint::{Audit, Stated, TensorSummary};
-use pipeline_error::Error;
+use pipeline_error::{Code, Error};
 use pipeline_model::classifier::Head;
 use pipeline_model::config::ModelConfig;
 use pipeline_model::hidden_setting::HiddenSetting;
@@ -91,6 +91,7 @@ fn failure(path: &Path, what: &str, lines: &[String], hint: String) -> Error {
         message: format!("{}: {what}:\n  {}", path.display(), lines.join("\n  ")),
         hint: Some(hint),
     }
+    .coded(Code::HiddenSetting)
 }
 
 /// What weights were trained with in a setting.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use pipeline_checkpoint::{self as checkpoint, Checkpoint};
-use pipeline_error::Error;
+use pipeline_error::{Code, Error};
 
 /// Bytes copied at a time.
 const CHUNK: usize = 1 << 20;
@@ -83,7 +83,8 @@ impl<'a> Pinned<'a> {
                     path.display()
                 ),
                 hint: Some("the file is not the one the recipe was written for".into()),
-            }),
+            }
+            .coded(Code::WrongDigest)),
         }
     }
 }

@@ -11,7 +11,7 @@ use miette::{GraphicalReportHandler, GraphicalTheme};
 use tempfile::TempDir;
 
 use crate::Recipe;
-use pipeline_error::Error;
+use pipeline_error::{Code, Error};
 use pipeline_recipe::{Override, load_in};
 
 /// A folder of recipes and of what they name.
@@ -61,7 +61,12 @@ impl Folder {
             .render_report(&mut text, error)
             .unwrap();
         let prefix = format!("{}/", self.folder.path().display());
-        let lines = text.replace(&prefix, "");
+        let mut lines = text.replace(&prefix, "");
+        // Names of pages are shown once, behind all mistakes, and by the command line.
+        for code in Code::ALL {
+            let heading = format!("Error: {}\n", code.name());
+            lines = lines.replace(&heading, "Error: ");
+        }
         let trimmed: Vec<&str> = lines.lines().map(str::trim_end).collect();
         trimmed.join("\n")
     }

@@ -13,7 +13,7 @@ use crate::resolved::Resolved;
 use crate::settled::Settled;
 use crate::suggest::no_stage;
 use crate::tree::{Node, Value};
-use pipeline_error::Error;
+use pipeline_error::{Code, Error};
 
 /// A point and its recipe.
 #[derive(Clone, Debug)]
@@ -102,7 +102,8 @@ impl<E: Experiment> SweepRecipe<E> {
                 format!("there is no stage `{name}`"),
                 *place,
                 "no stage of this name",
-            ),
+            )
+            .code(Code::UnknownStage),
         ))
     }
 }

@@ -11,6 +11,7 @@ use super::shape::{Shape, Variants};
 use super::source::Origin;
 use super::suggest::either;
 use super::tree::{Node, Value};
+use pipeline_error::Code;
 
 /// What validation found out besides mistakes.
 #[derive(Debug, Default)]
@@ -130,7 +131,8 @@ impl<'a, 's> Validator<'a, 's> {
             format!("{} must be {wanted}, not {found}", self.name()),
             node.origin,
             found,
-        );
+        )
+        .code(Code::WrongType);
         self.report(traced(mistake, node.taken_from));
     }
 

@@ -6,6 +6,7 @@ use crate::shape::{Shape, matches};
 use crate::source::Origin;
 use crate::suggest::{either, nearest};
 use crate::tree::{Table, Value};
+use pipeline_error::Code;
 
 impl<'s> Validator<'_, 's> {
     pub(super) fn tagged(
@@ -21,7 +22,8 @@ impl<'s> Validator<'_, 's> {
                 format!("{} has no `{tag}`", self.name()),
                 origin,
                 format!("`{tag}` is missing"),
-            );
+            )
+            .code(Code::MissingKey);
             let one_of = format!("`{tag}` is one of {}", either(&names));
             return self.report(mistake.help(match self.stage_near() {
                 Some(near) => {
@@ -150,7 +152,8 @@ impl<'s> Validator<'_, 's> {
                     format!("{} has no `{key}`", self.name()),
                     origin,
                     format!("`{key}` is missing"),
-                );
+                )
+                .code(Code::MissingKey);
                 self.report(match shape.description(key) {
                     Some(text) => mistake.help(format!("{key}: {text}")),
                     None => mistake,
@@ -165,7 +168,7 @@ impl<'s> Validator<'_, 's> {
 
     fn unknown_key(&self, key: &str, origin: Origin, label: &str, known: &[&str]) -> Mistake {
         let message = format!("unknown key `{key}` in {}", self.name());
-        let mistake = Mistake::new(message, origin, label);
+        let mistake = Mistake::new(message, origin, label).code(Code::UnknownKey);
         match nearest(key, known.iter().copied()) {
             Some(near) => mistake.help(format!("did you mean `{near}`?")),
             None => mistake.help(format!("keys here: {}", known.join(", "))),

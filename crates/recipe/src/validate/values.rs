@@ -9,6 +9,7 @@ use crate::shape::{Shape, matches};
 use crate::source::Origin;
 use crate::suggest::{either, nearest};
 use crate::tree::{Node, Value};
+use pipeline_error::Code;
 use pipeline_files::FilePattern;
 
 /// The format of a string that is a path to a file or folder.
@@ -30,7 +31,8 @@ impl<'s> Validator<'_, 's> {
             } else {
                 format!("must be one of {}", either(names))
             },
-        );
+        )
+        .code(Code::InvalidValue);
         let mistake = match nearest(text, names.iter().copied()) {
             Some(near) => mistake.help(format!("did you mean `{near}`?")),
             None => mistake,
@@ -54,7 +56,8 @@ impl<'s> Validator<'_, 's> {
                 format!("{} must have {wanted} items, not {count}", self.name()),
                 origin,
                 format!("{count} items"),
-            );
+            )
+            .code(Code::InvalidValue);
             self.report(mistake);
         }
         for (index, item) in items.iter_mut().enumerate() {
@@ -92,7 +95,8 @@ impl<'s> Validator<'_, 's> {
                 format!("{} {problem}, not {number}", self.name()),
                 origin,
                 problem,
-            );
+            )
+            .code(Code::InvalidValue);
             self.report(traced(mistake, taken_from));
         }
     }
@@ -102,7 +106,8 @@ impl<'s> Validator<'_, 's> {
             return;
         };
         if text.is_empty() && shape.number("minLength").is_some() {
-            let mistake = Mistake::new(format!("{} is empty", self.name()), node.origin, "empty");
+            let mistake = Mistake::new(format!("{} is empty", self.name()), node.origin, "empty")
+                .code(Code::InvalidValue);
             return self.report(traced(mistake, node.taken_from));
         }
         let pattern = shape
@@ -115,7 +120,8 @@ impl<'s> Validator<'_, 's> {
                 format!("{} must match {pattern}", self.name()),
                 node.origin,
                 "does not match",
-            );
+            )
+            .code(Code::InvalidValue);
             self.report(traced(mistake, node.taken_from));
         }
         let format = shape.keyword("format").and_then(|format| format.as_str());
@@ -148,6 +154,7 @@ impl<'s> Validator<'_, 's> {
             node.origin,
             "this path",
         )
+        .code(Code::UnreadableInput)
         .help("paths are relative to the file that states them");
         self.report(traced(mistake, node.taken_from));
     }

@@ -45,10 +45,7 @@ fn check(
     let path = Path::new("w");
     check_hidden_settings(path, &checkpoint.stated, audit, model, &declared).map_err(|error| {
         assert_eq!(error.exit_code(), 4);
-        let Error::Audit { message, hint } = error else {
-            panic!("{error:?}");
-        };
-        format!("{message}\n{}", hint.unwrap_or_default())
+        format!("{error}\n{}", error.hint().unwrap_or_default())
     })
 }
 

@@ -1,0 +1,12 @@
+#!/usr/bin/env bash
+# Builds the site of the documentation into target/site/html. A dead link, or a page that the navigation lacks, is an error.
+set -euo pipefail
+cd "$(dirname "$0")/../.."
+python=target/site/python
+if [ ! -x "$python/bin/mkdocs" ]; then
+    python3 -m venv "$python"
+    "$python/bin/pip" install --quiet --requirement docs/site/requirements.txt
+fi
+python3 docs/site/stage.py target/site/pages
+NO_MKDOCS_2_WARNING=1 "$python/bin/mkdocs" build --strict --config-file docs/site/mkdocs.yml
+echo target/site/html/index.html
