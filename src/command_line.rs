@@ -122,6 +122,7 @@ pub fn main() -> ExitCode {
     };
     let program = || {
         let verbosity = arguments.verbosity.validate()?;
+        pipeline_error::memory::check()?;
         execute(arguments.command, verbosity)
     };
     fault::guard(program, fail)

@@ -143,3 +143,17 @@ fn a_line_without_an_end_is_refused() {
         .failure(3)
         .stderr_has("events.csv.gz: line 2: the line that begins here is longer than 64 MiB");
 }
+
+#[test]
+fn a_limit_that_is_no_size_is_refused_and_not_passed_over() {
+    for stated in ["lots", "1.5GB", "-1", "0", "100kb"] {
+        let mut test = Test::new().env("PIPELINE_MEMORY", stated);
+        test.run_with(["check", "recipe.toml"])
+            .failure(2)
+            .stderr_has(&format!("PIPELINE_MEMORY: `{stated}` is no size"))
+            .stderr_has("hint: a number of bytes, or one with a unit: 500MB, 2GB");
+    }
+    let mut test = Test::new().env("PIPELINE_MEMORY", "100kB");
+    let outcome = test.run_with(["schema", "recipe"]);
+    outcome.success();
+}

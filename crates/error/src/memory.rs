@@ -7,6 +7,8 @@ use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
+use crate::Error;
+
 /// States a limit of one's own, in bytes or with a unit: `PIPELINE_MEMORY=2GB`.
 pub const VARIABLE: &str = "PIPELINE_MEMORY";
 
@@ -26,6 +28,17 @@ pub fn limit() -> u64 {
             machine.unwrap_or(UNKNOWN).min(group.unwrap_or(u64::MAX))
         })
     })
+}
+
+/// Refuses a [`VARIABLE`] that states no size: a limit that nobody keeps would be none.
+pub fn check() -> Result<(), Error> {
+    match std::env::var(VARIABLE) {
+        Ok(stated) if !stated.is_empty() && bytes(&stated).is_none() => Err(Error::Usage {
+            message: format!("{VARIABLE}: `{stated}` is no size"),
+            hint: Some("a number of bytes, or one with a unit: 500MB, 2GB".into()),
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// What is wrong with a need of so many bytes, if that is more than [`limit`]; `what` begins the sentence.
@@ -65,6 +78,7 @@ pub fn shown(bytes: u64) -> String {
 /// A stated size; none if it is none.
 fn bytes(text: &str) -> Option<u64> {
     let units = [
+        ("kB", 1_000),
         ("KB", 1_000),
         ("MB", 1_000_000),
         ("GB", 1_000_000_000),
