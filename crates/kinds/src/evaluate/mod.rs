@@ -4,6 +4,8 @@ mod baseline_stage;
 mod checks;
 pub mod evaluation;
 mod given;
+mod headline;
+mod histogram;
 mod section;
 mod stage;
 mod table;
@@ -26,6 +28,8 @@ use serde_json::Value;
 
 use baseline_stage::BaselineStage;
 use stage::EvaluateStage;
+pub use headline::{BesideBaseline, Headline, Standing};
+pub use histogram::ProbabilityHistogram;
 pub use table::{ChosenOn, EvaluateTable};
 
 /// Metrics of every evaluate stage.
@@ -166,6 +170,10 @@ impl StageKind for EvaluateTable {
                 false => None,
             },
             curves: outputs.json("curves")?,
+            probabilities: match of_target {
+                false => outputs.read("predictions", ProbabilityHistogram::read)?.flatten(),
+                true => None,
+            },
             ..StageResults::default()
         })
     }
@@ -178,7 +186,9 @@ impl StageKind for EvaluateTable {
         let Some(evaluation) = &results.evaluation else {
             return Ok(None);
         };
-        let part = section::of_stage(stage, position, evaluation, results.curves.as_ref())?;
+        let curves = results.curves.as_ref();
+        let probabilities = results.probabilities.as_ref();
+        let part = section::of_stage(stage, position, evaluation, curves, probabilities)?;
         Ok(Some((ReportSection::Evaluation, part)))
     }
 }

@@ -4,11 +4,13 @@ mod baseline;
 mod comparisons;
 mod curves;
 mod operating_points;
+mod probabilities;
 mod subgroups;
 mod target;
 
 use maud::{Markup, html};
 
+use crate::evaluate::ProbabilityHistogram;
 use crate::evaluate::evaluation::{Evaluation, EvaluationCurves};
 use pipeline_error::Error;
 use pipeline_metrics::BootstrapSettings;
@@ -22,9 +24,14 @@ pub fn of_stage(
     position: usize,
     evaluation: &Evaluation,
     curves: Option<&EvaluationCurves>,
+    probabilities: Option<&ProbabilityHistogram>,
 ) -> Result<Markup, Error> {
     let figures = match curves {
         Some(curves) => curves::figures(position, evaluation, curves)?,
+        None => html! {},
+    };
+    let histogram = match probabilities {
+        Some(probabilities) => probabilities::part(position, probabilities)?,
         None => html! {},
     };
     Ok(html! {
@@ -40,6 +47,7 @@ pub fn of_stage(
         h4 { "Metrics" }
         (metrics(evaluation))
         (figures)
+        (histogram)
         (classes(evaluation))
         (operating_points::part(evaluation))
         (subgroups::part(evaluation))
