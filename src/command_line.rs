@@ -29,9 +29,11 @@ use crate::commands::runs::RunsArguments;
 use crate::commands::schema::SchemaArguments;
 use crate::commands::selftest::SelftestArguments;
 use crate::commands::sweep::SweepArguments;
+use crate::commands::watch_serve::WatchArguments;
 use crate::commands::{
     bundle, cache, check, compare, completions, diagnose, explain, export, graph, init, inspect,
     lock, man, mlflow, outputs, plan, predict, report, run, runs, schema, selftest, sweep,
+    watch_serve,
 };
 use crate::fault;
 use crate::processor;
@@ -100,6 +102,9 @@ pub enum Command {
     /// Lists the runs of the past, or shows one
     #[command(after_help = EXIT_CODES)]
     Runs(RunsArguments),
+    /// Serves a page of a run as it goes on: stages, losses, rates, warnings
+    #[command(after_help = EXIT_CODES)]
+    Watch(WatchArguments),
     /// Sends a run of the past to an MLflow tracking server
     #[command(after_help = EXIT_CODES)]
     Mlflow(MlflowArguments),
@@ -159,6 +164,7 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
         Command::Inspect(raw) => inspect::execute(&raw),
         Command::Sweep(raw) => sweep::execute(raw, verbosity),
         Command::Runs(raw) => runs::execute(&raw),
+        Command::Watch(raw) => watch_serve::execute(&raw.validate()?),
         Command::Mlflow(raw) => mlflow::execute(&raw, verbosity),
         Command::Compare(raw) => compare::execute(&raw),
         Command::Cache(raw) => cache::execute(&raw, verbosity),

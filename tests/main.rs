@@ -43,6 +43,7 @@ mod labels_none;
 mod like;
 mod linear_heads;
 mod links_in_a_store;
+mod live_page;
 mod lock;
 mod main_job;
 mod manual;

@@ -347,7 +347,9 @@ fn keys_of(
 fn removals(record: &GcRecord) -> String {
     let mut reasons: BTreeMap<(&str, &str), (usize, u64)> = BTreeMap::new();
     for removed in &record.collected.removed {
-        let counted = reasons.entry((removed.what, removed.why.as_str())).or_default();
+        let counted = reasons
+            .entry((removed.what, removed.why.as_str()))
+            .or_default();
         counted.0 += 1;
         counted.1 += removed.bytes;
     }
@@ -384,7 +386,12 @@ fn removals(record: &GcRecord) -> String {
 /// What goes, path by path.
 fn paths(collected: &Collected) -> String {
     let lines = collected.removed.iter().map(|removed| {
-        format!("{} {}: {}\n", removed.what, removed.path.display(), removed.why)
+        format!(
+            "{} {}: {}\n",
+            removed.what,
+            removed.path.display(),
+            removed.why
+        )
     });
     lines.collect()
 }

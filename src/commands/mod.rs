@@ -24,3 +24,4 @@ pub mod runs;
 pub mod schema;
 pub mod selftest;
 pub mod sweep;
+pub mod watch_serve;

@@ -149,7 +149,10 @@ fn line(event: &Event, style: Style) -> Option<String> {
         }
         Event::StageProgress { .. } | Event::StageOutput { .. } => return None,
         Event::StageNote { name, line } => match line.strip_prefix("warning: ") {
-            Some(warning) => format!("{name}: {} {warning}", style.paint(Tone::Warning, "warning:")),
+            Some(warning) => format!(
+                "{name}: {} {warning}",
+                style.paint(Tone::Warning, "warning:")
+            ),
             None => format!("{name}: {} {line}", style.paint(Tone::Faint, "note:")),
         },
         Event::StageFinished { record } => finished(record, style),

@@ -151,7 +151,10 @@ fn evaluations(run: &RunRecord, style: Style) -> Option<String> {
 /// What each evaluation says first: the main metric, where it lies, and how it stands beside the baseline.
 fn headlines(run: &RunRecord, style: Style) -> Option<String> {
     let measured = run.stages.iter().filter_map(|stage| {
-        let metrics = stage.outputs.get("metrics").filter(|_| stage.kind == "evaluate")?;
+        let metrics = stage
+            .outputs
+            .get("metrics")
+            .filter(|_| stage.kind == "evaluate")?;
         // The run has its results, whatever has become of the file since.
         Some((stage, Headline::read(&metrics.path).ok()?))
     });
@@ -164,7 +167,9 @@ fn headlines(run: &RunRecord, style: Style) -> Option<String> {
 
 fn headline_lines(stage: &str, headline: &Headline, style: Style) -> String {
     let level = number::percent(headline.bootstrap.level);
-    let lies = |range: Option<String>| range.map_or(String::new(), |range| format!(", {level} interval {range}"));
+    let lies = |range: Option<String>| {
+        range.map_or(String::new(), |range| format!(", {level} interval {range}"))
+    };
     let value = style.paint(Tone::Strong, &headline.shown());
     let mut lines = vec![format!(
         "{} {value}{}",

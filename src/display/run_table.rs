@@ -42,12 +42,15 @@ pub fn render(runs: &[(PastRun, Vec<StageRecord>)], style: Style) -> String {
 
 /// The main metric of what was evaluated: of several evaluations the last, and how many there are.
 fn measured(stages: &[StageRecord]) -> String {
-    let mut values = stages.iter().filter(|stage| stage.kind == "evaluate").filter_map(|stage| {
-        let mut metrics = MAIN_METRICS.iter();
-        let found = metrics.find_map(|(name, title)| Some((title, stage.metrics.get(*name)?)));
-        let (title, value) = found?;
-        Some(format!("{} {title} {}", stage.name, number::metric(value)?))
-    });
+    let mut values = stages
+        .iter()
+        .filter(|stage| stage.kind == "evaluate")
+        .filter_map(|stage| {
+            let mut metrics = MAIN_METRICS.iter();
+            let found = metrics.find_map(|(name, title)| Some((title, stage.metrics.get(*name)?)));
+            let (title, value) = found?;
+            Some(format!("{} {title} {}", stage.name, number::metric(value)?))
+        });
     let Some(last) = values.next_back() else {
         return String::new();
     };

@@ -117,7 +117,6 @@ async function look(browser, address, width, colours, wanted) {
   const wide = await evaluate('document.documentElement.scrollWidth');
   if (wide > width) faults.push(`is ${wide} pixels wide on a screen of ${width}`);
   if (wanted.has && !(await evaluate('document.body.innerText')).includes(wanted.has)) faults.push(`does not say ${wanted.has}`);
-  if (wanted.axe) faults.push(...(await axe(evaluate, wanted.axe)));
   if (wanted.pictures) {
     const height = Math.min(await evaluate('document.documentElement.scrollHeight'), 8000);
     const clip = { x: 0, y: 0, width, height, scale: 1 };
@@ -126,6 +125,8 @@ async function look(browser, address, width, colours, wanted) {
     mkdirSync(wanted.pictures, { recursive: true });
     writeFileSync(join(wanted.pictures, `${name}-${width}-${colours}.png`), Buffer.from(data, 'base64'));
   }
+  // Last: it unfolds what is folded.
+  if (wanted.axe) faults.push(...(await axe(evaluate, wanted.axe)));
   browser.listeners.splice(browser.listeners.indexOf(listen), 1);
   await browser.ask('Target.closeTarget', { targetId });
   return faults;

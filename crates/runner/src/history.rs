@@ -14,8 +14,8 @@ use serde_json::Value;
 
 use super::environment::Environment;
 use super::event::Event;
-use super::recorded_event::recorded_events;
 use super::record::{PlanRecord, RunStatus, StageRecord, StageStatus};
+use super::recorded_event::recorded_events;
 use super::revision::Revision;
 use super::run::RunSummary;
 use pipeline_error::Error;

@@ -19,12 +19,22 @@ impl Revision {
     /// That of the repository around `recipe`; none outside of one, and where git does not tell.
     pub fn around(recipe: &Path) -> Option<Self> {
         let folder = recipe.canonicalize().ok()?.parent()?.to_path_buf();
-        folder.ancestors().find(|folder| folder.join(".git").exists())?;
+        folder
+            .ancestors()
+            .find(|folder| folder.join(".git").exists())?;
         let mut git = Command::new("git");
         git.arg("-C").arg(&folder);
-        git.args(["describe", "--always", "--abbrev=40", "--exclude=*", "--dirty"]);
+        git.args([
+            "describe",
+            "--always",
+            "--abbrev=40",
+            "--exclude=*",
+            "--dirty",
+        ]);
         // Looking must change nothing, and wait for nobody.
-        git.env("GIT_OPTIONAL_LOCKS", "0").stdin(Stdio::null()).stderr(Stdio::null());
+        git.env("GIT_OPTIONAL_LOCKS", "0")
+            .stdin(Stdio::null())
+            .stderr(Stdio::null());
         let told = git.output().ok().filter(|told| told.status.success())?;
         Self::parse(String::from_utf8(told.stdout).ok()?.trim())
     }
@@ -51,7 +61,10 @@ mod tests {
         let commit = "0123456789abcdef0123456789abcdef01234567";
         let parsed = |told: &str| Revision::parse(told).map(|it| (it.commit, it.modified));
         assert_eq!(parsed(commit), Some((commit.to_string(), false)));
-        assert_eq!(parsed(&format!("{commit}-dirty")), Some((commit.to_string(), true)));
+        assert_eq!(
+            parsed(&format!("{commit}-dirty")),
+            Some((commit.to_string(), true))
+        );
         assert_eq!(parsed("v1.0"), None);
         assert_eq!(parsed(""), None);
         let folder = tempfile::tempdir().unwrap();

@@ -12,8 +12,15 @@ use pipeline_error::Error;
 use pipeline_page::number;
 
 /// Columns of the table of stays that say nothing about who they are.
-const NO_ATTRIBUTES: [&str; 7] =
-    ["stay_id", "subject_id", "split", "label", "prediction_time", "sets", "events"];
+const NO_ATTRIBUTES: [&str; 7] = [
+    "stay_id",
+    "subject_id",
+    "split",
+    "label",
+    "prediction_time",
+    "sets",
+    "events",
+];
 /// An attribute of text with more values than this is a name, not a group.
 const MOST_VALUES: usize = 8;
 /// Of more classes than this the table would be too wide.
@@ -82,7 +89,9 @@ impl CohortTable {
             }
             match columns.attribute(&name, &rows) {
                 Ok(StayAttribute::Number(values)) => {
-                    table.rows.push(groups.numbers(&name, values.into_iter().enumerate()));
+                    table
+                        .rows
+                        .push(groups.numbers(&name, values.into_iter().enumerate()));
                 }
                 Ok(StayAttribute::Text(values)) => table.rows.extend(groups.values(&name, &values)),
                 // A column of times or lists says nothing in a table of numbers.
@@ -110,7 +119,12 @@ impl Groups {
             name: format!("label {class}"),
             stays: labels.iter().filter(|label| *label == class).count(),
         }));
-        let group = |label: &u32| classes.iter().position(|class| class == label).map(|at| at + 1);
+        let group = |label: &u32| {
+            classes
+                .iter()
+                .position(|class| class == label)
+                .map(|at| at + 1)
+        };
         Self {
             of_stay: labels.iter().map(group).collect(),
             all,
@@ -124,15 +138,12 @@ impl Groups {
     }
 
     /// Mean and deviation of a number that some stays have.
-    fn numbers(
-        &self,
-        name: &str,
-        values: impl Iterator<Item = (usize, Option<f64>)>,
-    ) -> CohortRow {
+    fn numbers(&self, name: &str, values: impl Iterator<Item = (usize, Option<f64>)>) -> CohortRow {
         let mut moments = vec![Moments::default(); self.all.len()];
         for (stay, value) in values {
             if let Some(value) = value {
-                self.of_stay(stay).for_each(|group| moments[group].push(value));
+                self.of_stay(stay)
+                    .for_each(|group| moments[group].push(value));
             }
         }
         self.row_of(name, &moments)
@@ -197,7 +208,9 @@ impl Groups {
             let stays: &UInt32Array = column(events, &batch, "stay")?;
             let of: &UInt32Array = column(events, &batch, "variable")?;
             let raw: &Float64Array = column(events, &batch, "raw")?;
-            for ((of_stay, variable), value) in stays.values().iter().zip(of.values()).zip(raw.values()) {
+            for ((of_stay, variable), value) in
+                stays.values().iter().zip(of.values()).zip(raw.values())
+            {
                 if stay != Some(*of_stay) {
                     self.take(stay, &mut own, &mut moments);
                     stay = Some(*of_stay);
@@ -210,7 +223,9 @@ impl Groups {
         }
         self.take(stay, &mut own, &mut moments);
         let rows = names.iter().zip(&moments);
-        Ok(rows.map(|(name, moments)| self.row_of(name, moments)).collect())
+        Ok(rows
+            .map(|(name, moments)| self.row_of(name, moments))
+            .collect())
     }
 
     /// Counts what a stay's variables came to, and forgets them.
@@ -219,7 +234,8 @@ impl Groups {
         for ((sum, count), moments) in own.iter_mut().zip(moments) {
             if *count > 0 {
                 let mean = *sum / *count as f64;
-                self.of_stay(stay as usize).for_each(|group| moments[group].push(mean));
+                self.of_stay(stay as usize)
+                    .for_each(|group| moments[group].push(mean));
             }
             (*sum, *count) = (0.0, 0);
         }
@@ -293,25 +309,45 @@ mod tests {
             ("subject_id", text(&["a", "b", "c", "d"])),
             ("split", text(&["train", "train", "test", "test"])),
             ("label", Arc::new(Int64Array::from(vec![0, 0, 1, 1]))),
-            ("age", Arc::new(Float64Array::from(vec![Some(50.0), None, Some(70.0), Some(80.0)]))),
-            ("male", Arc::new(BooleanArray::from(vec![true, false, true, true]))),
+            (
+                "age",
+                Arc::new(Float64Array::from(vec![
+                    Some(50.0),
+                    None,
+                    Some(70.0),
+                    Some(80.0),
+                ])),
+            ),
+            (
+                "male",
+                Arc::new(BooleanArray::from(vec![true, false, true, true])),
+            ),
         ];
         write_nullable(&path("stays"), stays, Compression::SNAPPY).unwrap();
         let events: Vec<(&str, ArrayRef)> = vec![
             ("stay", numbers(&[0, 0, 0, 2, 3])),
             ("variable", numbers(&[0, 0, 1, 0, 0])),
-            ("raw", Arc::new(Float64Array::from(vec![1.0, 3.0, 7.0, 4.0, 6.0]))),
+            (
+                "raw",
+                Arc::new(Float64Array::from(vec![1.0, 3.0, 7.0, 4.0, 6.0])),
+            ),
         ];
         write(&path("events"), events, Compression::SNAPPY).unwrap();
         let variables = vec![("name", text(&["HR", "Lactate"]))];
         write(&path("variables"), variables, Compression::SNAPPY).unwrap();
         let table = CohortTable::read(&path("stays"), &path("events"), &path("variables")).unwrap();
-        let groups: Vec<(&str, usize)> =
-            table.groups.iter().map(|group| (group.name.as_str(), group.stays)).collect();
+        let groups: Vec<(&str, usize)> = table
+            .groups
+            .iter()
+            .map(|group| (group.name.as_str(), group.stays))
+            .collect();
         assert_eq!(groups, [("all", 4), ("label 0", 2), ("label 1", 2)]);
         let shown: Vec<String> = (table.rows.iter())
             .map(|row| {
-                let cells = row.cells.iter().map(|(value, missing)| format!("{value} | {missing}"));
+                let cells = row
+                    .cells
+                    .iter()
+                    .map(|(value, missing)| format!("{value} | {missing}"));
                 format!("{}: {}", row.name, cells.collect::<Vec<_>>().join(" || "))
             })
             .collect();

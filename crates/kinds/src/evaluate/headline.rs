@@ -123,7 +123,12 @@ impl Headline {
             bootstrap: evaluation.bootstrap,
             baseline,
             calibration: slope.and_then(|slope| {
-                calibration_word(slope, interval("calibration_slope"), "probabilities", remedy)
+                calibration_word(
+                    slope,
+                    interval("calibration_slope"),
+                    "probabilities",
+                    remedy,
+                )
             }),
             n: evaluation.n,
             positives: Some(evaluation.positives),
@@ -140,7 +145,11 @@ impl Headline {
         };
         let scores = &evaluation.scores;
         let baseline = evaluation.baseline.as_ref().map(|report| {
-            let model = if is_number { "ridge regression" } else { LOGISTIC };
+            let model = if is_number {
+                "ridge regression"
+            } else {
+                LOGISTIC
+            };
             let value = report.beside.scores.metrics.get(metric).copied().flatten();
             let difference = report.beside.differences.get(metric);
             BesideBaseline::new(model, value, difference, !is_number)
@@ -248,7 +257,9 @@ mod tests {
         assert_eq!(word(2.0, Some(interval(0.9, 3.0))), None);
         assert_eq!(
             word(48.516, Some(interval(40.0, 60.0))).as_deref(),
-            Some("calibration slope 48.5160, 1 is perfect: the probabilities lie too close together; mend it")
+            Some(
+                "calibration slope 48.5160, 1 is perfect: the probabilities lie too close together; mend it"
+            )
         );
         assert!(word(0.5, None).is_some_and(|word| word.contains("too extreme")));
         assert!(word(-0.5, None).is_some_and(|word| word.contains("run against")));

@@ -63,6 +63,9 @@ mod tests {
         (stays[1][3], stays[1][4]) = (1, 3);
         let steps = ProbabilityHistogram { stays }.steps(1);
         assert_eq!(steps.len(), 2 * BINS);
-        assert_eq!(steps[6..10], [(0.15, 0.25), (0.2, 0.25), (0.2, 0.75), (0.25, 0.75)]);
+        assert_eq!(
+            steps[6..10],
+            [(0.15, 0.25), (0.2, 0.25), (0.2, 0.75), (0.25, 0.75)]
+        );
     }
 }

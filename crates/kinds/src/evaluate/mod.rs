@@ -27,9 +27,9 @@ use pipeline_stage::Node;
 use serde_json::Value;
 
 use baseline_stage::BaselineStage;
-use stage::EvaluateStage;
 pub use headline::{BesideBaseline, Headline, Standing};
 pub use histogram::ProbabilityHistogram;
+use stage::EvaluateStage;
 pub use table::{ChosenOn, EvaluateTable};
 
 /// Metrics of every evaluate stage.
@@ -171,7 +171,9 @@ impl StageKind for EvaluateTable {
             },
             curves: outputs.json("curves")?,
             probabilities: match of_target {
-                false => outputs.read("predictions", ProbabilityHistogram::read)?.flatten(),
+                false => outputs
+                    .read("predictions", ProbabilityHistogram::read)?
+                    .flatten(),
                 true => None,
             },
             ..StageResults::default()

@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use pipeline_error::Error;
 use pipeline_metrics::{BootstrapSettings, Interval, PairedDifference};
+use pipeline_page::number;
+use pipeline_recipe::short_paths;
 use pipeline_runner::history::{self, PastRunRecord, PastStatus};
 use pipeline_runner::record::StageRecord;
 use pipeline_store::Store;
@@ -61,6 +63,37 @@ pub struct ComparedMetric {
     /// Each run's value minus the first's, with its interval where the same stays were scored; null
     /// for the first run, and where there is no such pair.
     pub differences: Vec<Option<PairedDifference>>,
+}
+
+/// Values that a run's label names; the settings have them all.
+const VALUES_IN_A_LABEL: usize = 3;
+
+impl Comparison {
+    /// What tells the run at `position` from the others: `lr = 0.01`; of runs of one recipe that it is the same.
+    pub fn label(&self, position: usize) -> String {
+        if self.recipe.is_empty() {
+            return "the same values".into();
+        }
+        let paths: Vec<&str> = self.recipe.iter().map(|row| row.path.as_str()).collect();
+        let named = short_paths(&paths).into_iter().zip(&self.recipe);
+        let mut values: Vec<String> = named
+            .take(VALUES_IN_A_LABEL)
+            .map(|(name, row)| match &row.values[position] {
+                Value::Null => format!("no {name}"),
+                value => format!("{name} = {}", number::value(value)),
+            })
+            .collect();
+        let more = self.recipe.len().saturating_sub(VALUES_IN_A_LABEL);
+        if more > 0 {
+            values.push(format!("{more} more"));
+        }
+        values.join(", ")
+    }
+
+    /// What the difference of the run at `position` from the first is called: `B − A`.
+    pub fn difference_title(position: usize) -> String {
+        format!("{} − {}", letter(position), letter(0))
+    }
 }
 
 impl ComparedMetric {
@@ -178,4 +211,37 @@ fn stated(stage: &str, of_runs: &[&StageRecord]) -> Vec<ComparedMetric> {
         any && (first.kind == "evaluate" || !same)
     })
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_run_is_called_by_what_tells_it_from_the_others() {
+        let row = |path: &str, values: [Value; 2]| ComparedValue {
+            path: path.into(),
+            values: values.into(),
+        };
+        let mut comparison = Comparison {
+            runs: Vec::new(),
+            recipe: vec![
+                row("stages.head.epochs", [Value::Null, json!(7)]),
+                row("stages.head.optimizer.lr", [json!(0.1), json!(0.2)]),
+            ],
+            metrics: Vec::new(),
+            notes: Vec::new(),
+            bootstrap: BootstrapSettings::default(),
+        };
+        assert_eq!(comparison.label(0), "no epochs, lr = 0.1");
+        assert_eq!(comparison.label(1), "epochs = 7, lr = 0.2");
+        for path in ["a", "b", "c"] {
+            comparison.recipe.push(row(path, [json!(1), json!(2)]));
+        }
+        assert_eq!(comparison.label(1), "epochs = 7, lr = 0.2, a = 2, 2 more");
+        comparison.recipe.clear();
+        assert_eq!(comparison.label(1), "the same values");
+    }
 }

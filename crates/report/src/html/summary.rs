@@ -38,7 +38,10 @@ pub fn section(gathered: &Gathered) -> Section {
 
 fn outcome(gathered: &Gathered) -> Markup {
     let (stages, done) = (gathered.stages.len(), gathered.results().count());
-    let failed = gathered.stages.iter().filter(|stage| stage.failure().is_some());
+    let failed = gathered
+        .stages
+        .iter()
+        .filter(|stage| stage.failure().is_some());
     let failed: Vec<&str> = failed.map(|stage| stage.name.as_str()).collect();
     html! {
         @if done == stages {
@@ -119,9 +122,17 @@ fn tile(name: &str, value: &str, range: Option<String>, tone: Option<&str>) -> M
 
 fn others(evaluation: &Evaluation) -> Markup {
     let others = [
-        ("Average precision", "average_precision", evaluation.average_precision),
+        (
+            "Average precision",
+            "average_precision",
+            evaluation.average_precision,
+        ),
         ("Brier score", "brier", evaluation.brier),
-        ("Calibration slope", "calibration_slope", evaluation.calibration_slope),
+        (
+            "Calibration slope",
+            "calibration_slope",
+            evaluation.calibration_slope,
+        ),
     ];
     html! {
         @for (title, name, value) in others {
@@ -151,7 +162,9 @@ fn to_be_known(gathered: &Gathered) -> Markup {
     }
     // The gravest first.
     remarks.sort_by_key(|remark| remark.class != "bad");
-    let diagnosed = gathered.results().any(|(_, _, result)| result.read.diagnosis.is_some());
+    let diagnosed = gathered
+        .results()
+        .any(|(_, _, result)| result.read.diagnosis.is_some());
     html! {
         @if !remarks.is_empty() {
             h3 { "Findings and warnings" }
@@ -170,18 +183,32 @@ fn to_be_known(gathered: &Gathered) -> Markup {
 }
 
 fn of_results(stage: &GatheredStage, result: &StageResult) -> Vec<Remark> {
-    let findings = result.read.diagnosis.iter().flat_map(|diagnosis| &diagnosis.findings);
+    let findings = result
+        .read
+        .diagnosis
+        .iter()
+        .flat_map(|diagnosis| &diagnosis.findings);
     let findings = findings.filter(|finding| finding.verdict != Verdict::Ok);
     let findings = findings.map(|finding| Remark {
-        class: if finding.verdict == Verdict::Fault { "bad" } else { "notice" },
+        class: if finding.verdict == Verdict::Fault {
+            "bad"
+        } else {
+            "notice"
+        },
         verdict: finding.verdict.name(),
         name: format!("{} {}", stage.name, finding.name),
         what: finding.what.clone(),
     });
     let (read, none) = (&result.read, Vec::new());
-    let caveats = (read.evaluation.as_ref().map(|evaluation| &evaluation.caveats))
-        .or(read.target_evaluation.as_ref().map(|evaluation| &evaluation.caveats))
-        .unwrap_or(&none);
+    let caveats = (read
+        .evaluation
+        .as_ref()
+        .map(|evaluation| &evaluation.caveats))
+    .or(read
+        .target_evaluation
+        .as_ref()
+        .map(|evaluation| &evaluation.caveats))
+    .unwrap_or(&none);
     let caveats = caveats.iter().map(|caveat| warning(&stage.name, caveat));
     findings.chain(caveats).collect()
 }
@@ -200,7 +227,10 @@ const WARNING: &str = "warning: ";
 
 /// What a stage warned of when it ran.
 fn said(gathered: &Gathered, stage: &GatheredStage) -> Vec<Remark> {
-    let run = gathered.runs.iter().find(|run| Some(run.run.as_str()) == stage.run());
+    let run = gathered
+        .runs
+        .iter()
+        .find(|run| Some(run.run.as_str()) == stage.run());
     let notes = run.into_iter().flat_map(|run| &run.notes);
     let lines = notes.filter(|(name, line)| *name == stage.name && line.starts_with(WARNING));
     let mut lines: Vec<&str> = lines.map(|(_, line)| line.as_str()).collect();
@@ -208,14 +238,21 @@ fn said(gathered: &Gathered, stage: &GatheredStage) -> Vec<Remark> {
         StageState::UpToDate(result) => of_results(stage, result),
         StageState::OutOfDate { .. } => Vec::new(),
     };
-    lines.retain(|line| !known.iter().any(|remark| line.ends_with(remark.what.as_str())));
+    lines.retain(|line| {
+        !known
+            .iter()
+            .any(|remark| line.ends_with(remark.what.as_str()))
+    });
     lines.dedup();
     let more = lines.len().saturating_sub(MOST_WARNINGS);
     let mut remarks: Vec<Remark> = (lines.iter().take(MOST_WARNINGS))
         .map(|line| warning(&stage.name, line))
         .collect();
     if more > 0 {
-        remarks.push(warning(&stage.name, &format!("{more} more are in the run's events")));
+        remarks.push(warning(
+            &stage.name,
+            &format!("{more} more are in the run's events"),
+        ));
     }
     remarks
 }
@@ -223,7 +260,11 @@ fn said(gathered: &Gathered, stage: &GatheredStage) -> Vec<Remark> {
 /// When, from which sources, by whom, on what.
 fn facts(gathered: &Gathered) -> Markup {
     let latest: Option<&MakingRun> = gathered.runs.last();
-    let revision = gathered.runs.iter().rev().find_map(|run| run.revision.as_ref());
+    let revision = gathered
+        .runs
+        .iter()
+        .rev()
+        .find_map(|run| run.revision.as_ref());
     html! {
         dl class="facts" {
             @if let Some(run) = latest {

@@ -10,8 +10,8 @@ mod target;
 
 use maud::{Markup, html};
 
-use crate::evaluate::ProbabilityHistogram;
 use crate::evaluate::evaluation::{Evaluation, EvaluationCurves};
+use crate::evaluate::{Headline, ProbabilityHistogram};
 use pipeline_error::Error;
 use pipeline_metrics::BootstrapSettings;
 use pipeline_page::number;
@@ -46,6 +46,9 @@ pub fn of_stage(
         }
         h4 { "Metrics" }
         (metrics(evaluation))
+        @if let Some(word) = Headline::of(evaluation).calibration {
+            p { span class="notice" { "Calibration" } ": " (word) "." }
+        }
         (figures)
         (histogram)
         (classes(evaluation))

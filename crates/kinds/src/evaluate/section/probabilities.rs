@@ -10,11 +10,17 @@ use pipeline_page::number;
 
 /// The histograms of both outcomes in one picture.
 pub fn part(position: usize, histogram: &ProbabilityHistogram) -> Result<Markup, Error> {
-    let outcomes = [(1, Ink::Second, "with the outcome"), (0, Ink::First, "without it")];
+    let outcomes = [
+        (1, Ink::Second, "with the outcome"),
+        (0, Ink::First, "without it"),
+    ];
     let (mut layers, mut key, mut highest) = (Vec::new(), Vec::new(), 0.0_f64);
     for (outcome, ink, name) in outcomes {
         let steps = histogram.steps(outcome);
-        highest = steps.iter().map(|(_, share)| *share).fold(highest, f64::max);
+        highest = steps
+            .iter()
+            .map(|(_, share)| *share)
+            .fold(highest, f64::max);
         let area = steps.iter().map(|(at, share)| (*at, 0.0, *share));
         layers.insert(0, Layer::band(ink, area.collect()));
         layers.push(Layer::line(ink, steps));
@@ -29,7 +35,10 @@ pub fn part(position: usize, histogram: &ProbabilityHistogram) -> Result<Markup,
     let words: Vec<&str> = key.iter().map(|entry| entry.text.as_str()).collect();
     let chart = Chart {
         title: "Predicted probabilities, by outcome".into(),
-        description: format!("Share of the stays of each outcome by probability. {}.", words.join("; ")),
+        description: format!(
+            "Share of the stays of each outcome by probability. {}.",
+            words.join("; ")
+        ),
         x: Axis::share("predicted probability"),
         y: Axis {
             label: "share of the outcome's stays".into(),

@@ -9,10 +9,11 @@ use pipeline_page::figure::{KeyEntry, with_key};
 use pipeline_page::number;
 use pipeline_runner::sweep::record::{SettingRecord, ShowRecord};
 
-/// A line a setting through all that is varied, to the objective; none without two settings.
+/// A line a setting through all that is varied, to the objective; none without two settings of two things.
 pub fn section(show: &ShowRecord, varied: &[Varied]) -> Result<Option<Section>, Error> {
     let settings = complete(show);
-    if settings.len() < 2 || varied.is_empty() {
+    // With one axis the effects say the same, and can be read.
+    if settings.len() < 2 || varied.len() < 2 {
         return Ok(None);
     }
     let tenth = settings.len().div_ceil(10);
@@ -40,7 +41,7 @@ pub fn section(show: &ShowRecord, varied: &[Varied]) -> Result<Option<Section>, 
         id: "parallel",
         title: "Parallel coordinates",
         body: html! {
-            div class="scroll wide" tabindex="0" role="region" aria-label="Parallel coordinates" {
+            div class="scroll wide" tabindex="0" role="region" aria-label="A line for each setting" {
                 (with_key("Each line is a setting, its objective the mean over its seeds", &drawn, &key))
             }
         },
