@@ -187,7 +187,8 @@ fn what_is_not_up_to_date_is_said_to_be_so_and_not_shown() {
         "provenance",
     ];
     assert_eq!(sections(&half), shown);
-    assert!(half.contains("<span class=\"bad\">failed</span>"));
+    assert!(half.contains("<span class=\"bad\">failed</span> <strong>breaks</strong>: "));
+    assert!(half.contains("breaks failed; <a href=\"#stages\">why</a>"));
     assert!(
         half.contains("stages.classifier.epochs"),
         "the reason is told"

@@ -74,7 +74,7 @@ struct GcArguments {
     #[arg(long, value_name = "N")]
     keep_runs: Option<usize>,
 
-    /// List what would go, and remove nothing
+    /// Say how much would go, and remove nothing; --verbose lists every path
     #[arg(long)]
     dry_run: bool,
 

@@ -77,8 +77,7 @@ fn metrics(comparison: &Comparison, style: Style) -> String {
         };
         before = &row.stage;
         let mut cells: Vec<Cell> = vec![stage.into(), row.metric.as_str().into()];
-        let shown = |value: &Option<f64>| value.map_or("undefined".into(), number::float);
-        cells.extend(row.values.iter().map(|value| Cell::from(shown(value))));
+        cells.extend((0..runs).map(|index| Cell::from(row.shown(index))));
         for index in 1..runs {
             let difference = row.difference(index).map(number::signed);
             let interval = row.interval(index);

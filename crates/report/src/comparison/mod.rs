@@ -68,6 +68,16 @@ pub struct ComparedMetric {
 /// Values that a run's label names; the settings have them all.
 const VALUES_IN_A_LABEL: usize = 3;
 
+/// A longer value of a label is cut; the settings have it whole.
+const LONGEST_VALUE: usize = 32;
+
+fn shortened(value: &str) -> String {
+    match value.chars().count() > LONGEST_VALUE {
+        true => value.chars().take(LONGEST_VALUE - 1).chain(['…']).collect(),
+        false => value.into(),
+    }
+}
+
 impl Comparison {
     /// What tells the run at `position` from the others: `lr = 0.01`; of runs of one recipe that it is the same.
     pub fn label(&self, position: usize) -> String {
@@ -80,7 +90,7 @@ impl Comparison {
             .take(VALUES_IN_A_LABEL)
             .map(|(name, row)| match &row.values[position] {
                 Value::Null => format!("no {name}"),
-                value => format!("{name} = {}", number::value(value)),
+                value => format!("{name} = {}", shortened(&number::value(value))),
             })
             .collect();
         let more = self.recipe.len().saturating_sub(VALUES_IN_A_LABEL);
@@ -103,6 +113,18 @@ impl ComparedMetric {
             (Some(paired), _) => Some(paired.difference),
             (None, 0) => None,
             (None, _) => Some(self.values[position]? - self.values[0]?),
+        }
+    }
+
+    /// Its value in the run at `position`, for people: what is counted has no decimals.
+    pub fn shown(&self, position: usize) -> String {
+        let is_whole = |value: &Option<f64>| value.is_none_or(|value| value.fract() == 0.0);
+        let counts = self.values.iter().all(is_whole);
+        let counts = counts && self.values.iter().flatten().any(|value| *value > 1.0);
+        match self.values[position] {
+            None => "undefined".into(),
+            Some(value) if counts => format!("{value:.0}"),
+            Some(value) => number::float(value),
         }
     }
 

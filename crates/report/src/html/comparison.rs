@@ -7,7 +7,7 @@ use crate::comparison::{Comparison, letter};
 use pipeline_metrics::Interval;
 use pipeline_page::document::{self, Section};
 use pipeline_page::number;
-use pipeline_page::table::{Table, code, number_or, text};
+use pipeline_page::table::{Table, code, text};
 use pipeline_page::together;
 
 /// The page.
@@ -81,7 +81,7 @@ fn of_stage(comparison: &Comparison, stage: &str) -> Markup {
     let metrics = comparison.metrics.iter();
     for metric in metrics.filter(|metric| metric.stage == stage) {
         let mut row = vec![text(metric.metric.replace('_', " "))];
-        row.extend(metric.values.iter().map(|value| number_or(*value, None)));
+        row.extend((0..runs).map(|position| text(metric.shown(position))));
         for position in 1..runs {
             let difference = metric.difference(position);
             let interval = metric.interval(position);

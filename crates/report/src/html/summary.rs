@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::super::gathered::{Gathered, GatheredStage, StageResult, StageState};
+use super::with_code;
 use pipeline_kinds::diagnose::diagnosis::Verdict;
 use pipeline_kinds::evaluate::evaluation::Evaluation;
 use pipeline_kinds::evaluate::{Headline, Standing};
@@ -88,7 +89,13 @@ fn measured(stage: &str, headline: &Headline, evaluation: Option<&Evaluation>) -
             @match &headline.baseline {
                 None => { span class="notice" { "No baseline" } " was asked for: nothing says how good a simple model is." },
                 Some(baseline) => {
-                    (headline.title) " is " span class={ "word " (class(baseline.standing)) } { (baseline.standing.words()) } "."
+                    "By " (headline.title) ", "
+                    @match baseline.standing {
+                        Standing::Better | Standing::Worse => "the model is ",
+                        Standing::Alike => "there is ",
+                        Standing::Untold => "",
+                    }
+                    span class={ "word " (class(baseline.standing)) } { (baseline.standing.words()) } "."
                 },
             }
             @if headline.bootstrap.resamples > 0 {
@@ -157,6 +164,14 @@ fn to_be_known(gathered: &Gathered) -> Markup {
     for stage in &gathered.stages {
         if let Some(result) = stage.result() {
             remarks.extend(of_results(stage, result));
+        }
+        if let Some(failure) = stage.failure() {
+            remarks.push(Remark {
+                class: "bad",
+                verdict: "failed",
+                name: stage.name.clone(),
+                what: failure.lines().next().unwrap_or_default().into(),
+            });
         }
         remarks.extend(said(gathered, stage));
     }
@@ -286,15 +301,6 @@ fn facts(gathered: &Gathered) -> Markup {
                 dt { "Made with" }
                 dd { "pipeline " (environment.versions.pipeline) " on " (environment.device) }
             }
-        }
-    }
-}
-
-/// Text whose names stand between backticks.
-fn with_code(text: &str) -> Markup {
-    html! {
-        @for (position, part) in text.split('`').enumerate() {
-            @if position % 2 == 1 { code { (part) } } @else { (part) }
         }
     }
 }

@@ -1,6 +1,8 @@
 use jiff::Timestamp;
 use maud::{Markup, html};
 
+use crate::html::with_code;
+
 use super::{LiveProgress, LiveRun, LiveStage, LiveState, seconds};
 use pipeline_error::Error;
 use pipeline_kinds::evaluate::{Headline, Standing};
@@ -120,7 +122,7 @@ fn measured(stage: &str, headline: &Headline) -> Markup {
             "."
         }
         @if let Some(word) = &headline.calibration {
-            p { span class="notice" { "Calibration" } ": " (word) "." }
+            p { span class="notice" { "Calibration" } ": " (with_code(word)) "." }
         }
     }
 }
@@ -128,34 +130,35 @@ fn measured(stage: &str, headline: &Headline) -> Markup {
 fn stages(live: &LiveRun, now: Timestamp) -> Section {
     let titles = [
         "stage",
-        "kind",
         "status",
-        "time",
         "how far",
-        "rate",
         "left",
+        "rate",
+        "time",
+        "kind",
         "last said",
     ];
-    let mut table = Table::new(
-        "Stages in the order in which they run",
-        &titles,
-        &["time", "rate", "left"],
-    );
+    let caption = "Stages in the order in which they run";
+    let mut table = Table::new(caption, &titles, &["left", "rate", "time"]);
     for stage in &live.stages {
         let (status, time) = status(&stage.state, now);
         let running = matches!(stage.state, LiveState::Running(_));
         let progress = stage.progress.as_ref().filter(|_| running);
-        let mut row = vec![
-            text(&stage.name),
-            text(stage.kind.as_deref().unwrap_or_default()),
-            status,
-            text(time),
-        ];
-        row.extend(match progress {
+        let [how_far, left, rate, said] = match progress {
             Some(progress) => of_progress(&stage.name, progress),
             None => [text(""), text(""), text(""), ended(stage)],
-        });
-        table.push(row);
+        };
+        let kind = text(stage.kind.as_deref().unwrap_or_default());
+        table.push(vec![
+            text(&stage.name),
+            status,
+            how_far,
+            left,
+            rate,
+            text(time),
+            kind,
+            said,
+        ]);
     }
     Section {
         id: "stages",
@@ -174,8 +177,8 @@ fn of_progress(stage: &str, progress: &LiveProgress) -> [Markup; 4] {
             progress value=(done) max=(total.max(&1)) aria-label={ "How far " (stage) " is" } {}
             " " (done) "/" (total) " " (unit)
         },
-        text(rate.unwrap_or_default()),
         text(progress.left().map(number::duration).unwrap_or_default()),
+        text(rate.unwrap_or_default()),
         text(&progress.message),
     ]
 }
@@ -277,7 +280,7 @@ fn said(live: &LiveRun) -> Option<Section> {
             } @else {
                 ul class="remarks" {
                     @for (stage, line) in &warnings {
-                        li { span class="notice" { "warning" } " " strong { (stage) } ": " (line) }
+                        li { span class="notice" { "warning" } " " strong { (stage) } ": " (with_code(line)) }
                     }
                 }
             }
@@ -285,7 +288,7 @@ fn said(live: &LiveRun) -> Option<Section> {
                 summary { "All notes" }
                 @for stage in &notes {
                     h3 { (stage.name) }
-                    ul class="remarks" { @for note in &stage.notes { li { (note) } } }
+                    ul class="remarks" { @for note in &stage.notes { li { (with_code(note)) } } }
                 }
             }
         },

@@ -20,6 +20,9 @@ pub fn section(show: &ShowRecord, varied: &[Varied]) -> Result<Option<Section>, 
     let means = || settings.iter().filter_map(|setting| mean(setting));
     let mut axes: Vec<Axis> = varied.iter().map(|varied| varied.axis.clone()).collect();
     axes.push(Axis::around(objective(show), means()));
+    for axis in &mut axes {
+        axis.label = ending(&axis.label);
+    }
     // The best is drawn last, and lies on top.
     let lines = settings.iter().enumerate().rev().map(|(rank, setting)| {
         let places = varied.iter().map(|varied| varied.place(&setting.overrides));
@@ -46,6 +49,19 @@ pub fn section(show: &ShowRecord, varied: &[Varied]) -> Result<Option<Section>, 
             }
         },
     }))
+}
+
+/// As much of the end of a label as has room above its axis: the effects have it whole.
+fn ending(label: &str) -> String {
+    const ROOM: usize = 17;
+    let letters = label.chars().count();
+    match letters > ROOM {
+        true => "…"
+            .chars()
+            .chain(label.chars().skip(letters + 1 - ROOM))
+            .collect(),
+        false => label.into(),
+    }
 }
 
 fn mean(setting: &SettingRecord) -> Option<f64> {
@@ -90,4 +106,15 @@ fn key(show: &ShowRecord, settings: &[&SettingRecord], tenth: usize) -> Vec<KeyE
     );
     key.push(entry(Ink::Other, text));
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_label_keeps_its_end_and_shows_that_it_was_cut() {
+        assert_eq!(ending("penalties"), "penalties");
+        assert_eq!(ending("classifier.subsample.stays"), "….subsample.stays");
+    }
 }

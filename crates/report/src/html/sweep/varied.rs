@@ -24,7 +24,7 @@ pub struct Varied {
 }
 
 impl Varied {
-    /// All that is varied, and has more than one value.
+    /// All that is varied, and has more than one value. What goes together, as in a zip, is one thing.
     pub fn of(show: &ShowRecord) -> Vec<Self> {
         let paths = show.paths();
         let titles = short_paths(&paths);
@@ -34,7 +34,23 @@ impl Varied {
             let values = values.filter_map(|setting| setting.overrides.get(*path));
             Self::with(path, title, values.collect())
         });
-        all.filter(|varied| varied.places.len() > 1).collect()
+        let mut apart: Vec<(Self, Vec<Option<f64>>, usize)> = Vec::new();
+        for varied in all.filter(|varied| varied.places.len() > 1) {
+            let settings = show.settings.iter();
+            let lies = settings.map(|setting| varied.place(&setting.overrides));
+            let lies: Vec<Option<f64>> = lies.collect();
+            match apart.iter_mut().find(|(_, of, _)| *of == lies) {
+                Some((_, _, with)) => *with += 1,
+                None => apart.push((varied, lies, 0)),
+            }
+        }
+        let named = apart.into_iter().map(|(mut varied, _, with)| {
+            if with > 0 {
+                varied.axis.label += &format!(" and {with} more with it");
+            }
+            varied
+        });
+        named.collect()
     }
 
     fn with(path: &str, title: String, mut values: Vec<&Value>) -> Self {
