@@ -165,10 +165,10 @@ mod tests {
     #[test]
     fn a_long_name_leaves_room_for_how_far_it_is() {
         let expected = [
-            "classifier:features █████░░░░░ 50 % · epoch 1/2",
+            "classifier:features █████░░░░░ 50 % · 5.00 s left · epoch 1/2",
             "classifier:features 50 % · epoch 1/2",
             "classifier:fea… 50 % · epoch …",
-            "classifie… 50 % · …",
+            "classifie… 50 % · e…",
         ];
         let lines = lines(&counting("classifier:features"), [61, 40, 30, 20]);
         assert_eq!(lines, expected);

@@ -183,11 +183,12 @@ fn headline_lines(stage: &str, headline: &Headline, style: Style) -> String {
             Standing::Alike | Standing::Untold => Tone::Notice,
         };
         let value = baseline.value.map_or("undefined".into(), number::float);
-        let difference = baseline.difference.map_or(String::new(), |difference| {
+        lines.push(format!("baseline {value} ({})", baseline.model));
+        if let Some(difference) = baseline.difference {
             let range = baseline.interval.as_ref().map(number::signed_range);
-            format!(", difference {}{}", number::signed(difference), lies(range))
-        });
-        lines.push(format!("baseline {value} ({}){difference}", baseline.model));
+            let difference = number::signed(difference);
+            lines.push(format!("difference {difference}{}", lies(range)));
+        }
         lines.push(style.paint(tone, baseline.standing.words()));
     }
     if let Some(word) = &headline.calibration {
@@ -310,7 +311,8 @@ test        0.8123          undefined  0.1000  20          3
         };
         let expected = "\
 test  AUROC 0.6950, 95 % interval 0.6500 to 0.7400
-      baseline 0.8630 (logistic regression), difference -0.1680, 95 % interval -0.2000 to -0.1300
+      baseline 0.8630 (logistic regression)
+      difference -0.1680, 95 % interval -0.2000 to -0.1300
       worse than the baseline
       warning: calibration slope 48.5160
 ";

@@ -34,14 +34,14 @@ impl Varied {
             let values = values.filter_map(|setting| setting.overrides.get(*path));
             Self::with(path, title, values.collect())
         });
-        let mut apart: Vec<(Self, Vec<Option<f64>>, usize)> = Vec::new();
+        let mut apart: Vec<(Self, Vec<usize>, usize)> = Vec::new();
         for varied in all.filter(|varied| varied.places.len() > 1) {
             let settings = show.settings.iter();
             let lies = settings.map(|setting| varied.place(&setting.overrides));
-            let lies: Vec<Option<f64>> = lies.collect();
-            match apart.iter_mut().find(|(_, of, _)| *of == lies) {
+            let changes = first_alike(&lies.collect::<Vec<_>>());
+            match apart.iter_mut().find(|(_, of, _)| *of == changes) {
                 Some((_, _, with)) => *with += 1,
-                None => apart.push((varied, lies, 0)),
+                None => apart.push((varied, changes, 0)),
             }
         }
         let named = apart.into_iter().map(|(mut varied, _, with)| {
@@ -95,6 +95,15 @@ impl Varied {
     pub fn is_named(&self) -> bool {
         matches!(self.axis.scale, Scale::Named(_))
     }
+}
+
+/// For each place the position of the first that is the same: two things that have the same list change together.
+fn first_alike(places: &[Option<f64>]) -> Vec<usize> {
+    let first = |place| places.iter().position(|other| *other == place);
+    let places = places.iter().enumerate();
+    places
+        .map(|(own, place)| first(*place).unwrap_or(own))
+        .collect()
 }
 
 /// The number that a value is, also as the only one of a list: `[300.0]`.
