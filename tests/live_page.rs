@@ -100,6 +100,7 @@ fn store() -> (Test, String, String) {
             "{\"stage-note\":{\"name\":\"pretrain\",\"line\":\"warning: <b>few</b> units are active\"}}",
         ),
         progress(8, "2.5"),
+        progress(12, "2.0"),
         progress(16, "1.5"),
         // The last line is being written.
         "{\"time\":\"20".into(),

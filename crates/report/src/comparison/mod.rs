@@ -68,14 +68,17 @@ pub struct ComparedMetric {
 /// Values that a run's label names; the settings have them all.
 const VALUES_IN_A_LABEL: usize = 3;
 
-/// A longer value of a label is cut; the settings have it whole.
-const LONGEST_VALUE: usize = 32;
+/// Of a longer value of a label the middle is cut, since lists differ at their ends; the settings have it whole.
+const LONGEST_VALUE: usize = 33;
 
 fn shortened(value: &str) -> String {
-    match value.chars().count() > LONGEST_VALUE {
-        true => value.chars().take(LONGEST_VALUE - 1).chain(['…']).collect(),
-        false => value.into(),
+    let letters: Vec<char> = value.chars().collect();
+    if letters.len() <= LONGEST_VALUE {
+        return value.into();
     }
+    let end = LONGEST_VALUE / 2;
+    let (first, last) = (&letters[..end], &letters[letters.len() - end..]);
+    first.iter().chain(['…'].iter()).chain(last).collect()
 }
 
 impl Comparison {
@@ -263,6 +266,15 @@ mod tests {
             comparison.recipe.push(row(path, [json!(1), json!(2)]));
         }
         assert_eq!(comparison.label(1), "epochs = 7, lr = 0.2, a = 2, 2 more");
+        let long = [json!([1000, 300, 100, 30, 10, 3, 1, 0.5]), json!("x")];
+        comparison.recipe = vec![row("list", long)];
+        assert_eq!(comparison.label(0), "list = [1000,300,100,30,10,3,1,0.5]");
+        let longer = json!([10000, 3000, 1000, 300, 100, 30, 10, 3, 1, 0.3]);
+        comparison.recipe[0].values[0] = longer;
+        assert_eq!(
+            comparison.label(0),
+            "list = [10000,3000,1000…0,30,10,3,1,0.3]"
+        );
         comparison.recipe.clear();
         assert_eq!(comparison.label(1), "the same values");
     }

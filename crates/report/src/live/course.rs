@@ -7,6 +7,10 @@ use pipeline_page::number;
 
 use maud::Markup;
 
+/// What is no result of a training but set for it.
+const SETTINGS: [&str; 1] = ["penalty"];
+/// Fewer points say less in a picture than in the table.
+const FEWEST_POINTS: usize = 3;
 /// Points of a picture: more of them nobody can tell apart.
 const MOST_POINTS: usize = 300;
 /// Where the first tenth of a course is so many times above all that follows, it would hide that.
@@ -37,6 +41,9 @@ impl Course {
             let Some(value) = value.parse::<f64>().ok().filter(|value| value.is_finite()) else {
                 continue;
             };
+            if SETTINGS.contains(&name) {
+                continue;
+            }
             if !self.points.contains_key(name) {
                 self.names.push(name.into());
             }
@@ -47,7 +54,7 @@ impl Course {
         }
     }
 
-    /// A picture of each number that was told at least twice; ids begin with `id`.
+    /// A picture of each number that was told often enough; ids begin with `id`.
     pub fn pictures(&self, stage: &str, id: &str) -> Result<Vec<Markup>, Error> {
         let drawn = self
             .names
@@ -55,7 +62,7 @@ impl Course {
             .enumerate()
             .filter_map(|(position, name)| {
                 let points = shown(self.points.get(name)?);
-                (points.len() > 1)
+                (points.len() >= FEWEST_POINTS)
                     .then(|| self.picture(name, stage, &format!("{id}-{position}"), points))
             });
         drawn.collect()
@@ -117,7 +124,10 @@ mod tests {
         course.take(75, 100, "epoch 8/10 · reconstruction 1.25 · KL NaN");
         assert_eq!(course.names, ["reconstruction", "KL"]);
         assert_eq!(course.points["reconstruction"], [(5.0, 1.5), (7.5, 1.25)]);
+        assert!(course.pictures("pretrain", "s0").unwrap().is_empty());
+        course.take(100, 100, "epoch 10/10 · reconstruction 1.0 · penalty 3.0");
         assert_eq!(course.pictures("pretrain", "s0").unwrap().len(), 1);
+        assert_eq!(course.names.len(), 2);
         let mut other = Course::default();
         other.take(1, 4, "reading");
         assert!(other.pictures("events", "s1").unwrap().is_empty());
