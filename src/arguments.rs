@@ -1,6 +1,6 @@
 //! Arguments that several commands share, as typed and as validated.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
 
@@ -90,4 +90,52 @@ pub struct Selection {
     pub store: PathBuf,
     /// Where tensors live: `cpu` or `cuda:N`.
     pub device: String,
+}
+
+impl Selection {
+    /// The command line of `pipeline NAME` on the same recipe, store and device, as a shell reads it.
+    pub fn command(&self, name: &str) -> String {
+        let mut words = vec!["pipeline".to_string(), name.to_string()];
+        words.push(self.recipe.display().to_string());
+        for change in &self.overrides {
+            words.extend(["--set".to_string(), change.text().to_string()]);
+        }
+        let is_known = std::env::var_os("PIPELINE_STORE").is_some_and(|store| self.store == store);
+        if !is_known && self.store != Path::new(".pipeline") {
+            words.extend(["--store".to_string(), self.store.display().to_string()]);
+        }
+        if self.device != "cpu" {
+            words.extend(["--device".to_string(), self.device.clone()]);
+        }
+        let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
+        words.join(" ")
+    }
+}
+
+/// A word of a command line, in quotes where a shell would read more than the word in it.
+fn quoted(word: &str) -> String {
+    let is_plain = |letter: char| letter.is_alphanumeric() || "-_./=:,+@%".contains(letter);
+    match !word.is_empty() && word.chars().all(is_plain) {
+        true => word.into(),
+        false => format!("'{}'", word.replace('\'', "'\\''")),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_command_line_can_be_pasted_into_a_shell() {
+        let selection = Selection {
+            recipe: "it's.toml".into(),
+            overrides: vec!["stages.a.x=[1, 2]".parse().unwrap()],
+            store: "elsewhere".into(),
+            device: "cuda:0".into(),
+        };
+        assert_eq!(
+            selection.command("report"),
+            r"pipeline report 'it'\''s.toml' --set 'stages.a.x=[1, 2]' --store elsewhere --device cuda:0"
+        );
+    }
 }

@@ -29,9 +29,11 @@ use crate::commands::runs::RunsArguments;
 use crate::commands::schema::SchemaArguments;
 use crate::commands::selftest::SelftestArguments;
 use crate::commands::sweep::SweepArguments;
+use crate::commands::watch_serve::WatchArguments;
 use crate::commands::{
     bundle, cache, check, compare, completions, diagnose, explain, export, graph, help, init,
     inspect, lock, man, mlflow, outputs, plan, predict, report, run, runs, schema, selftest, sweep,
+    watch_serve,
 };
 use crate::examples;
 use crate::fault;
@@ -87,6 +89,8 @@ pub enum Command {
     Sweep(SweepArguments),
     /// Lists the runs of the past, or shows one
     Runs(RunsArguments),
+    /// Serves a page of a run as it goes on: stages, losses, rates, warnings
+    Watch(WatchArguments),
     /// Sends a run of the past to an MLflow tracking server
     Mlflow(MlflowArguments),
     /// Shows in what runs differ: their recipes, and their metrics with paired intervals
@@ -148,6 +152,7 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
         Command::Inspect(raw) => inspect::execute(&raw),
         Command::Sweep(raw) => sweep::execute(raw, verbosity),
         Command::Runs(raw) => runs::execute(&raw),
+        Command::Watch(raw) => watch_serve::execute(&raw.validate()?),
         Command::Mlflow(raw) => mlflow::execute(&raw, verbosity),
         Command::Compare(raw) => compare::execute(&raw),
         Command::Cache(raw) => cache::execute(&raw, verbosity),

@@ -196,6 +196,19 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[("pipeline runs show 20260102", "by the beginning of its id")],
     ),
     (
+        "watch",
+        &[
+            (
+                "pipeline watch --serve 127.0.0.1:8080",
+                "a page of the latest run, for a browser on this machine",
+            ),
+            (
+                "pipeline watch --serve 127.0.0.1:0 20260102",
+                "of one run, on any free port",
+            ),
+        ],
+    ),
+    (
         "mlflow",
         &[(
             "pipeline mlflow --url http://127.0.0.1:5000 --experiment icu",

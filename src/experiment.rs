@@ -10,7 +10,7 @@ use pipeline_error::Error;
 use pipeline_kinds::{self as kinds, Recipe, StageConfig};
 use pipeline_model::config::ModelConfig;
 use pipeline_recipe::{Exposure, Override, recipe_bytes};
-use pipeline_runner::RunOptions;
+use pipeline_runner::{Revision, RunOptions};
 use pipeline_stage::Node;
 use pipeline_store::{Store, rows};
 
@@ -59,7 +59,9 @@ impl Experiment {
         let mut rows = Vec::new();
         rows::write(&mut rows, &resolved)
             .map_err(|error| Error::stage(format!("the recipe cannot be recorded: {error}")))?;
-        Ok(vec![("recipe.toml", given), ("resolved.json", rows)])
+        let mut documents = vec![("recipe.toml", given), ("resolved.json", rows)];
+        documents.extend(revision_document(&selection.recipe));
+        Ok(documents)
     }
 }
 
@@ -77,6 +79,13 @@ pub fn tell_of_exposure(exposure: &Exposure, verbosity: Verbosity) {
              a command stage's `secret_env = [\"NAME\"]` passes a variable and writes it nowhere"
         ));
     }
+}
+
+/// The revision of the sources that a recipe lies in; none outside of a repository.
+pub fn revision_document(recipe: &Path) -> Option<(&'static str, Vec<u8>)> {
+    let revision = Revision::around(recipe)?;
+    let text = serde_json::to_vec(&revision).ok()?;
+    Some((Revision::FILE, text))
 }
 
 /// The document `runs/ID/resolved.json`.

@@ -160,10 +160,16 @@ fn runs_go_by_count_and_by_age_and_a_dry_run_lists_them() {
     let kept = old.into_iter().chain(["--keep-runs", "3"]);
     test.run_with(kept).success().stdout_has("0 removed");
     let dry = old.into_iter().chain(["--dry-run"]);
-    let outcome = test.run_with(dry).success().stdout_has("1 would be");
-    outcome
-        .stdout_has("20200102T030405Z-0000")
-        .stdout_has("run ");
+    let outcome = test.run_with(dry.clone()).success();
+    let outcome = outcome.stdout_has("1 would be").stdout_has("run       1 ");
+    assert!(
+        !outcome.stdout.contains("20200102T030405Z-0000"),
+        "{outcome}"
+    );
+    let verbose = test.run_with(dry.chain(["-v"])).success();
+    verbose
+        .stdout_is(&outcome.stdout)
+        .stderr_has("20200102T030405Z-0000: ");
     assert_eq!(runs(&mut test).len(), 3);
     test.run_with(old).success().stdout_has("1 removed");
     assert_eq!(runs(&mut test), latest);

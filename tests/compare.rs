@@ -62,6 +62,9 @@ fn two_runs_are_told_apart_by_their_recipes_and_metrics() {
     let shown = shown
         .stdout_has("stages.classifier.optimizer.lr  A    0.001\n")
         .stdout_has("B    0.01\n")
+        .stdout_has("stage       metric                  ")
+        .stdout_has("B − A")
+        .stdout_has("  lr = 0.01\n")
         .stdout_has("95 % of 1000 resamples of the patients");
     assert!(shown.stderr.is_empty());
     let again = test.run_with(compare).success();

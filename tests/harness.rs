@@ -100,6 +100,12 @@ impl Test {
         self
     }
 
+    /// The command of another command line, for tests that need its handle.
+    pub fn args_of<A: Into<OsString>>(&mut self, args: impl IntoIterator<Item = A>) -> Command {
+        self.args = args.into_iter().map(Into::into).collect();
+        self.command()
+    }
+
     /// The command that [`Test::run`] runs, for tests that need its handle.
     pub fn command(&self) -> Command {
         let mut command = self.prepared(env!("CARGO_BIN_EXE_pipeline"));

@@ -46,6 +46,7 @@ mod like;
 mod linear_heads;
 mod links;
 mod links_in_a_store;
+mod live_page;
 mod lock;
 mod main_job;
 mod manual;

@@ -13,6 +13,8 @@ fn recipe() -> String {
 format = 1
 extends = ["{}"]
 name = "<script>alert('a & b')</script>"
+description = "An & in words."
+authors = ["A. Author", "B. Author"]
 
 [vars]
 stays = 200
@@ -43,11 +45,11 @@ pretrain = "pretrain"
 const SECTIONS: [&str; 9] = [
     "summary",
     "stages",
+    "data",
     "evaluation",
     "diagnosis",
     "training",
     "weights",
-    "data",
     "recipe",
     "provenance",
 ];
@@ -110,8 +112,8 @@ fn a_page_has_every_section_and_its_pictures_and_needs_nothing_else() {
     let whole = page(&mut test, &[]);
     assert_eq!(sections(&whole), SECTIONS);
 
-    // The graph, four curves, and what two histories have.
-    assert_eq!(whole.matches("<svg ").count(), 1 + 4 + 7 + 2);
+    // The graph, four curves, the probabilities, and what two histories have.
+    assert_eq!(whole.matches("<svg ").count(), 1 + 4 + 1 + 7 + 2);
     assert_eq!(
         whole.matches("<svg ").count(),
         whole.matches("role=\"img\"").count()
@@ -125,6 +127,11 @@ fn a_page_has_every_section_and_its_pictures_and_needs_nothing_else() {
         "Subgroups",
         "Baseline",
         "Receiver operating characteristic",
+        "Predicted probabilities, by outcome",
+        "Table 1: who the stays of events are, by outcome",
+        "<p class=\"lead\">An &amp; in words.</p>",
+        "<dd>A. Author, B. Author</dd>",
+        "best: epoch ",
     ] {
         assert!(whole.contains(title), "{title}");
     }
@@ -173,14 +180,15 @@ fn what_is_not_up_to_date_is_said_to_be_so_and_not_shown() {
     let shown = [
         "summary",
         "stages",
+        "data",
         "training",
         "weights",
-        "data",
         "recipe",
         "provenance",
     ];
     assert_eq!(sections(&half), shown);
-    assert!(half.contains("<span class=\"bad\">failed</span>"));
+    assert!(half.contains("<span class=\"bad\">failed</span> <strong>breaks</strong>: "));
+    assert!(half.contains("breaks failed; <a href=\"#stages\">why</a>"));
     assert!(
         half.contains("stages.classifier.epochs"),
         "the reason is told"

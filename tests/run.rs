@@ -12,14 +12,49 @@ fn a_run_is_told_on_stderr_and_its_summary_is_on_stdout() {
     let outcome = test.run_with(["run", "recipe.toml", "events"]).success();
     outcome
         .stdout_has("events  data  executed")
-        .stdout_has("events stays")
         .stderr_has("events: started\n")
         .stderr_has("events: executed in ")
-        .stderr_has("done in ");
+        .stderr_has("done in ")
+        .stderr_has("next: pipeline report recipe.toml\n");
     let outcome = test.run_with(["run", "recipe.toml", "events"]).success();
     outcome
         .stdout_has("events  data  cached")
         .stderr_has("events: cached\n");
+}
+
+#[test]
+fn a_run_ends_with_what_was_measured_and_how_that_stands_beside_the_baseline() {
+    let head = crate::document::repository("tests/fixtures/recipes/mlp-head.toml");
+    let recipe = format!(
+        "format = 1\nextends = [\"{head}\"]\n[vars]\nstays = 200\n[stages.pretrain]\nepochs = 1\n\
+         [stages.test]\nbaseline = \"logistic-regression\"\nbootstrap = {{ resamples = 50 }}\n"
+    );
+    let mut test = Test::new().recipe(&recipe);
+    let run = ["run", "recipe.toml", "--set", "stages.classifier.epochs=2"];
+    let outcome = test.run_with(run).success();
+    let outcome =
+        outcome.stderr_has("next: pipeline report recipe.toml --set stages.classifier.epochs=2\n");
+    let evaluation = outcome.stdout.split("\n\n").last().expect("a last block");
+    let lines: Vec<&str> = evaluation.lines().collect();
+    assert!(lines[0].starts_with("test  AUROC 0."), "{outcome}");
+    assert!(lines[0].contains(", 95 % interval 0."), "{outcome}");
+    assert!(lines[1].starts_with("      baseline 0."), "{outcome}");
+    assert!(lines[1].ends_with("(logistic regression)"), "{outcome}");
+    assert!(lines[2].starts_with("      difference "), "{outcome}");
+    assert!(lines[3].ends_with("baseline"), "{outcome}");
+    assert!(!outcome.stdout.contains("blobs/v1"), "{outcome}");
+
+    let listed = test.run_with(["runs"]).success();
+    let listed = listed
+        .stdout_has("test AUROC 0.")
+        .stdout_has("stages.classifier.epochs=2");
+    assert!(
+        listed
+            .stdout
+            .lines()
+            .next()
+            .is_some_and(|heading| heading.contains("measured  "))
+    );
 }
 
 #[test]

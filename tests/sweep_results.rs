@@ -125,13 +125,37 @@ fn the_best_recipe_runs_alone_from_where_it_is_and_finds_everything_in_the_store
         .stderr_has("did you mean `X=1,seed=");
 }
 
+#[test]
+fn what_varies_apart_has_parallel_coordinates_and_what_goes_together_is_one_thing() {
+    let y = "\"2\"]\n\"stages.score.env.Y\" = [\"5\", \"6\"]";
+    let mut apart = test(&SWEEP.replace("\"2\"]", &y.replace("\"2\"]", "\"2\", \"7\"]")));
+    apart
+        .run_with(["sweep", "sweep.toml", "--quiet"])
+        .failure(3);
+    let show = ["sweep", "show", "sweep.toml", "--format", "html"];
+    let page = apart.run_with(show).success().stdout;
+    assert_eq!(page.matches("<svg ").count(), 1 + 2);
+    let drawn = after(&page, "id=\"parallel-desc\">");
+    assert!(drawn.starts_with("A line for each setting. best: X=3,Y=5, 31.5000; 5 others, the last at 11.5000, and 2 without"));
+
+    let zipped = SWEEP.replace("[sweep.grid]", "[sweep.zip]");
+    let y = "\"2\"]\n\"stages.score.env.Y\" = [\"5\", \"6\", \"7\"]";
+    let mut zipped = test(&zipped.replace("\"2\"]", y));
+    zipped
+        .run_with(["sweep", "sweep.toml", "--quiet"])
+        .success();
+    let page = zipped.run_with(show).success().stdout;
+    assert_eq!(page.matches("<svg ").count(), 1);
+    assert!(page.contains("X and 1 more with it"), "{page}");
+}
+
 /// Points of a page in the order of its text.
 fn after<'a>(page: &'a str, mark: &str) -> &'a str {
     page.split_once(mark).map_or("", |(_, rest)| rest)
 }
 
 #[test]
-fn a_sweep_has_a_page_with_parallel_coordinates_effects_and_every_error_once() {
+fn a_sweep_has_a_page_with_effects_and_every_error_once() {
     let mut test = test(&SWEEP.replace("\"2\"]", "\"2\", \"7\"]"));
     test.run_with(["sweep", "sweep.toml", "--quiet"]).failure(3);
     let show = ["sweep", "show", "sweep.toml", "--format", "html"];
@@ -141,17 +165,10 @@ fn a_sweep_has_a_page_with_parallel_coordinates_effects_and_every_error_once() {
         .skip(1)
         .filter_map(|part| part.split('"').next())
         .collect();
-    assert_eq!(
-        sections,
-        ["summary", "parallel", "effects", "settings", "failures"]
-    );
+    assert_eq!(sections, ["summary", "effects", "settings", "failures"]);
     assert!(page.contains("6 of 8 variants are done, 2 failed."));
     // X alone has more than one value.
-    assert_eq!(page.matches("<svg ").count(), 1 + 1);
-    let drawn = after(&page, "id=\"parallel-desc\">");
-    assert!(drawn.starts_with(
-        "A line for each setting. best: X=3, 31.5000; 2 others, the last at 11.5000, and 1 without an objective that are not drawn."
-    ));
+    assert_eq!(page.matches("<svg ").count(), 1);
     let effect = after(&page, "id=\"effect-0-desc\">");
     assert!(effect.starts_with(
         "score score by X. 3 settings; mean: 11.5000 at 1, 21.5000 at 2, 31.5000 at 3."

@@ -15,7 +15,7 @@ use crate::display::table::{Align, Table};
 use crate::experiment::Experiment;
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::Verbosity;
-use crate::terminal::{size, stdout};
+use crate::terminal::{size, stderr, stdout};
 use pipeline_error::Error;
 use pipeline_page::number;
 use pipeline_runner::{self as runner, RunOptions};
@@ -71,7 +71,7 @@ struct GcArguments {
     #[arg(long, value_name = "N")]
     keep_runs: Option<usize>,
 
-    /// List what would go, and remove nothing
+    /// Say how much would go, and remove nothing; --verbose lists every path
     #[arg(long)]
     dry_run: bool,
 
@@ -291,7 +291,12 @@ fn collect(gc: &GcArguments, verbosity: Verbosity) -> Result<(), Error> {
     };
     match gc.shared.format {
         Format::Json => stdout::print_json(&record),
-        Format::Human => stdout::print(&removals(&record)),
+        Format::Human => {
+            if verbosity == Verbosity::Verbose {
+                stderr::print(&paths(&collected));
+            }
+            stdout::print(&removals(&record))
+        }
     }
 }
 
@@ -335,23 +340,32 @@ fn keys_of(
     Ok(keys)
 }
 
+/// A row for each reason, with how much goes: paths are told to those who ask for more.
 fn removals(record: &GcRecord) -> String {
+    let mut reasons: BTreeMap<(&str, &str), (usize, u64)> = BTreeMap::new();
+    for removed in &record.collected.removed {
+        let counted = reasons
+            .entry((removed.what, removed.why.as_str()))
+            .or_default();
+        counted.0 += 1;
+        counted.1 += removed.bytes;
+    }
     let mut table = Table::new(&[
         ("what", Align::Left),
+        ("count", Align::Right),
         ("size", Align::Right),
-        ("path", Align::Left),
         ("why", Align::Left),
-    ])
-    .yielding(&["path", "why"]);
-    for removed in &record.collected.removed {
+    ]);
+    for ((what, why), (count, bytes)) in &reasons {
         table.push(vec![
-            removed.what.into(),
-            match removed.what {
+            (*what).into(),
+            count.to_string().into(),
+            match *what {
+                // Its artifacts are counted by themselves.
                 "action" => "".into(),
-                _ => number::bytes(removed.bytes).into(),
+                _ => number::bytes(*bytes).into(),
             },
-            removed.path.display().to_string().into(),
-            removed.why.as_str().into(),
+            (*why).into(),
         ]);
     }
     let table = match table.is_empty() {
@@ -364,4 +378,17 @@ fn removals(record: &GcRecord) -> String {
         true => format!("{table}{count} would be removed, {freed}\n"),
         false => format!("{table}{count} removed, {freed}\n"),
     }
+}
+
+/// What goes, path by path.
+fn paths(collected: &Collected) -> String {
+    let lines = collected.removed.iter().map(|removed| {
+        format!(
+            "{} {}: {}\n",
+            removed.what,
+            removed.path.display(),
+            removed.why
+        )
+    });
+    lines.collect()
 }

@@ -169,7 +169,10 @@ fn id(store: &Store, given: Option<&str>) -> Result<String, Error> {
     if let Some(given) = given {
         return Ok(given.into());
     }
-    let latest = history::list(store, Some(1))?.into_iter().next();
+    let latest = history::list(store, Some(1))?
+        .into_iter()
+        .next()
+        .map(|(run, _)| run);
     latest.map(|run| run.run).ok_or_else(|| Error::Usage {
         message: "there are no runs in this store".into(),
         hint: Some("name another with --store".into()),

@@ -25,3 +25,4 @@ pub mod runs;
 pub mod schema;
 pub mod selftest;
 pub mod sweep;
+pub mod watch_serve;

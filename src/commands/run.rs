@@ -125,6 +125,9 @@ pub fn execute(mut run: Run, verbosity: Verbosity) -> Result<ExitCode, Error> {
         verbosity.note(&format!("stage `{}` {}", note.stage, note.message));
     }
     let Some(error) = error else {
+        if run.format == Format::Human {
+            verbosity.next(&run.selection.command("report"));
+        }
         return Ok(ExitCode::SUCCESS);
     };
     let style = Style::stderr();

@@ -77,7 +77,10 @@ pub fn execute(arguments: &RunsArguments) -> Result<ExitCode, Error> {
 fn list(shared: &SharedArguments, limit: Option<usize>) -> Result<(), Error> {
     let runs = history::list(&Store::open(&shared.store)?, limit)?;
     match shared.format {
-        Format::Json => stdout::print_json(&RunsRecord { runs }),
+        Format::Json => {
+            let runs = runs.into_iter().map(|(run, _)| run).collect();
+            stdout::print_json(&RunsRecord { runs })
+        }
         Format::Human if runs.is_empty() => stdout::print("no runs yet\n"),
         Format::Human => stdout::print(&run_table::render(&runs, Style::stdout())),
     }
@@ -92,7 +95,8 @@ fn show(shared: &SharedArguments, id: &str) -> Result<(), Error> {
 }
 
 fn page(record: &PastRunRecord) -> String {
-    let mut text = run_table::render(std::slice::from_ref(&record.run), Style::stdout());
+    let listed = (record.run.clone(), record.stages.clone());
+    let mut text = run_table::render(&[listed], Style::stdout());
     text += &format!(
         "\nstarted {}\n",
         record

@@ -155,7 +155,7 @@ impl Bars {
         lock(&running.live).doing = Doing::Counting {
             done: *done,
             total: *total,
-            text: pace.describe(*done, *total, unit, message, now),
+            words: pace.describe(*done, *total, unit, message, now),
         };
     }
 

@@ -1,5 +1,7 @@
 //! A comparison of runs, for people.
 
+use std::borrow::Cow;
+
 use serde_json::Value;
 
 use crate::display::table::{Align, Cell, Table};
@@ -8,15 +10,16 @@ use pipeline_metrics::Interval;
 use pipeline_page::number;
 use pipeline_report::comparison::{Comparison, letter};
 
-/// What the runs are called, in what their recipes differ, and a row for each metric and later run.
+/// What the runs are called, in what their recipes differ, and a row for each metric.
 pub fn render(comparison: &Comparison, style: Style) -> String {
     let mut text = String::new();
     for (index, run) in comparison.runs.iter().enumerate() {
         let recipe = run.recipe.as_deref().unwrap_or("?");
         text += &format!(
-            "{}  {}  {recipe}\n",
+            "{}  {}  {recipe}  {}\n",
             style.paint(Tone::Strong, &letter(index)),
-            run.run
+            run.run,
+            comparison.label(index),
         );
     }
     text += &format!("\n{}", recipes(comparison, style));
@@ -54,34 +57,34 @@ fn metrics(comparison: &Comparison, style: Style) -> String {
     if comparison.metrics.is_empty() {
         return "no stage of the same name has metrics that could be compared\n".into();
     }
-    let mut table = Table::new(&[
-        ("stage", Align::Left),
-        ("metric", Align::Left),
-        ("run", Align::Left),
-        ("value", Align::Right),
-        ("less that of A", Align::Right),
-        ("interval", Align::Left),
-    ])
-    .yielding(&["stage"]);
+    let runs = comparison.runs.len();
+    let mut heading: Vec<(Cow<str>, Align)> = vec![
+        ("stage".into(), Align::Left),
+        ("metric".into(), Align::Left),
+    ];
+    heading.extend((0..runs).map(|index| (letter(index).into(), Align::Right)));
+    for index in 1..runs {
+        heading.push((Comparison::difference_title(index).into(), Align::Right));
+        heading.push(("interval".into(), Align::Left));
+    }
+    let mut table = Table::with_heading(heading).yielding(&["stage"]);
+    let mut before = "";
     for row in &comparison.metrics {
-        for index in 0..row.values.len() {
-            let names = match index {
-                0 => [row.stage.as_str(), row.metric.as_str()],
-                _ => ["", ""],
-            };
+        let stage = if row.stage == before {
+            ""
+        } else {
+            row.stage.as_str()
+        };
+        before = &row.stage;
+        let mut cells: Vec<Cell> = vec![stage.into(), row.metric.as_str().into()];
+        cells.extend((0..runs).map(|index| Cell::from(row.shown(index))));
+        for index in 1..runs {
             let difference = row.difference(index).map(number::signed);
             let interval = row.interval(index);
-            table.push(vec![
-                names[0].into(),
-                names[1].into(),
-                letter(index).into(),
-                row.values[index]
-                    .map_or("undefined".into(), number::float)
-                    .into(),
-                difference.unwrap_or_default().into(),
-                interval.as_ref().map_or(Cell::from(""), marked),
-            ]);
+            cells.push(difference.unwrap_or_default().into());
+            cells.push(interval.as_ref().map_or(Cell::from(""), marked));
         }
+        table.push(cells);
     }
     let percent = comparison.bootstrap.level * 100.0;
     table.render(style)

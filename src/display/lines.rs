@@ -74,7 +74,7 @@ impl<W: Write> Lines<W> {
         }
         let text = pace.describe(*done, *total, unit, message, now);
         *pace = Pace::new(*done, now);
-        Some(format!("{name}: {text}"))
+        Some(format!("{name}: {}", text.all()))
     }
 }
 
@@ -148,9 +148,13 @@ fn line(event: &Event, style: Style) -> Option<String> {
             format!("{name}: waiting for {holder}, which runs the same stage")
         }
         Event::StageProgress { .. } | Event::StageOutput { .. } => return None,
-        Event::StageNote { name, line } => {
-            format!("{name}: {} {line}", style.paint(Tone::Notice, "note:"))
-        }
+        Event::StageNote { name, line } => match line.strip_prefix("warning: ") {
+            Some(warning) => format!(
+                "{name}: {} {warning}",
+                style.paint(Tone::Warning, "warning:")
+            ),
+            None => format!("{name}: {} {line}", style.paint(Tone::Faint, "note:")),
+        },
         Event::StageFinished { record } => finished(record, style),
         Event::RunFinished { status, seconds } => {
             let time = number::duration(*seconds);
@@ -280,6 +284,10 @@ pretrain: 100/100 stays · 5.0 stays/s · epoch 1/2
                 name: "pretrain".into(),
                 line: "resumed at epoch 2".into(),
             },
+            Event::StageNote {
+                name: "pretrain".into(),
+                line: "warning: few units are active".into(),
+            },
             finished(StageStatus::Executed, None),
             finished(StageStatus::Cached, None),
             finished(StageStatus::Failed, Some("told at the end")),
@@ -294,6 +302,7 @@ pretrain: 100/100 stays · 5.0 stays/s · epoch 1/2
 demo: run 7, 1 stages
 pretrain: started
 pretrain: note: resumed at epoch 2
+pretrain: warning: few units are active
 pretrain: executed in 12.3 s
 pretrain: cached
 pretrain: failed after 12.3 s

@@ -1,5 +1,6 @@
 //! The live lines of a run, as text: one for every stage that runs or waits, one for all.
 
+use crate::display::pace::Words;
 use crate::display::table::shortened;
 use crate::terminal::shown::of_program;
 use crate::terminal::style::{Style, Tone};
@@ -35,7 +36,7 @@ pub enum Doing {
         /// Units in all.
         total: u64,
         /// The same in words, with pace and message.
-        text: String,
+        words: Words,
     },
 }
 
@@ -47,22 +48,25 @@ impl LiveStage {
             false => columns,
         };
         let name = shortened(&self.name, most);
-        let (mut words, mut bar) = (String::new(), None);
-        match &self.doing {
-            Doing::Waiting(holder) => words = format!("waiting for {holder}"),
-            Doing::Starting => words = number::elapsed(seconds),
-            Doing::Counting { done, total, text } => {
-                words += text;
+        let bar = match &self.doing {
+            Doing::Counting { done, total, .. } => {
                 let cells = BARS.iter().find(|(from, _)| columns >= *from);
-                bar = cells.map(|(_, cells)| filled(*done, *total, *cells));
+                cells.map(|(_, cells)| filled(*done, *total, *cells))
             }
-        }
+            Doing::Waiting(_) | Doing::Starting => None,
+        };
+        let taken = name.chars().count() + 1;
+        let taken = taken + bar.as_ref().map_or(0, |bar| bar.chars().count() + 1);
+        let room = columns.saturating_sub(taken);
+        let mut words = match &self.doing {
+            Doing::Waiting(holder) => format!("waiting for {holder}"),
+            Doing::Starting => number::elapsed(seconds),
+            Doing::Counting { words, .. } => words.fitting(room),
+        };
         if let Some(said) = &self.said {
             words += &format!(" · {}", of_program(said));
         }
-        let taken = name.chars().count() + 1;
-        let taken = taken + bar.as_ref().map_or(0, |bar| bar.chars().count() + 1);
-        let words = shortened(&words, columns.saturating_sub(taken)).into_owned();
+        let words = shortened(&words, room).into_owned();
         match bar {
             Some(bar) => format!("{name} {} {words}", style.paint(Tone::Good, &bar)),
             None => format!("{name} {words}"),
@@ -116,7 +120,16 @@ impl Tally {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, Instant};
+
     use super::*;
+    use crate::display::pace::Pace;
+
+    fn half_way() -> Words {
+        let start = Instant::now();
+        let now = start + Duration::from_secs(5);
+        Pace::new(0, start).describe(50, 100, "stays", "epoch 1/2", now)
+    }
 
     fn counting(name: &str) -> LiveStage {
         LiveStage {
@@ -124,7 +137,7 @@ mod tests {
             doing: Doing::Counting {
                 done: 50,
                 total: 100,
-                text: "50/100 stays · 10.0 stays/s · 5.00 s left · epoch 1/2".into(),
+                words: half_way(),
             },
             said: None,
         }
@@ -142,9 +155,9 @@ mod tests {
     fn a_stage_that_counts_has_a_bar_where_there_is_room() {
         let expected = [
             "pretrain ████████████░░░░░░░░░░░░ 50/100 stays · 10.0 stays/s · 5.00 s left · epoch 1/2",
-            "pretrain █████░░░░░ 50/100 stays · 10.0 stays/s · 5.00 s le…",
-            "pretrain 50/100 stays · 10.0 stays/s · …",
-            "pretrain 50/100 sta…",
+            "pretrain █████░░░░░ 50/100 stays · 5.00 s left · epoch 1/2",
+            "pretrain 50 % · 5.00 s left · epoch 1/2",
+            "pretrain 50 % · epo…",
         ];
         assert_eq!(lines(&counting("pretrain"), [98, 60, 40, 20]), expected);
     }
@@ -152,10 +165,10 @@ mod tests {
     #[test]
     fn a_long_name_leaves_room_for_how_far_it_is() {
         let expected = [
-            "classifier:features █████░░░░░ 50/100 stays · 10.0 stays/s ·…",
-            "classifier:features 50/100 stays · 10.0…",
-            "classifier:fea… 50/100 stays …",
-            "classifie… 50/100 s…",
+            "classifier:features █████░░░░░ 50 % · 5.00 s left · epoch 1/2",
+            "classifier:features 50 % · epoch 1/2",
+            "classifier:fea… 50 % · epoch …",
+            "classifie… 50 % · e…",
         ];
         let lines = lines(&counting("classifier:features"), [61, 40, 30, 20]);
         assert_eq!(lines, expected);

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::display::table::shortened;
 use pipeline_page::number;
 
 /// Where a stage was at some time. What an earlier process did before that is no speed of this one.
@@ -32,27 +33,55 @@ impl Pace {
         (seconds > 0.0).then(|| steps as f64 / seconds)
     }
 
-    /// `50/100 stays · 10.0 stays/s · 5.00 s left · epoch 1/2`, what is known of it.
-    pub fn describe(
-        self,
-        done: u64,
-        total: u64,
-        unit: &str,
-        message: &str,
-        now: Instant,
-    ) -> String {
-        let mut text = format!("{done}/{total} {unit}");
-        if let Some(rate) = self.rate(done, now) {
-            text += &format!(" · {rate:.1} {unit}/s");
-            if done < total {
-                let left = (total - done) as f64 / rate;
-                text += &format!(" · {} left", number::duration(left));
-            }
+    /// How far it is at the time `now`, what is known of it.
+    pub fn describe(self, done: u64, total: u64, unit: &str, message: &str, now: Instant) -> Words {
+        let rate = self.rate(done, now);
+        let left = rate.filter(|_| done < total);
+        let left = left.map(|rate| number::duration((total - done) as f64 / rate));
+        Words {
+            count: format!("{done}/{total} {unit}"),
+            percent: format!("{} %", 100 * done.min(total) / total.max(1)),
+            rate: rate.map(|rate| format!("{rate:.1} {unit}/s")),
+            left: left.map(|left| format!("{left} left")),
+            message: message.into(),
         }
-        if !message.is_empty() {
-            text += &format!(" · {message}");
-        }
-        text
+    }
+}
+
+/// How far a stage is, in parts that a narrow terminal has room for one by one.
+#[derive(Clone, Debug)]
+pub struct Words {
+    count: String,
+    percent: String,
+    rate: Option<String>,
+    left: Option<String>,
+    message: String,
+}
+
+impl Words {
+    /// `50/100 stays · 10.0 stays/s · 5.00 s left · epoch 1/2`.
+    pub fn all(&self) -> String {
+        self.joined(&self.count, self.rate.as_deref(), self.left.as_deref())
+    }
+
+    /// As much as fits into `columns`. The message has the losses: pace, time and count make room for it.
+    pub fn fitting(&self, columns: usize) -> String {
+        let left = self.left.as_deref();
+        let shorter = [
+            self.all(),
+            self.joined(&self.count, None, left),
+            self.joined(&self.percent, None, left),
+        ];
+        let fits = |text: &String| text.chars().count() <= columns;
+        let shortest = || self.joined(&self.percent, None, None);
+        let text = shorter.into_iter().find(fits).unwrap_or_else(shortest);
+        shortened(&text, columns).into_owned()
+    }
+
+    fn joined(&self, count: &str, rate: Option<&str>, left: Option<&str>) -> String {
+        let message = Some(self.message.as_str()).filter(|message| !message.is_empty());
+        let parts = [Some(count), rate, left, message].into_iter().flatten();
+        parts.collect::<Vec<_>>().join(" · ")
     }
 }
 
@@ -67,7 +96,7 @@ mod tests {
         let now = start + Duration::from_secs(2);
         let text = pace.describe(700, 1000, "stays", "epoch 1/2", now);
         assert_eq!(
-            text,
+            text.all(),
             "700/1000 stays · 100.0 stays/s · 3.00 s left · epoch 1/2"
         );
     }
@@ -77,11 +106,32 @@ mod tests {
         let start = Instant::now();
         let pace = Pace::new(500, start);
         let now = start + Duration::from_secs(2);
-        assert_eq!(pace.describe(500, 1000, "stays", "", now), "500/1000 stays");
-        assert_eq!(pace.describe(10, 1000, "stays", "", now), "10/1000 stays");
+        let text = |done, now| pace.describe(done, 1000, "stays", "", now).all();
+        assert_eq!(text(500, now), "500/1000 stays");
+        assert_eq!(text(10, now), "10/1000 stays");
+        assert_eq!(text(600, start), "600/1000 stays");
+    }
+
+    #[test]
+    fn the_message_is_the_last_to_go() {
+        let start = Instant::now();
+        let words = Pace::new(0, start).describe(
+            50,
+            100,
+            "stays",
+            "epoch 1/2 · loss 0.4",
+            start + Duration::from_secs(5),
+        );
+        let fitting = [70, 50, 40, 30, 20].map(|columns| words.fitting(columns));
         assert_eq!(
-            pace.describe(600, 1000, "stays", "", start),
-            "600/1000 stays"
+            fitting,
+            [
+                "50/100 stays · 10.0 stays/s · 5.00 s left · epoch 1/2 · loss 0.4",
+                "50/100 stays · 5.00 s left · epoch 1/2 · loss 0.4",
+                "50 % · epoch 1/2 · loss 0.4",
+                "50 % · epoch 1/2 · loss 0.4",
+                "50 % · epoch 1/2 · …",
+            ]
         );
     }
 }

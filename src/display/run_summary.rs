@@ -2,10 +2,10 @@
 
 use serde_json::Value;
 
-use crate::display::artifact_table;
 use crate::display::table::{Align, Cell, Table};
 use crate::terminal::style::{Style, Tone};
 use pipeline_error::Error;
+use pipeline_kinds::evaluate::{Headline, Standing};
 use pipeline_page::number;
 use pipeline_runner::record::{RunRecord, StageRecord, StageStatus};
 
@@ -36,15 +36,18 @@ const MAIN: [&str; 14] = [
     "validation_kl",
 ];
 
+/// Evaluations that are told in words; a table has them all.
+const MOST_HEADLINES: usize = 6;
+
 /// Metrics shown in a stage's row; the record has them all.
 const METRICS_IN_A_ROW: usize = 4;
 
-/// The stages, then the evaluations, then where everything lies.
+/// The stages, then the evaluations, then what they come to. Where everything lies is told to those who ask for more.
 pub fn render(run: &RunRecord, style: Style) -> String {
     let blocks = [
         stages(run, style),
         evaluations(run, style),
-        artifacts(run, style),
+        headlines(run, style),
     ];
     let blocks: Vec<String> = blocks.into_iter().flatten().collect();
     blocks.join("\n")
@@ -145,12 +148,59 @@ fn evaluations(run: &RunRecord, style: Style) -> Option<String> {
     (!table.is_empty()).then(|| table.render(style))
 }
 
-fn artifacts(run: &RunRecord, style: Style) -> Option<String> {
-    let artifacts = run.stages.iter().flat_map(|stage| {
-        let outputs = stage.outputs.iter();
-        outputs.map(|(name, output)| (stage.name.as_str(), name.as_str(), output))
+/// What each evaluation says first: the main metric, where it lies, and how it stands beside the baseline.
+fn headlines(run: &RunRecord, style: Style) -> Option<String> {
+    let measured = run.stages.iter().filter_map(|stage| {
+        let metrics = stage
+            .outputs
+            .get("metrics")
+            .filter(|_| stage.kind == "evaluate")?;
+        // The run has its results, whatever has become of the file since.
+        Some((stage, Headline::read(&metrics.path).ok()?))
     });
-    artifact_table::render(artifacts, style)
+    let lines: Vec<String> = measured
+        .take(MOST_HEADLINES)
+        .map(|(stage, headline)| headline_lines(&stage.name, &headline, style))
+        .collect();
+    (!lines.is_empty()).then(|| lines.concat())
+}
+
+fn headline_lines(stage: &str, headline: &Headline, style: Style) -> String {
+    let level = number::percent(headline.bootstrap.level);
+    let lies = |range: Option<String>| {
+        range.map_or(String::new(), |range| format!(", {level} interval {range}"))
+    };
+    let value = style.paint(Tone::Strong, &headline.shown());
+    let mut lines = vec![format!(
+        "{} {value}{}",
+        headline.title,
+        lies(number::range(headline.interval.as_ref()))
+    )];
+    if let Some(baseline) = &headline.baseline {
+        let tone = match baseline.standing {
+            Standing::Better => Tone::Good,
+            Standing::Worse => Tone::Bad,
+            Standing::Alike | Standing::Untold => Tone::Notice,
+        };
+        let value = baseline.value.map_or("undefined".into(), number::float);
+        lines.push(format!("baseline {value} ({})", baseline.model));
+        if let Some(difference) = baseline.difference {
+            let range = baseline.interval.as_ref().map(number::signed_range);
+            let difference = number::signed(difference);
+            lines.push(format!("difference {difference}{}", lies(range)));
+        }
+        lines.push(style.paint(tone, baseline.standing.words()));
+    }
+    if let Some(word) = &headline.calibration {
+        lines.push(format!("{} {word}", style.paint(Tone::Warning, "warning:")));
+    }
+    let indent = " ".repeat(stage.chars().count());
+    let lines = lines.iter().enumerate();
+    let lines = lines.map(|(index, line)| match index {
+        0 => format!("{}  {line}\n", style.paint(Tone::Strong, stage)),
+        _ => format!("{indent}  {line}\n"),
+    });
+    lines.collect()
 }
 
 #[cfg(test)]
@@ -161,6 +211,9 @@ mod tests {
 
     use super::*;
     use crate::terminal::diagnostic;
+    use pipeline_data::dataset::Split;
+    use pipeline_kinds::evaluate::BesideBaseline;
+    use pipeline_metrics::{BootstrapSettings, Interval};
     use pipeline_runner::record::{OutputRecord, RunStatus};
 
     fn stage(
@@ -193,7 +246,7 @@ mod tests {
     }
 
     #[test]
-    fn a_run_shows_stages_evaluations_and_paths() {
+    fn a_run_shows_stages_and_evaluations_and_no_paths() {
         let mut events = stage(
             "events",
             "data",
@@ -224,11 +277,46 @@ test    evaluate  executed     1.23  recall 0.5000
 
 evaluation   AUROC  average precision   Brier   n  positives
 test        0.8123          undefined  0.1000  20          3
-
-artifact      path
-events stays  .pipeline/blobs/v1/ab/ab12
 ";
         assert_eq!(render(&run(vec![events, test]), Style::PLAIN), expected);
+    }
+
+    #[test]
+    fn an_evaluation_is_told_in_words_with_its_baseline_and_its_calibration() {
+        let interval = |lower, upper| {
+            Some(Interval {
+                lower,
+                upper,
+                undefined: 0,
+            })
+        };
+        let headline = Headline {
+            metric: "auroc",
+            title: "AUROC",
+            value: Some(0.695),
+            undefined: None,
+            interval: interval(0.65, 0.74),
+            bootstrap: BootstrapSettings::default(),
+            baseline: Some(BesideBaseline {
+                model: "logistic regression",
+                value: Some(0.863),
+                difference: Some(-0.168),
+                interval: interval(-0.2, -0.13),
+                standing: Standing::Worse,
+            }),
+            calibration: Some("calibration slope 48.5160".into()),
+            n: 400,
+            positives: Some(56),
+            split: Split::Test,
+        };
+        let expected = "\
+test  AUROC 0.6950, 95 % interval 0.6500 to 0.7400
+      baseline 0.8630 (logistic regression)
+      difference -0.1680, 95 % interval -0.2000 to -0.1300
+      worse than the baseline
+      warning: calibration slope 48.5160
+";
+        assert_eq!(headline_lines("test", &headline, Style::PLAIN), expected);
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub enum Tone {
     Good,
     /// Something will happen or was left out.
     Notice,
+    /// Somebody should read it.
+    Warning,
     /// It went wrong.
     Bad,
 }
@@ -83,6 +85,7 @@ impl Style {
             Tone::Faint => "2",
             Tone::Good => "32",
             Tone::Notice => "33",
+            Tone::Warning => "1;33",
             Tone::Bad => "1;31",
         };
         begin_sequence(canvas);

@@ -47,6 +47,14 @@ impl VerbosityArguments {
 }
 
 impl Verbosity {
+    /// Tells the command that people go on with, unless nobody wants to hear it.
+    pub fn next(self, command: &str) {
+        if self != Verbosity::Quiet {
+            let word = Style::stderr().paint(Tone::Strong, "next:");
+            stderr::print(&format!("{word} {command}\n"));
+        }
+    }
+
     /// Tells something that is no error, unless nobody wants to hear it.
     pub fn note(self, line: &str) {
         if self != Verbosity::Quiet {

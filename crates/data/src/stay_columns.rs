@@ -79,6 +79,13 @@ impl StayColumns {
         self.row_of.keys()
     }
 
+    /// The names of the columns, in their order.
+    pub fn column_names(&self) -> Vec<String> {
+        let schema = self.rows.schema();
+        let fields = schema.fields().iter();
+        fields.map(|field| field.name().clone()).collect()
+    }
+
     /// Whether there is a column of this name.
     pub fn has(&self, column: &str) -> bool {
         self.rows.column_by_name(column).is_some()

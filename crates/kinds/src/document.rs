@@ -26,6 +26,12 @@ struct RecipeDocument {
     /// The recipe's name; left out: the file's name without its ending.
     #[schemars(length(min = 1))]
     name: Option<String>,
+    /// What the recipe is about, in words: on the first screen of its report, part of no result.
+    #[schemars(length(min = 1))]
+    description: Option<String>,
+    /// Who made it: on the first screen of its report, part of no result.
+    #[serde(default)]
+    authors: Vec<String>,
     /// Recipes this one extends, relative to this file: merged in order, tables deep, arrays replaced, this file last.
     #[serde(default)]
     extends: Vec<String>,

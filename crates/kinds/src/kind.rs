@@ -338,6 +338,8 @@ pub struct ModelUse<'a> {
 /// A section of a report that kinds of stages write, in the order of the page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReportSection {
+    /// What was learned from.
+    Data,
     /// How good the models are.
     Evaluation,
     /// What is wrong with models.
@@ -346,18 +348,16 @@ pub enum ReportSection {
     Training,
     /// What was loaded, left new, left over, frozen and trained.
     Weights,
-    /// What was learned from.
-    Data,
 }
 
 impl ReportSection {
     /// All of them.
     pub const ALL: [Self; 5] = [
+        Self::Data,
         Self::Evaluation,
         Self::Diagnosis,
         Self::Training,
         Self::Weights,
-        Self::Data,
     ];
 
     /// What links to it name, and its heading.

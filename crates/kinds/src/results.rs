@@ -1,11 +1,14 @@
 //! What stages left to be read by people.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
+use crate::data::CohortTable;
 use crate::diagnose::diagnosis::Diagnosis;
+use crate::evaluate::ProbabilityHistogram;
 use crate::evaluate::evaluation::{Evaluation, EvaluationCurves, TargetEvaluation};
 use crate::freeze::audit::FreezeAudit;
 use crate::json::read_json;
@@ -34,12 +37,20 @@ pub struct StageResults {
     pub curves: Option<EvaluationCurves>,
     /// Of a diagnose stage.
     pub diagnosis: Option<Diagnosis>,
+    /// Of a training: the epoch, or the number of the penalty, whose weights were kept.
+    pub kept: Option<f64>,
+    /// Of a data stage: who the stays are, by outcome.
+    pub cohort: Option<CohortTable>,
+    /// Of an evaluation of two classes: how the probabilities lie, by outcome.
+    pub probabilities: Option<ProbabilityHistogram>,
 }
 
 /// The artifacts of one stage in a store.
 pub struct Outputs<'a> {
     /// By name.
     pub outputs: &'a action::Outputs,
+    /// What the stage measured.
+    pub metrics: &'a BTreeMap<String, Value>,
     /// Where they lie.
     pub store: &'a Store,
 }
@@ -60,7 +71,8 @@ impl Outputs<'_> {
         path.map(|path| read(&path)).transpose()
     }
 
-    fn path(&self, name: &str) -> Result<Option<PathBuf>, Error> {
+    /// Where an artifact lies, whose bytes are those that were stored; none if the stage has none of this name.
+    pub fn path(&self, name: &str) -> Result<Option<PathBuf>, Error> {
         let artifact = self.outputs.get(name);
         let path = artifact.map(|artifact| self.store.verified_path(artifact));
         path.transpose()

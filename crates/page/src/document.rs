@@ -16,6 +16,11 @@ pub struct Section {
 
 /// The whole page: head, a list of the sections, and these.
 pub fn document(title: &str, sections: &[Section]) -> Markup {
+    document_with(title, &html! {}, sections)
+}
+
+/// The same with more in its head.
+pub fn document_with(title: &str, head: &Markup, sections: &[Section]) -> Markup {
     html! {
         (DOCTYPE)
         html lang="en" {
@@ -27,6 +32,7 @@ pub fn document(title: &str, sections: &[Section]) -> Markup {
                 link rel="icon" href="data:,";
                 title { (title) " · pipeline" }
                 style { (PreEscaped(STYLE)) }
+                (head)
             }
             body class="page" {
                 a class="skip" href="#main" { "To the content" }

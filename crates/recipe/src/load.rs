@@ -138,6 +138,11 @@ fn typed<E: Experiment>(
     Some(Recipe {
         path: path.to_path_buf(),
         name: name.map(str::to_string).or_else(stem)?,
+        description: tree
+            .child("description")
+            .and_then(Node::as_str)
+            .map(str::to_string),
+        authors: texts(tree.child("authors")),
         seed: match tree.child("seed").map(|node| &node.value) {
             Some(Value::Integer(seed)) => u64::try_from(*seed).ok()?,
             _ => 0,
@@ -146,6 +151,17 @@ fn typed<E: Experiment>(
         exposure: Exposure::default(),
         experiment: experiment?,
     })
+}
+
+/// The texts of a list.
+fn texts(list: Option<&Node>) -> Vec<String> {
+    match list.map(|list| &list.value) {
+        Some(Value::Array(items)) => {
+            let texts = items.iter().filter_map(Node::as_str);
+            texts.map(str::to_string).collect()
+        }
+        _ => Vec::new(),
+    }
 }
 
 /// A part of the tree as a value of its Rust type, whose schema has found nothing wrong with it.

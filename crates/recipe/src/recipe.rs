@@ -10,6 +10,10 @@ pub struct Recipe<E> {
     pub path: PathBuf,
     /// Its name.
     pub name: String,
+    /// What it is about, in words.
+    pub description: Option<String>,
+    /// Who made it.
+    pub authors: Vec<String>,
     /// The seed of every stage that has none of its own.
     pub seed: u64,
     /// Whether it has a table `[sweep]`, which is no part of it as it stands.

@@ -61,6 +61,12 @@ impl Resolved {
         for (key, value) in top {
             collector.value(&[], &[key], value);
         }
+        if let Some(description) = &recipe.description {
+            collector.value(&[], &["description"], description.clone().into());
+        }
+        if !recipe.authors.is_empty() {
+            collector.value(&[], &["authors"], recipe.authors.clone().into());
+        }
         for (place, table) in recipe.experiment.tables() {
             let place: Vec<&str> = place.iter().map(String::as_str).collect();
             if let Json::Object(fields) = table {

@@ -1,6 +1,8 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
+use serde_json::Value;
+
 use pipeline_error::Error;
 use pipeline_graph::Drawing;
 use pipeline_kinds::{Outputs, StageResults, results};
@@ -50,6 +52,8 @@ pub enum StageState {
         reasons: Vec<String>,
         /// What the latest run that tried exactly this said.
         failure: Option<String>,
+        /// That run.
+        failed_in: Option<String>,
     },
 }
 
@@ -92,6 +96,7 @@ impl Gathered {
                             &planned.kind,
                             &Outputs {
                                 outputs: &action.outputs,
+                                metrics: &action.metrics,
                                 store,
                             },
                         )?,
@@ -102,6 +107,10 @@ impl Gathered {
                 None => StageState::OutOfDate {
                     reasons: planned.reasons,
                     failure: key.as_deref().and_then(|key| executions.failure(key)),
+                    failed_in: key
+                        .as_deref()
+                        .and_then(|key| executions.failed_in(key))
+                        .map(ToString::to_string),
                 },
             };
             let known = match (&state, key.as_deref()) {
@@ -130,6 +139,25 @@ impl Gathered {
         })
     }
 
+    /// What the recipe says it is about.
+    pub fn description(&self) -> Option<&str> {
+        self.stated("description").and_then(Value::as_str)
+    }
+
+    /// Who made the recipe.
+    pub fn authors(&self) -> Vec<&str> {
+        let authors = self.stated("authors").and_then(Value::as_array);
+        let authors = authors.into_iter().flatten();
+        authors.filter_map(Value::as_str).collect()
+    }
+
+    /// A value at the top of the recipe.
+    fn stated(&self, key: &str) -> Option<&Value> {
+        let mut values = self.resolved.values.iter();
+        let found = values.find(|value| value.table.is_empty() && value.key == key);
+        found.map(|found| &found.value)
+    }
+
     /// The stages that are up to date, with their positions.
     pub fn results(&self) -> impl Iterator<Item = (usize, &GatheredStage, &StageResult)> {
         let stages = self.stages.iter().enumerate();
@@ -138,6 +166,22 @@ impl Gathered {
 }
 
 impl GatheredStage {
+    /// The run that made its result, or failed at it.
+    pub fn run(&self) -> Option<&str> {
+        match &self.state {
+            StageState::UpToDate(result) => result.run.as_deref(),
+            StageState::OutOfDate { failed_in, .. } => failed_in.as_deref(),
+        }
+    }
+
+    /// What the latest run that tried exactly this said, if it failed.
+    pub fn failure(&self) -> Option<&str> {
+        match &self.state {
+            StageState::UpToDate(_) => None,
+            StageState::OutOfDate { failure, .. } => failure.as_deref(),
+        }
+    }
+
     /// Its result, if it is up to date.
     pub fn result(&self) -> Option<&StageResult> {
         match &self.state {

@@ -10,6 +10,7 @@
 pub mod comparison;
 mod gathered;
 pub mod html;
+pub mod live;
 pub mod mlflow;
 mod model_card;
 pub mod pooled;

@@ -2,12 +2,12 @@
 
 use std::sync::Arc;
 
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::record::{RunStatus, StageRecord};
 
 /// One thing that happened.
-#[derive(Clone, Debug, Serialize)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Event {
     /// The run has an id and its nodes are known, in topological order.
@@ -71,7 +71,7 @@ pub enum Event {
     /// A stage was executed, found in the store, skipped, or failed.
     StageFinished {
         /// How it ended.
-        #[serde(serialize_with = "shared")]
+        #[serde(serialize_with = "shared", deserialize_with = "own")]
         record: Arc<StageRecord>,
     },
     /// The run is over.
@@ -85,4 +85,8 @@ pub enum Event {
 
 fn shared<S: Serializer>(record: &Arc<StageRecord>, serializer: S) -> Result<S::Ok, S::Error> {
     record.as_ref().serialize(serializer)
+}
+
+fn own<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Arc<StageRecord>, D::Error> {
+    StageRecord::deserialize(deserializer).map(Arc::new)
 }

@@ -1,8 +1,8 @@
 //! Runs of the past, read from their folders.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
-use std::io::{BufRead, BufReader, ErrorKind};
+use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use jiff::Timestamp;
@@ -13,7 +13,10 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::environment::Environment;
+use super::event::Event;
 use super::record::{PlanRecord, RunStatus, StageRecord, StageStatus};
+use super::recorded_event::recorded_events;
+use super::revision::Revision;
 use super::run::RunSummary;
 use pipeline_error::Error;
 use pipeline_store::Store;
@@ -42,6 +45,8 @@ pub struct PastRun {
     pub failed: usize,
     /// Stages that were skipped.
     pub skipped: usize,
+    /// What `--set` changed in the recipe, as it was given.
+    pub set: Vec<String>,
 }
 
 /// How a run of the past ended.
@@ -105,6 +110,10 @@ pub struct MakingRun {
     pub status: PastStatus,
     /// What it was made with and where.
     pub environment: Option<Environment>,
+    /// The revision of the sources that its recipe lay in.
+    pub revision: Option<Revision>,
+    /// What its stages said, by their names, in the order in which it was said.
+    pub notes: Vec<(String, String)>,
 }
 
 impl Executions {
@@ -161,16 +170,29 @@ pub fn making_run(store: &Store, id: &str) -> Result<MakingRun, Error> {
         started: run.started,
         status: run.status,
         environment: document(&folder.join("environment.json"))?,
+        revision: document(&folder.join(Revision::FILE))?,
+        notes: notes(&folder.join("events.jsonl")),
     })
 }
 
-/// All runs in the store, the latest first, `limit` of them at most.
-pub fn list(store: &Store, limit: Option<usize>) -> Result<Vec<PastRun>, Error> {
+/// All runs in the store, the latest first, `limit` of them at most, each with its stages that ended.
+pub fn list(
+    store: &Store,
+    limit: Option<usize>,
+) -> Result<Vec<(PastRun, Vec<StageRecord>)>, Error> {
     let mut ids = store.run_ids()?;
     ids.truncate(limit.unwrap_or(usize::MAX));
-    ids.par_iter()
-        .map(|id| Ok(outline(store, id)?.0))
-        .collect::<Result<_, _>>()
+    ids.par_iter().map(|id| outline(store, id)).collect()
+}
+
+/// The run of exactly this id, and its stages that ended.
+pub fn run(store: &Store, id: &str) -> Result<(PastRun, Vec<StageRecord>), Error> {
+    outline(store, id)
+}
+
+/// What a run was to do; none if it ended before it wrote its plan.
+pub fn plan(store: &Store, id: &str) -> Result<Option<PlanRecord>, Error> {
+    document(&store.runs_folder().join(id).join("plan.json"))
 }
 
 /// The run whose id starts like this, if it is one.
@@ -223,6 +245,9 @@ fn ambiguous(prefix: &str, several: &[&String]) -> Error {
 fn outline(store: &Store, id: &str) -> Result<(PastRun, Vec<StageRecord>), Error> {
     let folder = store.runs_folder().join(id);
     let summary: Option<RunSummary> = document(&folder.join("summary.json"))?;
+    // Of a document that cannot be read `cache verify` tells: the run is listed without it.
+    let called: Option<Called> = document(&folder.join("resolved.json")).unwrap_or_default();
+    let set = called.map(|called| called.set).unwrap_or_default();
     let outline = |recipe, status, started, seconds, exit_code, stages: &[StageRecord]| {
         let count = |status| stages.iter().filter(|stage| stage.status == status).count();
         PastRun {
@@ -236,6 +261,7 @@ fn outline(store: &Store, id: &str) -> Result<(PastRun, Vec<StageRecord>), Error
             cached: count(StageStatus::Cached),
             failed: count(StageStatus::Failed),
             skipped: count(StageStatus::Skipped),
+            set: set.clone(),
         }
     };
     if let Some(summary) = summary {
@@ -257,34 +283,29 @@ fn outline(store: &Store, id: &str) -> Result<(PastRun, Vec<StageRecord>), Error
     Ok((run, stages))
 }
 
-/// A line of `events.jsonl` that tells of the end of a stage.
+/// How the recipe of a run was called, in `resolved.json`.
 #[derive(Deserialize)]
-struct Line {
-    event: Finished,
+struct Called {
+    #[serde(default)]
+    set: Vec<String>,
 }
 
-#[derive(Deserialize)]
-struct Finished {
-    #[serde(rename = "stage-finished")]
-    finished: FinishedStage,
-}
-
-#[derive(Deserialize)]
-struct FinishedStage {
-    record: StageRecord,
-}
-
-/// The last line may be cut short, and others tell of other things: both are passed over.
+/// The stages that a run's events tell the end of.
 fn stages_that_ended(events: &Path) -> Vec<StageRecord> {
-    let Ok(file) = File::open(events) else {
-        return Vec::new();
-    };
-    BufReader::new(file)
-        .lines()
-        .map_while(Result::ok)
-        .filter_map(|line| serde_json::from_str::<Line>(&line).ok())
-        .map(|line| line.event.finished.record)
-        .collect()
+    let events = recorded_events(events);
+    let records = events.filter_map(|recorded| match recorded.event {
+        Event::StageFinished { record } => Some(StageRecord::clone(&record)),
+        _ => None,
+    });
+    records.collect()
+}
+
+fn notes(events: &Path) -> Vec<(String, String)> {
+    let notes = recorded_events(events).filter_map(|recorded| match recorded.event {
+        Event::StageNote { name, line } => Some((name, line)),
+        _ => None,
+    });
+    notes.collect()
 }
 
 /// A document of a run; none where a power cut has left a part of it, which `cache verify` tells of.

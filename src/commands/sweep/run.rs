@@ -8,7 +8,7 @@ use crate::arguments::{Format, Selection};
 use crate::commands::sweep::ladder;
 use crate::display::progress::Progress;
 use crate::display::{run_summary, sweep_table};
-use crate::experiment::tell_of_exposure;
+use crate::experiment::{revision_document, tell_of_exposure};
 use crate::interrupt;
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::Verbosity;
@@ -99,7 +99,9 @@ fn documents(
     let mut text = Vec::new();
     rows::write(&mut text, &variants)
         .map_err(|error| Error::stage(format!("the variants cannot be recorded: {error}")))?;
-    Ok(vec![("recipe.toml", given), ("variants.json", text)])
+    let mut documents = vec![("recipe.toml", given), ("variants.json", text)];
+    documents.extend(revision_document(&selection.recipe));
+    Ok(documents)
 }
 
 /// The document `runs/ID/variants.json`.

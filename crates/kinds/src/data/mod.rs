@@ -1,12 +1,14 @@
 //! Data stages: clinical time series as tables of events, stays and variables.
 
 mod checks;
+mod cohort_table;
 mod section;
 mod stage;
 
 use std::collections::BTreeMap;
 
 pub(crate) use checks::drop_taken_settings;
+pub use cohort_table::{CohortGroup, CohortRow, CohortTable};
 
 use crate::edges::{Reference, artifact, kind};
 use crate::kind::{Around, ReportPart, ReportSection, StageCheck, StageKind};
@@ -82,12 +84,16 @@ impl StageKind for DataConfig {
     fn results(outputs: &Outputs) -> Result<StageResults, Error> {
         Ok(StageResults {
             profile: outputs.json("profile")?,
+            cohort: CohortTable::of_outputs(outputs)?,
             ..StageResults::default()
         })
     }
 
     fn report(stage: &str, _position: usize, results: &StageResults) -> ReportPart {
         let profile = results.profile.as_ref();
-        Ok(profile.map(|profile| (ReportSection::Data, section::of_stage(stage, profile))))
+        Ok(profile.map(|profile| {
+            let part = section::of_stage(stage, profile, results.cohort.as_ref());
+            (ReportSection::Data, part)
+        }))
     }
 }

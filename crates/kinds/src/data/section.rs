@@ -3,15 +3,17 @@
 use maud::{Markup, html};
 use serde_json::Value;
 
+use super::cohort_table::CohortTable;
 use pipeline_page::number;
 use pipeline_page::table::{Table, code, text};
 
 const SPLITS: [&str; 3] = ["train", "validation", "test"];
 
-pub fn of_stage(stage: &str, profile: &Value) -> Markup {
+pub fn of_stage(stage: &str, profile: &Value, cohort: Option<&CohortTable>) -> Markup {
     html! {
         h3 { (stage) }
         (splits(stage, profile))
+        @if let Some(cohort) = cohort { (by_outcome(stage, cohort)) }
         (variables(stage, profile))
         (lost(stage, profile))
         (counts(stage, profile))
@@ -50,6 +52,33 @@ fn splits(stage: &str, profile: &Value) -> Markup {
     table.render()
 }
 
+/// Who the stays are, by outcome: the first table of a paper.
+fn by_outcome(stage: &str, cohort: &CohortTable) -> Markup {
+    let groups: Vec<String> = (cohort.groups.iter())
+        .map(|group| format!("{}, n = {}", group.name, group.stays))
+        .collect();
+    let mut titles = vec!["of a stay"];
+    for group in &groups {
+        titles.extend([group.as_str(), "missing"]);
+    }
+    let caption = format!("Table 1: who the stays of {stage} are, by outcome");
+    let mut table = Table::new(caption, &titles, &titles[1..]);
+    for row in &cohort.rows {
+        let mut cells = vec![text(&row.name)];
+        for (value, missing) in &row.cells {
+            cells.extend([text(value), text(missing)]);
+        }
+        table.push(cells);
+    }
+    html! {
+        (table.unfolded())
+        p class="muted" {
+            "Numbers are mean ± standard deviation, of measured variables that of each stay's own mean; all else is "
+            "stays and their share. Missing is the share of the stays without any."
+        }
+    }
+}
+
 fn variables(stage: &str, profile: &Value) -> Markup {
     let titles = [
         "variable",
@@ -77,7 +106,7 @@ fn variables(stage: &str, profile: &Value) -> Markup {
             count(&variable["test"]["events"]),
         ]);
     }
-    table.render()
+    table.folded()
 }
 
 /// Events of the source that are not in the artifact.
@@ -94,7 +123,7 @@ fn lost(stage: &str, profile: &Value) -> Markup {
             any = true;
         }
     }
-    html! { @if any { (table.render()) } }
+    html! { @if any { (table.folded()) } }
 }
 
 /// What was counted while reading, but for zeros.
@@ -106,7 +135,7 @@ fn counts(stage: &str, profile: &Value) -> Markup {
             table.push(vec![text(name.replace('_', " ")), count(value)]);
         }
     }
-    table.render()
+    table.folded()
 }
 
 fn count(value: &Value) -> Markup {

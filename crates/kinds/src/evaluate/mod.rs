@@ -4,6 +4,8 @@ mod baseline_stage;
 mod checks;
 pub mod evaluation;
 mod given;
+mod headline;
+mod histogram;
 mod section;
 mod stage;
 mod table;
@@ -25,6 +27,8 @@ use pipeline_stage::Node;
 use serde_json::Value;
 
 use baseline_stage::BaselineStage;
+pub use headline::{BesideBaseline, Headline, Standing};
+pub use histogram::ProbabilityHistogram;
 use stage::EvaluateStage;
 pub use table::{ChosenOn, EvaluateTable};
 
@@ -166,6 +170,12 @@ impl StageKind for EvaluateTable {
                 false => None,
             },
             curves: outputs.json("curves")?,
+            probabilities: match of_target {
+                false => outputs
+                    .read("predictions", ProbabilityHistogram::read)?
+                    .flatten(),
+                true => None,
+            },
             ..StageResults::default()
         })
     }
@@ -178,7 +188,9 @@ impl StageKind for EvaluateTable {
         let Some(evaluation) = &results.evaluation else {
             return Ok(None);
         };
-        let part = section::of_stage(stage, position, evaluation, results.curves.as_ref())?;
+        let curves = results.curves.as_ref();
+        let probabilities = results.probabilities.as_ref();
+        let part = section::of_stage(stage, position, evaluation, curves, probabilities)?;
         Ok(Some((ReportSection::Evaluation, part)))
     }
 }

@@ -11,6 +11,7 @@ use crate::kind::{ReportPart, ReportSection};
 use crate::results::{Outputs, StageResults};
 use pipeline_error::Error;
 use pipeline_train::history::History;
+use serde_json::Value;
 
 pub use loop_table::one;
 pub use stated_optimizer::StatedOptimizer;
@@ -20,6 +21,7 @@ pub use watched::Watched;
 pub fn results(outputs: &Outputs) -> Result<StageResults, Error> {
     Ok(StageResults {
         history: outputs.read("history", History::read_parquet)?,
+        kept: outputs.metrics.get("best_epoch").and_then(Value::as_f64),
         ..StageResults::default()
     })
 }
@@ -29,6 +31,6 @@ pub fn report(stage: &str, position: usize, results: &StageResults) -> ReportPar
     let Some(history) = &results.history else {
         return Ok(None);
     };
-    let part = section::of_stage(stage, position, history)?;
+    let part = section::of_stage(stage, position, history, results.kept)?;
     Ok(Some((ReportSection::Training, part)))
 }

@@ -91,22 +91,40 @@ const PICTURES: [Picture; 10] = [
 
 const INKS: [Ink; 3] = [Ink::First, Ink::Second, Ink::Third];
 
-pub fn of_stage(stage: &str, position: usize, history: &History) -> Result<Markup, Error> {
-    let mut figures = Vec::new();
+pub fn of_stage(
+    stage: &str,
+    position: usize,
+    history: &History,
+    kept: Option<f64>,
+) -> Result<Markup, Error> {
+    let (mut figures, mut numbers) = (Vec::new(), Vec::new());
     for picture in &PICTURES {
         let id = format!("s{position}-{}", picture.name);
-        figures.extend(picture.draw(history, stage, &id)?);
+        match picture.lines(history) {
+            lines if lines.is_empty() => {}
+            // A line needs two points.
+            lines if lines.iter().all(|(_, points)| points.len() == 1) => {
+                let numbers_of = lines.iter().map(|(column, points)| (*column, points[0].1));
+                numbers.extend(numbers_of);
+            }
+            lines => figures.push(picture.draw(history, &lines, stage, &id, kept)?),
+        }
     }
     Ok(html! {
         h3 { (stage) }
         (warnings(history))
-        div class="figures" { (together(figures)) }
+        (kept_in_words(history, kept))
+        (tiles(&numbers))
+        @if !figures.is_empty() {
+            div class="figures" { (together(figures)) }
+        }
         (epochs(stage, history))
     })
 }
 
 impl Picture {
-    fn draw(&self, history: &History, stage: &str, id: &str) -> Result<Option<Markup>, Error> {
+    /// The columns that the history has, with their points.
+    fn lines(&self, history: &History) -> Vec<(&'static str, Vec<(f64, f64)>)> {
         let epochs = history.column("epoch");
         let mut lines = Vec::new();
         for column in self.columns {
@@ -117,26 +135,36 @@ impl Picture {
                 lines.push((*column, points));
             }
         }
-        if lines.is_empty() {
-            return Ok(None);
-        }
+        lines
+    }
+
+    fn draw(
+        &self,
+        history: &History,
+        lines: &[(&'static str, Vec<(f64, f64)>)],
+        stage: &str,
+        id: &str,
+        kept: Option<f64>,
+    ) -> Result<Markup, Error> {
         let all = || lines.iter().flat_map(|(_, points)| points);
         let (mut key, mut layers) = (Vec::new(), Vec::new());
         for ((column, points), ink) in lines.iter().zip(INKS) {
             key.push(KeyEntry {
                 ink,
-                text: format!(
-                    "{}: {}",
-                    column
-                        .replace('_', " ")
-                        .replace("kl", "KL")
-                        .replace("auroc", "AUROC"),
-                    course(points)
-                ),
+                text: format!("{}: {}", in_words(column), course(points)),
             });
             layers.push(match points.len() {
                 1 => Layer::points(ink, points.clone()),
                 _ => Layer::line(ink, points.clone()),
+            });
+        }
+        let y = Axis::around(self.axis, all().map(|(_, y)| *y));
+        if let Some(kept) = kept {
+            let ends = vec![(kept, y.range.start), (kept, y.range.end)];
+            layers.insert(0, Layer::line(Ink::Reference, ends));
+            key.push(KeyEntry {
+                ink: Ink::Reference,
+                text: format!("best: {}", named(history, kept)),
             });
         }
         let words: Vec<&str> = key.iter().map(|entry| entry.text.as_str()).collect();
@@ -144,18 +172,67 @@ impl Picture {
             title: format!("{} of {stage}", self.title),
             description: format!("By {}. {}.", row_of(history), words.join("; ")),
             x: Axis::counting(row_of(history), all().map(|(x, _)| *x)),
-            y: Axis::around(self.axis, all().map(|(_, y)| *y)),
+            y,
             layers,
         };
-        figure(&chart, id, &key).map(Some)
+        figure(&chart, id, &key)
     }
 }
 
 /// What a row of the history stands for: of a head that was solved, the number of a penalty.
 fn row_of(history: &History) -> &'static str {
-    match history.columns().iter().any(|column| column == "penalty") {
+    match is_solved(history) {
         true => "penalty, from strong to weak",
         false => "epoch",
+    }
+}
+
+/// What the row of this number is called.
+fn named(history: &History, row: f64) -> String {
+    let rows = history.column("epoch").into_iter();
+    let mut rows = rows.zip(history.column("penalty"));
+    match rows.find(|(number, _)| *number == Some(row)) {
+        Some((_, Some(penalty))) => format!("penalty {penalty}"),
+        _ => format!("epoch {row}"),
+    }
+}
+
+/// Whether the head was solved for, once for each penalty.
+fn is_solved(history: &History) -> bool {
+    history.columns().iter().any(|column| column == "penalty")
+}
+
+/// A column's name for people.
+fn in_words(column: &str) -> String {
+    let words = column.replace('_', " ");
+    words.replace("kl", "KL").replace("auroc", "AUROC")
+}
+
+/// Which epoch's weights were kept.
+fn kept_in_words(history: &History, kept: Option<f64>) -> Markup {
+    html! {
+        @if let Some(kept) = kept {
+            p {
+                "The weights are those of " (named(history, kept)) ", the best on validation of "
+                (history.rows().count()) "."
+            }
+        }
+    }
+}
+
+/// Columns with one value: a picture of one point would say less.
+fn tiles(numbers: &[(&str, f64)]) -> Markup {
+    html! {
+        @if !numbers.is_empty() {
+            ul class="tiles" {
+                @for (column, value) in numbers {
+                    li {
+                        span class="name" { (in_words(column)) }
+                        span class="value" { (course(&[(0.0, *value)])) }
+                    }
+                }
+            }
+        }
     }
 }
 
@@ -209,7 +286,7 @@ fn epochs(stage: &str, history: &History) -> Markup {
         ("posterior_active_units", "active units"),
     ];
     let columns = history.columns();
-    let is_solved = columns.iter().any(|column| column == "penalty");
+    let is_solved = is_solved(history);
     let known = TITLES
         .iter()
         .filter(|(column, _)| columns.iter().any(|name| name == column))
@@ -223,7 +300,7 @@ fn epochs(stage: &str, history: &History) -> Markup {
             let value = row.iter().find(|(name, _)| name == column);
             let value = value.and_then(|(_, value)| *value);
             match (column, value) {
-                (_, None) => text("undefined"),
+                (_, None) => html! { span class="muted" { "–" } },
                 ("epoch" | "penalty" | "standardised" | "posterior_active_units", Some(value)) => {
                     text(value.to_string())
                 }

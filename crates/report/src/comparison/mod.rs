@@ -9,6 +9,8 @@ use serde_json::Value;
 
 use pipeline_error::Error;
 use pipeline_metrics::{BootstrapSettings, Interval, PairedDifference};
+use pipeline_page::number;
+use pipeline_recipe::short_paths;
 use pipeline_runner::history::{self, PastRunRecord, PastStatus};
 use pipeline_runner::record::StageRecord;
 use pipeline_store::Store;
@@ -63,6 +65,50 @@ pub struct ComparedMetric {
     pub differences: Vec<Option<PairedDifference>>,
 }
 
+/// Values that a run's label names; the settings have them all.
+const VALUES_IN_A_LABEL: usize = 3;
+
+/// Of a longer value of a label the middle is cut, since lists differ at their ends; the settings have it whole.
+const LONGEST_VALUE: usize = 33;
+
+fn shortened(value: &str) -> String {
+    let letters: Vec<char> = value.chars().collect();
+    if letters.len() <= LONGEST_VALUE {
+        return value.into();
+    }
+    let end = LONGEST_VALUE / 2;
+    let (first, last) = (&letters[..end], &letters[letters.len() - end..]);
+    first.iter().chain(['…'].iter()).chain(last).collect()
+}
+
+impl Comparison {
+    /// What tells the run at `position` from the others: `lr = 0.01`; of runs of one recipe that it is the same.
+    pub fn label(&self, position: usize) -> String {
+        if self.recipe.is_empty() {
+            return "the same values".into();
+        }
+        let paths: Vec<&str> = self.recipe.iter().map(|row| row.path.as_str()).collect();
+        let named = short_paths(&paths).into_iter().zip(&self.recipe);
+        let mut values: Vec<String> = named
+            .take(VALUES_IN_A_LABEL)
+            .map(|(name, row)| match &row.values[position] {
+                Value::Null => format!("no {name}"),
+                value => format!("{name} = {}", shortened(&number::value(value))),
+            })
+            .collect();
+        let more = self.recipe.len().saturating_sub(VALUES_IN_A_LABEL);
+        if more > 0 {
+            values.push(format!("{more} more"));
+        }
+        values.join(", ")
+    }
+
+    /// What the difference of the run at `position` from the first is called: `B − A`.
+    pub fn difference_title(position: usize) -> String {
+        format!("{} − {}", letter(position), letter(0))
+    }
+}
+
 impl ComparedMetric {
     /// The value of the run at `position` minus the first's; none of the first itself, and where one is undefined.
     pub fn difference(&self, position: usize) -> Option<f64> {
@@ -70,6 +116,18 @@ impl ComparedMetric {
             (Some(paired), _) => Some(paired.difference),
             (None, 0) => None,
             (None, _) => Some(self.values[position]? - self.values[0]?),
+        }
+    }
+
+    /// Its value in the run at `position`, for people: what is counted has no decimals.
+    pub fn shown(&self, position: usize) -> String {
+        let is_whole = |value: &Option<f64>| value.is_none_or(|value| value.fract() == 0.0);
+        let counts = self.values.iter().all(is_whole);
+        let counts = counts && self.values.iter().flatten().any(|value| *value > 1.0);
+        match self.values[position] {
+            None => "undefined".into(),
+            Some(value) if counts => format!("{value:.0}"),
+            Some(value) => number::float(value),
         }
     }
 
@@ -178,4 +236,46 @@ fn stated(stage: &str, of_runs: &[&StageRecord]) -> Vec<ComparedMetric> {
         any && (first.kind == "evaluate" || !same)
     })
     .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_run_is_called_by_what_tells_it_from_the_others() {
+        let row = |path: &str, values: [Value; 2]| ComparedValue {
+            path: path.into(),
+            values: values.into(),
+        };
+        let mut comparison = Comparison {
+            runs: Vec::new(),
+            recipe: vec![
+                row("stages.head.epochs", [Value::Null, json!(7)]),
+                row("stages.head.optimizer.lr", [json!(0.1), json!(0.2)]),
+            ],
+            metrics: Vec::new(),
+            notes: Vec::new(),
+            bootstrap: BootstrapSettings::default(),
+        };
+        assert_eq!(comparison.label(0), "no epochs, lr = 0.1");
+        assert_eq!(comparison.label(1), "epochs = 7, lr = 0.2");
+        for path in ["a", "b", "c"] {
+            comparison.recipe.push(row(path, [json!(1), json!(2)]));
+        }
+        assert_eq!(comparison.label(1), "epochs = 7, lr = 0.2, a = 2, 2 more");
+        let long = [json!([1000, 300, 100, 30, 10, 3, 1, 0.5]), json!("x")];
+        comparison.recipe = vec![row("list", long)];
+        assert_eq!(comparison.label(0), "list = [1000,300,100,30,10,3,1,0.5]");
+        let longer = json!([10000, 3000, 1000, 300, 100, 30, 10, 3, 1, 0.3]);
+        comparison.recipe[0].values[0] = longer;
+        assert_eq!(
+            comparison.label(0),
+            "list = [10000,3000,1000…0,30,10,3,1,0.3]"
+        );
+        comparison.recipe.clear();
+        assert_eq!(comparison.label(1), "the same values");
+    }
 }

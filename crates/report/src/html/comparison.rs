@@ -7,7 +7,7 @@ use crate::comparison::{Comparison, letter};
 use pipeline_metrics::Interval;
 use pipeline_page::document::{self, Section};
 use pipeline_page::number;
-use pipeline_page::table::{Table, code, number_or, text};
+use pipeline_page::table::{Table, code, text};
 use pipeline_page::together;
 
 /// The page.
@@ -17,10 +17,12 @@ pub fn comparison_page(comparison: &Comparison) -> String {
 }
 
 fn runs(comparison: &Comparison) -> Section {
-    let mut table = Table::new("Runs", &["", "run", "recipe", "how it ended"], &[]);
+    let titles = ["letter", "what is its own", "run", "recipe", "how it ended"];
+    let mut table = Table::new("Runs, and in what they differ", &titles, &[]);
     for (position, run) in comparison.runs.iter().enumerate() {
         table.push(vec![
             text(letter(position)),
+            text(comparison.label(position)),
             code(&run.run),
             text(run.recipe.as_deref().unwrap_or_default()),
             text(run.status.name()),
@@ -62,22 +64,31 @@ fn metrics(comparison: &Comparison) -> Section {
     }
 }
 
+/// A row a metric: its values, and how those of the others differ from the first's.
 fn of_stage(comparison: &Comparison, stage: &str) -> Markup {
-    let titles = ["metric", "run", "value", "less that of A", "interval"];
-    let mut table = Table::new(format!("Metrics of {stage}"), &titles, &titles[2..]);
+    let runs = comparison.runs.len();
+    let mut titles = vec!["metric".to_string()];
+    titles.extend((0..runs).map(letter));
+    for position in 1..runs {
+        titles.push(Comparison::difference_title(position));
+        titles.push(format!(
+            "interval of {}",
+            Comparison::difference_title(position)
+        ));
+    }
+    let titles: Vec<&str> = titles.iter().map(String::as_str).collect();
+    let mut table = Table::new(format!("Metrics of {stage}"), &titles, &titles[1..]);
     let metrics = comparison.metrics.iter();
     for metric in metrics.filter(|metric| metric.stage == stage) {
-        for (position, value) in metric.values.iter().enumerate() {
+        let mut row = vec![text(metric.metric.replace('_', " "))];
+        row.extend((0..runs).map(|position| text(metric.shown(position))));
+        for position in 1..runs {
             let difference = metric.difference(position);
             let interval = metric.interval(position);
-            table.push(vec![
-                text(metric.metric.replace('_', " ")),
-                text(letter(position)),
-                number_or(*value, None),
-                text(difference.map(number::signed).unwrap_or_default()),
-                interval.as_ref().map_or(text(""), marked),
-            ]);
+            row.push(text(difference.map(number::signed).unwrap_or_default()));
+            row.push(interval.as_ref().map_or(text(""), marked));
         }
+        table.push(row);
     }
     html! { h3 { (stage) } (table.unfolded()) }
 }

@@ -13,6 +13,8 @@ mod sweep;
 pub use comparison::comparison_page;
 pub use sweep::sweep_page;
 
+use maud::{Markup, html};
+
 use super::gathered::Gathered;
 use pipeline_error::Error;
 use pipeline_kinds::{self as kinds, ReportSection};
@@ -49,4 +51,13 @@ fn of_kinds(gathered: &Gathered) -> Result<Vec<Section>, Error> {
         })
     };
     Ok(ReportSection::ALL.into_iter().filter_map(section).collect())
+}
+
+/// Text whose names stand between backticks.
+pub(crate) fn with_code(text: &str) -> Markup {
+    html! {
+        @for (position, part) in text.split('`').enumerate() {
+            @if position % 2 == 1 { code { (part) } } @else { (part) }
+        }
+    }
 }

@@ -13,10 +13,13 @@ pub fn section(gathered: &Gathered) -> Section {
         id: "stages",
         title: "Stages",
         body: html! {
-            div class="scroll" tabindex="0" role="region" aria-label="Graph of the stages" {
-                (picture(gathered))
-            }
             (table(gathered))
+            details {
+                summary { "Graph of the stages" }
+                div class="scroll" tabindex="0" role="region" aria-label="Graph of the stages" {
+                    (picture(gathered))
+                }
+            }
             (reasons(gathered))
         },
     }
@@ -82,7 +85,9 @@ fn reasons(gathered: &Gathered) -> Markup {
         .iter()
         .filter_map(|stage| match &stage.state {
             StageState::UpToDate(_) => None,
-            StageState::OutOfDate { reasons, failure } => Some((stage, reasons, failure)),
+            StageState::OutOfDate {
+                reasons, failure, ..
+            } => Some((stage, reasons, failure)),
         });
     let missing: Vec<_> = missing.collect();
     html! {

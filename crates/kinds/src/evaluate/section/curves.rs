@@ -221,7 +221,7 @@ fn decision(drawn: &[Drawn], id: &str) -> Result<Markup, Error> {
         let told = TOLD.iter().filter_map(|told| {
             let mut points = set.decision.iter();
             let point = points.find(|point| (point.threshold - told).abs() < 1e-9)?;
-            Some(format!("{:.3} at {told}", point.model))
+            Some(format!("{} at {told}", number::float(point.model)))
         });
         let told: Vec<String> = told.collect();
         key.push(KeyEntry {

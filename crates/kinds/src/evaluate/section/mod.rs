@@ -4,12 +4,14 @@ mod baseline;
 mod comparisons;
 mod curves;
 mod operating_points;
+mod probabilities;
 mod subgroups;
 mod target;
 
 use maud::{Markup, html};
 
 use crate::evaluate::evaluation::{Evaluation, EvaluationCurves};
+use crate::evaluate::{Headline, ProbabilityHistogram};
 use pipeline_error::Error;
 use pipeline_metrics::BootstrapSettings;
 use pipeline_page::number;
@@ -22,9 +24,14 @@ pub fn of_stage(
     position: usize,
     evaluation: &Evaluation,
     curves: Option<&EvaluationCurves>,
+    probabilities: Option<&ProbabilityHistogram>,
 ) -> Result<Markup, Error> {
     let figures = match curves {
         Some(curves) => curves::figures(position, evaluation, curves)?,
+        None => html! {},
+    };
+    let histogram = match probabilities {
+        Some(probabilities) => probabilities::part(position, probabilities)?,
         None => html! {},
     };
     Ok(html! {
@@ -39,7 +46,11 @@ pub fn of_stage(
         }
         h4 { "Metrics" }
         (metrics(evaluation))
+        @if let Some(word) = Headline::of(evaluation).calibration {
+            p { span class="notice" { "Calibration" } ": " (word) "." }
+        }
         (figures)
+        (histogram)
         (classes(evaluation))
         (operating_points::part(evaluation))
         (subgroups::part(evaluation))

@@ -80,7 +80,7 @@ fn with_range(value: f64, interval: Option<&Interval>) -> Markup {
         (number::float(value))
         @if let Some(interval) = interval {
             br;
-            span class="muted" { (format!("{:.3} to {:.3}", interval.lower, interval.upper)) }
+            span class="muted" { (number::range(Some(interval)).unwrap_or_default()) }
         }
     }
 }

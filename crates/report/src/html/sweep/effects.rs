@@ -23,9 +23,11 @@ pub fn section(show: &ShowRecord, varied: &[Varied]) -> Result<Option<Section>, 
         id: "effects",
         title: "Effects",
         body: html! {
-            p {
-                "Each point is a setting. A mean over the settings of one value is its effect only where "
-                "the other values are alike, as in a grid."
+            @if varied.len() > 1 {
+                p {
+                    "Each point is a setting. A mean over the settings of one value is its effect only where "
+                    "the other values are alike, as in a grid."
+                }
             }
             div class="figures" { (together(figures)) }
         },

@@ -9,16 +9,20 @@ use pipeline_page::figure::{KeyEntry, with_key};
 use pipeline_page::number;
 use pipeline_runner::sweep::record::{SettingRecord, ShowRecord};
 
-/// A line a setting through all that is varied, to the objective; none without two settings.
+/// A line a setting through all that is varied, to the objective; none without two settings of two things.
 pub fn section(show: &ShowRecord, varied: &[Varied]) -> Result<Option<Section>, Error> {
     let settings = complete(show);
-    if settings.len() < 2 || varied.is_empty() {
+    // With one axis the effects say the same, and can be read.
+    if settings.len() < 2 || varied.len() < 2 {
         return Ok(None);
     }
     let tenth = settings.len().div_ceil(10);
     let means = || settings.iter().filter_map(|setting| mean(setting));
     let mut axes: Vec<Axis> = varied.iter().map(|varied| varied.axis.clone()).collect();
     axes.push(Axis::around(objective(show), means()));
+    for axis in &mut axes {
+        axis.label = ending(&axis.label);
+    }
     // The best is drawn last, and lies on top.
     let lines = settings.iter().enumerate().rev().map(|(rank, setting)| {
         let places = varied.iter().map(|varied| varied.place(&setting.overrides));
@@ -40,11 +44,24 @@ pub fn section(show: &ShowRecord, varied: &[Varied]) -> Result<Option<Section>, 
         id: "parallel",
         title: "Parallel coordinates",
         body: html! {
-            div class="scroll wide" tabindex="0" role="region" aria-label="Parallel coordinates" {
+            div class="scroll wide" tabindex="0" role="region" aria-label="A line for each setting" {
                 (with_key("Each line is a setting, its objective the mean over its seeds", &drawn, &key))
             }
         },
     }))
+}
+
+/// As much of the end of a label as has room above its axis: the effects have it whole.
+fn ending(label: &str) -> String {
+    const ROOM: usize = 17;
+    let letters = label.chars().count();
+    match letters > ROOM {
+        true => "…"
+            .chars()
+            .chain(label.chars().skip(letters + 1 - ROOM))
+            .collect(),
+        false => label.into(),
+    }
 }
 
 fn mean(setting: &SettingRecord) -> Option<f64> {
@@ -89,4 +106,15 @@ fn key(show: &ShowRecord, settings: &[&SettingRecord], tenth: usize) -> Vec<KeyE
     );
     key.push(entry(Ink::Other, text));
     key
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_label_keeps_its_end_and_shows_that_it_was_cut() {
+        assert_eq!(ending("penalties"), "penalties");
+        assert_eq!(ending("classifier.subsample.stays"), "….subsample.stays");
+    }
 }

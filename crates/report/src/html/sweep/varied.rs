@@ -24,7 +24,7 @@ pub struct Varied {
 }
 
 impl Varied {
-    /// All that is varied, and has more than one value.
+    /// All that is varied, and has more than one value. What goes together, as in a zip, is one thing.
     pub fn of(show: &ShowRecord) -> Vec<Self> {
         let paths = show.paths();
         let titles = short_paths(&paths);
@@ -34,17 +34,38 @@ impl Varied {
             let values = values.filter_map(|setting| setting.overrides.get(*path));
             Self::with(path, title, values.collect())
         });
-        all.filter(|varied| varied.places.len() > 1).collect()
+        let mut apart: Vec<(Self, Vec<usize>, usize)> = Vec::new();
+        for varied in all.filter(|varied| varied.places.len() > 1) {
+            let settings = show.settings.iter();
+            let lies = settings.map(|setting| varied.place(&setting.overrides));
+            let changes = first_alike(&lies.collect::<Vec<_>>());
+            match apart.iter_mut().find(|(_, of, _)| *of == changes) {
+                Some((_, _, with)) => *with += 1,
+                None => apart.push((varied, changes, 0)),
+            }
+        }
+        let named = apart.into_iter().map(|(mut varied, _, with)| {
+            if with > 0 {
+                varied.axis.label += &format!(" and {with} more with it");
+            }
+            varied
+        });
+        named.collect()
     }
 
     fn with(path: &str, title: String, mut values: Vec<&Value>) -> Self {
         values.sort_by(|one, other| in_order(one, other));
         values.dedup();
-        let numbers: Option<Vec<f64>> = values.iter().map(|value| value.as_f64()).collect();
+        let numbers: Option<Vec<f64>> = values.iter().map(|value| number_in(value)).collect();
         let (axis, places) = match numbers {
             Some(numbers) if values.len() > MOST_NAMES => on_a_line(title, numbers),
             _ => {
-                let names = values.iter().map(|value| number::value(value));
+                let names = values
+                    .iter()
+                    .map(|value| match value.as_array().map(Vec::as_slice) {
+                        Some([only]) => number::value(only),
+                        _ => number::value(value),
+                    });
                 let places = (0..values.len()).map(|place| place as f64);
                 (Axis::named(title, names.collect()), places.collect())
             }
@@ -76,9 +97,26 @@ impl Varied {
     }
 }
 
+/// For each place the position of the first that is the same: two things that have the same list change together.
+fn first_alike(places: &[Option<f64>]) -> Vec<usize> {
+    let first = |place| places.iter().position(|other| *other == place);
+    let places = places.iter().enumerate();
+    places
+        .map(|(own, place)| first(*place).unwrap_or(own))
+        .collect()
+}
+
+/// The number that a value is, also as the only one of a list: `[300.0]`.
+fn number_in(value: &Value) -> Option<f64> {
+    match value.as_array().map(Vec::as_slice) {
+        Some([only]) => only.as_f64(),
+        _ => value.as_f64(),
+    }
+}
+
 /// Numbers by size, all else as it is written.
 fn in_order(one: &Value, other: &Value) -> Ordering {
-    match (one.as_f64(), other.as_f64()) {
+    match (number_in(one), number_in(other)) {
         (Some(one), Some(other)) => one.total_cmp(&other),
         _ => one.to_string().cmp(&other.to_string()),
     }
@@ -122,6 +160,18 @@ mod tests {
             [Some(0.0), Some(1.0), None]
         );
         assert_eq!(varied.place(&BTreeMap::new()), None);
+    }
+
+    #[test]
+    fn lists_of_one_number_lie_by_its_size() {
+        let varied = varied(&[
+            json!([300.0]),
+            json!([1.0]),
+            json!([10000.0]),
+            json!([30.0]),
+        ]);
+        let names = ["1.0", "30.0", "300.0", "10000.0"].map(String::from);
+        assert_eq!(varied.axis.scale, Scale::Named(names.into()));
     }
 
     #[test]

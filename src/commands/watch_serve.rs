@@ -1,0 +1,130 @@
+//! `pipeline watch --serve`: a run as it goes on, as a page for a browser on this machine.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use jiff::Timestamp;
+
+use crate::interrupt;
+use crate::serve::{Answer, Server};
+use crate::terminal::stdout;
+use pipeline_error::Error;
+use pipeline_report::live::{LiveRun, SCRIPT, live_page};
+use pipeline_runner::history::{self, PastRun};
+use pipeline_store::Store;
+
+#[derive(Debug, Args)]
+pub struct WatchArguments {
+    /// The run's id, or a beginning of it that no other has; left out: the latest, whichever that is
+    #[arg(value_name = "RUN")]
+    run: Option<String>,
+
+    /// Serve a page of it to browsers on this machine; port 0: any that is free
+    #[arg(long, required = true, value_name = "127.0.0.1:PORT")]
+    serve: String,
+
+    /// Where results are kept
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "PIPELINE_STORE",
+        default_value = ".pipeline"
+    )]
+    store: PathBuf,
+}
+
+impl WatchArguments {
+    /// Checks what can be checked without reading a file.
+    pub fn validate(self) -> Result<Watch, Error> {
+        Ok(Watch {
+            address: loopback(&self.serve)?,
+            run: self.run,
+            store: self.store,
+        })
+    }
+}
+
+/// [`WatchArguments`], validated.
+pub struct Watch {
+    run: Option<String>,
+    address: SocketAddr,
+    store: PathBuf,
+}
+
+/// An address that nobody but this machine can reach: runs tell of patients.
+fn loopback(stated: &str) -> Result<SocketAddr, Error> {
+    let local = stated.strip_prefix("localhost:");
+    let local = local.and_then(|port| port.parse().ok());
+    let local = local.map(|port| SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), port));
+    let address = local.or_else(|| stated.parse().ok());
+    let refused = |what: &str| Error::Usage {
+        message: format!("--serve {stated}: {what}"),
+        hint: Some(
+            "give 127.0.0.1:PORT, and forward that from elsewhere: ssh -L PORT:127.0.0.1:PORT HOST"
+                .into(),
+        ),
+    };
+    match address {
+        None => Err(refused("no address with a port")),
+        Some(address) if !address.ip().is_loopback() => {
+            Err(refused("others could reach this address"))
+        }
+        Some(address) => Ok(address),
+    }
+}
+
+/// Serves until it is stopped; nothing is executed and nothing is written.
+pub fn execute(watch: &Watch) -> Result<ExitCode, Error> {
+    let store = Store::open(&watch.store)?;
+    let run = match &watch.run {
+        None => None,
+        Some(prefix) => Some(history::show(&store, prefix)?.run.run),
+    };
+    let server = Server::bind(watch.address)?;
+    stdout::print(&format!("http://{}/\n", server.address()))?;
+    server.serve(interrupt::listen(), &|path| {
+        answer(&store, run.as_deref(), path)
+    })?;
+    Err(Error::Interrupted)
+}
+
+/// What is at a path.
+fn answer(store: &Store, wanted: Option<&str>, path: &str) -> Result<Option<Answer>, Error> {
+    if path == "/live.js" {
+        return Ok(Some(Answer::script(SCRIPT)));
+    }
+    let runs = history::list(store, None)?;
+    let runs: Vec<PastRun> = runs.into_iter().map(|(run, _)| run).collect();
+    let id = match path.strip_prefix("/runs/") {
+        None if path == "/" => wanted.or(runs.first().map(|run| run.run.as_str())),
+        // A run that there is: nothing else of the disk is looked at.
+        Some(id) if runs.iter().any(|run| run.run == id) => Some(id),
+        _ => return Ok(None),
+    };
+    let live = id.map(|id| LiveRun::read(store, id)).transpose()?;
+    live_page(live.as_ref(), &runs, Timestamp::now()).map(|page| Some(Answer::page(page)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_can_be_served() {
+        let served = ["127.0.0.1:8080", "[::1]:0", "localhost:80"].map(|at| loopback(at).is_ok());
+        assert_eq!(served, [true; 3]);
+        for refused in [
+            "0.0.0.0:80",
+            "[::]:80",
+            "192.168.0.1:80",
+            "127.0.0.1",
+            "8080",
+            "",
+        ] {
+            let error = loopback(refused).unwrap_err();
+            assert_eq!(error.exit_code(), 2, "{refused}");
+        }
+    }
+}
