@@ -106,7 +106,7 @@ pub enum Command {
     /// Shows in what runs differ: their recipes, and their metrics with paired intervals
     #[command(after_help = EXIT_CODES)]
     Compare(CompareArguments),
-    /// Lists, verifies and cleans the store
+    /// Lists, verifies and cleans the store, and shares it through a remote cache
     #[command(after_help = EXIT_CODES)]
     Cache(CacheArguments),
     /// Writes down what an up-to-date recipe gave, for `run --locked`
@@ -161,7 +161,7 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
         Command::Runs(raw) => runs::execute(&raw),
         Command::Mlflow(raw) => mlflow::execute(&raw, verbosity),
         Command::Compare(raw) => compare::execute(&raw),
-        Command::Cache(raw) => cache::execute(&raw, verbosity),
+        Command::Cache(raw) => cache::execute(raw, verbosity),
         Command::Lock(raw) => lock::execute(raw.validate()?, verbosity),
         Command::Selftest(raw) => selftest::execute(raw),
         Command::Schema(raw) => schema::execute(&raw),

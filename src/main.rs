@@ -11,6 +11,7 @@ mod interrupt;
 mod lock_file;
 mod processor;
 mod records;
+mod remote;
 mod terminal;
 
 fn main() -> std::process::ExitCode {

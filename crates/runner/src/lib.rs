@@ -29,6 +29,7 @@ pub mod record;
 pub mod run;
 mod scheduler;
 mod selection;
+mod sharing;
 pub mod sweep;
 #[cfg(test)]
 mod tests;

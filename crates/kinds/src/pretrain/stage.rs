@@ -80,6 +80,10 @@ impl Stage for PretrainStage {
         "pretrain"
     }
 
+    fn may_hold_patients(&self) -> bool {
+        false
+    }
+
     /// 4: the checkpoint carries what its inputs mean.
     fn code_version(&self) -> u32 {
         4
