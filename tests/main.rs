@@ -77,6 +77,7 @@ mod recipe_errors;
 mod recipes;
 mod records;
 mod reference_layout;
+mod remote;
 mod report;
 mod run;
 mod running;

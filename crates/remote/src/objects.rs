@@ -22,6 +22,11 @@ pub(crate) trait Objects: Debug + Send + Sync {
     /// Puts an object there, whole or not at all. False: there is one, and only the `first` is wanted.
     fn put(&self, name: &str, contents: &Contents, wanted: Wanted) -> Result<bool, Failure>;
 
+    /// How long an object may be.
+    fn longest(&self) -> u64 {
+        u64::MAX
+    }
+
     /// Names and lengths of all objects below a folder.
     fn list(&self, folder: &str) -> Result<Vec<(String, u64)>, Failure>;
 

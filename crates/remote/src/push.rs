@@ -6,6 +6,7 @@ use super::objects::{Contents, Wanted};
 use super::remote::{Remote, action_name, blob_name};
 use super::retry::retried;
 use super::trouble::{Failure, Trouble};
+use pipeline_error::Error;
 use pipeline_store::Store;
 use pipeline_store::action::{Action, Artifact};
 use pipeline_store::fingerprint::Key;
@@ -38,16 +39,16 @@ impl Remote {
         interrupted: &AtomicBool,
     ) -> Result<Pushed, Trouble> {
         let ours = store.sealed_action(key).map_err(Trouble::Here)?;
+        self.refuse_long(ours.action())?;
         if let Some(theirs) = self.any_action(key, interrupted)? {
-            return Ok(beside(ours.action(), theirs.action()));
-        }
-        let mut bytes = 0;
-        let mut seen = BTreeSet::new();
-        for artifact in ours.action().outputs.values() {
-            if seen.insert(artifact.digest) {
-                bytes += self.push_blob(store, artifact, interrupted)?;
+            let found = beside(ours.action(), theirs.action());
+            if found == Pushed::There {
+                // Some may have been deleted since.
+                self.push_blobs(store, ours.action(), interrupted)?;
             }
+            return Ok(found);
         }
+        let bytes = self.push_blobs(store, ours.action(), interrupted)?;
         let mut document = ours.bytes().to_vec();
         if let Some(signer) = &self.signer {
             document.extend(signer.trailer(ours.bytes()));
@@ -69,6 +70,40 @@ impl Remote {
             ))
             .into()),
         }
+    }
+
+    /// Before anything of it is sent.
+    fn refuse_long(&self, action: &Action) -> Result<(), Trouble> {
+        let longest = self.objects.longest();
+        let mut outputs = action.outputs.iter();
+        match outputs.find(|(_, artifact)| artifact.bytes > longest) {
+            None => Ok(()),
+            Some((name, artifact)) => Err(Trouble::Refused(
+                Error::stage(format!(
+                    "the artifact `{name}` has {} bytes, and {} takes {longest} at once",
+                    artifact.bytes,
+                    self.url()
+                ))
+                .with_hint("leave its kind out of `kinds`"),
+            )),
+        }
+    }
+
+    /// How much was sent.
+    fn push_blobs(
+        &self,
+        store: &Store,
+        action: &Action,
+        interrupted: &AtomicBool,
+    ) -> Result<u64, Trouble> {
+        let mut bytes = 0;
+        let mut seen = BTreeSet::new();
+        for artifact in action.outputs.values() {
+            if seen.insert(artifact.digest) {
+                bytes += self.push_blob(store, artifact, interrupted)?;
+            }
+        }
+        Ok(bytes)
     }
 
     /// How much was sent.

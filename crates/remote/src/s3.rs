@@ -263,13 +263,6 @@ impl Objects for Bucket {
         let address = address.as_str();
         let request = match contents {
             Contents::Bytes(bytes) => Request::put(address, bytes),
-            Contents::File(_, length) if *length > MOST_OF_A_PUT => {
-                return Err(Failure::new(format!(
-                    "{}: {length} bytes are more than a bucket takes at once (5 GiB)",
-                    self.shown(name)
-                ))
-                .hint("leave its kind out of `kinds`"));
-            }
             Contents::File(file, length) => {
                 let file = file.try_clone();
                 let file =
@@ -287,6 +280,10 @@ impl Objects for Bucket {
             412 => Ok(false),
             _ => Err(self.refusal(name, answer, Permission::Put)),
         }
+    }
+
+    fn longest(&self) -> u64 {
+        MOST_OF_A_PUT
     }
 
     fn list(&self, folder: &str) -> Result<Vec<(String, u64)>, Failure> {
