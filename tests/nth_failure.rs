@@ -136,7 +136,8 @@ enum Found {
 static SHARED: LazyLock<Test> = LazyLock::new(|| {
     let shared = Test::new();
     std::fs::create_dir(shared.folder().join("cache")).expect("a folder");
-    let mut shared = shared.recipe(&with_cache(&shared_folder(&shared)));
+    let recipe = with_cache(&shared_folder(&shared));
+    let mut shared = shared.recipe(&recipe);
     results(&mut shared);
     shared.run_with(["cache", "push", "recipe.toml"]).success();
     shared

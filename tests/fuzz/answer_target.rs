@@ -29,7 +29,10 @@ pub fn mutate(input: &[u8], other: &[u8], draws: &mut Draws) -> Vec<u8> {
     let (_, body) = parts(input);
     match draws.below(4) {
         0 => with_status(draws, body),
-        1 | 2 => with_status(draws, &json::mutate(body, other, draws)),
+        1 | 2 => {
+            let body = json::mutate(body, other, draws);
+            with_status(draws, &body)
+        }
         _ => bytes::mutate(input, other, draws),
     }
 }

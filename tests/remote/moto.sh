@@ -59,11 +59,11 @@ echo "pushed:"
 [ "$(grep -c ' pushed' pushed)" = 2 ]
 echo "pulled by a clean machine, which executes nothing:"
 "$pipeline" run recipe.toml --store clean --pull --format json >pulled.json
-grep -c '"status": "cached"' pulled.json
-! grep -q '"status": "executed"' pulled.json
+[ "$(grep -o '"status": "cached"' pulled.json | wc -l)" = 2 ]
+if grep '"status": "executed"' pulled.json; then exit 1; fi
 "$pipeline" cache verify --store clean
 "$pipeline" cache ls --remote --recipe recipe.toml | tee ls
-grep -q ': 2 results, 4 blobs' ls
+grep -q ': 2 results, 3 blobs' ls
 echo "another machine has other bytes of the same key, and the first stay:"
 "$pipeline" run recipe.toml --store other --quiet >/dev/null
 "$pipeline" cache push recipe.toml --store other | tee second
