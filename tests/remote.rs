@@ -330,8 +330,17 @@ fn what_is_wrong_with_the_settings_is_told_before_anything_runs() {
         test = test.file("config/pipeline/config.toml", settings);
         test.run_with(PULL).failure(2).stderr_has(told);
     };
-    refused("url = \"gs://bucket\"", "url");
-    refused("url = \"s3://key:secret@bucket\"", "url");
+    for url in [
+        "gs://bucket",
+        "s3://key:secret@bucket",
+        "file://host/x",
+        "s3://",
+    ] {
+        refused(
+            &format!("url = \"{url}\""),
+            "`remote.url` is no remote cache",
+        );
+    }
     refused("url = \"s3://bucket\"", "AWS_ACCESS_KEY_ID");
     refused(
         "url = \"file:///x\"\nkinds = [\"pretain\"]",

@@ -10,7 +10,7 @@ use crate::data::drop_taken_settings;
 use crate::document::SCHEMA;
 use crate::kind::{Around, StageKind};
 use crate::list::StageConfig;
-use crate::{check, memory, objective, references, remote_kinds};
+use crate::{check, memory, objective, references, remote};
 use pipeline_data::config::Task;
 use pipeline_error::Error;
 use pipeline_model::config::ModelConfig;
@@ -114,7 +114,7 @@ impl recipe::Experiment for Experiment {
         }
         let remote = match tree.child("remote") {
             Some(node) if !broken.contains("remote") => {
-                mistakes.extend(remote_kinds::mistakes(node));
+                mistakes.extend(remote::mistakes(node));
                 recipe::read("remote", node, mistakes)
             }
             _ => None,
@@ -157,7 +157,7 @@ impl recipe::Experiment for Experiment {
     }
 
     fn remote_mistakes(remote: &Node) -> Vec<Mistake> {
-        remote_kinds::mistakes(remote)
+        remote::mistakes(remote)
     }
 
     fn objective_mistake(&self, compared: &Compared) -> Option<Mistake> {

@@ -47,7 +47,7 @@ pub mod pretrain;
 pub mod pytorch_layout;
 mod references;
 pub mod rehearsal;
-mod remote_kinds;
+mod remote;
 mod results;
 mod says;
 mod scoring;

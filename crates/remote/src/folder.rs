@@ -5,7 +5,7 @@ use std::io::{self, ErrorKind, Read, Write};
 use std::os::unix::fs::{OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
-use super::objects::{Contents, Objects, Wanted};
+use super::objects::{Contents, Length, Objects, Wanted};
 use super::trouble::Failure;
 use pipeline_error::Error;
 
@@ -112,13 +112,13 @@ impl Objects for SharedFolder {
     fn get(
         &self,
         name: &str,
-        most: u64,
+        length: Length,
         take: &mut dyn FnMut(&[u8]) -> bool,
     ) -> Result<bool, Failure> {
         let Some((file, _)) = self.open(name)? else {
             return Ok(false);
         };
-        let mut left = file.take(most.saturating_add(1));
+        let mut left = file.take(length.most().saturating_add(1));
         let mut piece = vec![0; 256 << 10];
         loop {
             match left.read(&mut piece) {

@@ -7,12 +7,12 @@ use super::trouble::Failure;
 
 /// A place that keeps objects by name (`blobs/v1/ab/DIGEST`).
 pub(crate) trait Objects: Debug + Send + Sync {
-    /// Gives the contents of an object to `take`, piece by piece until that says false; at most `most` bytes and one
-    /// more. False: there is no such object.
+    /// Gives the contents of an object to `take`, piece by piece until that says false; of one that is longer than it
+    /// should be, one byte too many. False: there is no such object.
     fn get(
         &self,
         name: &str,
-        most: u64,
+        length: Length,
         take: &mut dyn FnMut(&[u8]) -> bool,
     ) -> Result<bool, Failure>;
 
@@ -32,6 +32,21 @@ pub(crate) trait Objects: Debug + Send + Sync {
 
     /// What an object is called in messages.
     fn shown(&self, name: &str) -> String;
+}
+
+/// How long an object should be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Length {
+    Known(u64),
+    AtMost(u64),
+}
+
+impl Length {
+    pub(crate) fn most(self) -> u64 {
+        match self {
+            Length::Known(most) | Length::AtMost(most) => most,
+        }
+    }
 }
 
 /// What is put somewhere.

@@ -1,6 +1,7 @@
 use std::io::{self, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::objects::Length;
 use super::remote::{Remote, action_name, blob_name};
 use super::retry::retried;
 use super::signature;
@@ -113,10 +114,12 @@ impl Remote {
         let name = action_name(key);
         retried(interrupted, || {
             let mut bytes = Vec::new();
-            let found = self.objects.get(&name, MOST_OF_AN_ACTION, &mut |piece| {
-                bytes.extend_from_slice(piece);
-                !interrupted.load(Ordering::Relaxed)
-            })?;
+            let found =
+                self.objects
+                    .get(&name, Length::AtMost(MOST_OF_AN_ACTION), &mut |piece| {
+                        bytes.extend_from_slice(piece);
+                        !interrupted.load(Ordering::Relaxed)
+                    })?;
             Ok(found.then_some(bytes))
         })
     }
@@ -133,15 +136,17 @@ impl Remote {
         let found = retried(interrupted, || {
             let restarted = draft.restart();
             let mut taken = restarted.map_err(unwritable);
-            let found = self.objects.get(&object, artifact.bytes, &mut |piece| {
-                if taken.is_ok() {
-                    taken = match interrupted.load(Ordering::Relaxed) {
-                        true => Err(Error::Interrupted),
-                        false => draft.write_all(piece).map_err(unwritable),
-                    };
-                }
-                taken.is_ok()
-            });
+            let found = self
+                .objects
+                .get(&object, Length::Known(artifact.bytes), &mut |piece| {
+                    if taken.is_ok() {
+                        taken = match interrupted.load(Ordering::Relaxed) {
+                            true => Err(Error::Interrupted),
+                            false => draft.write_all(piece).map_err(unwritable),
+                        };
+                    }
+                    taken.is_ok()
+                });
             here = taken.err();
             match &here {
                 Some(_) => Ok(true),

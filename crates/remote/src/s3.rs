@@ -7,7 +7,7 @@ use rusty_s3::actions::ListObjectsV2;
 use rusty_s3::{Bucket as Address, S3Action};
 
 use super::aws::Access;
-use super::objects::{Contents, Objects, Wanted};
+use super::objects::{Contents, Length, Objects, Wanted};
 use super::patience::{VARIABLE, patience};
 use super::trouble::Failure;
 use pipeline_error::Error;
@@ -214,19 +214,23 @@ impl Objects for Bucket {
     fn get(
         &self,
         name: &str,
-        most: u64,
+        length: Length,
         take: &mut dyn FnMut(&[u8]) -> bool,
     ) -> Result<bool, Failure> {
         let key = self.key(name);
         let action = self.address.get_object(Some(&self.credentials), &key);
         let address = action.sign(GOOD_FOR);
-        let answer = self.send(name, Request::get(address.as_str()).expecting(most))?;
+        let known = match length {
+            Length::Known(length) => length,
+            Length::AtMost(_) => 0,
+        };
+        let answer = self.send(name, Request::get(address.as_str()).expecting(known))?;
         match answer.status() {
             200 => {}
             404 => return self.absence(name, answer, Permission::Get).map(|()| false),
             _ => return Err(self.refusal(name, answer, Permission::Get)),
         }
-        let streamed = answer.stream(most, |piece| match take(piece) {
+        let streamed = answer.stream(length.most(), |piece| match take(piece) {
             true => Ok(()),
             false => Err(()),
         });

@@ -1,4 +1,4 @@
-//! Kinds of stages that a table `[remote]` names.
+//! What a table `[remote]` says, beyond its schema.
 
 use crate::list::StageConfig;
 use pipeline_recipe::tree::{Node, Value};
@@ -7,8 +7,26 @@ use pipeline_recipe::{Mistake, nearest};
 /// Nodes that the planner puts before a stage.
 const DERIVED: [&str; 2] = ["baseline", "features"];
 
-/// The kinds in `kinds` that no stage has.
+/// How addresses begin.
+const SCHEMES: [&str; 2] = ["s3://", "file:///"];
+
+/// An address that is none, and kinds that no stage has.
 pub(crate) fn mistakes(remote: &Node) -> Vec<Mistake> {
+    let url = remote.child("url");
+    let url = url.and_then(|node| Some((node, node.as_str()?)));
+    let refused = url.filter(|(_, url)| {
+        let place = SCHEMES.iter().find_map(|scheme| url.strip_prefix(scheme));
+        place.is_none_or(|place| place.is_empty() || place.contains('@'))
+    });
+    let refused = refused.map(|(node, _)| {
+        Mistake::new("`remote.url` is no remote cache", node.origin, "stated here").help(
+            "one looks like s3://BUCKET/PREFIX or file:///FOLDER; credentials are found where AWS's tools look for them",
+        )
+    });
+    refused.into_iter().chain(unknown_kinds(remote)).collect()
+}
+
+fn unknown_kinds(remote: &Node) -> Vec<Mistake> {
     let Some(Value::Array(named)) = remote.child("kinds").map(|node| &node.value) else {
         return Vec::new();
     };
