@@ -53,7 +53,8 @@ impl Workshop<'_> {
     }
 
     /// Gives the remote cache what a job has made. The result that was there first stays there; where pulling is on, it
-    /// also takes the place of ours, so that all who share the cache go on from the same bytes: that one is returned.
+    /// also takes the place of ours, so that all who share the cache go on from the same bytes: that one is returned. What
+    /// was to be made anew stays ours.
     pub(super) fn pushed(
         &self,
         selected: &Selected,
@@ -80,7 +81,10 @@ impl Workshop<'_> {
                         names.join(", ")
                     ),
                 );
-                self.pulled(selected, work, job)
+                match selected.refresh {
+                    true => Ok(None),
+                    false => self.pulled(selected, work, job),
+                }
             }
             _ => Ok(None),
         }
