@@ -158,7 +158,7 @@ fn a_server_that_is_slow_or_absent_is_given_up_in_time() {
     let run = absent.run_with(RUN).success();
     told_once(&run);
     run.stderr_has("127.0.0.1");
-    absent.run_with(["cache", "pull", "recipe.toml"]).failure(3);
+    absent.run_with(["cache", "push", "recipe.toml"]).failure(3);
 
     let mut unmounted = machine(RECIPE, "url = \"file:///nowhere/shared\"\npull = true");
     let run = unmounted.run_with(RUN).success();

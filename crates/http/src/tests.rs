@@ -76,17 +76,20 @@ fn an_answer_that_is_too_long_or_too_short_fails() {
 
 #[test]
 fn a_server_that_does_not_come_to_an_end_is_given_up() {
-    let drops = server(|stream| {
-        // A byte now and then, for ever.
-        while stream.write_all(b"H").is_ok() {
-            std::thread::sleep(Duration::from_millis(20));
-        }
-    });
-    let start = Instant::now();
-    let failure = get(&drops, Duration::from_millis(300)).unwrap_err();
-    assert!(failure.is_transient);
-    assert!(failure.to_string().contains("0.3 s"), "{failure}");
-    assert!(start.elapsed() < Duration::from_secs(5));
+    for begun in ["", "HTTP/1.1 200 OK\r\nx: ", "HTTP/1.1 200 OK\r\n\r\n"] {
+        let drops = server(move |stream| {
+            let _ = stream.write_all(begun.as_bytes());
+            // A byte now and then, for ever, or none.
+            while begun.is_empty() || stream.write_all(b"H").is_ok() {
+                std::thread::sleep(Duration::from_millis(20));
+            }
+        });
+        let start = Instant::now();
+        let failure = get(&drops, Duration::from_millis(300)).unwrap_err();
+        assert!(failure.is_transient, "{failure}");
+        assert!(failure.to_string().contains("0.3 s"), "{failure}");
+        assert!(start.elapsed() < Duration::from_secs(5));
+    }
     assert_eq!(Patience::default().moving(3 * MIB).as_secs(), 63);
 }
 
