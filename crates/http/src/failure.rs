@@ -21,6 +21,13 @@ impl Failure {
             ureq::Error::Timeout(_) => (format!("no whole answer within {seconds} s"), true),
             ureq::Error::HostNotFound => ("its name leads to no address".into(), true),
             ureq::Error::ConnectionFailed => ("no connection".into(), true),
+            // As TLS tells it.
+            ureq::Error::Io(error) if error.to_string().contains("certificate") => (
+                format!(
+                    "{error} (AWS_CA_BUNDLE or SSL_CERT_FILE names a file with the authorities that are to be believed)"
+                ),
+                false,
+            ),
             ureq::Error::Io(error) => (plainly(&error), true),
             ureq::Error::Protocol(error) => (format!("the answer is no HTTP: {error}"), true),
             ureq::Error::BodyExceedsLimit(most) => {

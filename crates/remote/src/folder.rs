@@ -74,9 +74,9 @@ impl SharedFolder {
             .tempfile_in(folder)?;
         match contents {
             Contents::Bytes(bytes) => draft.write_all(bytes)?,
-            Contents::File(file, _) => {
-                let mut file: &File = file;
-                io::copy(&mut file, draft.as_file_mut())?;
+            Contents::File(file, length) => {
+                let file: &File = file;
+                io::copy(&mut file.take(*length), draft.as_file_mut())?;
             }
         }
         draft.as_file().sync_all()?;
