@@ -95,7 +95,7 @@ pub enum Command {
     Mlflow(MlflowArguments),
     /// Shows in what runs differ: their recipes, and their metrics with paired intervals
     Compare(CompareArguments),
-    /// Lists, verifies and cleans the store
+    /// Lists, verifies and cleans the store, and shares it through a remote cache
     Cache(CacheArguments),
     /// Writes down what an up-to-date recipe gave, for `run --locked`
     Lock(LockArguments),
@@ -155,7 +155,7 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
         Command::Watch(raw) => watch_serve::execute(&raw.validate()?),
         Command::Mlflow(raw) => mlflow::execute(&raw, verbosity),
         Command::Compare(raw) => compare::execute(&raw),
-        Command::Cache(raw) => cache::execute(&raw, verbosity),
+        Command::Cache(raw) => cache::execute(raw, verbosity),
         Command::Lock(raw) => lock::execute(raw.validate()?, verbosity),
         Command::Selftest(raw) => selftest::execute(raw),
         Command::Schema(raw) => schema::execute(&raw),

@@ -238,6 +238,27 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[("pipeline cache verify --repair", "remove what is damaged")],
     ),
     (
+        "cache push",
+        &[(
+            "pipeline cache push recipe.toml",
+            "give other machines what is up to date",
+        )],
+    ),
+    (
+        "cache pull",
+        &[(
+            "pipeline cache pull recipe.toml test",
+            "take what one stage needs",
+        )],
+    ),
+    (
+        "cache keygen",
+        &[(
+            "pipeline cache keygen team.key",
+            "the public half is team.key.pub",
+        )],
+    ),
+    (
         "cache gc",
         &[
             (

@@ -13,6 +13,7 @@ mod interrupt;
 mod lock_file;
 mod processor;
 mod records;
+mod remote;
 mod serve;
 mod terminal;
 

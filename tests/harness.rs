@@ -122,6 +122,11 @@ impl Test {
             .env_remove("NO_COLOR")
             .env_remove("CLICOLOR_FORCE")
             .env_remove("FORCE_COLOR")
+            // The settings of whoever runs the tests are none of theirs.
+            .env("XDG_CONFIG_HOME", self.folder().join("config"))
+            .env_remove("AWS_ACCESS_KEY_ID")
+            .env_remove("AWS_PROFILE")
+            .env_remove("AWS_ENDPOINT_URL")
             .envs(self.env.iter().map(|(name, value)| (name, value)))
             .stdin(Stdio::null());
         command

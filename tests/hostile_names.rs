@@ -230,7 +230,7 @@ fn a_server_s_answer_is_spelled_out() {
             let _ = stream.read(&mut [0; 4096]);
             let body = format!("{{\"error_code\":\"{0}\",\"message\":\"{0}\"}}", escaped());
             let answer = format!(
-                "HTTP/1.1 500 {HOSTILE}\r\nContent-Length: {}\r\n\r\n{body}",
+                "HTTP/1.1 500 Oops\r\nContent-Length: {}\r\n\r\n{body}",
                 body.len()
             );
             let _ = stream.write_all(answer.as_bytes());

@@ -82,6 +82,7 @@ mod recipes;
 mod records;
 mod reference_layout;
 mod reference_pages;
+mod remote;
 mod report;
 mod run;
 mod running;

@@ -121,17 +121,60 @@ fn traced(test: &Test, nth: u64, errno: c_int) -> Option<Traced> {
     })
 }
 
-/// The call fails in a store that is empty, or in one that a run has filled.
-fn holds(nth: u64, errno: i32, filled: bool) -> String {
-    let mut test = test();
-    if filled {
+/// What a run finds.
+#[derive(Clone, Copy, Debug)]
+enum Found {
+    /// An empty store.
+    Nothing,
+    /// A store that a shorter training has filled.
+    Others,
+    /// An empty store, and a remote cache with all results.
+    Shared,
+}
+
+/// A folder with all results.
+static SHARED: LazyLock<Test> = LazyLock::new(|| {
+    let shared = Test::new();
+    std::fs::create_dir(shared.folder().join("cache")).expect("a folder");
+    let recipe = with_cache(&shared_folder(&shared));
+    let mut shared = shared.recipe(&recipe);
+    results(&mut shared);
+    shared.run_with(["cache", "push", "recipe.toml"]).success();
+    shared
+});
+
+fn shared_folder(test: &Test) -> String {
+    test.folder().join("cache").display().to_string()
+}
+
+fn with_cache(folder: &str) -> String {
+    format!("{PRETRAIN}\n[remote]\nurl = \"file://{folder}\"\nkinds = [\"data\", \"pretrain\"]\n")
+}
+
+/// A test that pulls all it needs.
+fn pulling() -> Test {
+    let recipe = with_cache(&shared_folder(&SHARED));
+    let pull = [&RUN[..], &["--pull"]].concat();
+    Test::new().recipe(&recipe).args(pull)
+}
+
+/// The call fails, whatever the run has found.
+fn holds(nth: u64, errno: i32, found: Found) -> String {
+    let mut test = match found {
+        Found::Shared => pulling(),
+        _ => test(),
+    };
+    if let Found::Others = found {
         results(&mut test);
         test = test
             .recipe(&PRETRAIN.replace("epochs = 1", "epochs = 2"))
             .args(RUN);
     }
     let failed = traced(&test, nth, errno).expect("it was traced before");
-    let what = format!("call {nth}, {:?}, errno {errno}: {failed:?}", failed.failed);
+    let what = format!(
+        "{found:?}, call {nth}, {:?}, errno {errno}: {failed:?}",
+        failed.failed
+    );
     assert!(matches!(failed.code, Some(0..=6)), "{what}");
     if failed.code != Some(0) {
         assert!(failed.stderr.contains("error"), "it says nothing: {what}");
@@ -156,10 +199,31 @@ fn any_call_may_fail_once_and_the_next_run_completes() {
     for number in 0..tries {
         let nth = 1 + number * whole.calls / tries;
         let errno = [libc::EIO, libc::ENOSPC, libc::EACCES][(number % 3) as usize];
-        names.insert(holds(nth, errno, number % 2 == 1));
+        let found = [Found::Nothing, Found::Others][(number % 2) as usize];
+        names.insert(holds(nth, errno, found));
     }
     eprintln!(
         "{} of {} calls failed, each once: {names:?}",
         tries, whole.calls
+    );
+}
+
+#[test]
+fn any_call_of_a_pull_may_fail_once_and_the_next_run_completes() {
+    let Some(whole) = traced(&pulling(), 0, 0) else {
+        eprintln!("this machine traces no programs: no call is made to fail");
+        return;
+    };
+    assert_eq!(whole.code, Some(0), "{whole:?}");
+    assert!(whole.calls > 50, "{whole:?}");
+    let tries = campaign(8, usize::try_from(whole.calls).expect("a number")) as u64;
+    for number in 0..tries {
+        let nth = 1 + number * whole.calls / tries;
+        let errno = [libc::EIO, libc::ENOSPC, libc::EACCES][(number % 3) as usize];
+        holds(nth, errno, Found::Shared);
+    }
+    eprintln!(
+        "{tries} of {} calls of a pull failed, each once",
+        whole.calls
     );
 }

@@ -49,6 +49,23 @@ struct Scenario {
     expected: Digests,
 }
 
+/// An empty store beside a remote cache with all results, from which a run pulls.
+fn pulling() -> Test {
+    let test = Test::new();
+    let shared = test.folder().join("shared");
+    std::fs::create_dir(&shared).expect("a folder");
+    let remote = format!(
+        "{}\n[remote]\nurl = \"file://{}\"\npull = true\nkinds = [\"data\", \"pretrain\", \"command\"]\n",
+        recipe(2),
+        shared.display()
+    );
+    let mut test = test.recipe(&remote);
+    results(&mut test);
+    test.run_with(["cache", "push", "recipe.toml"]).success();
+    std::fs::remove_dir_all(test.folder().join(".pipeline")).expect("a store");
+    test
+}
+
 fn results(test: &mut Test) -> Digests {
     digests(&test.run_with(RUN).success().json())
 }
@@ -109,6 +126,7 @@ fn scenarios() -> Option<Vec<Scenario>> {
             &[&RUN[..], &["--refresh", "pretrain"]].concat(),
         )?,
         record("after a cut", after_a_cut, &RUN)?,
+        record("pulling", pulling(), &RUN)?,
         record(
             "cleaning",
             filled(&[1, 2]),

@@ -26,9 +26,9 @@ fn files(folder: &Path) -> Vec<PathBuf> {
 }
 
 #[track_caller]
-fn assert_nowhere(folder: &Path, secret: &str) {
+pub fn assert_nowhere(folder: &Path, secret: &str) {
     let files = files(folder);
-    assert!(files.len() > 3, "{files:?}");
+    assert!(files.len() > 1, "{files:?}");
     for file in files {
         let bytes = std::fs::read(&file).expect("a file");
         let found = bytes

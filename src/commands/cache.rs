@@ -1,5 +1,7 @@
 //! `pipeline cache`: what the store holds, whether it is sound, and what can go.
 
+mod remote;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -8,6 +10,7 @@ use std::time::{Duration, SystemTime};
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use self::remote::TransferArguments;
 use crate::arguments::{Format, Selection};
 use crate::commands::runs::SharedArguments;
 use crate::commands::sweep;
@@ -35,7 +38,7 @@ pub struct CacheArguments {
 #[derive(Debug, Subcommand)]
 enum CacheCommand {
     /// Lists what the store holds, by stage kind
-    Ls(SharedArguments),
+    Ls(LsArguments),
     /// Digests every blob and looks for every artifact; what is damaged is moved aside to
     /// `damaged/` in the store, so that the next run makes it again
     Verify {
@@ -49,6 +52,29 @@ enum CacheCommand {
     /// Removes what no result refers to, and work folders nobody works in (an interrupted run
     /// resumes from these); more with the options
     Gc(GcArguments),
+    /// Puts the results that the store has of a recipe into the remote cache
+    Push(TransferArguments),
+    /// Takes the results that the remote cache has of a recipe, and the store has not; executes nothing
+    Pull(TransferArguments),
+    /// Makes a pair of keys, to sign results in the remote cache and to check that
+    Keygen {
+        /// Where the secret key goes; the public one goes beside it, as FILE.pub
+        file: PathBuf,
+    },
+}
+
+#[derive(Debug, Args)]
+struct LsArguments {
+    /// Count what the remote cache holds
+    #[arg(long)]
+    remote: bool,
+
+    /// The recipe whose [remote] says where that is [default: the user's own settings]
+    #[arg(long, value_name = "RECIPE", requires = "remote")]
+    recipe: Option<PathBuf>,
+
+    #[command(flatten)]
+    shared: SharedArguments,
 }
 
 #[derive(Debug, Args)]
@@ -80,11 +106,17 @@ struct GcArguments {
 }
 
 /// Does what the subcommand says.
-pub fn execute(arguments: &CacheArguments, verbosity: Verbosity) -> Result<ExitCode, Error> {
-    match &arguments.command {
-        CacheCommand::Ls(shared) => list(shared)?,
-        CacheCommand::Verify { repair, shared } => verify(shared, *repair)?,
-        CacheCommand::Gc(gc) => collect(gc, verbosity)?,
+pub fn execute(arguments: CacheArguments, verbosity: Verbosity) -> Result<ExitCode, Error> {
+    match arguments.command {
+        CacheCommand::Ls(ls) if ls.remote => {
+            remote::list(ls.recipe.as_deref(), ls.shared.format)?;
+        }
+        CacheCommand::Ls(ls) => list(&ls.shared)?,
+        CacheCommand::Verify { repair, shared } => verify(&shared, repair)?,
+        CacheCommand::Gc(gc) => collect(&gc, verbosity)?,
+        CacheCommand::Push(transfer) => remote::push(transfer, verbosity)?,
+        CacheCommand::Pull(transfer) => remote::pull(transfer, verbosity)?,
+        CacheCommand::Keygen { file } => remote::keygen(&file)?,
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -13,6 +13,7 @@ use crate::display::progress::Progress;
 use crate::display::run_summary;
 use crate::experiment::tell_of_exposure;
 use crate::interrupt;
+use crate::remote::RemoteArguments;
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::Verbosity;
 use crate::terminal::{diagnostic, stdout};
@@ -44,6 +45,9 @@ pub struct RunArguments {
     #[arg(long, value_name = "STAGE")]
     refresh: Vec<String>,
 
+    #[command(flatten)]
+    remote: RemoteArguments,
+
     /// Exit with 5 if the run is not what the lock beside the recipe says
     #[arg(long)]
     locked: bool,
@@ -70,10 +74,12 @@ impl RunArguments {
             documents: Vec::new(),
             private: false,
             lock: None,
+            remote: None,
         };
         Ok(Run {
             selection,
             options,
+            remote: self.remote,
             locked: self.locked,
             format: self.format,
         })
@@ -84,6 +90,7 @@ impl RunArguments {
 pub struct Run {
     selection: Selection,
     options: RunOptions,
+    remote: RemoteArguments,
     locked: bool,
     format: Format,
 }
@@ -102,6 +109,7 @@ pub fn execute(mut run: Run, verbosity: Verbosity) -> Result<ExitCode, Error> {
     if run.locked {
         run.options.lock = Some(lock::require(&run.selection.recipe)?);
     }
+    run.options.remote = run.remote.open(experiment.recipe.remote.as_ref())?;
     let interrupted = interrupt::listen();
 
     let progress = Progress::stderr(verbosity);

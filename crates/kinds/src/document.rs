@@ -8,6 +8,7 @@ use serde_json::{Value, json};
 
 use crate::list::StageConfig;
 use pipeline_model::config::ModelConfig;
+use pipeline_recipe::remote_config::RemoteConfig;
 use pipeline_recipe::sweep_config::SweepConfig;
 
 /// A recipe of pipeline: what to train, on what, in which stages.
@@ -47,6 +48,8 @@ struct RecipeDocument {
     /// The stages by name. A field that names a stage is an edge of the graph.
     #[schemars(extend("propertyNames" = json!({ "pattern": "^[A-Za-z0-9_-]+$" })), extend("minProperties" = 1))]
     stages: BTreeMap<String, StageConfig>,
+    /// Results that machines share. Left out: the one of the user's own settings, if they have any.
+    remote: Option<RemoteConfig>,
     /// Variants of the recipe, for `pipeline sweep`.
     sweep: Option<SweepConfig>,
 }

@@ -10,10 +10,11 @@ use crate::data::drop_taken_settings;
 use crate::document::SCHEMA;
 use crate::kind::{Around, StageKind};
 use crate::list::StageConfig;
-use crate::{check, memory, objective, references};
+use crate::{check, memory, objective, references, remote};
 use pipeline_data::config::Task;
 use pipeline_error::Error;
 use pipeline_model::config::ModelConfig;
+use pipeline_recipe::remote_config::RemoteConfig;
 use pipeline_recipe::tree::{Entry, Node, Table, Value};
 use pipeline_recipe::{self as recipe, Compared, Mistake, Override, Resolved};
 use pipeline_stage::Node as StageNode;
@@ -26,6 +27,8 @@ pub struct Experiment {
     pub model: ModelConfig,
     /// The stages in order of appearance: those of extended recipes first.
     pub stages: Vec<(String, StageConfig)>,
+    /// Results that machines share.
+    pub remote: Option<RemoteConfig>,
 }
 
 /// A validated recipe: everything resolved, all defaults in, all paths as they are to be opened.
@@ -109,6 +112,13 @@ impl recipe::Experiment for Experiment {
                 stages.push((entry.key.clone(), stage));
             }
         }
+        let remote = match tree.child("remote") {
+            Some(node) if !broken.contains("remote") => {
+                mistakes.extend(remote::mistakes(node));
+                recipe::read("remote", node, mistakes)
+            }
+            _ => None,
+        };
         state_defaults_of_tasks(&mut stages);
         let kinds: Vec<(&str, &dyn StageKind)> = stages
             .iter()
@@ -119,6 +129,7 @@ impl recipe::Experiment for Experiment {
         Some(Self {
             model: model?,
             stages,
+            remote,
         })
     }
 
@@ -140,7 +151,13 @@ impl recipe::Experiment for Experiment {
             }
             (place, table)
         });
-        std::iter::once(model).chain(stages).collect()
+        let remote = self.remote.iter();
+        let remote = remote.map(|it| (vec!["remote".into()], json(serde_json::to_value(it))));
+        std::iter::once(model).chain(stages).chain(remote).collect()
+    }
+
+    fn remote_mistakes(remote: &Node) -> Vec<Mistake> {
+        remote::mistakes(remote)
     }
 
     fn objective_mistake(&self, compared: &Compared) -> Option<Mistake> {

@@ -28,6 +28,11 @@ macro_rules! stage_kinds {
         }
 
         impl StageConfig {
+            /// All kinds, as written in recipes.
+            pub fn kinds() -> Vec<&'static str> {
+                vec![$(<$table>::kind()),+]
+            }
+
             /// The stage's kind, as written in recipes.
             pub fn kind(&self) -> &'static str {
                 match self {

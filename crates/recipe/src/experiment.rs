@@ -20,6 +20,11 @@ pub trait Experiment: Clone + Debug + Sized {
     /// schema cannot see. `None`: so little is sound that there is nothing to go on with.
     fn read(tree: &Node, broken: &BTreeSet<String>, mistakes: &mut Vec<Mistake>) -> Option<Self>;
 
+    /// What is wrong with a table `[remote]` that its schema cannot see.
+    fn remote_mistakes(_remote: &Node) -> Vec<Mistake> {
+        Vec::new()
+    }
+
     /// Its tables with all defaults, each under the keys that lead to it.
     fn tables(&self) -> Vec<(Vec<String>, Json)>;
 

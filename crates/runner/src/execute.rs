@@ -14,6 +14,7 @@ use super::event::Event;
 use super::fingerprints::Fingerprinter;
 use super::journal::{Journal, StageReporter};
 use super::selection::Selected;
+use super::sharing::Sharing;
 use pipeline_error::Error;
 use pipeline_stage::{StageContext, StageOutput};
 use pipeline_store::action::{Artifact, Lookup, Outcome};
@@ -57,6 +58,8 @@ pub(super) struct Workshop<'a> {
     pub device: &'a str,
     /// Whether longer trainings go on where shorter ones ended.
     pub continue_trainings: bool,
+    /// The remote cache, if the run has one.
+    pub sharing: Option<Sharing>,
     /// Inputs whose bytes were checked in this run, and the state that their files were in.
     pub verified: Mutex<BTreeMap<Digest, BlobState>>,
     /// Threads that no stage runs on: starting some takes longer than a quick stage.
@@ -81,6 +84,9 @@ impl Workshop<'_> {
         } else if let Lookup::Complete(outcome) = self.store.lookup(&job.key)? {
             work.remove();
             return Ok(Ended::Cached(*outcome));
+        } else if let Some(outcome) = self.pulled(selected, &work, job)? {
+            work.remove();
+            return Ok(Ended::Cached(outcome));
         }
         let lineage = self.lineage(selected, job)?;
         self.journal.emit(Event::StageStarted {
@@ -114,9 +120,11 @@ impl Workshop<'_> {
         let seconds = start.elapsed().as_secs_f64();
         let fingerprint = job.fingerprint.clone();
         let committed = work.commit(fingerprint, &output.artifacts, output.metrics, seconds)?;
-        work.remove();
-        Ok(match committed {
-            Committed::First(outcome) => Ended::Executed(outcome),
+        let ended = match committed {
+            Committed::First(outcome) => match self.pushed(selected, &work, job)? {
+                Some(theirs) => Ended::Cached(theirs),
+                None => Ended::Executed(outcome),
+            },
             Committed::Second(second) => {
                 self.journal.emit(Event::StageNote {
                     name: selected.name().into(),
@@ -124,7 +132,9 @@ impl Workshop<'_> {
                 });
                 Ended::Cached(second.outcome)
             }
-        })
+        };
+        work.remove();
+        Ok(ended)
     }
 
     /// Takes the work folder of a key for the stage; whoever has it is told of, and waited for.

@@ -31,6 +31,7 @@ mod revision;
 pub mod run;
 mod scheduler;
 mod selection;
+mod sharing;
 pub mod sweep;
 #[cfg(test)]
 mod tests;

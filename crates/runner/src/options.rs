@@ -1,7 +1,10 @@
 //! What a run is asked to do.
 
+use std::sync::Arc;
+
 use super::lock::Lock;
 use super::threads;
+use pipeline_remote::Remote;
 
 /// How to run, and what of it.
 #[derive(Clone, Debug)]
@@ -26,6 +29,8 @@ pub struct RunOptions {
     pub private: bool,
     /// What the run must not differ from.
     pub lock: Option<Lock>,
+    /// The remote cache, if there is one.
+    pub remote: Option<Arc<Remote>>,
 }
 
 impl Default for RunOptions {
@@ -41,6 +46,7 @@ impl Default for RunOptions {
             continue_trainings: false,
             private: false,
             lock: None,
+            remote: None,
         }
     }
 }

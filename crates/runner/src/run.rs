@@ -19,6 +19,7 @@ use super::plan;
 use super::record::{PlanRecord, RunRecord, RunStatus, StageStatus};
 use super::scheduler::Scheduler;
 use super::selection::select;
+use super::sharing::Sharing;
 use pipeline_error::Error;
 use pipeline_stage::Node;
 use pipeline_store::Store;
@@ -90,6 +91,7 @@ pub fn run(
         interrupted,
         device: &options.device,
         continue_trainings: options.continue_trainings,
+        sharing: options.remote.as_ref().map(Sharing::of),
         verified: Mutex::default(),
         pools: Mutex::default(),
     };

@@ -73,6 +73,11 @@ pub trait Stage: Send + Sync {
         None
     }
 
+    /// Whether its artifacts may hold rows of patients: a remote cache is given those only where its kind is named.
+    fn may_hold_patients(&self) -> bool {
+        true
+    }
+
     /// Artifacts of other stages that this one reads.
     fn inputs(&self) -> Vec<StageInput>;
 

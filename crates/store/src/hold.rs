@@ -21,12 +21,14 @@ pub struct Hold {
 
 impl Store {
     /// Holds the store together with others that run: nothing is collected meanwhile. Waits while somebody cleans:
-    /// `waiting` is told once, after a second. Ends with [`Error::Interrupted`] if asked to stop meanwhile.
-    pub(super) fn share(
+    /// `waiting` is told once, after a second. Ends with [`Error::Interrupted`] if asked to stop meanwhile. A store that
+    /// is not there yet is made.
+    pub fn share(
         &self,
         interrupted: &AtomicBool,
         mut waiting: impl FnMut(),
     ) -> Result<Hold, Error> {
+        self.prepare()?;
         let refuse = |error| unwritable(&self.root().join(LOCK), error);
         let lock = self.lock_file().map_err(refuse)?;
         let start = Instant::now();

@@ -29,6 +29,7 @@
 //! ```
 
 pub mod action;
+pub mod adopt;
 pub mod audit;
 mod blob;
 mod checksum;

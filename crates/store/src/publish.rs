@@ -141,7 +141,12 @@ impl WorkFolder<'_> {
             .collect()
     }
 
-    fn move_to_blobs(&self, path: &Path, digest: &Digest, took_long: bool) -> io::Result<()> {
+    pub(super) fn move_to_blobs(
+        &self,
+        path: &Path,
+        digest: &Digest,
+        took_long: bool,
+    ) -> io::Result<()> {
         let (folder, name) = self.place_of(path)?;
         let blobs = self.store.own_folder()?.make("blobs/v1")?;
         let digest = digest.to_string();
@@ -174,30 +179,45 @@ impl WorkFolder<'_> {
 
     fn write_action(&self, action: &Action) -> Result<Committed, Error> {
         let target = self.store.action_path(&action.key);
-        let write = || {
-            let bytes = checksum::sealed(action)?;
-            let actions = durable::make_folder(&self.store.own_folder()?, "actions/v1")?;
-            // One that a crash left may be an action by now, under another name.
-            match self.folder.remove_file(DRAFT) {
-                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
-                _ => durable::write(&self.folder, DRAFT, &bytes)?,
-            }
-            Ok((bytes, actions))
-        };
-        let (bytes, actions) = write().map_err(|error| failed(&target, error))?;
-        let name = format!("{}.json", action.key);
-        if self.name_first(&actions, &name) {
-            self.folder.remove_file(DRAFT)
-        } else if let Some(theirs) = self.committed_meanwhile(&action.key) {
+        let bytes = checksum::sealed(action).map_err(|error| failed(&target, error.into()))?;
+        if let Some(theirs) = self.publish(&action.key, &bytes, self.before.as_ref())? {
             return Ok(Committed::Second(self.beside(action, theirs)));
-        } else {
-            self.folder.rename(DRAFT, &actions, &name)
         }
-        .map_err(|error| failed(&target, error))?;
         // What a later run will read: printing and reading a float may move its last bit.
         let outcome = serde_json::from_slice(&bytes);
         let outcome = outcome.map_err(|error| failed(&target, error.into()))?;
         Ok(Committed::First(outcome))
+    }
+
+    /// Makes these bytes the action of a key, unless somebody has committed another one since it was as `before`: that
+    /// one stays, and is returned.
+    pub(super) fn publish(
+        &self,
+        key: &Key,
+        bytes: &[u8],
+        before: Option<&Vec<u8>>,
+    ) -> Result<Option<Outcome>, Error> {
+        let target = self.store.action_path(key);
+        let write = || {
+            let actions = durable::make_folder(&self.store.own_folder()?, "actions/v1")?;
+            // One that a crash left may be an action by now, under another name.
+            match self.folder.remove_file(DRAFT) {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => return Err(error),
+                _ => durable::write(&self.folder, DRAFT, bytes)?,
+            }
+            Ok(actions)
+        };
+        let actions = write().map_err(|error| failed(&target, error))?;
+        let name = format!("{key}.json");
+        if self.name_first(&actions, &name) {
+            self.folder.remove_file(DRAFT)
+        } else if let Some(theirs) = self.committed_meanwhile(key, before) {
+            return Ok(Some(theirs));
+        } else {
+            self.folder.rename(DRAFT, &actions, &name)
+        }
+        .map_err(|error| failed(&target, error))?;
+        Ok(None)
     }
 
     /// Gives the draft of an action its name, if that is free and the file system knows second names.
@@ -205,17 +225,17 @@ impl WorkFolder<'_> {
         self.folder.link_into(DRAFT, actions, name).is_ok()
     }
 
-    /// The result of this key, if it was not there when the folder was taken.
-    fn committed_meanwhile(&self, key: &Key) -> Option<Outcome> {
+    /// The result of this key, if it was not there before.
+    fn committed_meanwhile(&self, key: &Key, before: Option<&Vec<u8>>) -> Option<Outcome> {
         let now = folder::read(&self.store.action_path(key)).ok();
         match self.store.lookup(key) {
-            Ok(Lookup::Complete(theirs)) if now != self.before => Some(*theirs),
+            Ok(Lookup::Complete(theirs)) if now.as_ref() != before => Some(*theirs),
             _ => None,
         }
     }
 
     /// A result that was committed first, and in what ours differs.
-    fn beside(&self, ours: &Action, theirs: Outcome) -> Second {
+    pub(super) fn beside(&self, ours: &Action, theirs: Outcome) -> Second {
         let differing = ours
             .outputs
             .iter()
@@ -261,7 +281,7 @@ fn digest_durably(path: &Path) -> io::Result<Artifact> {
     Ok(Artifact { digest, bytes })
 }
 
-fn check_metrics(metrics: &BTreeMap<String, Value>) -> Result<(), Error> {
+pub(super) fn check_metrics(metrics: &BTreeMap<String, Value>) -> Result<(), Error> {
     for (name, value) in metrics {
         let fits = value.is_null() || value.as_f64().is_some_and(f64::is_finite);
         if !fits {

@@ -47,7 +47,6 @@ impl Store {
         interrupted: &AtomicBool,
         waiting: impl FnMut(),
     ) -> Result<RunFolder, Error> {
-        self.prepare()?;
         let hold = self.share(interrupted, waiting)?;
         let runs = self.runs_folder();
         let made = self.own_folder().and_then(|root| {

@@ -16,6 +16,7 @@ use crate::commands::sweep::batch::Batch;
 use crate::display::progress::Progress;
 use crate::experiment::tell_of_exposure;
 use crate::interrupt;
+use crate::remote::RemoteArguments;
 use crate::terminal::verbosity::Verbosity;
 use crate::terminal::{diagnostic, stdout};
 use pipeline_error::Error;
@@ -63,7 +64,8 @@ struct Answer {
 /// Answers requests until standard input ends. Those that have come while others ran are one batch.
 pub fn execute(
     selection: &Selection,
-    options: &RunOptions,
+    options: RunOptions,
+    remote: &RemoteArguments,
     verbosity: Verbosity,
 ) -> Result<ExitCode, Error> {
     let mut sweep = SweepRecipe::open(&selection.recipe, &selection.overrides)?;
@@ -71,7 +73,8 @@ pub fn execute(
     let store = Store::open(&selection.store)?;
     let options = RunOptions {
         private: sweep.exposure.holds_environment,
-        ..options.clone()
+        remote: remote.open(sweep.remote.as_ref())?,
+        ..options
     };
     let interrupted = interrupt::listen();
     let space = sweep.config.random.iter().flat_map(|random| &random.draw);

@@ -21,6 +21,7 @@ use self::plan::PlanArguments;
 use self::show::ShowArguments;
 use crate::arguments::{Format, Selection, SettingArguments};
 use crate::device;
+use crate::remote::RemoteArguments;
 use crate::terminal::verbosity::Verbosity;
 use pipeline_error::Error;
 use pipeline_kinds::SweepRecipe;
@@ -47,6 +48,9 @@ pub struct SweepArguments {
     /// Threads of the whole sweep; no result depends on it [default: what Slurm granted, else the cores that this process may use]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
+
+    #[command(flatten)]
+    remote: RemoteArguments,
 
     /// Let an optimizer ask for variants: a line of JSON on standard input each, and one on
     /// standard output with what came of it
@@ -100,8 +104,11 @@ pub fn execute(arguments: SweepArguments, verbosity: Verbosity) -> Result<ExitCo
                 ..RunOptions::default()
             };
             match arguments.ask_tell {
-                true => ask_tell::execute(&selection, &options, verbosity),
-                false => run::execute(&selection, options, arguments.format, verbosity),
+                true => ask_tell::execute(&selection, options, &arguments.remote, verbosity),
+                false => {
+                    let remote = &arguments.remote;
+                    run::execute(&selection, options, remote, arguments.format, verbosity)
+                }
             }
         }
     }

@@ -10,6 +10,7 @@ use crate::display::progress::Progress;
 use crate::display::{run_summary, sweep_table};
 use crate::experiment::{revision_document, tell_of_exposure};
 use crate::interrupt;
+use crate::remote::RemoteArguments;
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::Verbosity;
 use crate::terminal::{diagnostic, stdout};
@@ -26,6 +27,7 @@ use pipeline_store::{Store, rows};
 pub fn execute(
     selection: &Selection,
     mut options: RunOptions,
+    remote: &RemoteArguments,
     format: Format,
     verbosity: Verbosity,
 ) -> Result<ExitCode, Error> {
@@ -33,6 +35,7 @@ pub fn execute(
     tell_of_exposure(&sweep.exposure, verbosity);
     let store = Store::open(&selection.store)?;
     options.private = sweep.exposure.holds_environment;
+    options.remote = remote.open(sweep.remote.as_ref())?;
     options.continue_trainings = sweep.config.halving.is_some();
     let interrupted = interrupt::listen();
     let progress = Progress::stderr(verbosity);

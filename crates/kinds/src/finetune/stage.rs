@@ -282,6 +282,10 @@ impl Stage for FinetuneStage {
         "finetune"
     }
 
+    fn may_hold_patients(&self) -> bool {
+        false
+    }
+
     /// 4: the weights carry what their inputs mean. 5, of a solver: after three penalties that are worse than the best
     /// before them, no weaker one is tried.
     /// 5, of steps: an opened backbone's work is arranged as in version 5 of `pretrain`.

@@ -156,6 +156,10 @@ impl Stage for FreezeStage {
         "freeze"
     }
 
+    fn may_hold_patients(&self) -> bool {
+        false
+    }
+
     /// 2: the weights carry what their inputs mean.
     fn code_version(&self) -> u32 {
         2

@@ -252,6 +252,10 @@ impl Stage for ImportStage {
         "import"
     }
 
+    fn may_hold_patients(&self) -> bool {
+        false
+    }
+
     /// 2: the audit names the file by its BLAKE3; moments are summed in sixteen parts.
     /// 3: torch's negative bit turns the sign of a tensor; settings that no shape shows are compared whatever the
     /// container, and the audit notes those that nobody stated.

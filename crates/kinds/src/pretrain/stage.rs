@@ -80,6 +80,10 @@ impl Stage for PretrainStage {
         "pretrain"
     }
 
+    fn may_hold_patients(&self) -> bool {
+        false
+    }
+
     /// 4: the checkpoint carries what its inputs mean. 5: a MAB's layers run in blocks of rows, and its queries are
     /// projected in place of its keys and values.
     fn code_version(&self) -> u32 {

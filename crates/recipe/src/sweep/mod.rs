@@ -21,7 +21,9 @@ use super::experiment::Experiment;
 use super::exposure::Exposure;
 use super::interpolate;
 use super::load::{read, read_tree, refused, typed_tree};
+use super::mistake::Mistake;
 use super::overrides::Override;
+use super::remote_config::RemoteConfig;
 use super::shape::Shape;
 use super::source::Sources;
 use super::sweep_config::SweepConfig;
@@ -40,6 +42,8 @@ pub struct SweepRecipe<E> {
     pub exposure: Exposure,
     /// The table.
     pub config: SweepConfig,
+    /// Results that machines share.
+    pub remote: Option<RemoteConfig>,
     /// The table as it is written, its references replaced.
     sweep: Node,
     /// The rest as it is written.
@@ -78,7 +82,8 @@ impl<E: Experiment> SweepRecipe<E> {
             true => read::<SweepConfig>("sweep", &sweep, &mut mistakes),
             false => None,
         };
-        let Some(config) = config else {
+        let remote = remote_of::<E>(&base, &mut mistakes);
+        let Some(config) = config.filter(|_| mistakes.is_empty()) else {
             // What is wrong with the rest is told along with it.
             typed_tree::<E>(path, base, &mut mistakes);
             return Err(refused(path, mistakes, &sources));
@@ -88,6 +93,7 @@ impl<E: Experiment> SweepRecipe<E> {
             name: name(path, &base),
             exposure,
             config,
+            remote,
             sweep,
             raw,
             base,
@@ -99,6 +105,17 @@ impl<E: Experiment> SweepRecipe<E> {
 
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok()
+}
+
+fn remote_of<E: Experiment>(base: &Node, mistakes: &mut Vec<Mistake>) -> Option<RemoteConfig> {
+    let mut remote = base.child("remote")?.clone();
+    let before = mistakes.len();
+    validate_part("remote", &mut remote, Shape::new(E::schema()), mistakes);
+    mistakes.extend(E::remote_mistakes(&remote));
+    match mistakes.len() == before {
+        true => read("remote", &remote, mistakes),
+        false => None,
+    }
 }
 
 fn without_sweep(tree: &mut Node) -> Option<Node> {

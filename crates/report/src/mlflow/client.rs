@@ -5,11 +5,13 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::answer::Answer;
-use super::http::{Limits, Request};
 use pipeline_error::Error;
+use pipeline_http::{Failure, Http, Patience, Request};
 
 /// How the address of a server begins.
-const SCHEME: &str = "http://";
+const SCHEMES: [&str; 2] = ["http://", "https://"];
+/// Bytes that an answer may have.
+const MOST: u64 = 1 << 20;
 
 /// Who asks.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,6 +46,7 @@ impl Credentials {
 pub struct Client {
     base: String,
     authorization: Option<String>,
+    http: Http,
 }
 
 impl Client {
@@ -53,20 +56,14 @@ impl Client {
             message,
             hint: Some(hint.into()),
         };
-        if url.starts_with("https://") {
-            return Err(usage(
-                format!("{url}: https:// is not supported: only http:// servers can be reached"),
-                "forward a local port to the server (ssh -L 5000:localhost:5000 HOST), and give http://127.0.0.1:5000",
-            ));
-        }
-        if !url.starts_with(SCHEME) {
+        let Some(place) = SCHEMES.iter().find_map(|scheme| url.strip_prefix(scheme)) else {
             return Err(usage(
                 format!("{url} is no address of a tracking server"),
-                "it looks like http://127.0.0.1:5000",
+                "it looks like http://127.0.0.1:5000, or https://mlflow.example.org",
             ));
-        }
+        };
         // It would stand in records and errors.
-        let authority = url[SCHEME.len()..].split('/').next().unwrap_or_default();
+        let authority = place.split('/').next().unwrap_or_default();
         if authority.is_empty()
             || authority.contains(|letter: char| {
                 letter == '@' || letter.is_whitespace() || letter.is_control()
@@ -74,12 +71,13 @@ impl Client {
         {
             return Err(usage(
                 "the address of the tracking server holds a user, or no host".into(),
-                "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, and give http://HOST:PORT",
+                "set MLFLOW_TRACKING_USERNAME and MLFLOW_TRACKING_PASSWORD, and give http://HOST:PORT or https://HOST",
             ));
         }
         Ok(Self {
             base: url.trim_end_matches('/').into(),
             authorization: credentials.header(),
+            http: Http::new(Patience::default())?,
         })
     }
 
@@ -92,10 +90,11 @@ impl Client {
     pub fn find(&self, endpoint: &str, name: &str, value: &str) -> Result<Option<Value>, Error> {
         let address = self.endpoint(endpoint);
         let question = format!("{address}?{name}={}", encode(value));
-        let answer = self.send("GET", &question, None)?;
+        let asked = format!("GET {address}");
+        let answer = self.send(&asked, Request::get(&question))?;
         match answer.status {
             404 => Ok(None),
-            _ => answer.document(&format!("GET {address}")).map(Some),
+            _ => answer.document(&asked).map(Some),
         }
     }
 
@@ -103,9 +102,10 @@ impl Client {
     pub fn post(&self, endpoint: &str, document: &Value) -> Result<Value, Error> {
         let address = self.endpoint(endpoint);
         let document = document.to_string();
-        let body = ("application/json", document.as_bytes());
-        let answer = self.send("POST", &address, Some(body))?;
-        answer.document(&format!("POST {address}"))
+        let request = Request::post(&address, document.as_bytes());
+        let asked = format!("POST {address}");
+        let request = request.header("Content-Type", "application/json");
+        self.send(&asked, request)?.document(&asked)
     }
 
     /// Stores a file behind the server's artifact proxy.
@@ -116,36 +116,37 @@ impl Client {
             self.base,
             path.join("/")
         );
-        let answer = self.send("PUT", &address, Some(("application/octet-stream", bytes)))?;
-        answer.document(&format!("PUT {address}")).map(|_| ())
+        let request = Request::put(&address, bytes);
+        let asked = format!("PUT {address}");
+        let request = request.header("Content-Type", "application/octet-stream");
+        self.send(&asked, request)?.document(&asked).map(|_| ())
     }
 
     fn endpoint(&self, endpoint: &str) -> String {
         format!("{}/api/2.0/mlflow/{endpoint}", self.base)
     }
 
-    /// Asks at an address of this server: `body` is its type and its bytes.
-    fn send(
-        &self,
-        method: &str,
-        address: &str,
-        body: Option<(&str, &[u8])>,
-    ) -> Result<Answer, Error> {
-        let place = address.strip_prefix(SCHEME).unwrap_or(address);
-        let (authority, target) = place.split_at(place.find('/').unwrap_or(place.len()));
-        let content_type = body.map(|(name, _)| ("Content-Type", name));
-        let authorization = self.authorization.as_deref();
-        let authorization = authorization.map(|header| ("Authorization", header));
-        let bytes = body.map_or(&b""[..], |(_, bytes)| bytes);
-        let request = Request {
-            method,
-            authority,
-            target,
-            headers: content_type.into_iter().chain(authorization).collect(),
-            body: bytes,
+    /// Asks this server; `asked` is the method and the address, for errors.
+    fn send<'a>(&'a self, asked: &str, request: Request<'a>) -> Result<Answer, Error> {
+        // A connection that is kept may be closed over there at any time, and a request that is lost so would have to be
+        // made again, of which nobody knows whether it was done.
+        let request = request.header("Connection", "close");
+        let request = request.header("Accept", "application/json");
+        let request = match &self.authorization {
+            Some(authorization) => request.header("Authorization", authorization),
+            None => request,
         };
-        request.send(Limits::sending(bytes.len())).map_err(|error| {
-            Error::stage(format!("{method} {address}: {error}"))
+        let answered = || -> Result<Answer, Failure> {
+            let answer = self.http.send(request)?;
+            Ok(Answer {
+                status: answer.status(),
+                reason: answer.reason(),
+                location: answer.header("Location").map(Into::into),
+                body: answer.bytes(MOST)?,
+            })
+        };
+        answered().map_err(|failure| {
+            Error::stage(format!("{asked}: {failure}"))
                 .with_hint("is the tracking server running, and is this its address?")
         })
     }
@@ -190,15 +191,21 @@ mod tests {
     #[test]
     fn an_address_that_cannot_be_reached_is_refused() {
         for url in [
-            "https://example.org",
             "example.org:5000",
+            "ftp://example.org",
             "sqlite:///x.db",
             "http://",
             "http://me:secret@example.org",
+            "https://me:secret@example.org",
         ] {
             assert!(Client::new(url, &Credentials::None).is_err(), "{url}");
         }
         let client = Client::new("http://127.0.0.1:5000/", &Credentials::None);
         assert_eq!(client.unwrap().url(), "http://127.0.0.1:5000");
+        assert!(Client::new("https://example.org/mlflow/", &Credentials::None).is_ok());
     }
 }
+
+#[cfg(test)]
+#[path = "client_tests.rs"]
+mod client_tests;

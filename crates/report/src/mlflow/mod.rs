@@ -1,11 +1,9 @@
 //! Runs in an MLflow tracking server, through its REST interface.
 //!
-//! Limits are those of MLflow 3 (`mlflow.utils.validation`). Only `http://` servers can be reached: TLS would be
-//! the heaviest part of the program.
+//! Limits are those of MLflow 3 (`mlflow.utils.validation`).
 
 mod answer;
 mod client;
-mod http;
 mod payload;
 mod upload;
 
