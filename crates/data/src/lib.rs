@@ -68,6 +68,7 @@ mod missing;
 pub mod names;
 mod notes;
 pub mod parquet_file;
+mod parquet_footer;
 pub mod plain_table;
 pub mod preview;
 mod profile;

@@ -15,6 +15,7 @@ use parquet::file::metadata::KeyValue;
 use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 
+use super::parquet_footer::impossible_claim;
 use super::text_file;
 use pipeline_error::Error;
 use pipeline_error::guarded::guarded;
@@ -214,10 +215,19 @@ pub fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, Error>
     if file.metadata().map_err(|e| unreadable(&e))?.len() == 0 {
         return Err(Error::file(path, "is empty: a Parquet file is expected"));
     }
+    refuse_impossible(path, &file)?;
     sound(path, || ParquetRecordBatchReaderBuilder::try_new(file)).map_err(|unreadable| {
         let known = text_file::refuse_foreign(path);
         known.err().unwrap_or(unreadable)
     })
+}
+
+/// Refuses a footer that the library would run out of memory over.
+pub(super) fn refuse_impossible(path: &Path, file: &File) -> Result<(), Error> {
+    match impossible_claim(file) {
+        Some(claim) => Err(Error::file(path, format!("is damaged: {claim}"))),
+        None => Ok(()),
+    }
 }
 
 /// What the library makes of a file. It panics over some that are damaged.
