@@ -8,6 +8,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use crate::arguments::EXIT_CODES;
 use crate::commands::bundle::BundleArguments;
 use crate::commands::cache::CacheArguments;
+use crate::commands::cancel::CancelArguments;
 use crate::commands::check::CheckArguments;
 use crate::commands::compare::CompareArguments;
 use crate::commands::completions::CompletionsArguments;
@@ -28,10 +29,13 @@ use crate::commands::run::RunArguments;
 use crate::commands::runs::RunsArguments;
 use crate::commands::schema::SchemaArguments;
 use crate::commands::selftest::SelftestArguments;
+use crate::commands::submit::SubmitArguments;
 use crate::commands::sweep::SweepArguments;
+use crate::commands::watch::WatchArguments;
+use crate::commands::worker::WorkerArguments;
 use crate::commands::{
-    bundle, cache, check, compare, completions, diagnose, explain, export, graph, init, inspect,
-    lock, man, mlflow, outputs, plan, predict, report, run, runs, schema, selftest, sweep,
+    bundle, cache, cancel, check, compare, completions, diagnose, explain, export, graph, init, inspect,
+    lock, man, mlflow, outputs, plan, predict, report, run, runs, schema, selftest, submit, sweep, watch, worker,
 };
 use crate::fault;
 use crate::processor;
@@ -97,6 +101,18 @@ pub enum Command {
     /// Runs every variant of a recipe with [sweep], what is equal once; shows and writes the best
     #[command(after_help = EXIT_CODES)]
     Sweep(SweepArguments),
+    /// Submits what is out of date as jobs of Slurm; again, it goes on from where that stands
+    #[command(after_help = EXIT_CODES)]
+    Submit(SubmitArguments),
+    /// Shows how the stages of a submitted run stand, until all is over; can be left at any time
+    #[command(after_help = EXIT_CODES)]
+    Watch(WatchArguments),
+    /// Takes the jobs of a submitted run out of the queue
+    #[command(after_help = EXIT_CODES)]
+    Cancel(CancelArguments),
+    /// Runs the stages of one task, inside its job: for the scripts that `submit` writes
+    #[command(after_help = EXIT_CODES, hide = true)]
+    Worker(WorkerArguments),
     /// Lists the runs of the past, or shows one
     #[command(after_help = EXIT_CODES)]
     Runs(RunsArguments),
@@ -140,7 +156,7 @@ pub fn main() -> ExitCode {
 }
 
 fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
-    if let Command::Run(_) | Command::Sweep(_) | Command::Predict(_) = command {
+    if let Command::Run(_) | Command::Sweep(_) | Command::Predict(_) | Command::Worker(_) = command {
         processor::tell(verbosity);
     }
     match command {
@@ -158,6 +174,10 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
         Command::Report(raw) => report::execute(raw.validate()?, verbosity),
         Command::Inspect(raw) => inspect::execute(&raw),
         Command::Sweep(raw) => sweep::execute(raw, verbosity),
+        Command::Submit(raw) => submit::execute(raw, verbosity),
+        Command::Watch(raw) => watch::execute(&raw, verbosity),
+        Command::Cancel(raw) => cancel::execute(&raw, verbosity),
+        Command::Worker(raw) => worker::execute(&raw, verbosity),
         Command::Runs(raw) => runs::execute(&raw),
         Command::Mlflow(raw) => mlflow::execute(&raw, verbosity),
         Command::Compare(raw) => compare::execute(&raw),

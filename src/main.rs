@@ -11,6 +11,7 @@ mod interrupt;
 mod lock_file;
 mod processor;
 mod records;
+mod submission;
 mod terminal;
 
 fn main() -> std::process::ExitCode {

@@ -7,6 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use crate::list::StageConfig;
+use crate::resources;
 use pipeline_model::config::ModelConfig;
 use pipeline_recipe::sweep_config::SweepConfig;
 
@@ -41,6 +42,10 @@ struct RecipeDocument {
     /// The stages by name. A field that names a stage is an edge of the graph.
     #[schemars(extend("propertyNames" = json!({ "pattern": "^[A-Za-z0-9_-]+$" })), extend("minProperties" = 1))]
     stages: BTreeMap<String, StageConfig>,
+    /// What jobs of each kind of stage ask a cluster for, for `pipeline submit`; a stage's own `resources` come first.
+    #[schemars(schema_with = "resources::by_kind")]
+    #[serde(default)]
+    resources: BTreeMap<String, Value>,
     /// Variants of the recipe, for `pipeline sweep`.
     sweep: Option<SweepConfig>,
 }

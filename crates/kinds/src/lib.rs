@@ -47,6 +47,7 @@ pub mod pretrain;
 pub mod pytorch_layout;
 mod references;
 pub mod rehearsal;
+mod resources;
 mod results;
 mod says;
 mod scoring;
