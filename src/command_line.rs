@@ -34,8 +34,9 @@ use crate::commands::sweep::SweepArguments;
 use crate::commands::watch::WatchArguments;
 use crate::commands::worker::WorkerArguments;
 use crate::commands::{
-    bundle, cache, cancel, check, compare, completions, diagnose, explain, export, graph, init, inspect,
-    lock, man, mlflow, outputs, plan, predict, report, run, runs, schema, selftest, submit, sweep, watch, worker,
+    bundle, cache, cancel, check, compare, completions, diagnose, explain, export, graph, init,
+    inspect, lock, man, mlflow, outputs, plan, predict, report, run, runs, schema, selftest,
+    submit, sweep, watch, worker,
 };
 use crate::fault;
 use crate::processor;
@@ -156,7 +157,8 @@ pub fn main() -> ExitCode {
 }
 
 fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
-    if let Command::Run(_) | Command::Sweep(_) | Command::Predict(_) | Command::Worker(_) = command {
+    if let Command::Run(_) | Command::Sweep(_) | Command::Predict(_) | Command::Worker(_) = command
+    {
         processor::tell(verbosity);
     }
     match command {

@@ -48,6 +48,7 @@ impl Slurm {
         let test = test
             .env("PATH", &format!("{fake}:{path}"))
             .env("FAKE_SLURM", &state.to_string_lossy())
+            .env("FAKE_PROGRAM", env!("CARGO_BIN_EXE_pipeline"))
             .env("PIPELINE_CLUSTER", "cluster.toml");
         Self { test }
     }
@@ -64,7 +65,9 @@ impl Slurm {
     fn jobs(&self) -> Vec<u32> {
         let jobs = fs::read_dir(self.state().join("jobs")).expect("jobs");
         let names = jobs.map(|job| job.expect("a job").file_name());
-        let mut ids: Vec<u32> = names.filter_map(|name| name.to_str()?.parse().ok()).collect();
+        let mut ids: Vec<u32> = names
+            .filter_map(|name| name.to_str()?.parse().ok())
+            .collect();
         ids.sort_unstable();
         ids
     }
@@ -112,11 +115,20 @@ impl Slurm {
     /// Starts the script of a job that is no array.
     fn start(&self, id: u32) -> std::process::Child {
         let log = self.option(id, "output");
-        let log = fs::File::options().create(true).append(true).open(log).expect("a log");
+        let log = fs::File::options()
+            .create(true)
+            .append(true)
+            .open(log)
+            .expect("a log");
         let mut command = Command::new("bash");
         command
             .arg(self.job(id).join("script"))
-            .envs(self.test.command().get_envs().filter_map(|(name, value)| Some((name, value?))))
+            .envs(
+                self.test
+                    .command()
+                    .get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
             .env("SLURM_JOB_ID", id.to_string())
             .env("SLURMD_NODENAME", "n1")
             .current_dir(self.test.folder())
@@ -137,7 +149,11 @@ impl Slurm {
                     Some(true) => {
                         self.put(id, "RUNNING");
                         let status = self.start(id).wait().expect("it ends");
-                        let ended = if status.success() { "COMPLETED" } else { "FAILED" };
+                        let ended = if status.success() {
+                            "COMPLETED"
+                        } else {
+                            "FAILED"
+                        };
                         self.put(id, ended);
                         ran = true;
                     }
@@ -179,10 +195,15 @@ impl Slurm {
 
     /// What `run` finds in the store: everything, and to the same bytes as in a fresh one.
     fn is_done(&mut self, recipe: &str) {
-        let found = self.test.run_with(["run", "recipe.toml", "--format", "json"]).success();
+        let found = self
+            .test
+            .run_with(["run", "recipe.toml", "--format", "json"])
+            .success();
         assert!(!found.stdout.contains("\"executed\""), "{found}");
         let mut fresh = Test::new().recipe(recipe);
-        let expected = fresh.run_with(["run", "recipe.toml", "--format", "json"]).success();
+        let expected = fresh
+            .run_with(["run", "recipe.toml", "--format", "json"])
+            .success();
         assert_eq!(digests(&found.json()), digests(&expected.json()));
     }
 }
@@ -196,7 +217,11 @@ fn without_run(text: &str, slurm: &Slurm, run: &str) -> String {
 #[test]
 fn a_dry_run_prints_the_scripts_and_leaves_no_trace() {
     let mut slurm = Slurm::new(RECIPE, CLUSTER);
-    let dry = slurm.test.run_with(["submit", "recipe.toml", "--dry-run"]).success().stderr_is("");
+    let dry = slurm
+        .test
+        .run_with(["submit", "recipe.toml", "--dry-run"])
+        .success()
+        .stderr_is("");
     assert_eq!(
         without_run(&dry.stdout, &slurm, "RUN"),
         "\
@@ -237,15 +262,24 @@ exec pipeline worker --store DIR/.pipeline RUN 1
 #[test]
 fn a_recipe_is_submitted_once_and_ends_as_a_run_does() {
     let mut slurm = Slurm::new(RECIPE, CLUSTER);
-    slurm.submit().success().stdout_has("2 stages, 0 done, 2 submitted");
+    slurm
+        .submit()
+        .success()
+        .stdout_has("2 stages, 0 done, 2 submitted");
     assert_eq!(slurm.names(), ["first.0", "second.1"]);
     assert_eq!(slurm.option(102, "dependency"), "afterok:101");
     // What lives is found again.
-    slurm.submit().success().stdout_has("2 stages, 0 done, 0 submitted");
+    slurm
+        .submit()
+        .success()
+        .stdout_has("2 stages, 0 done, 0 submitted");
     assert_eq!(slurm.jobs(), [101, 102]);
     slurm.drain();
     slurm.watch().success().stdout_has("first   done");
-    slurm.submit().success().stdout_is("everything is up to date\n");
+    slurm
+        .submit()
+        .success()
+        .stdout_is("everything is up to date\n");
     slurm.is_done(RECIPE);
 }
 
@@ -253,26 +287,50 @@ fn a_recipe_is_submitted_once_and_ends_as_a_run_does() {
 fn no_key_knows_what_a_job_asks_for() {
     let mut slurm = Slurm::new(RECIPE, CLUSTER);
     slurm.test.run_with(["run", "recipe.toml"]).success();
-    let other = ["plan", "recipe.toml", "--check", "--set", "stages.first.resources.cpus=7"];
+    let other = [
+        "plan",
+        "recipe.toml",
+        "--check",
+        "--set",
+        "stages.first.resources.cpus=7",
+    ];
     slurm.test.run_with(other).success();
 }
 
 #[test]
 fn mistakes_are_shown_with_their_places_before_anything_is_submitted() {
     let mut slurm = Slurm::new(&RECIPE.replace("\"1h\"", "\"1 h\""), CLUSTER);
-    slurm.submit().failure(2).stderr_has("stages.first.resources.time: `1 h` is none").stderr_has("recipe.toml:10");
-    let mut slurm = Slurm::new(&RECIPE.replace("resources.command", "resources.comand"), CLUSTER);
+    slurm
+        .submit()
+        .failure(2)
+        .stderr_has("stages.first.resources.time: `1 h` is none")
+        .stderr_has("recipe.toml:10");
+    let mut slurm = Slurm::new(
+        &RECIPE.replace("resources.command", "resources.comand"),
+        CLUSTER,
+    );
     slurm.submit().failure(2).stderr_has("command");
     let mut slurm = Slurm::new(RECIPE, "format = 1\npartitoin = 'main'\n");
-    slurm.submit().failure(2).stderr_has("partition").stderr_has("cluster.toml:2");
+    slurm
+        .submit()
+        .failure(2)
+        .stderr_has("partition")
+        .stderr_has("cluster.toml:2");
     let mut slurm = Slurm::new(&RECIPE.replace("\"1h\"", "\"3m\""), CLUSTER);
-    slurm.submit().failure(2).stderr_has("stage `first`: its time, 0-00:03:00");
+    slurm
+        .submit()
+        .failure(2)
+        .stderr_has("stage `first`: its time, 0-00:03:00");
     assert!(slurm.jobs().is_empty());
 }
 
 #[test]
 fn a_failed_stage_shows_its_node_and_its_log_and_is_tried_again_when_somebody_says_so() {
-    let broken = RECIPE.replace("echo one > a", "test -e fixed || { echo broken >&2; exit 9; }; echo one > a")
+    let broken = RECIPE
+        .replace(
+            "echo one > a",
+            "test -e fixed || { echo broken >&2; exit 9; }; echo one > a",
+        )
         .replace("test -e fixed", "test -e ../../../../fixed");
     let mut slurm = Slurm::new(&broken, &format!("{CLUSTER}retry = {{ times = 2 }}\n"));
     slurm.submit().success();
@@ -286,7 +344,11 @@ fn a_failed_stage_shows_its_node_and_its_log_and_is_tried_again_when_somebody_sa
         .stderr_has("broken")
         .stderr_has("first.0.0.log");
     fs::write(slurm.test.folder().join("fixed"), "").expect("a file");
-    slurm.submit().success().stdout_has("2 submitted").stderr_has("stage `first` failed on n1");
+    slurm
+        .submit()
+        .success()
+        .stdout_has("2 submitted")
+        .stderr_has("stage `first` failed on n1");
     slurm.drain();
     slurm.watch().success();
 }
@@ -309,7 +371,10 @@ fn a_submit_that_is_killed_between_two_jobs_is_taken_up_by_the_next() {
 fn a_controller_that_is_away_for_a_moment_is_asked_again() {
     let mut slurm = Slurm::new(RECIPE, CLUSTER);
     fs::write(slurm.state().join("down"), "").expect("a file");
-    slurm.submit().success().stderr_has("Unable to contact slurm controller");
+    slurm
+        .submit()
+        .success()
+        .stderr_has("Unable to contact slurm controller");
     assert_eq!(slurm.names(), ["first.0", "second.1"]);
 }
 
@@ -318,7 +383,11 @@ fn a_job_that_nobody_knows_any_more_is_submitted_anew_with_what_waits_for_it() {
     let mut slurm = Slurm::new(RECIPE, CLUSTER);
     slurm.submit().success();
     fs::remove_dir_all(slurm.job(101)).expect("a job");
-    slurm.submit().success().stdout_has("2 submitted").stderr_has("stage `first` was lost");
+    slurm
+        .submit()
+        .success()
+        .stdout_has("2 submitted")
+        .stderr_has("stage `first` was lost");
     assert_eq!(slurm.state_of(102), "CANCELLED", "it would wait in vain");
     assert_eq!(slurm.names(), ["second.1", "first.2", "second.3"]);
     slurm.drain();
@@ -327,12 +396,18 @@ fn a_job_that_nobody_knows_any_more_is_submitted_anew_with_what_waits_for_it() {
 
 #[test]
 fn what_ran_out_of_memory_gets_more_of_it_without_anybody_there() {
-    let mut slurm = Slurm::new(RECIPE, &format!("{CLUSTER}retry = {{ mem_factor = 3, times = 1 }}\n"));
+    let mut slurm = Slurm::new(
+        RECIPE,
+        &format!("{CLUSTER}retry = {{ mem_factor = 3, times = 1 }}\n"),
+    );
     slurm.submit().success();
     slurm.put(101, "OUT_OF_MEMORY");
     slurm.drain();
     assert_eq!(slurm.names()[3..], ["first.3", "second.4", "submit.5"]);
-    assert_eq!((slurm.option(101, "mem"), slurm.option(104, "mem")), ("1G".into(), "3G".into()));
+    assert_eq!(
+        (slurm.option(101, "mem"), slurm.option(104, "mem")),
+        ("1G".into(), "3G".into())
+    );
     slurm.watch().success();
     slurm.is_done(RECIPE);
 }
@@ -358,7 +433,11 @@ fn a_cancelled_run_submits_nothing_more() {
     let mut slurm = Slurm::new(RECIPE, &format!("{CLUSTER}retry = {{ times = 2 }}\n"));
     slurm.submit().success();
     let run = slurm.run();
-    slurm.test.run_with(["cancel", &run[..16]]).success().stdout_has("3 tasks cancelled");
+    slurm
+        .test
+        .run_with(["cancel", &run[..16]])
+        .success()
+        .stdout_has("3 tasks cancelled");
     slurm.drain();
     assert_eq!(slurm.jobs().len(), 3);
     // The job that goes on submitting had begun already.
@@ -377,7 +456,10 @@ fn no_more_tasks_are_queued_than_the_cluster_takes() {
     let stages: String = (0..6).map(stage).collect();
     let recipe = format!("format = 1\n{stages}");
     let mut slurm = Slurm::new(&recipe, &format!("{CLUSTER}max_queued = 3\n"));
-    slurm.submit().success().stdout_has("job 103 goes on submitting");
+    slurm
+        .submit()
+        .success()
+        .stdout_has("job 103 goes on submitting");
     assert_eq!(slurm.names(), ["s0.0", "s1.1", "submit.2"]);
     assert_eq!(slurm.option(103, "dependency"), "afterany:101");
     slurm.drain();
@@ -401,7 +483,10 @@ fn warned(slurm: &Slurm, id: u32) -> Option<i32> {
     let mut child = slurm.start(id);
     let start = Instant::now();
     while !slurm.test.folder().join("begun").exists() {
-        assert!(start.elapsed() < Duration::from_secs(60), "it does not begin");
+        assert!(
+            start.elapsed() < Duration::from_secs(60),
+            "it does not begin"
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
     // SAFETY: the child has not been waited for, so its id is its own.
@@ -425,9 +510,29 @@ fn a_worker_whose_time_is_over_goes_on_in_another_turn() {
 }
 
 #[test]
+fn a_worker_in_a_container_is_warned_and_requeued_by_the_shell_outside() {
+    let recipe = slow("echo 1 > $PIPELINE_RESUME/step");
+    let mut slurm = Slurm::new(&recipe, &format!("{CLUSTER}container = 'image.sif'\n"));
+    slurm.submit().success();
+    assert_eq!(warned(&slurm, 101), Some(130));
+    let requeued = fs::read_to_string(slurm.state().join("requeued")).expect("it was requeued");
+    assert_eq!(requeued, "101\n");
+    fs::write(slurm.test.folder().join("go"), "").expect("a file");
+    slurm.put(101, "PENDING");
+    slurm.drain();
+    slurm.watch().success();
+}
+
+#[test]
 fn a_stage_that_would_begin_anew_gets_more_time_instead() {
-    let recipe = slow("true").replace("kind = 'command'\n", "kind = 'command'\nresources = { time = '10m' }\n");
-    let mut slurm = Slurm::new(&recipe, &format!("{CLUSTER}retry = {{ time_factor = 3, times = 1 }}\n"));
+    let recipe = slow("true").replace(
+        "kind = 'command'\n",
+        "kind = 'command'\nresources = { time = '10m' }\n",
+    );
+    let mut slurm = Slurm::new(
+        &recipe,
+        &format!("{CLUSTER}retry = {{ time_factor = 3, times = 1 }}\n"),
+    );
     slurm.submit().success();
     assert_eq!(warned(&slurm, 101), Some(3));
     assert!(!slurm.state().join("requeued").exists());
@@ -446,15 +551,21 @@ extends = ["finetune"]
 [stages.classifier]
 subsample = { stays = 50, seed = 1 }
 [sweep]
-objective = { stage = "test", metric = "auroc", direction = "maximize" }
+objective = { stage = "classifier", metric = "validation_auroc", direction = "maximize" }
 [sweep.grid]
 "stages.classifier.subsample.stays" = [50, 100, 200]
 "#;
     let mut slurm = Slurm::new(sweep, CLUSTER);
-    let dry = slurm.test.run_with(["submit", "recipe.toml", "--dry-run"]).success();
+    let dry = slurm
+        .test
+        .run_with(["submit", "recipe.toml", "--dry-run"])
+        .success();
     let jobs: BTreeMap<&str, Vec<&str>> = (dry.stdout.split("#!/bin/bash\n"))
         .filter_map(|script| {
-            let options: Vec<&str> = script.lines().filter_map(|it| it.strip_prefix("#SBATCH --")).collect();
+            let options: Vec<&str> = script
+                .lines()
+                .filter_map(|it| it.strip_prefix("#SBATCH --"))
+                .collect();
             let name = options.first()?.strip_prefix("job-name=RUN-")?;
             Some((name.split('.').next()?, options))
         })
@@ -462,8 +573,17 @@ objective = { stage = "test", metric = "auroc", direction = "maximize" }
     let has = |job: &str, option: &str| jobs[job].contains(&option);
     assert!(has("classifier", "array=0-2"), "{dry}");
     assert!(has("test", "array=0-2"), "{dry}");
-    let after = jobs["test"].iter().find(|option| option.starts_with("dependency="));
-    assert!(after.is_some_and(|after| after.contains("aftercorr:ID(RUN-classifier.")), "{dry}");
-    assert!(!jobs["pretrain"].iter().any(|option| option.starts_with("array=")));
+    let after = jobs["test"]
+        .iter()
+        .find(|option| option.starts_with("dependency="));
+    assert!(
+        after.is_some_and(|after| after.contains("aftercorr:ID(RUN-classifier.")),
+        "{dry}"
+    );
+    assert!(
+        !jobs["pretrain"]
+            .iter()
+            .any(|option| option.starts_with("array="))
+    );
     assert!(Path::new(&slurm.state()).exists());
 }

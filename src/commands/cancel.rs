@@ -21,7 +21,12 @@ pub struct CancelArguments {
     run: String,
 
     /// Where results are kept
-    #[arg(long, value_name = "DIR", env = "PIPELINE_STORE", default_value = ".pipeline")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "PIPELINE_STORE",
+        default_value = ".pipeline"
+    )]
     store: PathBuf,
 }
 
@@ -30,12 +35,21 @@ pub fn execute(arguments: &CancelArguments, verbosity: Verbosity) -> Result<Exit
     let store = Store::open(&arguments.store)?;
     let mut submission = Submission::open(&store, &arguments.run)?;
     let held = submission.hold(&store, interrupt::listen(), |holder| {
-        verbosity.note(&format!("waiting for {holder}, which submits jobs of this run"));
+        verbosity.note(&format!(
+            "waiting for {holder}, which submits jobs of this run"
+        ));
     })?;
     submission.reread()?;
     let rows = slurm::queue()?;
-    let names: Vec<&str> = submission.ledger.jobs.iter().map(|job| job.name.as_str()).collect();
-    let living = rows.iter().filter(|row| row.state.lives() && names.contains(&row.name.as_str()));
+    let names: Vec<&str> = submission
+        .ledger
+        .jobs
+        .iter()
+        .map(|job| job.name.as_str())
+        .collect();
+    let living = rows
+        .iter()
+        .filter(|row| row.state.lives() && names.contains(&row.name.as_str()));
     let mut ids: Vec<String> = living.clone().map(|row| row.job.clone()).collect();
     let tasks = ids.len();
     ids.sort_unstable();

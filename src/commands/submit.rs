@@ -72,7 +72,9 @@ pub fn execute(arguments: SubmitArguments, verbosity: Verbosity) -> Result<ExitC
         }
     };
     let held = submission.hold(&store, interrupted, |holder| {
-        verbosity.note(&format!("waiting for {holder}, which submits jobs of this run"));
+        verbosity.note(&format!(
+            "waiting for {holder}, which submits jobs of this run"
+        ));
     })?;
     let stepped = step.take(&mut submission);
     held.remove();
@@ -97,7 +99,10 @@ fn dry_run(step: &Step, store: &Store, asked: Asked) -> Result<ExitCode, Error> 
         let job = step.job(&submission, draft);
         let ids: Vec<String> = names.iter().map(|name| format!("ID({name})")).collect();
         let dependency = dependency(&draft.after, |at| ids.get(at).map(String::as_str));
-        stdout::print(&format!("{}\n", script(store, &submission, &job, &dependency)))?;
+        stdout::print(&format!(
+            "{}\n",
+            script(store, &submission, &job, &dependency)
+        ))?;
         names.push(job.name.clone());
         submission.ledger.add(Entry::Job(job));
     }

@@ -18,12 +18,12 @@ use crate::submission::subject::Subject;
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::Verbosity;
 use crate::terminal::{stderr, stdout};
-use pipeline_cluster::{QueueRow, TaskState};
+use pipeline_cluster::{JobRecord, QueueRow, TaskState};
 use pipeline_error::Error;
 use pipeline_store::Store;
 
 /// How often the store is looked at.
-const LOOK: Duration = Duration::from_secs(2);
+const LOOK: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
 pub struct WatchArguments {
@@ -32,7 +32,12 @@ pub struct WatchArguments {
     run: String,
 
     /// Where results are kept
-    #[arg(long, value_name = "DIR", env = "PIPELINE_STORE", default_value = ".pipeline")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "PIPELINE_STORE",
+        default_value = ".pipeline"
+    )]
     store: PathBuf,
 
     /// Show how it stands now, and end
@@ -52,38 +57,41 @@ pub fn execute(arguments: &WatchArguments, verbosity: Verbosity) -> Result<ExitC
     let mut watcher = Watcher::default();
     let mut told: Vec<(String, StageState)> = Vec::new();
     let mut asked: Option<Instant> = None;
+    let mut rows: Vec<QueueRow> = Vec::new();
     let every = Duration::from_secs(submission.asked.cluster.poll_seconds.into());
     loop {
         submission.reread()?;
         let subject = Subject::open(&selection, &store, None)?;
-        let mut rows: Option<Vec<QueueRow>> = None;
+        let mut is_new = false;
         if asked.is_none_or(|then| then.elapsed() >= every) {
             asked = Some(Instant::now());
             match slurm::queue() {
-                Ok(found) => rows = Some(found),
+                Ok(found) => (rows, is_new) = (found, true),
                 Err(error @ Error::Usage { .. }) => return Err(error),
                 Err(error) => verbosity.note(&format!("{error}; asking again")),
             }
         }
-        if let Some(rows) = &rows {
-            let tasks = watcher.tasks(&submission, Some(rows), store.patience());
-            let standing = stages(&subject, Some(&submission), &tasks);
-            let names = subject.surveyed.iter().map(|stage| stage.planned.name.clone());
-            let now: Vec<(String, StageState)> = names.zip(standing.iter().cloned()).collect();
-            tell(&told, &now, verbosity);
-            told = now;
-            // A job that goes on submitting may make more of it.
-            let goes_on = tasks.iter().any(|(id, task)| {
-                let job = submission.ledger.job(id.0);
-                job.is_some_and(|job| job.goes_on())
-                    && matches!(task.state, TaskState::Queued(_) | TaskState::Runs(_))
-            });
-            let lives = goes_on || standing.iter().any(StageState::lives);
-            if !lives || arguments.once {
-                return end(&subject, &submission, &standing, lives);
-            }
+        let tasks = watcher.tasks(&submission, &rows, is_new, store.patience());
+        let standing = stages(&subject, Some(&submission), &tasks);
+        let names = subject
+            .surveyed
+            .iter()
+            .map(|stage| stage.planned.name.clone());
+        let now: Vec<(String, StageState)> = names.zip(standing.iter().cloned()).collect();
+        tell(&told, &now, verbosity);
+        told = now;
+        // A job that goes on submitting may make more of it.
+        let goes_on = tasks.iter().any(|(id, task)| {
+            let job = submission.ledger.job(id.0);
+            job.is_some_and(JobRecord::goes_on)
+                && matches!(task.state, TaskState::Queued(_) | TaskState::Runs(_))
+        });
+        let all = standing.iter().all(|state| *state == StageState::Done) && !subject.goes_on;
+        let lives = !all && (goes_on || standing.iter().any(StageState::lives));
+        if all || (is_new && (!lives || arguments.once)) {
+            return end(&subject, &submission, &standing, lives);
         }
-        thread::sleep(LOOK);
+        thread::sleep(LOOK.min(every));
         if interrupted.load(Ordering::Relaxed) {
             verbosity.note("the jobs go on; watch again at any time");
             return Err(Error::Interrupted);
@@ -97,7 +105,10 @@ fn tell(before: &[(String, StageState)], now: &[(String, StageState)], verbosity
     }
     let style = Style::stderr();
     for (name, state) in now {
-        if !before.iter().any(|(known, then)| known == name && then == state) {
+        if !before
+            .iter()
+            .any(|(known, then)| known == name && then == state)
+        {
             let (words, tone) = display::state(state);
             stderr::print(&format!("{name} {}\n", style.paint(tone, &words)));
         }
@@ -113,13 +124,19 @@ fn end(
     let mut table = Table::new(&[("stage", Align::Left), ("state", Align::Left)]);
     for (stage, standing) in subject.surveyed.iter().zip(standing) {
         let (words, tone) = display::state(standing);
-        table.push(vec![stage.planned.name.as_str().into(), Cell::new(words, tone)]);
+        table.push(vec![
+            stage.planned.name.as_str().into(),
+            Cell::new(words, tone),
+        ]);
     }
     stdout::print(&table.render(Style::stdout()))?;
     for failure in display::failures(subject, submission, standing, Style::stderr()) {
         stderr::print(&failure);
     }
-    let open = standing.iter().filter(|state| **state != StageState::Done).count();
+    let open = standing
+        .iter()
+        .filter(|state| **state != StageState::Done)
+        .count();
     match lives || (open == 0 && !subject.goes_on) {
         true => Ok(ExitCode::SUCCESS),
         false => Err(Error::stage(format!(

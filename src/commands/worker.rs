@@ -44,7 +44,12 @@ pub struct WorkerArguments {
     job: Option<usize>,
 
     /// Where results are kept
-    #[arg(long, value_name = "DIR", env = "PIPELINE_STORE", default_value = ".pipeline")]
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "PIPELINE_STORE",
+        default_value = ".pipeline"
+    )]
     store: PathBuf,
 }
 
@@ -95,7 +100,10 @@ fn go_on(
 /// Why stages failed; one that was interrupted did not.
 fn failures(record: &RunRecord) -> BTreeMap<String, String> {
     let interrupted = Error::Interrupted.to_string();
-    let failed = record.stages.iter().filter(|stage| stage.status == StageStatus::Failed);
+    let failed = record
+        .stages
+        .iter()
+        .filter(|stage| stage.status == StageStatus::Failed);
     let why = failed.filter_map(|stage| Some((stage.name.clone(), stage.error.clone()?)));
     why.filter(|(_, why)| *why != interrupted).collect()
 }
@@ -116,7 +124,10 @@ impl<'a> Worker<'a> {
         let index = std::env::var("SLURM_ARRAY_TASK_ID").ok();
         let index = index.and_then(|index| index.parse().ok()).unwrap_or(0);
         let task = job.tasks.get(index).ok_or_else(|| Error::Usage {
-            message: format!("job {} of run {} has no task {index}", job.job, submission.run),
+            message: format!(
+                "job {} of run {} has no task {index}",
+                job.job, submission.run
+            ),
             hint: None,
         })?;
         Ok(Self {
@@ -212,7 +223,8 @@ impl<'a> Worker<'a> {
 
     /// Whether another turn begins further on than this one did.
     fn got_on(&self, record: &RunRecord) -> bool {
-        let of_task = |stage: &&pipeline_runner::record::StageRecord| self.task.contains(&stage.name);
+        let of_task =
+            |stage: &&pipeline_runner::record::StageRecord| self.task.contains(&stage.name);
         record.stages.iter().filter(of_task).any(|stage| {
             let key = stage.key.as_ref();
             let key = key.and_then(|key| serde_json::from_value(key.as_str().into()).ok());

@@ -36,7 +36,12 @@ pub fn submitted(
                 id.as_str().into(),
                 job.name.as_str().into(),
                 job.tasks.len().to_string().into(),
-                job.tasks.iter().map(Vec::len).sum::<usize>().to_string().into(),
+                job.tasks
+                    .iter()
+                    .map(Vec::len)
+                    .sum::<usize>()
+                    .to_string()
+                    .into(),
             ]);
         }
         text += &table.render(Style::stdout());
@@ -46,11 +51,18 @@ pub fn submitted(
     let stages = |(job, _): &(JobRecord, String)| job.tasks.iter().map(Vec::len).sum::<usize>();
     let new: usize = jobs.iter().map(stages).sum();
     let done = count(|state| *state == StageState::Done);
-    let _ = writeln!(text, "run {run}: {} stages, {done} done, {new} submitted", before.len());
+    let _ = writeln!(
+        text,
+        "run {run}: {} stages, {done} done, {new} submitted",
+        before.len()
+    );
     if let Some(id) = goes_on {
         let _ = writeln!(text, "job {id} goes on submitting");
     }
-    let _ = writeln!(text, "`pipeline watch {run}` shows how it goes; nothing has to stay running here");
+    let _ = writeln!(
+        text,
+        "`pipeline watch {run}` shows how it goes; nothing has to stay running here"
+    );
     text
 }
 

@@ -31,7 +31,11 @@ impl Asked {
         let folder = std::env::current_dir();
         let folder = folder.map_err(|error| Error::file(Path::new("."), error))?;
         let texts = [Some(folder.as_path()), Some(selection.recipe.as_path())];
-        if texts.into_iter().flatten().any(|path| path.to_str().is_none_or(odd)) {
+        if texts
+            .into_iter()
+            .flatten()
+            .any(|path| path.to_str().is_none_or(odd))
+        {
             return Err(Error::Usage {
                 message: format!(
                     "{}: a job script cannot name such a path",
@@ -42,7 +46,11 @@ impl Asked {
         }
         Ok(Self {
             recipe: selection.recipe.clone(),
-            set: selection.overrides.iter().map(|it| it.text().into()).collect(),
+            set: selection
+                .overrides
+                .iter()
+                .map(|it| it.text().into())
+                .collect(),
             device: selection.device.clone(),
             folder,
             cluster,

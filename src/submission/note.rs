@@ -56,7 +56,10 @@ impl Beating {
         let thread = thread::spawn(move || {
             while stopped.recv_timeout(every) == Err(RecvTimeoutError::Timeout) {
                 // One that is missed is followed by others.
-                let _ = File::options().write(true).open(&path).map(|file| touch(&file));
+                let _ = File::options()
+                    .write(true)
+                    .open(&path)
+                    .map(|file| touch(&file));
             }
         });
         Self {

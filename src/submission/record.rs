@@ -12,8 +12,8 @@ use super::asked::Asked;
 use pipeline_cluster::{Entry, JobRecord, Ledger};
 use pipeline_error::Error;
 use pipeline_runner::record::PlanRecord;
-use pipeline_store::fingerprint::{Fingerprint, Key};
 use pipeline_store::Store;
+use pipeline_store::fingerprint::{Fingerprint, Key};
 use pipeline_store::work::WorkFolder;
 
 /// The document with what was asked.
@@ -35,7 +35,12 @@ pub struct Submission {
 
 impl Submission {
     /// A new one.
-    pub fn new(store: &Store, asked: Asked, private: bool, plan: &PlanRecord) -> Result<Self, Error> {
+    pub fn new(
+        store: &Store,
+        asked: Asked,
+        private: bool,
+        plan: &PlanRecord,
+    ) -> Result<Self, Error> {
         let never = AtomicBool::new(false);
         let made = store.start_run(private, &never, || ())?;
         for folder in ["logs", "tasks"] {
@@ -91,7 +96,10 @@ impl Submission {
                 hint: Some("`pipeline submit` and `pipeline runs` show the ids of runs".into()),
             }),
             several => Err(Error::Usage {
-                message: format!("{} runs that were submitted begin with `{run}`", several.len()),
+                message: format!(
+                    "{} runs that were submitted begin with `{run}`",
+                    several.len()
+                ),
                 hint: Some(format!("give more of it: {}, …", several[0])),
             }),
         }
@@ -196,7 +204,9 @@ impl Submission {
 
     /// Where the worker of a task says how it stands.
     pub fn note(&self, job: usize, index: usize) -> PathBuf {
-        self.folder.join("tasks").join(format!("{job}.{index}.json"))
+        self.folder
+            .join("tasks")
+            .join(format!("{job}.{index}.json"))
     }
 
     /// The run's folder.
@@ -206,7 +216,11 @@ impl Submission {
 }
 
 fn append(path: &Path, entries: &[impl Serialize]) -> io::Result<()> {
-    let mut file = OpenOptions::new().create(true).read(true).append(true).open(path)?;
+    let mut file = OpenOptions::new()
+        .create(true)
+        .read(true)
+        .append(true)
+        .open(path)?;
     let mut lines = Vec::new();
     if !ends_a_line(&mut file)? {
         lines.push(b'\n');

@@ -12,10 +12,18 @@ const AT_ONCE: usize = 500;
 /// Submits a script. The answer is the job's id; an error leaves open whether it was submitted.
 pub fn submit(script: &str) -> Result<String, Error> {
     let output = run("sbatch", &["--parsable"], Some(script))?;
-    let id = output.split(';').next().unwrap_or_default().trim().to_string();
+    let id = output
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim()
+        .to_string();
     match !id.is_empty() && id.bytes().all(|byte| byte.is_ascii_digit()) {
         true => Ok(id),
-        false => Err(Error::stage(format!("sbatch gave no id of a job: {}", output.trim()))),
+        false => Err(Error::stage(format!(
+            "sbatch gave no id of a job: {}",
+            output.trim()
+        ))),
     }
 }
 

@@ -58,19 +58,24 @@ pub enum StageState {
 impl StageState {
     /// Whether something may still come of it by itself.
     pub fn lives(&self) -> bool {
-        matches!(self, StageState::Queued(_) | StageState::Runs(_) | StageState::Unknown)
+        matches!(
+            self,
+            StageState::Queued(_) | StageState::Runs(_) | StageState::Unknown
+        )
     }
 }
 
 impl Watcher {
-    /// Of all tasks that were submitted how they stand. No rows: the queue did not answer.
+    /// Of all tasks that were submitted how they stand, by the latest answer of the queue. Only a new answer counts for
+    /// what is not in it.
     pub fn tasks(
         &mut self,
         submission: &Submission,
-        rows: Option<&[QueueRow]>,
+        rows: &[QueueRow],
+        is_new: bool,
         patience: Duration,
     ) -> BTreeMap<TaskId, Task> {
-        let by_id: HashMap<(&str, usize), &QueueRow> = (rows.unwrap_or_default().iter())
+        let by_id: HashMap<(&str, usize), &QueueRow> = (rows.iter())
             .map(|row| ((row.job.as_str(), row.index), row))
             .collect();
         let ledger = &submission.ledger;
@@ -82,7 +87,7 @@ impl Watcher {
             for index in job.indices() {
                 let task = (job.job, index);
                 let row = by_id.get(&(id.as_str(), index)).copied();
-                if row.is_none() && rows.is_some() {
+                if row.is_none() && is_new {
                     *self.absent.entry(task).or_default() += 1;
                 }
                 let absent = self.absent.get(&task).copied().unwrap_or(0);

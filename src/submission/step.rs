@@ -12,8 +12,8 @@ use super::standing::{StageState, Task, TaskId, Watcher, stages};
 use super::subject::Subject;
 use crate::terminal::verbosity::Verbosity;
 use pipeline_cluster::{
-    After, Cluster, Draft, End, Entry, JobRecord, Open, QueueRow, Resources, Script, Situation, TaskState,
-    TimeLimit, arrange, label, tries, within,
+    After, Cluster, Draft, End, Entry, JobRecord, Open, QueueRow, Resources, Script, Situation,
+    TaskState, TimeLimit, arrange, label, tries, within,
 };
 use pipeline_error::Error;
 use pipeline_runner::record::PlannedStatus;
@@ -110,12 +110,19 @@ impl Step<'_> {
 
     /// What a step would submit if nothing were in the queue.
     pub fn would(&self, cluster: &Cluster) -> Planned {
-        let situations = self.subject.surveyed.iter().map(|stage| match stage.planned.status {
-            PlannedStatus::Cached => Situation::Done,
-            _ => Situation::Open,
-        });
+        let situations = self
+            .subject
+            .surveyed
+            .iter()
+            .map(|stage| match stage.planned.status {
+                PlannedStatus::Cached => Situation::Done,
+                _ => Situation::Open,
+            });
         let open = self.open(situations.collect(), |name| self.subject.resources[name]);
-        let (drafts, rest) = within(arrange(&open, cluster.max_array as usize), budget(cluster, 0));
+        let (drafts, rest) = within(
+            arrange(&open, cluster.max_array as usize),
+            budget(cluster, 0),
+        );
         Planned { drafts, rest }
     }
 
@@ -128,7 +135,7 @@ impl Step<'_> {
         let mut watcher = Watcher::default();
         let mut rows = self.queue()?;
         adopt(submission, &rows)?;
-        let mut tasks = watcher.tasks(submission, Some(&rows), self.store.patience());
+        let mut tasks = watcher.tasks(submission, &rows, true, self.store.patience());
         let unknown = |tasks: &BTreeMap<TaskId, Task>| {
             tasks.values().any(|task| task.state == TaskState::Unknown)
         };
@@ -137,9 +144,11 @@ impl Step<'_> {
             std::thread::sleep(SECOND_LOOK.min(Duration::from_secs(seconds)));
             rows = self.queue()?;
             adopt(submission, &rows)?;
-            tasks = watcher.tasks(submission, Some(&rows), self.store.patience());
+            tasks = watcher.tasks(submission, &rows, true, self.store.patience());
         }
-        let never = doubtful.into_iter().filter(|job| !submission.ledger.ids.contains_key(job));
+        let never = doubtful
+            .into_iter()
+            .filter(|job| !submission.ledger.ids.contains_key(job));
         let mut entries: Vec<Entry> = never.map(|job| Entry::NotSubmitted { job }).collect();
         for ((job, index), task) in &tasks {
             if let TaskState::Ended(end) = task.state
@@ -169,7 +178,8 @@ impl Step<'_> {
             match ask() {
                 Err(error @ Error::Stage { .. }) if start.elapsed() < PATIENCE => {
                     if !std::mem::replace(&mut told, true) {
-                        self.verbosity.note(&format!("{error}; asking again for three minutes"));
+                        self.verbosity
+                            .note(&format!("{error}; asking again for three minutes"));
                     }
                 }
                 other => return other,
@@ -215,7 +225,9 @@ impl Step<'_> {
             let same_rung = job.rung == self.subject.rung;
             if lives
                 && same_rung
-                && job.tasks[id.1].iter().any(|name| is_other(name) || (queued && waits_in_vain(name)))
+                && job.tasks[id.1]
+                    .iter()
+                    .any(|name| is_other(name) || (queued && waits_in_vain(name)))
             {
                 stale.insert(*id);
             }
@@ -241,7 +253,9 @@ impl Step<'_> {
         let cluster = &submission.asked.cluster;
         let retry = &cluster.retry;
         let of_name = |name: &str| {
-            let ended = submission.ledger.tasks_of(name, &self.subject.identities[name]);
+            let ended = submission
+                .ledger
+                .tasks_of(name, &self.subject.identities[name]);
             let ends = ended.filter_map(|(job, index)| match tasks.get(&(job.job, index))?.state {
                 TaskState::Ended(end) => Some(end),
                 _ => None,
@@ -251,7 +265,10 @@ impl Step<'_> {
         let mut situations: Vec<Situation> = Vec::new();
         for (position, state) in standing.iter().enumerate() {
             let name = &self.subject.surveyed[position].planned.name;
-            let last = submission.ledger.tasks_of(name, &self.subject.identities[name]).last();
+            let last = submission
+                .ledger
+                .tasks_of(name, &self.subject.identities[name])
+                .last();
             let last = last.map(|(job, index)| (job.job, index));
             situations.push(match state {
                 StageState::Done => Situation::Done,
@@ -283,11 +300,7 @@ impl Step<'_> {
         Planned { drafts, rest }
     }
 
-    fn open(
-        &self,
-        situations: Vec<Situation>,
-        resources: impl Fn(&str) -> Resources,
-    ) -> Vec<Open> {
+    fn open(&self, situations: Vec<Situation>, resources: impl Fn(&str) -> Resources) -> Vec<Open> {
         let surveyed = &self.subject.surveyed;
         let names = surveyed.iter().map(|stage| stage.planned.name.as_str());
         let positions: BTreeMap<&str, usize> = names.zip(0..).collect();
@@ -419,7 +432,10 @@ fn adopt(submission: &mut Submission, rows: &[QueueRow]) -> Result<(), Error> {
 /// What reads from a stage that failed has to wait until somebody says so.
 fn block_readers(open: &mut [Open]) {
     for at in 0..open.len() {
-        let blocked = open[at].needs.iter().any(|need| open[*need].situation == Situation::Blocked);
+        let blocked = open[at]
+            .needs
+            .iter()
+            .any(|need| open[*need].situation == Situation::Blocked);
         if blocked && open[at].situation == Situation::Open {
             open[at].situation = Situation::Blocked;
         }
@@ -457,7 +473,8 @@ fn living(
             })
     };
     let jobs = submission.ledger.jobs.iter().filter(lives);
-    jobs.filter_map(|job| submission.ledger.ids.get(&job.job).cloned()).collect()
+    jobs.filter_map(|job| submission.ledger.ids.get(&job.job).cloned())
+        .collect()
 }
 
 /// As `sbatch` takes it; of what is not submitted yet `id` says the id.
@@ -484,7 +501,12 @@ pub fn script(store: &Store, submission: &Submission, job: &JobRecord, dependenc
     let cluster = &submission.asked.cluster;
     let root = text(store.root().into());
     let program = std::env::current_exe().unwrap_or_else(|_| "pipeline".into());
-    let mut command = vec![text(program), "worker".into(), "--store".into(), root.clone()];
+    let mut command = vec![
+        text(program),
+        "worker".into(),
+        "--store".into(),
+        root.clone(),
+    ];
     command.push(submission.run.clone());
     if !job.goes_on() {
         command.push(job.job.to_string());
@@ -492,7 +514,9 @@ pub fn script(store: &Store, submission: &Submission, job: &JobRecord, dependenc
     let index = if job.tasks.len() > 1 { "%a" } else { "0" };
     // `%` begins what Slurm puts in.
     let log = text(submission.log(job, "INDEX")).replace('%', "%%");
-    let log = log.strip_suffix("INDEX.log").map(|log| format!("{log}{index}.log"));
+    let log = log
+        .strip_suffix("INDEX.log")
+        .map(|log| format!("{log}{index}.log"));
     Script {
         cluster,
         name: &job.name,

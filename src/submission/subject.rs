@@ -46,11 +46,7 @@ pub struct Subject {
 impl Subject {
     /// Of the recipe itself, or where it has a table `[sweep]`, of the first rung that is not complete; of this `rung`,
     /// if it is stated.
-    pub fn open(
-        selection: &Selection,
-        store: &Store,
-        rung: Option<usize>,
-    ) -> Result<Self, Error> {
+    pub fn open(selection: &Selection, store: &Store, rung: Option<usize>) -> Result<Self, Error> {
         let experiment = Experiment::load(&selection.recipe, &selection.overrides)?;
         match experiment.recipe.has_sweep {
             true => Self::of_sweep(selection, store, rung),
@@ -69,7 +65,9 @@ impl Subject {
         let Experiment { recipe, nodes } = experiment;
         let names = nodes.iter().map(|node| node.name.clone());
         Ok(Self {
-            resources: names.map(|name| (name.clone(), recipe.resources_of(&name))).collect(),
+            resources: names
+                .map(|name| (name.clone(), recipe.resources_of(&name)))
+                .collect(),
             identities: identities(&nodes, &selection.device),
             name: recipe.name,
             nodes,

@@ -99,7 +99,8 @@ node_down() {
     node=$(squeue -h -j "$job" -o %N)
     scontrol update nodename="$node" state=down reason=test
     sleep 10
-    scontrol update nodename="$node" state=resume
+    # Slurm may have taken it back by itself.
+    scontrol update nodename="$node" state=resume 2>/dev/null
     watch || { submit && watch; }
 }
 

@@ -130,7 +130,9 @@ fn grouped(stages: &[Open]) -> (Vec<Group>, BTreeMap<usize, usize>) {
             continue;
         }
         let needs = stage.needs.iter();
-        let needs: BTreeSet<usize> = needs.filter_map(|need| group_of.get(need).copied()).collect();
+        let needs: BTreeSet<usize> = needs
+            .filter_map(|need| group_of.get(need).copied())
+            .collect();
         let label = stage.of_variants.as_ref().unwrap_or(&stage.name);
         let at = *alike
             .entry((label, stage.resources, needs.clone()))
@@ -150,10 +152,13 @@ fn grouped(stages: &[Open]) -> (Vec<Group>, BTreeMap<usize, usize>) {
             });
         group_of.insert(position, at);
         groups[at].stages.push(position);
-        let living = stage.needs.iter().filter_map(|need| match &stages[*need].situation {
-            Situation::Lives(id) => Some(id.clone()),
-            _ => None,
-        });
+        let living = stage
+            .needs
+            .iter()
+            .filter_map(|need| match &stages[*need].situation {
+                Situation::Lives(id) => Some(id.clone()),
+                _ => None,
+            });
         groups[at].living.extend(living);
     }
     (groups, group_of)
@@ -167,7 +172,10 @@ fn tasks(
     group_of: &BTreeMap<usize, usize>,
 ) -> Vec<Vec<usize>> {
     let group = &groups[at];
-    let array = group.needs.iter().find(|need| groups[**need].tasks.len() > 1);
+    let array = group
+        .needs
+        .iter()
+        .find(|need| groups[**need].tasks.len() > 1);
     if let Some(array) = array {
         let mut tasks = vec![Vec::new(); groups[*array].tasks.len()];
         let mut all = true;
@@ -325,7 +333,10 @@ mod tests {
                 stage.situation = Situation::Done;
             }
         }
-        assert_eq!(shown(&arrange(&stages, 1000)), ["test 7 tasks 100 stages []"]);
+        assert_eq!(
+            shown(&arrange(&stages, 1000)),
+            ["test 7 tasks 100 stages []"]
+        );
     }
 
     #[test]

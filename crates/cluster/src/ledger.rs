@@ -100,7 +100,12 @@ impl Ledger {
             Entry::Job(job) => self.jobs.push(job),
             Entry::Submitted { job, id } => drop(self.ids.insert(job, id)),
             Entry::NotSubmitted { job } => self.not_submitted.push(job),
-            Entry::Ended { job, index, end, node } => {
+            Entry::Ended {
+                job,
+                index,
+                end,
+                node,
+            } => {
                 self.ended.insert((job, index), (end, node));
             }
             Entry::Cancelled => self.cancelled = true,
@@ -130,7 +135,9 @@ impl Ledger {
         identity: &'a str,
     ) -> impl Iterator<Item = (&'a JobRecord, usize)> {
         let same = move |job: &&JobRecord| {
-            job.identities.get(node).is_some_and(|found| found == identity)
+            job.identities
+                .get(node)
+                .is_some_and(|found| found == identity)
                 && self.ids.contains_key(&job.job)
         };
         self.jobs.iter().filter(same).filter_map(move |job| {
@@ -157,21 +164,32 @@ mod tests {
 
     #[test]
     fn a_job_without_an_id_is_in_doubt_until_somebody_has_looked() {
-        let submitted = |job| Entry::Submitted { job, id: "7".into() };
+        let submitted = |job| Entry::Submitted {
+            job,
+            id: "7".into(),
+        };
         let mut ledger = Ledger::of([job(0), submitted(0), job(1)]);
         let doubtful: Vec<usize> = ledger.in_doubt().map(|job| job.job).collect();
         assert_eq!((doubtful, ledger.next()), (vec![1], 2));
         ledger.add(Entry::NotSubmitted { job: 1 });
         assert_eq!(ledger.in_doubt().count(), 0);
         assert_eq!(ledger.tasks_of("events", "a").count(), 1);
-        assert_eq!(ledger.tasks_of("events", "b").count(), 0, "it is something else now");
+        assert_eq!(
+            ledger.tasks_of("events", "b").count(),
+            0,
+            "it is something else now"
+        );
     }
 
     #[test]
     fn lines_are_read_as_they_were_written() {
         for entry in [job(3), Entry::Cancelled] {
             let line = serde_json::to_string(&entry).unwrap();
-            assert_eq!(serde_json::from_str::<Entry>(&line).unwrap(), entry, "{line}");
+            assert_eq!(
+                serde_json::from_str::<Entry>(&line).unwrap(),
+                entry,
+                "{line}"
+            );
         }
     }
 }

@@ -27,7 +27,7 @@ pub use ledger::{Entry, JobRecord, Ledger};
 pub use memory_limit::MemoryLimit;
 pub use queue::{FORMAT, QueueRow, QueueState, parse};
 pub use resources::{MOST_PACKED, Resources};
+pub use retry::{Tries, tries};
 pub use script::{Script, array_of, label};
 pub use state::{End, Note, Seen, Stopped, TaskState, state};
-pub use retry::{Tries, tries};
 pub use time_limit::TimeLimit;

@@ -77,7 +77,16 @@ mod tests {
         let shown = |text| MemoryLimit::parse(text).map(|limit| limit.to_string());
         assert_eq!(shown("2048M").as_deref(), Some("2G"));
         assert_eq!(shown("1T").as_deref(), Some("1T"));
-        for wrong in ["", "G", "0G", "1.5G", "16", "16GB", "-1G", "99999999999999999999G"] {
+        for wrong in [
+            "",
+            "G",
+            "0G",
+            "1.5G",
+            "16",
+            "16GB",
+            "-1G",
+            "99999999999999999999G",
+        ] {
             assert_eq!(shown(wrong), None, "{wrong}");
         }
         let scaled = MemoryLimit::parse("3G").unwrap().scaled(1.5);

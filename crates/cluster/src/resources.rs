@@ -14,7 +14,9 @@ const SHORT: [&str; 3] = ["import", "freeze", "evaluate"];
 const SHORT_PACK: u32 = 16;
 
 /// What a stage's job asks a cluster for. No result depends on it, and no key.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
+)]
 #[serde(deny_unknown_fields)]
 pub struct Resources {
     /// Processors.

@@ -51,15 +51,33 @@ mod tests {
             times: 2,
         };
         let of = |ends: &[End]| tries(ends, &retry);
-        let plain = Tries { again: true, mem: 1.0, time: 1.0 };
+        let plain = Tries {
+            again: true,
+            mem: 1.0,
+            time: 1.0,
+        };
         assert_eq!(of(&[]), plain);
         assert_eq!(of(&[End::Cancelled; 5]), plain);
         assert_eq!(of(&[End::Killed, End::Lost]), plain);
         assert_eq!(of(&[End::OutOfMemory]), Tries { mem: 2.0, ..plain });
         let both = [End::OutOfMemory, End::TimeOut];
-        assert_eq!(of(&both), Tries { mem: 2.0, time: 1.5, again: true });
+        assert_eq!(
+            of(&both),
+            Tries {
+                mem: 2.0,
+                time: 1.5,
+                again: true
+            }
+        );
         let spent = [End::OutOfMemory; 3];
-        assert_eq!(of(&spent), Tries { mem: 4.0, again: false, ..plain });
+        assert_eq!(
+            of(&spent),
+            Tries {
+                mem: 4.0,
+                again: false,
+                ..plain
+            }
+        );
         assert!(!of(&[End::Failed]).again);
     }
 

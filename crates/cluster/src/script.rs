@@ -52,7 +52,12 @@ impl Script<'_> {
         for option in self.options() {
             let _ = writeln!(text, "#SBATCH {option}");
         }
-        let modules: Vec<&str> = self.cluster.modules.iter().map(|it| it.0.as_str()).collect();
+        let modules: Vec<&str> = self
+            .cluster
+            .modules
+            .iter()
+            .map(|it| it.0.as_str())
+            .collect();
         if !modules.is_empty() {
             let _ = writeln!(text, "module load {} || exit 1", modules.join(" "));
         }
@@ -70,7 +75,9 @@ impl Script<'_> {
     }
 
     fn options(&self) -> Vec<String> {
-        let Self { cluster, resources, .. } = self;
+        let Self {
+            cluster, resources, ..
+        } = self;
         let option = |name: &str, value: Option<String>| value.map(|it| format!("--{name}={it}"));
         let word = |word: &Option<Word>| word.as_ref().map(|word| word.0.clone());
         let stated = [
@@ -81,7 +88,10 @@ impl Script<'_> {
             Some("--requeue".into()),
             Some(format!("--signal=B:USR1@{}", cluster.warn_seconds)),
             array_of(self.tasks),
-            option("dependency", (!self.dependency.is_empty()).then(|| self.dependency.into())),
+            option(
+                "dependency",
+                (!self.dependency.is_empty()).then(|| self.dependency.into()),
+            ),
             (!self.dependency.is_empty()).then(|| "--kill-on-invalid-dep=yes".into()),
             option("partition", word(&cluster.partition)),
             option("account", word(&cluster.account)),
@@ -90,7 +100,10 @@ impl Script<'_> {
             Some("--nodes=1 --ntasks=1".into()),
             option("cpus-per-task", resources.cpus.map(|it| it.to_string())),
             option("mem", resources.mem.map(|it| it.to_string())),
-            option("gpus", resources.gpus.filter(|it| *it > 0).map(|it| it.to_string())),
+            option(
+                "gpus",
+                resources.gpus.filter(|it| *it > 0).map(|it| it.to_string()),
+            ),
             option("time", resources.time.map(|it| it.to_string())),
         ];
         let extra = cluster.extra.iter().map(|flag| flag.0.clone());

@@ -162,12 +162,27 @@ mod tests {
             })
         };
         assert_eq!(of("PENDING", None), TaskState::Queued("Priority".into()));
-        assert_eq!(of("RUNNING", Some(note(None, None))), TaskState::Runs("n2".into()));
-        assert_eq!(of("OUT_OF_MEMORY", Some(note(None, None))), TaskState::Ended(End::OutOfMemory));
-        assert_eq!(of("FAILED", Some(note(Some(3), None))), TaskState::Ended(End::Failed));
-        assert_eq!(of("FAILED", Some(note(None, None))), TaskState::Ended(End::Killed));
+        assert_eq!(
+            of("RUNNING", Some(note(None, None))),
+            TaskState::Runs("n2".into())
+        );
+        assert_eq!(
+            of("OUT_OF_MEMORY", Some(note(None, None))),
+            TaskState::Ended(End::OutOfMemory)
+        );
+        assert_eq!(
+            of("FAILED", Some(note(Some(3), None))),
+            TaskState::Ended(End::Failed)
+        );
+        assert_eq!(
+            of("FAILED", Some(note(None, None))),
+            TaskState::Ended(End::Killed)
+        );
         let out_of_time = note(Some(130), Some(Stopped::OutOfTime));
-        assert_eq!(of("FAILED", Some(out_of_time)), TaskState::Ended(End::TimeOut));
+        assert_eq!(
+            of("FAILED", Some(out_of_time)),
+            TaskState::Ended(End::TimeOut)
+        );
         assert_eq!(of("CANCELLED", None), TaskState::Ended(End::Cancelled));
     }
 

@@ -19,7 +19,9 @@ impl TimeLimit {
         };
         for (unit, seconds) in [("m", 60), ("h", 3600), ("d", 86_400)] {
             if let Some(count) = text.strip_suffix(unit) {
-                return Some(number(count)? * seconds).filter(|all| *all > 0).map(Self);
+                return Some(number(count)? * seconds)
+                    .filter(|all| *all > 0)
+                    .map(Self);
             }
         }
         let (days, clock) = text.split_once('-').unwrap_or(("0", text));
@@ -47,7 +49,12 @@ impl fmt::Display for TimeLimit {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         let (days, rest) = (self.0 / 86_400, self.0 % 86_400);
         let (hours, rest) = (rest / 3600, rest % 3600);
-        write!(formatter, "{days}-{hours:02}:{:02}:{:02}", rest / 60, rest % 60)
+        write!(
+            formatter,
+            "{days}-{hours:02}:{:02}:{:02}",
+            rest / 60,
+            rest % 60
+        )
     }
 }
 
@@ -94,9 +101,14 @@ mod tests {
         assert_eq!(shown("4:00:00").as_deref(), Some("0-04:00:00"));
         assert_eq!(shown("1-12:30:05").as_deref(), Some("1-12:30:05"));
         assert_eq!(shown("36:00:00").as_deref(), Some("1-12:00:00"));
-        for wrong in ["", "m", "0m", "90", "1:30", "1:60:00", "0:00:00", "-1:00:00", "1h30m"] {
+        for wrong in [
+            "", "m", "0m", "90", "1:30", "1:60:00", "0:00:00", "-1:00:00", "1h30m",
+        ] {
             assert_eq!(shown(wrong), None, "{wrong}");
         }
-        assert_eq!(TimeLimit::parse("10m").unwrap().scaled(1.5).to_string(), "0-00:15:00");
+        assert_eq!(
+            TimeLimit::parse("10m").unwrap().scaled(1.5).to_string(),
+            "0-00:15:00"
+        );
     }
 }

@@ -126,7 +126,9 @@ impl recipe::Experiment for Experiment {
             .collect();
         check::check(tree, model.as_ref(), &kinds, mistakes);
         references::check(tree, &kinds, mistakes);
-        let kinds = stages.iter().map(|(name, stage)| (name.as_str(), stage.kind()));
+        let kinds = stages
+            .iter()
+            .map(|(name, stage)| (name.as_str(), stage.kind()));
         let resources = match broken.contains("resources") {
             true => BTreeMap::new(),
             false => resources::read(tree, kinds, mistakes),

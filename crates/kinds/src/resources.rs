@@ -77,15 +77,21 @@ fn one(name: &str, node: &Node, mistakes: &mut Vec<Mistake>) -> Option<Resources
             && !is_one(text)
         {
             let message = format!("{name}.{key}: `{text}` is none");
-            mistakes.push(Mistake::new(message, value.origin, format!("expected {expected}")));
+            mistakes.push(Mistake::new(
+                message,
+                value.origin,
+                format!("expected {expected}"),
+            ));
         }
     };
     check("mem", "a whole number and M, G or T: \"16G\"", |text| {
         MemoryLimit::parse(text).is_some()
     });
-    check("time", "\"30m\", \"4h\", \"2d\", \"4:00:00\" or \"1-12:00:00\"", |text| {
-        TimeLimit::parse(text).is_some()
-    });
+    check(
+        "time",
+        "\"30m\", \"4h\", \"2d\", \"4:00:00\" or \"1-12:00:00\"",
+        |text| TimeLimit::parse(text).is_some(),
+    );
     match mistakes.len() == before {
         true => recipe::read(name, node, mistakes),
         false => None,
