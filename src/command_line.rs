@@ -7,6 +7,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::bundle::BundleArguments;
 use crate::commands::cache::CacheArguments;
+use crate::commands::cancel::CancelArguments;
 use crate::commands::check::CheckArguments;
 use crate::commands::compare::CompareArguments;
 use crate::commands::completions::CompletionsArguments;
@@ -28,12 +29,14 @@ use crate::commands::run::RunArguments;
 use crate::commands::runs::RunsArguments;
 use crate::commands::schema::SchemaArguments;
 use crate::commands::selftest::SelftestArguments;
+use crate::commands::submit::SubmitArguments;
 use crate::commands::sweep::SweepArguments;
-use crate::commands::watch_serve::WatchArguments;
+use crate::commands::watch::WatchArguments;
+use crate::commands::worker::WorkerArguments;
 use crate::commands::{
-    bundle, cache, check, compare, completions, diagnose, explain, export, graph, help, init,
-    inspect, lock, man, mlflow, outputs, plan, predict, report, run, runs, schema, selftest, sweep,
-    watch_serve,
+    bundle, cache, cancel, check, compare, completions, diagnose, explain, export, graph, help,
+    init, inspect, lock, man, mlflow, outputs, plan, predict, report, run, runs, schema, selftest,
+    submit, sweep, watch, worker,
 };
 use crate::examples;
 use crate::fault;
@@ -87,10 +90,17 @@ pub enum Command {
     Inspect(InspectArguments),
     /// Runs every variant of a recipe with [sweep], what is equal once; shows and writes the best
     Sweep(SweepArguments),
+    /// Submits what is out of date as jobs of Slurm; again, it goes on from where that stands
+    Submit(SubmitArguments),
+    /// Shows how the stages of a submitted run stand, until all is over, or serves a page of any run; can be left at any time
+    Watch(WatchArguments),
+    /// Takes the jobs of a submitted run out of the queue
+    Cancel(CancelArguments),
+    /// Runs the stages of one task, inside its job: for the scripts that `submit` writes
+    #[command(hide = true)]
+    Worker(WorkerArguments),
     /// Lists the runs of the past, or shows one
     Runs(RunsArguments),
-    /// Serves a page of a run as it goes on: stages, losses, rates, warnings
-    Watch(WatchArguments),
     /// Sends a run of the past to an MLflow tracking server
     Mlflow(MlflowArguments),
     /// Shows in what runs differ: their recipes, and their metrics with paired intervals
@@ -133,7 +143,8 @@ pub fn main() -> ExitCode {
 }
 
 fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
-    if let Command::Run(_) | Command::Sweep(_) | Command::Predict(_) = command {
+    if let Command::Run(_) | Command::Sweep(_) | Command::Predict(_) | Command::Worker(_) = command
+    {
         processor::tell(verbosity);
     }
     match command {
@@ -151,8 +162,11 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
         Command::Report(raw) => report::execute(raw.validate()?, verbosity),
         Command::Inspect(raw) => inspect::execute(&raw),
         Command::Sweep(raw) => sweep::execute(raw, verbosity),
+        Command::Submit(raw) => submit::execute(raw, verbosity),
+        Command::Watch(raw) => watch::execute(&raw, verbosity),
+        Command::Cancel(raw) => cancel::execute(&raw, verbosity),
+        Command::Worker(raw) => worker::execute(&raw, verbosity),
         Command::Runs(raw) => runs::execute(&raw),
-        Command::Watch(raw) => watch_serve::execute(&raw.validate()?),
         Command::Mlflow(raw) => mlflow::execute(&raw, verbosity),
         Command::Compare(raw) => compare::execute(&raw),
         Command::Cache(raw) => cache::execute(raw, verbosity),

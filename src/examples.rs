@@ -196,8 +196,29 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[("pipeline runs show 20260102", "by the beginning of its id")],
     ),
     (
+        "submit",
+        &[
+            (
+                "pipeline submit recipe.toml --dry-run",
+                "print the scripts, submit nothing",
+            ),
+            (
+                "pipeline submit recipe.toml --cluster cluster.toml",
+                "again, to go on from where that stands",
+            ),
+        ],
+    ),
+    (
+        "cancel",
+        &[("pipeline cancel 20260102T030405Z", "one submitted run")],
+    ),
+    (
         "watch",
         &[
+            (
+                "pipeline watch 20260102T030405Z",
+                "a submitted run, until all is over",
+            ),
             (
                 "pipeline watch --serve 127.0.0.1:8080",
                 "a page of the latest run, for a browser on this machine",
@@ -319,7 +340,10 @@ pub fn added(command: Command) -> Command {
 }
 
 fn with(command: Command, path: &str) -> Command {
-    let names = command.get_subcommands().map(Command::get_name);
+    let typed = command
+        .get_subcommands()
+        .filter(|inner| !inner.is_hide_set());
+    let names = typed.map(Command::get_name);
     let names: Vec<String> = names.map(str::to_string).collect();
     let command = command.after_help(format!("{}\n\nExit codes: pipeline --help", section(path)));
     names.into_iter().fold(command, |command, name| {
@@ -351,7 +375,7 @@ mod tests {
             assert!(parsed.is_ok(), "{line}: {parsed:?}");
         }
         seen.push(path.into());
-        for inner in command.get_subcommands() {
+        for inner in (command.get_subcommands()).filter(|inner| !inner.is_hide_set()) {
             let path = format!("{path} {}", inner.get_name());
             walk(inner, path.trim_start(), seen);
         }

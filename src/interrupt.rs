@@ -4,6 +4,9 @@ use std::sync::atomic::{AtomicBool, AtomicI64, Ordering};
 
 static INTERRUPTED: AtomicBool = AtomicBool::new(false);
 
+/// Whether a batch system has said that the time is nearly over.
+static WARNED: AtomicBool = AtomicBool::new(false);
+
 /// When the first signal came, in milliseconds of the monotonic clock; 0: none came.
 static FIRST: AtomicI64 = AtomicI64::new(0);
 
@@ -29,7 +32,12 @@ pub fn listen() -> &'static AtomicBool {
     &INTERRUPTED
 }
 
-extern "C" fn on_signal(_signal: libc::c_int) {
+/// Whether the first signal was SIGUSR1: the job of a batch system is to write down where it stands.
+pub fn warned() -> bool {
+    WARNED.load(Ordering::SeqCst)
+}
+
+extern "C" fn on_signal(signal: libc::c_int) {
     let now = milliseconds().max(1);
     if let Err(first) = FIRST.compare_exchange(0, now, Ordering::SeqCst, Ordering::SeqCst) {
         if now - first >= ECHO_MILLISECONDS {
@@ -39,6 +47,7 @@ extern "C" fn on_signal(_signal: libc::c_int) {
         }
         return;
     }
+    WARNED.store(signal == libc::SIGUSR1, Ordering::SeqCst);
     INTERRUPTED.store(true, Ordering::SeqCst);
     // SAFETY: `write` is async-signal-safe; the buffer is static. Its result is of no use here.
     unsafe { libc::write(libc::STDERR_FILENO, NOTICE.as_ptr().cast(), NOTICE.len()) };

@@ -15,6 +15,7 @@ mod processor;
 mod records;
 mod remote;
 mod serve;
+mod submission;
 mod terminal;
 
 fn main() -> std::process::ExitCode {

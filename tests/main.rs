@@ -92,6 +92,7 @@ mod selftest;
 #[cfg(target_os = "linux")]
 mod shared_store;
 mod shipped_recipes;
+mod slurm_jobs;
 mod special_files;
 mod split_lists;
 mod sweep;

@@ -94,7 +94,7 @@ fn write(command: &Command, folder: &Path) -> Result<Vec<PathBuf>, Error> {
         .and_then(|page| fs::write(&path, page))
         .map_err(|error| refused(&path, &error))?;
     let mut written = vec![path];
-    for subcommand in command.get_subcommands() {
+    for subcommand in (command.get_subcommands()).filter(|inner| !inner.is_hide_set()) {
         written.extend(write(subcommand, folder)?);
     }
     Ok(written)

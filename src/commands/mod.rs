@@ -2,6 +2,7 @@
 
 pub mod bundle;
 pub mod cache;
+pub mod cancel;
 pub mod check;
 pub mod compare;
 pub mod completions;
@@ -24,5 +25,8 @@ pub mod run;
 pub mod runs;
 pub mod schema;
 pub mod selftest;
+pub mod submit;
 pub mod sweep;
+pub mod watch;
 pub mod watch_serve;
+pub mod worker;

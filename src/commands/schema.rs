@@ -35,6 +35,8 @@ enum Document {
     Recipe,
     /// A recipe's lock
     Lock,
+    /// How jobs are submitted on a cluster, as written
+    Cluster,
     /// The source of `pipeline predict`, as written
     Source,
     /// What `run --format json` prints
@@ -66,6 +68,7 @@ impl Document {
         match self {
             Document::Recipe => published_schema(),
             Document::Lock => generate::<Lock>(),
+            Document::Cluster => pipeline_cluster::published_schema(),
             Document::Source => published_source_schema(),
             Document::Run => output::<RunRecord>(),
             Document::Plan => output::<PlanRecord>(),

@@ -4,7 +4,6 @@ use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::Args;
 use jiff::Timestamp;
 
 use crate::interrupt;
@@ -15,42 +14,22 @@ use pipeline_report::live::{LiveRun, SCRIPT, live_page};
 use pipeline_runner::history::{self, PastRun};
 use pipeline_store::Store;
 
-#[derive(Debug, Args)]
-pub struct WatchArguments {
-    /// The run's id, or a beginning of it that no other has; left out: the latest, whichever that is
-    #[arg(value_name = "RUN")]
-    run: Option<String>,
-
-    /// Serve a page of it to browsers on this machine; port 0: any that is free
-    #[arg(long, required = true, value_name = "127.0.0.1:PORT")]
-    serve: String,
-
-    /// Where results are kept
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "PIPELINE_STORE",
-        default_value = ".pipeline"
-    )]
-    store: PathBuf,
-}
-
-impl WatchArguments {
-    /// Checks what can be checked without reading a file.
-    pub fn validate(self) -> Result<Watch, Error> {
-        Ok(Watch {
-            address: loopback(&self.serve)?,
-            run: self.run,
-            store: self.store,
-        })
-    }
-}
-
-/// [`WatchArguments`], validated.
+/// What is served, and where.
 pub struct Watch {
     run: Option<String>,
     address: SocketAddr,
     store: PathBuf,
+}
+
+impl Watch {
+    /// A page of `run`, or of the latest, at the address that was `stated`. Fails unless that is one of this machine alone.
+    pub fn at(stated: &str, run: Option<String>, store: PathBuf) -> Result<Self, Error> {
+        Ok(Self {
+            address: loopback(stated)?,
+            run,
+            store,
+        })
+    }
 }
 
 /// An address that nobody but this machine can reach: runs tell of patients.

@@ -15,6 +15,7 @@ pub mod progress;
 pub mod run_summary;
 pub mod run_table;
 pub mod selftest_table;
+pub mod submission;
 pub mod sweep_plan_table;
 pub mod sweep_table;
 pub mod table;

@@ -194,7 +194,9 @@ mod tests {
         let many = [0xfe, 0xff, 0xff, 0xff, 0x0f];
         assert_eq!(
             claim_of(&footer(&many, &[0x0c])).as_deref(),
-            Some("its footer says that a column has 2147483647 parts, and describes 2 columns in all")
+            Some(
+                "its footer says that a column has 2147483647 parts, and describes 2 columns in all"
+            )
         );
         let long = [0xfc, 0xff, 0xff, 0xff, 0xff, 0x07];
         assert_eq!(

@@ -7,6 +7,7 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde_json::{Value, json};
 
 use crate::list::StageConfig;
+use crate::resources;
 use pipeline_model::config::ModelConfig;
 use pipeline_recipe::remote_config::RemoteConfig;
 use pipeline_recipe::sweep_config::SweepConfig;
@@ -50,6 +51,10 @@ struct RecipeDocument {
     stages: BTreeMap<String, StageConfig>,
     /// Results that machines share. Left out: the one of the user's own settings, if they have any.
     remote: Option<RemoteConfig>,
+    /// What jobs of each kind of stage ask a cluster for, for `pipeline submit`; a stage's own `resources` come first.
+    #[schemars(schema_with = "resources::by_kind")]
+    #[serde(default)]
+    resources: BTreeMap<String, Value>,
     /// Variants of the recipe, for `pipeline sweep`.
     sweep: Option<SweepConfig>,
 }

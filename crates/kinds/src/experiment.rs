@@ -1,6 +1,6 @@
 //! A recipe whose tables have types: the model and the stages.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 
 use serde_json::Value as Json;
@@ -10,7 +10,8 @@ use crate::data::drop_taken_settings;
 use crate::document::SCHEMA;
 use crate::kind::{Around, StageKind};
 use crate::list::StageConfig;
-use crate::{check, memory, objective, references, remote};
+use crate::{check, memory, objective, references, remote, resources};
+use pipeline_cluster::Resources;
 use pipeline_data::config::Task;
 use pipeline_error::Error;
 use pipeline_model::config::ModelConfig;
@@ -29,6 +30,8 @@ pub struct Experiment {
     pub stages: Vec<(String, StageConfig)>,
     /// Results that machines share.
     pub remote: Option<RemoteConfig>,
+    /// What each stage's job asks a cluster for, by the stage's name.
+    pub resources: BTreeMap<String, Resources>,
 }
 
 /// A validated recipe: everything resolved, all defaults in, all paths as they are to be opened.
@@ -62,6 +65,12 @@ impl Experiment {
     pub fn stage(&self, name: &str) -> Option<&StageConfig> {
         let found = self.stages.iter().find(|(stage, _)| stage == name);
         found.map(|(_, stage)| stage)
+    }
+
+    /// What the job of a node asks a cluster for: one that is derived from a stage the same as that.
+    pub fn resources_of(&self, node: &str) -> Resources {
+        let stage = node.split(':').next().unwrap_or_default();
+        self.resources.get(stage).copied().unwrap_or_default()
     }
 
     /// One line that says how much memory the largest model takes; none if no stage holds one.
@@ -107,7 +116,8 @@ impl recipe::Experiment for Experiment {
         for entry in table.into_iter().flat_map(|table| table.iter()) {
             let name = format!("stages.{}", entry.key);
             if !broken.contains(&name)
-                && let Some(stage) = recipe::read::<StageConfig>(&name, &entry.node, mistakes)
+                && let Some(stage) =
+                    recipe::read::<StageConfig>(&name, &resources::without(&entry.node), mistakes)
             {
                 stages.push((entry.key.clone(), stage));
             }
@@ -126,10 +136,18 @@ impl recipe::Experiment for Experiment {
             .collect();
         check::check(tree, model.as_ref(), &kinds, mistakes);
         references::check(tree, &kinds, mistakes);
+        let kinds = stages
+            .iter()
+            .map(|(name, stage)| (name.as_str(), stage.kind()));
+        let resources = match broken.contains("resources") {
+            true => BTreeMap::new(),
+            false => resources::read(tree, kinds, mistakes),
+        };
         Some(Self {
             model: model?,
             stages,
             remote,
+            resources,
         })
     }
 

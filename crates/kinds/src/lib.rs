@@ -48,6 +48,7 @@ pub mod pytorch_layout;
 mod references;
 pub mod rehearsal;
 mod remote;
+mod resources;
 mod results;
 mod says;
 mod scoring;

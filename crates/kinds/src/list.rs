@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::kind::{ReportPart, StageKind};
+use crate::resources;
 use crate::results::{Outputs, StageResults};
 use pipeline_data::config::DataConfig;
 use pipeline_error::Error;
@@ -22,6 +23,7 @@ macro_rules! stage_kinds {
         /// One stage of a recipe.
         #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
         #[serde(tag = "kind", rename_all = "kebab-case")]
+        #[schemars(transform = resources::of_every_stage)]
         #[allow(clippy::large_enum_variant, reason = "a recipe has few stages")]
         pub enum StageConfig {
             $($(#[$doc])* $variant($table),)+

@@ -219,6 +219,9 @@ impl MultiheadAttention {
     }
 }
 
+/// From this width on a projection costs more than twice the attention to what it projects.
+const WIDE: usize = 128;
+
 /// Whether a CPU's kernels run.
 fn is_on_kernels(x: &Tensor) -> bool {
     x.device().is_cpu() && ops::has_kernels(x.device())
@@ -287,7 +290,7 @@ impl Mab {
         let rows_a_set = kv.dim(0)? / (starts.len() - 1).max(1);
         let heads = &self.multihead;
         let pattern = |heads, scale| Attention::to_own_keys(starts, rows_a_set, heads, scale);
-        let mixed = match is_on_kernels(kv) && q.dim(0)? < kv.dim(0)? {
+        let mixed = match is_on_kernels(kv) && kv.dim(1)? >= WIDE && q.dim(0)? < kv.dim(0)? {
             true => heads.mix_of_few_queries(q, kv, &pattern(heads.heads, heads.scale()))?,
             false => heads.mix(q, kv, None, pattern)?,
         };

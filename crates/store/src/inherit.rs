@@ -47,6 +47,16 @@ pub(super) fn new_attempt(place: &Folder, name: &str, ended: Option<&str>) -> io
     }
 }
 
+/// Whether an attempt left something to go on from.
+pub(super) fn is_left_in(attempt: &Folder) -> io::Result<bool> {
+    for (name, kind) in left_in(attempt)? {
+        if kind != FileType::Directory || !attempt.folder(&name)?.entries()?.is_empty() {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
 fn left_in(attempt: &Folder) -> io::Result<Vec<(OsString, FileType)>> {
     let mut left = attempt.entries()?;
     left.retain(|(name, _)| {

@@ -105,6 +105,28 @@ impl Store {
         }
     }
 
+    /// Whether work on a key left something to go on from.
+    pub fn can_go_on(&self, key: &Key) -> bool {
+        let find = || -> io::Result<bool> {
+            let place = self.own_folder()?.folder("work")?.folder(key.to_string())?;
+            if inherit::is_left_in(&place)? {
+                return Ok(true);
+            }
+            for (name, kind) in place.entries()? {
+                if kind == FileType::Directory && inherit::is_left_in(&place.folder(&name)?)? {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
+        };
+        find().unwrap_or(false)
+    }
+
+    /// After how long without a sign of life a process is taken for dead that may be on another machine.
+    pub fn patience(&self) -> Duration {
+        self.locks.patience
+    }
+
     pub(super) fn work_folder(&self) -> PathBuf {
         self.root().join("work")
     }

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::arguments::Selection;
+use pipeline_cluster::Resources;
 use pipeline_error::Error;
 use pipeline_kinds as kinds;
 use pipeline_kinds::{SweepRecipe, SweepVariant};
@@ -28,6 +29,8 @@ pub struct Batch {
     pub planned: Vec<PlannedVariant>,
     /// Every stage once.
     pub nodes: Vec<Node>,
+    /// What the job of each asks a cluster for.
+    pub resources: Vec<Resources>,
 }
 
 impl Batch {
@@ -38,6 +41,12 @@ impl Batch {
             nodes: kinds::nodes_of(&variant.recipe),
         });
         let union = Union::of(nodes.collect())?;
+        let mut resources = vec![Resources::default(); union.nodes.len()];
+        for (variant, stages) in variants.iter().zip(&union.variants).rev() {
+            for (stage, position) in stages {
+                resources[*position] = variant.recipe.resources_of(stage);
+            }
+        }
         let planned = variants.iter().zip(union.variants);
         let planned = planned.map(|(variant, stages)| {
             let point = &variant.point;
@@ -55,6 +64,7 @@ impl Batch {
             objective: sweep.config.objective.clone(),
             planned: planned.collect(),
             nodes: union.nodes,
+            resources,
         })
     }
 

@@ -76,7 +76,7 @@ struct BestRecord<'a> {
 pub fn execute(best: Best, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let sweep = SweepRecipe::open(&best.selection.recipe, &best.selection.overrides)?;
     let store = Store::open(&best.selection.store)?;
-    let stored = |batch: &Batch| Ok((batch.stored(&best.selection, &store)?, true));
+    let stored = |batch: Batch| Ok((batch.stored(&best.selection, &store)?, true));
     let Climbed { show, points } = ladder::climb(&sweep, stored)?;
     let variant = chosen(&show, best.variant.as_deref())?;
     let setting = show.settings.iter().find(|one| one.name == variant.setting);

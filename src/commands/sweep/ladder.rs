@@ -29,7 +29,7 @@ struct Rung {
 /// Takes every rung to `find`, which knows or makes its results, and says whether to go on.
 pub fn climb(
     sweep: &SweepRecipe,
-    mut find: impl FnMut(&Batch) -> Result<(ShowRecord, bool), Error>,
+    mut find: impl FnMut(Batch) -> Result<(ShowRecord, bool), Error>,
 ) -> Result<Climbed, Error> {
     let mut open = sweep.points()?;
     sweep.check_later_rungs(&open)?;
@@ -39,7 +39,7 @@ pub fn climb(
         let here = points.iter().map(|point| point.setting.clone());
         let settings: BTreeMap<String, String> = here.zip(names).collect();
         let variants = sweep.variants(points.clone())?;
-        let (show, goes_on) = find(&Batch::of(sweep, variants)?)?;
+        let (show, goes_on) = find(Batch::of(sweep, variants)?)?;
         let unfinished = |one: &_| matches!(one, VariantStatus::Unfinished);
         let is_whole = !show.variants.iter().any(|one| unfinished(&one.status));
         if let Some(halving) = &sweep.config.halving {

@@ -1,12 +1,12 @@
 //! `pipeline sweep`: the variants of a recipe with a table `[sweep]`.
 
 mod ask_tell;
-mod batch;
+pub mod batch;
 mod best;
 mod frame;
-mod ladder;
+pub mod ladder;
 pub mod plan;
-mod run;
+pub mod run;
 mod show;
 
 use std::collections::BTreeSet;

@@ -84,7 +84,7 @@ pub fn execute(
 }
 
 /// What the run keeps: the recipe as it was given, and what the variants are.
-fn documents(
+pub fn documents(
     selection: &Selection,
     planned: &[PlannedVariant],
 ) -> Result<Vec<(&'static str, Vec<u8>)>, Error> {

@@ -89,7 +89,7 @@ pub fn execute(show: Show) -> Result<ExitCode, Error> {
     let sweep = SweepRecipe::open(&show.selection.recipe, &show.selection.overrides)?;
     let store = Store::open(&show.selection.store)?;
     let mut predictions = BTreeMap::new();
-    let stored = |batch: &Batch| {
+    let stored = |batch: Batch| {
         let surveyed = batch.survey(&show.selection, &store)?;
         let record = batch.known(&surveyed, &store)?;
         predictions.extend(batch::predictions(surveyed, &store));

@@ -1,0 +1,66 @@
+//! `pipeline cancel RUN`.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+
+use crate::interrupt;
+use crate::submission::record::Submission;
+use crate::submission::slurm;
+use crate::terminal::stdout;
+use crate::terminal::verbosity::Verbosity;
+use pipeline_cluster::Entry;
+use pipeline_error::Error;
+use pipeline_store::Store;
+
+#[derive(Debug, Args)]
+pub struct CancelArguments {
+    /// The run's id, or the beginning of it
+    #[arg(value_name = "RUN")]
+    run: String,
+
+    /// Where results are kept
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "PIPELINE_STORE",
+        default_value = ".pipeline"
+    )]
+    store: PathBuf,
+}
+
+/// Nothing is submitted for the run any more, and what is queued or runs is taken out.
+pub fn execute(arguments: &CancelArguments, verbosity: Verbosity) -> Result<ExitCode, Error> {
+    let store = Store::open(&arguments.store)?;
+    let mut submission = Submission::open(&store, &arguments.run)?;
+    let held = submission.hold(&store, interrupt::listen(), |holder| {
+        verbosity.note(&format!(
+            "waiting for {holder}, which submits jobs of this run"
+        ));
+    })?;
+    submission.reread()?;
+    let rows = slurm::queue()?;
+    let names: Vec<&str> = submission
+        .ledger
+        .jobs
+        .iter()
+        .map(|job| job.name.as_str())
+        .collect();
+    let living = rows
+        .iter()
+        .filter(|row| row.state.lives() && names.contains(&row.name.as_str()));
+    let mut ids: Vec<String> = living.clone().map(|row| row.job.clone()).collect();
+    let tasks = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    // First, so that no job goes on submitting.
+    submission.write(vec![Entry::Cancelled])?;
+    slurm::cancel(&ids)?;
+    held.remove();
+    stdout::print(&format!(
+        "run {}: {tasks} tasks cancelled; what is done stays done, and `pipeline submit` begins a new run with it\n",
+        submission.run
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}

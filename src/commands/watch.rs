@@ -1,0 +1,159 @@
+//! `pipeline watch RUN`: how the stages of a submitted run stand; with `--serve`, a page of any run.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::sync::atomic::Ordering;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use clap::Args;
+
+use crate::commands::watch_serve::{self, Watch};
+use crate::display::submission as display;
+use crate::display::table::{Align, Cell, Table};
+use crate::interrupt;
+use crate::submission::record::Submission;
+use crate::submission::slurm;
+use crate::submission::standing::{StageState, Watcher, stages};
+use crate::submission::subject::Subject;
+use crate::terminal::style::Style;
+use crate::terminal::verbosity::Verbosity;
+use crate::terminal::{stderr, stdout};
+use pipeline_cluster::{JobRecord, QueueRow, TaskState};
+use pipeline_error::Error;
+use pipeline_store::Store;
+
+/// How often the store is looked at.
+const LOOK: Duration = Duration::from_secs(5);
+
+#[derive(Debug, Args)]
+pub struct WatchArguments {
+    /// The run's id, or the beginning of it [default with --serve: the latest, whichever that is]
+    #[arg(value_name = "RUN", required_unless_present = "serve")]
+    run: Option<String>,
+
+    /// Serve a page of any run to browsers on this machine; port 0: any that is free
+    #[arg(long, value_name = "127.0.0.1:PORT")]
+    serve: Option<String>,
+
+    /// Where results are kept
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "PIPELINE_STORE",
+        default_value = ".pipeline"
+    )]
+    store: PathBuf,
+
+    /// Show how it stands now, and end
+    #[arg(long, conflicts_with = "serve")]
+    once: bool,
+}
+
+/// Tells what changes until nothing more can come; ends with 3 if not all is done then.
+pub fn execute(arguments: &WatchArguments, verbosity: Verbosity) -> Result<ExitCode, Error> {
+    let run = arguments.run.as_deref();
+    if let Some(address) = &arguments.serve {
+        let watch = Watch::at(address, run.map(str::to_string), arguments.store.clone())?;
+        return watch_serve::execute(&watch);
+    }
+    let store = Store::open(&arguments.store)?;
+    let mut submission = Submission::open(&store, run.unwrap_or_default())?;
+    // Relative paths of a recipe begin there.
+    let folder = submission.asked.folder.clone();
+    std::env::set_current_dir(&folder).map_err(|error| Error::file(&folder, error))?;
+    let selection = submission.asked.selection(store.root());
+    let interrupted = interrupt::listen();
+    let mut watcher = Watcher::default();
+    let mut told: Vec<(String, StageState)> = Vec::new();
+    let mut asked: Option<Instant> = None;
+    let mut rows: Vec<QueueRow> = Vec::new();
+    let every = Duration::from_secs(submission.asked.cluster.poll_seconds.into());
+    loop {
+        submission.reread()?;
+        let subject = Subject::open(&selection, &store, None)?;
+        let mut is_new = false;
+        if asked.is_none_or(|then| then.elapsed() >= every) {
+            asked = Some(Instant::now());
+            match slurm::queue() {
+                Ok(found) => (rows, is_new) = (found, true),
+                Err(error @ Error::Usage { .. }) => return Err(error),
+                Err(error) => verbosity.note(&format!("{error}; asking again")),
+            }
+        }
+        let tasks = watcher.tasks(&submission, &rows, is_new, store.patience());
+        let standing = stages(&subject, Some(&submission), &tasks);
+        let names = subject
+            .surveyed
+            .iter()
+            .map(|stage| stage.planned.name.clone());
+        let now: Vec<(String, StageState)> = names.zip(standing.iter().cloned()).collect();
+        tell(&told, &now, verbosity);
+        told = now;
+        // A job that goes on submitting may make more of it.
+        let goes_on = tasks.iter().any(|(id, task)| {
+            let job = submission.ledger.job(id.0);
+            job.is_some_and(JobRecord::goes_on)
+                && matches!(task.state, TaskState::Queued(_) | TaskState::Runs(_))
+        });
+        let all = standing.iter().all(|state| *state == StageState::Done) && !subject.goes_on;
+        let lives = !all && (goes_on || standing.iter().any(StageState::lives));
+        if all || (is_new && (!lives || arguments.once)) {
+            return end(&subject, &submission, &standing, lives);
+        }
+        thread::sleep(LOOK.min(every));
+        if interrupted.load(Ordering::Relaxed) {
+            verbosity.note("the jobs go on; watch again at any time");
+            return Err(Error::Interrupted);
+        }
+    }
+}
+
+fn tell(before: &[(String, StageState)], now: &[(String, StageState)], verbosity: Verbosity) {
+    if verbosity == Verbosity::Quiet {
+        return;
+    }
+    let style = Style::stderr();
+    for (name, state) in now {
+        if !before
+            .iter()
+            .any(|(known, then)| known == name && then == state)
+        {
+            let (words, tone) = display::state(state);
+            stderr::print(&format!("{name} {}\n", style.paint(tone, &words)));
+        }
+    }
+}
+
+fn end(
+    subject: &Subject,
+    submission: &Submission,
+    standing: &[StageState],
+    lives: bool,
+) -> Result<ExitCode, Error> {
+    let mut table = Table::new(&[("stage", Align::Left), ("state", Align::Left)]);
+    for (stage, standing) in subject.surveyed.iter().zip(standing) {
+        let (words, tone) = display::state(standing);
+        table.push(vec![
+            stage.planned.name.as_str().into(),
+            Cell::new(words, tone),
+        ]);
+    }
+    stdout::print(&table.render(Style::stdout()))?;
+    for failure in display::failures(subject, submission, standing, Style::stderr()) {
+        stderr::print(&failure);
+    }
+    let open = standing
+        .iter()
+        .filter(|state| **state != StageState::Done)
+        .count();
+    match lives || (open == 0 && !subject.goes_on) {
+        true => Ok(ExitCode::SUCCESS),
+        false => Err(Error::stage(format!(
+            "run {}: {open} of {} stages are not done, and nothing of them is queued",
+            submission.run,
+            standing.len()
+        ))
+        .with_hint("`pipeline submit` with the same recipe goes on from here")),
+    }
+}

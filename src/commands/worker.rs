@@ -1,0 +1,253 @@
+//! `pipeline worker RUN JOB`: the program inside a job. It runs the stages of its task against the store, says how it
+//! stands, and when its time is nearly over puts its job in the queue again. Without a job it goes on submitting.
+
+use std::collections::BTreeMap;
+use std::mem::ManuallyDrop;
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
+
+use clap::Args;
+
+use crate::device;
+use crate::display::progress::Progress;
+use crate::display::run_summary;
+use crate::interrupt;
+use crate::submission::note::{self, Beating};
+use crate::submission::record::Submission;
+use crate::submission::slurm;
+use crate::submission::step::{By, Step};
+use crate::submission::subject::Subject;
+use crate::terminal::style::Style;
+use crate::terminal::verbosity::Verbosity;
+use crate::terminal::{diagnostic, stdout};
+use pipeline_cluster::{JobRecord, Note, Stopped};
+use pipeline_error::Error;
+use pipeline_runner::record::{RunRecord, StageStatus};
+use pipeline_runner::{self as runner, RunOptions, RunOutcome};
+use pipeline_store::{Store, machine};
+
+/// Set where the shell outside of a container puts the job in the queue again.
+const OUTSIDE: &str = "PIPELINE_REQUEUE";
+
+/// Between two tries to reach a controller.
+const PAUSE: Duration = Duration::from_secs(2);
+
+#[derive(Debug, Args)]
+pub struct WorkerArguments {
+    /// The run's id
+    #[arg(value_name = "RUN")]
+    run: String,
+
+    /// The number of the job in the run; left out: go on submitting
+    #[arg(value_name = "JOB")]
+    job: Option<usize>,
+
+    /// Where results are kept
+    #[arg(
+        long,
+        value_name = "DIR",
+        env = "PIPELINE_STORE",
+        default_value = ".pipeline"
+    )]
+    store: PathBuf,
+}
+
+/// Runs the stages, or submits.
+pub fn execute(arguments: &WorkerArguments, verbosity: Verbosity) -> Result<ExitCode, Error> {
+    let store = Store::open(&arguments.store)?;
+    let submission = Submission::open(&store, &arguments.run)?;
+    match arguments.job {
+        None => go_on(submission, &store, verbosity),
+        Some(number) => {
+            let job = submission.ledger.job(number).ok_or_else(|| Error::Usage {
+                message: format!("run {} has no job {number}", submission.run),
+                hint: None,
+            })?;
+            Worker::of(&submission, job, &store)?.work(verbosity)
+        }
+    }
+}
+
+fn go_on(
+    mut submission: Submission,
+    store: &Store,
+    verbosity: Verbosity,
+) -> Result<ExitCode, Error> {
+    if submission.ledger.cancelled {
+        verbosity.note("the run was cancelled: nothing more is submitted");
+        return Ok(ExitCode::SUCCESS);
+    }
+    let interrupted = interrupt::listen();
+    let selection = submission.asked.selection(store.root());
+    let held = submission.hold(store, interrupted, |_| ())?;
+    let subject = Subject::open(&selection, store, None)?;
+    let step = Step {
+        subject: &subject,
+        store,
+        by: By::Job,
+        verbosity,
+        interrupted,
+    };
+    let stepped = step.take(&mut submission);
+    held.remove();
+    for (job, id) in stepped?.submitted {
+        stdout::print(&format!("submitted {id} {}\n", job.name))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Why stages failed; one that was interrupted did not.
+fn failures(record: &RunRecord) -> BTreeMap<String, String> {
+    let interrupted = Error::Interrupted.to_string();
+    let failed = record
+        .stages
+        .iter()
+        .filter(|stage| stage.status == StageStatus::Failed);
+    let why = failed.filter_map(|stage| Some((stage.name.clone(), stage.error.clone()?)));
+    why.filter(|(_, why)| *why != interrupted).collect()
+}
+
+struct Worker<'a> {
+    submission: &'a Submission,
+    store: &'a Store,
+    job: &'a JobRecord,
+    /// Names of the nodes.
+    task: &'a [String],
+    /// Where it says how it stands.
+    path: PathBuf,
+    note: Note,
+}
+
+impl<'a> Worker<'a> {
+    fn of(submission: &'a Submission, job: &'a JobRecord, store: &'a Store) -> Result<Self, Error> {
+        let index = std::env::var("SLURM_ARRAY_TASK_ID").ok();
+        let index = index.and_then(|index| index.parse().ok()).unwrap_or(0);
+        let task = job.tasks.get(index).ok_or_else(|| Error::Usage {
+            message: format!(
+                "job {} of run {} has no task {index}",
+                job.job, submission.run
+            ),
+            hint: None,
+        })?;
+        Ok(Self {
+            submission,
+            store,
+            job,
+            task,
+            path: submission.note(job.job, index),
+            note: Note {
+                host: std::env::var("SLURMD_NODENAME").unwrap_or_else(|_| machine::host().into()),
+                cpu: machine::cpu().map(str::to_string),
+                ..Note::default()
+            },
+        })
+    }
+
+    fn work(mut self, verbosity: Verbosity) -> Result<ExitCode, Error> {
+        note::write(&self.path, &self.note)?;
+        let beating = Beating::of(self.path.clone(), self.store.patience());
+        let worked = self.run(verbosity);
+        drop(beating);
+        self.note.exit_code = Some(worked.as_ref().err().map_or(0, Error::exit_code));
+        note::write(&self.path, &self.note)?;
+        match self.note.stopped {
+            Some(Stopped::Requeued) => self.requeue(verbosity),
+            Some(Stopped::OutOfTime) => {
+                return Err(Error::stage(
+                    "the time of the job is nearly over, and the stage has nothing to go on from",
+                )
+                .with_hint("give it more `time` under its [stages.NAME.resources]"));
+            }
+            None => {}
+        }
+        worked.map(|()| ExitCode::SUCCESS)
+    }
+
+    fn run(&mut self, verbosity: Verbosity) -> Result<(), Error> {
+        let interrupted = interrupt::listen();
+        let selection = self.submission.asked.selection(self.store.root());
+        device::require(&selection.device)?;
+        let subject = Subject::open(&selection, self.store, Some(self.job.rung))?;
+        self.check(&subject)?;
+        let options = RunOptions {
+            targets: self.task.to_vec(),
+            keep_going: true,
+            device: selection.device.clone(),
+            continue_trainings: subject.continue_trainings,
+            private: subject.exposure.holds_environment,
+            documents: subject.documents.clone(),
+            ..RunOptions::default()
+        };
+        let subject = ManuallyDrop::new(subject);
+        let progress = Progress::stderr(verbosity);
+        let outcome = runner::run(
+            &subject.name,
+            &subject.nodes,
+            &options,
+            self.store,
+            interrupted,
+            &|events| progress.show(events),
+        )?;
+        drop(progress);
+        let RunOutcome { record, error } = outcome;
+        self.note.failures = failures(&record);
+        stdout::print(&run_summary::render(&record, Style::stdout()))?;
+        let Some(error) = error else { return Ok(()) };
+        if matches!(error, Error::Interrupted) && interrupt::warned() {
+            self.note.stopped = Some(match self.got_on(&record) {
+                true => Stopped::Requeued,
+                false => Stopped::OutOfTime,
+            });
+        }
+        for other in run_summary::other_failures(&record, &error) {
+            diagnostic::eprint(&other, Style::stderr());
+        }
+        Err(error)
+    }
+
+    /// Refuses to run under a node's name anything but what was submitted under it.
+    fn check(&self, subject: &Subject) -> Result<(), Error> {
+        for name in self.task {
+            if subject.identities.get(name) != self.job.identities.get(name) {
+                return Err(Error::Usage {
+                    message: format!("stage `{name}` is not what it was when it was submitted"),
+                    hint: Some(
+                        "the recipe, a variable of the environment or the program has changed: submit again".into(),
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether another turn begins further on than this one did.
+    fn got_on(&self, record: &RunRecord) -> bool {
+        let of_task =
+            |stage: &&pipeline_runner::record::StageRecord| self.task.contains(&stage.name);
+        record.stages.iter().filter(of_task).any(|stage| {
+            let key = stage.key.as_ref();
+            let key = key.and_then(|key| serde_json::from_value(key.as_str().into()).ok());
+            stage.status == StageStatus::Executed
+                || key.is_some_and(|key| self.store.can_go_on(&key))
+        })
+    }
+
+    /// Puts the job in the queue again. The controller may be away: it is asked until Slurm ends the job.
+    fn requeue(&self, verbosity: Verbosity) {
+        if std::env::var_os(OUTSIDE).is_some() {
+            return;
+        }
+        let Ok(id) = std::env::var("SLURM_JOB_ID") else {
+            return;
+        };
+        let most = self.submission.asked.cluster.warn_seconds / 2;
+        for _ in 0..most.max(1) {
+            match slurm::requeue(&id) {
+                Ok(()) => return,
+                Err(error) => verbosity.note(&format!("{error}; asking again")),
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+}

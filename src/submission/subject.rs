@@ -1,0 +1,150 @@
+//! The stages that a submission is about: those of a recipe, or of a rung of a sweep.
+
+use std::collections::BTreeMap;
+
+use super::asked::Asked;
+use super::identities::identities;
+use crate::arguments::Selection;
+use crate::commands::sweep::batch::Batch;
+use crate::commands::sweep::{ladder, run};
+use crate::experiment::Experiment;
+use pipeline_cluster::Resources;
+use pipeline_error::Error;
+use pipeline_kinds::SweepRecipe;
+use pipeline_recipe::Exposure;
+use pipeline_runner::{self as runner, Surveyed};
+use pipeline_stage::Node;
+use pipeline_store::Store;
+
+/// Between a stage's name and its variants, in the name of a node that some of them share.
+const OF_VARIANT: char = '@';
+
+/// Stages, and how the store has them.
+pub struct Subject {
+    /// The recipe's name.
+    pub name: String,
+    /// The nodes.
+    pub nodes: Vec<Node>,
+    /// How they stand, in topological order.
+    pub surveyed: Vec<Surveyed>,
+    /// What the job of each asks for, by name.
+    pub resources: BTreeMap<String, Resources>,
+    /// What each is, by name.
+    pub identities: BTreeMap<String, String>,
+    /// The rung of a sweep; 0 of any other recipe.
+    pub rung: usize,
+    /// Whether further rungs follow.
+    pub goes_on: bool,
+    /// Whether longer trainings go on from shorter ones.
+    pub continue_trainings: bool,
+    /// What of the recipe others should not see.
+    pub exposure: Exposure,
+    /// What a run keeps of the recipe.
+    pub documents: Vec<(&'static str, Vec<u8>)>,
+}
+
+impl Subject {
+    /// Of the recipe itself, or where it has a table `[sweep]`, of the first rung that is not complete; of this `rung`,
+    /// if it is stated.
+    pub fn open(selection: &Selection, store: &Store, rung: Option<usize>) -> Result<Self, Error> {
+        let experiment = Experiment::load(&selection.recipe, &selection.overrides)?;
+        match experiment.recipe.has_sweep {
+            true => Self::of_sweep(selection, store, rung),
+            false => Self::of_recipe(experiment, selection, store),
+        }
+    }
+
+    fn of_recipe(
+        experiment: Experiment,
+        selection: &Selection,
+        store: &Store,
+    ) -> Result<Self, Error> {
+        let options = selection.looking_at(vec![]);
+        let surveyed = runner::survey(&experiment.nodes, &options, store)?;
+        let documents = experiment.documents(selection)?;
+        let Experiment { recipe, nodes } = experiment;
+        let names = nodes.iter().map(|node| node.name.clone());
+        Ok(Self {
+            resources: names
+                .map(|name| (name.clone(), recipe.resources_of(&name)))
+                .collect(),
+            identities: identities(&nodes, &selection.device),
+            name: recipe.name,
+            nodes,
+            surveyed,
+            rung: 0,
+            goes_on: false,
+            continue_trainings: false,
+            exposure: recipe.exposure,
+            documents,
+        })
+    }
+
+    fn of_sweep(
+        selection: &Selection,
+        store: &Store,
+        wanted: Option<usize>,
+    ) -> Result<Self, Error> {
+        let sweep = SweepRecipe::open(&selection.recipe, &selection.overrides)?;
+        let mut found = None;
+        let mut rung = 0;
+        ladder::climb(&sweep, |batch| {
+            let surveyed = batch.survey(selection, store)?;
+            let show = batch.known(&surveyed, store)?;
+            found = Some(Self::of_batch(&sweep, batch, surveyed, selection, rung)?);
+            rung += 1;
+            Ok((show, wanted.is_none_or(|wanted| rung <= wanted)))
+        })?;
+        found.ok_or_else(|| Error::stage("a sweep has at least one rung"))
+    }
+
+    fn of_batch(
+        sweep: &SweepRecipe,
+        batch: Batch,
+        surveyed: Vec<Surveyed>,
+        selection: &Selection,
+        rung: usize,
+    ) -> Result<Self, Error> {
+        let documents = run::documents(selection, &batch.planned)?;
+        let nodes = batch.nodes;
+        let named = nodes.iter().map(|node| node.name.clone());
+        Ok(Self {
+            name: sweep.name.clone(),
+            resources: named.zip(batch.resources.iter().copied()).collect(),
+            identities: identities(&nodes, &selection.device),
+            nodes,
+            surveyed,
+            rung,
+            goes_on: rung + 1 < sweep.rungs(),
+            continue_trainings: sweep.config.halving.is_some(),
+            exposure: sweep.exposure.clone(),
+            documents,
+        })
+    }
+
+    /// What nodes of one stage in all variants are called; none for a node that all share.
+    pub fn of_variants(name: &str) -> Option<&str> {
+        name.split_once(OF_VARIANT).map(|(stage, _)| stage)
+    }
+
+    /// The seconds that a job may be told before its end are not all it has.
+    pub fn check_times(&self, asked: &Asked) -> Result<(), Error> {
+        // Slurm may warn a minute earlier than it was asked to.
+        let least = u64::from(asked.cluster.warn_seconds) + 60;
+        for (name, resources) in &self.resources {
+            if let Some(time) = resources.time.filter(|time| time.seconds() <= least) {
+                return Err(Error::Usage {
+                    message: format!(
+                        "stage `{name}`: its time, {time}, is over when it has hardly begun: it is warned {} s before the \
+                         end, or up to a minute earlier",
+                        asked.cluster.warn_seconds
+                    ),
+                    hint: Some(format!(
+                        "give it more than {least} s under [stages.{name}.resources], or lower `warn_seconds` of the cluster"
+                    )),
+                });
+            }
+        }
+        Ok(())
+    }
+}
