@@ -183,9 +183,14 @@ mod tests {
     #[test]
     fn a_sound_footer_claims_nothing_impossible() {
         assert_eq!(claim_of(&footer(&[2], &[0x0c])), None);
-        for cut in 0..20 {
-            let whole = footer(&[2], &[0x0c]);
-            assert_eq!(claim_of(&whole[..cut.min(whole.len())]), None);
+        let whole = footer(&[2], &[0x0c]);
+        for cut in 0..whole.len() {
+            // A list may be longer than what is left of it, and nothing else is claimed.
+            let claim = claim_of(&whole[..cut]).unwrap_or_default();
+            assert!(
+                claim.is_empty() || claim.contains("entries, and"),
+                "{claim}"
+            );
         }
     }
 

@@ -27,10 +27,13 @@ fn nulls(built: &Built) -> (bool, usize) {
 
 #[test]
 fn stays_without_labels_differ_in_the_label_alone() {
-    let (with, without) = (
-        Built::of(&synthetic(60), 2).unwrap(),
-        Built::of(&unlabelled(60), 2).unwrap(),
-    );
+    // By classes the labelled ones would be divided otherwise.
+    let split = SplitRule::Independent([0.7, 0.15, 0.15]);
+    let built = |config: DataConfig| {
+        let split = split.clone();
+        Built::of(&DataConfig { split, ..config }, 2).unwrap()
+    };
+    let (with, without) = (built(synthetic(60)), built(unlabelled(60)));
     assert_eq!(nulls(&with), (false, 0));
     assert_eq!(nulls(&without), (true, 60));
     let ([events, _, variables], [others, _, their_variables]) =
