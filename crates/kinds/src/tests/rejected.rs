@@ -95,7 +95,7 @@ fn the_split_is_whole_and_fits_its_source() {
     one(
         "{ ratio = [0.8, 0.1, 0.1] }",
         "{ ratio = [0.8, 0.1, 0.1], file = 'a.toml' }",
-        "`stages.events.split` takes one of `column`, `file`, `lists`, `folders`, `ratio`, `stratified` or `folds`, not several",
+        "`stages.events.split` takes one of `column`, `file`, `lists`, `folders`, `ratio`, `independent` or `folds`, not several",
     );
     one(
         "{ ratio = [0.8, 0.1, 0.1] }",
@@ -105,7 +105,7 @@ fn the_split_is_whole_and_fits_its_source() {
     one(
         "{ ratio = [0.8, 0.1, 0.1] }",
         "'splits.csv'",
-        "`stages.events.split` must be a table with one of `column`, `file`, `lists`, `folders`, `ratio`, `stratified` or `folds`, or \"all\", not a string",
+        "`stages.events.split` must be a table with one of `column`, `file`, `lists`, `folders`, `ratio`, `independent` or `folds`, or \"all\", not a string",
     );
 }
 
