@@ -413,6 +413,20 @@ fn what_ran_out_of_memory_gets_more_of_it_without_anybody_there() {
 }
 
 #[test]
+fn a_job_that_was_killed_for_its_memory_is_known_by_what_slurm_wrote_into_its_log() {
+    let cluster = format!("{CLUSTER}retry = {{ mem_factor = 3, times = 1 }}\n");
+    let mut slurm = Slurm::new(RECIPE, &cluster);
+    slurm.submit().success();
+    let line =
+        "slurmstepd-n1: error: StepId=101.batch exceeded memory limit (2 > 1), being killed\n";
+    fs::write(slurm.option(101, "output"), line).expect("a log");
+    slurm.put(101, "FAILED");
+    slurm.drain();
+    assert_eq!(slurm.option(104, "mem"), "3G");
+    slurm.is_done(RECIPE);
+}
+
+#[test]
 fn what_changed_since_it_was_submitted_is_not_run_in_its_place() {
     let mut slurm = Slurm::new(RECIPE, CLUSTER);
     slurm.submit().success();

@@ -1,20 +1,14 @@
 //! Runs that were submitted, for people.
 
 use std::fmt::Write as _;
-use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::path::Path;
 
 use crate::display::table::{Align, Table};
+use crate::submission::log::tail;
 use crate::submission::record::Submission;
 use crate::submission::standing::StageState;
 use crate::submission::subject::Subject;
 use crate::terminal::style::{Style, Tone};
 use pipeline_cluster::{End, JobRecord};
-
-/// So much of the end of a log is shown.
-const TAIL_LINES: usize = 12;
-const TAIL_BYTES: u64 = 8 << 10;
 
 /// What was submitted, and what is next.
 pub fn submitted(
@@ -106,17 +100,4 @@ pub fn failures(
         _ => None,
     });
     failed.collect()
-}
-
-/// The last lines of a file.
-fn tail(path: &Path) -> io::Result<Vec<String>> {
-    let mut file = File::open(path)?;
-    let length = file.metadata()?.len();
-    file.seek(SeekFrom::Start(length.saturating_sub(TAIL_BYTES)))?;
-    let mut bytes = Vec::new();
-    file.take(TAIL_BYTES).read_to_end(&mut bytes)?;
-    let text = String::from_utf8_lossy(&bytes);
-    let lines: Vec<&str> = text.lines().collect();
-    let first = lines.len().saturating_sub(TAIL_LINES);
-    Ok(lines[first..].iter().map(|line| line.to_string()).collect())
 }

@@ -3,6 +3,7 @@
 
 pub mod asked;
 mod identities;
+pub mod log;
 pub mod note;
 pub mod record;
 pub mod slurm;

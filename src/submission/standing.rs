@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, HashMap};
 use std::time::Duration;
 
+use super::log;
 use super::note;
 use super::record::Submission;
 use super::subject::Subject;
@@ -118,7 +119,12 @@ fn look(
         ended: ended.map(|(end, _)| *end),
         absent,
     };
-    let state = state(&seen);
+    let state = match state(&seen) {
+        TaskState::Ended(End::Killed) if was_out_of_memory(submission, task) => {
+            TaskState::Ended(End::OutOfMemory)
+        }
+        state => state,
+    };
     let node = [
         row.map(|row| row.nodes.clone()),
         ended.map(|(_, node)| node.clone()),
@@ -130,6 +136,11 @@ fn look(
         note,
         node: node.unwrap_or_default(),
     }
+}
+
+fn was_out_of_memory(submission: &Submission, task: TaskId) -> bool {
+    let job = submission.ledger.job(task.0);
+    job.is_some_and(|job| log::says_out_of_memory(&submission.log(job, &task.1.to_string())))
 }
 
 /// How each stage of the subject stands, in its order.
