@@ -13,6 +13,8 @@ extends = ["finetune"]
 stays = 1000
 [resources.finetune]
 pack = 10
+[resources.evaluate]
+pack = 10
 [stages.pretrain]
 epochs = 2
 [stages.classifier]
