@@ -3,6 +3,8 @@
 
 pub mod asked;
 mod identities;
+mod job_ids;
+pub mod job_script;
 pub mod log;
 pub mod note;
 pub mod record;

@@ -2,18 +2,19 @@
 //! after something went wrong, and from the job that goes on submitting, it is the same.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
+use super::job_ids::{ids, living, task_id};
+use super::job_script::{dependency, script};
 use super::record::Submission;
 use super::slurm;
 use super::standing::{StageState, Task, TaskId, Watcher, stages};
 use super::subject::Subject;
 use crate::terminal::verbosity::Verbosity;
 use pipeline_cluster::{
-    After, Cluster, Draft, End, Entry, JobRecord, Open, QueueRow, Resources, Script, Situation,
-    TaskState, TimeLimit, arrange, label, tries, within,
+    Cluster, Draft, End, Entry, JobRecord, Open, QueueRow, Resources, Situation, TaskState,
+    TimeLimit, arrange, label, tries, within,
 };
 use pipeline_error::Error;
 use pipeline_runner::record::PlannedStatus;
@@ -440,93 +441,4 @@ fn block_readers(open: &mut [Open]) {
             open[at].situation = Situation::Blocked;
         }
     }
-}
-
-/// Of a task its id in the queue.
-fn task_id(submission: &Submission, task: TaskId) -> Option<String> {
-    let id = submission.ledger.ids.get(&task.0)?;
-    Some(match submission.ledger.job(task.0)?.indices().len() {
-        1 => id.clone(),
-        _ => format!("{id}_{}", task.1),
-    })
-}
-
-fn ids(submission: &Submission, tasks: &BTreeSet<TaskId>) -> Vec<String> {
-    let ids = tasks.iter();
-    ids.filter_map(|task| task_id(submission, *task)).collect()
-}
-
-/// Ids of the jobs of stages that are queued or run, in the order of their submission.
-fn living(
-    submission: &Submission,
-    tasks: &BTreeMap<TaskId, Task>,
-    stale: &BTreeSet<TaskId>,
-) -> Vec<String> {
-    let lives = |job: &&JobRecord| {
-        let mut indices = job.indices();
-        !job.goes_on()
-            && indices.any(|index| {
-                let id = (job.job, index);
-                let state = tasks.get(&id).map(|task| &task.state);
-                matches!(state, Some(TaskState::Queued(_) | TaskState::Runs(_)))
-                    && !stale.contains(&id)
-            })
-    };
-    let jobs = submission.ledger.jobs.iter().filter(lives);
-    jobs.filter_map(|job| submission.ledger.ids.get(&job.job).cloned())
-        .collect()
-}
-
-/// As `sbatch` takes it; of what is not submitted yet `id` says the id.
-pub fn dependency<'a>(after: &[After], id: impl Fn(usize) -> Option<&'a str>) -> String {
-    let (mut well, mut each) = (Vec::new(), Vec::new());
-    for one in after {
-        match one {
-            After::Living(id) => well.push(id.clone()),
-            After::All(at) => well.extend(id(*at).map(str::to_string)),
-            After::Each(at) => each.extend(id(*at).map(str::to_string)),
-        }
-    }
-    let kinds = [("afterok", well), ("aftercorr", each)];
-    let stated = kinds.iter().filter(|(_, ids)| !ids.is_empty());
-    let stated: Vec<String> = stated
-        .map(|(kind, ids)| format!("{kind}:{}", ids.join(":")))
-        .collect();
-    stated.join(",")
-}
-
-/// The script of a job, whose dependency is stated.
-pub fn script(store: &Store, submission: &Submission, job: &JobRecord, dependency: &str) -> String {
-    let text = |path: PathBuf| path.to_string_lossy().into_owned();
-    let cluster = &submission.asked.cluster;
-    let root = text(store.root().into());
-    let program = std::env::current_exe().unwrap_or_else(|_| "pipeline".into());
-    let mut command = vec![
-        text(program),
-        "worker".into(),
-        "--store".into(),
-        root.clone(),
-    ];
-    command.push(submission.run.clone());
-    if !job.goes_on() {
-        command.push(job.job.to_string());
-    }
-    let index = if job.tasks.len() > 1 { "%a" } else { "0" };
-    // `%` begins what Slurm puts in.
-    let log = text(submission.log(job, "INDEX")).replace('%', "%%");
-    let log = log
-        .strip_suffix("INDEX.log")
-        .map(|log| format!("{log}{index}.log"));
-    Script {
-        cluster,
-        name: &job.name,
-        resources: job.resources,
-        tasks: job.tasks.len(),
-        dependency,
-        folder: &text(submission.asked.folder.clone()),
-        binds: &[root],
-        log: &log.unwrap_or_default(),
-        command: &command,
-    }
-    .text()
 }

@@ -4,7 +4,7 @@
 //! events that is cheaper than the memory.
 
 use super::attention_pattern::{Attention, Segment};
-use super::cpu::{add_scaled, dot, exp_of_negative, vectorized};
+use super::cpu::{add_scaled, dot, softmax_of_scores, vectorized};
 
 /// Where the numbers of a head lie in rows of queries and keys.
 #[derive(Clone, Copy, Debug)]
@@ -92,13 +92,7 @@ fn softmax_weights(
         }
         largest = largest.max(*weight);
     }
-    let mut total = 0f32;
-    for weight in weights.iter_mut() {
-        *weight = exp_of_negative(*weight - largest);
-        total += *weight;
-    }
-    let inverse = 1.0 / total;
-    weights.iter_mut().for_each(|weight| *weight *= inverse);
+    softmax_of_scores(weights, largest);
 }
 
 vectorized! {

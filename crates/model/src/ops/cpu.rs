@@ -97,6 +97,18 @@ pub fn exp_of_negative(x: f32) -> f32 {
     fraction * f32::from_bits(((n as i32 + 127) as u32) << 23)
 }
 
+/// Scores, of which `largest` is the largest, become weights that sum to 1.
+#[inline(always)]
+pub fn softmax_of_scores(scores: &mut [f32], largest: f32) {
+    let mut total = 0f32;
+    for score in scores.iter_mut() {
+        *score = exp_of_negative(*score - largest);
+        total += *score;
+    }
+    let inverse = 1.0 / total;
+    scores.iter_mut().for_each(|score| *score *= inverse);
+}
+
 const LANES: usize = 16;
 
 /// Σ a·b in a fixed order that the compiler turns into vector instructions.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
-use super::cpu::{add_scaled, contiguous, dot, exp_of_negative, read, vectorized};
+use super::cpu::{add_scaled, contiguous, dot, read, softmax_of_scores, vectorized};
 
 /// Σ softmax(scores) v per segment, query and head, on a CPU.
 ///
@@ -52,13 +52,7 @@ fn softmax_of_column(weights: &mut [f32], scores: &[f32], columns: usize) {
         *weight = scores[row * columns];
         largest = largest.max(*weight);
     }
-    let mut total = 0f32;
-    for weight in weights.iter_mut() {
-        *weight = exp_of_negative(*weight - largest);
-        total += *weight;
-    }
-    let inverse = 1.0 / total;
-    weights.iter_mut().for_each(|weight| *weight *= inverse);
+    softmax_of_scores(weights, largest);
 }
 
 vectorized! {
