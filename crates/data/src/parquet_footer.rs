@@ -82,10 +82,10 @@ impl Walk<'_> {
 
     fn structure(&mut self, place: Place, depth: usize) -> Result<(), Stop> {
         /// `FileMetaData.schema`, and `SchemaElement.num_children`, of Parquet's parquet.thrift.
-        const SCHEMA: u64 = 2;
-        const CHILDREN: u64 = 5;
+        const SCHEMA: i16 = 2;
+        const CHILDREN: i16 = 5;
         let depth = depth.checked_sub(1).ok_or(Stop::Unsound)?;
-        let mut field = 0;
+        let mut field = 0_i16;
         loop {
             let head = self.byte()?;
             let (step, kind) = (head >> 4, head & 0x0f);
@@ -93,14 +93,15 @@ impl Walk<'_> {
                 return Ok(());
             }
             field = match step {
-                0 => zigzag(self.number()?).unsigned_abs(),
-                _ => field + u64::from(step),
+                // Numbers that are too long for their type are cut, as the library cuts them.
+                0 => zigzag(self.number()?) as i16,
+                _ => field.wrapping_add(i16::from(step)),
             };
             match (place, field, kind) {
                 (Place::File, SCHEMA, 9) => self.list(Place::Column(0), depth)?,
                 (Place::Column(columns), CHILDREN, 5) => {
-                    let children = zigzag(self.number()?);
-                    if children > 0 && children.unsigned_abs() >= columns {
+                    let children = zigzag(self.number()?) as i32;
+                    if children > 0 && u64::from(children.unsigned_abs()) >= columns {
                         return Err(Stop::Impossible(format!(
                             "its footer says that a column has {children} parts, and describes {columns} columns in all"
                         )));
@@ -196,13 +197,17 @@ mod tests {
 
     #[test]
     fn parts_and_entries_beyond_what_is_there_are_told() {
-        let many = [0xfe, 0xff, 0xff, 0xff, 0x0f];
-        assert_eq!(
-            claim_of(&footer(&many, &[0x0c])).as_deref(),
-            Some(
-                "its footer says that a column has 2147483647 parts, and describes 2 columns in all"
-            )
-        );
+        // 2³¹ − 1, and −2³¹ − 1, which is the same in 32 bits.
+        for many in [
+            [0xfe, 0xff, 0xff, 0xff, 0x0f],
+            [0x81, 0x80, 0x80, 0x80, 0x10],
+        ] {
+            let claim = claim_of(&footer(&many, &[0x0c])).unwrap_or_default();
+            assert!(
+                claim.contains("has 2147483647 parts, and describes 2 columns"),
+                "{claim}"
+            );
+        }
         let long = [0xfc, 0xff, 0xff, 0xff, 0xff, 0x07];
         assert_eq!(
             claim_of(&footer(&[2], &long)).as_deref(),
