@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::path::Path;
 
 use super::address::address_of;
-use super::config::{DataConfig, Labels, Source, SplitFolders, SplitRule};
+use super::config::{DataConfig, Source, SplitFolders, SplitRule};
 use super::dataset::Split;
 use super::division::Division;
 use super::names::quoted;
@@ -39,13 +39,15 @@ pub(super) enum SplitAssigner {
 impl SplitAssigner {
     /// Reads what the rule needs for these stays of the source.
     pub(super) fn new(config: &DataConfig, seed: u64, stays: &[StayRow]) -> Result<Self, Error> {
-        let is_labelled = config.labels != Labels::None;
-        Self::of_rule(&config.split, is_labelled, seed, &config.source, stays)
+        match config.shares_of_classes() {
+            Some(shares) => Ok(Self::Division(Division::by_shares(shares, seed, stays))),
+            None => Self::of_rule(&config.split, seed, &config.source, stays),
+        }
     }
 
+    /// By a rule that looks at no class.
     fn of_rule(
         rule: &SplitRule,
-        is_labelled: bool,
         seed: u64,
         source: &Source,
         stays: &[StayRow],
@@ -61,9 +63,6 @@ impl SplitAssigner {
                 Ok(SplitAssigner::Table(table))
             }
             SplitRule::Folders(folders) => Ok(SplitAssigner::Folders(folders.clone())),
-            SplitRule::Ratio(shares) if is_labelled => Ok(SplitAssigner::Division(
-                Division::by_shares(*shares, seed, stays),
-            )),
             SplitRule::Ratio(shares) | SplitRule::Independent(shares) => {
                 let valid = shares.iter().all(|&s| s.is_finite() && s >= 0.0);
                 if !valid || (shares.iter().sum::<f64>() - 1.0).abs() > 1e-9 {
@@ -232,13 +231,8 @@ mod tests {
         for stay in &mut stays {
             stay.subject = StayId::parse("9");
         }
-        let drawn = SplitAssigner::of_rule(
-            &SplitRule::Independent([0.4, 0.3, 0.3]),
-            true,
-            3,
-            &SOURCE,
-            &[],
-        );
+        let drawn =
+            SplitAssigner::of_rule(&SplitRule::Independent([0.4, 0.3, 0.3]), 3, &SOURCE, &[]);
         let drawn = drawn.ok().unwrap();
         let splits = stays.each_ref().map(|stay| split_of(&drawn, stay).unwrap());
         assert_eq!(splits[0], splits[1]);
@@ -251,13 +245,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("splits.csv");
         std::fs::write(&path, text).unwrap();
-        SplitAssigner::of_rule(
-            &SplitRule::File(InputPath::file(path)),
-            true,
-            1,
-            &SOURCE,
-            stays,
-        )
+        SplitAssigner::of_rule(&SplitRule::File(InputPath::file(path)), 1, &SOURCE, stays)
     }
 
     fn refusal(text: &str) -> String {
@@ -354,9 +342,7 @@ mod tests {
     #[test]
     fn a_drawn_split_belongs_to_the_stay_and_follows_the_shares() {
         let rule = SplitRule::Ratio([0.5, 0.3, 0.2]);
-        let assigner = SplitAssigner::of_rule(&rule, false, 3, &SOURCE, &[])
-            .ok()
-            .unwrap();
+        let assigner = SplitAssigner::of_rule(&rule, 3, &SOURCE, &[]).ok().unwrap();
         let mut counts = BTreeMap::new();
         for id in 0..4000 {
             let split = split_of(&assigner, &stay(&format!("{id}.txt"))).unwrap();
@@ -374,9 +360,7 @@ mod tests {
     #[test]
     fn shares_that_do_not_sum_to_one_are_refused() {
         for shares in [[0.8, 0.1, 0.2], [1.2, -0.1, -0.1], [f64::NAN, 0.5, 0.5]] {
-            assert!(
-                SplitAssigner::of_rule(&SplitRule::Ratio(shares), false, 1, &SOURCE, &[]).is_err()
-            );
+            assert!(SplitAssigner::of_rule(&SplitRule::Ratio(shares), 1, &SOURCE, &[]).is_err());
         }
     }
 }

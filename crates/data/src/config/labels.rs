@@ -60,6 +60,14 @@ impl Source {
 }
 
 impl DataConfig {
+    /// The shares by which the patients of every class are divided by themselves.
+    pub fn shares_of_classes(&self) -> Option<[f64; 3]> {
+        match self.split {
+            SplitRule::Ratio(shares) if self.labels != Labels::None => Some(shares),
+            _ => None,
+        }
+    }
+
     /// Whether the statistics are those of other data: nothing has to be learned from a training split.
     pub fn has_statistics_of_its_own(&self) -> bool {
         self.statistics.is_none() && self.like.is_none()

@@ -9,7 +9,7 @@ use crate::inputs::Inputs;
 use crate::json::as_json;
 use crate::model_artifact::ModelArtifact;
 use pipeline_data::config::embeddings::{MODEL_FIELD, ModelFiles};
-use pipeline_data::config::{DataConfig, Embeddings, Labels, Source, SplitRule, TimeColumn};
+use pipeline_data::config::{DataConfig, Embeddings, Source, SplitRule, TimeColumn};
 use pipeline_data::{self as data, Like};
 use pipeline_error::Error;
 use pipeline_stage::{ExternalInput, RecipePlace, Stage, StageContext, StageInput, StageOutput};
@@ -90,12 +90,10 @@ impl Stage for DataStage {
         // A name: what it stands for is an input.
         config.like = None;
         // As rules were called before `ratio` kept the classes' shares: what they draw is what it was.
-        let drawn = match &config.split {
-            SplitRule::Ratio(shares) if config.labels != Labels::None => {
-                Some(json!({ "stratified": shares }))
-            }
-            SplitRule::Independent(shares) => Some(json!({ "ratio": shares })),
-            _ => None,
+        let drawn = match (config.shares_of_classes(), &config.split) {
+            (Some(shares), _) => Some(json!({ "stratified": shares })),
+            (None, SplitRule::Independent(shares)) => Some(json!({ "ratio": shares })),
+            (None, _) => None,
         };
         let mut fields = as_json(&config);
         if let Some(drawn) = drawn {
