@@ -69,11 +69,6 @@ pub struct Resampled {
 }
 
 impl Resampled {
-    /// What it is of all stays.
-    pub fn whole(&self) -> &[Option<f64>] {
-        &self.whole
-    }
-
     /// Where each number lies in the resamples. `None` where it is undefined in every one, and for all where there are
     /// none.
     pub fn intervals(&self) -> Vec<Option<Interval>> {

@@ -105,10 +105,11 @@ impl Measurement<'_> {
         let bootstrap = &self.bootstrap;
         let scored = |said: &[f64]| scored_of(self.predictions, said);
         let scores = scored(&self.predictions.values())?;
+        let (summary, resampled) = scores.measured(None, bootstrap);
         let mut columns = Vec::new();
         let mut baseline = None;
         if let Some(simple) = self.baseline {
-            let beside = scores.beside(&scored(&simple.said)?, bootstrap);
+            let beside = scored(&simple.said)?.beside(&resampled, bootstrap);
             let said = self.predictions.says.by_column(&simple.said);
             let names = self.predictions.says.columns().into_iter();
             columns.extend(names.map(|name| format!("baseline_{name}")).zip(said));
@@ -117,7 +118,7 @@ impl Measurement<'_> {
         let others = self.others.iter().map(|(with, said)| {
             Ok(TargetComparison {
                 with: with.clone(),
-                beside: scores.beside(&scored(said)?, bootstrap),
+                beside: scored(said)?.beside(&resampled, bootstrap),
             })
         });
         let groups = groups(&self.settings.subgroups, self.stays, self.rows)?.into_iter();
@@ -134,7 +135,7 @@ impl Measurement<'_> {
             n: self.predictions.ids.len(),
             without_value: self.without_value,
             subjects: bootstrap.subjects(),
-            scores: scores.measure(None, bootstrap),
+            scores: summary,
             bootstrap: self.settings.bootstrap,
             calibration: match &scores {
                 Scored::Numbers(scores) => scores.calibration_bins(),

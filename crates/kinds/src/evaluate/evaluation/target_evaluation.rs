@@ -11,7 +11,7 @@ use pipeline_data::config::Task;
 use pipeline_data::dataset::Split;
 use pipeline_metrics::{
     Bootstrap, BootstrapSettings, Interval, MeanBin, MultiLabelMetrics, MultiLabelScores,
-    PairedDifference, RegressionMetrics, RegressionScores, Undefined,
+    PairedDifference, RegressionMetrics, RegressionScores, Resampled, Undefined,
 };
 
 /// What an evaluate stage measured of a target that is a number, or several labels.
@@ -189,6 +189,15 @@ impl Scored {
 
     /// Measures the stays that are `members`, or all.
     pub fn measure(&self, members: Option<&[bool]>, bootstrap: &Bootstrap) -> TargetScores {
+        self.measured(members, bootstrap).0
+    }
+
+    /// As [`Self::measure`], with what the metrics are in every resample.
+    pub fn measured(
+        &self,
+        members: Option<&[bool]>,
+        bootstrap: &Bootstrap,
+    ) -> (TargetScores, Resampled) {
         let masked = |weights: &[f64]| -> Vec<f64> {
             match members {
                 None => weights.to_vec(),
@@ -199,17 +208,18 @@ impl Scored {
             }
         };
         let results = self.results(&masked(&bootstrap.unit_weights()));
-        let intervals = bootstrap.intervals(|weights| self.values(&masked(weights)));
-        TargetScores::of(names_of(self.task()), &results, intervals)
+        let resampled = bootstrap.resample(|weights| self.values(&masked(weights)));
+        let names = names_of(self.task());
+        let scores = TargetScores::of(names, &results, resampled.intervals());
+        (scores, resampled)
     }
 
-    /// Measures `other`, and how this differs from it.
-    pub fn beside(&self, other: &Self, bootstrap: &Bootstrap) -> Beside {
-        let ours = bootstrap.resample(|weights| self.values(weights));
-        let theirs = bootstrap.resample(|weights| other.values(weights));
-        let named = names_of(self.task()).iter().zip(ours.minus(&theirs));
+    /// Measures this, and how `model`, of the same resamples, differs from it.
+    pub fn beside(&self, model: &Resampled, bootstrap: &Bootstrap) -> Beside {
+        let (scores, resampled) = self.measured(None, bootstrap);
+        let named = names_of(self.task()).iter().zip(model.minus(&resampled));
         Beside {
-            scores: other.measure(None, bootstrap),
+            scores,
             differences: named
                 .filter_map(|(name, difference)| Some((name.to_string(), difference?)))
                 .collect(),
