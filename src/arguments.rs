@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 use crate::device;
 use pipeline_error::Error;
 use pipeline_recipe::Override;
+use pipeline_store::Store;
 
 /// The closed list of exit codes: part of the contract.
 pub const EXIT_CODES: &str = "\
@@ -39,13 +40,9 @@ pub struct ExperimentArguments {
     pub with: SettingArguments,
 }
 
-/// A recipe changed how, against which store, on which device.
+/// Which store.
 #[derive(Debug, Args)]
-pub struct SettingArguments {
-    /// Set a value of the recipe, e.g. stages.classifier.optimizer.lr=3e-4; repeatable
-    #[arg(long, value_name = "PATH=VALUE")]
-    pub set: Vec<Override>,
-
+pub struct StoreArguments {
     /// Where results are kept
     #[arg(
         long,
@@ -54,6 +51,24 @@ pub struct SettingArguments {
         default_value = ".pipeline"
     )]
     pub store: PathBuf,
+}
+
+impl StoreArguments {
+    /// The store there.
+    pub fn open(&self) -> Result<Store, Error> {
+        Store::open(&self.store)
+    }
+}
+
+/// A recipe changed how, against which store, on which device.
+#[derive(Debug, Args)]
+pub struct SettingArguments {
+    /// Set a value of the recipe, e.g. stages.classifier.optimizer.lr=3e-4; repeatable
+    #[arg(long, value_name = "PATH=VALUE")]
+    pub set: Vec<Override>,
+
+    #[command(flatten)]
+    pub store: StoreArguments,
 
     /// cpu, or cuda:N for an NVIDIA GPU
     #[arg(long, default_value = "cpu")]
@@ -73,7 +88,7 @@ impl SettingArguments {
         Ok(Selection {
             recipe,
             overrides: self.set,
-            store: self.store,
+            store: self.store.store,
             device: device::validate(self.device)?,
         })
     }

@@ -1,33 +1,26 @@
 //! `pipeline cache`: what the store holds, whether it is sound, and what can go.
 
+mod gc;
 mod remote;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::{Duration, SystemTime};
 
 use clap::{Args, Subcommand};
 use serde::Serialize;
 
+use self::gc::GcArguments;
 use self::remote::TransferArguments;
-use crate::arguments::{Format, Selection};
+use crate::arguments::Format;
 use crate::commands::runs::SharedArguments;
-use crate::commands::sweep;
 use crate::display::table::{Align, Table};
-use crate::experiment::Experiment;
+use crate::terminal::stdout;
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::Verbosity;
-use crate::terminal::{size, stderr, stdout};
 use pipeline_error::Error;
 use pipeline_page::number;
-use pipeline_runner::{self as runner, RunOptions};
-use pipeline_store::Store;
 use pipeline_store::audit::{Mending, StoreAudit};
-use pipeline_store::collect::{Collected, Collection};
-
-/// Device classes whose results a kept recipe may have.
-const DEVICES: [&str; 2] = ["cpu", "cuda:0"];
 
 #[derive(Debug, Args)]
 pub struct CacheArguments {
@@ -77,34 +70,6 @@ struct LsArguments {
     shared: SharedArguments,
 }
 
-#[derive(Debug, Args)]
-struct GcArguments {
-    /// Also remove results that were not made or used for this many days, and runs from the
-    /// history that are older; younger work folders stay
-    #[arg(long, value_name = "DAYS")]
-    older_than: Option<u32>,
-
-    /// Also remove the oldest results until the rest is this small: bytes, or e.g. 20GB, 512MiB
-    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
-    max_size: Option<u64>,
-
-    /// Keep what this recipe's plan refers to; without the two options above every other
-    /// result goes; repeatable
-    #[arg(long, value_name = "RECIPE")]
-    keep_recipe: Vec<PathBuf>,
-
-    /// Keep the latest N runs in the history; without --older-than all others go
-    #[arg(long, value_name = "N")]
-    keep_runs: Option<usize>,
-
-    /// Say how much would go, and remove nothing; --verbose lists every path
-    #[arg(long)]
-    dry_run: bool,
-
-    #[command(flatten)]
-    shared: SharedArguments,
-}
-
 /// Does what the subcommand says.
 pub fn execute(arguments: CacheArguments, verbosity: Verbosity) -> Result<ExitCode, Error> {
     match arguments.command {
@@ -113,7 +78,7 @@ pub fn execute(arguments: CacheArguments, verbosity: Verbosity) -> Result<ExitCo
         }
         CacheCommand::Ls(ls) => list(&ls.shared)?,
         CacheCommand::Verify { repair, shared } => verify(&shared, repair)?,
-        CacheCommand::Gc(gc) => collect(&gc, verbosity)?,
+        CacheCommand::Gc(arguments) => gc::collect(&arguments, verbosity)?,
         CacheCommand::Push(transfer) => remote::push(transfer, verbosity)?,
         CacheCommand::Pull(transfer) => remote::pull(transfer, verbosity)?,
         CacheCommand::Keygen { file } => remote::keygen(&file)?,
@@ -141,7 +106,7 @@ struct Holding {
 }
 
 fn list(shared: &SharedArguments) -> Result<(), Error> {
-    let inventory = Store::open(&shared.store)?.inventory()?;
+    let inventory = shared.store.open()?.inventory()?;
     let mut record = CacheRecord {
         unreadable_actions: inventory.unreadable.len(),
         ..CacheRecord::default()
@@ -222,7 +187,7 @@ struct VerifyRecord<'a> {
 }
 
 fn verify(shared: &SharedArguments, repair: bool) -> Result<(), Error> {
-    let store = Store::open(&shared.store)?;
+    let store = shared.store.open()?;
     let mut audit = store.audit()?;
     let mut damage_is = "left";
     if !audit.damage.is_empty()
@@ -279,148 +244,4 @@ fn listed(audit: &StoreAudit) -> String {
         format!("  {}: {}{lost}", damage.path.display(), damage.what)
     });
     lines.collect::<Vec<_>>().join("\n")
-}
-
-/// The document of `cache gc --format json`.
-#[derive(Serialize)]
-struct GcRecord<'a> {
-    dry_run: bool,
-    #[serde(flatten)]
-    collected: &'a Collected,
-}
-
-fn collect(gc: &GcArguments, verbosity: Verbosity) -> Result<(), Error> {
-    let store = Store::open(&gc.shared.store)?;
-    // Before the plans: no run may finish between them and the removal.
-    let alone = store.hold_alone()?;
-    let age = |days| Duration::from_secs(u64::from(days) * 24 * 60 * 60);
-    let since = |days| SystemTime::now().checked_sub(age(days));
-    let collection = Collection {
-        unused_since: gc.older_than.and_then(since),
-        max_bytes: gc.max_size,
-        keep_runs: gc.keep_runs,
-        keep: match gc.keep_recipe.as_slice() {
-            [] => None,
-            recipes => Some(keys_of(recipes, &store, verbosity)?),
-        },
-    };
-    let collected = store.collect(&collection, alone.as_ref(), gc.dry_run)?;
-    if collected.busy {
-        verbosity.note("a run is going on in this store: only work folders were looked at");
-    }
-    if gc
-        .max_size
-        .is_some_and(|max| collected.remaining_bytes > max)
-    {
-        let left = number::bytes(collected.remaining_bytes);
-        verbosity.note(&format!(
-            "{left} remain, more than --max-size: the rest is kept"
-        ));
-    }
-    let record = GcRecord {
-        dry_run: gc.dry_run,
-        collected: &collected,
-    };
-    match gc.shared.format {
-        Format::Json => stdout::print_json(&record),
-        Format::Human => {
-            if verbosity == Verbosity::Verbose {
-                stderr::print(&paths(&collected));
-            }
-            stdout::print(&removals(&record))
-        }
-    }
-}
-
-/// Keys that the recipes' plans refer to, on any device, whether there is a result or not.
-fn keys_of(
-    recipes: &[PathBuf],
-    store: &Store,
-    verbosity: Verbosity,
-) -> Result<BTreeSet<String>, Error> {
-    let mut keys = BTreeSet::new();
-    for recipe in recipes {
-        let experiment = Experiment::load(recipe, &[])?;
-        for device in DEVICES {
-            let options = RunOptions {
-                device: device.into(),
-                ..RunOptions::default()
-            };
-            let surveyed = runner::survey(&experiment.nodes, &options, store)?;
-            let known = surveyed.iter().filter_map(|stage| stage.key);
-            keys.extend(known.map(|key| key.to_string()));
-            let unknown = surveyed.iter().filter(|stage| stage.key.is_none());
-            let unknown: Vec<&str> = unknown.map(|stage| stage.planned.name.as_str()).collect();
-            if !unknown.is_empty() && device == DEVICES[0] {
-                verbosity.note(&format!(
-                    "{} is out of date: results of {} are not known, so not kept",
-                    recipe.display(),
-                    unknown.join(", ")
-                ));
-            }
-            if experiment.recipe.has_sweep {
-                let selection = Selection {
-                    recipe: recipe.clone(),
-                    overrides: vec![],
-                    store: store.root().to_path_buf(),
-                    device: device.into(),
-                };
-                keys.extend(sweep::keys_of(&selection, store)?);
-            }
-        }
-    }
-    Ok(keys)
-}
-
-/// A row for each reason, with how much goes: paths are told to those who ask for more.
-fn removals(record: &GcRecord) -> String {
-    let mut reasons: BTreeMap<(&str, &str), (usize, u64)> = BTreeMap::new();
-    for removed in &record.collected.removed {
-        let counted = reasons
-            .entry((removed.what, removed.why.as_str()))
-            .or_default();
-        counted.0 += 1;
-        counted.1 += removed.bytes;
-    }
-    let mut table = Table::new(&[
-        ("what", Align::Left),
-        ("count", Align::Right),
-        ("size", Align::Right),
-        ("why", Align::Left),
-    ]);
-    for ((what, why), (count, bytes)) in &reasons {
-        table.push(vec![
-            (*what).into(),
-            count.to_string().into(),
-            match *what {
-                // Its artifacts are counted by themselves.
-                "action" => "".into(),
-                _ => number::bytes(*bytes).into(),
-            },
-            (*why).into(),
-        ]);
-    }
-    let table = match table.is_empty() {
-        true => String::new(),
-        false => table.render(Style::stdout()),
-    };
-    let (count, freed) = (record.collected.removed.len(), record.collected.bytes);
-    let freed = number::bytes(freed);
-    match record.dry_run {
-        true => format!("{table}{count} would be removed, {freed}\n"),
-        false => format!("{table}{count} removed, {freed}\n"),
-    }
-}
-
-/// What goes, path by path.
-fn paths(collected: &Collected) -> String {
-    let lines = collected.removed.iter().map(|removed| {
-        format!(
-            "{} {}: {}\n",
-            removed.what,
-            removed.path.display(),
-            removed.why
-        )
-    });
-    lines.collect()
 }

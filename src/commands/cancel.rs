@@ -1,10 +1,10 @@
 //! `pipeline cancel RUN`.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
+use crate::arguments::StoreArguments;
 use crate::interrupt;
 use crate::submission::record::Submission;
 use crate::submission::slurm;
@@ -12,7 +12,6 @@ use crate::terminal::stdout;
 use crate::terminal::verbosity::Verbosity;
 use pipeline_cluster::Entry;
 use pipeline_error::Error;
-use pipeline_store::Store;
 
 #[derive(Debug, Args)]
 pub struct CancelArguments {
@@ -20,19 +19,13 @@ pub struct CancelArguments {
     #[arg(value_name = "RUN")]
     run: String,
 
-    /// Where results are kept
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "PIPELINE_STORE",
-        default_value = ".pipeline"
-    )]
-    store: PathBuf,
+    #[command(flatten)]
+    store: StoreArguments,
 }
 
 /// Nothing is submitted for the run any more, and what is queued or runs is taken out.
 pub fn execute(arguments: &CancelArguments, verbosity: Verbosity) -> Result<ExitCode, Error> {
-    let store = Store::open(&arguments.store)?;
+    let store = arguments.store.open()?;
     let mut submission = Submission::open(&store, &arguments.run)?;
     let held = submission.hold(&store, interrupt::listen(), |holder| {
         verbosity.note(&format!(

@@ -14,7 +14,6 @@ use pipeline_error::Error;
 use pipeline_metrics::BootstrapSettings;
 use pipeline_report::comparison::compare;
 use pipeline_report::html::comparison_page;
-use pipeline_store::Store;
 
 #[derive(Debug, Args)]
 pub struct CompareArguments {
@@ -40,7 +39,7 @@ pub struct CompareArguments {
 
 /// Compares; nothing is executed.
 pub fn execute(arguments: &CompareArguments) -> Result<ExitCode, Error> {
-    let store = Store::open(&arguments.shared.store)?;
+    let store = arguments.shared.store.open()?;
     let bootstrap = BootstrapSettings {
         resamples: arguments.resamples,
         ..BootstrapSettings::default()

@@ -102,7 +102,7 @@ struct MlflowRecord<'a> {
 
 /// Sends a run and prints where it can be looked at.
 pub fn execute(arguments: &MlflowArguments, verbosity: Verbosity) -> Result<ExitCode, Error> {
-    let store = Store::open(&arguments.shared.store)?;
+    let store = arguments.shared.store.open()?;
     let record = history::show(&store, &id(&store, arguments.run.as_deref())?)?;
     let client = Client::new(&arguments.url, &credentials())?;
     let status = match record.run.status {

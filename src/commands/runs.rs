@@ -1,20 +1,18 @@
 //! `pipeline runs`: the history.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, Subcommand};
 use jiff::tz::TimeZone;
 use serde::Serialize;
 
-use crate::arguments::Format;
+use crate::arguments::{Format, StoreArguments};
 use crate::display::run_table;
 use crate::terminal::stdout;
 use crate::terminal::style::Style;
 use pipeline_error::Error;
 use pipeline_page::number;
 use pipeline_runner::history::{self, PastRun, PastRunRecord};
-use pipeline_store::Store;
 
 #[derive(Debug, Args)]
 #[command(args_conflicts_with_subcommands = true)]
@@ -45,14 +43,8 @@ enum RunsCommand {
 /// What all commands on a store alone share.
 #[derive(Debug, Args)]
 pub struct SharedArguments {
-    /// Where results are kept
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "PIPELINE_STORE",
-        default_value = ".pipeline"
-    )]
-    pub store: PathBuf,
+    #[command(flatten)]
+    pub store: StoreArguments,
 
     /// How the result is written to standard output
     #[arg(long, value_enum, default_value_t = Format::Human)]
@@ -75,7 +67,7 @@ pub fn execute(arguments: &RunsArguments) -> Result<ExitCode, Error> {
 }
 
 fn list(shared: &SharedArguments, limit: Option<usize>) -> Result<(), Error> {
-    let runs = history::list(&Store::open(&shared.store)?, limit)?;
+    let runs = history::list(&shared.store.open()?, limit)?;
     match shared.format {
         Format::Json => {
             let runs = runs.into_iter().map(|(run, _)| run).collect();
@@ -87,7 +79,7 @@ fn list(shared: &SharedArguments, limit: Option<usize>) -> Result<(), Error> {
 }
 
 fn show(shared: &SharedArguments, id: &str) -> Result<(), Error> {
-    let record = history::show(&Store::open(&shared.store)?, id)?;
+    let record = history::show(&shared.store.open()?, id)?;
     match shared.format {
         Format::Json => stdout::print_json(&record),
         Format::Human => stdout::print(&page(&record)),

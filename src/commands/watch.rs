@@ -1,6 +1,5 @@
 //! `pipeline watch RUN`: how the stages of a submitted run stand; with `--serve`, a page of any run.
 
-use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
 use std::thread;
@@ -8,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
+use crate::arguments::StoreArguments;
 use crate::commands::watch_serve::{self, Watch};
 use crate::display::submission as display;
 use crate::display::table::{Align, Cell, Table};
@@ -21,7 +21,6 @@ use crate::terminal::verbosity::Verbosity;
 use crate::terminal::{stderr, stdout};
 use pipeline_cluster::{JobRecord, QueueRow, TaskState};
 use pipeline_error::Error;
-use pipeline_store::Store;
 
 /// How often the store is looked at.
 const LOOK: Duration = Duration::from_secs(5);
@@ -36,14 +35,8 @@ pub struct WatchArguments {
     #[arg(long, value_name = "127.0.0.1:PORT")]
     serve: Option<String>,
 
-    /// Where results are kept
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "PIPELINE_STORE",
-        default_value = ".pipeline"
-    )]
-    store: PathBuf,
+    #[command(flatten)]
+    store: StoreArguments,
 
     /// Show how it stands now, and end
     #[arg(long, conflicts_with = "serve")]
@@ -54,10 +47,14 @@ pub struct WatchArguments {
 pub fn execute(arguments: &WatchArguments, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let run = arguments.run.as_deref();
     if let Some(address) = &arguments.serve {
-        let watch = Watch::at(address, run.map(str::to_string), arguments.store.clone())?;
+        let watch = Watch::at(
+            address,
+            run.map(str::to_string),
+            arguments.store.store.clone(),
+        )?;
         return watch_serve::execute(&watch);
     }
-    let store = Store::open(&arguments.store)?;
+    let store = arguments.store.open()?;
     let mut submission = Submission::open(&store, run.unwrap_or_default())?;
     // Relative paths of a recipe begin there.
     let folder = submission.asked.folder.clone();

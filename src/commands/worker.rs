@@ -9,6 +9,7 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::arguments::StoreArguments;
 use crate::device;
 use crate::display::progress::Progress;
 use crate::display::run_summary;
@@ -43,19 +44,13 @@ pub struct WorkerArguments {
     #[arg(value_name = "JOB")]
     job: Option<usize>,
 
-    /// Where results are kept
-    #[arg(
-        long,
-        value_name = "DIR",
-        env = "PIPELINE_STORE",
-        default_value = ".pipeline"
-    )]
-    store: PathBuf,
+    #[command(flatten)]
+    store: StoreArguments,
 }
 
 /// Runs the stages, or submits.
 pub fn execute(arguments: &WorkerArguments, verbosity: Verbosity) -> Result<ExitCode, Error> {
-    let store = Store::open(&arguments.store)?;
+    let store = arguments.store.open()?;
     let submission = Submission::open(&store, &arguments.run)?;
     match arguments.job {
         None => go_on(submission, &store, verbosity),

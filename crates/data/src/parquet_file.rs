@@ -223,7 +223,7 @@ pub fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, Error>
 }
 
 /// Refuses a footer that the library would run out of memory over.
-pub(super) fn refuse_impossible(path: &Path, file: &File) -> Result<(), Error> {
+fn refuse_impossible(path: &Path, file: &File) -> Result<(), Error> {
     match impossible_claim(file) {
         Some(claim) => Err(Error::file(path, format!("is damaged: {claim}"))),
         None => Ok(()),

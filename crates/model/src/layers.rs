@@ -222,11 +222,6 @@ impl MultiheadAttention {
 /// From this width on a projection costs more than twice the attention to what it projects.
 const WIDE: usize = 128;
 
-/// Whether a CPU's kernels run.
-fn is_on_kernels(x: &Tensor) -> bool {
-    x.device().is_cpu() && ops::has_kernels(x.device())
-}
-
 /// MAB(q, kv) = LN2(FF(LN1(MHA(q, kv, kv)))) with FF = Linear, GELU, Linear. No residual.
 #[derive(Clone, Debug)]
 pub struct Mab {
@@ -276,7 +271,7 @@ impl Mab {
     /// As [`Self::forward`], the same rows `q` over each set of `kv`, by `starts`.
     fn forward_shared(&self, q: &Tensor, kv: &Tensor, starts: &[usize]) -> Result<Tensor> {
         let heads = &self.multihead;
-        let mixed = match is_on_kernels(kv) {
+        let mixed = match ops::has_cpu_kernels(kv.device()) {
             true => heads.mix_of_shared_queries(q, kv, starts)?,
             false => heads.mix(q, kv, None, |heads, scale| {
                 Attention::shared_queries(starts, q.dims()[0], heads, scale)
@@ -290,7 +285,10 @@ impl Mab {
         let rows_a_set = kv.dim(0)? / (starts.len() - 1).max(1);
         let heads = &self.multihead;
         let pattern = |heads, scale| Attention::to_own_keys(starts, rows_a_set, heads, scale);
-        let mixed = match is_on_kernels(kv) && kv.dim(1)? >= WIDE && q.dim(0)? < kv.dim(0)? {
+        let mixed = match ops::has_cpu_kernels(kv.device())
+            && kv.dim(1)? >= WIDE
+            && q.dim(0)? < kv.dim(0)?
+        {
             true => heads.mix_of_few_queries(q, kv, &pattern(heads.heads, heads.scale()))?,
             false => heads.mix(q, kv, None, pattern)?,
         };

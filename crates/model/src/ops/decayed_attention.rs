@@ -13,7 +13,7 @@ use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Tensor};
 
 use super::cpu::{contiguous, read};
 use super::decayed_attention_kernel as kernel;
-use super::form::has_kernels;
+use super::form::has_cpu_kernels;
 
 /// From which sets of which stays a batch looks back.
 #[derive(Clone, Debug)]
@@ -61,7 +61,7 @@ pub fn attend_with_decay(
     glances: &Glances,
 ) -> Result<Tensor> {
     let device = scores.device();
-    if device.is_cpu() && has_kernels(device) && scores.dtype() == candle_core::DType::F32 {
+    if has_cpu_kernels(device) && scores.dtype() == candle_core::DType::F32 {
         scores.contiguous()?.apply_op3(
             &rates.contiguous()?,
             &values.contiguous()?,

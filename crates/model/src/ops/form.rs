@@ -21,6 +21,11 @@ pub fn in_composed_form<R>(work: impl FnOnce() -> R) -> R {
     work()
 }
 
+/// Whether operations on `device` run as the kernels of a CPU.
+pub(crate) fn has_cpu_kernels(device: &Device) -> bool {
+    device.is_cpu() && has_kernels(device)
+}
+
 /// Whether operations on `device` run as kernels.
 pub(crate) fn has_kernels(device: &Device) -> bool {
     let known = device.is_cpu() || (cfg!(feature = "cuda") && device.is_cuda());

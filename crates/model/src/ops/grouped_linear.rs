@@ -3,12 +3,12 @@
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 
 use super::cpu::{contiguous, read};
-use super::form::has_kernels;
+use super::form::has_cpu_kernels;
 use super::strided_product::{View, multiply};
 
 /// `x` [rows, groups, inputs], `weight` [groups, inputs, outputs] → [rows, groups, outputs].
 pub fn grouped_linear(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
-    if x.device().is_cpu() && has_kernels(x.device()) {
+    if has_cpu_kernels(x.device()) {
         x.contiguous()?
             .apply_op2(&weight.contiguous()?, GroupedLinear)
     } else {

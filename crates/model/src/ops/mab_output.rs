@@ -8,7 +8,7 @@ use std::sync::Mutex;
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
 use super::cpu::{contiguous, read};
-use super::form::has_kernels;
+use super::form::has_cpu_kernels;
 use super::layer_norm::EPS_OF_LAYERS;
 use super::mab_output_kernel::{Activations, Widths, backward, forward};
 use super::{gelu, layer_norm, linear};
@@ -79,7 +79,7 @@ impl MabOutput {
 
 /// `x` [rows, row], what the heads of an attention gave → [rows, row].
 pub fn mab_output(x: &Tensor, output: &MabOutput) -> Result<Tensor> {
-    if !x.device().is_cpu() || !has_kernels(x.device()) {
+    if !has_cpu_kernels(x.device()) {
         return output.composed(x);
     }
     if !x.track_op() && !output.parameters.iter().any(Tensor::track_op) {

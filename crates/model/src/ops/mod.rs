@@ -38,7 +38,7 @@ pub use attention_pattern::{Attention, AttentionDropout, Segment};
 pub use chamfer::set_reconstruction_loss;
 pub use decayed_attention::{Glances, attend_with_decay};
 pub use dropout::dropout;
-pub(crate) use form::has_kernels;
+pub(crate) use form::has_cpu_kernels;
 pub use form::in_composed_form;
 pub use gelu::gelu;
 pub use grouped_linear::grouped_linear;
