@@ -60,7 +60,8 @@ pub fn run(
     let start = Instant::now();
     let selection = select(nodes, options)?;
     let fingerprinter = Fingerprinter::new(&selection, options, store)?;
-    let surveyed = plan::survey_selection(&selection, &fingerprinter, store)?;
+    let index = plan::index_of(&selection, store);
+    let surveyed = plan::survey_selection(&selection, &fingerprinter, store, &index)?;
     let names: BTreeSet<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
     let mut locked = None;
     if let Some(lock) = &options.lock {
@@ -72,6 +73,8 @@ pub fn run(
     }
     let waiting = || listener(&[Event::StoreWaiting]);
     let folder = store.start_run(options.private, interrupted, waiting)?;
+    let cached = surveyed.iter().filter_map(|stage| stage.outcome.as_ref());
+    store.mark_all_used(&index, cached.map(|outcome| &outcome.key));
     let (run, started) = (folder.id().to_string(), folder.started());
     let journal = Journal::new(folder, listener);
     for (name, bytes) in &options.documents {
