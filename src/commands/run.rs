@@ -71,7 +71,6 @@ impl RunArguments {
             refresh: self.refresh,
             device: selection.device.clone(),
             targets: self.stages,
-            documents: Vec::new(),
             private: false,
             lock: None,
             remote: None,
@@ -104,7 +103,6 @@ pub fn execute(mut run: Run, verbosity: Verbosity) -> Result<ExitCode, Error> {
     // The process ends with this function: what a thousand stages came to need not be freed
     // leaf by leaf.
     let experiment = ManuallyDrop::new(experiment);
-    run.options.documents = experiment.documents(&run.selection)?;
     run.options.private = experiment.recipe.exposure.holds_environment;
     if run.locked {
         run.options.lock = Some(lock::require(&run.selection.recipe)?);
@@ -117,6 +115,7 @@ pub fn execute(mut run: Run, verbosity: Verbosity) -> Result<ExitCode, Error> {
         &experiment.recipe.name,
         &experiment.nodes,
         &run.options,
+        &|| experiment.documents(&run.selection),
         &store,
         interrupted,
         &|events| progress.show(events),

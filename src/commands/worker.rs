@@ -171,7 +171,6 @@ impl<'a> Worker<'a> {
             device: selection.device.clone(),
             continue_trainings: subject.continue_trainings,
             private: subject.exposure.holds_environment,
-            documents: subject.documents.clone(),
             ..RunOptions::default()
         };
         let subject = ManuallyDrop::new(subject);
@@ -180,6 +179,7 @@ impl<'a> Worker<'a> {
             &subject.name,
             &subject.nodes,
             &options,
+            &|| Ok(subject.documents.clone()),
             self.store,
             interrupted,
             &|events| progress.show(events),

@@ -12,7 +12,7 @@ use pipeline_cluster::Resources;
 use pipeline_error::Error;
 use pipeline_kinds::SweepRecipe;
 use pipeline_recipe::Exposure;
-use pipeline_runner::{self as runner, Surveyed};
+use pipeline_runner::{self as runner, Documents, Surveyed};
 use pipeline_stage::Node;
 use pipeline_store::Store;
 
@@ -40,7 +40,7 @@ pub struct Subject {
     /// What of the recipe others should not see.
     pub exposure: Exposure,
     /// What a run keeps of the recipe.
-    pub documents: Vec<(&'static str, Vec<u8>)>,
+    pub documents: Documents,
 }
 
 impl Subject {
