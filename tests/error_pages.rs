@@ -92,10 +92,11 @@ outputs = { rows = "rows.csv" }
 "#,
         );
     let line = ["run", "recipe.toml", "--quiet", "--keep-going"];
-    let outcome = test.args(line).run().failure(3);
-    for name in ["missing-column", "program-failed"] {
-        outcome.stderr_has(&format!("\nnote: pipeline help error {name}\n"));
-    }
+    test.args(line)
+        .run()
+        .failure(3)
+        .stderr_has("\nnote: pipeline help error missing-column\n")
+        .stderr_has("\nnote: pipeline help error program-failed\n");
 }
 
 #[test]

@@ -196,7 +196,7 @@ fn credentials() -> Credentials {
 fn unfinished(record: &PastRunRecord) -> Error {
     Error::Usage {
         message: format!("run {} goes on, or was killed", record.run.run),
-        hint: Some("`pipeline runs` lists those that ended".into()),
+        hint: Some("`pipeline runs` lists the runs that ended".into()),
     }
 }
 

@@ -159,7 +159,7 @@ pub fn execute(wanted: &Predicting, verbosity: Verbosity) -> Result<ExitCode, Er
     let predict = |to: &mut (dyn Write + Send), path: &Path| {
         let work = tempfile::tempdir().map_err(|error| {
             Error::stage(format!("{}: {error}", std::env::temp_dir().display()))
-                .with_hint("TMPDIR names a folder for what does not fit into memory")
+                .with_hint("TMPDIR names a folder for data that do not fit into memory")
         })?;
         let teller = Teller(Progress::stderr(verbosity));
         let prediction = Prediction {
