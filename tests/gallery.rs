@@ -101,7 +101,9 @@ fn every_page_says_where_its_report_is() {
     for page in with.iter().chain(&without) {
         let text = std::fs::read_to_string(repository(&format!("{FOLDER}/{page}.md")));
         let text = text.expect("a page");
-        let (_, report) = text.split_once("\n## Report\n").expect("a part on the report");
+        let (_, report) = text
+            .split_once("\n## Report\n")
+            .expect("a part on the report");
         let has_none = report.contains("The site has no report of this study");
         assert_eq!(has_none, without.contains(page), "{page}");
     }

@@ -75,7 +75,7 @@ pub struct DataConfig {
     #[serde(default)]
     #[schemars(range(min = 0.0))]
     pub gap_hours: Option<f64>,
-    /// Events of the same `set_minutes` minutes form a set; left out: those of exactly the same time.
+    /// Events of the same `set_minutes` minutes form a set; left out: events of exactly the same time.
     #[serde(default)]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub set_minutes: Option<f64>,
