@@ -26,7 +26,7 @@ pub struct RunArguments {
     #[command(flatten)]
     experiment: ExperimentArguments,
 
-    /// Stages to run, with what they need; left out: all
+    /// Stages to run, with their dependencies [default: all]
     #[arg(value_name = "STAGE")]
     stages: Vec<String>,
 
@@ -34,11 +34,11 @@ pub struct RunArguments {
     #[arg(long, value_name = "N", default_value = "1")]
     jobs: NonZeroUsize,
 
-    /// Threads of the whole run; no result depends on it [default: what Slurm granted, else the cores that this process may use]
+    /// Threads of the whole run; no result depends on it [default: as many as Slurm granted, else the cores that this process may use]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
 
-    /// After a failure, go on with what does not need the failed stage
+    /// After a failure, run the stages that do not depend on the failed one
     #[arg(long)]
     keep_going: bool,
 
@@ -49,7 +49,7 @@ pub struct RunArguments {
     #[command(flatten)]
     remote: RemoteArguments,
 
-    /// Exit with 5 if the run is not what the lock beside the recipe says
+    /// Exit with 5 if the run differs from the lock beside the recipe
     #[arg(long)]
     locked: bool,
 

@@ -72,7 +72,7 @@ impl Classifier {
                 "the model's head says {}, and the label is asked",
                 self.says.describe()
             ))
-            .with_hint("name the `target` that it says")),
+            .with_hint("state the `target` that the head learned")),
             _ => Ok(()),
         }
     }

@@ -114,7 +114,7 @@ impl Workshop<'_> {
         self.fingerprinter.check_unchanged(selected)?;
         self.verify_inputs(job).map_err(|error| {
             error.with_hint(
-                "somebody, or the stage's own program, wrote to it while the stage read it: a program writes to its outputs only; `pipeline cache verify --repair` takes out what is damaged",
+                "the stage's own program, or another process, wrote to it while the stage read it: a program may write to its outputs only; `pipeline cache verify --repair` removes damaged results",
             )
         })?;
         let seconds = start.elapsed().as_secs_f64();

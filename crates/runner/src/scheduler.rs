@@ -283,6 +283,7 @@ impl<'a> Scheduler<'a> {
         record.key = key;
         record.seconds = seconds;
         record.error = Some(with_hint(&error));
+        record.error_name = error.code().map(|code| code.name().into());
         let name = record.name.clone();
         self.failure.get_or_insert((name, error));
         self.finish(position, record);
@@ -304,6 +305,7 @@ impl<'a> Scheduler<'a> {
             outputs: BTreeMap::new(),
             metrics: BTreeMap::new(),
             error: None,
+            error_name: None,
         }
     }
 

@@ -21,7 +21,7 @@ macro_rules! training_table {
             #[serde(default = "crate::training::one")]
             #[schemars(range(min = 1))]
             pub validate_every: usize,
-            /// Whether the stage delivers the parameters of the epoch that was best on validation, or those that training ended with.
+            /// Whether the stage keeps the parameters of the best epoch on validation, or of the end of training.
             #[serde(default)]
             pub keep: pipeline_train::options::Keep,
         }
