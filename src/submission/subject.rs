@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::asked::Asked;
+use super::expected::Expected;
 use super::identities::identities;
 use crate::arguments::Selection;
 use crate::commands::sweep::batch::Batch;
@@ -12,12 +13,19 @@ use pipeline_cluster::Resources;
 use pipeline_error::Error;
 use pipeline_kinds::SweepRecipe;
 use pipeline_recipe::Exposure;
+use pipeline_runner::sweep::record::VariantStatus;
 use pipeline_runner::{self as runner, Surveyed};
-use pipeline_stage::Node;
+use pipeline_stage::{Node, stage_of};
 use pipeline_store::Store;
 
-/// Between a stage's name and its variants, in the name of a node that some of them share.
-const OF_VARIANT: char = '@';
+/// What becomes of variants that failed on a rung of a sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failed {
+    /// They are tried again before anything of a later rung.
+    Retried,
+    /// They are left behind.
+    Passed,
+}
 
 /// Stages, and how the store has them.
 pub struct Subject {
@@ -31,6 +39,10 @@ pub struct Subject {
     pub resources: BTreeMap<String, Resources>,
     /// What each is, by name.
     pub identities: BTreeMap<String, String>,
+    /// Of a sweep, by the name of each node, a variant that has it.
+    pub variants: BTreeMap<String, String>,
+    /// How long stages are expected to take.
+    pub seconds: Expected,
     /// The rung of a sweep; 0 of any other recipe.
     pub rung: usize,
     /// Whether further rungs follow.
@@ -44,12 +56,12 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Of the recipe itself, or where it has a table `[sweep]`, of the first rung that is not complete; of this `rung`,
-    /// if it is stated.
-    pub fn open(selection: &Selection, store: &Store, rung: Option<usize>) -> Result<Self, Error> {
+    /// Of the recipe itself, or where it has a table `[sweep]`, of the first rung that is not complete. Where what failed is
+    /// retried, one on which a variant failed is none either.
+    pub fn open(selection: &Selection, store: &Store, failed: Failed) -> Result<Self, Error> {
         let experiment = Experiment::load(&selection.recipe, &selection.overrides)?;
         match experiment.recipe.has_sweep {
-            true => Self::of_sweep(selection, store, rung),
+            true => Self::of_sweep(selection, store, failed),
             false => Self::of_recipe(experiment, selection, store),
         }
     }
@@ -69,6 +81,9 @@ impl Subject {
                 .map(|name| (name.clone(), recipe.resources_of(&name)))
                 .collect(),
             identities: identities(&nodes, &selection.device),
+            variants: BTreeMap::new(),
+            // Nothing of it is packed.
+            seconds: Expected::default(),
             name: recipe.name,
             nodes,
             surveyed,
@@ -80,22 +95,26 @@ impl Subject {
         })
     }
 
-    fn of_sweep(
-        selection: &Selection,
-        store: &Store,
-        wanted: Option<usize>,
-    ) -> Result<Self, Error> {
+    fn of_sweep(selection: &Selection, store: &Store, failed: Failed) -> Result<Self, Error> {
         let sweep = SweepRecipe::open(&selection.recipe, &selection.overrides)?;
         let mut found = None;
         let mut rung = 0;
         ladder::climb(&sweep, |batch| {
             let surveyed = batch.survey(selection, store)?;
             let show = batch.known(&surveyed, store)?;
-            found = Some(Self::of_batch(&sweep, batch, surveyed, selection, rung)?);
+            let subject = Self::of_batch(&sweep, batch, surveyed, selection, rung)?;
+            found = Some(subject);
             rung += 1;
-            Ok((show, wanted.is_none_or(|wanted| rung <= wanted)))
+            let variants = show.variants.iter();
+            let stays = variants
+                .map(|one| one.status)
+                .any(|status| status == VariantStatus::Failed)
+                && failed == Failed::Retried;
+            Ok((show, !stays))
         })?;
-        found.ok_or_else(|| Error::stage("a sweep has at least one rung"))
+        let mut found = found.ok_or_else(|| Error::stage("a sweep has at least one rung"))?;
+        found.seconds = Expected::of(store, &found.name)?;
+        Ok(found)
     }
 
     fn of_batch(
@@ -106,12 +125,15 @@ impl Subject {
         rung: usize,
     ) -> Result<Self, Error> {
         let documents = run::documents(selection, &batch.planned)?;
+        let variants = batch.variants_of_nodes();
         let nodes = batch.nodes;
         let named = nodes.iter().map(|node| node.name.clone());
         Ok(Self {
             name: sweep.name.clone(),
             resources: named.zip(batch.resources.iter().copied()).collect(),
             identities: identities(&nodes, &selection.device),
+            variants,
+            seconds: Expected::default(),
             nodes,
             surveyed,
             rung,
@@ -124,7 +146,8 @@ impl Subject {
 
     /// What nodes of one stage in all variants are called; none for a node that all share.
     pub fn of_variants(name: &str) -> Option<&str> {
-        name.split_once(OF_VARIANT).map(|(stage, _)| stage)
+        let stage = stage_of(name);
+        (stage != name).then_some(stage)
     }
 
     /// The seconds that a job may be told before its end are not all it has.
