@@ -12,6 +12,7 @@ use crate::experiment::tell_of_exposure;
 use crate::interrupt;
 use crate::records::submission::{StageStanding, SubmitRecord, SubmittedJob};
 use crate::submission::asked::Asked;
+use crate::submission::expected::Expected;
 use crate::submission::job_script::{dependency, script};
 use crate::submission::planning::Planned;
 use crate::submission::record::Submission;
@@ -58,6 +59,7 @@ pub fn execute(arguments: SubmitArguments, verbosity: Verbosity) -> Result<ExitC
     let step = Step {
         subject: &subject,
         store: &store,
+        seconds: Expected::of(&subject, &store)?,
         by: By::User,
         verbosity,
         interrupted,

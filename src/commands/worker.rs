@@ -14,6 +14,7 @@ use crate::device;
 use crate::display::progress::Progress;
 use crate::display::run_summary;
 use crate::interrupt;
+use crate::submission::expected::Expected;
 use crate::submission::note::{self, Beating};
 use crate::submission::part::Part;
 use crate::submission::record::Submission;
@@ -81,6 +82,7 @@ fn go_on(
     let step = Step {
         subject: &subject,
         store,
+        seconds: Expected::of(&subject, store)?,
         by: By::Job,
         verbosity,
         interrupted,

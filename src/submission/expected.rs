@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use super::subject::Subject;
 use pipeline_error::Error;
 use pipeline_runner::history;
 use pipeline_runner::record::StageStatus;
@@ -12,15 +13,19 @@ use pipeline_store::Store;
 const RUNS: usize = 100;
 
 /// Seconds by stage and kind.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct Expected(BTreeMap<(String, String), f64>);
 
 impl Expected {
-    /// What the stages of this recipe took in the latest run that executed them, on average over variants.
-    pub fn of(store: &Store, recipe: &str) -> Result<Self, Error> {
+    /// What the stages of a sweep took in the latest run that executed them, on average over variants. Of other recipes
+    /// nothing is packed.
+    pub fn of(subject: &Subject, store: &Store) -> Result<Self, Error> {
         let mut expected = BTreeMap::new();
+        if subject.variants.is_empty() {
+            return Ok(Self(expected));
+        }
         for (run, stages) in history::list(store, Some(RUNS))? {
-            if run.recipe.as_deref() != Some(recipe) {
+            if run.recipe.as_ref() != Some(&subject.name) {
                 continue;
             }
             let mut took: BTreeMap<(String, String), (f64, u32)> = BTreeMap::new();

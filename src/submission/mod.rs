@@ -2,7 +2,7 @@
 //! whoever comes next goes on from there and nobody has to stay.
 
 pub mod asked;
-mod expected;
+pub mod expected;
 mod identities;
 mod job_ids;
 pub mod job_script;

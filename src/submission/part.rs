@@ -10,6 +10,7 @@ use crate::experiment::Experiment;
 use pipeline_cluster::{JobRecord, Ledger};
 use pipeline_error::Error;
 use pipeline_kinds::SweepRecipe;
+use pipeline_recipe::Point;
 use pipeline_stage::{Node, renamed, stage_of};
 
 /// Nodes, and what runs them.
@@ -66,9 +67,16 @@ impl Part {
         let wanted = task.iter().filter_map(|name| job.variants.get(name));
         let wanted: BTreeSet<&str> = wanted.map(String::as_str).collect();
         let points = sweep.on_rung(job.rung, &sweep.points()?).into_iter();
-        let points = points.map(|(_, point)| point);
-        let points = points.filter(|point| wanted.contains(point.name.as_str()));
-        let batch = Batch::of(&sweep, sweep.variants(points.collect())?)?;
+        let points: Vec<Point> = points.map(|(_, point)| point).collect();
+        let is_wanted = |point: &&Point| wanted.contains(point.name.as_str());
+        let few: Vec<Point> = points.iter().filter(is_wanted).cloned().collect();
+        // A variant that is no more in the recipe may have had a node that others have, too.
+        let points = if few.len() == wanted.len() {
+            few
+        } else {
+            points
+        };
+        let batch = Batch::of(&sweep, sweep.variants(points)?)?;
         let documents = run::documents(selection, &batch.planned)?;
         let known = identities(&batch.nodes, &selection.device);
         let names = as_submitted(ledger, &known);

@@ -111,7 +111,7 @@ impl Step<'_> {
                 of_variants: Subject::of_variants(name).map(str::to_string),
                 kind: stage.planned.kind.clone(),
                 resources: resources(name),
-                seconds: self.subject.seconds.of_node(name, &stage.planned.kind),
+                seconds: self.seconds.of_node(name, &stage.planned.kind),
                 needs: needs.collect(),
                 situation,
             }

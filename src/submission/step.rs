@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use super::expected::Expected;
 use super::job_ids::{ids, living};
 use super::job_script::{dependency, script};
 use super::planning::Planned;
@@ -46,6 +47,8 @@ pub struct Step<'a> {
     pub subject: &'a Subject,
     /// Where their results are.
     pub store: &'a Store,
+    /// How long the stages are expected to take.
+    pub seconds: Expected,
     /// Who submits.
     pub by: By,
     /// How much is told.

@@ -3,11 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::asked::Asked;
-use super::expected::Expected;
 use super::identities::identities;
 use crate::arguments::Selection;
 use crate::commands::sweep::batch::Batch;
-use crate::commands::sweep::{ladder, run};
+use crate::commands::sweep::ladder;
 use crate::experiment::Experiment;
 use pipeline_cluster::Resources;
 use pipeline_error::Error;
@@ -41,18 +40,12 @@ pub struct Subject {
     pub identities: BTreeMap<String, String>,
     /// Of a sweep, by the name of each node, a variant that has it.
     pub variants: BTreeMap<String, String>,
-    /// How long stages are expected to take.
-    pub seconds: Expected,
     /// The rung of a sweep; 0 of any other recipe.
     pub rung: usize,
     /// Whether further rungs follow.
     pub goes_on: bool,
-    /// Whether longer trainings go on from shorter ones.
-    pub continue_trainings: bool,
     /// What of the recipe others should not see.
     pub exposure: Exposure,
-    /// What a run keeps of the recipe.
-    pub documents: Vec<(&'static str, Vec<u8>)>,
 }
 
 impl Subject {
@@ -73,7 +66,6 @@ impl Subject {
     ) -> Result<Self, Error> {
         let options = selection.looking_at(vec![]);
         let surveyed = runner::survey(&experiment.nodes, &options, store)?;
-        let documents = experiment.documents(selection)?;
         let Experiment { recipe, nodes } = experiment;
         let names = nodes.iter().map(|node| node.name.clone());
         Ok(Self {
@@ -82,16 +74,12 @@ impl Subject {
                 .collect(),
             identities: identities(&nodes, &selection.device),
             variants: BTreeMap::new(),
-            // Nothing of it is packed.
-            seconds: Expected::default(),
             name: recipe.name,
             nodes,
             surveyed,
             rung: 0,
             goes_on: false,
-            continue_trainings: false,
             exposure: recipe.exposure,
-            documents,
         })
     }
 
@@ -102,19 +90,14 @@ impl Subject {
         ladder::climb(&sweep, |batch| {
             let surveyed = batch.survey(selection, store)?;
             let show = batch.known(&surveyed, store)?;
-            let subject = Self::of_batch(&sweep, batch, surveyed, selection, rung)?;
-            found = Some(subject);
+            found = Some(Self::of_batch(&sweep, batch, surveyed, selection, rung)?);
             rung += 1;
-            let variants = show.variants.iter();
-            let stays = variants
-                .map(|one| one.status)
-                .any(|status| status == VariantStatus::Failed)
-                && failed == Failed::Retried;
+            let mut variants = show.variants.iter();
+            let has_failed = variants.any(|one| one.status == VariantStatus::Failed);
+            let stays = has_failed && failed == Failed::Retried;
             Ok((show, !stays))
         })?;
-        let mut found = found.ok_or_else(|| Error::stage("a sweep has at least one rung"))?;
-        found.seconds = Expected::of(store, &found.name)?;
-        Ok(found)
+        found.ok_or_else(|| Error::stage("a sweep has at least one rung"))
     }
 
     fn of_batch(
@@ -124,7 +107,6 @@ impl Subject {
         selection: &Selection,
         rung: usize,
     ) -> Result<Self, Error> {
-        let documents = run::documents(selection, &batch.planned)?;
         let variants = batch.variants_of_nodes();
         let nodes = batch.nodes;
         let named = nodes.iter().map(|node| node.name.clone());
@@ -133,14 +115,11 @@ impl Subject {
             resources: named.zip(batch.resources.iter().copied()).collect(),
             identities: identities(&nodes, &selection.device),
             variants,
-            seconds: Expected::default(),
             nodes,
             surveyed,
             rung,
             goes_on: rung + 1 < sweep.rungs(),
-            continue_trainings: sweep.config.halving.is_some(),
             exposure: sweep.exposure.clone(),
-            documents,
         })
     }
 
