@@ -11,10 +11,6 @@ name = "finetune"
 extends = ["finetune"]
 [vars]
 stays = 1000
-[resources.finetune]
-pack = 10
-[resources.evaluate]
-pack = 10
 [stages.pretrain]
 epochs = 2
 [stages.classifier]
