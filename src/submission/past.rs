@@ -37,6 +37,9 @@ pub fn with_workers(
     run: &mut PastRun,
     stages: &mut Vec<StageRecord>,
 ) -> Result<(), Error> {
+    if Submission::of_run(store, &run.run)?.is_none() {
+        return Ok(());
+    }
     let listed = history::list(store, None)?;
     let one = (run.clone(), stages.clone());
     if let Some(whole) = whole(store, &one, &by_submission(&listed))? {

@@ -49,8 +49,8 @@ pub struct Subject {
 }
 
 impl Subject {
-    /// Of the recipe itself, or where it has a table `[sweep]`, of the first rung that is not complete. Where what failed is
-    /// retried, one on which a variant failed is none either.
+    /// Of the recipe itself, or where it has a table `[sweep]`, of the first rung that is not complete. A rung on which a
+    /// variant failed is complete only where failures are passed over.
     pub fn open(selection: &Selection, store: &Store, failed: Failed) -> Result<Self, Error> {
         let experiment = Experiment::load(&selection.recipe, &selection.overrides)?;
         match experiment.recipe.has_sweep {
