@@ -4,8 +4,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::arguments::StoreArguments;
+use crate::arguments::{Format, StoreArguments};
 use crate::interrupt;
+use crate::records::submission::CancelRecord;
 use crate::submission::record::Submission;
 use crate::submission::slurm;
 use crate::terminal::stdout;
@@ -21,6 +22,10 @@ pub struct CancelArguments {
 
     #[command(flatten)]
     store: StoreArguments,
+
+    /// How the result is written to standard output
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
 }
 
 /// Nothing is submitted for the run any more, and what is queued or runs is taken out.
@@ -51,9 +56,17 @@ pub fn execute(arguments: &CancelArguments, verbosity: Verbosity) -> Result<Exit
     submission.write(vec![Entry::Cancelled])?;
     slurm::cancel(&ids)?;
     held.remove();
-    stdout::print(&format!(
-        "run {}: {tasks} tasks cancelled; what is done stays done, and `pipeline submit` begins a new run with it\n",
-        submission.run
-    ))?;
+    let record = CancelRecord {
+        run: submission.run,
+        jobs: ids,
+        tasks,
+    };
+    match arguments.format {
+        Format::Json => stdout::print_json(&record)?,
+        Format::Human => stdout::print(&format!(
+            "run {}: {tasks} tasks cancelled; what is done stays done, and `pipeline submit` begins a new run with it\n",
+            record.run
+        ))?,
+    }
     Ok(ExitCode::SUCCESS)
 }

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::arguments::{Format, StoreArguments};
 use crate::display::run_table;
+use crate::submission::past;
 use crate::terminal::stdout;
 use crate::terminal::style::Style;
 use pipeline_error::Error;
@@ -23,6 +24,10 @@ pub struct RunsArguments {
     /// Number of runs to list, the latest first [default: all]
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
+
+    /// List the runs inside of jobs, too; a submitted run is one line otherwise
+    #[arg(long)]
+    workers: bool,
 
     #[command(flatten)]
     shared: SharedArguments,
@@ -60,14 +65,15 @@ struct RunsRecord {
 /// Lists runs, or shows one.
 pub fn execute(arguments: &RunsArguments) -> Result<ExitCode, Error> {
     match &arguments.command {
-        None => list(&arguments.shared, arguments.limit)?,
+        None => list(arguments)?,
         Some(RunsCommand::Show { id, shared }) => show(shared, id)?,
     }
     Ok(ExitCode::SUCCESS)
 }
 
-fn list(shared: &SharedArguments, limit: Option<usize>) -> Result<(), Error> {
-    let runs = history::list(&shared.store.open()?, limit)?;
+fn list(arguments: &RunsArguments) -> Result<(), Error> {
+    let shared = &arguments.shared;
+    let runs = past::list(&shared.store.open()?, arguments.limit, arguments.workers)?;
     match shared.format {
         Format::Json => {
             let runs = runs.into_iter().map(|(run, _)| run).collect();
@@ -79,7 +85,9 @@ fn list(shared: &SharedArguments, limit: Option<usize>) -> Result<(), Error> {
 }
 
 fn show(shared: &SharedArguments, id: &str) -> Result<(), Error> {
-    let record = history::show(&shared.store.open()?, id)?;
+    let store = shared.store.open()?;
+    let mut record = history::show(&store, id)?;
+    past::with_workers(&store, &mut record.run, &mut record.stages)?;
     match shared.format {
         Format::Json => stdout::print_json(&record),
         Format::Human => stdout::print(&page(&record)),

@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::records::bundle::BundleRecord;
 use crate::records::inspection::InspectRecord;
+use crate::records::submission::{CancelRecord, SubmitRecord, WatchRecord};
 use crate::terminal::stdout;
 use pipeline_checkpoint::Audit;
 use pipeline_error::Error;
@@ -47,6 +48,12 @@ enum Document {
     Compare,
     /// What `sweep --format json` prints
     Sweep,
+    /// What `submit --format json` prints
+    Submit,
+    /// What `watch --format json` prints
+    Watch,
+    /// What `cancel --format json` prints
+    Cancel,
     /// What `inspect --format json` prints
     Inspect,
     /// What `inspect --format json` prints of a bundle
@@ -74,6 +81,9 @@ impl Document {
             Document::Plan => output::<PlanRecord>(),
             Document::Compare => output::<Comparison>(),
             Document::Sweep => output::<SweepRecord>(),
+            Document::Submit => output::<SubmitRecord>(),
+            Document::Watch => output::<WatchRecord>(),
+            Document::Cancel => output::<CancelRecord>(),
             Document::Inspect => output::<InspectRecord>(),
             Document::Bundle => output::<BundleRecord>(),
             Document::Audit => output::<Audit>(),

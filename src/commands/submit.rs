@@ -1,19 +1,24 @@
 //! `pipeline submit RECIPE`: what is out of date as jobs of Slurm.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::arguments::ExperimentArguments;
+use crate::arguments::{ExperimentArguments, Format};
 use crate::display::submission as display;
 use crate::experiment::tell_of_exposure;
 use crate::interrupt;
+use crate::records::submission::{StageStanding, SubmitRecord, SubmittedJob};
 use crate::submission::asked::Asked;
+use crate::submission::expected::Expected;
 use crate::submission::job_script::{dependency, script};
+use crate::submission::planning::Planned;
 use crate::submission::record::Submission;
-use crate::submission::step::{By, Planned, Step, Stepped};
-use crate::submission::subject::Subject;
+use crate::submission::standing::{StageState, stages};
+use crate::submission::step::{By, Step, Stepped};
+use crate::submission::subject::{Failed, Subject};
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::Verbosity;
 use crate::terminal::{stderr, stdout};
@@ -34,6 +39,10 @@ pub struct SubmitArguments {
     /// Print the scripts of all jobs; submit nothing
     #[arg(long)]
     dry_run: bool,
+
+    /// How the result is written to standard output
+    #[arg(long, value_enum, default_value_t = Format::Human)]
+    format: Format,
 }
 
 /// Submits what is missing: the first time, and whenever something went wrong.
@@ -43,23 +52,33 @@ pub fn execute(arguments: SubmitArguments, verbosity: Verbosity) -> Result<ExitC
     let cluster = cluster.map_or_else(|| Ok(Cluster::default()), Cluster::load)?;
     let asked = Asked::here(&selection, cluster)?;
     let store = Store::open(&selection.store)?;
-    let subject = Subject::open(&selection, &store, None)?;
+    let subject = Subject::open(&selection, &store, Failed::Retried)?;
     subject.check_times(&asked)?;
     tell_of_exposure(&subject.exposure, verbosity);
     let interrupted = interrupt::listen();
     let step = Step {
         subject: &subject,
         store: &store,
+        seconds: Expected::of(&subject, &store)?,
         by: By::User,
         verbosity,
         interrupted,
     };
+    let format = arguments.format;
     if arguments.dry_run {
-        return dry_run(&step, &store, asked);
+        return dry_run(&step, &store, asked, format);
     }
     let mut stages = subject.surveyed.iter();
     if stages.all(|stage| stage.planned.status == PlannedStatus::Cached) {
-        stdout::print("everything is up to date\n")?;
+        match format {
+            Format::Json => stdout::print_json(&SubmitRecord {
+                run: None,
+                stages: standing(&subject, None, None),
+                jobs: Vec::new(),
+                goes_on: None,
+            })?,
+            Format::Human => stdout::print("everything is up to date\n")?,
+        }
         return Ok(ExitCode::SUCCESS);
     }
     let mut submission = match Submission::find(&store, &asked)? {
@@ -87,28 +106,65 @@ pub fn execute(arguments: SubmitArguments, verbosity: Verbosity) -> Result<ExitC
     for failure in display::failures(&subject, &submission, &before, Style::stderr()) {
         stderr::print(&failure);
     }
-    let text = display::submitted(&submission.run, &before, &submitted, goes_on.as_deref());
-    stdout::print(&text)?;
+    let run = &submission.run;
+    match format {
+        Format::Json => stdout::print_json(&SubmitRecord {
+            run: Some(run.clone()),
+            stages: standing(&subject, Some(&submission), Some(&before)),
+            jobs: (submitted.iter())
+                .map(|(job, id)| SubmittedJob::of(job, Some(id), None))
+                .collect(),
+            goes_on,
+        })?,
+        Format::Human => {
+            let goes_on = goes_on.as_deref();
+            stdout::print(&display::submitted(run, &before, &submitted, goes_on))?;
+        }
+    }
     Ok(ExitCode::SUCCESS)
 }
 
-fn dry_run(step: &Step, store: &Store, asked: Asked) -> Result<ExitCode, Error> {
+/// How the stages stand; where nobody asked the queue, by the store alone.
+fn standing(
+    subject: &Subject,
+    submission: Option<&Submission>,
+    known: Option<&[StageState]>,
+) -> Vec<StageStanding> {
+    match known {
+        Some(known) => StageStanding::all(subject, submission, known),
+        None => StageStanding::all(subject, None, &stages(subject, None, &BTreeMap::new())),
+    }
+}
+
+fn dry_run(step: &Step, store: &Store, asked: Asked, format: Format) -> Result<ExitCode, Error> {
     let mut submission = Submission::imagined(store, asked);
     let Planned { drafts, rest } = step.would(&submission.asked.cluster);
-    let mut names: Vec<String> = Vec::new();
+    let mut jobs: Vec<SubmittedJob> = Vec::new();
     for draft in &drafts {
         let job = step.job(&submission, draft);
-        let ids: Vec<String> = names.iter().map(|name| format!("ID({name})")).collect();
+        let ids: Vec<String> = jobs.iter().map(|job| format!("ID({})", job.name)).collect();
         let dependency = dependency(&draft.after, |at| ids.get(at).map(String::as_str));
-        stdout::print(&format!(
-            "{}\n",
-            script(store, &submission, &job, &dependency)
-        ))?;
-        names.push(job.name.clone());
+        let text = script(store, &submission, &job, &dependency);
+        jobs.push(SubmittedJob::of(&job, None, Some(text)));
         submission.ledger.add(Entry::Job(job));
     }
-    if rest {
-        stdout::print("# A small job submits the rest as soon as the queue has room for it.\n")?;
+    match format {
+        Format::Json => stdout::print_json(&SubmitRecord {
+            run: None,
+            stages: standing(step.subject, None, None),
+            jobs,
+            goes_on: None,
+        })?,
+        Format::Human => {
+            for script in jobs.iter().filter_map(|job| job.script.as_ref()) {
+                stdout::print(&format!("{script}\n"))?;
+            }
+            if rest {
+                stdout::print(
+                    "# A small job submits the rest as soon as the queue has room for it.\n",
+                )?;
+            }
+        }
     }
     Ok(ExitCode::SUCCESS)
 }

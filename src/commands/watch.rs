@@ -7,15 +7,16 @@ use std::time::{Duration, Instant};
 
 use clap::Args;
 
-use crate::arguments::StoreArguments;
+use crate::arguments::{Format, StoreArguments};
 use crate::commands::watch_serve::{self, Watch};
 use crate::display::submission as display;
 use crate::display::table::{Align, Cell, Table};
 use crate::interrupt;
+use crate::records::submission::{StageStanding, WatchRecord, WatchStatus};
 use crate::submission::record::Submission;
 use crate::submission::slurm;
 use crate::submission::standing::{StageState, Watcher, stages};
-use crate::submission::subject::Subject;
+use crate::submission::subject::{Failed, Subject};
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::Verbosity;
 use crate::terminal::{stderr, stdout};
@@ -41,6 +42,10 @@ pub struct WatchArguments {
     /// Show the current state, and end
     #[arg(long, conflicts_with = "serve")]
     once: bool,
+
+    /// How the result is written to standard output
+    #[arg(long, value_enum, default_value_t = Format::Human, conflicts_with = "serve")]
+    format: Format,
 }
 
 /// Tells what changes until nothing more can come; ends with 3 if not all is done then.
@@ -68,7 +73,7 @@ pub fn execute(arguments: &WatchArguments, verbosity: Verbosity) -> Result<ExitC
     let every = Duration::from_secs(submission.asked.cluster.poll_seconds.into());
     loop {
         submission.reread()?;
-        let subject = Subject::open(&selection, &store, None)?;
+        let subject = Subject::open(&selection, &store, Failed::Passed)?;
         let mut is_new = false;
         if asked.is_none_or(|then| then.elapsed() >= every) {
             asked = Some(Instant::now());
@@ -96,7 +101,7 @@ pub fn execute(arguments: &WatchArguments, verbosity: Verbosity) -> Result<ExitC
         let all = standing.iter().all(|state| *state == StageState::Done) && !subject.goes_on;
         let lives = !all && (goes_on || standing.iter().any(StageState::lives));
         if all || (is_new && (!lives || arguments.once)) {
-            return end(&subject, &submission, &standing, lives);
+            return end(arguments.format, &subject, &submission, &standing, lives);
         }
         thread::sleep(LOOK.min(every));
         if interrupted.load(Ordering::Relaxed) {
@@ -123,11 +128,43 @@ fn tell(before: &[(String, StageState)], now: &[(String, StageState)], verbosity
 }
 
 fn end(
+    format: Format,
     subject: &Subject,
     submission: &Submission,
     standing: &[StageState],
     lives: bool,
 ) -> Result<ExitCode, Error> {
+    let is_open = |state: &&StageState| **state != StageState::Done;
+    let open = standing.iter().filter(is_open).count();
+    let status = match lives {
+        true => WatchStatus::Running,
+        false if open == 0 && !subject.goes_on => WatchStatus::Done,
+        false => WatchStatus::Stopped,
+    };
+    match format {
+        Format::Json => stdout::print_json(&WatchRecord {
+            run: submission.run.clone(),
+            status,
+            more_rungs: subject.goes_on,
+            stages: StageStanding::all(subject, Some(submission), standing),
+        })?,
+        Format::Human => stdout::print(&table(subject, standing).render(Style::stdout()))?,
+    }
+    for failure in display::failures(subject, submission, standing, Style::stderr()) {
+        stderr::print(&failure);
+    }
+    match status {
+        WatchStatus::Running | WatchStatus::Done => Ok(ExitCode::SUCCESS),
+        WatchStatus::Stopped => Err(Error::stage(format!(
+            "run {}: {open} of {} stages are not done, and nothing of them is queued",
+            submission.run,
+            standing.len()
+        ))
+        .with_hint("`pipeline submit` with the same recipe goes on from here")),
+    }
+}
+
+fn table(subject: &Subject, standing: &[StageState]) -> Table {
     let mut table = Table::new(&[("stage", Align::Left), ("state", Align::Left)]);
     for (stage, standing) in subject.surveyed.iter().zip(standing) {
         let (words, tone) = display::state(standing);
@@ -136,21 +173,5 @@ fn end(
             Cell::new(words, tone),
         ]);
     }
-    stdout::print(&table.render(Style::stdout()))?;
-    for failure in display::failures(subject, submission, standing, Style::stderr()) {
-        stderr::print(&failure);
-    }
-    let open = standing
-        .iter()
-        .filter(|state| **state != StageState::Done)
-        .count();
-    match lives || (open == 0 && !subject.goes_on) {
-        true => Ok(ExitCode::SUCCESS),
-        false => Err(Error::stage(format!(
-            "run {}: {open} of {} stages are not done, and nothing of them is queued",
-            submission.run,
-            standing.len()
-        ))
-        .with_hint("`pipeline submit` with the same recipe goes on from here")),
-    }
+    table
 }

@@ -14,18 +14,20 @@ use crate::device;
 use crate::display::progress::Progress;
 use crate::display::run_summary;
 use crate::interrupt;
+use crate::submission::expected::Expected;
 use crate::submission::note::{self, Beating};
+use crate::submission::part::Part;
 use crate::submission::record::Submission;
 use crate::submission::slurm;
 use crate::submission::step::{By, Step};
-use crate::submission::subject::Subject;
+use crate::submission::subject::{Failed, Subject};
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::Verbosity;
 use crate::terminal::{diagnostic, stdout};
 use pipeline_cluster::{JobRecord, Note, Stopped};
 use pipeline_error::Error;
 use pipeline_runner::record::{RunRecord, StageStatus};
-use pipeline_runner::{self as runner, RunOptions, RunOutcome};
+use pipeline_runner::{self as runner, RunOptions, RunOutcome, history};
 use pipeline_store::{Store, machine};
 
 /// Set where the shell outside of a container puts the job in the queue again.
@@ -76,10 +78,11 @@ fn go_on(
     let interrupted = interrupt::listen();
     let selection = submission.asked.selection(store.root());
     let held = submission.hold(store, interrupted, |_| ())?;
-    let subject = Subject::open(&selection, store, None)?;
+    let subject = Subject::open(&selection, store, Failed::Passed)?;
     let step = Step {
         subject: &subject,
         store,
+        seconds: Expected::of(&subject, store)?,
         by: By::Job,
         verbosity,
         interrupted,
@@ -107,6 +110,8 @@ struct Worker<'a> {
     submission: &'a Submission,
     store: &'a Store,
     job: &'a JobRecord,
+    /// The task's index in the job.
+    index: usize,
     /// Names of the nodes.
     task: &'a [String],
     /// Where it says how it stands.
@@ -129,6 +134,7 @@ impl<'a> Worker<'a> {
             submission,
             store,
             job,
+            index,
             task,
             path: submission.note(job.job, index),
             note: Note {
@@ -163,23 +169,26 @@ impl<'a> Worker<'a> {
         let interrupted = interrupt::listen();
         let selection = self.submission.asked.selection(self.store.root());
         device::require(&selection.device)?;
-        let subject = Subject::open(&selection, self.store, Some(self.job.rung))?;
-        self.check(&subject)?;
+        let ledger = &self.submission.ledger;
+        let part = Part::of(&selection, ledger, self.job, self.task)?;
+        self.check(&part)?;
+        let mut documents = part.documents.clone();
+        documents.extend(self.document());
         let options = RunOptions {
             targets: self.task.to_vec(),
             keep_going: true,
             device: selection.device.clone(),
-            continue_trainings: subject.continue_trainings,
-            private: subject.exposure.holds_environment,
+            continue_trainings: part.continue_trainings,
+            private: part.private,
             ..RunOptions::default()
         };
-        let subject = ManuallyDrop::new(subject);
+        let part = ManuallyDrop::new(part);
         let progress = Progress::stderr(verbosity);
         let outcome = runner::run(
-            &subject.name,
-            &subject.nodes,
+            &part.name,
+            &part.nodes,
             &options,
-            &|| Ok(subject.documents.clone()),
+            &|| Ok(documents.clone()),
             self.store,
             interrupted,
             &|events| progress.show(events),
@@ -201,10 +210,20 @@ impl<'a> Worker<'a> {
         Err(error)
     }
 
+    /// What its run says of it in the history.
+    fn document(&self) -> Option<(&'static str, Vec<u8>)> {
+        let worker = history::Worker {
+            run: self.submission.run.clone(),
+            job: self.job.job,
+            task: self.index,
+        };
+        Some((history::Worker::FILE, serde_json::to_vec(&worker).ok()?))
+    }
+
     /// Refuses to run under a node's name anything but what was submitted under it.
-    fn check(&self, subject: &Subject) -> Result<(), Error> {
+    fn check(&self, part: &Part) -> Result<(), Error> {
         for name in self.task {
-            if subject.identities.get(name) != self.job.identities.get(name) {
+            if part.identities.get(name) != self.job.identities.get(name) {
                 return Err(Error::Usage {
                     message: format!("stage `{name}` is not what it was when it was submitted"),
                     hint: Some(

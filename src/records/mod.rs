@@ -3,4 +3,5 @@
 pub mod bundle;
 pub mod diagnosis;
 pub mod inspection;
+pub mod submission;
 pub mod sweep_plan;

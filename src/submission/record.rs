@@ -19,6 +19,9 @@ use pipeline_store::work::WorkFolder;
 /// The document with what was asked.
 pub const ASKED: &str = "submission.json";
 
+/// The document with the stages.
+const PLAN: &str = "plan.json";
+
 /// The file with what was submitted.
 const JOBS: &str = "jobs.jsonl";
 
@@ -47,7 +50,7 @@ impl Submission {
             let path = made.path().join(folder);
             fs::create_dir(&path).map_err(|error| Error::file(&path, error))?;
         }
-        made.write("plan.json", plan)?;
+        made.write(PLAN, plan)?;
         // Last: who finds it finds all of it.
         made.write(ASKED, &asked)?;
         Ok(Self {
@@ -70,17 +73,26 @@ impl Submission {
 
     /// Says anew how jobs are submitted.
     pub fn ask(&mut self, asked: Asked) -> Result<(), Error> {
-        let path = self.folder.join(ASKED);
         if asked != self.asked {
-            let draft = self.folder.join(format!("{ASKED}.draft"));
-            let put = || -> io::Result<()> {
-                fs::write(&draft, serde_json::to_vec_pretty(&asked)?)?;
-                fs::rename(&draft, &path)
-            };
-            put().map_err(|error| Error::file(&path, error))?;
+            self.replace(ASKED, &asked)?;
             self.asked = asked;
         }
         Ok(())
+    }
+
+    /// Says anew how the stages stand: the latest step knows which they are.
+    pub fn replan(&self, plan: &PlanRecord) -> Result<(), Error> {
+        self.replace(PLAN, plan)
+    }
+
+    fn replace(&self, name: &str, document: &impl Serialize) -> Result<(), Error> {
+        let path = self.folder.join(name);
+        let draft = self.folder.join(format!("{name}.draft"));
+        let put = || -> io::Result<()> {
+            fs::write(&draft, serde_json::to_vec_pretty(document)?)?;
+            fs::rename(&draft, &path)
+        };
+        put().map_err(|error| Error::file(&path, error))
     }
 
     /// That of a run.
@@ -108,15 +120,22 @@ impl Submission {
     /// The latest of the same experiment that nobody has cancelled.
     pub fn find(store: &Store, asked: &Asked) -> Result<Option<Self>, Error> {
         for id in store.run_ids()? {
-            if !store.runs_folder().join(&id).join(ASKED).exists() {
+            let Some(found) = Self::of_run(store, &id)? else {
                 continue;
-            }
-            let found = Self::of(store, &id)?;
+            };
             if found.asked.is_of(asked) && !found.ledger.cancelled {
                 return Ok(Some(found));
             }
         }
         Ok(None)
+    }
+
+    /// That of the run of exactly this id; none if that was not submitted.
+    pub fn of_run(store: &Store, run: &str) -> Result<Option<Self>, Error> {
+        match store.runs_folder().join(run).join(ASKED).exists() {
+            true => Self::of(store, run).map(Some),
+            false => Ok(None),
+        }
     }
 
     fn of(store: &Store, run: &str) -> Result<Self, Error> {

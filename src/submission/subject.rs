@@ -6,18 +6,25 @@ use super::asked::Asked;
 use super::identities::identities;
 use crate::arguments::Selection;
 use crate::commands::sweep::batch::Batch;
-use crate::commands::sweep::{ladder, run};
+use crate::commands::sweep::ladder;
 use crate::experiment::Experiment;
 use pipeline_cluster::Resources;
 use pipeline_error::Error;
 use pipeline_kinds::SweepRecipe;
 use pipeline_recipe::Exposure;
-use pipeline_runner::{self as runner, Documents, Surveyed};
-use pipeline_stage::Node;
+use pipeline_runner::sweep::record::VariantStatus;
+use pipeline_runner::{self as runner, Surveyed};
+use pipeline_stage::{Node, stage_of};
 use pipeline_store::Store;
 
-/// Between a stage's name and its variants, in the name of a node that some of them share.
-const OF_VARIANT: char = '@';
+/// What becomes of variants that failed on a rung of a sweep.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Failed {
+    /// They are tried again before anything of a later rung.
+    Retried,
+    /// They are left behind.
+    Passed,
+}
 
 /// Stages, and how the store has them.
 pub struct Subject {
@@ -31,25 +38,23 @@ pub struct Subject {
     pub resources: BTreeMap<String, Resources>,
     /// What each is, by name.
     pub identities: BTreeMap<String, String>,
+    /// Of a sweep, by the name of each node, a variant that has it.
+    pub variants: BTreeMap<String, String>,
     /// The rung of a sweep; 0 of any other recipe.
     pub rung: usize,
     /// Whether further rungs follow.
     pub goes_on: bool,
-    /// Whether longer trainings go on from shorter ones.
-    pub continue_trainings: bool,
     /// What of the recipe others should not see.
     pub exposure: Exposure,
-    /// What a run keeps of the recipe.
-    pub documents: Documents,
 }
 
 impl Subject {
-    /// Of the recipe itself, or where it has a table `[sweep]`, of the first rung that is not complete; of this `rung`,
-    /// if it is stated.
-    pub fn open(selection: &Selection, store: &Store, rung: Option<usize>) -> Result<Self, Error> {
+    /// Of the recipe itself, or where it has a table `[sweep]`, of the first rung that is not complete. A rung on which a
+    /// variant failed is complete only where failures are passed over.
+    pub fn open(selection: &Selection, store: &Store, failed: Failed) -> Result<Self, Error> {
         let experiment = Experiment::load(&selection.recipe, &selection.overrides)?;
         match experiment.recipe.has_sweep {
-            true => Self::of_sweep(selection, store, rung),
+            true => Self::of_sweep(selection, store, failed),
             false => Self::of_recipe(experiment, selection, store),
         }
     }
@@ -61,7 +66,6 @@ impl Subject {
     ) -> Result<Self, Error> {
         let options = selection.looking_at(vec![]);
         let surveyed = runner::survey(&experiment.nodes, &options, store)?;
-        let documents = experiment.documents(selection)?;
         let Experiment { recipe, nodes } = experiment;
         let names = nodes.iter().map(|node| node.name.clone());
         Ok(Self {
@@ -69,22 +73,17 @@ impl Subject {
                 .map(|name| (name.clone(), recipe.resources_of(&name)))
                 .collect(),
             identities: identities(&nodes, &selection.device),
+            variants: BTreeMap::new(),
             name: recipe.name,
             nodes,
             surveyed,
             rung: 0,
             goes_on: false,
-            continue_trainings: false,
             exposure: recipe.exposure,
-            documents,
         })
     }
 
-    fn of_sweep(
-        selection: &Selection,
-        store: &Store,
-        wanted: Option<usize>,
-    ) -> Result<Self, Error> {
+    fn of_sweep(selection: &Selection, store: &Store, failed: Failed) -> Result<Self, Error> {
         let sweep = SweepRecipe::open(&selection.recipe, &selection.overrides)?;
         let mut found = None;
         let mut rung = 0;
@@ -93,7 +92,10 @@ impl Subject {
             let show = batch.known(&surveyed, store)?;
             found = Some(Self::of_batch(&sweep, batch, surveyed, selection, rung)?);
             rung += 1;
-            Ok((show, wanted.is_none_or(|wanted| rung <= wanted)))
+            let mut variants = show.variants.iter();
+            let has_failed = variants.any(|one| one.status == VariantStatus::Failed);
+            let stays = has_failed && failed == Failed::Retried;
+            Ok((show, !stays))
         })?;
         found.ok_or_else(|| Error::stage("a sweep has at least one rung"))
     }
@@ -105,26 +107,26 @@ impl Subject {
         selection: &Selection,
         rung: usize,
     ) -> Result<Self, Error> {
-        let documents = run::documents(selection, &batch.planned)?;
+        let variants = batch.variants_of_nodes();
         let nodes = batch.nodes;
         let named = nodes.iter().map(|node| node.name.clone());
         Ok(Self {
             name: sweep.name.clone(),
             resources: named.zip(batch.resources.iter().copied()).collect(),
             identities: identities(&nodes, &selection.device),
+            variants,
             nodes,
             surveyed,
             rung,
             goes_on: rung + 1 < sweep.rungs(),
-            continue_trainings: sweep.config.halving.is_some(),
             exposure: sweep.exposure.clone(),
-            documents,
         })
     }
 
     /// What nodes of one stage in all variants are called; none for a node that all share.
     pub fn of_variants(name: &str) -> Option<&str> {
-        name.split_once(OF_VARIANT).map(|(stage, _)| stage)
+        let stage = stage_of(name);
+        (stage != name).then_some(stage)
     }
 
     /// The seconds that a job may be told before its end are not all it has.

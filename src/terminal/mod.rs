@@ -4,7 +4,6 @@ mod abridged;
 pub mod diagnostic;
 pub mod page;
 pub mod shown;
-pub mod size;
 pub mod stderr;
 pub mod stdout;
 pub mod stream;

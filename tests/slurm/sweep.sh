@@ -1,6 +1,7 @@
 #!/usr/bin/env bash
-# A sweep of 100 heads as jobs, beside the same sweep by two jobs of one machine: the same artifacts, and how long it took.
-# usage: eval "$(tests/slurm/start.sh /tmp/slurm)"; tests/slurm/sweep.sh BINARY
+# A sweep of 100 heads, or one with halving, as jobs, beside the same sweep by two jobs of one machine: the same
+# artifacts, and how long it took.
+# usage: eval "$(tests/slurm/start.sh /tmp/slurm)"; tests/slurm/sweep.sh BINARY [heads|halving]
 set -euo pipefail
 pipeline=$(realpath "$1")
 work=$(mktemp -d "${TMPDIR:-/tmp}/slurm-sweep.XXXXXX")
@@ -11,10 +12,6 @@ name = "finetune"
 extends = ["finetune"]
 [vars]
 stays = 1000
-[resources.finetune]
-pack = 10
-[resources.evaluate]
-pack = 10
 [stages.pretrain]
 epochs = 2
 [stages.classifier]
@@ -22,17 +19,23 @@ subsample = { stays = 100, seed = 1 }
 [sweep]
 objective = { stage = "classifier", metric = "validation_auroc", direction = "maximize" }
 [sweep.grid]
-"stages.classifier.subsample.stays" = [50, 100, 200, 300, 400]
 "stages.classifier.subsample.seed" = [1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20]
 TOML
+case ${2:-heads} in
+heads) echo '"stages.classifier.subsample.stays" = [50, 100, 200, 300, 400]' ;;
+halving) printf '[sweep.halving]\npath = "stages.classifier.subsample.stays"\nrungs = [50, 150, 400]\nkeep = 0.34\n' ;;
+esac >>recipe.toml
 printf 'format = 1\npartition = "main"\npoll_seconds = 5\n' >cluster.toml
 export PIPELINE_CLUSTER=$work/cluster.toml
 digests() {
     python3 -c '
 import json, sys
-for stage in sorted(json.load(sys.stdin)["stages"], key=lambda stage: stage["name"]):
+document = json.load(sys.stdin)
+for stage in sorted(document["stages"], key=lambda stage: stage["name"]):
     for name, output in sorted(stage["outputs"].items()):
         print(stage["name"], name, output["digest"])
+for setting in document["settings"]:
+    print(setting["name"], setting["objective"])
 '
 }
 start=$(date +%s)
@@ -46,5 +49,5 @@ jobs=$(($(date +%s) - start))
 "$pipeline" sweep recipe.toml --store jobs --format json 2>/dev/null | tee sweep.json | digests >found
 cmp expected found
 grep -q '"executed": {}' sweep.json || { echo "the sweep executed something"; exit 1; }
-echo "the same $(wc -l <found) artifacts; $local s by two jobs of one machine, $jobs s by Slurm"
+echo "the same $(wc -l <found) artifacts and settings; $local s by two jobs of one machine, $jobs s by Slurm"
 rm -rf "$work"

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use crate::pack::{even, pack};
 use crate::resources::Resources;
 
 /// A stage, and how it stands.
@@ -15,6 +16,8 @@ pub struct Open {
     pub kind: String,
     /// What its job asks for.
     pub resources: Resources,
+    /// How long it is expected to take, by what earlier runs took.
+    pub seconds: Option<f64>,
     /// Positions of the stages that it reads, all before its own.
     pub needs: Vec<usize>,
     /// How it stands.
@@ -63,18 +66,19 @@ pub struct Draft {
 pub struct Limits {
     /// Tasks of an array.
     pub array: usize,
-    /// Tasks that may be submitted now.
-    pub tasks: usize,
+    /// Seconds that a task of short stages is to take.
+    pub task_seconds: u32,
 }
 
 /// Stages that become one array.
 struct Group {
     label: String,
-    kind: String,
     resources: Resources,
     needs: BTreeSet<usize>,
     living: BTreeSet<String>,
     stages: Vec<usize>,
+    /// Stages that one task runs, unless it follows those of another group.
+    pack: usize,
     tasks: Vec<Vec<usize>>,
     /// By stage, its task.
     task_of: BTreeMap<usize, usize>,
@@ -84,8 +88,9 @@ struct Group {
 
 /// The jobs of all open stages, in an order in which each comes after those that it waits for. Variants of one stage that
 /// ask for the same and wait for the same are one array.
-pub fn arrange(stages: &[Open], most: usize) -> Vec<Draft> {
+pub fn arrange(stages: &[Open], limits: Limits) -> Vec<Draft> {
     let (mut groups, group_of) = grouped(stages);
+    set_packs(&mut groups, stages, limits);
     let mut drafts: Vec<Draft> = Vec::new();
     for at in 0..groups.len() {
         let tasks = tasks(&groups, at, stages, &group_of);
@@ -97,7 +102,7 @@ pub fn arrange(stages: &[Open], most: usize) -> Vec<Draft> {
         group.tasks = tasks;
         let group = &groups[at];
         let mut own = Vec::new();
-        for (chunk, tasks) in group.tasks.chunks(most.max(1)).enumerate() {
+        for (chunk, tasks) in group.tasks.chunks(limits.array.max(1)).enumerate() {
             let mut after: BTreeSet<After> =
                 group.living.iter().cloned().map(After::Living).collect();
             for need in &group.needs {
@@ -139,11 +144,11 @@ fn grouped(stages: &[Open]) -> (Vec<Group>, BTreeMap<usize, usize>) {
             .or_insert_with(|| {
                 groups.push(Group {
                     label: label.clone(),
-                    kind: stage.kind.clone(),
                     resources: stage.resources,
                     needs,
                     living: BTreeSet::new(),
                     stages: Vec::new(),
+                    pack: 1,
                     tasks: Vec::new(),
                     task_of: BTreeMap::new(),
                     drafts: Vec::new(),
@@ -162,6 +167,23 @@ fn grouped(stages: &[Open]) -> (Vec<Group>, BTreeMap<usize, usize>) {
         groups[at].living.extend(living);
     }
     (groups, group_of)
+}
+
+/// By what each group's own stages take; a group that others follow task by task has no longer tasks than they can have.
+fn set_packs(groups: &mut [Group], stages: &[Open], limits: Limits) {
+    for group in &mut *groups {
+        group.pack = pack(stages, &group.stages, limits.task_seconds);
+    }
+    for at in (0..groups.len()).rev() {
+        let (before, from) = groups.split_at_mut(at);
+        let reader = &from[0];
+        for need in &reader.needs {
+            let need = &mut before[*need];
+            if need.resources.pack.is_none() && need.stages.len() > 1 && reader.stages.len() > 1 {
+                need.pack = need.pack.min(reader.pack);
+            }
+        }
+    }
 }
 
 /// Who reads from one array of tasks is divided as that is, so that a task can follow a task.
@@ -191,7 +213,7 @@ fn tasks(
             return tasks;
         }
     }
-    let pack = group.resources.pack_of(&group.kind);
+    let pack = even(group.stages.len(), group.pack);
     group.stages.chunks(pack).map(<[usize]>::to_vec).collect()
 }
 
@@ -232,155 +254,4 @@ pub fn within(drafts: Vec<Draft>, mut tasks: usize) -> (Vec<Draft>, bool) {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn stage(name: &str, kind: &str, needs: &[usize]) -> Open {
-        Open {
-            name: name.into(),
-            of_variants: name.split_once('@').map(|(stage, _)| stage.into()),
-            kind: kind.into(),
-            resources: Resources::default(),
-            needs: needs.to_vec(),
-            situation: Situation::Open,
-        }
-    }
-
-    /// Data and so many finetunings with an evaluation each.
-    fn sweep(variants: usize) -> Vec<Open> {
-        let mut stages = vec![stage("events", "data", &[])];
-        for variant in 0..variants {
-            stages.push(stage(&format!("head@{variant}"), "finetune", &[0]));
-            let head = stages.len() - 1;
-            stages.push(stage(&format!("test@{variant}"), "evaluate", &[0, head]));
-        }
-        stages
-    }
-
-    fn shown(drafts: &[Draft]) -> Vec<String> {
-        let one = |draft: &Draft| {
-            let stages: usize = draft.tasks.iter().map(Vec::len).sum();
-            format!(
-                "{} {} tasks {stages} stages {:?}",
-                draft.label,
-                draft.tasks.len(),
-                draft.after
-            )
-        };
-        drafts.iter().map(one).collect()
-    }
-
-    #[test]
-    fn a_recipe_is_one_job_a_stage_after_those_that_it_reads() {
-        let mut stages = vec![
-            stage("events", "data", &[]),
-            stage("pretrain", "pretrain", &[0]),
-            stage("weights", "import", &[1]),
-            stage("classifier", "finetune", &[0, 2]),
-        ];
-        assert_eq!(
-            shown(&arrange(&stages, 1000)),
-            [
-                "events 1 tasks 1 stages []",
-                "pretrain 1 tasks 1 stages [All(0)]",
-                "weights 1 tasks 1 stages [All(1)]",
-                "classifier 1 tasks 1 stages [All(0), All(2)]",
-            ]
-        );
-        stages[0].situation = Situation::Done;
-        stages[1].situation = Situation::Lives("7".into());
-        assert_eq!(
-            shown(&arrange(&stages, 1000)),
-            [
-                "weights 1 tasks 1 stages [Living(\"7\")]",
-                "classifier 1 tasks 1 stages [All(0)]",
-            ]
-        );
-        stages[1].situation = Situation::Blocked;
-        stages[2].situation = Situation::Blocked;
-        stages[3].situation = Situation::Blocked;
-        assert!(arrange(&stages, 1000).is_empty());
-    }
-
-    #[test]
-    fn variants_are_one_array_and_their_readers_follow_task_by_task() {
-        assert_eq!(
-            shown(&arrange(&sweep(100), 1000)),
-            [
-                "events 1 tasks 1 stages []",
-                "head 100 tasks 100 stages [All(0)]",
-                "test 100 tasks 100 stages [All(0), Each(1)]",
-            ]
-        );
-    }
-
-    #[test]
-    fn short_stages_are_packed_and_their_readers_are_packed_alike() {
-        let mut stages = sweep(100);
-        for stage in &mut stages {
-            stage.resources.pack = (stage.kind == "finetune").then_some(30);
-        }
-        assert_eq!(
-            shown(&arrange(&stages, 1000))[1..],
-            [
-                "head 4 tasks 100 stages [All(0)]",
-                "test 4 tasks 100 stages [All(0), Each(1)]",
-            ]
-        );
-        // Once the finetunings are done, their own number holds.
-        for stage in &mut stages {
-            if stage.kind != "evaluate" {
-                stage.situation = Situation::Done;
-            }
-        }
-        assert_eq!(
-            shown(&arrange(&stages, 1000)),
-            ["test 7 tasks 100 stages []"]
-        );
-    }
-
-    #[test]
-    fn arrays_are_cut_where_the_cluster_says_and_each_begins_at_0() {
-        assert_eq!(
-            shown(&arrange(&sweep(5), 2))[1..],
-            [
-                "head 2 tasks 2 stages [All(0)]",
-                "head 2 tasks 2 stages [All(0)]",
-                "head 1 tasks 1 stages [All(0)]",
-                "test 2 tasks 2 stages [All(0), Each(1)]",
-                "test 2 tasks 2 stages [All(0), Each(2)]",
-                "test 1 tasks 1 stages [All(0), All(1), All(2), All(3)]",
-            ]
-        );
-    }
-
-    #[test]
-    fn some_done_variants_do_not_make_the_others_wait_for_the_wrong_tasks() {
-        let mut stages = sweep(4);
-        stages[0].situation = Situation::Done;
-        stages[3].situation = Situation::Done;
-        assert_eq!(
-            shown(&arrange(&stages, 1000)),
-            [
-                "head 3 tasks 3 stages []",
-                "test 3 tasks 3 stages [Each(0)]",
-                "test 1 tasks 1 stages []",
-            ]
-        );
-    }
-
-    #[test]
-    fn no_more_tasks_are_kept_than_may_be_queued() {
-        let drafts = arrange(&sweep(4), 1000);
-        let kept = |tasks| {
-            let (kept, rest) = within(drafts.clone(), tasks);
-            (shown(&kept), rest)
-        };
-        assert_eq!(kept(9), (shown(&drafts), false));
-        assert_eq!(kept(0), (vec![], true));
-        let (some, rest) = kept(6);
-        assert!(rest);
-        assert_eq!(some[2], "test 1 tasks 1 stages [All(0), All(1)]");
-        assert_eq!(kept(5).0.len(), 2);
-    }
-}
+mod tests;

@@ -60,6 +60,10 @@ pub struct Cluster {
     #[serde(default = "Cluster::default_max_array")]
     #[schemars(range(min = 1))]
     pub max_array: u32,
+    /// How long a task of short stages is to take: as many of a sweep are packed into one.
+    #[serde(default = "Cluster::default_pack_seconds")]
+    #[schemars(range(min = 1, max = 86_400))]
+    pub pack_seconds: u32,
     /// How long before its end a job is told to write down where it stands.
     #[serde(default = "Cluster::default_warn_seconds")]
     #[schemars(range(min = 1, max = 65_535))]
@@ -155,6 +159,7 @@ impl Default for Cluster {
             prelude: String::new(),
             max_queued: None,
             max_array: Self::default_max_array(),
+            pack_seconds: Self::default_pack_seconds(),
             warn_seconds: Self::default_warn_seconds(),
             poll_seconds: Self::default_poll_seconds(),
             extra: Vec::new(),
@@ -166,6 +171,10 @@ impl Default for Cluster {
 impl Cluster {
     fn default_max_array() -> u32 {
         1000
+    }
+
+    fn default_pack_seconds() -> u32 {
+        30
     }
 
     fn default_warn_seconds() -> u32 {

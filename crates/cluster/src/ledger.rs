@@ -36,6 +36,11 @@ pub enum Entry {
         /// Where it ran.
         node: String,
     },
+    /// A step is over, and whether a later one submits more: the rest, or the next rung.
+    Stepped {
+        /// Whether more follows.
+        more: bool,
+    },
     /// Nobody is to submit any more.
     Cancelled,
 }
@@ -53,6 +58,9 @@ pub struct JobRecord {
     pub tasks: Vec<Vec<String>>,
     /// By node, what it is: a worker runs nothing else under its name.
     pub identities: BTreeMap<String, String>,
+    /// Of a sweep: by node, a variant that has it. A worker opens these variants alone.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub variants: BTreeMap<String, String>,
     /// What it asked for.
     pub resources: Resources,
 }
@@ -80,6 +88,8 @@ pub struct Ledger {
     pub not_submitted: Vec<usize>,
     /// How tasks ended and where, by number and index.
     pub ended: BTreeMap<(usize, usize), (End, String)>,
+    /// Whether a later step submits more.
+    pub more: bool,
     /// Whether nobody is to submit any more.
     pub cancelled: bool,
 }
@@ -108,6 +118,7 @@ impl Ledger {
             } => {
                 self.ended.insert((job, index), (end, node));
             }
+            Entry::Stepped { more } => self.more = more,
             Entry::Cancelled => self.cancelled = true,
         }
     }
@@ -158,6 +169,7 @@ mod tests {
             rung: 0,
             tasks: vec![vec!["events".into()]],
             identities: BTreeMap::from([("events".into(), "a".into())]),
+            variants: BTreeMap::new(),
             resources: Resources::default(),
         })
     }
@@ -183,7 +195,7 @@ mod tests {
 
     #[test]
     fn lines_are_read_as_they_were_written() {
-        for entry in [job(3), Entry::Cancelled] {
+        for entry in [job(3), Entry::Stepped { more: true }, Entry::Cancelled] {
             let line = serde_json::to_string(&entry).unwrap();
             assert_eq!(
                 serde_json::from_str::<Entry>(&line).unwrap(),

@@ -14,6 +14,7 @@ mod arrange;
 mod config;
 mod ledger;
 mod memory_limit;
+mod pack;
 mod queue;
 mod resources;
 mod retry;

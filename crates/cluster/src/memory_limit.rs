@@ -6,20 +6,24 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use pipeline_error::size;
+
 const UNITS: [(char, u64); 3] = [('T', 1 << 20), ('G', 1 << 10), ('M', 1)];
 
-/// A number of MiB, written `"512M"`, `"16G"` or `"1T"`.
+const MEBIBYTE: u64 = 1 << 20;
+
+/// A number of MiB: a size with a unit (`"512M"`, `"16G"`, `"16GB"`), rounded up.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct MemoryLimit(u64);
 
 impl MemoryLimit {
     /// None if it is no such amount, or none at all.
     pub fn parse(text: &str) -> Option<Self> {
-        let (unit, mebibytes) = UNITS.iter().find(|(unit, _)| text.ends_with(*unit))?;
-        let number = text.strip_suffix(*unit)?;
-        let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-        let number: u64 = plain.then(|| number.parse().ok())??;
-        (number.checked_mul(*mebibytes).filter(|size| *size > 0)).map(Self)
+        // A number alone is bytes elsewhere, and MiB for Slurm.
+        let bytes = size::has_unit(text).then(|| size::parse(text))??;
+        Some(bytes.div_ceil(MEBIBYTE))
+            .filter(|size| *size > 0)
+            .map(Self)
     }
 
     /// So many times as much, rounded up.
@@ -48,7 +52,7 @@ impl<'de> Deserialize<'de> for MemoryLimit {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| {
             serde::de::Error::custom(format!(
-                "`{text}` is no memory of a job: a whole number and M, G or T is expected"
+                "`{text}` is no memory of a job: a size with a unit is expected, as `16G`"
             ))
         })
     }
@@ -61,9 +65,9 @@ impl JsonSchema for MemoryLimit {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A whole number of MiB, GiB or TiB: `512M`, `16G`, `1T`.",
+            "description": "A size with a unit: `512M`, `16G`, `16GB`, `1T`. The letters alone are MiB, GiB and TiB, as Slurm reads them.",
             "type": "string",
-            "pattern": "^0*[1-9][0-9]{0,8}[MGT]$"
+            "pattern": "^ *[0-9]{1,15}([.][0-9]{1,9})? *([KMGT]iB|[kKMGT]B?|B) *$"
         })
     }
 }
@@ -77,16 +81,9 @@ mod tests {
         let shown = |text| MemoryLimit::parse(text).map(|limit| limit.to_string());
         assert_eq!(shown("2048M").as_deref(), Some("2G"));
         assert_eq!(shown("1T").as_deref(), Some("1T"));
-        for wrong in [
-            "",
-            "G",
-            "0G",
-            "1.5G",
-            "16",
-            "16GB",
-            "-1G",
-            "99999999999999999999G",
-        ] {
+        assert_eq!(shown("1.5G").as_deref(), Some("1536M"));
+        assert_eq!(shown("16GB").as_deref(), Some("15259M"), "rounded up");
+        for wrong in ["", "G", "0G", "16", "16Q", "-1G", "99999999999999999999G"] {
             assert_eq!(shown(wrong), None, "{wrong}");
         }
         let scaled = MemoryLimit::parse("3G").unwrap().scaled(1.5);

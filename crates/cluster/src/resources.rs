@@ -9,10 +9,6 @@ use crate::time_limit::TimeLimit;
 /// So many stages one task may run.
 pub const MOST_PACKED: u32 = 1000;
 
-/// Kinds whose stages take seconds, and how many of a sweep one task then runs.
-const SHORT: [&str; 3] = ["import", "freeze", "evaluate"];
-const SHORT_PACK: u32 = 16;
-
 /// What a stage's job asks a cluster for. No result depends on it, and no key.
 #[derive(
     Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema,
@@ -32,7 +28,7 @@ pub struct Resources {
     /// How long it may take until it is stopped, and goes on from its checkpoint in another turn.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<TimeLimit>,
-    /// How many equal stages of a sweep one task runs, one after the other: 16 of the kinds `import`, `freeze` and `evaluate`, else 1.
+    /// How many equal stages of a sweep one task runs, one after the other. Left out: as many as took `pack_seconds` of the cluster in earlier runs; of what never ran, 10 if it is short by its kind, else 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 1, max = MOST_PACKED))]
     pub pack: Option<u32>,
@@ -48,12 +44,6 @@ impl Resources {
             time: self.time.or(below.time),
             pack: self.pack.or(below.pack),
         }
-    }
-
-    /// How many stages of this kind one task runs.
-    pub fn pack_of(&self, kind: &str) -> usize {
-        let short = if SHORT.contains(&kind) { SHORT_PACK } else { 1 };
-        self.pack.unwrap_or(short).max(1) as usize
     }
 
     /// With so many times the memory and time.

@@ -11,6 +11,7 @@ mod code;
 pub mod guarded;
 pub mod memory;
 pub mod plain;
+pub mod size;
 
 use std::fmt::Display;
 use std::path::Path;

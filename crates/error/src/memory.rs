@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
-use crate::Error;
+use crate::{Error, size};
 
 /// States a limit of one's own, in bytes or with a unit: `PIPELINE_MEMORY=2GB`.
 pub const VARIABLE: &str = "PIPELINE_MEMORY";
@@ -35,7 +35,7 @@ pub fn check() -> Result<(), Error> {
     match std::env::var(VARIABLE) {
         Ok(stated) if !stated.is_empty() && bytes(&stated).is_none() => Err(Error::Usage {
             message: format!("{VARIABLE}: `{stated}` is no size"),
-            hint: Some("a number of bytes, or one with a unit: 500MB, 2GB".into()),
+            hint: Some(size::FORM.into()),
         }),
         _ => Ok(()),
     }
@@ -75,21 +75,9 @@ pub fn shown(bytes: u64) -> String {
     }
 }
 
-/// A stated size; none if it is none.
+/// A stated limit; none if it is none.
 fn bytes(text: &str) -> Option<u64> {
-    let units = [
-        ("kB", 1_000),
-        ("KB", 1_000),
-        ("MB", 1_000_000),
-        ("GB", 1_000_000_000),
-        ("TB", 1_000_000_000_000),
-        ("B", 1),
-        ("", 1_u64),
-    ];
-    let text = text.trim();
-    let (unit, factor) = units.iter().find(|(unit, _)| text.ends_with(unit))?;
-    let number: u64 = text.strip_suffix(unit)?.trim_end().parse().ok()?;
-    number.checked_mul(*factor).filter(|bytes| *bytes > 0)
+    size::parse(text).filter(|bytes| *bytes > 0)
 }
 
 /// `MemTotal` of `/proc/meminfo`, which is in kibibytes.
@@ -124,18 +112,9 @@ mod tests {
     }
 
     #[test]
-    fn sizes_are_read_and_shown_with_a_unit() {
-        for (text, expected) in [
-            ("2GB", Some(2_000_000_000)),
-            (" 512 MB ", Some(512_000_000)),
-            ("7B", Some(7)),
-            ("1000", Some(1000)),
-            ("0", None),
-            ("much", None),
-            ("", None),
-        ] {
-            assert_eq!(bytes(text), expected, "{text}");
-        }
+    fn a_limit_is_a_size_and_is_shown_with_a_unit() {
+        assert_eq!(bytes("2GB"), Some(2_000_000_000));
+        assert_eq!(bytes("0"), None, "nothing at all is no limit");
         let sizes = [0, 999, 1_000, 999_949, 999_950, 1 << 30].map(shown);
         assert_eq!(
             sizes,

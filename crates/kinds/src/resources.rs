@@ -87,7 +87,7 @@ fn one(name: &str, node: &Node, mistakes: &mut Vec<Mistake>) -> Option<Resources
             ));
         }
     };
-    check("mem", "a whole number and M, G or T: \"16G\"", |text| {
+    check("mem", "a size with a unit: \"16G\"", |text| {
         MemoryLimit::parse(text).is_some()
     });
     check(

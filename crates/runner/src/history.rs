@@ -47,6 +47,9 @@ pub struct PastRun {
     pub skipped: usize,
     /// What `--set` changed in the recipe, as it was given.
     pub set: Vec<String>,
+    /// The submitted run whose jobs it is a part of.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub worker_of: Option<String>,
 }
 
 /// How a run of the past ended.
@@ -90,6 +93,22 @@ pub struct PastRunRecord {
     pub recipe_text: Option<String>,
     /// What the recipe came to.
     pub resolved: Option<Value>,
+}
+
+/// Of a run inside a job: which task of which submitted run it is. The document `runs/ID/worker.json`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Worker {
+    /// The submitted run.
+    pub run: String,
+    /// The job's number there.
+    pub job: usize,
+    /// The task's index in the job.
+    pub task: usize,
+}
+
+impl Worker {
+    /// What the document is called.
+    pub const FILE: &str = "worker.json";
 }
 
 /// Which runs executed what, by the keys of results.
@@ -248,6 +267,7 @@ fn outline(store: &Store, id: &str) -> Result<(PastRun, Vec<StageRecord>), Error
     // Of a document that cannot be read `cache verify` tells: the run is listed without it.
     let called: Option<Called> = document(&folder.join("resolved.json")).unwrap_or_default();
     let set = called.map(|called| called.set).unwrap_or_default();
+    let worker_of = worker_of(store, id)?;
     let outline = |recipe, status, started, seconds, exit_code, stages: &[StageRecord]| {
         let count = |status| stages.iter().filter(|stage| stage.status == status).count();
         PastRun {
@@ -262,6 +282,7 @@ fn outline(store: &Store, id: &str) -> Result<(PastRun, Vec<StageRecord>), Error
             failed: count(StageStatus::Failed),
             skipped: count(StageStatus::Skipped),
             set: set.clone(),
+            worker_of: worker_of.clone(),
         }
     };
     if let Some(summary) = summary {
@@ -281,6 +302,12 @@ fn outline(store: &Store, id: &str) -> Result<(PastRun, Vec<StageRecord>), Error
     let started = run_folder::started(id).unwrap_or_default();
     let run = outline(recipe, PastStatus::Unfinished, started, None, None, &stages);
     Ok((run, stages))
+}
+
+/// The submitted run whose jobs the run of this id is a part of.
+pub(crate) fn worker_of(store: &Store, id: &str) -> Result<Option<String>, Error> {
+    let worker = document::<Worker>(&store.runs_folder().join(id).join(Worker::FILE))?;
+    Ok(worker.map(|worker| worker.run))
 }
 
 /// How the recipe of a run was called, in `resolved.json`.

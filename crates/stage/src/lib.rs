@@ -30,6 +30,7 @@
 //! ```
 
 mod node;
+mod renamed;
 mod union;
 
 use std::collections::BTreeMap;
@@ -42,7 +43,8 @@ use pipeline_error::Error;
 use pipeline_store::digest::Digest;
 use pipeline_store::fingerprint::Fingerprint;
 
-pub use node::Node;
+pub use node::{Node, stage_of};
+pub use renamed::renamed;
 pub use union::{Union, VariantNodes};
 
 /// One executable node of a run. It knows its own settings, not the store and not the recipe.

@@ -14,6 +14,11 @@ pub struct Node {
     pub stage: Box<dyn Stage>,
 }
 
+/// The stage of a node's name, without the variants of a sweep: `classifier` of `classifier@lr=0.001`.
+pub fn stage_of(name: &str) -> &str {
+    name.split_once(OF_VARIANT).map_or(name, |(stage, _)| stage)
+}
+
 impl Node {
     /// The node `name`, whose stage states a seed or not.
     pub fn of_stage(name: &str, states_seed: bool, stage: impl Stage + 'static) -> Self {

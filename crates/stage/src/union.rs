@@ -2,10 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
-
 use super::node::{Node, OF_VARIANT};
-use crate::{ExternalInput, RecipePlace, Stage, StageContext, StageInput, StageOutput};
+use crate::StageInput;
+use crate::renamed::reading;
 use pipeline_error::Error;
 use pipeline_graph::Dag;
 use pipeline_store::digest::Digest;
@@ -184,57 +183,7 @@ impl United {
             stage: names[producer].clone(),
             ..input
         });
-        Node {
-            name: name.into(),
-            states_seed: self.node.states_seed,
-            stage: Box::new(Shared {
-                inputs: inputs.collect(),
-                stage: self.node.stage,
-            }),
-        }
-    }
-}
-
-/// A stage that reads from nodes of other names than its recipe's.
-struct Shared {
-    stage: Box<dyn Stage>,
-    inputs: Vec<StageInput>,
-}
-
-impl Stage for Shared {
-    fn kind(&self) -> &'static str {
-        self.stage.kind()
-    }
-
-    fn code_version(&self) -> u32 {
-        self.stage.code_version()
-    }
-
-    fn fields(&self) -> Value {
-        self.stage.fields()
-    }
-
-    fn place_in_recipe(&self, field: &str) -> RecipePlace {
-        self.stage.place_in_recipe(field)
-    }
-
-    fn lineage(&self) -> Option<&'static str> {
-        self.stage.lineage()
-    }
-
-    fn seed(&self) -> Option<u64> {
-        self.stage.seed()
-    }
-
-    fn inputs(&self) -> Vec<StageInput> {
-        self.inputs.clone()
-    }
-
-    fn external_inputs(&self) -> Vec<ExternalInput> {
-        self.stage.external_inputs()
-    }
-
-    fn run(&self, context: &StageContext) -> Result<StageOutput, Error> {
-        self.stage.run(context)
+        let inputs = inputs.collect();
+        reading(self.node, name, inputs)
     }
 }

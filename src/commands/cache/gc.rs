@@ -14,8 +14,8 @@ use crate::display::table::{Align, Table};
 use crate::experiment::Experiment;
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::Verbosity;
-use crate::terminal::{size, stderr, stdout};
-use pipeline_error::Error;
+use crate::terminal::{stderr, stdout};
+use pipeline_error::{Error, size};
 use pipeline_page::number;
 use pipeline_runner::{self as runner, RunOptions};
 use pipeline_store::Store;
@@ -32,7 +32,7 @@ pub struct GcArguments {
     older_than: Option<u32>,
 
     /// Also remove the oldest results until the rest is this small: bytes, or e.g. 20GB, 512MiB
-    #[arg(long, value_name = "SIZE", value_parser = size::parse)]
+    #[arg(long, value_name = "SIZE", value_parser = bytes)]
     max_size: Option<u64>,
 
     /// Keep the results of this recipe's plan; without the two options above, remove all other results; repeatable
@@ -49,6 +49,10 @@ pub struct GcArguments {
 
     #[command(flatten)]
     shared: SharedArguments,
+}
+
+fn bytes(text: &str) -> Result<u64, String> {
+    size::parse(text).ok_or_else(|| format!("a size is {}", size::FORM))
 }
 
 /// The document of `cache gc --format json`.

@@ -68,6 +68,18 @@ impl Batch {
         })
     }
 
+    /// By the name of each node, a variant that has it.
+    pub fn variants_of_nodes(&self) -> BTreeMap<String, String> {
+        let mut found = BTreeMap::new();
+        for variant in &self.planned {
+            for position in variant.stages.values() {
+                let name = self.nodes[*position].name.clone();
+                found.entry(name).or_insert_with(|| variant.name.clone());
+            }
+        }
+        found
+    }
+
     /// What the store knows of every node.
     pub fn survey(&self, selection: &Selection, store: &Store) -> Result<Vec<Surveyed>, Error> {
         runner::survey(&self.nodes, &selection.looking_at(vec![]), store)

@@ -1,0 +1,88 @@
+//! A submitted run in `pipeline runs`.
+
+use std::fs;
+
+use super::cluster::{CLUSTER, RECIPE, Slurm};
+
+const RUNS: [&str; 3] = ["runs", "--format", "json"];
+
+#[test]
+fn a_submitted_run_is_one_line_with_what_its_workers_did() {
+    let mut slurm = Slurm::new(RECIPE, CLUSTER);
+    slurm.submit().success();
+    let of = |slurm: &mut Slurm| {
+        let list = slurm.test.run_with(RUNS).success().json();
+        let runs = list["runs"].as_array().expect("runs").clone();
+        assert_eq!(runs.len(), 1, "{list}");
+        runs[0].clone()
+    };
+    let open = of(&mut slurm);
+    assert_eq!(open["run"], slurm.run());
+    assert_eq!(
+        (&open["recipe"], &open["status"]),
+        (&"two".into(), &"unfinished".into())
+    );
+    slurm.put(101, "RUNNING");
+    assert!(slurm.start(101).wait().expect("it ends").success());
+    slurm.put(101, "COMPLETED");
+    let half = of(&mut slurm);
+    assert_eq!(
+        (&half["status"], &half["executed"]),
+        (&"unfinished".into(), &1.into())
+    );
+    slurm.drain();
+    let done = of(&mut slurm);
+    assert_eq!(
+        (&done["status"], &done["executed"]),
+        (&"done".into(), &2.into())
+    );
+    assert_eq!(
+        (&done["cached"], &done["exit_code"]),
+        (&0.into(), &0.into())
+    );
+    assert!(done["seconds"].is_f64(), "{done}");
+    // The runs inside of the jobs, when asked for.
+    let all = ["runs", "--format", "json", "--workers"];
+    let all = slurm.test.run_with(all).success().json();
+    let workers: Vec<&serde_json::Value> = (all["runs"].as_array().expect("runs").iter())
+        .filter(|run| run["worker_of"] == done["run"])
+        .collect();
+    assert_eq!(workers.len(), 2, "{all}");
+    let run = slurm.run();
+    let show = ["runs", "show", &run, "--format", "json"];
+    let show = slurm.test.run_with(show).success().json();
+    assert_eq!(show["status"], "done");
+    assert_eq!(show["stages"].as_array().map(Vec::len), Some(2));
+    assert_eq!(show["stages"][0]["name"], "first");
+    // A limit counts lines, not workers.
+    slurm.test.run_with(["run", "recipe.toml"]).success();
+    let two = ["runs", "--format", "json", "--limit", "2"];
+    let two = slurm.test.run_with(two).success().json();
+    assert_eq!(two["runs"][1]["run"], done["run"], "{two}");
+}
+
+#[test]
+fn a_submitted_run_failed_where_a_stage_did_and_was_interrupted_where_it_was_cancelled() {
+    let broken = RECIPE.replace("echo one > a", "test -e ../../../../fixed && echo one > a");
+    let mut slurm = Slurm::new(&broken, CLUSTER);
+    slurm.submit().success();
+    slurm.drain();
+    let status = |slurm: &mut Slurm| {
+        let list = slurm.test.run_with(RUNS).success().json();
+        (
+            list["runs"][0]["status"].clone(),
+            list["runs"][0]["failed"].clone(),
+        )
+    };
+    assert_eq!(status(&mut slurm), ("failed".into(), 1.into()));
+    fs::write(slurm.test.folder().join("fixed"), "").expect("a file");
+    slurm.submit().success();
+    assert_eq!(
+        status(&mut slurm),
+        ("unfinished".into(), 0.into()),
+        "it is queued again"
+    );
+    let run = slurm.run();
+    slurm.test.run_with(["cancel", &run]).success();
+    assert_eq!(status(&mut slurm), ("interrupted".into(), 0.into()));
+}

@@ -1,0 +1,11 @@
+//! Issue 22: stages as jobs of Slurm, without Slurm. `tests/slurm/fake` has its commands, which write down what they
+//! are told; the test runs the scripts of the jobs, in an order that their dependencies allow.
+//! `tests/slurm/real.sh` does the same with a real one.
+
+mod cluster;
+mod history;
+mod records;
+mod submitting;
+mod sweeps;
+mod trouble;
+mod turns;
