@@ -30,9 +30,9 @@ pub struct RunArguments {
     #[arg(value_name = "STAGE")]
     stages: Vec<String>,
 
-    /// Stages that may run at the same time
-    #[arg(long, value_name = "N", default_value = "1")]
-    jobs: NonZeroUsize,
+    /// Stages that may run at the same time [default: 1, or as many as `--device` names]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
 
     /// Threads of the whole run; no result depends on it [default: as many as Slurm granted, else the cores that this process may use]
     #[arg(long, value_name = "N")]
@@ -68,7 +68,7 @@ impl RunArguments {
         let selection = self.experiment.validate()?;
         let options = RunOptions {
             continue_trainings: false,
-            jobs: self.jobs.get(),
+            jobs: (self.jobs).map_or(device::count(&selection.device), NonZeroUsize::get),
             threads: self
                 .threads
                 .map_or(RunOptions::default().threads, NonZeroUsize::get),

@@ -41,9 +41,9 @@ pub struct SweepArguments {
     #[command(flatten)]
     with: SettingArguments,
 
-    /// Stages that may run at the same time
-    #[arg(long, value_name = "N", default_value = "1")]
-    jobs: NonZeroUsize,
+    /// Stages that may run at the same time [default: 1, or as many as `--device` names]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
 
     /// Threads of the whole sweep; no result depends on it [default: as many as Slurm granted, else the cores that this process may use]
     #[arg(long, value_name = "N")]
@@ -95,7 +95,7 @@ pub fn execute(arguments: SweepArguments, verbosity: Verbosity) -> Result<ExitCo
             let selection = arguments.with.of(arguments.recipe.unwrap_or_default())?;
             device::require(&selection.device)?;
             let options = RunOptions {
-                jobs: arguments.jobs.get(),
+                jobs: (arguments.jobs).map_or(device::count(&selection.device), NonZeroUsize::get),
                 threads: (arguments.threads)
                     .map_or(RunOptions::default().threads, NonZeroUsize::get),
                 keep_going: true,

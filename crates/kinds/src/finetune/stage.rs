@@ -210,6 +210,7 @@ impl FinetuneStage {
             model: &artifact.config,
             frozen: to_device(&frozen, device)?,
             dropout: self.transformer_dropout,
+            precision: settings.options.precision,
             dataset: &dataset,
             embeddings: embeddings(artifact, &dataset, device)?,
             seed: self.seed,
@@ -320,6 +321,17 @@ impl Stage for FinetuneStage {
         };
         let options = &settings.options;
         (options.begin_alike_for_any_length()).then_some("/epochs")
+    }
+
+    fn uses_device(&self) -> bool {
+        matches!(self.features, FeatureOrigin::Data(_))
+    }
+
+    fn needs_gpu(&self) -> Option<String> {
+        match &self.training {
+            Training::Steps(settings) => settings.options.needs_gpu(),
+            Training::Solver(_) => None,
+        }
     }
 
     /// A solver draws nothing.

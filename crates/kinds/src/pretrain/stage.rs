@@ -110,6 +110,14 @@ impl Stage for PretrainStage {
         Some(self.seed)
     }
 
+    fn uses_device(&self) -> bool {
+        true
+    }
+
+    fn needs_gpu(&self) -> Option<String> {
+        self.settings.options.needs_gpu()
+    }
+
     fn inputs(&self) -> Vec<StageInput> {
         let data = StageInput::new("data", &self.data, DATASET_ARTIFACTS);
         let init = self
