@@ -9,6 +9,7 @@ use serde_json::Value;
 
 use crate::records::bundle::BundleRecord;
 use crate::records::inspection::InspectRecord;
+use crate::records::sweep_plan::SweepPlanRecord;
 use crate::terminal::stdout;
 use pipeline_checkpoint::Audit;
 use pipeline_error::Error;
@@ -47,6 +48,8 @@ enum Document {
     Compare,
     /// What `sweep --format json` prints
     Sweep,
+    /// What `sweep plan --format json` prints
+    SweepPlan,
     /// What `inspect --format json` prints
     Inspect,
     /// What `inspect --format json` prints of a bundle
@@ -74,6 +77,7 @@ impl Document {
             Document::Plan => output::<PlanRecord>(),
             Document::Compare => output::<Comparison>(),
             Document::Sweep => output::<SweepRecord>(),
+            Document::SweepPlan => output::<SweepPlanRecord>(),
             Document::Inspect => output::<InspectRecord>(),
             Document::Bundle => output::<BundleRecord>(),
             Document::Audit => output::<Audit>(),

@@ -1,3 +1,6 @@
+use pipeline_vector::vectorized;
+
+use super::block::LANES as RESAMPLES;
 use super::exponential::exp_of_negative;
 use super::undefined::Undefined;
 
@@ -60,6 +63,30 @@ impl Items {
             }
         }
         items
+    }
+
+    /// Those of one resample of a block, in the place of these.
+    pub(super) fn take_lane(
+        &mut self,
+        x: &[f64],
+        targets: &[f64],
+        counts: &[[u32; RESAMPLES]],
+        lane: usize,
+    ) {
+        for own in [&mut self.x, &mut self.targets, &mut self.weights] {
+            own.resize(x.len(), 0.0);
+        }
+        // Every item is written and those without weight are written over: without a branch, which would be guessed wrong.
+        let mut taken = 0;
+        for ((x, target), row) in x.iter().zip(targets).zip(counts) {
+            self.x[taken] = *x;
+            self.targets[taken] = *target;
+            self.weights[taken] = f64::from(row[lane]);
+            taken += usize::from(row[lane] != 0);
+        }
+        for own in [&mut self.x, &mut self.targets, &mut self.weights] {
+            own.truncate(taken);
+        }
     }
 
     /// x, target and weight of each.
@@ -144,26 +171,7 @@ impl LogitLine {
     }
 
     fn slopes(&self, items: &Items) -> Slopes {
-        /// Sums run in as many lanes, which are added up in order: the compiler makes vectors of them.
-        const LANES: usize = 4;
-        let mut lanes = [[0.0; LANES]; 5];
-        let chunks = (items.x.chunks_exact(LANES))
-            .zip(items.targets.chunks_exact(LANES))
-            .zip(items.weights.chunks_exact(LANES));
-        for ((x, targets), weights) in chunks {
-            for lane in 0..LANES {
-                self.add_terms(&mut lanes, lane, (x[lane], targets[lane], weights[lane]));
-            }
-        }
-        let whole = items.x.len() / LANES * LANES;
-        for item in items.each().skip(whole) {
-            self.add_terms(&mut lanes, 0, item);
-        }
-        let [g0, g1, h00, h01, h11] = lanes.map(|lanes| lanes.iter().sum());
-        Slopes {
-            gradient: [g0, g1],
-            curvature: [h00, h01, h11],
-        }
+        slopes_of(self, items)
     }
 
     #[inline(always)]
@@ -185,6 +193,31 @@ impl LogitLine {
         ];
         for (lanes, term) in lanes.iter_mut().zip(terms) {
             lanes[lane] += term;
+        }
+    }
+}
+
+vectorized! {
+    fn slopes_of(line: &LogitLine, items: &Items) -> Slopes {
+        /// Sums run in as many lanes, which are added up in order: the compiler makes vectors of them.
+        const LANES: usize = 4;
+        let mut lanes = [[0.0; LANES]; 5];
+        let chunks = (items.x.chunks_exact(LANES))
+            .zip(items.targets.chunks_exact(LANES))
+            .zip(items.weights.chunks_exact(LANES));
+        for ((x, targets), weights) in chunks {
+            for lane in 0..LANES {
+                line.add_terms(&mut lanes, lane, (x[lane], targets[lane], weights[lane]));
+            }
+        }
+        let whole = items.x.len() / LANES * LANES;
+        for item in items.each().skip(whole) {
+            line.add_terms(&mut lanes, 0, item);
+        }
+        let [g0, g1, h00, h01, h11] = lanes.map(|lanes| lanes.iter().sum());
+        Slopes {
+            gradient: [g0, g1],
+            curvature: [h00, h01, h11],
         }
     }
 }
