@@ -129,7 +129,7 @@ impl FinetuneStage {
         initial: &HostParameters,
         context: &StageContext,
     ) -> Result<Trained, Error> {
-        let table = FeatureTable::read(context.input("features", "features")?)?;
+        let table = FeatureTable::read_shared(context.input("features", "features")?)?;
         let outputs = artifact.config.classifier.num_classes;
         let targets = self.targets(context)?;
         let asked = self.asked(targets.as_ref());
