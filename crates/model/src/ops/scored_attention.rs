@@ -5,8 +5,8 @@ use std::sync::Arc;
 use candle_core::{CpuStorage, CustomOp2, D, Layout, Result, Shape, Tensor, bail};
 
 use super::cpu::{add_scaled, contiguous, dot, read, softmax_of_scores, vectorized};
-use super::timed::Timed;
 use super::form::has_cpu_kernels;
+use super::timed::Timed;
 
 /// Σ softmax(scores) v per segment, query and head.
 ///

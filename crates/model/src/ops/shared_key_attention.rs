@@ -9,8 +9,8 @@ use super::attention::attend;
 use super::attention_kernel::{self, Rows};
 use super::attention_pattern::Attention;
 use super::cpu::{contiguous, read};
-use super::timed::Timed;
 use super::form::has_cpu_kernels;
+use super::timed::Timed;
 
 /// softmax(`scale` · q xᵀ) x per segment and head.
 ///
