@@ -68,16 +68,17 @@ fn a_model_of_your_own_plans_as_it_says() {
         eprintln!("no report of own-model: no Python with pyarrow, sklearn and torch");
         return;
     };
-    let run = format!("PYTHON={python} pipeline run recipes/own-model.toml --quiet");
-    let report = format!("PYTHON={python} pipeline report recipes/own-model.toml");
+    let recipe = "recipes/own-model.toml --set vars.stays=400 --set stages.pretrain.epochs=1";
+    let run = format!("PYTHON={python} pipeline run {recipe} --quiet");
+    let report = format!("PYTHON={python} pipeline report {recipe}");
     keeps_report(&test, "own-model", &[&run, &report], "report.html");
 }
 
 #[test]
 fn a_cluster_plans_as_it_says() {
     let commands = [
-        "pipeline sweep shared.toml --quiet",
-        "pipeline sweep show shared.toml --format html --write shared.html",
+        "pipeline sweep shared.toml --quiet --set stages.pretrain.epochs=1",
+        "pipeline sweep show shared.toml --set stages.pretrain.epochs=1 --format html --write shared.html",
     ];
     keeps_report(&replays("cluster"), "cluster", &commands, "shared.html");
 }
