@@ -10,7 +10,7 @@ use pipeline_error::Error;
 use pipeline_kinds::{self as kinds, Recipe, StageConfig};
 use pipeline_model::config::ModelConfig;
 use pipeline_recipe::{Exposure, Override, recipe_bytes};
-use pipeline_runner::{Revision, RunOptions};
+use pipeline_runner::{Documents, Revision, RunOptions};
 use pipeline_stage::Node;
 use pipeline_store::{Store, rows};
 
@@ -42,7 +42,7 @@ impl Experiment {
 
     /// What a run keeps of the recipe: `recipe.toml`, the file as it was given, and
     /// `resolved.json`, what it came to with everything it extends, `--set` and the defaults.
-    pub fn documents(&self, selection: &Selection) -> Result<Vec<(&'static str, Vec<u8>)>, Error> {
+    pub fn documents(&self, selection: &Selection) -> Result<Documents, Error> {
         let given = recipe_bytes(&selection.recipe);
         let given = given.map_err(|error| Error::file(&selection.recipe, error))?;
         let stages = self.recipe.stages.iter();

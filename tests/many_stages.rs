@@ -1,6 +1,9 @@
 //! Many stages in every shape: run once, then found up to date. A thousand of them with `PIPELINE_CAMPAIGNS=1`.
 
 use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::os::unix::fs::PermissionsExt;
+use std::time::Duration;
 
 use serde_json::Value;
 
@@ -66,6 +69,55 @@ fn runs_once(shape: Shape) {
     assert_eq!(plan.get("run"), Some(&1), "{}", shape.name());
     assert_eq!(plan.get("may-run").copied().unwrap_or(0), unknown);
     assert_eq!(plan["cached"], many - 1 - unknown);
+}
+
+#[test]
+fn issue21_an_index_hides_no_edit_and_no_loss() {
+    let mut test = Test::new().recipe(&recipe(Shape::FanOut, 40));
+    let first = test.run_with(RUN).success().json();
+    // What was written just now could change again without a trace: it is not in the index yet.
+    std::thread::sleep(Duration::from_millis(2100));
+    let cached = |test: &mut Test| {
+        let statuses = counts(&test.run_with(RUN).success().json(), "status");
+        statuses.get("cached").copied().unwrap_or(0)
+    };
+    assert_eq!(cached(&mut test), 40);
+    let index = test.folder().join(".pipeline/index/v1");
+    let index = fs::read_dir(index).expect("an index").next();
+    let index = index.expect("one file").expect("its name").path();
+    let written = fs::read(&index).expect("an index");
+    assert_eq!(cached(&mut test), 40);
+    assert_eq!(fs::read(&index).expect("an index"), written);
+
+    let of = |field: &str| stages(&first)[7][field].clone();
+    let key = of("key").as_str().expect("a key").to_string();
+    let action = test
+        .folder()
+        .join(format!(".pipeline/actions/v1/{key}.json"));
+    let sound = fs::read(&action).expect("an action");
+    let modified = fs::metadata(&action).and_then(|found| found.modified());
+    let mut edited = sound.clone();
+    let at = sound.len() / 2;
+    edited[at] ^= 1;
+    fs::set_permissions(&action, fs::Permissions::from_mode(0o644)).expect("permissions");
+    fs::write(&action, &edited).expect("an edit");
+    let file = File::options()
+        .write(true)
+        .open(&action)
+        .expect("the action");
+    file.set_modified(modified.expect("a time"))
+        .expect("a time set back");
+    test.run_with(RUN).failure(6).stderr_has("checksum");
+    fs::write(&action, &sound).expect("the action");
+
+    let artifact = of("outputs")["out"]["path"]
+        .as_str()
+        .expect("a path")
+        .to_string();
+    fs::remove_file(&artifact).expect("an artifact");
+    assert_eq!(cached(&mut test), 39);
+    fs::write(&index, &written[1..]).expect("a damaged index");
+    assert_eq!(cached(&mut test), 40);
 }
 
 fn stages(document: &Value) -> &[Value] {

@@ -126,3 +126,17 @@ fn a_group_that_matches_nothing_fails_before_anything_runs() {
         .stderr_has("`transfromer.*` matches no trainable parameter");
     assert!(!test.folder().join(".pipeline").exists());
 }
+
+#[test]
+fn issue21_a_profile_names_the_operations_and_changes_no_byte() {
+    let plain = main_job(&mut Test::new(), &["stages.pretrain.epochs=1"])
+        .success()
+        .json();
+    let mut asked = arguments(&["stages.pretrain.epochs=1"]);
+    asked.push("--profile".into());
+    let profiled = Test::new().args(asked).run().success();
+    assert_eq!(digests(&profiled.json()), digests(&plain));
+    for row in ["operation ", "mab-output", "linear", "all else"] {
+        assert!(profiled.stderr.contains(row), "{}", profiled.stderr);
+    }
+}

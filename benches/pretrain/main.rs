@@ -1,5 +1,6 @@
 //! Training throughput at full size, or of a small model with `--width 64`:
-//! `cargo bench --bench pretrain -- --patients 24 --sets 74 --batch 8 [--device cuda:0]`.
+//! `cargo bench --bench pretrain -- --patients 24 --sets 74 --batch 8 [--device cuda:0]`; with `--infer` that of the
+//! frozen backbone's features, each stay in a pass of its own as in the stage `:features`.
 //! `pairs.py` beside this file runs it in turn with a batched PyTorch program.
 //!
 //! Made-up stays as in the batched PyTorch program it is set beside: sets of 1 to 11 events of 37
@@ -9,11 +10,14 @@
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use pipeline_data::dataset::{Dataset, Split, Stay};
+use pipeline_model::backbone::Backbone;
+use pipeline_model::batch::Batch;
 use pipeline_model::config::{ModelConfig, ModelMode};
-use pipeline_model::host::initial_parameters;
+use pipeline_model::host::{initial_parameters, to_device};
 use pipeline_model::objective::Objective;
+use pipeline_model::parameter::ParameterSource;
 use pipeline_model::seqsetvae::parameter_specs;
 use pipeline_random::Stream;
 use pipeline_train::config::PretrainSettings;
@@ -24,6 +28,7 @@ use pipeline_train::pretrain::Pretraining;
 use pipeline_train::replay::ReplayFolder;
 use pipeline_train::resume::ResumeFile;
 use pipeline_train::watch::Watch;
+use rayon::prelude::*;
 
 const VARIABLES: usize = 37;
 const EPOCHS: usize = 2;
@@ -58,8 +63,14 @@ fn main() {
     let clock = Clock::default();
     let model = model(number("--width", 0));
     let dataset = dataset(stays, sets, model.input_dim);
-    pool.install(|| train(&dataset, &model, batch_size, &opened, &clock));
-    let seconds = clock.last_epoch(stays as u64).as_secs_f64();
+    let infers = arguments.iter().any(|argument| argument == "--infer");
+    let seconds = match infers {
+        true => pool.install(|| infer(&dataset, &model, stays, &opened)),
+        false => {
+            pool.install(|| train(&dataset, &model, batch_size, &opened, &clock));
+            clock.last_epoch(stays as u64).as_secs_f64()
+        }
+    };
     println!(
         "{{\"stays_per_second\": {:.3}, \"width\": {}, \"stays\": {stays}, \"sets\": {sets}, \"batch\": {batch_size}, \"threads\": {threads}, \"device\": \"{device}\", \"seconds\": {seconds:.3}}}",
         stays as f64 / seconds,
@@ -82,6 +93,36 @@ fn model(width: usize) -> ModelConfig {
             ..ModelConfig::default()
         },
     }
+}
+
+/// Seconds that the features of all training stays take, after a pass to warm up.
+fn infer(dataset: &Dataset, model: &ModelConfig, stays: usize, device: &Device) -> f64 {
+    let specs = parameter_specs(model, ModelMode::Classifier).expect("the default model");
+    let parameters = to_device(&initial_parameters(&specs, 1), device).expect("a device");
+    let backbone =
+        Backbone::new(&ParameterSource::given(&parameters), model).expect("a whole backbone");
+    let shape = (VARIABLES, model.input_dim);
+    let embeddings =
+        Tensor::from_slice(&dataset.embeddings, shape, device).expect("embeddings of the data");
+    let pass = || {
+        (0..stays).into_par_iter().for_each(|stay| {
+            let batch = Batch::new(dataset, &[stay], device).expect("a batch");
+            let features = backbone
+                .forward(&batch, &embeddings)
+                .expect("a pass")
+                .features;
+            assert!(
+                features
+                    .flatten_all()
+                    .and_then(|all| all.to_vec1::<f32>())
+                    .is_ok()
+            );
+        });
+    };
+    pass();
+    let start = Instant::now();
+    pass();
+    start.elapsed().as_secs_f64()
 }
 
 fn train(

@@ -2,7 +2,8 @@
 
 BENCH is the program that `cargo bench --bench pretrain --no-run` built, PEERS the folder of torch_batched.py. Each round
 runs, one after the other, ours, PyTorch in eager mode and (at full size) under torch.compile, and one round of the matrix
-products that a stay consists of. Prints a JSON line each, then a table of medians and of ratios in each round.
+products that a stay consists of; then the features of the frozen backbone, PyTorch's under torch.inference_mode in batches
+of 8 and of 32. Prints a JSON line each, then a table of medians and of ratios in each round.
 """
 import json
 import statistics
@@ -12,7 +13,12 @@ import time
 
 # Multiply-adds of a stay at full size: 74 sets of six events, forward and backward.
 GFLOP_A_STAY = 17.0
-SIZES = {"full": dict(width=0, stays=24, batch=8), "small": dict(width=64, stays=160, batch=16)}
+SIZES = {
+    "full": dict(width=0, stays=24, batch=8),
+    "small": dict(width=64, stays=160, batch=16),
+    "features": dict(width=0, stays=64, batch=8),
+}
+KINDS = {"full": ["eager", "compiled", "sgemm"], "small": ["eager"], "features": ["inferred 8", "inferred 32"]}
 SETS = 74
 
 
@@ -46,6 +52,28 @@ def torch_rate(peers, size, compiled):
     return rate
 
 
+def torch_inference(peers, size, batch):
+    """Stays a second of the second of two passes; packing is left out, in its favour."""
+    import torch
+    import torch.nn.functional as F
+
+    sys.path.insert(0, peers)
+    from bench_data import full_size_params, patients
+    from torch_batched import Net, pack
+
+    net, given = Net(full_size_params(), 2, 2, 8, 4).eval(), patients(size["stays"], SETS)
+    packed = [pack(given[first : first + batch]) for first in range(0, size["stays"], batch)]
+    with torch.inference_mode():
+        for _ in range(2):
+            start = time.time()
+            # Every stay has the same number of sets, so that sets lie in the order of the grid.
+            for variables, values, inside, _, minutes, valid in packed:
+                encoded, _ = net.encode(variables, values, inside)
+                mean = encoded[-1][0].view(*minutes.shape, -1)
+                net.seq(F.layer_norm(mean, mean.shape[-1:]), minutes, valid)
+    return size["stays"] / (time.time() - start)
+
+
 def sgemm_gflops():
     """The median over the shapes of the encoder's products, of four stays at once."""
     import torch
@@ -66,6 +94,7 @@ def sgemm_gflops():
 def measured(bench, peers, name, size, what):
     if what == "ours":
         options = ["--patients", size["stays"], "--sets", SETS, "--batch", size["batch"], "--width", size["width"]]
+        options += ["--infer"] * (name == "features")
         out = subprocess.run([bench, "--bench", *map(str, options)], capture_output=True, text=True, check=True)
         return json.loads(out.stdout)["stays_per_second"]
     child = [sys.executable, __file__, "--child", peers, name, what]
@@ -75,14 +104,14 @@ def measured(bench, peers, name, size, what):
 
 def main(bench, peers, rounds=5):
     for name, size in SIZES.items():
-        kinds = ["ours", "eager"] + (["compiled", "sgemm"] if name == "full" else [])
+        kinds = ["ours", *KINDS[name]]
         found = {kind: [] for kind in kinds}
         for number in range(int(rounds)):
             for kind in kinds:
                 found[kind].append(measured(bench, peers, name, size, kind))
                 unit = "gflops" if kind == "sgemm" else "stays_per_second"
                 print(json.dumps({"size": name, "round": number, "what": kind, unit: round(found[kind][-1], 3)}), flush=True)
-        fastest = [max(pair) for pair in zip(*(found[kind] for kind in kinds if kind in ("eager", "compiled")))]
+        fastest = [max(pair) for pair in zip(*(found[kind] for kind in kinds if kind not in ("ours", "sgemm")))]
         ratios = [ours / theirs for ours, theirs in zip(found["ours"], fastest)]
         print(f"\n| {name} | median | range |\n|---|---|---|")
         for kind in kinds:
@@ -96,6 +125,11 @@ def main(bench, peers, rounds=5):
 
 if sys.argv[1:2] == ["--child"]:
     _, _, peers, name, what = sys.argv
-    print(sgemm_gflops() if what == "sgemm" else torch_rate(peers, SIZES[name], what == "compiled"))
+    if what == "sgemm":
+        print(sgemm_gflops())
+    elif name == "features":
+        print(torch_inference(peers, SIZES[name], int(what.split()[1])))
+    else:
+        print(torch_rate(peers, SIZES[name], what == "compiled"))
 else:
     main(*sys.argv[1:])

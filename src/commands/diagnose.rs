@@ -207,7 +207,6 @@ fn run(
         return Ok(());
     }
     let options = RunOptions {
-        documents: experiment.documents(&diagnosing.selection)?,
         private: experiment.recipe.exposure.holds_environment,
         ..options
     };
@@ -216,6 +215,7 @@ fn run(
         &experiment.recipe.name,
         &experiment.nodes,
         &options,
+        &|| experiment.documents(&diagnosing.selection),
         store,
         interrupt::listen(),
         &|events| progress.show(events),

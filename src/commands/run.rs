@@ -10,14 +10,15 @@ use crate::arguments::{ExperimentArguments, Format, Selection};
 use crate::commands::lock;
 use crate::device;
 use crate::display::progress::Progress;
-use crate::display::run_summary;
+use crate::display::{profile_table, run_summary};
 use crate::experiment::tell_of_exposure;
 use crate::interrupt;
 use crate::remote::RemoteArguments;
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::Verbosity;
-use crate::terminal::{diagnostic, stdout};
+use crate::terminal::{diagnostic, stderr, stdout};
 use pipeline_error::Error;
+use pipeline_model::profile;
 use pipeline_runner::{self as runner, RunOptions, RunOutcome};
 
 #[derive(Debug, Args)]
@@ -52,6 +53,10 @@ pub struct RunArguments {
     #[arg(long)]
     locked: bool,
 
+    /// At the end print which operations of the model took the time, on standard error
+    #[arg(long)]
+    profile: bool,
+
     /// How the result is written to standard output
     #[arg(long, value_enum, default_value_t = Format::Human)]
     format: Format,
@@ -71,7 +76,6 @@ impl RunArguments {
             refresh: self.refresh,
             device: selection.device.clone(),
             targets: self.stages,
-            documents: Vec::new(),
             private: false,
             lock: None,
             remote: None,
@@ -81,6 +85,7 @@ impl RunArguments {
             options,
             remote: self.remote,
             locked: self.locked,
+            profile: self.profile,
             format: self.format,
         })
     }
@@ -92,6 +97,7 @@ pub struct Run {
     options: RunOptions,
     remote: RemoteArguments,
     locked: bool,
+    profile: bool,
     format: Format,
 }
 
@@ -104,19 +110,22 @@ pub fn execute(mut run: Run, verbosity: Verbosity) -> Result<ExitCode, Error> {
     // The process ends with this function: what a thousand stages came to need not be freed
     // leaf by leaf.
     let experiment = ManuallyDrop::new(experiment);
-    run.options.documents = experiment.documents(&run.selection)?;
     run.options.private = experiment.recipe.exposure.holds_environment;
     if run.locked {
         run.options.lock = Some(lock::require(&run.selection.recipe)?);
     }
     run.options.remote = run.remote.open(experiment.recipe.remote.as_ref())?;
     let interrupted = interrupt::listen();
+    if run.profile {
+        profile::start();
+    }
 
     let progress = Progress::stderr(verbosity);
     let outcome = runner::run(
         &experiment.recipe.name,
         &experiment.nodes,
         &run.options,
+        &|| experiment.documents(&run.selection),
         &store,
         interrupted,
         &|events| progress.show(events),
@@ -124,6 +133,10 @@ pub fn execute(mut run: Run, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let RunOutcome { record, error } = outcome;
     let record = ManuallyDrop::new(record);
     drop(progress);
+    if run.profile {
+        let table = profile_table::render(&profile::rows(), Style::stderr());
+        stderr::print(&table);
+    }
 
     match run.format {
         Format::Json => stdout::print_json(&*record)?,

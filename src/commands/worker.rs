@@ -180,7 +180,6 @@ impl<'a> Worker<'a> {
             device: selection.device.clone(),
             continue_trainings: part.continue_trainings,
             private: part.private,
-            documents,
             ..RunOptions::default()
         };
         let part = ManuallyDrop::new(part);
@@ -189,6 +188,7 @@ impl<'a> Worker<'a> {
             &part.name,
             &part.nodes,
             &options,
+            &|| Ok(documents.clone()),
             self.store,
             interrupted,
             &|events| progress.show(events),

@@ -11,6 +11,7 @@ pub mod lines;
 mod live;
 mod pace;
 pub mod plan_table;
+pub mod profile_table;
 pub mod progress;
 pub mod run_summary;
 pub mod run_table;

@@ -11,6 +11,7 @@ use pipeline_cluster::{JobRecord, Ledger};
 use pipeline_error::Error;
 use pipeline_kinds::SweepRecipe;
 use pipeline_recipe::Point;
+use pipeline_runner::Documents;
 use pipeline_stage::{Node, renamed, stage_of};
 
 /// Nodes, and what runs them.
@@ -26,7 +27,7 @@ pub struct Part {
     /// Whether others should not see what a run keeps of the recipe.
     pub private: bool,
     /// What a run keeps of the recipe.
-    pub documents: Vec<(&'static str, Vec<u8>)>,
+    pub documents: Documents,
 }
 
 impl Part {

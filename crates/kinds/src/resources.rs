@@ -1,6 +1,7 @@
 //! What the jobs of stages ask a cluster for: `[stages.NAME.resources]`, and for all stages of a kind `[resources.KIND]`.
 //! No key knows of it, so it is no part of a stage's table.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use schemars::{Schema, SchemaGenerator, json_schema};
@@ -39,9 +40,11 @@ pub(crate) fn of_every_stage(schema: &mut Schema) {
 }
 
 /// A stage's table without it.
-pub(crate) fn without(stage: &Node) -> Node {
-    let mut stage = stage.clone();
-    if let Value::Table(table) = &mut stage.value {
+pub(crate) fn without(stage: &Node) -> Cow<'_, Node> {
+    let mut stage = Cow::Borrowed(stage);
+    if stage.child(KEY).is_some()
+        && let Value::Table(table) = &mut stage.to_mut().value
+    {
         table.remove(KEY);
     }
     stage

@@ -27,6 +27,7 @@ pub mod ops;
 pub mod parameter;
 pub mod pooling;
 pub mod pretrain_tasks;
+pub mod profile;
 pub mod readout;
 pub mod readout_config;
 pub mod reference_layout;

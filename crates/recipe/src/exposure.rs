@@ -34,6 +34,11 @@ pub struct Exposure {
 impl Exposure {
     /// That of a tree as it is written, and as it is with its references replaced.
     pub(super) fn of(written: &Node, settled: &Node) -> Self {
+        Self::of_references(written).and_values(settled)
+    }
+
+    /// That of the references in a tree.
+    pub(super) fn of_references(written: &Node) -> Self {
         let mut found = Self::default();
         walk(written, &mut Vec::new(), &mut |path, text| {
             for piece in pieces(text) {
@@ -45,6 +50,12 @@ impl Exposure {
                 }
             }
         });
+        found
+    }
+
+    /// Also that of a tree whose references are replaced.
+    pub(super) fn and_values(mut self, settled: &Node) -> Self {
+        let found = &mut self;
         walk(settled, &mut Vec::new(), &mut |path, text| {
             if let [.., "env", name] = path {
                 found.holds_environment = true;
@@ -56,7 +67,7 @@ impl Exposure {
                 found.note(path, why);
             }
         });
-        found
+        self
     }
 
     fn note(&mut self, path: &[&str], why: String) {

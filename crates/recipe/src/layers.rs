@@ -17,8 +17,8 @@ pub struct Layers<'a> {
     pub sources: &'a mut Sources,
     /// Where mistakes go.
     pub mistakes: &'a mut Vec<Mistake>,
-    /// What the recipe may look like.
-    pub shape: Shape<'a>,
+    /// What the recipe may look like, asked for when files are merged.
+    pub shape: fn() -> Shape<'a>,
     /// The environment.
     pub env: interpolate::Environment<'a>,
     /// Files being read: real path, and the path as it was written.
@@ -32,7 +32,7 @@ impl<'a> Layers<'a> {
     pub fn new(
         sources: &'a mut Sources,
         mistakes: &'a mut Vec<Mistake>,
-        shape: Shape<'a>,
+        shape: fn() -> Shape<'a>,
         env: interpolate::Environment<'a>,
     ) -> Self {
         Self {
@@ -82,7 +82,7 @@ impl<'a> Layers<'a> {
             match self.base(file, &base, origin) {
                 Some(read) => {
                     tree = Some(match tree {
-                        Some(below) => merge(below, read, Some(self.shape)),
+                        Some(below) => merge(below, read, Some((self.shape)())),
                         None => read,
                     });
                 }
@@ -90,7 +90,7 @@ impl<'a> Layers<'a> {
             }
         }
         sound.then(|| match tree {
-            Some(below) => merge(below, own, Some(self.shape)),
+            Some(below) => merge(below, own, Some((self.shape)())),
             None => own,
         })
     }

@@ -1,6 +1,7 @@
 //! From files to a recipe, or to everything that is wrong with it.
 
 use std::path::Path;
+use std::thread;
 
 use serde::de::DeserializeOwned;
 
@@ -80,8 +81,12 @@ pub(super) fn read_tree<E: Experiment>(
     sources: &mut Sources,
     mistakes: &mut Vec<Mistake>,
 ) -> Result<Option<Node>, Error> {
-    let shape = Shape::new(E::schema());
-    let read = Layers::new(sources, mistakes, shape, env).read(path);
+    let shape = || Shape::new(E::schema());
+    let read = thread::scope(|scope| {
+        // The schema is made meanwhile; reading a file needs none.
+        scope.spawn(E::schema);
+        Layers::new(sources, mistakes, shape, env).read(path)
+    });
     let tree = read.map_err(|reason| Error::Usage {
         message: format!("{}: {reason}", path.display()),
         hint: (!path.exists()).then(|| hint_for_missing(path)).flatten(),
@@ -100,9 +105,9 @@ pub(super) fn settle<E: Experiment>(
     env: Environment,
     mistakes: &mut Vec<Mistake>,
 ) -> Option<(Recipe<E>, Settled)> {
-    let written = tree.clone();
+    let references = Exposure::of_references(&tree);
     interpolate::interpolate(&mut tree, sources, env, mistakes);
-    let exposure = Exposure::of(&written, &tree);
+    let exposure = references.and_values(&tree);
     let (recipe, settled) = typed_tree(path, tree, mistakes)?;
     Some((Recipe { exposure, ..recipe }, settled))
 }

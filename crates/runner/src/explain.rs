@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::fingerprints::{Fingerprinter, in_stage};
 use super::options::RunOptions;
-use super::plan::{known_part, survey_selection};
+use super::plan::{index_of, known_part, survey_selection};
 use super::reasons::Reasons;
 use super::record::PlannedStatus;
 use super::selection::select;
@@ -88,7 +88,8 @@ pub fn explain(
     };
     let selection = select(nodes, &options)?;
     let fingerprinter = Fingerprinter::new(&selection, &options, store)?;
-    let surveyed = survey_selection(&selection, &fingerprinter, store)?;
+    let index = index_of(&selection, store);
+    let surveyed = survey_selection(&selection, &fingerprinter, store, &index)?;
     // What is asked for comes after all it needs.
     let (Some(selected), Some((subject, before))) = (selection.last(), surveyed.split_last())
     else {

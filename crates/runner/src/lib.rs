@@ -45,4 +45,4 @@ pub use options::RunOptions;
 pub use plan::{Surveyed, survey};
 pub use recorded_event::{RecordedEvent, recorded_events};
 pub use revision::Revision;
-pub use run::{RunOutcome, RunSummary, run};
+pub use run::{Documents, RunOutcome, RunSummary, run};

@@ -23,7 +23,8 @@ pub fn lock_of(
 ) -> Result<Result<Lock, Vec<String>>, Error> {
     let selection = select(nodes, options)?;
     let fingerprinter = Fingerprinter::new(&selection, options, store)?;
-    let surveyed = plan::survey_selection(&selection, &fingerprinter, store)?;
+    let index = plan::index_of(&selection, store);
+    let surveyed = plan::survey_selection(&selection, &fingerprinter, store, &index)?;
     let mut stages = BTreeMap::new();
     let mut missing = Vec::new();
     for state in State::all(&selection, &fingerprinter, &surveyed)? {

@@ -21,8 +21,6 @@ pub struct RunOptions {
     pub device: String,
     /// Stages wanted, with what they need; none: all.
     pub targets: Vec<String>,
-    /// What is kept beside the run's record (`recipe.toml`), by file name.
-    pub documents: Vec<(&'static str, Vec<u8>)>,
     /// Whether longer trainings go on where shorter ones of the same settings ended, to the same bits.
     pub continue_trainings: bool,
     /// Whether the run's record is for the eyes of whoever runs it alone: it holds values of the environment.
@@ -42,7 +40,6 @@ impl Default for RunOptions {
             refresh: Vec::new(),
             device: "cpu".into(),
             targets: Vec::new(),
-            documents: Vec::new(),
             continue_trainings: false,
             private: false,
             lock: None,

@@ -7,9 +7,9 @@ use super::record::{PlanRecord, PlannedStage, PlannedStatus};
 use super::selection::{Selected, select};
 use pipeline_error::Error;
 use pipeline_stage::Node;
-use pipeline_store::Store;
 use pipeline_store::action::{Lookup, Outcome, Outputs};
 use pipeline_store::fingerprint::{Fingerprint, Key};
+use pipeline_store::{ActionIndex, Store};
 
 /// One stage, its place in the plan and what is known of it.
 #[derive(Clone, Debug)]
@@ -27,7 +27,17 @@ pub struct Surveyed {
 pub fn survey(nodes: &[Node], options: &RunOptions, store: &Store) -> Result<Vec<Surveyed>, Error> {
     let selection = select(nodes, options)?;
     let fingerprinter = Fingerprinter::new(&selection, options, store)?;
-    survey_selection(&selection, &fingerprinter, store)
+    survey_selection(
+        &selection,
+        &fingerprinter,
+        store,
+        &index_of(&selection, store),
+    )
+}
+
+/// The store's index of the selected stages.
+pub(super) fn index_of(selection: &[Selected], store: &Store) -> ActionIndex {
+    store.index(selection.iter().map(Selected::name))
 }
 
 impl PlanRecord {
@@ -44,11 +54,13 @@ pub(super) fn survey_selection(
     selection: &[Selected],
     fingerprinter: &Fingerprinter,
     store: &Store,
+    index: &ActionIndex,
 ) -> Result<Vec<Surveyed>, Error> {
     let reasons = Reasons::new(store);
+    let lookup = |key: &Key| store.lookup_by(index, key);
     let mut surveyed: Vec<Surveyed> = Vec::with_capacity(selection.len());
     for selected in selection {
-        let stage = survey_one(selected, &surveyed, fingerprinter, store, &reasons)
+        let stage = survey_one(selected, &surveyed, fingerprinter, &lookup, &reasons)
             .map_err(|error| in_stage(selected.name(), error))?;
         surveyed.push(stage);
     }
@@ -59,7 +71,7 @@ fn survey_one(
     selected: &Selected,
     before: &[Surveyed],
     fingerprinter: &Fingerprinter,
-    store: &Store,
+    lookup: &dyn Fn(&Key) -> Result<Lookup, Error>,
     reasons: &Reasons,
 ) -> Result<Surveyed, Error> {
     let part = known_part(selected, before, fingerprinter)?;
@@ -98,7 +110,7 @@ fn survey_one(
         why.extend(reasons.for_part(selected, &part));
         return Ok(with(PlannedStatus::Run, why, None));
     }
-    Ok(match store.lookup(&key)? {
+    Ok(match lookup(&key)? {
         Lookup::Complete(outcome) => with(PlannedStatus::Cached, why, Some(*outcome)),
         Lookup::Incomplete(artifact) => {
             why.push(format!("its artifact `{artifact}` is gone from the store"));

@@ -1,8 +1,10 @@
 //! A run from beginning to end.
 
 use std::collections::BTreeSet;
+use std::panic::resume_unwind;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread;
 use std::time::Instant;
 
 use jiff::Timestamp;
@@ -46,13 +48,17 @@ pub struct RunSummary {
     pub record: RunRecord,
 }
 
+/// What is kept beside a run's record (`recipe.toml`), by file name.
+pub type Documents = Vec<(&'static str, Vec<u8>)>;
+
 /// Brings the targets up to date. Fails by itself only before anything ran; what happens
-/// later is in the outcome. `listener` is called from several threads, one at a time, with
-/// what is known at one moment.
+/// later is in the outcome. `documents` is called from another thread, before anything runs;
+/// `listener` is called from several threads, one at a time, with what is known at one moment.
 pub fn run(
     recipe_name: &str,
     nodes: &[Node],
     options: &RunOptions,
+    documents: &(dyn Fn() -> Result<Documents, Error> + Sync),
     store: &Store,
     interrupted: &AtomicBool,
     listener: &(dyn Fn(&[Event]) + Sync),
@@ -60,7 +66,16 @@ pub fn run(
     let start = Instant::now();
     let selection = select(nodes, options)?;
     let fingerprinter = Fingerprinter::new(&selection, options, store)?;
-    let surveyed = plan::survey_selection(&selection, &fingerprinter, store)?;
+    let index = plan::index_of(&selection, store);
+    let (surveyed, documents) = thread::scope(|scope| {
+        let written = scope.spawn(documents);
+        let surveyed = plan::survey_selection(&selection, &fingerprinter, store, &index);
+        (
+            surveyed,
+            written.join().unwrap_or_else(|panic| resume_unwind(panic)),
+        )
+    });
+    let (surveyed, documents) = (surveyed?, documents?);
     let names: BTreeSet<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
     let mut locked = None;
     if let Some(lock) = &options.lock {
@@ -72,9 +87,11 @@ pub fn run(
     }
     let waiting = || listener(&[Event::StoreWaiting]);
     let folder = store.start_run(options.private, interrupted, waiting)?;
+    let cached = surveyed.iter().filter_map(|stage| stage.outcome.as_ref());
+    store.mark_all_used(&index, cached.map(|outcome| &outcome.key));
     let (run, started) = (folder.id().to_string(), folder.started());
     let journal = Journal::new(folder, listener);
-    for (name, bytes) in &options.documents {
+    for (name, bytes) in &documents {
         journal.write_bytes(name, bytes);
     }
     journal.write("environment.json", &Environment::here(&options.device));

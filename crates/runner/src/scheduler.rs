@@ -153,7 +153,6 @@ impl<'a> Scheduler<'a> {
             }
             match self.examine(position) {
                 Ok(Examined::Cached(outcome)) => {
-                    self.workshop.store.mark_used(&outcome.key);
                     self.succeed(position, StageStatus::Cached, *outcome);
                 }
                 Ok(Examined::OutOfDate(job)) => {
@@ -182,6 +181,7 @@ impl<'a> Scheduler<'a> {
         if !selected.refresh
             && let Lookup::Complete(outcome) = self.workshop.store.lookup(&key)?
         {
+            self.workshop.store.mark_used(&key);
             return Ok(Examined::Cached(outcome));
         }
         let planned = &self.surveyed[position].planned;

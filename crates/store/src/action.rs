@@ -5,7 +5,7 @@ use std::ffi::CString;
 use std::fs;
 use std::io::ErrorKind;
 use std::os::unix::ffi::OsStringExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use rayon::prelude::*;
@@ -14,6 +14,8 @@ use serde_json::Value;
 
 use super::digest::Digest;
 use super::fingerprint::{Difference, Fingerprint, Key, Leaves};
+use super::index::ActionIndex;
+use super::stat_cache::Stat;
 use super::{Store, checksum, damaged, folder};
 use pipeline_error::Error;
 
@@ -36,7 +38,7 @@ pub struct Action {
 }
 
 /// What a key gave, without what it depends on: as much of an [`Action`] as a run needs.
-#[derive(Clone, Debug, PartialEq, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Outcome {
     /// The key.
     pub key: Key,
@@ -95,25 +97,23 @@ impl Store {
     /// What is known of `key`. An artifact of the wrong size, or an action that cannot be
     /// read, is damage.
     pub fn lookup(&self, key: &Key) -> Result<Lookup, Error> {
+        self.lookup_by(&ActionIndex::default(), key)
+    }
+
+    /// As [`Self::lookup`]; an action file that the index knows in its present state is not read.
+    pub fn lookup_by(&self, index: &ActionIndex, key: &Key) -> Result<Lookup, Error> {
         let path = self.action_path(key);
-        let bytes = match folder::read(&path) {
-            Ok(bytes) => bytes,
-            Err(error) if error.kind() == ErrorKind::NotFound => return Ok(Lookup::Absent),
-            Err(error) => return Err(damaged(&path, error)),
+        let indexed = || index.get(key, &Stat::of(&fs::symlink_metadata(&path).ok()?));
+        let outcome = match index.knows(key).then(indexed).flatten() {
+            Some(outcome) => outcome,
+            None => match read_outcome(&path, key)? {
+                None => return Ok(Lookup::Absent),
+                Some((outcome, state)) => {
+                    index.learn(&outcome, state);
+                    outcome
+                }
+            },
         };
-        if let Err(what) = checksum::check(&bytes) {
-            // Nobody could tell whether it was edited: it is made again.
-            return match checksum::is_unsealed(&bytes) {
-                true => Ok(Lookup::Absent),
-                false => Err(damaged(&path, what)),
-            };
-        }
-        // The fingerprint is passed over: `key` is its digest, and is compared.
-        let outcome: Outcome = serde_json::from_slice(&bytes)
-            .map_err(|error| damaged(&path, format!("is no action: {error}")))?;
-        if outcome.key != *key {
-            return Err(damaged(&path, format!("is the action of {}", outcome.key)));
-        }
         for (name, artifact) in &outcome.outputs {
             if !self.holds(artifact)? {
                 return Ok(Lookup::Incomplete(name.clone()));
@@ -182,6 +182,33 @@ impl Store {
 
     pub(super) fn action_path(&self, key: &Key) -> PathBuf {
         self.actions_folder().join(format!("{key}.json"))
+    }
+}
+
+/// What an action file says, and its state just before it was read; none if there is no such result.
+fn read_outcome(path: &Path, key: &Key) -> Result<Option<(Outcome, Stat)>, Error> {
+    let read = folder::open(path).and_then(|(mut file, found)| {
+        let bytes = folder::read_open(&mut file, &found)?;
+        Ok((bytes, Stat::of(&found)))
+    });
+    let (bytes, state) = match read {
+        Ok(read) => read,
+        Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(damaged(path, error)),
+    };
+    if let Err(what) = checksum::check(&bytes) {
+        // Nobody could tell whether it was edited: it is made again.
+        return match checksum::is_unsealed(&bytes) {
+            true => Ok(None),
+            false => Err(damaged(path, what)),
+        };
+    }
+    // The fingerprint is passed over: `key` is its digest, and is compared.
+    let outcome: Outcome = serde_json::from_slice(&bytes)
+        .map_err(|error| damaged(path, format!("is no action: {error}")))?;
+    match outcome.key == *key {
+        true => Ok(Some((outcome, state))),
+        false => Err(damaged(path, format!("is the action of {}", outcome.key))),
     }
 }
 

@@ -45,7 +45,7 @@ pub struct Collected {
 /// One thing that went.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Removed {
-    /// What it is: `action`, `blob`, `work`, `run`, `damaged`.
+    /// What it is: `action`, `blob`, `index`, `work`, `run`, `damaged`.
     pub what: &'static str,
     /// Where it was.
     pub path: PathBuf,
@@ -141,7 +141,17 @@ impl Store {
         }
         let staying = inventory.actions.iter().map(|stored| &stored.action);
         let staying = staying.filter(|action| !gone.contains(&action.key));
+        let keys: BTreeSet<_> = staying.clone().map(|action| action.key).collect();
         let needed: BTreeSet<Digest> = staying.flat_map(digests).collect();
+        let dead = inventory.indexes.iter();
+        for index in dead.filter(|index| index.keys.is_disjoint(&keys)) {
+            removed.push(Removed {
+                what: "index",
+                path: index.path.clone(),
+                bytes: index.bytes,
+                why: "it names no action that stays".into(),
+            });
+        }
         let mut remaining = 0;
         for (digest, &bytes) in &inventory.blobs {
             if needed.contains(digest) {

@@ -62,12 +62,12 @@ pub(super) fn make_folder(within: &Folder, below: &str) -> io::Result<Folder> {
 
 /// Writes a small file of the store's own folder by way of another name: somebody may read it at this moment. Where the
 /// file would be `missed`, its bytes last before it gets its name: after a power cut it could be empty.
-pub(super) fn put(target: &Path, text: &str, missed: bool) -> io::Result<()> {
+pub(super) fn put(target: &Path, contents: impl AsRef<[u8]>, missed: bool) -> io::Result<()> {
     let mut draft = tempfile::Builder::new()
         .prefix(".draft-")
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(target.parent().unwrap_or(Path::new(".")))?;
-    draft.write_all(text.as_bytes())?;
+    draft.write_all(contents.as_ref())?;
     if missed {
         draft.as_file().sync_all()?;
     }

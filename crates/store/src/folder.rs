@@ -303,8 +303,13 @@ pub(super) fn refusal(error: &io::Error) -> Option<Error> {
 /// The contents of a regular file of the store. A link is not followed: it could lead to what never ends.
 pub(super) fn read(path: &Path) -> io::Result<Vec<u8>> {
     let (mut file, metadata) = open(path)?;
+    read_open(&mut file, &metadata)
+}
+
+/// The contents of an open file whose size is known, which is asked for once.
+pub(super) fn read_open(file: &mut File, metadata: &Metadata) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::with_capacity(usize::try_from(metadata.len()).unwrap_or(0) + 1);
-    file.read_to_end(&mut bytes)?;
+    file.take(u64::MAX).read_to_end(&mut bytes)?;
     Ok(bytes)
 }
 

@@ -11,6 +11,7 @@ use rayon::prelude::*;
 use super::action::Action;
 use super::digest::Digest;
 use super::fingerprint::Fingerprint;
+use super::index::StoredIndex;
 use super::{Store, checksum, failed, folder};
 use pipeline_error::Error;
 
@@ -25,6 +26,7 @@ pub struct Inventory {
     pub blobs: BTreeMap<Digest, u64>,
     /// Work folders, by name.
     pub work: Vec<StoredWork>,
+    pub(super) indexes: Vec<StoredIndex>,
 }
 
 /// An action and when it was of use.
@@ -63,6 +65,13 @@ impl Store {
             }
         }
         actions.sort_by_key(|stored| stored.action.key);
+        let indexes = self.indexes();
+        for stored in &mut actions {
+            let naming = indexes
+                .iter()
+                .filter(|index| index.keys.contains(&stored.action.key));
+            stored.used = naming.map(|index| index.used).fold(stored.used, Ord::max);
+        }
         let mut blobs = BTreeMap::new();
         for folder in self.entries("blobs/v1")? {
             if let Some(name) = folder.file_name().to_str()
@@ -82,6 +91,7 @@ impl Store {
             unreadable,
             blobs,
             work,
+            indexes,
         })
     }
 

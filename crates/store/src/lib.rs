@@ -4,6 +4,7 @@
 //! .pipeline/
 //!   actions/v1/KEY.json   what a key gave; written last, so its presence is the commit
 //!   blobs/v1/ab/DIGEST    contents, read-only
+//!   index/v1/DIGEST.json  results of the stages of one large run, by the states of their action files; a cache
 //!   work/KEY/             in progress, locked by the kernel; where that is not enough, by a lease
 //!   runs/ID/              one folder a run, appended live
 //!   stat-cache            digests of external files by path, size, times and inode
@@ -44,6 +45,7 @@ pub mod fingerprint;
 mod folder;
 mod format;
 mod hold;
+mod index;
 mod inherit;
 pub mod inventory;
 mod lease;
@@ -60,6 +62,7 @@ pub use blob::{BlobState, verify_file};
 pub use durable::SOON;
 pub use format::FORMAT;
 pub use hold::Hold;
+pub use index::ActionIndex;
 
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -77,7 +80,14 @@ const CACHEDIR_TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55\n\
 const TAG: &str = "CACHEDIR.TAG";
 
 /// The folders of a store.
-const FOLDERS: [&str; 5] = ["actions/v1", "blobs/v1", "work", "runs", "damaged"];
+const FOLDERS: [&str; 6] = [
+    "actions/v1",
+    "blobs/v1",
+    "index/v1",
+    "work",
+    "runs",
+    "damaged",
+];
 
 /// A store below one folder.
 #[derive(Debug)]
@@ -154,7 +164,7 @@ impl Store {
             let marker = self.root.join(format::FILE);
             match holds(&marker, |_| true)? {
                 true => Ok(()),
-                false => durable::put(&marker, &format::text(), true),
+                false => durable::put(&marker, format::text(), true),
             }
         };
         make().map_err(|error| unwritable(&self.root, error))

@@ -10,6 +10,8 @@ use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use serde::{Deserialize, Serialize};
+
 use super::digest::Digest;
 use super::folder::{self, Folder};
 
@@ -27,7 +29,7 @@ const DOUBT_NANOSECONDS: i64 = 2_000_000_000;
 const SHARED_DOUBT_NANOSECONDS: i64 = 120_000_000_000;
 
 /// What tells two states of a file apart without reading it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct Stat {
     size: u64,
     /// Two file systems may have the same inode with the same times.
@@ -79,7 +81,7 @@ impl Stat {
     }
 
     /// Whether the file could have changed after it was read at `now` and still look the same.
-    fn in_doubt(&self, now: i64, shared: bool) -> bool {
+    pub(super) fn in_doubt(&self, now: i64, shared: bool) -> bool {
         let doubt = match shared {
             true => SHARED_DOUBT_NANOSECONDS,
             false => DOUBT_NANOSECONDS,

@@ -209,6 +209,7 @@ fn answer(
         &sweep.name,
         &batch.nodes,
         options,
+        &|| Ok(Vec::new()),
         store,
         interrupted,
         &|events| {

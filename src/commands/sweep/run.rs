@@ -19,7 +19,7 @@ use pipeline_kinds::SweepRecipe;
 use pipeline_recipe::recipe_bytes;
 use pipeline_runner::event::Event;
 use pipeline_runner::sweep::record::{PlannedVariant, SweepRecord};
-use pipeline_runner::{self as runner, RunOptions, RunOutcome};
+use pipeline_runner::{self as runner, Documents, RunOptions, RunOutcome};
 use pipeline_store::{Store, rows};
 
 /// Runs all variants; a failed one leaves the others alone, and the record goes to standard
@@ -43,12 +43,12 @@ pub fn execute(
     let mut failures: Vec<Error> = Vec::new();
     let mut objective = Ok(());
     let climbed = ladder::climb(&sweep, |batch| {
-        options.documents = documents(selection, &batch.planned)?;
         let tell = |events: &[Event]| progress.show(events);
         let outcome = runner::run(
             &sweep.name,
             &batch.nodes,
             &options,
+            &|| documents(selection, &batch.planned),
             &store,
             interrupted,
             &tell,
@@ -84,10 +84,7 @@ pub fn execute(
 }
 
 /// What the run keeps: the recipe as it was given, and what the variants are.
-pub fn documents(
-    selection: &Selection,
-    planned: &[PlannedVariant],
-) -> Result<Vec<(&'static str, Vec<u8>)>, Error> {
+pub fn documents(selection: &Selection, planned: &[PlannedVariant]) -> Result<Documents, Error> {
     let given = recipe_bytes(&selection.recipe);
     let given = given.map_err(|error| Error::file(&selection.recipe, error))?;
     let variants = VariantsDocument {

@@ -11,6 +11,7 @@ use super::attention_kernel::{self, Rows};
 use super::attention_pattern::{Attention, Segment};
 use super::cpu::{contiguous, read};
 use super::form::has_kernels;
+use super::timed::Timed;
 
 /// softmax(`scale` · q kᵀ) v per segment and head.
 ///
@@ -19,7 +20,7 @@ use super::form::has_kernels;
 pub fn attend(q: &Tensor, kv: &Tensor, attention: &Attention) -> Result<Tensor> {
     if has_kernel(q, attention)? {
         q.contiguous()?
-            .apply_op2(&kv.contiguous()?, attention.clone())
+            .apply_op2(&kv.contiguous()?, Timed(attention.clone()))
     } else {
         composed(q, kv, None, attention)
     }
@@ -43,7 +44,7 @@ pub fn attend_biased(
         );
     }
     if has_kernel(q, attention)? {
-        let op = BiasedAttention(attention.clone());
+        let op = Timed(BiasedAttention(attention.clone()));
         q.contiguous()?
             .apply_op3(&kv.contiguous()?, &bias.contiguous()?, op)
     } else {

@@ -8,6 +8,7 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 
 use super::cpu::{add_scaled, contiguous, dot, read, squared_distance, vectorized};
 use super::form::has_kernels;
+use super::timed::Timed;
 
 /// Added to a norm before a division by it.
 const NORM_EPS: f32 = 1e-8;
@@ -28,9 +29,9 @@ pub fn set_reconstruction_loss(
     starts: &Arc<[usize]>,
 ) -> Result<Tensor> {
     if has_kernel(reconstruction, starts)? {
-        let op = Chamfer {
+        let op = Timed(Chamfer {
             starts: starts.clone(),
-        };
+        });
         reconstruction
             .contiguous()?
             .apply_op2(&target.contiguous()?, op)

@@ -14,6 +14,7 @@ use candle_core::{CpuStorage, CustomOp3, D, Layout, Result, Shape, Tensor};
 use super::cpu::{contiguous, read};
 use super::decayed_attention_kernel as kernel;
 use super::form::has_cpu_kernels;
+use super::timed::Timed;
 
 /// From which sets of which stays a batch looks back.
 #[derive(Clone, Debug)]
@@ -65,7 +66,7 @@ pub fn attend_with_decay(
         scores.contiguous()?.apply_op3(
             &rates.contiguous()?,
             &values.contiguous()?,
-            DecayedAttention(glances.clone()),
+            Timed(DecayedAttention(glances.clone())),
         )
     } else {
         composed(scores, rates, values, glances)

@@ -4,9 +4,11 @@
 use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor, bail};
 
+use super::timed::Timed;
+
 /// Zeroes a share `rate` of `x`, which lies on a GPU, and scales the rest by 1/(1 − rate).
 pub fn dropout(x: &Tensor, seed: u64, rate: f32) -> Result<Tensor> {
-    x.contiguous()?.apply_op1(Dropout { seed, rate })
+    x.contiguous()?.apply_op1(Timed(Dropout { seed, rate }))
 }
 
 #[cfg_attr(not(feature = "cuda"), allow(dead_code))]

@@ -6,11 +6,12 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
 use super::cpu::{contiguous, exp_of_negative, read, vectorized};
 use super::form::has_kernels;
+use super::timed::Timed;
 
 /// x · ½ (1 + erf(x/√2)), element by element.
 pub fn gelu(x: &Tensor) -> Result<Tensor> {
     if has_kernels(x.device()) {
-        x.contiguous()?.apply_op1(Gelu)
+        x.contiguous()?.apply_op1(Timed(Gelu))
     } else {
         x.gelu_erf()
     }

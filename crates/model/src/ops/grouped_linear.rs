@@ -5,12 +5,13 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use super::cpu::{contiguous, read};
 use super::form::has_cpu_kernels;
 use super::strided_product::{View, multiply};
+use super::timed::Timed;
 
 /// `x` [rows, groups, inputs], `weight` [groups, inputs, outputs] → [rows, groups, outputs].
 pub fn grouped_linear(x: &Tensor, weight: &Tensor) -> Result<Tensor> {
     if has_cpu_kernels(x.device()) {
         x.contiguous()?
-            .apply_op2(&weight.contiguous()?, GroupedLinear)
+            .apply_op2(&weight.contiguous()?, Timed(GroupedLinear))
     } else {
         composed(x, weight)
     }

@@ -6,6 +6,7 @@ use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 
 use super::cpu::{add_scaled, contiguous, dot, read, squares_about, sum, vectorized};
 use super::form::has_kernels;
+use super::timed::Timed;
 
 /// torch's default eps.
 pub const EPS_OF_LAYERS: f32 = 1e-5;
@@ -16,7 +17,7 @@ pub fn layer_norm(x: &Tensor, weight: &Tensor, bias: &Tensor, eps: f32) -> Resul
         x.contiguous()?.apply_op3(
             &weight.contiguous()?,
             &bias.contiguous()?,
-            LayerNorm { eps },
+            Timed(LayerNorm { eps }),
         )
     } else {
         composed(x, weight, bias, eps)

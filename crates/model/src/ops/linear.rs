@@ -8,12 +8,13 @@ use candle_nn::Module;
 use super::cpu::{contiguous, read};
 use super::form::has_kernels;
 use super::strided_product::{View, multiply, product};
+use super::timed::Timed;
 
 /// `x` [rows, inputs], `weight` [outputs, inputs], `bias` [outputs] → [rows, outputs].
 pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {
     if has_kernels(x.device()) {
         x.contiguous()?
-            .apply_op3(&weight.contiguous()?, &bias.contiguous()?, Linear)
+            .apply_op3(&weight.contiguous()?, &bias.contiguous()?, Timed(Linear))
     } else {
         composed(x, weight, bias)
     }

@@ -11,7 +11,11 @@ use super::cpu::{contiguous, read};
 use super::form::has_cpu_kernels;
 use super::layer_norm::EPS_OF_LAYERS;
 use super::mab_output_kernel::{Activations, Widths, backward, forward};
+use super::timed::Timed;
 use super::{gelu, layer_norm, linear};
+use crate::profile::{Pass, timed};
+
+const NAME: &str = "mab-output";
 
 /// The parameters of [`mab_output`].
 #[derive(Clone, Debug)]
@@ -49,7 +53,13 @@ impl MabOutput {
         let read_all: Vec<_> = held.iter().map(read).collect::<Result<_>>()?;
         let parameters = std::array::from_fn(|part| &*read_all[part]);
         let x = x.contiguous()?;
-        let (y, _) = forward(&read(&x)?, parameters, self.widths()?, false);
+        let (x_numbers, widths) = (read(&x)?, self.widths()?);
+        let y = timed(
+            NAME,
+            Pass::Forward,
+            || forward(&x_numbers, parameters, widths, false).0,
+            |y| size_of_val(y.as_slice()) + size_of_val(&*x_numbers),
+        );
         Tensor::from_vec(y, x.shape(), x.device())
     }
 
@@ -85,10 +95,10 @@ pub fn mab_output(x: &Tensor, output: &MabOutput) -> Result<Tensor> {
     if !x.track_op() && !output.parameters.iter().any(Tensor::track_op) {
         return output.infer(x);
     }
-    let op = Op {
+    let op = Timed(Op {
         widths: output.widths()?,
         activations: Mutex::default(),
-    };
+    });
     x.contiguous()?.apply_op2(&output.packed()?, op)
 }
 
@@ -99,7 +109,7 @@ struct Op {
 
 impl CustomOp2 for Op {
     fn name(&self) -> &'static str {
-        "mab-output"
+        NAME
     }
 
     fn cpu_fwd(

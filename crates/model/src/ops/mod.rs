@@ -29,6 +29,7 @@ mod sigmoid;
 mod spread;
 mod strided_product;
 mod taken;
+mod timed;
 
 #[cfg(test)]
 pub(crate) mod gradient_check;

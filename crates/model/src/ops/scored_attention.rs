@@ -5,6 +5,7 @@ use std::sync::Arc;
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
 use super::cpu::{add_scaled, contiguous, dot, read, softmax_of_scores, vectorized};
+use super::timed::Timed;
 
 /// Σ softmax(scores) v per segment, query and head, on a CPU.
 ///
@@ -24,10 +25,10 @@ pub fn attend_by_scores(
             v.shape()
         );
     }
-    let op = Scored {
+    let op = Timed(Scored {
         starts: starts.into(),
         heads,
-    };
+    });
     scores.contiguous()?.apply_op2(&v.contiguous()?, op)
 }
 

@@ -8,6 +8,7 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
 use super::cpu::{contiguous, read};
 use super::form::has_kernels;
+use super::timed::Timed;
 
 /// `x` [rows, width]; segment s is the rows `starts[s]..starts[s + 1]`, none empty → [segments, width].
 ///
@@ -15,9 +16,9 @@ use super::form::has_kernels;
 /// `max` gives it to each of them.
 pub fn segment_max(x: &Tensor, starts: &Arc<[usize]>) -> Result<Tensor> {
     if has_kernels(x.device()) {
-        x.contiguous()?.apply_op1(SegmentMax {
+        x.contiguous()?.apply_op1(Timed(SegmentMax {
             starts: starts.clone(),
-        })
+        }))
     } else {
         composed(x, starts)
     }

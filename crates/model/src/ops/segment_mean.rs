@@ -8,13 +8,14 @@ use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
 use super::cpu::{contiguous, read};
 use super::form::has_kernels;
+use super::timed::Timed;
 
 /// `x` [rows, width]; segment s is the rows `starts[s]..starts[s + 1]`, none empty → [segments, width].
 pub fn segment_mean(x: &Tensor, starts: &Arc<[usize]>) -> Result<Tensor> {
     if has_kernels(x.device()) {
-        x.contiguous()?.apply_op1(SegmentMean {
+        x.contiguous()?.apply_op1(Timed(SegmentMean {
             starts: starts.clone(),
-        })
+        }))
     } else {
         composed(x, starts)
     }

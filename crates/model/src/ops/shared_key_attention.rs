@@ -8,12 +8,13 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 use super::attention_kernel::{self, Rows};
 use super::attention_pattern::Attention;
 use super::cpu::{contiguous, read};
+use super::timed::Timed;
 
 /// softmax(`scale` · q xᵀ) x per segment and head, on a CPU.
 ///
 /// `q` [query rows, heads · width], `x` [key rows, width] → [Σ queries, heads · width], segment after segment.
 pub fn attend_to_shared_keys(q: &Tensor, x: &Tensor, attention: &Attention) -> Result<Tensor> {
-    let op = SharedKeys(attention.clone());
+    let op = Timed(SharedKeys(attention.clone()));
     q.contiguous()?.apply_op2(&x.contiguous()?, op)
 }
 

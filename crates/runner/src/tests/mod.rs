@@ -157,6 +157,7 @@ impl Lab {
             "test",
             nodes,
             options,
+            &|| Ok(Vec::new()),
             &self.store,
             interrupted,
             &|events| {
