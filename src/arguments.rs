@@ -70,7 +70,7 @@ pub struct SettingArguments {
     #[command(flatten)]
     pub store: StoreArguments,
 
-    /// cpu, or cuda:N for an NVIDIA GPU
+    /// cpu, or cuda:N for an NVIDIA GPU; several with commas between: stages run beside one another, one on each
     #[arg(long, default_value = "cpu")]
     pub device: String,
 }
@@ -103,7 +103,7 @@ pub struct Selection {
     pub overrides: Vec<Override>,
     /// The store's root.
     pub store: PathBuf,
-    /// Where tensors live: `cpu` or `cuda:N`.
+    /// Where tensors live: `cpu`, or `cuda:N` of one or several GPUs with commas between.
     pub device: String,
 }
 

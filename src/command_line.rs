@@ -63,17 +63,17 @@ pub struct Arguments {
 pub enum Command {
     /// Writes a first recipe: for a folder of data, or from a template
     Init(InitArguments),
-    /// Runs what is out of date, with everything it needs
+    /// Runs the stages that are out of date, with their dependencies
     Run(RunArguments),
-    /// Shows what would run and why; executes nothing
+    /// Shows which stages would run, and why; executes nothing
     Plan(PlanArguments),
-    /// Shows in what a stage differs from the nearest earlier result of its kind
+    /// Shows the differences of a stage from the nearest earlier result of its kind
     Explain(ExplainArguments),
-    /// Draws the stages and what they read of each other
+    /// Draws the stages and their dependencies
     Graph(GraphArguments),
     /// Reads recipes and shows every error in them
     Check(CheckArguments),
-    /// Prints where up-to-date artifacts lie
+    /// Prints the paths of up-to-date artifacts
     Outputs(OutputsArguments),
     /// Writes up-to-date artifacts to files: as they are, as the PyTorch reference loads weights, or as TensorBoard reads histories
     #[command(override_usage = USAGE)]
@@ -82,40 +82,40 @@ pub enum Command {
     Bundle(BundleArguments),
     /// Predicts the stays of a source with a bundle; no recipe and no store is needed
     Predict(PredictArguments),
-    /// Looks for what is wrong with the finetuned models of a recipe that is up to date
+    /// Looks for faults of the finetuned models of a recipe that is up to date
     Diagnose(DiagnoseArguments),
-    /// Writes what is up to date as a page to read: metrics, curves, training, weights, data, provenance
+    /// Writes the results that are up to date as one page: metrics, curves, training, weights, data, provenance
     Report(ReportArguments),
-    /// Shows the tensors of a checkpoint, and what an import of it would say; runs nothing in it
+    /// Shows the tensors of a checkpoint, and the verdict of an import; runs no code in it
     Inspect(InspectArguments),
-    /// Runs every variant of a recipe with [sweep], what is equal once; shows and writes the best
+    /// Runs every variant of a recipe with [sweep], equal stages once; shows and writes the best
     Sweep(SweepArguments),
-    /// Submits what is out of date as jobs of Slurm; again, it goes on from where that stands
+    /// Submits the stages that are out of date as Slurm jobs, or continues such a submission
     Submit(SubmitArguments),
-    /// Shows how the stages of a submitted run stand, until all is over, or serves a page of any run; can be left at any time
+    /// Shows the state of a submitted run's stages until all have ended, or serves a page of any run; can be left at any time
     Watch(WatchArguments),
     /// Takes the jobs of a submitted run out of the queue
     Cancel(CancelArguments),
     /// Runs the stages of one task, inside its job: for the scripts that `submit` writes
     #[command(hide = true)]
     Worker(WorkerArguments),
-    /// Lists the runs of the past, or shows one
+    /// Lists earlier runs, or shows one
     Runs(RunsArguments),
-    /// Sends a run of the past to an MLflow tracking server
+    /// Sends an earlier run to an MLflow tracking server
     Mlflow(MlflowArguments),
-    /// Shows in what runs differ: their recipes, and their metrics with paired intervals
+    /// Shows the differences of runs: their recipes, and their metrics with paired intervals
     Compare(CompareArguments),
     /// Lists, verifies and cleans the store, and shares it through a remote cache
     Cache(CacheArguments),
-    /// Writes down what an up-to-date recipe gave, for `run --locked`
+    /// Writes down the results of an up-to-date recipe, for `run --locked`
     Lock(LockArguments),
-    /// Holds a device against the CPU: every operation, the reference's numbers, a small training
+    /// Compares a device with the CPU: every operation, the reference's numbers, a small training
     Selftest(SelftestArguments),
     /// Prints the JSON schema of a document
     Schema(SchemaArguments),
     /// Prints a script that completes this command line in a shell
     Completions(CompletionsArguments),
-    /// Prints a manual page, or writes one a command
+    /// Prints a manual page, or writes one for each command
     Man(ManArguments),
     /// Prints a command's help, or the page of an error
     Help(HelpArguments),

@@ -43,6 +43,8 @@ const PAGES: &[(&str, &str)] = pages![
     "out-of-date",
     "lock-drift",
     "damaged-store",
+    "program-fault",
+    "interrupted",
 ];
 
 /// The page of an error, in Markdown.

@@ -13,7 +13,10 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
                 "pipeline init study --from data",
                 "a recipe for the data in a folder",
             ),
-            ("pipeline run study/recipe.toml", "run what is out of date"),
+            (
+                "pipeline run study/recipe.toml",
+                "run the stages that are out of date",
+            ),
             ("pipeline report study/recipe.toml", "write report.html"),
         ],
     ),
@@ -33,10 +36,13 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     (
         "run",
         &[
-            ("pipeline run recipe.toml", "everything that is out of date"),
+            (
+                "pipeline run recipe.toml",
+                "all stages that are out of date",
+            ),
             (
                 "pipeline run recipe.toml test --jobs 2",
-                "one stage and what it needs",
+                "one stage and its dependencies",
             ),
             (
                 "pipeline run recipe.toml --set stages.pretrain.epochs=2",
@@ -51,7 +57,10 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     (
         "plan",
         &[
-            ("pipeline plan recipe.toml", "what would run, and why"),
+            (
+                "pipeline plan recipe.toml",
+                "the stages that would run, and why",
+            ),
             (
                 "pipeline plan recipe.toml --check",
                 "exit 5 if anything would run",
@@ -62,7 +71,7 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         "explain",
         &[(
             "pipeline explain recipe.toml classifier --set seed=7",
-            "which settings differ from the nearest earlier result",
+            "the differences from the nearest earlier result",
         )],
     ),
     (
@@ -146,7 +155,7 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ("pipeline inspect best.ckpt", "its tensors"),
             (
                 "pipeline inspect best.ckpt --for recipe.toml",
-                "what the recipe's imports say to it",
+                "the verdict of the recipe's imports",
             ),
         ],
     ),
@@ -162,7 +171,10 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     ),
     (
         "sweep plan",
-        &[("pipeline sweep plan recipe.toml", "what is left to do")],
+        &[(
+            "pipeline sweep plan recipe.toml",
+            "the stages that are left",
+        )],
     ),
     (
         "sweep show",
@@ -204,7 +216,7 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
             ),
             (
                 "pipeline submit recipe.toml --cluster cluster.toml",
-                "again, to go on from where that stands",
+                "continue that submission",
             ),
         ],
     ),
@@ -246,8 +258,8 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     (
         "cache",
         &[
-            ("pipeline cache ls", "what the store holds"),
-            ("pipeline cache gc --dry-run", "what would be removed"),
+            ("pipeline cache ls", "the results in the store"),
+            ("pipeline cache gc --dry-run", "how much would be removed"),
         ],
     ),
     (
@@ -256,20 +268,20 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
     ),
     (
         "cache verify",
-        &[("pipeline cache verify --repair", "remove what is damaged")],
+        &[("pipeline cache verify --repair", "remove damaged files")],
     ),
     (
         "cache push",
         &[(
             "pipeline cache push recipe.toml",
-            "give other machines what is up to date",
+            "give results to other machines",
         )],
     ),
     (
         "cache pull",
         &[(
             "pipeline cache pull recipe.toml test",
-            "take what one stage needs",
+            "take one stage and its dependencies",
         )],
     ),
     (
@@ -284,7 +296,7 @@ const EXAMPLES: &[(&str, &[(&str, &str)])] = &[
         &[
             (
                 "pipeline cache gc --keep-recipe recipe.toml",
-                "keep what a recipe needs",
+                "keep the results of a recipe",
             ),
             (
                 "pipeline cache gc --max-size 20GB --dry-run",

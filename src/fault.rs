@@ -68,11 +68,11 @@ impl Fault {
     fn hint(&self) -> String {
         match &self.report {
             Some(path) => format!(
-                "this is a fault of the program, not of what it was given: send {} to its developers, and how to see \
-                 it again",
+                "this is a fault of the program, not of its input: send {} to its developers, and say how to \
+                 see it again",
                 path.display()
             ),
-            None => "this is a fault of the program, not of what it was given: tell its developers how to see it \
+            None => "this is a fault of the program, not of its input: tell its developers how to see it \
                      again"
                 .into(),
         }

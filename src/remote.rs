@@ -17,7 +17,7 @@ pub struct RemoteArguments {
     #[arg(long, conflicts_with = "no_remote")]
     pull: bool,
 
-    /// Leave the remote cache alone, whatever [remote] says
+    /// Do not use the remote cache, even if [remote] states one
     #[arg(long)]
     no_remote: bool,
 }

@@ -52,6 +52,54 @@ fn the_examples_of_results_that_are_not_there_end_in_their_errors() {
 }
 
 #[test]
+fn the_example_of_an_interrupt_ends_in_it() {
+    examples_end_in_their_error(130);
+}
+
+/// No command makes the program panic: the example is as the message looks.
+#[test]
+fn the_example_of_a_panic_names_its_page() {
+    let page = std::fs::read_to_string(repository("docs/errors/program-fault.md"));
+    let page = page.expect("a page");
+    let end = "\nnote: pipeline help error program-fault\n```\n";
+    assert!(page.contains(end), "{page}");
+    let error = pipeline_error::Error::fault("index 7 of 3");
+    assert!(page.contains(&format!("\nerror: {error} (")), "{page}");
+    assert_eq!(error.code(), Some(Code::ProgramFault));
+}
+
+#[test]
+fn every_failure_of_a_run_that_keeps_going_names_its_page() {
+    let test = Test::new()
+        .file("events.csv", "stay,minute,item\n1,0,HR\n")
+        .recipe(
+            r#"
+format = 1
+
+[model]
+input_dim = 8
+
+[stages.events]
+kind = "data"
+labels = "none"
+source = { format = "long", files = ["events.csv"], id = "stay", time = { column = "minute" }, variable = "item", value = "value" }
+split = { ratio = [0.6, 0.2, 0.2] }
+
+[stages.list]
+kind = "command"
+run = "exit 3"
+outputs = { rows = "rows.csv" }
+"#,
+        );
+    let line = ["run", "recipe.toml", "--quiet", "--keep-going"];
+    test.args(line)
+        .run()
+        .failure(3)
+        .stderr_has("\nnote: pipeline help error missing-column\n")
+        .stderr_has("\nnote: pipeline help error program-failed\n");
+}
+
+#[test]
 fn help_prints_the_pages_and_lists_them_all() {
     let mut test = Test::new();
     let list = test.run_with(["help", "error"]).success().stderr_is("");

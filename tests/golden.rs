@@ -19,7 +19,7 @@ use pipeline_model::seqsetvae::{
 use pipeline_model::host::{initial_parameters, to_device};
 
 /// By the kernels, and with every operation composed of candle's and candle-nn's.
-fn in_both_forms(test: impl Fn() -> TestResult) -> TestResult {
+pub fn in_both_forms(test: impl Fn() -> TestResult) -> TestResult {
     test()?;
     in_composed_form(test)
 }

@@ -13,7 +13,7 @@ use pipeline_train::options::LoopOptions;
 use pipeline_train::replay::ReplayFolder;
 use pipeline_train::schedule::RateScale;
 
-use crate::golden::{STAYS, TestResult, assert_within, config, numbers, tensors};
+use crate::golden::{STAYS, TestResult, assert_within, config, in_both_forms, numbers, tensors};
 
 #[test]
 fn losses_give_the_references_numbers() -> TestResult {
@@ -46,6 +46,10 @@ fn losses_give_the_references_numbers() -> TestResult {
 
 #[test]
 fn twenty_head_steps_give_the_references_losses_and_weights() -> TestResult {
+    in_both_forms(assert_head_steps)
+}
+
+fn assert_head_steps() -> TestResult {
     let golden = tensors("finetune.golden.safetensors");
     let weights = tensors("finetune.weights.safetensors");
     let settings = HeadSettings {

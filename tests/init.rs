@@ -395,11 +395,12 @@ fn every_template_is_sound_and_overwrites_nothing() {
     assert!(test.folder().join("own-model/programs/gru.py").is_file());
 }
 
-/// An installed program needs no checkout.
+/// An installed program needs no checkout, and a folder of the name is in nobody's way.
 #[test]
 fn a_shipped_recipe_is_run_and_extended_by_its_name() {
     let small = ["--set", "vars.stays=40", "--format", "json"];
     let mut test = Test::new()
+        .file("finetune/data.csv", "")
         .recipe("format = 1\nextends = ['finetune']\nname = 'mine'\nvars = { stays = 40 }\n");
     let run = ["run", "finetune", "events"].iter().chain(&small);
     let run = test.run_with(run).success().json();

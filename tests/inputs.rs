@@ -117,7 +117,7 @@ bootstrap = {{ resamples = 0 }}
 }
 
 const DIFFERENT: &str =
-    "the inputs that the data stage makes are not those that the weights were trained on";
+    "the data stage's inputs differ from the inputs that the weights were trained on";
 
 pub fn run(test: &mut Test, more: &[&str]) -> Outcome {
     test.run_with(

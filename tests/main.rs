@@ -72,6 +72,7 @@ mod physionet_layout;
 mod plan;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
 mod power_cut;
+mod precision;
 mod predict;
 mod python_package;
 mod pytorch_layout;

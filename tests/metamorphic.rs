@@ -1,6 +1,6 @@
 //! The same cohort told in other ways: the same splits and the same artifacts, bit for bit, or an error that says why.
 //!
-//! The ways are those of `docs/data.md`, "What is read as what" and "Which files are read".
+//! The ways are those of `docs/data.md`, "How cells are read" and "Which files are read".
 
 mod cohort;
 

@@ -128,7 +128,7 @@ fn a_table_that_does_not_fit_the_stays_is_refused_by_name() {
     let whole = table(TEST..STAYS);
     let refused = |table: &str| scored(table, "", "").1.failure(3);
     refused(&whole.replace("50,", "nobody,"))
-        .stderr_has("line 4: stay nobody is none of the data's stays");
+        .stderr_has("line 4: stay nobody is not a stay of the data");
     refused(&table(TEST..STAYS - 1))
         .stderr_has("says nothing of 1 of 12 stays of the split test: `59`");
     refused(&format!("{whole}50.0,0.5\n"))
@@ -294,7 +294,7 @@ fn a_table_of_patients_and_times_of_prediction_is_joined_by_both() {
     assert_eq!(metrics["auroc"], 1.0);
     run([told, told, "1970-01-02 16:00:01"])
         .failure(3)
-        .stderr_has("line 4: patient 11 at 1970-01-02 16:00:01 is none of the data's stays");
+        .stderr_has("line 4: patient 11 at 1970-01-02 16:00:01 is not a stay of the data");
     run([told, "soon", told])
         .failure(3)
         .stderr_has("line 3: prediction_time `soon` is no time");

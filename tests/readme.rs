@@ -185,7 +185,13 @@ fn are_what_the_program_writes(document: &str) {
 
 /// Writes a document's files into the test's folder, runs its commands there, and compares; how they ended is returned.
 #[track_caller]
-pub fn replay(document: &str, mut test: Test) -> Vec<Outcome> {
+pub fn replay(document: &str, test: Test) -> Vec<Outcome> {
+    replay_in(document, test).0
+}
+
+/// The same; the test's folder is returned too, as the commands left it.
+#[track_caller]
+pub fn replay_in(document: &str, mut test: Test) -> (Vec<Outcome>, Test) {
     let path = repository(document);
     let readme = std::fs::read_to_string(&path).expect("a README");
     let mut written = String::new();
@@ -220,11 +226,11 @@ pub fn replay(document: &str, mut test: Test) -> Vec<Outcome> {
         written += &format!("```{}\n{lines}```\n", block.language);
     }
     if written == readme {
-        return outcomes;
+        return (outcomes, test);
     }
     if std::env::var_os("UPDATE_README").is_some_and(|value| value == "1") {
         std::fs::write(&path, written).expect("the README can be written");
-        return outcomes;
+        return (outcomes, test);
     }
     let shown = |text: &str| text.lines().map(str::to_string).collect::<Vec<_>>();
     let (before, now) = (shown(&readme), shown(&written));

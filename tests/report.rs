@@ -128,7 +128,7 @@ fn a_page_has_every_section_and_its_pictures_and_needs_nothing_else() {
         "Baseline",
         "Receiver operating characteristic",
         "Predicted probabilities, by outcome",
-        "Table 1: who the stays of events are, by outcome",
+        "Table 1: the stays of events by outcome",
         "<p class=\"lead\">An &amp; in words.</p>",
         "<dd>A. Author, B. Author</dd>",
         "best: epoch ",

@@ -102,7 +102,8 @@ fn ctrl_c_stops_a_run_at_a_checkpoint_and_exits_130() {
     let output = child.wait_with_output().expect("the program ends");
     assert_eq!(output.status.code(), Some(130), "{told}");
     assert!(told.contains("pretrain: interrupted after "), "{told}");
-    assert!(told.ends_with("error: interrupted\n"), "{told}");
+    let end = "error: interrupted\nnote: pipeline help error interrupted\n";
+    assert!(told.ends_with(end), "{told}");
     let summary = String::from_utf8_lossy(&output.stdout);
     assert!(
         summary.contains("pretrain  pretrain  interrupted"),

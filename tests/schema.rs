@@ -6,12 +6,13 @@ use crate::document::{artifact, repository};
 use crate::harness::Test;
 use crate::recipes::PRETRAIN;
 
-const NAMES: [&str; 11] = [
+const NAMES: [&str; 12] = [
     "recipe",
     "lock",
     "run",
     "plan",
     "sweep",
+    "sweep-plan",
     "compare",
     "inspect",
     "audit",

@@ -107,10 +107,16 @@ score  command         8          8       6    2
 after  command         8          8       6             2
 
 8 variants have 24 stages, 17 of them different
+computed once for all 8 variants: base
 2 of 17 would run, 2 may run
 ",
     )
     .stderr_is("");
+    let plan = ["sweep", "plan", "sweep.toml", "--format", "json"];
+    let plan = test.run_with(plan).success().json();
+    let sharing = |stage: usize| plan["shared"][stage]["sharing"].clone();
+    assert_eq!(sharing(0), json!([{ "variants": 8, "stages": 1 }]));
+    assert_eq!(sharing(1), json!([{ "variants": 1, "stages": 8 }]));
     let record = test.run_with(RUN).success().json();
     assert_eq!(
         counts(&record),
@@ -124,6 +130,42 @@ after  command         8          8       6             2
         counts(&record).1,
         json!({ "command": 8 }),
         "the scores are the same bytes"
+    );
+}
+
+#[test]
+fn a_plan_says_what_is_computed_once_for_how_many_variants() {
+    let list = r#"format = 1
+extends = ["base.toml"]
+
+[sweep]
+objective = { stage = "score", metric = "score", direction = "maximize" }
+list = [
+  { "stages.score.env.X" = "1" },
+  { "stages.score.env.X" = "2" },
+  { "stages.score.env.X" = "1", "stages.base.run" = "cat inputs/start.txt > base.txt" },
+]
+"#;
+    let mut test = test(list);
+    let plan = test.run_with(["sweep", "plan", "sweep.toml"]).success();
+    plan.stdout_is(
+        "\
+stage  kind     variants  different  cached  run  may run
+base   command         3          2            2
+score  command         3          3                     3
+after  command         3          3                     3
+
+3 variants have 9 stages, 8 of them different
+computed once for 1 to 2 variants each: base
+2 of 8 would run, 6 may run
+",
+    );
+    let plan = ["sweep", "plan", "sweep.toml", "--format", "json"];
+    let plan = test.run_with(plan).success().json();
+    let base = &plan["shared"][0];
+    assert_eq!(
+        base["sharing"],
+        json!([{ "variants": 2, "stages": 1 }, { "variants": 1, "stages": 1 }])
     );
 }
 

@@ -136,7 +136,7 @@ fn what_varies_apart_has_parallel_coordinates_and_what_goes_together_is_one_thin
     let page = apart.run_with(show).success().stdout;
     assert_eq!(page.matches("<svg ").count(), 1 + 2);
     let drawn = after(&page, "id=\"parallel-desc\">");
-    assert!(drawn.starts_with("A line for each setting. best: X=3,Y=5, 31.5000; 5 others, the last at 11.5000, and 2 without"));
+    assert!(drawn.starts_with("A line for each setting. best: X=3,Y=5, 31.5000; 5 more, the last at 11.5000, and 2 without"));
 
     let zipped = SWEEP.replace("[sweep.grid]", "[sweep.zip]");
     let y = "\"2\"]\n\"stages.score.env.Y\" = [\"5\", \"6\", \"7\"]";

@@ -479,7 +479,7 @@ fn settings_of_another_task_are_mistakes() {
         .stderr_has("baseline needs two classes, and the target `grade` has 3");
     of("hours", SOLVED, "target = \"grade\"")
         .failure(2)
-        .stderr_has("scores the target `grade`, and `hours` says another");
+        .stderr_has("scores the target `grade`, and `hours` learned another one");
     let targets = |from: &str, to: &str| check(&backbone().replace(from, to));
     targets(
         "columns = [\"high\", \"low\", \"odd\"]",

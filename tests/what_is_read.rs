@@ -1,4 +1,4 @@
-//! The table "What is read as what" of `docs/data.md`, row by row: through the program, in every
+//! The table "How cells are read" of `docs/data.md`, row by row: through the program, in every
 //! format and compression that can say so.
 
 mod ids;

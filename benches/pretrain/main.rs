@@ -1,6 +1,6 @@
 //! Training throughput at full size, or of a small model with `--width 64`:
-//! `cargo bench --bench pretrain -- --patients 24 --sets 74 --batch 8 [--device cuda:0]`; with `--infer` that of the
-//! frozen backbone's features, each stay in a pass of its own as in the stage `:features`.
+//! `cargo bench --bench pretrain -- --patients 24 --sets 74 --batch 8 [--device cuda:0] [--precision bf16]`; with `--infer`
+//! that of the frozen backbone's features, each stay in a pass of its own as in the stage `:features`.
 //! `pairs.py` beside this file runs it in turn with a batched PyTorch program.
 //!
 //! Made-up stays as in the batched PyTorch program it is set beside: sets of 1 to 11 events of 37
@@ -18,6 +18,7 @@ use pipeline_model::config::{ModelConfig, ModelMode};
 use pipeline_model::host::{initial_parameters, to_device};
 use pipeline_model::objective::Objective;
 use pipeline_model::parameter::ParameterSource;
+use pipeline_model::precision::Precision;
 use pipeline_model::seqsetvae::parameter_specs;
 use pipeline_random::Stream;
 use pipeline_train::config::PretrainSettings;
@@ -43,18 +44,27 @@ fn main() {
     if arguments.iter().any(|argument| argument == "--test") {
         return;
     }
-    let number = |name: &str, default: usize| {
+    let word = |name: &str| {
         let at = arguments.iter().position(|argument| argument == name);
-        let given = at.and_then(|at| arguments.get(at + 1));
-        given.map_or(default, |text| text.parse().expect("a number"))
+        at.and_then(|at| arguments.get(at + 1)).map(String::as_str)
+    };
+    let number = |name: &str, default: usize| {
+        word(name).map_or(default, |text| text.parse().expect("a number"))
     };
     let (stays, sets) = (number("--patients", 24), number("--sets", 74));
     let (batch_size, threads) = (number("--batch", 8), number("--threads", 2));
-    let at = arguments.iter().position(|argument| argument == "--device");
-    let device = at
-        .and_then(|at| arguments.get(at + 1))
-        .map_or("cpu", String::as_str);
+    let device = word("--device").unwrap_or("cpu");
     let opened = pipeline_device::open(device).expect("a device");
+    let precision = match word("--precision") {
+        None | Some("f32") => Precision::F32,
+        Some("tf32") => Precision::Tf32,
+        Some("bf16") => Precision::Bf16,
+        Some(other) => panic!("{other} is no precision: f32, tf32 or bf16"),
+    };
+    let options = LoopOptions {
+        precision,
+        ..LoopOptions::default()
+    };
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
         .stack_size(8 << 20)
@@ -67,14 +77,15 @@ fn main() {
     let seconds = match infers {
         true => pool.install(|| infer(&dataset, &model, stays, &opened)),
         false => {
-            pool.install(|| train(&dataset, &model, batch_size, &opened, &clock));
+            pool.install(|| train(&dataset, &model, (batch_size, options), &opened, &clock));
             clock.last_epoch(stays as u64).as_secs_f64()
         }
     };
     println!(
-        "{{\"stays_per_second\": {:.3}, \"width\": {}, \"stays\": {stays}, \"sets\": {sets}, \"batch\": {batch_size}, \"threads\": {threads}, \"device\": \"{device}\", \"seconds\": {seconds:.3}}}",
+        "{{\"stays_per_second\": {:.3}, \"width\": {}, \"stays\": {stays}, \"sets\": {sets}, \"batch\": {batch_size}, \"threads\": {threads}, \"device\": \"{device}\", \"precision\": \"{}\", \"seconds\": {seconds:.3}}}",
         stays as f64 / seconds,
-        model.latent_dim
+        model.latent_dim,
+        precision.name()
     );
 }
 
@@ -128,7 +139,7 @@ fn infer(dataset: &Dataset, model: &ModelConfig, stays: usize, device: &Device) 
 fn train(
     dataset: &Dataset,
     model: &ModelConfig,
-    batch_size: usize,
+    (batch_size, options): (usize, LoopOptions),
     device: &Device,
     clock: &Clock,
 ) {
@@ -150,7 +161,7 @@ fn train(
         beta_warmup_steps: 8000,
         dropout: 0.15,
         early_stopping: None,
-        options: LoopOptions::default(),
+        options,
         monitor: MonitorSettings::default(),
     };
     let folder = tempfile::tempdir().expect("a temporary folder");

@@ -1,7 +1,8 @@
-"""Lays the Markdown of the repository out as the pages of a site, in the folder that is named.
+"""Lays the Markdown of the repository out as the pages of a site: stage.py PAGES REPORTS.
 
-The pages of `docs` stay as they are. `README.md` becomes the first page. Files that a page links to outside of the pages,
-such as recipes and schemas, are copied below `files`; a link to a folder, or to code, becomes plain text.
+The pages of `docs` go to the folder PAGES as they are. `README.md` becomes the first page. Files that a page links to outside of
+the pages, such as recipes and schemas, are copied below `files`; a link to a folder, or to code, becomes plain text. A page
+of the gallery with a report in the folder REPORTS links it.
 """
 
 import pathlib
@@ -62,14 +63,27 @@ def staged(source, page, site):
     return "\n".join(lines)
 
 
+def with_report(text, page, site, reports):
+    """The text of a page, with a link to the report of its name under `## Report`."""
+    report = reports / f"{page.stem}.html"
+    if page.parent.name != "gallery" or not report.is_file():
+        return text
+    there = site / page.parent / "reports" / report.name
+    there.parent.mkdir(parents=True, exist_ok=True)
+    shutil.copy(report, there)
+    heading = "\n## Report\n"
+    assert text.count(heading) == 1, f"{page} has no part on its report"
+    return text.replace(heading, f"{heading}\n[**Open the report**](reports/{report.name}), made from synthetic or made-up data.\n")
+
+
 def main():
-    site = pathlib.Path(sys.argv[1])
+    site, reports = map(pathlib.Path, sys.argv[1:])
     shutil.rmtree(site, ignore_errors=True)
     for source in [*sorted(DOCS.rglob("*.md")), *TOP]:
         page = place(source.resolve())
         out = site / page
         out.parent.mkdir(parents=True, exist_ok=True)
-        out.write_text(staged(source.resolve(), page, site))
+        out.write_text(with_report(staged(source.resolve(), page, site), page, site, reports))
 
 
 main()

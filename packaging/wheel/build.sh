@@ -2,7 +2,8 @@
 # Builds the wheel from a checkout: packaging/wheel/build.sh [FOLDER]. Linux on x86-64 or aarch64, Rust and Python needed.
 #
 # FOLDER (dist by default) gets the wheel and the symbols of its program. The program needs glibc 2.28 or later, RHEL 8's:
-# zig links it against that version whatever this machine has. What maturin and zig are is in requirements.txt.
+# zig links it against that version whatever this machine has. What maturin and zig are is in requirements.txt, how the
+# program is compiled in Cargo.toml, `[profile.wheel]`.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 out=$(realpath -m "${1:-dist}")
@@ -21,6 +22,6 @@ export PATH="$tools/bin:$PATH"
 raw=$CARGO_TARGET_DIR/wheel-raw
 rm -rf "$raw"
 # Of the last crate alone: its symbols are kept, and split off below.
-maturin build --release --locked --zig --compatibility "manylinux_${glibc/./_}" --target "$target" --out "$raw" \
+maturin build --locked --zig --compatibility "manylinux_${glibc/./_}" --target "$target" --out "$raw" \
     -- -C strip=none
 python packaging/wheel/finish.py --glibc "$glibc" --most-megabytes 15 --out "$out" "$raw"/*.whl

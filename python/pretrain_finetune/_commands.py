@@ -28,7 +28,7 @@ def run(
     progress: bool = True,
     cwd: Optional[Path] = None,
 ) -> Run:
-    """Runs what is out of date, with everything it needs: ``pipeline run``.
+    """Runs the stages that are out of date, with their dependencies: ``pipeline run``.
 
     ``recipe`` is a TOML file or the name of a shipped recipe. ``stages`` are the wanted ones; none means all. ``set``
     changes values of the recipe: ``{"stages.pretrain.epochs": 2}``. A stage that fails raises a

@@ -49,6 +49,8 @@ class Stage:
     #: Undefined ones are None.
     metrics: Dict[str, Any]
     error: Optional[str] = None
+    #: The page of the error, if its kind has one: ``pipeline help error NAME`` prints it.
+    error_name: Optional[str] = None
 
     @classmethod
     def of(cls, record: Mapping[str, Any]) -> Stage:
@@ -61,6 +63,7 @@ class Stage:
             outputs=_artifacts(record["name"], record["outputs"]),
             metrics=dict(record["metrics"]),
             error=record.get("error"),
+            error_name=record.get("error_name"),
         )
 
 

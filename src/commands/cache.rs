@@ -30,35 +30,35 @@ pub struct CacheArguments {
 
 #[derive(Debug, Subcommand)]
 enum CacheCommand {
-    /// Lists what the store holds, by stage kind
+    /// Lists the results in the store, by stage kind
     Ls(LsArguments),
-    /// Digests every blob and looks for every artifact; what is damaged is moved aside to
-    /// `damaged/` in the store, so that the next run makes it again
+    /// Digests every blob and looks for every artifact; moves damaged files to `damaged/` in the store, so that the
+    /// next run makes them again
     Verify {
-        /// Remove what is damaged, and results that have lost an artifact; exits 0 if all is mended
+        /// Remove damaged files, and results that have lost an artifact; exit with 0 if everything is mended
         #[arg(long)]
         repair: bool,
 
         #[command(flatten)]
         shared: SharedArguments,
     },
-    /// Removes what no result refers to, and work folders nobody works in (an interrupted run
-    /// resumes from these); more with the options
+    /// Removes files that no result refers to, and unused work folders (an interrupted run resumes from these);
+    /// more with the options
     Gc(GcArguments),
-    /// Puts the results that the store has of a recipe into the remote cache
+    /// Pushes the results of a recipe from the store into the remote cache
     Push(TransferArguments),
-    /// Takes the results that the remote cache has of a recipe, and the store has not; executes nothing
+    /// Pulls the results of a recipe that the store lacks from the remote cache; executes nothing
     Pull(TransferArguments),
-    /// Makes a pair of keys, to sign results in the remote cache and to check that
+    /// Makes a pair of keys, which sign results in the remote cache and check the signatures
     Keygen {
-        /// Where the secret key goes; the public one goes beside it, as FILE.pub
+        /// The file of the secret key; FILE.pub gets the public key
         file: PathBuf,
     },
 }
 
 #[derive(Debug, Args)]
 struct LsArguments {
-    /// Count what the remote cache holds
+    /// Count the results in the remote cache
     #[arg(long)]
     remote: bool,
 

@@ -23,7 +23,7 @@ pub struct CheckArguments {
     #[arg(required = true)]
     recipes: Vec<PathBuf>,
 
-    /// Print every value as it will run, defaults included, and where it comes from
+    /// Print every value as it will run, with defaults and origins
     #[arg(long)]
     resolved: bool,
 

@@ -17,15 +17,15 @@ use pipeline_report::html::comparison_page;
 
 #[derive(Debug, Args)]
 pub struct CompareArguments {
-    /// The runs' ids, or beginnings of them that no others have; the others are compared with the first
+    /// The runs' ids, or unique beginnings of them; all runs are compared with the first
     #[arg(required = true, num_args = 2.., value_name = "RUN")]
     runs: Vec<String>,
 
-    /// Also write a page, or into a folder compare.html; it is written anew each time
+    /// Also write a page, or compare.html into a folder; an existing page is replaced
     #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
 
-    /// Resamples of the patients that intervals come from; 0: none
+    /// Resamples of the patients for intervals; 0: no intervals
     #[arg(long, value_name = "N", default_value_t = BootstrapSettings::default().resamples)]
     resamples: usize,
 

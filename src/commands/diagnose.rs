@@ -33,7 +33,7 @@ pub struct DiagnoseArguments {
     #[command(flatten)]
     experiment: ExperimentArguments,
 
-    /// A finetune stage, or a diagnose stage of the recipe; left out: all finetune stages
+    /// A finetune stage, or a diagnose stage of the recipe [default: all finetune stages]
     #[arg(value_name = "STAGE")]
     stage: Option<String>,
 

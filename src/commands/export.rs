@@ -31,7 +31,7 @@ pub struct ExportArguments {
     #[arg(value_names = ["STAGE", "NAME", "DEST"], num_args = 1..=3, required = true)]
     places: Vec<PathBuf>,
 
-    /// As what an artifact is written
+    /// The form in which an artifact is written
     #[arg(long, value_enum, default_value_t = Layout::Stored)]
     layout: Layout,
 
@@ -44,10 +44,10 @@ pub struct ExportArguments {
     format: Format,
 }
 
-/// As what an artifact is written.
+/// The form in which an artifact is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Layout {
-    /// As it lies in the store, byte by byte
+    /// The bytes in the store, unchanged
     Stored,
     /// Weights as safetensors under the names of the PyTorch reference, for its load_state_dict
     Pytorch,

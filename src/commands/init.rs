@@ -21,19 +21,19 @@ const RECIPE: &str = "recipe.toml";
 
 #[derive(Debug, Args)]
 pub struct InitArguments {
-    /// The folder of the experiment; made if it is not there
+    /// The folder of the experiment; made if it does not exist
     #[arg(default_value = ".")]
     folder: PathBuf,
 
-    /// A folder of data, or a table: looked at, and the recipe is for it
+    /// A folder of data, or a table, to write a recipe for
     #[arg(long, value_name = "PATH", conflicts_with = "template")]
     from: Option<PathBuf>,
 
-    /// The label in the data: a column, or the name of a task (MEDS); left out: the likeliest
+    /// The label in the data: a column, or the name of a task (MEDS) [default: the likeliest]
     #[arg(long, value_name = "NAME", requires = "from")]
     label: Option<String>,
 
-    /// Start from a recipe that needs no look at data
+    /// Start from a recipe that does not depend on data
     #[arg(long, value_name = "NAME", default_value = "synthetic", value_parser = PossibleValuesParser::new(Template::names()))]
     template: String,
 

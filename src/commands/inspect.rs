@@ -30,9 +30,8 @@ pub struct InspectArguments {
     /// bundle, a folder
     file: PathBuf,
 
-    /// Say what every import stage of this recipe would make of the file, by the stage's own rules;
-    /// exit with 4 if any would refuse it. A recipe without import stages tries both of its models
-    /// without rules, and exits with 4 if neither fits
+    /// Say how each import stage of this recipe would judge the file; exit with 4 if one would refuse it. A recipe
+    /// without import stages tries both of its models without rules, and exits with 4 if neither fits
     #[arg(long = "for", value_name = "RECIPE")]
     recipe: Option<PathBuf>,
 

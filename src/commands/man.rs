@@ -66,7 +66,7 @@ const FILES: [(&str, &str); 6] = [
 
 #[derive(Debug, Args)]
 pub struct ManArguments {
-    /// Write pipeline.1 and one page a command into this folder; left out: print pipeline(1)
+    /// Write pipeline.1 and a page for each command into this folder [default: print pipeline(1)]
     #[arg(value_name = "DIR")]
     folder: Option<PathBuf>,
 }

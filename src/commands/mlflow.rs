@@ -45,7 +45,7 @@ const OTHERS: [(&str, &str); 8] = [
 
 #[derive(Debug, Args)]
 pub struct MlflowArguments {
-    /// The run's id, or a beginning of it that no other has; left out: the latest
+    /// The run's id, or a unique beginning of it [default: the latest run]
     #[arg(value_name = "RUN")]
     run: Option<String>,
 
@@ -58,7 +58,7 @@ pub struct MlflowArguments {
     )]
     url: String,
 
-    /// The experiment that gets the run, made if there is none; left out: the recipe's name
+    /// The experiment that gets the run; made if it does not exist [default: the recipe's name]
     #[arg(long, value_name = "NAME")]
     experiment: Option<String>,
 
@@ -66,7 +66,7 @@ pub struct MlflowArguments {
     #[arg(long, value_enum, default_value_t = Sent::Reports)]
     artifacts: Sent,
 
-    /// Make a new run though the experiment has one of this id
+    /// Make a new run, even if the experiment has one with this id
     #[arg(long)]
     force: bool,
 
@@ -196,7 +196,7 @@ fn credentials() -> Credentials {
 fn unfinished(record: &PastRunRecord) -> Error {
     Error::Usage {
         message: format!("run {} goes on, or was killed", record.run.run),
-        hint: Some("`pipeline runs` lists those that ended".into()),
+        hint: Some("`pipeline runs` lists the runs that ended".into()),
     }
 }
 

@@ -22,11 +22,11 @@ pub struct OutputsArguments {
     #[command(flatten)]
     experiment: ExperimentArguments,
 
-    /// The stage whose artifacts are wanted; left out: all
+    /// The stage whose artifacts are printed [default: all stages]
     #[arg(value_name = "STAGE")]
     stage: Option<String>,
 
-    /// The artifact whose path is wanted, and nothing but its path; left out: all
+    /// Print only the path of this artifact [default: all artifacts]
     #[arg(value_name = "NAME")]
     artifact: Option<String>,
 

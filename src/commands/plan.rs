@@ -20,7 +20,7 @@ pub struct PlanArguments {
     #[command(flatten)]
     experiment: ExperimentArguments,
 
-    /// Stages to plan, with what they need; left out: all
+    /// Stages to plan, with their dependencies [default: all]
     #[arg(value_name = "STAGE")]
     stages: Vec<String>,
 

@@ -37,7 +37,7 @@ pub struct PredictArguments {
     #[arg(long, value_name = "FILE")]
     output: PathBuf,
 
-    /// The columns: our own, or those that meds-evaluation reads
+    /// The columns: our own, or the columns of meds-evaluation
     #[arg(long, value_enum, default_value_t = Layout::Stays)]
     layout: Layout,
 
@@ -45,7 +45,7 @@ pub struct PredictArguments {
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "5")]
     explain: Option<NonZeroUsize>,
 
-    /// Threads; left out: one a core. No result depends on it
+    /// Threads; no result depends on it [default: one for each core]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
 
@@ -159,7 +159,7 @@ pub fn execute(wanted: &Predicting, verbosity: Verbosity) -> Result<ExitCode, Er
     let predict = |to: &mut (dyn Write + Send), path: &Path| {
         let work = tempfile::tempdir().map_err(|error| {
             Error::stage(format!("{}: {error}", std::env::temp_dir().display()))
-                .with_hint("TMPDIR names a folder for what does not fit into memory")
+                .with_hint("TMPDIR names a folder for data that do not fit into memory")
         })?;
         let teller = Teller(Progress::stderr(verbosity));
         let prediction = Prediction {

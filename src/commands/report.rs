@@ -20,11 +20,11 @@ pub struct ReportArguments {
     #[command(flatten)]
     experiment: ExperimentArguments,
 
-    /// The page to write, or a folder to put report.html in; it is written anew each time
+    /// The page to write, or a folder for report.html; an existing page is replaced
     #[arg(long, value_name = "FILE", default_value = "report.html")]
     output: PathBuf,
 
-    /// Also write a model card by the items of TRIPOD+AI, Markdown, or into a folder model-card.md
+    /// Also write a model card by the items of TRIPOD+AI to this Markdown file, or model-card.md into a folder
     #[arg(long, value_name = "FILE")]
     model_card: Option<PathBuf>,
 

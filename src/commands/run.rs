@@ -26,19 +26,19 @@ pub struct RunArguments {
     #[command(flatten)]
     experiment: ExperimentArguments,
 
-    /// Stages to run, with what they need; left out: all
+    /// Stages to run, with their dependencies [default: all]
     #[arg(value_name = "STAGE")]
     stages: Vec<String>,
 
-    /// Stages that may run at the same time
-    #[arg(long, value_name = "N", default_value = "1")]
-    jobs: NonZeroUsize,
+    /// Stages that may run at the same time [default: 1, or as many as `--device` names]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
 
-    /// Threads of the whole run; no result depends on it [default: what Slurm granted, else the cores that this process may use]
+    /// Threads of the whole run; no result depends on it [default: as many as Slurm granted, else the cores that this process may use]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
 
-    /// After a failure, go on with what does not need the failed stage
+    /// After a failure, run the stages that do not depend on the failed one
     #[arg(long)]
     keep_going: bool,
 
@@ -49,7 +49,7 @@ pub struct RunArguments {
     #[command(flatten)]
     remote: RemoteArguments,
 
-    /// Exit with 5 if the run is not what the lock beside the recipe says
+    /// Exit with 5 if the run differs from the lock beside the recipe
     #[arg(long)]
     locked: bool,
 
@@ -68,7 +68,7 @@ impl RunArguments {
         let selection = self.experiment.validate()?;
         let options = RunOptions {
             continue_trainings: false,
-            jobs: self.jobs.get(),
+            jobs: (self.jobs).map_or(device::count(&selection.device), NonZeroUsize::get),
             threads: self
                 .threads
                 .map_or(RunOptions::default().threads, NonZeroUsize::get),

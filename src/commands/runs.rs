@@ -21,7 +21,7 @@ pub struct RunsArguments {
     #[command(subcommand)]
     command: Option<RunsCommand>,
 
-    /// Runs to list at most, the latest first; left out: all
+    /// Number of runs to list, the latest first [default: all]
     #[arg(long, value_name = "N")]
     limit: Option<usize>,
 
@@ -35,9 +35,9 @@ pub struct RunsArguments {
 
 #[derive(Debug, Subcommand)]
 enum RunsCommand {
-    /// Shows all that is kept of one run
+    /// Shows the records of one run
     Show {
-        /// The run's id, or a beginning of it that no other has
+        /// The run's id, or a unique beginning of it
         id: String,
 
         #[command(flatten)]

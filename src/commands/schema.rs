@@ -10,6 +10,7 @@ use serde_json::Value;
 use crate::records::bundle::BundleRecord;
 use crate::records::inspection::InspectRecord;
 use crate::records::submission::{CancelRecord, SubmitRecord, WatchRecord};
+use crate::records::sweep_plan::SweepPlanRecord;
 use crate::terminal::stdout;
 use pipeline_checkpoint::Audit;
 use pipeline_error::Error;
@@ -54,6 +55,8 @@ enum Document {
     Watch,
     /// What `cancel --format json` prints
     Cancel,
+    /// What `sweep plan --format json` prints
+    SweepPlan,
     /// What `inspect --format json` prints
     Inspect,
     /// What `inspect --format json` prints of a bundle
@@ -84,6 +87,7 @@ impl Document {
             Document::Submit => output::<SubmitRecord>(),
             Document::Watch => output::<WatchRecord>(),
             Document::Cancel => output::<CancelRecord>(),
+            Document::SweepPlan => output::<SweepPlanRecord>(),
             Document::Inspect => output::<InspectRecord>(),
             Document::Bundle => output::<BundleRecord>(),
             Document::Audit => output::<Audit>(),

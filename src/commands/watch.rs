@@ -39,7 +39,7 @@ pub struct WatchArguments {
     #[command(flatten)]
     store: StoreArguments,
 
-    /// Show how it stands now, and end
+    /// Show the current state, and end
     #[arg(long, conflicts_with = "serve")]
     once: bool,
 

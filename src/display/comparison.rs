@@ -79,9 +79,8 @@ fn metrics(comparison: &Comparison, style: Style) -> String {
         let mut cells: Vec<Cell> = vec![stage.into(), row.metric.as_str().into()];
         cells.extend((0..runs).map(|index| Cell::from(row.shown(index))));
         for index in 1..runs {
-            let difference = row.difference(index).map(number::signed);
             let interval = row.interval(index);
-            cells.push(difference.unwrap_or_default().into());
+            cells.push(row.shown_difference(index).into());
             cells.push(interval.as_ref().map_or(Cell::from(""), marked));
         }
         table.push(cells);

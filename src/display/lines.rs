@@ -218,6 +218,7 @@ mod tests {
                 outputs: BTreeMap::new(),
                 metrics: BTreeMap::new(),
                 error: error.map(str::to_string),
+                error_name: None,
             }
             .into(),
         }

@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use crate::display::table::{Align, Cell, Table};
 use crate::terminal::style::{Style, Tone};
-use pipeline_error::Error;
+use pipeline_error::{Code, Error};
 use pipeline_kinds::evaluate::{Headline, Standing};
 use pipeline_page::number;
 use pipeline_runner::record::{RunRecord, StageRecord, StageStatus};
@@ -61,11 +61,21 @@ pub fn other_failures(run: &RunRecord, error: &Error) -> Vec<Error> {
         .filter(|stage| stage.status == StageStatus::Failed && !was_interrupted(stage))
         .filter_map(|stage| Some((stage, stage.error.as_deref()?)))
         .filter(|(stage, _)| !told.starts_with(&in_stage(stage, "")))
-        .map(|(stage, message)| match message.split_once("\nhint: ") {
-            Some((message, hint)) => Error::stage(in_stage(stage, message)).with_hint(hint),
-            None => Error::stage(in_stage(stage, message)),
-        })
+        .map(|(stage, message)| failure(stage, message))
         .collect()
+}
+
+/// The failure of a stage, from its record.
+fn failure(stage: &StageRecord, message: &str) -> Error {
+    let error = match message.split_once("\nhint: ") {
+        Some((message, hint)) => Error::stage(in_stage(stage, message)).with_hint(hint),
+        None => Error::stage(in_stage(stage, message)),
+    };
+    let name = stage.error_name.as_deref();
+    match name.and_then(Code::of_name) {
+        Some(code) => error.coded(code),
+        None => error,
+    }
 }
 
 /// Whether the stage was asked to stop, which is no fault of its own.
@@ -232,6 +242,7 @@ mod tests {
             outputs: BTreeMap::new(),
             metrics: metrics.collect(),
             error: None,
+            error_name: None,
         }
     }
 
@@ -352,6 +363,7 @@ test      evaluate  skipped
         first.error = Some("no such file".into());
         let mut second = stage("b", "data", StageStatus::Failed, &[]);
         second.error = Some("bad row\nhint: mend it".into());
+        second.error_name = Some("invalid-number".into());
         let mut third = stage("c", "data", StageStatus::Failed, &[]);
         third.error = Some("interrupted".into());
         let error = Error::stage("stage `a`: no such file");
@@ -360,6 +372,11 @@ test      evaluate  skipped
             .iter()
             .map(|e| diagnostic::render(e, Style::PLAIN))
             .collect();
-        assert_eq!(texts, ["error: stage `b`: bad row\nhint: mend it\n"]);
+        let expected = "\
+error: stage `b`: bad row
+hint: mend it
+note: pipeline help error invalid-number
+";
+        assert_eq!(texts, [expected]);
     }
 }

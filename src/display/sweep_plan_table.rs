@@ -4,7 +4,8 @@ use crate::display::table::{Align, Cell, Table};
 use crate::records::sweep_plan::{SharedStage, SweepPlanRecord};
 use crate::terminal::style::{Style, Tone};
 
-/// One row a stage of the recipe, and two lines that count.
+/// One row a stage of the recipe, a line that counts, lines of what is computed once for several variants, and what is
+/// left to do.
 pub fn render(plan: &SweepPlanRecord, style: Style) -> String {
     let mut table = Table::new(&[
         ("stage", Align::Left),
@@ -49,5 +50,33 @@ fn verdict(plan: &SweepPlanRecord) -> String {
         1 => left,
         rungs => format!("{left}, on the first of {rungs} rungs"),
     };
-    format!("{variants} variants have {all} stages, {different} of them different\n{left}\n")
+    let shared = shared(plan);
+    format!(
+        "{variants} variants have {all} stages, {different} of them different\n{shared}{left}\n"
+    )
+}
+
+/// A line for the stages that as many variants share.
+fn shared(plan: &SweepPlanRecord) -> String {
+    let mut lines: Vec<(String, Vec<&str>)> = Vec::new();
+    for stage in &plan.shared {
+        let counts = || stage.sharing.iter().map(|sharing| sharing.variants);
+        let (Some(fewest), Some(most)) = (counts().min(), counts().max()) else {
+            continue;
+        };
+        let by = match (fewest, most) {
+            (_, 0 | 1) => continue,
+            _ if fewest == plan.variants.len() => format!("all {fewest} variants"),
+            _ if fewest == most => format!("{most} variants each"),
+            _ => format!("{fewest} to {most} variants each"),
+        };
+        match lines.iter_mut().find(|(known, _)| *known == by) {
+            Some((_, names)) => names.push(&stage.name),
+            None => lines.push((by, vec![&stage.name])),
+        }
+    }
+    let line = |(by, names): (String, Vec<&str>)| {
+        format!("computed once for {by}: {}\n", names.join(", "))
+    };
+    lines.into_iter().map(line).collect()
 }

@@ -27,7 +27,7 @@ pub struct Part {
     /// Whether others should not see what a run keeps of the recipe.
     pub private: bool,
     /// What a run keeps of the recipe.
-    pub documents: Documents,
+    pub documents: pipeline_runner::Documents,
 }
 
 impl Part {

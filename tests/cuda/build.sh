@@ -31,7 +31,7 @@ fi
 export PATH="$CUDA_HOME/bin:$PATH" CUDA_COMPUTE_CAP=${CUDA_COMPUTE_CAP:-80}
 
 # Lints first: they stop where a warning would.
-cargo clippy --release --locked --features cuda --all-targets -- -D warnings
+cargo clippy --release --locked --workspace --features cuda --all-targets -- -D warnings
 cargo build --release --locked --features cuda
 binary=${CARGO_TARGET_DIR:-target}/release/pipeline
 
@@ -40,11 +40,19 @@ if readelf -d "$binary" | grep NEEDED | grep -E 'lib(cu|nv)'; then
     echo "the binary needs NVIDIA's libraries to start: src/cuda_libraries.rs of crates/device lacks a function of theirs" >&2
     exit 1
 fi
+"$binary" --version
 if [ ! -e /dev/nvidia0 ]; then
-    code=0
-    "$binary" selftest --device cuda:0 2>/tmp/pipeline-without-driver || code=$?
-    cat /tmp/pipeline-without-driver
-    rm /tmp/pipeline-without-driver
-    [ "$code" = 2 ] || { echo "without a driver the exit code is $code, not 2" >&2; exit 1; }
+    recipe=tests/fixtures/recipes/mlp-head.toml
+    for command in "selftest --device cuda:0" "run $recipe --device cuda:0,cuda:1"; do
+        code=0
+        # shellcheck disable=SC2086 # words of a command line
+        "$binary" $command || code=$?
+        [ "$code" = 2 ] || { echo "$command: without a driver the exit code is $code, not 2" >&2; exit 1; }
+    done
+    # A login node plans for the GPUs of others.
+    store=$(mktemp -d)
+    "$binary" plan "$recipe" --store "$store" --device cuda:0 >/dev/null
+    rm -r "$store"
 fi
-ls -l "$binary"
+toolkit=$(du -shL "$CUDA_HOME" | cut -f1)
+echo "built in $SECONDS s; the toolkit has $toolkit, the binary $(stat -c %s "$binary") bytes"

@@ -1,11 +1,11 @@
-#!/bin/sh
+#!/usr/bin/env bash
 # Shows that a change of the program's inside changed nothing that can be seen: keys, digests, metrics, schemas, help.
 #
 #   tests/refactoring/same.sh OLD/pipeline NEW/pipeline
 #
 # Runs the default recipe with both, and plans every shipped recipe whose data are there (PHYSIONET2012 and MEDS name
 # their folders; a recipe without its data is told, not passed over). Prints each difference, and ends with 1 if there is any.
-set -eu
+set -euo pipefail
 old=$(realpath "$1")
 new=$(realpath "$2")
 root=$(realpath "$(dirname "$0")/../..")
@@ -18,7 +18,7 @@ same() {
     name=$1
     shift
     for program in old new; do
-        eval "binary=\$$program"
+        binary=${!program}
         (cd "$root" && "$binary" "$@" >"$folder/$program.out" 2>"$folder/$program.err"; echo "exit $?" >>"$folder/$program.out") || true
     done
     if cmp -s "$folder/old.out" "$folder/new.out" && cmp -s "$folder/old.err" "$folder/new.err"; then
@@ -51,10 +51,11 @@ done
 same "sweep plan" sweep plan recipes/physionet2012-sweep.toml --format json --store "$folder/none"
 
 # Everything that a whole run leaves: the store of one program is up to date for the other, byte for byte.
-settings="--set vars.stays=160 --set stages.pretrain.epochs=2 --set stages.classifier.epochs=5"
+recipe=tests/fixtures/recipes/mlp-head.toml
+settings=(--set vars.stays=160 --set stages.pretrain.epochs=2 --set stages.classifier.epochs=5)
 for program in old new; do
-    eval "binary=\$$program"
-    (cd "$root" && "$binary" run tests/fixtures/recipes/mlp-head.toml $settings --store "$folder/store-$program" --quiet >/dev/null)
+    binary=${!program}
+    (cd "$root" && "$binary" run "$recipe" "${settings[@]}" --store "$folder/store-$program" --quiet >/dev/null)
     (cd "$folder/store-$program" && find actions -name '*.json' -exec basename {} \; | sort && find blobs -type f -exec basename {} \; | sort) >"$folder/$program.store"
 done
 if cmp -s "$folder/old.store" "$folder/new.store"; then
@@ -64,11 +65,11 @@ else
     diff "$folder/old.store" "$folder/new.store" || true
     differences=$((differences + 1))
 fi
-for command in "plan tests/fixtures/recipes/mlp-head.toml --check" "outputs tests/fixtures/recipes/mlp-head.toml" "explain tests/fixtures/recipes/mlp-head.toml classifier"; do
-    same "$command" $command $settings --store "$folder/store-old"
-done
-(cd "$root" && "$old" report tests/fixtures/recipes/mlp-head.toml $settings --store "$folder/store-old" --output "$folder/old.html" >/dev/null 2>&1)
-(cd "$root" && "$new" report tests/fixtures/recipes/mlp-head.toml $settings --store "$folder/store-old" --output "$folder/new.html" >/dev/null 2>&1)
+same "plan" plan "$recipe" --check "${settings[@]}" --store "$folder/store-old"
+same "outputs" outputs "$recipe" "${settings[@]}" --store "$folder/store-old"
+same "explain" explain "$recipe" classifier "${settings[@]}" --store "$folder/store-old"
+(cd "$root" && "$old" report "$recipe" "${settings[@]}" --store "$folder/store-old" --output "$folder/old.html" >/dev/null 2>&1)
+(cd "$root" && "$new" report "$recipe" "${settings[@]}" --store "$folder/store-old" --output "$folder/new.html" >/dev/null 2>&1)
 if cmp -s "$folder/old.html" "$folder/new.html"; then
     echo "same: report"
 else

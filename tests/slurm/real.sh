@@ -1,12 +1,12 @@
 #!/usr/bin/env bash
 # What can go wrong with jobs of a real Slurm; each time the artifacts must be those of a local run.
 # usage: eval "$(tests/slurm/start.sh /tmp/slurm)"; tests/slurm/real.sh BINARY [SCENARIO…]
+# shellcheck disable=SC2329  # scenarios are called by their names
 set -uo pipefail
 pipeline=$(realpath "$1")
 shift
-here=$(dirname "$(realpath "$0")")
 work=$(mktemp -d "${TMPDIR:-/tmp}/slurm-jobs.XXXXXX")
-cd "$work"
+cd "$work" || exit
 export PIPELINE_CLUSTER=$work/cluster.toml
 all=(undisturbed killed requeued node_down time_limit memory_limit submit_killed controller_away)
 [ $# -gt 0 ] && all=("$@")
@@ -62,7 +62,7 @@ submit() {
     "$pipeline" submit recipe.toml >submit.out 2>submit.err
     local code=$?
     run=$(sed -n 's/^run \([^:]*\):.*/\1/p' submit.out)
-    return $code
+    return "$code"
 }
 
 # Watches until nothing more comes by itself.
@@ -115,11 +115,12 @@ memory_limit() {
     begin "$1" 'retry = { mem_factor = 16, times = 1 }' && watch
     local code=$?
     sed -i 's/60M/1500M/' recipe.toml
-    return $code
+    return "$code"
 }
 
 submit_killed() {
     mkdir -p bin
+    # shellcheck disable=SC2016  # $@ and $PPID are the new script's
     printf '#!/bin/sh\n%s "$@"\nkill -9 $PPID\n' "$(command -v sbatch)" >bin/sbatch
     chmod +x bin/sbatch
     export PIPELINE_STORE=$work/$1

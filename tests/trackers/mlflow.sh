@@ -7,6 +7,7 @@
 # machine and is gone at the end, with all it kept.
 set -eu
 module=mlflow
+# shellcheck source=tests/trackers/setup.sh
 . "$(dirname "$0")/setup.sh"
 port=$("$python" -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 url=http://127.0.0.1:$port

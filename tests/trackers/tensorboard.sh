@@ -6,6 +6,7 @@
 # Python needs `tensorboard` (pip install tensorboard); without it this says so and ends well.
 set -eu
 module=tensorboard
+# shellcheck source=tests/trackers/setup.sh
 . "$(dirname "$0")/setup.sh"
 set -- --set vars.stays=160 --set stages.pretrain.epochs=2 --set stages.classifier.epochs=5
 "$pipeline" run "$recipe" "$@" --quiet >/dev/null

@@ -55,7 +55,7 @@ pub struct DataConfig {
     /// Mean and standard deviation of every variable; left out: computed on the training split.
     #[serde(default)]
     pub statistics: Option<StatisticsFile>,
-    /// Another data stage, or a stage of weights, whose inputs these are to be, from a source of its own: its variables, statistics, embeddings, categories, cleaning, window and sets are taken, and cannot be stated here. Of `cleaning` what says how this source writes its values, `missing` and `factor`, is its own.
+    /// Another data stage, or a stage of weights: this stage makes the same inputs from its own source. Variables, statistics, embeddings, categories, cleaning, window and sets are taken from there and cannot be stated here; only `missing` and `factor` of `cleaning` can, because they describe how this source writes values.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub like: Option<String>,
@@ -75,7 +75,7 @@ pub struct DataConfig {
     #[serde(default)]
     #[schemars(range(min = 0.0))]
     pub gap_hours: Option<f64>,
-    /// Events of the same `set_minutes` minutes form a set; left out: those of exactly the same time.
+    /// Events of the same `set_minutes` minutes form a set; left out: events of exactly the same time.
     #[serde(default)]
     #[schemars(extend("exclusiveMinimum" = 0.0))]
     pub set_minutes: Option<f64>,

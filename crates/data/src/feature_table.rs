@@ -2,14 +2,42 @@
 //!
 //! Columns: `stay_id` (utf8), `split` (utf8), `label` (u32, null where the stay has none), `features` (fixed-size list of f32).
 
+use std::fs::Metadata;
+use std::os::unix::fs::MetadataExt;
 use std::path::Path;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow::array::{ArrayRef, RecordBatch, StringArray, UInt32Array};
 
 use super::dataset::{Split, without_label};
 use super::parquet_file::{self, Compression, column, nullable_column, vector_column};
 use pipeline_error::Error;
+
+/// A file as it was when it was read: another one of its name, and one that was written to, differ.
+#[derive(Clone, Copy, PartialEq)]
+struct FileState([i64; 7]);
+
+impl FileState {
+    fn of(file: &Metadata) -> Self {
+        Self([
+            file.dev() as i64,
+            file.ino() as i64,
+            file.size() as i64,
+            file.mtime(),
+            file.mtime_nsec(),
+            file.ctime(),
+            file.ctime_nsec(),
+        ])
+    }
+
+    fn now(path: &Path) -> Option<Self> {
+        let file = std::fs::metadata(path).ok()?;
+        Some(Self::of(&file))
+    }
+}
+
+/// The table that was read last, and its file's state before and after.
+static LAST_READ: Mutex<Option<(FileState, Arc<FeatureTable>)>> = Mutex::new(None);
 
 /// One vector a stay.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -49,6 +77,22 @@ impl FeatureTable {
         let mut table = Self::default();
         for batch in parquet_file::read(path, &["stay_id", "split", "label", "features"])? {
             table.append(path, &batch)?;
+        }
+        Ok(table)
+    }
+
+    /// The same; a file that this process read last, and nobody has written to since, is not read again: the heads of a
+    /// sweep look at one table.
+    pub fn read_shared(path: &Path) -> Result<Arc<Self>, Error> {
+        let last = || LAST_READ.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = FileState::now(path);
+        let known = last().clone().filter(|(state, _)| Some(*state) == before);
+        if let Some((_, table)) = known {
+            return Ok(table);
+        }
+        let table = Arc::new(Self::read(path)?);
+        if let Some(state) = before.filter(|state| FileState::now(path) == Some(*state)) {
+            *last() = Some((state, Arc::clone(&table)));
         }
         Ok(table)
     }
@@ -99,6 +143,38 @@ impl FeatureTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn only_the_same_file_is_not_read_again() -> Result<(), Box<dyn std::error::Error>> {
+        let table = |value| FeatureTable {
+            ids: vec!["7".into()],
+            splits: vec![Split::Train],
+            labels: vec![Some(1)],
+            width: 1,
+            values: vec![value],
+        };
+        let folder = tempfile::tempdir()?;
+        let (path, other) = (
+            folder.path().join("a.parquet"),
+            folder.path().join("b.parquet"),
+        );
+        table(1.0).write(&path)?;
+        let first = FeatureTable::read_shared(&path)?;
+        assert!(Arc::ptr_eq(&first, &FeatureTable::read_shared(&path)?));
+        // Of the same size, under the same name.
+        table(2.0).write(&other)?;
+        assert_eq!(*FeatureTable::read_shared(&other)?, table(2.0));
+        std::fs::rename(&other, &path)?;
+        assert_eq!(*FeatureTable::read_shared(&path)?, table(2.0));
+        // In place, as nobody writes to a store: times may be as coarse as a tick, sizes are not.
+        let mut longer = table(3.0);
+        longer.ids[0].push('7');
+        longer.write(&path)?;
+        assert_eq!(*FeatureTable::read_shared(&path)?, longer);
+        std::fs::remove_file(&path)?;
+        assert!(FeatureTable::read_shared(&path).is_err());
+        Ok(())
+    }
 
     #[test]
     fn a_table_reads_back_as_it_was_written() -> Result<(), Box<dyn std::error::Error>> {

@@ -64,7 +64,7 @@ impl GivenPredictions {
         for row in &read.table.rows {
             let (title, stay) = join.stay_of(&read.table, row)?;
             let stay = stay.ok_or_else(|| {
-                (read.table).error(row.line, format!("{title} is none of the data's stays"))
+                (read.table).error(row.line, format!("{title} is not a stay of the data"))
             })?;
             let said = values.of_row(&read.table, row, &title)?;
             if let Some((first, _)) = read.of_stay.insert(stay, (row.line, said)) {

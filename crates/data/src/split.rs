@@ -172,7 +172,7 @@ pub(super) fn refuse_straddling(stays: &[StayRow], splits: &[Split]) -> Result<(
                 stay.id,
                 split.name()
             ))
-            .with_hint("split by patient: all stays of one belong into the same split")
+            .with_hint("split by patient: all stays of a patient belong in the same split")
             .coded(Code::SplitOverlap));
         }
     }

@@ -224,7 +224,7 @@ impl SplitTable {
                 of_patient.name()
             ),
         )
-        .with_hint("call the first column stay_id, or subject_id if they are those of patients"))
+        .with_hint("call the first column stay_id, or subject_id for ids of patients"))
     }
 
     fn refuse_second_spellings(&self, source: &Source, stays: &[StayRow]) -> Result<(), Error> {

@@ -216,7 +216,7 @@ fn cells_of(
             let what = format!("{title}: {} `{text}` is not {wanted}", rows.header[column]);
             Err(rows
                 .error(row.line, what)
-                .with_hint("`missing` lists the texts that say that there is no value"))
+                .with_hint("`missing` lists the texts that stand for a missing value"))
         };
         cells.push(match table.task {
             Task::Regression => Cell::Number(rows.number(row, column)?),

@@ -97,10 +97,12 @@ pub(super) fn read_raw(path: &Path) -> Result<Vec<u8>, Error> {
 
 fn too_long(path: &Path, length: &str, most: u64) -> Error {
     let what = format!(
-        "its text is {length} long, and what is read whole may have {} here: 1/{SHARE} of the memory",
+        "its text is {length} long, and a text that is read whole may have {} here: 1/{SHARE} of the memory",
         shown(most)
     );
-    Error::file(path, what).with_hint(format!("is it the file that is meant? Else {MORE_MEMORY}"))
+    Error::file(path, what).with_hint(format!(
+        "check that this is the intended file; otherwise {MORE_MEMORY}"
+    ))
 }
 
 /// Bytes of the byte order mark that a plain file begins with: 3 or 0.

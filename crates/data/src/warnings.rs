@@ -58,7 +58,7 @@ pub(super) fn window(
 /// A variable of this name that knows the label.
 pub(super) fn variable(name: &str, leak: &Leak) -> String {
     let what = match leak.by_presence {
-        true => "whether there is",
+        true => "the presence of",
         false => "the mean of",
     };
     format!(
@@ -72,7 +72,7 @@ pub(super) fn variable(name: &str, leak: &Leak) -> String {
 pub(super) fn shape(config: &DataConfig, leak: &ShapeLeak) -> String {
     let advice = match &config.source {
         source if source.cuts_positives_alone() => {
-            "positive stays are cut at their first positive row, and the others are not: `negatives = \"matched\"` \
+            "positive stays are cut at their first positive row, and negative stays are not: `negatives = \"matched\"` \
              or `landmarks` beside `row_label` treat both alike"
         }
         _ => {

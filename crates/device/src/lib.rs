@@ -4,6 +4,8 @@
 pub mod cuda;
 #[cfg(all(feature = "cuda", target_arch = "x86_64", target_os = "linux"))]
 mod cuda_libraries;
+#[cfg(feature = "cuda")]
+pub mod cuda_product;
 mod named;
 
 pub use named::{class, open};

@@ -98,6 +98,10 @@ codes! {
     LockDrift = "lock-drift", 5;
     /// The store does not hold what it says.
     DamagedStore = "damaged-store", 6;
+    /// The program panicked.
+    ProgramFault = "program-fault", 70;
+    /// Somebody asked to stop.
+    Interrupted = "interrupted", 130;
 }
 
 impl Code {

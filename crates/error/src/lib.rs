@@ -172,6 +172,8 @@ impl Error {
             Error::Coded { code, .. } => Some(*code),
             Error::OutOfDate { .. } => Some(Code::OutOfDate),
             Error::Store { .. } => Some(Code::DamagedStore),
+            Error::Fault { .. } => Some(Code::ProgramFault),
+            Error::Interrupted => Some(Code::Interrupted),
             _ => None,
         }
     }

@@ -28,7 +28,8 @@ struct RecipeDocument {
     /// The recipe's name; left out: the file's name without its ending.
     #[schemars(length(min = 1))]
     name: Option<String>,
-    /// What the recipe is about, in words: on the first screen of its report, part of no result.
+    /// What the recipe is about, in words: on the first screen of its report, part of no result. A recipe that extends this
+    /// one does not take it over.
     #[schemars(length(min = 1))]
     description: Option<String>,
     /// Who made it: on the first screen of its report, part of no result.

@@ -1,5 +1,7 @@
 //! Models that are asked about the same stays. The mean of their probabilities is what is said of a stay.
 
+use std::sync::Arc;
+
 use crate::asked::Asked;
 use crate::dataset_artifacts::DATASET_ARTIFACTS;
 use crate::evaluate::evaluation::Predictions;
@@ -147,7 +149,7 @@ impl ReadModel<'_> {
     pub fn features(
         &self,
         chosen: impl FnOnce(&Dataset) -> Vec<usize>,
-    ) -> Result<FeatureTable, Error> {
+    ) -> Result<Arc<FeatureTable>, Error> {
         let origin = &self.member().features;
         let role = match origin {
             FeatureOrigin::Node(_) => self.ensemble.role(FEATURES, self.number),

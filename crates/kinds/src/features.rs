@@ -169,6 +169,10 @@ impl Stage for FeaturesStage {
         json!({})
     }
 
+    fn uses_device(&self) -> bool {
+        true
+    }
+
     fn inputs(&self) -> Vec<StageInput> {
         vec![
             StageInput::new("model", &self.model, &["weights"]),

@@ -163,12 +163,12 @@ impl Inputs {
         }
         Err(Error::Audit {
             message: format!(
-                "the inputs that the data stage makes are not those that the weights were trained on:\n  {}",
+                "the data stage's inputs differ from the inputs that the weights were trained on:\n  {}",
                 refused.join("\n  ")
             ),
             hint: Some(
                 "a data stage with `like = \"STAGE\"` makes the inputs of the data stage STAGE from another source; \
-                 what is meant to differ is listed in the import's `input_changes`"
+                 the import's `input_changes` lists intended differences"
                     .into(),
             ),
         }

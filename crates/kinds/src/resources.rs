@@ -79,7 +79,7 @@ fn one(name: &str, node: &Node, mistakes: &mut Vec<Mistake>) -> Option<Resources
             && let Some(text) = value.as_str()
             && !is_one(text)
         {
-            let message = format!("{name}.{key}: `{text}` is none");
+            let message = format!("{name}.{key}: `{text}` is not valid");
             mistakes.push(Mistake::new(
                 message,
                 value.origin,

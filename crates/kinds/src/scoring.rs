@@ -1,6 +1,7 @@
 //! What a classifier says of stays: logits from features, and the validation split that thresholds are chosen on.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
@@ -72,7 +73,7 @@ impl Classifier {
                 "the model's head says {}, and the label is asked",
                 self.says.describe()
             ))
-            .with_hint("name the `target` that it says")),
+            .with_hint("state the `target` that the head learned")),
             _ => Ok(()),
         }
     }
@@ -116,12 +117,12 @@ pub fn features_as(
     artifact: &ModelArtifact,
     context: &StageContext,
     chosen: impl FnOnce(&Dataset) -> Vec<usize>,
-) -> Result<FeatureTable, Error> {
+) -> Result<Arc<FeatureTable>, Error> {
     match origin {
-        FeatureOrigin::Node(_) => FeatureTable::read(context.input(role, "features")?),
+        FeatureOrigin::Node(_) => FeatureTable::read_shared(context.input(role, "features")?),
         FeatureOrigin::Data(_) => {
             let dataset = load_dataset_as(role, context)?;
-            compute(artifact, &dataset, &chosen(&dataset), context)
+            compute(artifact, &dataset, &chosen(&dataset), context).map(Arc::new)
         }
     }
 }

@@ -1,9 +1,13 @@
-use super::calibration::{self, CalibrationBin, CalibrationStart};
+use super::block::LANES;
+use super::bootstrap::Bootstrap;
+use super::calibration::{self, BINS, CalibrationBin, CalibrationStart};
 use super::confusion::Confusion;
 use super::input;
 use super::logit_line::logit;
 use super::probability::{log_loss_term, target};
+use super::ranked_block::divided;
 use super::ranking::Ranking;
+use super::resampled::Resampled;
 use super::tie::{Tie, area_under_roc, precision_sum};
 use super::undefined::{Undefined, share};
 use pipeline_error::Error;
@@ -13,11 +17,14 @@ use pipeline_error::Error;
 #[derive(Clone, Debug)]
 pub struct BinaryScores {
     labels: Vec<bool>,
-    targets: Vec<f64>,
+    pub(super) targets: Vec<f64>,
     probabilities: Vec<f64>,
-    logits: Vec<f64>,
-    log_losses: Vec<f64>,
-    calibration: CalibrationStart,
+    pub(super) logits: Vec<f64>,
+    pub(super) squares: Vec<f64>,
+    pub(super) log_losses: Vec<f64>,
+    pub(super) calibration: CalibrationStart,
+    /// The items of every bin of equal width.
+    pub(super) width_bins: [Vec<u32>; BINS],
     ranking: Ranking,
 }
 
@@ -82,14 +89,18 @@ impl BinaryScores {
         let items = labels.iter().zip(&probabilities);
         let targets: Vec<f64> = labels.iter().map(|label| target(*label)).collect();
         let logits: Vec<f64> = probabilities.iter().map(|p| logit(*p)).collect();
+        let errors = targets.iter().zip(&probabilities);
+        let ranking = Ranking::new(&labels, &probabilities)?;
         Ok(Self {
             calibration: CalibrationStart::near(&logits, &targets),
+            squares: errors.map(|(target, p)| (p - target).powi(2)).collect(),
+            width_bins: calibration::by_bin(&probabilities),
             targets,
             logits,
             log_losses: items
                 .map(|(label, p)| log_loss_term(if *label { *p } else { 1.0 - p }))
                 .collect(),
-            ranking: Ranking::new(&labels, &probabilities)?,
+            ranking,
             labels,
             probabilities,
         })
@@ -132,13 +143,12 @@ impl BinaryScores {
             let sum = terms.zip(weights).map(|(term, weight)| term * weight).sum();
             share(sum, total, Undefined::NoStays)
         };
-        let pairs = self.targets.iter().zip(&self.probabilities);
         let (calibration, _) = self.calibration.fit(&self.logits, &self.targets, weights);
         let ties: Vec<Tie> = self.ranking.ties(weights).collect();
         BinaryMetrics {
             auroc: area_under_roc(ties.iter().copied()),
             average_precision: precision_sum(ties.iter().copied()),
-            brier: mean(&mut pairs.map(|(target, p)| (p - target).powi(2))),
+            brier: mean(&mut self.squares.iter().copied()),
             log_loss: mean(&mut self.log_losses.iter().copied()),
             calibration_slope: calibration.slope,
             calibration_intercept: calibration.intercept,
@@ -149,6 +159,46 @@ impl BinaryScores {
             ),
             ece_equal_mass: calibration::equal_mass_error(&ties),
         }
+    }
+
+    /// Measures the items that are `members`, or all, and does so in every resample of the bootstrap, whose stays must be
+    /// the items.
+    pub fn resample(
+        &self,
+        members: Option<&[bool]>,
+        bootstrap: &Bootstrap,
+    ) -> (BinaryMetrics, Resampled) {
+        let mut once = bootstrap.unit_weights();
+        for (weight, is_member) in once.iter_mut().zip(members.into_iter().flatten()) {
+            *weight = f64::from(u8::from(*is_member));
+        }
+        let whole = self.measure(&once);
+        let resampled = bootstrap.resample_blocks(whole.values(), |block| {
+            let measured = self.measure_block(&block.of(members));
+            measured.map(|metrics| metrics.values())
+        });
+        (whole, resampled)
+    }
+
+    /// `statistic` of what a threshold makes of the classes, of all items and in every resample.
+    pub fn resample_confusion(
+        &self,
+        threshold: f64,
+        bootstrap: &Bootstrap,
+        statistic: impl Fn(&Confusion) -> Vec<Option<f64>> + Sync,
+    ) -> Resampled {
+        let whole = self.confusion(threshold, &bootstrap.unit_weights());
+        bootstrap.resample_blocks(statistic(&whole), |block| {
+            let [above, below] = divided(&self.ranking, block, threshold);
+            std::array::from_fn::<_, LANES, _>(|lane| {
+                statistic(&Confusion {
+                    true_positives: above.positives[lane],
+                    false_positives: above.negatives[lane],
+                    true_negatives: below.negatives[lane],
+                    false_negatives: below.positives[lane],
+                })
+            })
+        })
     }
 
     /// What a threshold makes of the classes.

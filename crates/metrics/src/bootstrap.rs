@@ -1,11 +1,14 @@
+use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::sync::OnceLock;
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use rayon::prelude::*;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::block::{Block, LANES};
 use super::interval::Interval;
+use super::resampled::Resampled;
 use pipeline_random::Stream;
 
 /// How uncertainty is measured.
@@ -52,68 +55,19 @@ pub struct Bootstrap {
     /// The subject of every stay, numbered by first appearance.
     subject_of: Vec<u32>,
     subjects: u32,
-    /// How often each resample holds each subject, resample after resample, once it was asked for and if that is not
-    /// too much to keep.
-    drawn: OnceLock<Vec<u32>>,
+    /// How often each resample holds each subject, block after block of resamples, once it was asked for and if that is
+    /// not too much to keep.
+    drawn: OnceLock<Counts>,
 }
+
+/// [blocks · subjects][resamples of a block].
+type Counts = Arc<Vec<[u32; LANES]>>;
 
 /// Numbers of draws that are kept at most: 32 MB.
 const MOST_KEPT: usize = 8 << 20;
 
-/// What a statistic with several numbers is of all stays, and of every resample.
-#[derive(Clone, Debug, PartialEq)]
-pub struct Resampled {
-    whole: Vec<Option<f64>>,
-    drawn: Vec<Vec<Option<f64>>>,
-    level: f64,
-}
-
-impl Resampled {
-    /// Where each number lies in the resamples. `None` where it is undefined in every one, and for all where there are
-    /// none.
-    pub fn intervals(&self) -> Vec<Option<Interval>> {
-        let column =
-            |at: usize| -> Vec<Option<f64>> { self.drawn.iter().map(|row| row[at]).collect() };
-        (0..self.whole.len())
-            .into_par_iter()
-            .map(|at| Interval::of(&column(at), self.level))
-            .collect()
-    }
-
-    /// Each number less that of `other`, of the same resamples. `None` where either is undefined.
-    pub fn minus(&self, other: &Self) -> Vec<Option<PairedDifference>> {
-        let less = |first: &[Option<f64>], second: &[Option<f64>]| -> Vec<Option<f64>> {
-            let pairs = first.iter().zip(second);
-            pairs.map(|(a, b)| Some((*a)? - (*b)?)).collect()
-        };
-        let pairs = self.drawn.iter().zip(&other.drawn);
-        let drawn: Vec<Vec<Option<f64>>> = pairs.map(|(a, b)| less(a, b)).collect();
-        let whole = less(&self.whole, &other.whole).into_iter().enumerate();
-        let of_number = whole.map(|(at, difference)| {
-            let values: Vec<Option<f64>> = drawn.iter().map(|row| row[at]).collect();
-            let defined = values.iter().flatten();
-            let larger = defined.clone().filter(|value| **value > 0.0).count();
-            let count = defined.count();
-            Some(PairedDifference {
-                difference: difference?,
-                interval: Interval::of(&values, self.level),
-                share_larger: (count > 0).then(|| larger as f64 / count as f64),
-            })
-        });
-        of_number.collect()
-    }
-}
-
-/// How two models differ on the same stays.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-pub struct PairedDifference {
-    /// The first's value minus the second's.
-    pub difference: f64,
-    /// Where the difference lies in resamples; both models see the same ones.
-    pub interval: Option<Interval>,
-    /// Share of the resamples, of those where both are defined, in which the first's value is larger.
-    pub share_larger: Option<f64>,
-}
+/// The counts that were drawn last, with all that they are a function of: evaluations of a sweep draw the same ones.
+static LAST_DRAWN: Mutex<Option<(Stream, u32, usize, Counts)>> = Mutex::new(None);
 
 impl Bootstrap {
     /// `subjects`: the subject of every stay.
@@ -153,10 +107,14 @@ impl Bootstrap {
     /// How often resample number `resample` holds each stay.
     pub fn weights(&self, resample: usize) -> Vec<f64> {
         let subjects = self.subjects();
-        let kept = self.drawn.get();
-        let kept = kept.and_then(|drawn| drawn.get(resample * subjects..(resample + 1) * subjects));
+        let (block, lane) = (resample / LANES, resample % LANES);
+        let kept = self
+            .drawn
+            .get()
+            .filter(|_| resample < self.settings.resamples);
+        let kept = kept.and_then(|drawn| drawn.get(block * subjects..(block + 1) * subjects));
         match kept {
-            Some(counts) => self.of_stays(counts),
+            Some(rows) => self.of_stays(&rows.iter().map(|row| row[lane]).collect::<Vec<u32>>()),
             None => self.of_stays(&self.draw(resample)),
         }
     }
@@ -167,11 +125,34 @@ impl Bootstrap {
         if count > MOST_KEPT || self.drawn.get().is_some() {
             return;
         }
-        // Not within `get_or_init`: a thread that waits for others here may take up work that asks for the same.
-        let resamples = (0..self.settings.resamples).into_par_iter();
-        let drawn = resamples.flat_map_iter(|at| self.draw(at)).collect();
+        let last = || LAST_DRAWN.lock().unwrap_or_else(PoisonError::into_inner);
+        let found = last()
+            .as_ref()
+            .and_then(|(draws, subjects, resamples, counts)| {
+                let is_same = (draws, *subjects, *resamples)
+                    == (&self.draws, self.subjects, self.settings.resamples);
+                is_same.then(|| Arc::clone(counts))
+            });
+        // Not within `get_or_init`, nor under the lock: a thread that waits for others here may take up work that asks
+        // for the same.
+        let counts = found.unwrap_or_else(|| {
+            let blocks = (0..self.blocks()).into_par_iter();
+            let counts: Counts = Arc::new(blocks.flat_map_iter(|at| self.draw_block(at)).collect());
+            let drawn = (
+                self.draws.clone(),
+                self.subjects,
+                self.settings.resamples,
+                Arc::clone(&counts),
+            );
+            *last() = Some(drawn);
+            counts
+        });
         // Whoever else drew them drew the same.
-        let _ = self.drawn.set(drawn);
+        let _ = self.drawn.set(counts);
+    }
+
+    fn blocks(&self) -> usize {
+        self.settings.resamples.div_ceil(LANES)
     }
 
     /// How often a resample holds each subject.
@@ -182,6 +163,36 @@ impl Bootstrap {
             counts[draws.below(u64::from(self.subjects)) as usize] += 1;
         }
         counts
+    }
+
+    /// The same of a block of resamples.
+    fn draw_block(&self, block: usize) -> Vec<[u32; LANES]> {
+        let mut rows = vec![[0; LANES]; self.subjects()];
+        for lane in 0..LANES.min(self.settings.resamples - block * LANES) {
+            for (row, count) in rows.iter_mut().zip(self.draw(block * LANES + lane)) {
+                row[lane] = count;
+            }
+        }
+        rows
+    }
+
+    /// How often the resamples of a block hold each stay.
+    fn block(&self, block: usize) -> Block<'_> {
+        let subjects = self.subjects();
+        let kept = self.drawn.get();
+        let kept = kept.and_then(|drawn| drawn.get(block * subjects..(block + 1) * subjects));
+        let of_subjects = kept.map_or_else(|| Cow::Owned(self.draw_block(block)), Cow::Borrowed);
+        // Subjects are numbered by first appearance: as many as stays are one each.
+        if subjects == self.subject_of.len() {
+            return Block {
+                counts: of_subjects,
+            };
+        }
+        let of_stays = self.subject_of.iter();
+        let of_stays = of_stays.map(|&subject| of_subjects[subject as usize]);
+        Block {
+            counts: of_stays.collect(),
+        }
     }
 
     fn of_stays(&self, counts: &[u32]) -> Vec<f64> {
@@ -203,6 +214,25 @@ impl Bootstrap {
             .into_par_iter()
             .map(|resample| statistic(&self.weights(resample)))
             .collect()
+    }
+
+    /// The same where `statistic` measures the resamples of a block side by side; `whole` is that of all stays.
+    pub(super) fn resample_blocks(
+        &self,
+        whole: Vec<Option<f64>>,
+        statistic: impl Fn(&Block) -> [Vec<Option<f64>>; LANES] + Sync,
+    ) -> Resampled {
+        self.keep();
+        let blocks = (0..self.blocks()).into_par_iter();
+        let mut drawn: Vec<_> = blocks
+            .flat_map_iter(|block| statistic(&self.block(block)))
+            .collect();
+        drawn.truncate(self.settings.resamples);
+        Resampled {
+            whole,
+            drawn,
+            level: self.settings.level,
+        }
     }
 
     /// `statistic` of all stays and of every resample; it gives its numbers in a fixed order.
@@ -303,10 +333,37 @@ mod tests {
         let bootstrap = Bootstrap::new(settings(20), 3, &subjects);
         bootstrap.keep();
         assert!(bootstrap.drawn.get().is_some());
+        let afresh = Bootstrap::new(settings(20), 3, &subjects);
         for resample in [0, 7, 19, 20, 1000] {
             let drawn = bootstrap.of_stays(&bootstrap.draw(resample));
             assert_eq!(bootstrap.weights(resample), drawn);
+            if resample < 20 {
+                for block in [
+                    bootstrap.block(resample / LANES),
+                    afresh.block(resample / LANES),
+                ] {
+                    let lane = block
+                        .counts
+                        .iter()
+                        .map(|row| f64::from(row[resample % LANES]));
+                    assert_eq!(lane.collect::<Vec<f64>>(), drawn);
+                }
+            }
         }
+        // The last block is not full: its other lanes hold nothing.
+        assert!(
+            bootstrap
+                .block(2)
+                .counts
+                .iter()
+                .all(|row| row[4..] == [0; 4])
+        );
+        let counts = |bootstrap: &Bootstrap| bootstrap.drawn.get().map(Arc::as_ptr);
+        afresh.keep();
+        let other = Bootstrap::new(settings(20), 4, &subjects);
+        other.keep();
+        assert_ne!(counts(&bootstrap), counts(&other));
+        assert_ne!(bootstrap.weights(0), other.weights(0));
     }
 
     #[test]

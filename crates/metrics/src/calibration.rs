@@ -27,10 +27,10 @@ pub struct CalibrationBin {
 }
 
 #[derive(Clone, Copy, Default)]
-struct Bin {
-    weight: f64,
-    probability: f64,
-    positives: f64,
+pub(super) struct Bin {
+    pub(super) weight: f64,
+    pub(super) probability: f64,
+    pub(super) positives: f64,
 }
 
 impl Bin {
@@ -41,7 +41,7 @@ impl Bin {
 
 /// Of the bin [b / 10, (b + 1) / 10) that `probability` lies in: the edges are the numbers nearest to
 /// tenths, so that 0.3 begins a bin though 0.3 · 10 is less than 3 for some neighbours.
-fn bin_of(probability: f64) -> usize {
+pub(super) fn bin_of(probability: f64) -> usize {
     let guess = ((probability * BINS as f64) as usize).min(BINS - 1);
     if probability < edge(guess) {
         guess - 1
@@ -56,6 +56,15 @@ fn edge(bin: usize) -> f64 {
     bin as f64 / BINS as f64
 }
 
+/// The items of each bin of equal width, in their order.
+pub(super) fn by_bin(probabilities: &[f64]) -> [Vec<u32>; BINS] {
+    let mut bins: [Vec<u32>; BINS] = Default::default();
+    for (probability, item) in probabilities.iter().zip(0..) {
+        bins[bin_of(*probability)].push(item);
+    }
+    bins
+}
+
 fn equal_width(labels: &[bool], probabilities: &[f64], weights: &[f64]) -> [Bin; BINS] {
     let mut bins = [Bin::default(); BINS];
     for ((label, probability), weight) in labels.iter().zip(probabilities).zip(weights) {
@@ -67,7 +76,7 @@ fn equal_width(labels: &[bool], probabilities: &[f64], weights: &[f64]) -> [Bin;
     bins
 }
 
-fn weighted_error(bins: &[Bin]) -> Result<f64, Undefined> {
+pub(super) fn weighted_error(bins: &[Bin]) -> Result<f64, Undefined> {
     let total = bins.iter().map(|bin| bin.weight).sum();
     let error = bins.iter().map(Bin::error).sum();
     share(error, total, Undefined::NoStays)
@@ -175,9 +184,14 @@ impl CalibrationStart {
         weights: &[f64],
     ) -> (LogisticCalibration, Self) {
         let items = Items::of(logits, targets, weights);
-        let fit = |start, free| match fittable(free, &items) {
+        self.fit_items(&items, &Span::of(&items))
+    }
+
+    /// The same of items that lie in `span`.
+    pub(super) fn fit_items(&self, items: &Items, span: &Span) -> (LogisticCalibration, Self) {
+        let fit = |start, free| match span.fittable(free) {
             Err(undefined) => Err(undefined),
-            Ok(()) => LogitLine::fit(start, free, &items),
+            Ok(()) => LogitLine::fit(start, free, items),
         };
         let both = fit(self.both, Free::Both);
         let intercept = fit(self.intercept, Free::Intercept);
@@ -193,33 +207,43 @@ impl CalibrationStart {
     }
 }
 
-/// Whether there is a finite line: both classes, and for a slope two different logits, and no
-/// logit that has all positives on one side and all negatives on the other (Albert and Anderson 1984).
-fn fittable(free: Free, items: &Items) -> Result<(), Undefined> {
+/// The lowest and the highest logit of the negatives, then of the positives; the wrong way round where there is none.
+pub(super) struct Span(pub(super) [[f64; 2]; 2]);
+
+impl Span {
     const NOTHING: [f64; 2] = [f64::INFINITY, f64::NEG_INFINITY];
-    let mut span = [NOTHING; 2];
-    for (logit, target, _) in items.each() {
-        let [low, high] = &mut span[usize::from(target > 0.5)];
-        *low = low.min(logit);
-        *high = high.max(logit);
+
+    fn of(items: &Items) -> Self {
+        let mut span = [Self::NOTHING; 2];
+        for (logit, target, _) in items.each() {
+            let [low, high] = &mut span[usize::from(target > 0.5)];
+            *low = low.min(logit);
+            *high = high.max(logit);
+        }
+        Self(span)
     }
-    let [negatives, positives] = span;
-    if negatives == NOTHING && positives == NOTHING {
-        return Err(Undefined::NoStays);
+
+    /// Whether there is a finite line: both classes, and for a slope two different logits, and no
+    /// logit that has all positives on one side and all negatives on the other (Albert and Anderson 1984).
+    fn fittable(&self, free: Free) -> Result<(), Undefined> {
+        let [negatives, positives] = self.0;
+        if negatives == Self::NOTHING && positives == Self::NOTHING {
+            return Err(Undefined::NoStays);
+        }
+        if negatives == Self::NOTHING || positives == Self::NOTHING {
+            return Err(Undefined::OneClass);
+        }
+        if free == Free::Intercept {
+            return Ok(());
+        }
+        if negatives[0].min(positives[0]) == negatives[1].max(positives[1]) {
+            return Err(Undefined::ConstantScores);
+        }
+        if negatives[1] <= positives[0] || positives[1] <= negatives[0] {
+            return Err(Undefined::Separated);
+        }
+        Ok(())
     }
-    if negatives == NOTHING || positives == NOTHING {
-        return Err(Undefined::OneClass);
-    }
-    if free == Free::Intercept {
-        return Ok(());
-    }
-    if negatives[0].min(positives[0]) == negatives[1].max(positives[1]) {
-        return Err(Undefined::ConstantScores);
-    }
-    if negatives[1] <= positives[0] || positives[1] <= negatives[0] {
-        return Err(Undefined::Separated);
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -8,7 +8,8 @@ use super::curves::{
     self, DecisionPoint, LiftPoint, MAX_POINTS, PrecisionRecallPoint, RocPoint, thin,
 };
 use super::interval::Interval;
-use super::tie::Tie;
+use super::lane_curve::{Cuts, lanes};
+use super::ranked_block::RankedBlock;
 
 /// Steps of the grids that bands of ROC and precision-recall curves are computed at.
 const BAND_STEPS: usize = 50;
@@ -93,25 +94,20 @@ impl CurveSet {
             &thresholds,
         ];
         let [rates, recalls, ..] = places;
-        let mut intervals = bootstrap
-            .intervals(|weights| {
-                let ties: Vec<Tie> = ranking.ties(weights).collect();
-                let roc = curves::roc_of(&ties);
-                let precision_recall = curves::precision_recall_of(&ties);
-                let bins = scores.calibration_bins(weights);
-                let decision = curves::decision_of(&ties);
-                let rates = rates.iter().map(|rate| curves::sensitivity_at(&roc, *rate));
-                rates
-                    .chain(
-                        recalls
-                            .iter()
-                            .map(|at| curves::precision_at(&precision_recall, *at)),
-                    )
-                    .chain(bins.iter().map(|bin| bin.observed))
-                    .chain(decision.iter().map(|point| Some(point.model)))
-                    .collect()
+        let cuts = Cuts::of(ranking, &thresholds);
+        // Of all items nothing is asked here.
+        let count = places.iter().map(|places| places.len()).sum();
+        let resampled = bootstrap.resample_blocks(vec![None; count], |block| {
+            let ranked = RankedBlock::of(ranking, block);
+            lanes(&ranked.tops).map(|curve| {
+                let rates = rates.iter().map(|rate| curve.sensitivity_at(*rate));
+                let recalls = recalls.iter().map(|recall| curve.precision_at(*recall));
+                let bins = cuts.bins.iter().map(|bin| curve.observed(*bin));
+                let decision = cuts.thresholds.iter().map(|cut| curve.net_benefit(cut));
+                rates.chain(recalls).chain(bins).chain(decision).collect()
             })
-            .into_iter();
+        });
+        let mut intervals = resampled.intervals().into_iter();
         let bands = places.map(|places| {
             let points = places.iter().zip(intervals.by_ref().take(places.len()));
             points

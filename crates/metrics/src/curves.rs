@@ -63,7 +63,7 @@ pub fn roc(ranking: &Ranking, weights: &[f64]) -> Vec<RocPoint> {
     roc_of(&ranking.ties(weights).collect::<Vec<Tie>>())
 }
 
-pub(super) fn roc_of(ties: &[Tie]) -> Vec<RocPoint> {
+fn roc_of(ties: &[Tie]) -> Vec<RocPoint> {
     let mut points = vec![RocPoint {
         threshold: None,
         false_positive_rate: 0.0,
@@ -95,7 +95,7 @@ pub fn precision_recall(ranking: &Ranking, weights: &[f64]) -> Vec<PrecisionReca
     precision_recall_of(&ranking.ties(weights).collect::<Vec<Tie>>())
 }
 
-pub(super) fn precision_recall_of(ties: &[Tie]) -> Vec<PrecisionRecallPoint> {
+fn precision_recall_of(ties: &[Tie]) -> Vec<PrecisionRecallPoint> {
     let mut points = Vec::new();
     let (mut positives, mut retrieved) = (0.0, 0.0);
     for tie in ties {
@@ -122,7 +122,7 @@ pub fn decision(ranking: &Ranking, weights: &[f64]) -> Vec<DecisionPoint> {
     decision_of(&ranking.ties(weights).collect::<Vec<Tie>>())
 }
 
-pub(super) fn decision_of(ties: &[Tie]) -> Vec<DecisionPoint> {
+fn decision_of(ties: &[Tie]) -> Vec<DecisionPoint> {
     let (mut positives, mut negatives) = (0.0, 0.0);
     // Thresholds in descending order, each with what it predicts positive.
     let mut at = Vec::with_capacity(99);
@@ -196,7 +196,8 @@ pub fn lift(ranking: &Ranking, weights: &[f64]) -> Vec<LiftPoint> {
 
 /// The curve's sensitivity at a false positive rate, linear between points; at a jump its upper end.
 /// `None` on an empty curve.
-pub fn sensitivity_at(points: &[RocPoint], false_positive_rate: f64) -> Option<f64> {
+#[cfg(test)]
+pub(super) fn sensitivity_at(points: &[RocPoint], false_positive_rate: f64) -> Option<f64> {
     let after = points.partition_point(|point| point.false_positive_rate <= false_positive_rate);
     let before = points.get(after.checked_sub(1)?)?;
     let Some(next) = points.get(after) else {
@@ -208,7 +209,8 @@ pub fn sensitivity_at(points: &[RocPoint], false_positive_rate: f64) -> Option<f
 }
 
 /// The precision at the highest threshold that finds this share of the positives. `None` on an empty curve.
-pub fn precision_at(points: &[PrecisionRecallPoint], recall: f64) -> Option<f64> {
+#[cfg(test)]
+pub(super) fn precision_at(points: &[PrecisionRecallPoint], recall: f64) -> Option<f64> {
     let at = points.partition_point(|point| point.recall < recall);
     points
         .get(at)

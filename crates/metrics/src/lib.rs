@@ -15,7 +15,9 @@
 //! # Ok::<(), pipeline_error::Error>(())
 //! ```
 
+mod binary_block;
 mod binary_scores;
+mod block;
 mod bootstrap;
 mod calibration;
 mod confusion;
@@ -25,20 +27,23 @@ mod exponential;
 mod input;
 mod interval;
 mod isotonic;
+mod lane_curve;
 mod logit_line;
 mod multi_label;
 mod multiclass;
 mod probability;
+mod ranked_block;
 mod ranking;
 mod recalibration;
 mod regression;
+mod resampled;
 mod score_key;
 mod threshold;
 mod tie;
 mod undefined;
 
 pub use binary_scores::{BinaryMetrics, BinaryScores};
-pub use bootstrap::{Bootstrap, BootstrapSettings, PairedDifference, Resampled};
+pub use bootstrap::{Bootstrap, BootstrapSettings};
 pub use calibration::{
     BINS, CalibrationBin, LogisticCalibration, calibration_bins, equal_mass_calibration_error,
     expected_calibration_error,
@@ -53,6 +58,7 @@ pub use probability::{accuracy, brier, log_loss};
 pub use ranking::{Ranking, auroc, average_precision};
 pub use recalibration::{Recalibration, RecalibrationMethod};
 pub use regression::{MeanBin, RegressionMetrics, RegressionScores};
+pub use resampled::{PairedDifference, Resampled};
 pub use threshold::ThresholdRule;
 pub use tie::Tie;
 pub use undefined::Undefined;

@@ -27,11 +27,11 @@ pub fn average_precision(labels: &[bool], scores: &[f64]) -> Result<Option<f64>,
 #[derive(Clone, Debug)]
 pub struct Ranking {
     /// Items in descending order of their score.
-    order: Vec<u32>,
+    pub(super) order: Vec<u32>,
     /// Their labels, in that order.
-    labels: Vec<bool>,
+    pub(super) labels: Vec<bool>,
     /// For every distinct score, in descending order, itself and where its items end in `order`.
-    ties: Vec<(f64, u32)>,
+    pub(super) ties: Vec<(f64, u32)>,
 }
 
 impl Ranking {

@@ -1,9 +1,10 @@
 //! Layers that several parts of the model share, with the reference's parameter names.
 
-use candle_core::{DType, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 
 use super::ops::{self, Attention, MabOutput};
 use super::parameter::{Init, ParameterSource};
+use super::precision::Precision;
 
 /// Which initialisation the Linear layers of a part have.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,6 +36,7 @@ impl LinearInit {
 pub struct Linear {
     weight: Tensor,
     bias: Tensor,
+    precision: Precision,
 }
 
 impl Linear {
@@ -48,12 +50,13 @@ impl Linear {
         Ok(Self {
             weight: source.get("weight", &[outputs, inputs], init.weight(inputs))?,
             bias: source.get("bias", &[outputs], init.bias(inputs))?,
+            precision: source.precision(),
         })
     }
 
     /// [rows, inputs] → [rows, outputs].
     pub fn forward(&self, x: &Tensor) -> Result<Tensor> {
-        ops::linear(x, &self.weight, &self.bias)
+        ops::linear_in(self.precision, x, &self.weight, &self.bias)
     }
 }
 
@@ -113,6 +116,7 @@ impl MultiheadAttention {
             out_proj: Linear {
                 weight: out.get("weight", &[width, width], init.weight(width))?,
                 bias: out.get("bias", &[width], Init::Zeros)?,
+                precision: source.precision(),
             },
             width,
             heads,
@@ -126,7 +130,7 @@ impl MultiheadAttention {
 
     fn project(&self, x: &Tensor, first: usize, count: usize) -> Result<Tensor> {
         let (weight, bias) = self.projection(first, count)?;
-        ops::linear(x, &weight, &bias)
+        ops::linear_in(self.out_proj.precision, x, &weight, &bias)
     }
 
     /// Queries `q` over the keys and values of `kv`; `pattern` gets (heads, scale) and says who attends to whom.
@@ -148,6 +152,11 @@ impl MultiheadAttention {
         pattern: impl FnOnce(usize, f32) -> Attention,
     ) -> Result<Tensor> {
         self.out_proj.forward(&self.mix(q, kv, bias, pattern)?)
+    }
+
+    /// Whether products may be rearranged for `device`: the kernels for that know single precision alone.
+    fn may_rearrange(&self, device: &Device) -> bool {
+        ops::has_cpu_kernels(device) && self.out_proj.precision == Precision::F32
     }
 
     /// What the heads give, before `out_proj`.
@@ -243,7 +252,7 @@ impl Mab {
         let ff_out = Linear::new(&source.part("ff.2"), 2 * width, width, init)?;
         let ln2 = LayerNorm::new(&source.part("ln2"), width, LayerNorm::EPS)?;
         let out_proj = multihead.out_proj.clone();
-        let output = MabOutput::new([
+        let parameters = [
             out_proj.weight,
             out_proj.bias,
             ln1.weight,
@@ -254,7 +263,8 @@ impl Mab {
             ff_out.bias,
             ln2.weight,
             ln2.bias,
-        ]);
+        ];
+        let output = MabOutput::new(parameters, source.precision());
         Ok(Self { multihead, output })
     }
 
@@ -271,7 +281,7 @@ impl Mab {
     /// As [`Self::forward`], the same rows `q` over each set of `kv`, by `starts`.
     fn forward_shared(&self, q: &Tensor, kv: &Tensor, starts: &[usize]) -> Result<Tensor> {
         let heads = &self.multihead;
-        let mixed = match ops::has_cpu_kernels(kv.device()) {
+        let mixed = match heads.may_rearrange(kv.device()) {
             true => heads.mix_of_shared_queries(q, kv, starts)?,
             false => heads.mix(q, kv, None, |heads, scale| {
                 Attention::shared_queries(starts, q.dims()[0], heads, scale)
@@ -285,10 +295,8 @@ impl Mab {
         let rows_a_set = kv.dim(0)? / (starts.len() - 1).max(1);
         let heads = &self.multihead;
         let pattern = |heads, scale| Attention::to_own_keys(starts, rows_a_set, heads, scale);
-        let mixed = match ops::has_cpu_kernels(kv.device())
-            && kv.dim(1)? >= WIDE
-            && q.dim(0)? < kv.dim(0)?
-        {
+        let fewer = q.dim(0)? < kv.dim(0)?;
+        let mixed = match heads.may_rearrange(kv.device()) && kv.dim(1)? >= WIDE && fewer {
             true => heads.mix_of_few_queries(q, kv, &pattern(heads.heads, heads.scale()))?,
             false => heads.mix(q, kv, None, pattern)?,
         };
@@ -338,3 +346,6 @@ impl Isab {
             .forward_single_key(&self.mab1.forward_single_key(x)?)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -26,6 +26,7 @@ pub mod objective;
 pub mod ops;
 pub mod parameter;
 pub mod pooling;
+pub mod precision;
 pub mod pretrain_tasks;
 pub mod profile;
 pub mod readout;

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use candle_core::{DType, Device, Result, Tensor, bail};
 
+use super::precision::Precision;
 use pipeline_random::Stream;
 
 /// Parameters by name, in the order of their names.
@@ -86,6 +87,7 @@ impl ParameterSpec {
 pub struct ParameterSource<'a> {
     prefix: String,
     origin: Origin<'a>,
+    precision: Precision,
 }
 
 #[derive(Clone)]
@@ -101,7 +103,19 @@ impl<'a> ParameterSource<'a> {
         Self {
             prefix: String::new(),
             origin: Origin::Given(parameters),
+            precision: Precision::F32,
         }
+    }
+
+    /// The same for layers whose products have this precision.
+    #[must_use]
+    pub fn with_precision(self, precision: Precision) -> Self {
+        Self { precision, ..self }
+    }
+
+    /// How exact the products of the layers are that are built from it.
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// The parameters that `build` asks for, sorted by name.
@@ -112,6 +126,7 @@ impl<'a> ParameterSource<'a> {
         build(&Self {
             prefix: String::new(),
             origin: Origin::Recorded(specs.clone()),
+            precision: Precision::F32,
         })?;
         let mut specs = specs.take();
         specs.sort_by(|a, b| a.name.cmp(&b.name));
@@ -128,6 +143,7 @@ impl<'a> ParameterSource<'a> {
         build(&ParameterSource {
             prefix: String::new(),
             origin,
+            precision: Precision::F32,
         })?;
         Ok(taken.take())
     }
@@ -143,6 +159,7 @@ impl<'a> ParameterSource<'a> {
         Self {
             prefix,
             origin: self.origin.clone(),
+            precision: self.precision,
         }
     }
 

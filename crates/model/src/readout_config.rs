@@ -22,7 +22,7 @@ pub struct ReadoutConfig {
     /// Numbers that are said of every variable.
     #[schemars(range(min = 1, max = 4096))]
     pub output_dim: usize,
-    /// Variables with queries of their own: those that most training stays have. All others share `shared_queries`.
+    /// Variables with queries of their own: the ones that the most training stays have. The remaining variables share `shared_queries`.
     #[schemars(range(min = 1, max = 1_000_000))]
     pub max_variables: usize,
     /// Groups of queries that the variables without queries of their own share; a model without such variables has none.

@@ -80,7 +80,11 @@ impl<'a> Layers<'a> {
         let mut sound = true;
         for (base, origin) in self.bases(&own)? {
             match self.base(file, &base, origin) {
-                Some(read) => {
+                Some(mut read) => {
+                    if let Value::Table(table) = &mut read.value {
+                        // It is about the recipe that states it, not about one that extends that recipe.
+                        table.remove("description");
+                    }
                     tree = Some(match tree {
                         Some(below) => merge(below, read, Some((self.shape)())),
                         None => read,

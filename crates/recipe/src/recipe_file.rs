@@ -20,12 +20,20 @@ impl RecipeFile {
     /// The file at `path`; where there is none and `path` is a bare name, the shipped recipe of that name.
     pub fn find(path: &Path) -> io::Result<Self> {
         match path.canonicalize() {
-            Ok(real) => Ok(RecipeFile::OnDisk(path.to_path_buf(), real)),
+            Ok(real) => Ok(RecipeFile::at(path.to_path_buf(), real, path)),
             Err(error) if error.kind() == ErrorKind::NotFound => match shipped(path) {
                 Some(shipped) => Ok(RecipeFile::Shipped(shipped)),
                 None => Err(error),
             },
             Err(error) => Err(error),
+        }
+    }
+
+    /// What is there. A folder is no recipe, and data often lie in one that is called as a shipped recipe is.
+    fn at(path: PathBuf, real: PathBuf, asked: &Path) -> Self {
+        match shipped(asked) {
+            Some(shipped) if real.is_dir() => RecipeFile::Shipped(shipped),
+            _ => RecipeFile::OnDisk(path, real),
         }
     }
 
@@ -36,7 +44,7 @@ impl RecipeFile {
                 let folder = path.parent().unwrap_or(Path::new(""));
                 let beside = folder.join(base);
                 match beside.canonicalize() {
-                    Ok(real) => Ok(RecipeFile::OnDisk(beside, real)),
+                    Ok(real) => Ok(RecipeFile::at(beside, real, Path::new(base))),
                     Err(error) => shipped(Path::new(base))
                         .map(RecipeFile::Shipped)
                         .ok_or(error),

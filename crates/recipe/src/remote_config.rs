@@ -15,17 +15,17 @@ pub struct RemoteConfig {
     /// Look there before a stage is executed, as with `run --pull`.
     #[serde(default)]
     pub pull: bool,
-    /// Put there what a run has made.
+    /// Push the results of a run.
     #[serde(default)]
     pub push: bool,
-    /// Kinds of stages whose results are put there. Left out: those that hold no rows of patients (import, pretrain, freeze, finetune). Events, features and predictions are patients' data.
+    /// Kinds of stages whose results are pushed. Left out: the kinds without rows of patients (import, pretrain, freeze, finetune). Events, features and predictions are patients' data.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub kinds: Option<Vec<String>>,
-    /// Files of public keys (`cache keygen`): nothing is taken from there but what the owner of one of them has signed.
+    /// Files of public keys (`cache keygen`): only results with a signature by one of them are pulled.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(schema_with = "paths")]
     pub trusted_keys: Vec<PathBuf>,
-    /// File of the secret key that signs what is put there.
+    /// File of the secret key that signs pushed results.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(schema_with = "path")]
     pub signing_key: Option<PathBuf>,

@@ -45,7 +45,7 @@ pub struct SweepObjective {
     pub metric: String,
     /// Whether more of it is better.
     pub direction: Direction,
-    /// Choose by a metric of the test split all the same: what it says of the winner is then no estimate of how it does on new stays.
+    /// Permit choosing by a metric of the test split. The winner's metric is then no estimate for new stays.
     #[serde(default)]
     pub allow_test: bool,
 }

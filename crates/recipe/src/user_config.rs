@@ -41,7 +41,7 @@ pub fn user_remote<E: Experiment>(
 ) -> Result<Option<RemoteConfig>, Error> {
     let unreadable = |what: String| Error::Usage {
         message: format!("{}: {what}", path.display()),
-        hint: Some("this file holds the user's own settings; --no-remote passes it over".into()),
+        hint: Some("this file holds the user's own settings; --no-remote skips it".into()),
     };
     let bytes = match pipeline_files::read_at_most(path, MAX_BYTES) {
         Ok(bytes) => bytes,

@@ -94,7 +94,7 @@ impl Profile {
                     let [one, other] = profile.looked_in.each_ref().map(|path| path.display());
                     format!("{one} nor {other}")
                 }),
-                hint: Some("`aws configure list-profiles` lists those there are".into()),
+                hint: Some("`aws configure list-profiles` lists the profiles".into()),
             }),
             _ => Ok(profile),
         }

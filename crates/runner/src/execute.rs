@@ -10,6 +10,7 @@ use std::time::Instant;
 
 use rayon::{ThreadPool, ThreadPoolBuilder};
 
+use super::devices::CPU;
 use super::event::Event;
 use super::fingerprints::Fingerprinter;
 use super::journal::{Journal, StageReporter};
@@ -36,6 +37,8 @@ pub(super) struct Job {
     /// Artifacts it reads, by role and name.
     pub inputs: BTreeMap<(String, String), Artifact>,
     pub threads: usize,
+    /// Where it computes tensors.
+    pub device: String,
     /// Why it is to be executed.
     pub reasons: Vec<String>,
 }
@@ -54,8 +57,8 @@ pub(super) struct Workshop<'a> {
     pub fingerprinter: &'a Fingerprinter,
     pub journal: &'a Journal<'a>,
     pub interrupted: &'a AtomicBool,
-    /// Where tensors are computed.
-    pub device: &'a str,
+    /// Whether a stage's device is told of: the run has several.
+    pub tells_device: bool,
     /// Whether longer trainings go on where shorter ones ended.
     pub continue_trainings: bool,
     /// The remote cache, if the run has one.
@@ -96,6 +99,12 @@ impl Workshop<'_> {
             reasons: job.reasons.clone(),
             threads: job.threads,
         });
+        if self.tells_device && job.device != CPU {
+            self.journal.emit(Event::StageNote {
+                name: selected.name().into(),
+                line: format!("computes on {}", job.device),
+            });
+        }
         let start = Instant::now();
         let inputs = self.input_paths(job)?;
         let reporter = StageReporter::new(selected.name(), self.journal);
@@ -106,7 +115,7 @@ impl Workshop<'_> {
             lineage: lineage.as_ref().map(WorkFolder::path),
             log: &self.journal.log_path(selected.name()),
             threads: job.threads,
-            device: self.device,
+            device: &job.device,
             interrupted: self.interrupted,
             reporter: &reporter,
         };
@@ -114,7 +123,7 @@ impl Workshop<'_> {
         self.fingerprinter.check_unchanged(selected)?;
         self.verify_inputs(job).map_err(|error| {
             error.with_hint(
-                "somebody, or the stage's own program, wrote to it while the stage read it: a program writes to its outputs only; `pipeline cache verify --repair` takes out what is damaged",
+                "the stage's own program, or another process, wrote to it while the stage read it: a program may write to its outputs only; `pipeline cache verify --repair` removes damaged results",
             )
         })?;
         let seconds = start.elapsed().as_secs_f64();

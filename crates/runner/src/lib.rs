@@ -13,6 +13,7 @@
 //! # }
 //! ```
 
+mod devices;
 pub mod environment;
 pub mod event;
 mod execute;

@@ -17,7 +17,7 @@ pub struct RunOptions {
     pub keep_going: bool,
     /// Stages to execute although their result is in the store.
     pub refresh: Vec<String>,
-    /// The device stages compute on: `cpu`, `cuda:0`.
+    /// The devices that stages compute on, of one class: `cpu`, `cuda:0`, `cuda:0,cuda:1`. A GPU has one stage at a time.
     pub device: String,
     /// Stages wanted, with what they need; none: all.
     pub targets: Vec<String>,
@@ -49,7 +49,7 @@ impl Default for RunOptions {
 }
 
 impl RunOptions {
-    /// The device's class: what it is, not which one of them.
+    /// The devices' class: what they are, not which ones.
     pub(super) fn device_class(&self) -> &str {
         self.device.split(':').next().unwrap_or_default()
     }

@@ -79,6 +79,9 @@ pub struct StageRecord {
     /// Why it failed or was skipped.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
+    /// The name of the error's page, if its kind has one: `pipeline help error NAME` prints it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub error_name: Option<String>,
 }
 
 /// How one stage ended.

@@ -10,6 +10,7 @@ use std::time::Instant;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::devices::CPU;
 use super::environment::Environment;
 use super::event::Event;
 use super::execute::Workshop;
@@ -20,7 +21,7 @@ use super::options::RunOptions;
 use super::plan;
 use super::record::{PlanRecord, RunRecord, RunStatus, StageStatus};
 use super::scheduler::Scheduler;
-use super::selection::select;
+use super::selection::{Selected, select};
 use super::sharing::Sharing;
 use pipeline_error::Error;
 use pipeline_stage::Node;
@@ -65,6 +66,7 @@ pub fn run(
 ) -> Result<RunOutcome, Error> {
     let start = Instant::now();
     let selection = select(nodes, options)?;
+    refuse_missing_gpu(&selection, options)?;
     let fingerprinter = Fingerprinter::new(&selection, options, store)?;
     let index = plan::index_of(&selection, store);
     let (surveyed, documents) = thread::scope(|scope| {
@@ -106,7 +108,7 @@ pub fn run(
         fingerprinter: &fingerprinter,
         journal: &journal,
         interrupted,
-        device: &options.device,
+        tells_device: options.device.contains(','),
         continue_trainings: options.continue_trainings,
         sharing: options.remote.as_ref().map(Sharing::of),
         verified: Mutex::default(),
@@ -150,4 +152,23 @@ pub fn run(
     journal.emit(Event::RunFinished { status, seconds });
     let error = error.or_else(|| journal.into_failure());
     Ok(RunOutcome { record, error })
+}
+
+/// Fails if a stage computes on a GPU alone, and the run has none.
+fn refuse_missing_gpu(selection: &[Selected], options: &RunOptions) -> Result<(), Error> {
+    if options.device_class() != CPU {
+        return Ok(());
+    }
+    for selected in selection {
+        if let Some(setting) = selected.node.stage.needs_gpu() {
+            return Err(Error::Usage {
+                message: format!(
+                    "stage `{}`: {setting} needs an NVIDIA GPU, and this run computes on the CPU",
+                    selected.name()
+                ),
+                hint: Some("run it with `--device cuda:0`, or leave the setting out".into()),
+            });
+        }
+    }
+    Ok(())
 }

@@ -9,6 +9,7 @@ use std::time::Instant;
 
 use miette::Diagnostic as _;
 
+use super::devices::{CPU, Devices};
 use super::event::Event;
 use super::execute::{Ended, Job, Workshop};
 use super::fingerprints::{artifacts_read, in_stage};
@@ -44,10 +45,16 @@ pub(super) struct Scheduler<'a> {
     ready: BTreeSet<usize>,
     /// Known to be out of date; waiting for threads.
     waiting: BTreeMap<usize, Job>,
-    /// Threads of each running job, and when it started.
-    running: BTreeMap<usize, (usize, Instant)>,
+    running: BTreeMap<usize, Running>,
+    devices: Devices,
     /// The first failure, and whose it was.
     failure: Option<(String, Error)>,
+}
+
+/// A job that was started.
+struct Running {
+    threads: usize,
+    started: Instant,
 }
 
 impl<'a> Scheduler<'a> {
@@ -81,6 +88,7 @@ impl<'a> Scheduler<'a> {
             untold: Vec::new(),
             waiting: BTreeMap::new(),
             running: BTreeMap::new(),
+            devices: Devices::named(&options.device),
             failure: None,
         }
     }
@@ -203,6 +211,7 @@ impl<'a> Scheduler<'a> {
             key,
             inputs,
             threads: 1,
+            device: CPU.into(),
             reasons,
         })))
     }
@@ -216,21 +225,45 @@ impl<'a> Scheduler<'a> {
             return None;
         }
         let slots = self.options.jobs.max(1).saturating_sub(self.running.len());
-        let starting = slots.min(self.waiting.len());
-        let taken: usize = self.running.values().map(|(threads, _)| threads).sum();
+        let taken: usize = self.running.values().map(|running| running.threads).sum();
         let free = self.options.threads.max(1).saturating_sub(taken);
-        if starting == 0 || free == 0 {
+        if slots == 0 || free == 0 {
             return None;
         }
-        let (position, mut job) = self.waiting.pop_first()?;
-        job.threads = (free / starting).max(1);
-        self.running.insert(position, (job.threads, Instant::now()));
+        let starting = self.may_start(slots);
+        let position = *starting.first()?;
+        let mut job = self.waiting.remove(&position)?;
+        job.threads = (free / starting.len()).max(1);
+        if self.selection[position].node.stage.uses_device() {
+            job.device = self.devices.take()?;
+        }
+        let running = Running {
+            threads: job.threads,
+            started: Instant::now(),
+        };
+        self.running.insert(position, running);
         Some(job)
     }
 
+    /// The first of the waiting jobs that have what they need, `most` at most: each GPU has one job.
+    fn may_start(&self, most: usize) -> Vec<usize> {
+        let mut devices = self.devices.free();
+        let has_device = |position: &&usize| {
+            if !self.selection[**position].node.stage.uses_device() {
+                return true;
+            }
+            let is_free = devices > 0;
+            devices = devices.saturating_sub(1);
+            is_free
+        };
+        let positions = self.waiting.keys().filter(has_device);
+        positions.take(most).copied().collect()
+    }
+
     fn conclude(&mut self, job: &Job, ended: Ended) {
-        let started = self.running.remove(&job.position);
-        let seconds = started.map_or(0.0, |(_, start)| start.elapsed().as_secs_f64());
+        self.devices.give_back(&job.device);
+        let running = self.running.remove(&job.position);
+        let seconds = running.map_or(0.0, |running| running.started.elapsed().as_secs_f64());
         match ended {
             Ended::Executed(outcome) => self.succeed(job.position, StageStatus::Executed, outcome),
             Ended::Cached(outcome) => self.succeed(job.position, StageStatus::Cached, outcome),
@@ -283,6 +316,7 @@ impl<'a> Scheduler<'a> {
         record.key = key;
         record.seconds = seconds;
         record.error = Some(with_hint(&error));
+        record.error_name = error.code().map(|code| code.name().into());
         let name = record.name.clone();
         self.failure.get_or_insert((name, error));
         self.finish(position, record);
@@ -304,6 +338,7 @@ impl<'a> Scheduler<'a> {
             outputs: BTreeMap::new(),
             metrics: BTreeMap::new(),
             error: None,
+            error_name: None,
         }
     }
 

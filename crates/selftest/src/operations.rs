@@ -6,7 +6,8 @@ use candle_core::{Device, Result, Shape, Tensor, Var};
 
 use crate::{Check, larger, worst};
 use pipeline_error::Error;
-use pipeline_model::ops::{self, Attention, AttentionDropout, RowIndex};
+use pipeline_model::ops::{self, Attention, AttentionDropout, Glances, MabOutput, RowIndex};
+use pipeline_model::precision::Precision;
 use pipeline_random::Stream;
 
 const VALUE_TOLERANCE: f64 = 2e-5;
@@ -111,6 +112,88 @@ fn attention_trials(starts: &[usize], events: usize) -> Result<Vec<Trial>> {
     Ok(trials)
 }
 
+/// Operations that are one on a CPU and several on a GPU.
+fn fused_trials(starts: &Arc<[usize]>, events: usize) -> Result<Vec<Trial>> {
+    let (heads, queries, hidden) = (3, 4, 40);
+    let rows = numbers(20, (events, WIDTH))?;
+    // As small as parameters are: else the norms divide by their squares.
+    let parameter = |seed, shape: &[usize]| numbers(seed, shape)? * 0.2;
+    let shapes: [&[usize]; 10] = [
+        &[WIDTH, WIDTH],
+        &[WIDTH],
+        &[WIDTH],
+        &[WIDTH],
+        &[hidden, WIDTH],
+        &[hidden],
+        &[WIDTH, hidden],
+        &[WIDTH],
+        &[WIDTH],
+        &[WIDTH],
+    ];
+    let mut of_mab = vec![rows.clone()];
+    for (seed, shape) in shapes.into_iter().enumerate() {
+        of_mab.push(parameter(21 + seed as u64, shape)?);
+    }
+    let of_mab: Vec<&Tensor> = of_mab.iter().collect();
+    let scores = numbers(31, (events, queries * heads))?;
+    let rates = (numbers(32, queries * heads)?.abs()? + 0.1)?;
+    let of_scores = starts.clone();
+    let (glances, shared) = (glances(starts, heads, true), glances(starts, heads, false));
+    let to_shared = Attention::within(starts, heads, 0.2, false);
+    Ok(vec![
+        trial("output of a MAB", &of_mab, |t| {
+            let parameters = std::array::from_fn(|part| t[part + 1].clone());
+            let output = MabOutput::new(parameters, Precision::F32);
+            ops::mab_output(&t[0], &output)
+        }),
+        trial("attention by scores", &[&scores, &rows], move |t| {
+            ops::attend_by_scores(&t[0], &t[1], &of_scores, heads)
+        }),
+        trial(
+            "attention to shared keys",
+            &[
+                &numbers(33, (events, heads * 24))?,
+                &numbers(34, (events, 24))?,
+            ],
+            move |t| ops::attend_to_shared_keys(&t[0], &t[1], &to_shared),
+        ),
+        trial(
+            "grouped linear",
+            &[&numbers(35, (events, 5, 16))?, &numbers(36, (5, 16, 12))?],
+            |t| ops::grouped_linear(&t[0], &t[1]),
+        ),
+        trial(
+            "attention with decay",
+            &[&scores, &rates, &rows],
+            move |t| ops::attend_with_decay(&t[0], &t[1], &t[2], &glances),
+        ),
+        trial(
+            "attention with decay, values by heads",
+            &[&scores, &rates, &rows],
+            move |t| ops::attend_with_decay(&t[0], &t[1], &t[2], &shared),
+        ),
+    ])
+}
+
+/// From the last and a middle event of every set, as if sets were stays.
+fn glances(starts: &[usize], heads: usize, shared_values: bool) -> Glances {
+    let mut draws = Stream::new(2, "times of the selftest").at(&[]);
+    let stays = starts.windows(2).enumerate();
+    let moments = stays.flat_map(|(stay, pair)| {
+        let middle = (pair[0] + pair[1] - 1) / 2;
+        [(stay, pair[1] - 1), (stay, middle)]
+    });
+    Glances {
+        stay_starts: starts.into(),
+        moments: moments.collect(),
+        times: (0..starts[starts.len() - 1])
+            .map(|_| draws.normal_f32().abs())
+            .collect(),
+        heads,
+        shared_values,
+    }
+}
+
 fn trials() -> Result<Vec<Trial>> {
     let starts = starts();
     let events = starts[SETS];
@@ -129,6 +212,7 @@ fn trials() -> Result<Vec<Trial>> {
         trial("sigmoid", &[&(&x * 5.0)?], |t| ops::sigmoid(&t[0])),
     ];
     trials.extend(attention_trials(&starts, events)?);
+    trials.extend(fused_trials(&starts, events)?);
     let of = starts.clone();
     trials.push(trial("segment mean", &[&x], move |t| {
         ops::segment_mean(&t[0], &of)
@@ -234,6 +318,46 @@ pub fn checks(device: &Device) -> std::result::Result<Vec<Check>, Error> {
     }
     if !device.is_cpu() {
         checks.extend(draws(device)?);
+        checks.extend(reduced_precision(device)?);
+    }
+    Ok(checks)
+}
+
+/// Linear layers whose factors have fewer bits, against the CPU: bf16 has the same there, TF32's 11 bits are near its own.
+fn reduced_precision(device: &Device) -> std::result::Result<Vec<Check>, Error> {
+    // Sums of a few hundred terms, each off by 2⁻¹¹ at most, of which the CPU's has none.
+    const TF32_TOLERANCE: f64 = 2e-3;
+    let arguments = [
+        &numbers(40, (300, WIDTH))?,
+        &numbers(41, (40, WIDTH))?,
+        &numbers(42, 40)?,
+    ];
+    let of = |precision: Precision| {
+        trial("linear", &arguments, move |t| {
+            ops::linear_in(precision, &t[0], &t[1], &t[2])
+        })
+    };
+    let mut checks = Vec::new();
+    for (precision, on_cpu, tolerance) in [
+        (Precision::Bf16, Precision::Bf16, VALUE_TOLERANCE),
+        (Precision::Tf32, Precision::F32, TF32_TOLERANCE),
+    ] {
+        let expected = outcome(&of(on_cpu), &Device::Cpu)?;
+        let ours = outcome(&of(precision), device)?;
+        let again = outcome(&of(precision), device)?;
+        let (mut apart, mut when_again) = (0f64, 0f64);
+        for ((ours, expected), again) in ours.iter().zip(&expected).zip(&again) {
+            apart = larger(apart, worst(ours, expected, 1.0)?);
+            when_again = larger(when_again, worst(again, ours, 1.0)?);
+        }
+        let check = |what: &str, worst, tolerance| Check {
+            name: format!("linear in {}, {what}", precision.name()),
+            form: "kernel",
+            worst,
+            tolerance,
+        };
+        checks.push(check("with gradients", apart, tolerance));
+        checks.push(check("run again", when_again, 0.0));
     }
     Ok(checks)
 }

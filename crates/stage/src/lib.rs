@@ -80,6 +80,16 @@ pub trait Stage: Send + Sync {
         true
     }
 
+    /// Whether it computes on the device of the run. All other stages compute on the CPU.
+    fn uses_device(&self) -> bool {
+        false
+    }
+
+    /// The setting for which it can compute on a GPU alone, as a recipe states it, if there is one.
+    fn needs_gpu(&self) -> Option<String> {
+        None
+    }
+
     /// Artifacts of other stages that this one reads.
     fn inputs(&self) -> Vec<StageInput>;
 
@@ -149,7 +159,7 @@ pub struct StageContext<'a> {
     pub threads: usize,
     /// Where a program that the stage runs may print to: kept with the run. Nothing is there yet.
     pub log: &'a Path,
-    /// Where tensors are computed (`cpu`, `cuda:0`).
+    /// Where tensors are computed (`cpu`, `cuda:0`): `cpu` if the stage uses no device.
     pub device: &'a str,
     /// Set when the user asks to stop: write a checkpoint and return [`Error::Interrupted`].
     pub interrupted: &'a AtomicBool,

@@ -179,7 +179,7 @@ impl Store {
                 {
                     "is older than that"
                 }
-                None if collection.keep_runs.is_some() => "is none of the latest",
+                None if collection.keep_runs.is_some() => "is not among the latest",
                 _ => continue,
             };
             let path = self.runs_folder().join(id);

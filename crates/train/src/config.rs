@@ -137,7 +137,7 @@ impl Metric for SelectionMetric {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum PretrainMetric {
-    /// Reconstruction loss plus `max_beta` times KL: what the best epoch is chosen by.
+    /// Reconstruction loss plus `max_beta` times KL, the loss that selects the best epoch.
     #[default]
     Loss,
     /// Reconstruction loss.

@@ -114,9 +114,10 @@ impl<'a> HeadTrainer<'a> {
             *tensor = variable.as_tensor().clone();
             variables.insert(name.clone(), variable);
         }
+        let source = ParameterSource::given(&tensors).with_precision(settings.options.precision);
         Ok(Self {
             settings,
-            head: Head::new(&ParameterSource::given(&tensors), model)?,
+            head: Head::new(&source, model)?,
             optimizer: OptimizerState::new(&settings.optimizer, &variables)?,
             variables,
             outputs: model.classifier.num_classes,

@@ -17,6 +17,7 @@ use pipeline_model::batch::Batch;
 use pipeline_model::config::ModelConfig;
 use pipeline_model::noise::Noise;
 use pipeline_model::parameter::{ParameterSource, Parameters};
+use pipeline_model::precision::Precision;
 use pipeline_random::Stream;
 
 /// Stays whose graph is built at once on one thread: constant, as it fixes the order of all sums.
@@ -33,6 +34,8 @@ pub struct Opening<'a> {
     pub frozen: Parameters,
     /// Dropout of the transformer's layers that are trained.
     pub dropout: f64,
+    /// How exact the products of linear layers are.
+    pub precision: Precision,
     /// The data.
     pub dataset: &'a Dataset,
     /// Embeddings of the variables, [variables, input_dim].
@@ -96,7 +99,7 @@ impl<'a> OpenBackbone<'a> {
             let variables = variables.iter();
             let mut parameters = opening.frozen.clone();
             parameters.extend(variables.map(|(name, variable)| (name.clone(), tensor(variable))));
-            let source = ParameterSource::given(&parameters);
+            let source = ParameterSource::given(&parameters).with_precision(opening.precision);
             Backbone::trained(&source, model, trained.clone(), opening.dropout)
         };
         let in_training = backbone(|variable| variable.as_tensor().clone())?;

@@ -4,6 +4,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::schedule::Schedule;
+use pipeline_model::precision::Precision;
 
 /// Which parameters a stage delivers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -45,9 +46,18 @@ pub struct LoopOptions {
     /// Which parameters the stage delivers.
     #[serde(skip_serializing_if = "is_default")]
     pub keep: Keep,
+    /// How exact the products of linear layers are.
+    #[serde(skip_serializing_if = "is_default")]
+    pub precision: Precision,
 }
 
 impl LoopOptions {
+    /// The setting that no CPU can compute with, as a recipe states it, if there is one.
+    pub fn needs_gpu(&self) -> Option<String> {
+        let name = self.precision.name();
+        (self.precision.needs_gpu()).then(|| format!("precision = \"{name}\""))
+    }
+
     /// Whether a training of more epochs begins with exactly the steps and validations of one of fewer.
     pub fn begin_alike_for_any_length(&self) -> bool {
         let looks_ahead = matches!(
@@ -66,6 +76,7 @@ impl Default for LoopOptions {
             max_steps: None,
             validate_every: 1,
             keep: Keep::default(),
+            precision: Precision::default(),
         }
     }
 }

@@ -35,16 +35,15 @@ pub struct GcArguments {
     #[arg(long, value_name = "SIZE", value_parser = bytes)]
     max_size: Option<u64>,
 
-    /// Keep what this recipe's plan refers to; without the two options above every other
-    /// result goes; repeatable
+    /// Keep the results of this recipe's plan; without the two options above, remove all other results; repeatable
     #[arg(long, value_name = "RECIPE")]
     keep_recipe: Vec<PathBuf>,
 
-    /// Keep the latest N runs in the history; without --older-than all others go
+    /// Keep the latest N runs in the history; without --older-than, remove all other runs
     #[arg(long, value_name = "N")]
     keep_runs: Option<usize>,
 
-    /// Say how much would go, and remove nothing; --verbose lists every path
+    /// Print how much would be removed, and remove nothing; --verbose lists every path
     #[arg(long)]
     dry_run: bool,
 

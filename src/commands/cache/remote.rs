@@ -26,7 +26,7 @@ pub struct TransferArguments {
     #[command(flatten)]
     experiment: ExperimentArguments,
 
-    /// Stages, with what they need; left out: all
+    /// Stages, with their dependencies [default: all]
     #[arg(value_name = "STAGE")]
     stages: Vec<String>,
 

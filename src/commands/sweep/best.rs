@@ -24,7 +24,7 @@ pub struct BestArguments {
     #[command(flatten)]
     experiment: ExperimentArguments,
 
-    /// Write the variant's recipe to this file: it runs as it stands, and finds its results in the store
+    /// Write the variant's recipe to this file; it runs unchanged, and finds its results in the store
     #[arg(long, value_name = "FILE")]
     write: Option<PathBuf>,
 

@@ -41,19 +41,18 @@ pub struct SweepArguments {
     #[command(flatten)]
     with: SettingArguments,
 
-    /// Stages that may run at the same time
-    #[arg(long, value_name = "N", default_value = "1")]
-    jobs: NonZeroUsize,
+    /// Stages that may run at the same time [default: 1, or as many as `--device` names]
+    #[arg(long, value_name = "N")]
+    jobs: Option<NonZeroUsize>,
 
-    /// Threads of the whole sweep; no result depends on it [default: what Slurm granted, else the cores that this process may use]
+    /// Threads of the whole sweep; no result depends on it [default: as many as Slurm granted, else the cores that this process may use]
     #[arg(long, value_name = "N")]
     threads: Option<NonZeroUsize>,
 
     #[command(flatten)]
     remote: RemoteArguments,
 
-    /// Let an optimizer ask for variants: a line of JSON on standard input each, and one on
-    /// standard output with what came of it
+    /// Let an optimizer ask for variants: each line of JSON on standard input gets an answer on standard output
     #[arg(long, conflicts_with = "format")]
     ask_tell: bool,
 
@@ -64,9 +63,9 @@ pub struct SweepArguments {
 
 #[derive(Debug, Subcommand)]
 enum SweepCommand {
-    /// Shows how many stages the variants share and what is left to do; executes nothing
+    /// Shows how many stages the variants share and how many are left; executes nothing
     Plan(PlanArguments),
-    /// Shows what came of the variants, the best first; executes nothing
+    /// Shows the results of the variants, the best first; executes nothing
     Show(ShowArguments),
     /// Shows the best variant, and writes its recipe; executes nothing
     Best(BestArguments),
@@ -96,7 +95,7 @@ pub fn execute(arguments: SweepArguments, verbosity: Verbosity) -> Result<ExitCo
             let selection = arguments.with.of(arguments.recipe.unwrap_or_default())?;
             device::require(&selection.device)?;
             let options = RunOptions {
-                jobs: arguments.jobs.get(),
+                jobs: (arguments.jobs).map_or(device::count(&selection.device), NonZeroUsize::get),
                 threads: (arguments.threads)
                     .map_or(RunOptions::default().threads, NonZeroUsize::get),
                 keep_going: true,

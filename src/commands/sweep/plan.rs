@@ -8,7 +8,7 @@ use clap::Args;
 use crate::arguments::{ExperimentArguments, Format, Selection};
 use crate::commands::sweep::batch::Batch;
 use crate::display::sweep_plan_table;
-use crate::records::sweep_plan::{SharedStage, SweepPlanRecord};
+use crate::records::sweep_plan::{SharedStage, Sharing, SweepPlanRecord};
 use crate::terminal::stdout;
 use crate::terminal::style::Style;
 use pipeline_error::Error;
@@ -73,6 +73,14 @@ fn shared(batch: &Batch, stages: &[PlannedStage]) -> Vec<SharedStage> {
         .collect();
     let mut order: Vec<SharedStage> = Vec::new();
     let mut places: BTreeMap<String, usize> = BTreeMap::new();
+    let mut users: BTreeMap<usize, usize> = BTreeMap::new();
+    for position in batch
+        .planned
+        .iter()
+        .flat_map(|variant| variant.stages.values())
+    {
+        *users.entry(*position).or_default() += 1;
+    }
     let in_recipe: BTreeMap<usize, &str> = (batch.planned.iter())
         .flat_map(|variant| variant.stages.iter())
         .map(|(stage, position)| (*position, stage.as_str()))
@@ -91,6 +99,7 @@ fn shared(batch: &Batch, stages: &[PlannedStage]) -> Vec<SharedStage> {
                 kind: planned.kind.clone(),
                 variants: batch.planned.iter().filter(has_it).count(),
                 different: 0,
+                sharing: Vec::new(),
                 cached: 0,
                 run: 0,
                 may_run: 0,
@@ -98,6 +107,7 @@ fn shared(batch: &Batch, stages: &[PlannedStage]) -> Vec<SharedStage> {
         }
         let counted = &mut order[place];
         counted.different += 1;
+        count_sharing(&mut counted.sharing, users[&position]);
         *match planned.status {
             PlannedStatus::Cached => &mut counted.cached,
             PlannedStatus::Run => &mut counted.run,
@@ -105,4 +115,33 @@ fn shared(batch: &Batch, stages: &[PlannedStage]) -> Vec<SharedStage> {
         } += 1;
     }
     order
+}
+
+/// Counts a stage that serves so many variants.
+fn count_sharing(sharing: &mut Vec<Sharing>, variants: usize) {
+    match sharing.binary_search_by(|known| variants.cmp(&known.variants)) {
+        Ok(place) => sharing[place].stages += 1,
+        Err(place) => {
+            let stages = 1;
+            sharing.insert(place, Sharing { variants, stages });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_most_shared_come_first() {
+        let mut sharing = Vec::new();
+        for variants in [2, 9, 2, 1, 9, 2] {
+            count_sharing(&mut sharing, variants);
+        }
+        let found: Vec<_> = sharing
+            .iter()
+            .map(|one| (one.variants, one.stages))
+            .collect();
+        assert_eq!(found, [(9, 2), (2, 3), (1, 1)]);
+    }
 }

@@ -24,7 +24,7 @@ pub struct ShowArguments {
     #[command(flatten)]
     experiment: ExperimentArguments,
 
-    /// A row a variant, in the order of the space, instead of a row a setting
+    /// A row for each variant, in the order of the space, instead of a row for each setting
     #[arg(long)]
     every_seed: bool,
 

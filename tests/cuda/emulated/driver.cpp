@@ -1,5 +1,6 @@
 // NVIDIA's driver, cuBLAS and cuRAND, as much of them as pipeline calls, on memory of the CPU. Memory is poisoned
 // where it is given out, and its ends are watched.
+#include <cstdint>
 #include <cstdio>
 #include <map>
 #include <mutex>
@@ -12,6 +13,8 @@ namespace {
 using Pointer = unsigned long long;
 constexpr size_t EDGE = 64;
 constexpr unsigned char EDGE_BYTE = 0xA5;
+// cudaDataType, and of cublasComputeType.
+constexpr int F32 = 0, BF16 = 14, SUMS_IN_F32 = 68, SUMS_IN_TF32 = 77;
 
 std::mutex lock;
 std::map<Pointer, size_t> given_out;
@@ -63,7 +66,7 @@ int cuInit(unsigned) {
 }
 int cuDeviceGet(int *device, int number) {
     *device = number;
-    return number == 0 ? 0 : 101;
+    return number < 2 ? 0 : 101;
 }
 int cuDeviceGetAttribute(int *value, int, int) {
     *value = 1;
@@ -159,19 +162,36 @@ int cublasCreate_v2(void **handle) {
 int cublasDestroy_v2(void *) { return 0; }
 int cublasSetStream_v2(void *, void *) { return 0; }
 int cublasDgemmStridedBatched(...) { return 15; }
-// C = alpha · op(A) op(B) + beta · C, columns first; f32 only.
-int cublasGemmStridedBatchedEx(void *, int turn_a, int turn_b, int m, int n, int k, const float *alpha, const float *a,
-                               int type_a, int lda, long long stride_a, const float *b, int type_b, int ldb,
+// The factor at `place` as cuBLAS multiplies it: bf16 is widened, f32 loses 13 bits where sums are in TF32.
+static double factor(const void *numbers, int type, size_t place, int sums) {
+    uint32_t bits;
+    if (type == BF16)
+        bits = (uint32_t) static_cast<const uint16_t *>(numbers)[place] << 16;
+    else {
+        memcpy(&bits, static_cast<const float *>(numbers) + place, 4);
+        if (sums == SUMS_IN_TF32) bits &= ~0x1fffu;
+    }
+    float value;
+    memcpy(&value, &bits, 4);
+    return value;
+}
+// C = alpha · op(A) op(B) + beta · C, columns first; C in f32, A and B in f32 or bf16.
+int cublasGemmStridedBatchedEx(void *, int turn_a, int turn_b, int m, int n, int k, const float *alpha, const void *a,
+                               int type_a, int lda, long long stride_a, const void *b, int type_b, int ldb,
                                long long stride_b, const float *beta, float *c, int type_c, int ldc,
-                               long long stride_c, int batches, int, int) {
-    if (type_a != 0 || type_b != 0 || type_c != 0) return 15;
-    for (int batch = 0; batch < batches; batch++, a += stride_a, b += stride_b, c += stride_c)
+                               long long stride_c, int batches, int sums, int) {
+    if (type_a != type_b || (type_a != F32 && type_a != BF16) || type_c != F32) return 15;
+    if (sums != SUMS_IN_F32 && !(sums == SUMS_IN_TF32 && type_a == F32)) return 15;
+    size_t first_a = 0, first_b = 0;
+    for (int batch = 0; batch < batches; batch++, first_a += stride_a, first_b += stride_b, c += stride_c)
         for (int column = 0; column < n; column++)
             for (int row = 0; row < m; row++) {
                 double sum = 0;
-                for (int i = 0; i < k; i++)
-                    sum += (double)(turn_a ? a[i + (size_t)row * lda] : a[row + (size_t)i * lda]) *
-                           (double)(turn_b ? b[column + (size_t)i * ldb] : b[i + (size_t)column * ldb]);
+                for (int i = 0; i < k; i++) {
+                    size_t at_a = turn_a ? i + (size_t)row * lda : row + (size_t)i * lda;
+                    size_t at_b = turn_b ? column + (size_t)i * ldb : i + (size_t)column * ldb;
+                    sum += factor(a, type_a, first_a + at_a, sums) * factor(b, type_b, first_b + at_b, sums);
+                }
                 float &to = c[row + (size_t)column * ldc];
                 to = (float)(*alpha * sum) + (*beta == 0.0f ? 0.0f : *beta * to);
             }

@@ -135,9 +135,9 @@ fn is_negated(heap: &Heap, metadata: Value, dtype: Dtype) -> Result<bool, Refusa
             ("neg", Value::Bool(true)) if dtype.is_float() => negated = true,
             _ => {
                 return Err(Refusal::new(format!(
-                    "a tensor of {dtype} with the metadata `{key}`, which are not understood: its numbers are not those that are stored"
+                    "a tensor of {dtype} with the unknown metadata `{key}`, which may change its stored numbers"
                 ))
-                .with_hint("save what it stands for: `tensor.resolve_conj().resolve_neg().clone()`"));
+                .with_hint("save its plain value: `tensor.resolve_conj().resolve_neg().clone()`"));
             }
         }
     }

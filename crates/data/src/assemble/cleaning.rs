@@ -98,7 +98,7 @@ pub(crate) fn no_such_variable(setting: &str, name: &str, variables: &[String]) 
         .filter(|variable| comparable(variable) && comparable(name))
         .max_by(|a, b| strsim::jaro_winkler(a, name).total_cmp(&strsim::jaro_winkler(b, name)));
     match nearest {
-        Some(nearest) => error.with_hint(format!("the nearest that it has is `{nearest}`")),
+        Some(nearest) => error.with_hint(format!("its nearest name is `{nearest}`")),
         None => error,
     }
 }

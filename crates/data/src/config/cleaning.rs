@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields, default)]
 pub struct VariableSelection {
-    /// These and no others; left out: all.
+    /// Only these; left out: all.
     pub only: Option<Vec<String>>,
     /// All but these.
     pub drop: Vec<String>,

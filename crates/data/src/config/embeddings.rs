@@ -33,7 +33,7 @@ pub struct TextEmbeddings {
     /// What to do with a variable that `descriptions` does not describe.
     #[serde(default)]
     pub missing: MissingDescription,
-    /// How a text's embedding comes from those of its tokens.
+    /// How the embeddings of its tokens become a text's embedding.
     #[serde(default)]
     pub pooling: TextPooling,
     /// Whether embeddings are divided by their Euclidean norm.
@@ -56,7 +56,7 @@ pub enum MissingDescription {
     Name,
 }
 
-/// How a text's embedding comes from those of its tokens.
+/// How the embeddings of its tokens become a text's embedding.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum TextPooling {

@@ -42,8 +42,8 @@ pub enum Negatives {
     /// All of it.
     #[default]
     Whole,
-    /// As much as of a positive stay: each ends at a time that is drawn, from the seed and its id, from those at which the
-    /// positive stays of the training split end.
+    /// Negative stays are cut, too: each at a time that is drawn, by the seed and its id, from the times at which
+    /// the positive stays of the training split are cut.
     Matched,
 }
 

@@ -41,8 +41,8 @@ pub struct LongSource {
     /// How ids are compared, also those of the labels and of a split file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ids: Option<Ids>,
-    /// Texts that say that there is nothing, in any cell. Categories and names of variables know no others; numbers and
-    /// times also `NA`, `N/A`, `NaN`, `nan`, `null`, `NULL`, `None`.
+    /// Texts for a missing value, in any cell. Categories and names of variables have no other such texts; numbers
+    /// and times also have `NA`, `N/A`, `NaN`, `nan`, `null`, `NULL`, `None`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
 }
@@ -74,15 +74,15 @@ pub struct WideSource {
     /// The label table; left out where stays have no labels, or rows carry them.
     #[serde(default)]
     pub labels: Option<LabelTable>,
-    /// Instead of a label table: a column of 0 and 1. The label of a stay is 1 if any row's is, and
-    /// what is measured in the first such row or later is not seen.
+    /// Instead of a label table: a column of 0 and 1. The label of a stay is 1 if the label of any of its rows is 1. The model does not see the first such row and
+    /// later ones.
     #[serde(default)]
     pub row_label: Option<String>,
     /// How ids are compared, also those of the labels and of a split file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ids: Option<Ids>,
-    /// Texts that say that there is nothing, in any cell. Categories and names of variables know no others; numbers and
-    /// times also `NA`, `N/A`, `NaN`, `nan`, `null`, `NULL`, `None`.
+    /// Texts for a missing value, in any cell. Categories and names of variables have no other such texts; numbers
+    /// and times also have `NA`, `N/A`, `NaN`, `nan`, `null`, `NULL`, `None`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
     /// With `row_label`: a prediction every few hours instead of one a stay.

@@ -179,8 +179,9 @@ impl SourceFiles {
                 let what = format!(
                     "lies beside `{name}`, which would be read as well: they look like two forms of one table"
                 );
-                Err(Error::file(path, what)
-                    .with_hint("take one of the two out of the folder, or name the files that are meant one by one"))
+                Err(Error::file(path, what).with_hint(
+                    "remove one of the two from the folder, or name the intended files one by one",
+                ))
             }
             _ => Ok(()),
         }

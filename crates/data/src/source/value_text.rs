@@ -18,7 +18,7 @@ pub(super) fn value_hint(variable: &str, text: &str) -> String {
                 .into()
         }
         _ if is_infinite => format!(
-            "an infinite value is none that can be learned from: take it out, or if it is a name, {}",
+            "a model cannot learn from an infinite value: remove it, or if it is a name, {}",
             categorical(variable)
         ),
         [whole, rest @ ..]

@@ -135,7 +135,7 @@ impl BundleContents {
             (None, Some(Inputs::Known { contract, changes })) if changes.is_empty() => Ok(contract.clone()),
             (None, _) => Err(Error::Audit {
                 message: "the import of the weights has `input_changes`: the inputs are those of the data that they are given".into(),
-                hint: Some("bundle a predict stage, which says which data these are".into()),
+                hint: Some("bundle a predict stage, which names the data".into()),
             }),
         }
     }

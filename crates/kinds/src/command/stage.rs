@@ -274,6 +274,11 @@ impl Stage for CommandStage {
         self.seed
     }
 
+    /// Its program is told of the device, and may use it.
+    fn uses_device(&self) -> bool {
+        true
+    }
+
     fn inputs(&self) -> Vec<StageInput> {
         let inputs = self.inputs.iter().filter_map(|(name, input)| {
             let made = input.path.artifact()?;

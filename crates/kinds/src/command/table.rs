@@ -38,7 +38,7 @@ pub struct CommandTable {
     /// Environment variables that are handed through; their values are no part of the fingerprint.
     #[serde(default)]
     pub pass_env: Vec<String>,
-    /// Environment variables with passwords and tokens: handed through, their values kept nowhere, no part of the fingerprint, and hidden in what the program prints.
+    /// Environment variables with passwords and tokens. Their values are passed to the program, written nowhere, no part of the fingerprint, and hidden in the program's output.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub secret_env: Vec<String>,
     /// Given to the program as `PIPELINE_SEED`; left out: the program draws no random numbers.

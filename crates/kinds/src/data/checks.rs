@@ -351,7 +351,7 @@ impl StageCheck<'_> {
                 let mistake = self
                     .mistake(&path, problem, "stated a second time")
                     .and(self.place(&["like"]), "from this one")
-                    .help("leave it out: a stage of `like` makes the same inputs from another source; what says how this source writes its values is its own: source, cleaning.NAME.missing and cleaning.NAME.factor");
+                    .help("leave it out: a stage of `like` makes the same inputs from another source; only source, cleaning.NAME.missing and cleaning.NAME.factor are its own, because they describe how its source writes values");
                 self.mistakes.push(mistake);
             }
         }

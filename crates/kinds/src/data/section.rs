@@ -61,7 +61,7 @@ fn by_outcome(stage: &str, cohort: &CohortTable) -> Markup {
     for group in &groups {
         titles.extend([group.as_str(), "missing"]);
     }
-    let caption = format!("Table 1: who the stays of {stage} are, by outcome");
+    let caption = format!("Table 1: the stays of {stage} by outcome");
     let mut table = Table::new(caption, &titles, &titles[1..]);
     for row in &cohort.rows {
         let mut cells = vec![text(&row.name)];
@@ -73,8 +73,8 @@ fn by_outcome(stage: &str, cohort: &CohortTable) -> Markup {
     html! {
         (table.unfolded())
         p class="muted" {
-            "Numbers are mean ± standard deviation, of measured variables that of each stay's own mean; all else is "
-            "stays and their share. Missing is the share of the stays without any."
+            "Numbers are mean ± standard deviation over stays; a measured variable counts with its mean in each stay. "
+            "Categories are stays and their share. Missing is the share of the stays without a value."
         }
     }
 }
@@ -129,7 +129,7 @@ fn lost(stage: &str, profile: &Value) -> Markup {
 /// What was counted while reading, but for zeros.
 fn counts(stage: &str, profile: &Value) -> Markup {
     let titles = ["what", "count"];
-    let mut table = Table::new(format!("What {stage} read"), &titles, &["count"]);
+    let mut table = Table::new(format!("Inputs of {stage}"), &titles, &["count"]);
     for (name, value) in profile["counts"].as_object().into_iter().flatten() {
         if value.as_f64() != Some(0.0) {
             table.push(vec![text(name.replace('_', " ")), count(value)]);

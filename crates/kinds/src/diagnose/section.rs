@@ -59,7 +59,7 @@ fn findings(caption: String, findings: &[&Finding]) -> Markup {
 
 /// What is as it should be: folded.
 fn passed(stage: &str, findings: &[&Finding]) -> Markup {
-    let caption = format!("What is as it should be in {stage}");
+    let caption = format!("Checks that {stage} passed");
     let mut table = Table::new(caption, &["finding", "what was seen", "rule"], &[]);
     for finding in findings {
         table.push(vec![

@@ -135,6 +135,10 @@ impl Stage for DiagnoseStage {
         Some(self.seed)
     }
 
+    fn uses_device(&self) -> bool {
+        true
+    }
+
     fn inputs(&self) -> Vec<StageInput> {
         let mut inputs = vec![
             StageInput::new("model", &self.model, &["weights"]),

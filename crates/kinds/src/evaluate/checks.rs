@@ -56,15 +56,16 @@ impl StageCheck<'_> {
         let other = (stage.model.names())
             .find(|model| said(model).is_some_and(|said| said != Some(name.as_str())));
         if let Some(model) = other {
-            let problem = format!("scores the target `{name}`, and `{model}` says another");
+            let problem = format!("scores the target `{name}`, and `{model}` learned another one");
             let field = if stage.target.is_some() {
                 "target"
             } else {
                 "model"
             };
-            let mistake = self.mistake(&[field], &problem, "what is asked?");
-            self.mistakes
-                .push(mistake.help("all models of a stage say what is scored"));
+            let mistake = self.mistake(&[field], &problem, "one target is scored");
+            self.mistakes.push(
+                mistake.help("all models of the stage must have learned the target that it scores"),
+            );
         }
         if stage.recalibrate_on == ChosenOn::Development
             && needs_validation(stage.recalibrate, &stage.operating_points)

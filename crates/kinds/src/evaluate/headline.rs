@@ -112,7 +112,7 @@ impl Headline {
         let slope = evaluation.calibration_slope;
         let remedy = match &evaluation.recalibrated {
             None => "`recalibrate = \"platt\"` in the evaluate stage corrects them",
-            Some(_) => "the recalibrated ones stand beside",
+            Some(_) => "the recalibrated probabilities are reported, too",
         };
         Self {
             metric: "auroc",

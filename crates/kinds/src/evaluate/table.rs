@@ -21,7 +21,7 @@ pub struct EvaluateTable {
     /// An import, freeze or finetune stage with no parameter left new; several: the mean of their probabilities is scored.
     #[serde(default, skip_serializing_if = "Models::is_empty")]
     pub model: Models,
-    /// In place of `model`: what a model of someone else said of the stays.
+    /// In place of `model`: another program's predictions for the stays.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub predictions: Option<PredictionTable>,
     /// The data stage to score on.
@@ -58,7 +58,7 @@ pub struct EvaluateTable {
     /// Other evaluate stages of the same stays, each under the name that it has in the report: how this one's metrics differ, on the same resamples.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub compare: BTreeMap<String, String>,
-    /// Why subjects of the test split may be among those that some data stage behind the model has for training or validation; left out: that is an error. The report repeats it.
+    /// The reason why subjects of the test split may also be in the training or validation split of a data stage behind the model; left out: such subjects are an error. The report repeats the reason.
     #[serde(default)]
     #[schemars(length(min = 1))]
     pub allow_overlap: Option<String>,

@@ -8,7 +8,9 @@ use pipeline_data::config::Task;
 use pipeline_data::subsample::Subsample;
 use pipeline_data::target::Target;
 use pipeline_model::backbone::Step;
+use pipeline_model::classifier::Head;
 use pipeline_model::config::HeadKind;
+use pipeline_model::precision::Precision;
 use pipeline_train::class_balance::{ClassWeights, Sampling};
 use pipeline_train::config::{Loss, SelectionMetric};
 
@@ -29,6 +31,7 @@ impl StageCheck<'_> {
                 self.dropout(stage.dropout);
                 if let Some(trainable) = &trainable {
                     self.transformer_dropout(stage, trainable);
+                    self.precision(stage, trainable);
                 }
                 self.optimizer(optimizer, trainable);
                 self.schedule(&stage.schedule, stage.max_steps);
@@ -103,6 +106,18 @@ impl StageCheck<'_> {
                 .push(mistake.and(trainable, "what is trainable").help(
                     "frozen layers have no dropout; open some of `transformer.layers.N.*`, or leave it out",
                 ));
+        }
+    }
+
+    /// A head on stored features is trained in single precision, and so were its features computed.
+    fn precision(&mut self, stage: &FinetuneTable, trainable: &[String]) {
+        let opens = trainable.iter().any(|name| !Head::owns(name));
+        if stage.precision != Precision::F32 && !opens {
+            let problem = "acts on no pass of the backbone: all of it is frozen";
+            let mistake = self.mistake(&["precision"], problem, "without effect");
+            let trainable = self.tree.place(&["stages", &stage.model, "trainable"]);
+            let mistake = mistake.and(trainable, "what is trainable");
+            self.mistakes.push(mistake.help("leave it out: features of a frozen backbone are computed once, in single precision"));
         }
     }
 

@@ -9,7 +9,7 @@ use pipeline_train::config::Loss;
 use pipeline_train::linear_head::{FeatureScaling, Lbfgs};
 
 /// Settings of a training that goes by steps and epochs.
-pub(super) const OF_STEPS: [&str; 13] = [
+pub(super) const OF_STEPS: [&str; 14] = [
     "epochs",
     "batch_size",
     "clip_norm",
@@ -23,6 +23,7 @@ pub(super) const OF_STEPS: [&str; 13] = [
     "max_steps",
     "validate_every",
     "keep",
+    "precision",
 ];
 
 impl StageCheck<'_> {

@@ -129,7 +129,7 @@ impl FinetuneStage {
         initial: &HostParameters,
         context: &StageContext,
     ) -> Result<Trained, Error> {
-        let table = FeatureTable::read(context.input("features", "features")?)?;
+        let table = FeatureTable::read_shared(context.input("features", "features")?)?;
         let outputs = artifact.config.classifier.num_classes;
         let targets = self.targets(context)?;
         let asked = self.asked(targets.as_ref());
@@ -210,6 +210,7 @@ impl FinetuneStage {
             model: &artifact.config,
             frozen: to_device(&frozen, device)?,
             dropout: self.transformer_dropout,
+            precision: settings.options.precision,
             dataset: &dataset,
             embeddings: embeddings(artifact, &dataset, device)?,
             seed: self.seed,
@@ -320,6 +321,17 @@ impl Stage for FinetuneStage {
         };
         let options = &settings.options;
         (options.begin_alike_for_any_length()).then_some("/epochs")
+    }
+
+    fn uses_device(&self) -> bool {
+        matches!(self.features, FeatureOrigin::Data(_))
+    }
+
+    fn needs_gpu(&self) -> Option<String> {
+        match &self.training {
+            Training::Steps(settings) => settings.options.needs_gpu(),
+            Training::Solver(_) => None,
+        }
     }
 
     /// A solver draws nothing.

@@ -34,7 +34,7 @@ pub struct FinetuneTable {
     #[serde(default = "FinetuneTable::default_batch_size")]
     #[schemars(range(min = 1))]
     pub batch_size: usize,
-    /// The loss of what the head says; left out: cross-entropy, and of a regression the squared error.
+    /// The loss of the head's output; left out: cross-entropy, and for a regression the squared error.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<Loss>,
     /// The optimizer; keys left out are this kind's defaults. `lbfgs` solves a linear head on a frozen backbone exactly, and has none of the settings of steps and epochs beside it.
@@ -51,7 +51,7 @@ pub struct FinetuneTable {
     /// Dropout after each of the head's three hidden layers.
     #[serde(default = "FinetuneTable::default_dropout")]
     pub dropout: [f64; 3],
-    /// Dropout in those layers of the transformer that the freeze stage left trainable. Frozen layers have none; where all are frozen, to state a rate is a mistake.
+    /// Dropout in the trainable layers of the transformer. Frozen layers have none; stating a rate where all layers are frozen is a mistake.
     #[serde(default)]
     #[schemars(range(min = 0.0, max = 0.9))]
     pub transformer_dropout: f64,

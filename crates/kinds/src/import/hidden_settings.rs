@@ -66,7 +66,8 @@ pub fn check_hidden_settings(
             path,
             "the model would not compute what its weights were trained for",
             &wrong,
-            "set the model as it was; what is meant to change is listed in the import's `model_changes`".into(),
+            "set the model as it was, or list an intended change in the import's `model_changes`"
+                .into(),
         ));
     }
     if !unknown.is_empty() {

@@ -40,10 +40,10 @@ pub struct ImportTable {
     /// Settings of `[model]` that no parameter's shape shows and that are as the weights were trained with, though their file does not say so. What the file says counts all the same.
     #[serde(default)]
     pub assume: Vec<HiddenSetting>,
-    /// What the weights' inputs mean, where their file does not say it: those of a data stage, or `"unknown"`, which every later stage repeats.
+    /// The meaning of the weights' inputs, where their file does not state it: that of a data stage, or `"unknown"`, which every later stage notes.
     #[serde(default)]
     pub inputs: Option<StatedInputs>,
-    /// What may mean something else in the data that the weights are given than in those they were trained on; any other difference is an error.
+    /// Parts of the inputs' meaning that may differ between the data and the data that the weights were trained on; any other difference is an error.
     #[serde(default)]
     pub input_changes: Vec<InputField>,
 }

@@ -65,7 +65,7 @@ impl Rows {
             times.ok_or_else(|| {
                 let what = format!("stay {}: no time of prediction is known", named(stay));
                 Error::stage(what)
-                    .with_hint("of `meds` without labels the source's `prediction_times` tell it")
+                    .with_hint("for `meds` without labels, state the source's `prediction_times`")
             })
         };
         let times = (0..stays.ids.len()).map(time);

@@ -66,7 +66,7 @@ impl PretrainStage {
         let theirs_tasks = theirs.as_ref().map(|layout| layout.tasks);
         if theirs_tasks != tasks {
             return Err(Error::stage(
-                "the weights to go on from were pretrained with other tasks: their decoders are others",
+                "the weights to go on from were pretrained with other tasks, and their decoders differ",
             )
             .with_hint("set the tasks that their pretraining set; the weights of each may differ"));
         }
@@ -108,6 +108,14 @@ impl Stage for PretrainStage {
 
     fn seed(&self) -> Option<u64> {
         Some(self.seed)
+    }
+
+    fn uses_device(&self) -> bool {
+        true
+    }
+
+    fn needs_gpu(&self) -> Option<String> {
+        self.settings.options.needs_gpu()
     }
 
     fn inputs(&self) -> Vec<StageInput> {

@@ -52,6 +52,24 @@ fn extended_recipes_are_merged_in_order_and_this_file_comes_last() {
 }
 
 #[test]
+fn a_description_is_of_the_recipe_that_states_it() {
+    let folder = Folder::with(&[
+        ("small.toml", SMALL),
+        (
+            "b.toml",
+            "extends = ['small.toml']\ndescription = 'B.'\nauthors = ['A']\n",
+        ),
+        ("c.toml", "extends = ['b.toml']\n"),
+        ("d.toml", "extends = ['b.toml']\ndescription = 'D.'\n"),
+    ]);
+    let description = |name: &str| folder.sound(name, &[]).description;
+    assert_eq!(description("b.toml").as_deref(), Some("B."));
+    assert_eq!(description("c.toml"), None);
+    assert_eq!(description("d.toml").as_deref(), Some("D."));
+    assert_eq!(folder.sound("c.toml", &[]).authors, ["A"]);
+}
+
+#[test]
 fn a_table_of_another_variant_replaces_the_one_below() {
     let folder = Folder::with(&[
         ("small.toml", SMALL),

@@ -21,9 +21,12 @@ macro_rules! training_table {
             #[serde(default = "crate::training::one")]
             #[schemars(range(min = 1))]
             pub validate_every: usize,
-            /// Whether the stage delivers the parameters of the epoch that was best on validation, or those that training ended with.
+            /// Whether the stage keeps the parameters of the best epoch on validation, or of the end of training.
             #[serde(default)]
             pub keep: pipeline_train::options::Keep,
+            /// How exact the factors of linear layers' products are; all else is in single precision.
+            #[serde(default, skip_serializing_if = "pipeline_train::options::is_default")]
+            pub precision: pipeline_model::precision::Precision,
         }
 
         impl $name {
@@ -34,6 +37,7 @@ macro_rules! training_table {
                     max_steps: self.max_steps,
                     validate_every: self.validate_every,
                     keep: self.keep,
+                    precision: self.precision,
                 }
             }
         }

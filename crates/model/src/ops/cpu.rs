@@ -40,44 +40,7 @@ pub fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f
     Ok(&storage.as_slice::<f32>()?[start..end])
 }
 
-/// A function that is compiled three times, for any CPU, for AVX2 and for AVX-512, and chooses when it is called.
-///
-/// Without fused multiply-adds: all give the same bits.
-macro_rules! vectorized {
-    ($(#[$meta:meta])* $visibility:vis fn $name:ident($($argument:ident: $type:ty),* $(,)?) -> $result:ty $body:block) => {
-        $(#[$meta])*
-        $visibility fn $name($($argument: $type),*) -> $result {
-            #[inline(always)]
-            fn portable($($argument: $type),*) -> $result $body
-
-            #[cfg(target_arch = "x86_64")]
-            {
-                #[target_feature(enable = "avx2")]
-                fn with_avx2($($argument: $type),*) -> $result {
-                    portable($($argument),*)
-                }
-                #[target_feature(enable = "avx512f,avx512vl,avx512bw,avx512dq")]
-                fn with_avx512($($argument: $type),*) -> $result {
-                    portable($($argument),*)
-                }
-                if std::is_x86_feature_detected!("avx512f")
-                    && std::is_x86_feature_detected!("avx512vl")
-                    && std::is_x86_feature_detected!("avx512bw")
-                    && std::is_x86_feature_detected!("avx512dq")
-                {
-                    // SAFETY: this CPU has these four parts of AVX-512.
-                    return unsafe { with_avx512($($argument),*) };
-                }
-                if std::is_x86_feature_detected!("avx2") {
-                    // SAFETY: this CPU has AVX2.
-                    return unsafe { with_avx2($($argument),*) };
-                }
-            }
-            portable($($argument),*)
-        }
-    };
-}
-pub(super) use vectorized;
+pub(super) use pipeline_vector::vectorized;
 
 /// e^x for x ≤ 0 (Cephes expf: reduction by ln 2, degree 5), below 2 ulp, free of branches.
 #[inline(always)]

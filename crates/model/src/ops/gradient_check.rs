@@ -44,7 +44,7 @@ pub(crate) fn assert_gradients(
 }
 
 /// As [`assert_gradients`], in the form that is chosen now.
-pub(crate) fn assert_gradients_of_form(
+fn assert_gradients_of_form(
     arguments: &[Tensor],
     function: impl Fn(&[Tensor]) -> Result<Tensor>,
 ) -> Result<()> {

@@ -12,7 +12,8 @@ use super::form::has_cpu_kernels;
 use super::layer_norm::EPS_OF_LAYERS;
 use super::mab_output_kernel::{Activations, Widths, backward, forward};
 use super::timed::Timed;
-use super::{gelu, layer_norm, linear};
+use super::{gelu, layer_norm, linear_in};
+use crate::precision::Precision;
 use crate::profile::{Pass, timed};
 
 const NAME: &str = "mab-output";
@@ -22,13 +23,17 @@ const NAME: &str = "mab-output";
 pub struct MabOutput {
     /// Projection, first norm, both layers of FF, last norm: weight and bias of each.
     parameters: [Tensor; 10],
+    precision: Precision,
 }
 
 impl MabOutput {
     /// Weight and bias each of the projection [row, row], the first norm, FF's layers [hidden, row] and [row, hidden],
     /// and the last norm.
-    pub fn new(parameters: [Tensor; 10]) -> Self {
-        Self { parameters }
+    pub fn new(parameters: [Tensor; 10], precision: Precision) -> Self {
+        Self {
+            parameters,
+            precision,
+        }
     }
 
     fn widths(&self) -> Result<Widths> {
@@ -76,6 +81,7 @@ impl MabOutput {
             ln2,
             ln2_bias,
         ] = &self.parameters;
+        let linear = |x: &Tensor, w: &Tensor, b: &Tensor| linear_in(self.precision, x, w, b);
         let normal = layer_norm(&linear(x, out, out_bias)?, ln1, ln1_bias, EPS_OF_LAYERS)?;
         let hidden = gelu(&linear(&normal, first, first_bias)?)?;
         layer_norm(
@@ -89,7 +95,7 @@ impl MabOutput {
 
 /// `x` [rows, row], what the heads of an attention gave → [rows, row].
 pub fn mab_output(x: &Tensor, output: &MabOutput) -> Result<Tensor> {
-    if !has_cpu_kernels(x.device()) {
+    if !has_cpu_kernels(x.device()) || output.precision != Precision::F32 {
         return output.composed(x);
     }
     if !x.track_op() && !output.parameters.iter().any(Tensor::track_op) {
@@ -183,7 +189,8 @@ mod tests {
     }
 
     fn of(parameters: &[Tensor]) -> MabOutput {
-        MabOutput::new(std::array::from_fn(|part| parameters[part].clone()))
+        let parameters = std::array::from_fn(|part| parameters[part].clone());
+        MabOutput::new(parameters, Precision::F32)
     }
 
     #[test]

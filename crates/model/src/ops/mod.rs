@@ -44,7 +44,7 @@ pub use form::in_composed_form;
 pub use gelu::gelu;
 pub use grouped_linear::grouped_linear;
 pub use layer_norm::{EPS_OF_LAYERS, layer_norm};
-pub use linear::linear;
+pub use linear::{linear, linear_in};
 pub use mab_output::{MabOutput, mab_output};
 pub use normals::normals;
 pub use scored_attention::attend_by_scores;

@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
-use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
+use candle_core::{CpuStorage, CustomOp2, D, Layout, Result, Shape, Tensor, bail};
 
 use super::cpu::{add_scaled, contiguous, dot, read, softmax_of_scores, vectorized};
+use super::form::has_cpu_kernels;
 use super::timed::Timed;
 
-/// Σ softmax(scores) v per segment, query and head, on a CPU.
+/// Σ softmax(scores) v per segment, query and head.
 ///
 /// `scores` [rows, queries · heads], `v` [rows, width] → [segments · queries, width]; segment s is the rows
 /// `starts[s]..starts[s + 1]`, at least one.
@@ -25,11 +26,36 @@ pub fn attend_by_scores(
             v.shape()
         );
     }
+    if !has_cpu_kernels(v.device()) {
+        return composed(scores, v, starts, heads);
+    }
     let op = Timed(Scored {
         starts: starts.into(),
         heads,
     });
     scores.contiguous()?.apply_op2(&v.contiguous()?, op)
+}
+
+fn composed(scores: &Tensor, v: &Tensor, starts: &[usize], heads: usize) -> Result<Tensor> {
+    let ((_, columns), (_, width)) = (scores.dims2()?, v.dims2()?);
+    let queries = columns / heads;
+    let segments = starts.windows(2).map(|pair| {
+        let rows = pair[1] - pair[0];
+        let weights = scores
+            .narrow(0, pair[0], rows)?
+            .reshape((rows, queries, heads))?
+            .permute((2, 1, 0))?
+            .contiguous()?;
+        let weights = candle_nn::ops::softmax(&weights, D::Minus1)?;
+        let values = v
+            .narrow(0, pair[0], rows)?
+            .reshape((rows, heads, width / heads))?
+            .transpose(0, 1)?
+            .contiguous()?;
+        let mixed = weights.matmul(&values)?.transpose(0, 1)?;
+        mixed.reshape((queries, width))
+    });
+    Tensor::cat(&segments.collect::<Result<Vec<_>>>()?, 0)
 }
 
 struct Scored {
@@ -163,7 +189,7 @@ impl CustomOp2 for Scored {
 mod tests {
     use super::super::attention::attend;
     use super::super::attention_pattern::Attention;
-    use super::super::gradient_check::{assert_close, assert_gradients_of_form, numbers};
+    use super::super::gradient_check::{assert_close, assert_gradients, numbers};
     use super::*;
 
     const STARTS: [usize; 4] = [0, 1, 4, 6];
@@ -183,13 +209,14 @@ mod tests {
         };
         let scores = Tensor::stack(&[scores(0)?, scores(1)?], 2)?.reshape((6, 6))?;
         assert_close(&attend_by_scores(&scores, &v, &STARTS, 2)?, &expected, 1e-5);
+        assert_close(&composed(&scores, &v, &STARTS, 2)?, &expected, 1e-5);
         Ok(())
     }
 
     #[test]
     fn gradients_equal_finite_differences() -> Result<()> {
         let arguments = [numbers(1, (6, 6))?, numbers(2, (6, 8))?];
-        assert_gradients_of_form(&arguments, |t: &[Tensor]| {
+        assert_gradients(&arguments, |t: &[Tensor]| {
             attend_by_scores(&t[0], &t[1], &STARTS, 2)
         })
     }

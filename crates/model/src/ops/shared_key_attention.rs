@@ -5,17 +5,29 @@
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 
+use super::attention::attend;
 use super::attention_kernel::{self, Rows};
 use super::attention_pattern::Attention;
 use super::cpu::{contiguous, read};
+use super::form::has_cpu_kernels;
 use super::timed::Timed;
 
-/// softmax(`scale` · q xᵀ) x per segment and head, on a CPU.
+/// softmax(`scale` · q xᵀ) x per segment and head.
 ///
 /// `q` [query rows, heads · width], `x` [key rows, width] → [Σ queries, heads · width], segment after segment.
 pub fn attend_to_shared_keys(q: &Tensor, x: &Tensor, attention: &Attention) -> Result<Tensor> {
-    let op = Timed(SharedKeys(attention.clone()));
-    q.contiguous()?.apply_op2(&x.contiguous()?, op)
+    if has_cpu_kernels(q.device()) {
+        let op = Timed(SharedKeys(attention.clone()));
+        q.contiguous()?.apply_op2(&x.contiguous()?, op)
+    } else {
+        composed(q, x, attention)
+    }
+}
+
+/// As heads of their own over keys and values that are repeated for each.
+fn composed(q: &Tensor, x: &Tensor, attention: &Attention) -> Result<Tensor> {
+    let repeated = Tensor::cat(&vec![x; 2 * attention.heads], 1)?;
+    attend(q, &repeated, attention)
 }
 
 struct SharedKeys(Attention);
@@ -62,34 +74,24 @@ impl CustomOp2 for SharedKeys {
 
 #[cfg(test)]
 mod tests {
-    use super::super::attention::attend;
-    use super::super::gradient_check::{assert_close, assert_gradients_of_form, numbers};
+    use super::super::gradient_check::{assert_close, assert_gradients, numbers};
     use super::*;
 
-    fn pattern() -> Attention {
-        Attention::to_own_keys(&[0, 1, 4, 6], 2, 4, 0.5)
-    }
-
-    /// As heads of their own over keys and values that are repeated for each.
-    fn by_heads(q: &Tensor, x: &Tensor, attention: &Attention) -> Result<Tensor> {
-        let repeated = Tensor::cat(&vec![x; 2 * attention.heads], 1)?;
-        attend(q, &repeated, attention)
-    }
-
     #[test]
-    fn equals_attention_to_repeated_keys() -> Result<()> {
+    fn equals_the_composed_form() -> Result<()> {
         let (q, x) = (numbers(1, (6, 2 * 5))?, numbers(2, (12, 5))?);
         let attention = Attention::to_own_keys(&[0, 1, 4, 6], 4, 2, 0.5);
         let ours = attend_to_shared_keys(&q, &x, &attention)?;
-        assert_close(&ours, &by_heads(&q, &x, &attention)?, 1e-6);
+        assert_close(&ours, &composed(&q, &x, &attention)?, 1e-6);
         Ok(())
     }
 
     #[test]
     fn gradients_equal_finite_differences() -> Result<()> {
         let arguments = [numbers(1, (6, 4 * 3))?, numbers(2, (6, 3))?];
-        assert_gradients_of_form(&arguments, |t: &[Tensor]| {
-            attend_to_shared_keys(&t[0], &t[1], &pattern())
+        let attention = Attention::to_own_keys(&[0, 1, 4, 6], 2, 4, 0.5);
+        assert_gradients(&arguments, |t: &[Tensor]| {
+            attend_to_shared_keys(&t[0], &t[1], &attention)
         })
     }
 }

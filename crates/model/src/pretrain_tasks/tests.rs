@@ -7,6 +7,7 @@ use candle_core::{Device, Var};
 
 use super::super::config::{ClassifierConfig, ModelMode, Pooling, ReadoutConfig, TaskNames};
 use super::super::ops::gradient_check::assert_close;
+use super::super::ops::in_composed_form;
 use super::super::readout::of_posterior;
 use super::super::seqsetvae::parameter_specs;
 use super::super::set_encoder::Posterior;
@@ -128,6 +129,11 @@ fn inputs(variables: &BTreeMap<String, Var>) -> Result<Tensor> {
 
 #[test]
 fn readout_losses_and_gradients_are_those_of_the_formulas() -> Result<()> {
+    assert_formulas()?;
+    in_composed_form(assert_formulas)
+}
+
+fn assert_formulas() -> Result<()> {
     let golden = golden();
     let batch = Batch::new(&dataset(), &[0, 1], &Device::Cpu)?;
     for (name, value_dim) in [("whole", 0), ("projected", 2)] {

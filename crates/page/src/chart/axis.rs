@@ -90,19 +90,37 @@ impl Axis {
             Scale::Counts | Scale::Named(_) => String::new(),
             Scale::Logarithmic => significant(10f64.powf(at)),
             Scale::Linear => match width {
-                width if width >= 20.0 => format!("{at:.0}"),
+                width if width >= 20.0 || (width >= 2.0 && is_whole) => format!("{at:.0}"),
                 width if width >= 2.0 => format!("{at:.1}"),
                 width if width >= 0.2 => format!("{at:.2}"),
                 width if width >= 0.02 => format!("{at:.3}"),
+                width if width >= 0.002 && at.abs() < 10.0 => format!("{at:.4}"),
                 _ => format!("{at:.1e}"),
             },
         }
+    }
+
+    /// Where a logarithmic axis has its labels: at 1, 2 and 5 of each decade, of many decades at 1 alone.
+    pub(super) fn round_logarithms(&self) -> Vec<f64> {
+        let decades = self.range.start.floor() as i32..=self.range.end.ceil() as i32;
+        let digits: &[f64] = match self.range.end - self.range.start < 3.0 {
+            true => &[1.0, 2.0, 5.0],
+            false => &[1.0],
+        };
+        let places = decades.flat_map(|decade| {
+            digits
+                .iter()
+                .map(move |digit| f64::from(decade) + digit.log10())
+        });
+        places.filter(|at| self.range.contains(at)).collect()
     }
 }
 
 /// Two digits that count.
 fn significant(number: f64) -> String {
+    let is_whole = (number - number.round()).abs() < 1e-6 * number.abs();
     match number.abs() {
+        size if is_whole && size < 1e5 => format!("{number:.0}"),
         size if (0.01..1.0).contains(&size) => format!("{number:.3}"),
         size if (1.0..100.0).contains(&size) => format!("{number:.1}"),
         size if (100.0..1e5).contains(&size) => format!("{number:.0}"),
@@ -127,6 +145,11 @@ mod tests {
         assert_eq!(Axis::share("x").tick(0.2), "0.20");
         assert_eq!(Axis::share("x").tick(-1e-17), "0.00");
         assert_eq!(Axis::around("x", [0.0, 60.0].into_iter()).tick(40.0), "40");
+        let steps = Axis::around("epoch", [0.5, 15.0].into_iter());
+        assert_eq!([2.5, 5.0].map(|value| steps.tick(value)), ["2.5", "5"]);
+        let narrow = Axis::around("y", [0.953, 0.9655].into_iter());
+        let ticks = [0.955, 0.96].map(|value| narrow.tick(value));
+        assert_eq!(ticks, ["0.9550", "0.9600"]);
         let epochs = Axis::counting("epoch", [1.0, 2.0].into_iter());
         assert_eq!([1.0, 1.5].map(|value| epochs.tick(value)), ["1", ""]);
     }
@@ -142,5 +165,16 @@ mod tests {
         };
         let ticks = [-4.0, -1.0, 0.5, 2.0].map(|at| rate.tick(at));
         assert_eq!(ticks, ["1.0e-4", "0.100", "3.2", "100"]);
+        assert_eq!(
+            rate.round_logarithms(),
+            [-4.0, -3.0, -2.0, -1.0, 0.0, 1.0, 2.0]
+        );
+        let stays = Axis {
+            scale: Scale::Logarithmic,
+            ..Axis::around("x", [50f64, 200.0].map(f64::log10).into_iter())
+        };
+        let ticks = stays.round_logarithms().into_iter();
+        let ticks: Vec<String> = ticks.map(|at| stays.tick(at)).collect();
+        assert_eq!(ticks, ["50", "100", "200"]);
     }
 }

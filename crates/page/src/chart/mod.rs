@@ -1,6 +1,7 @@
 //! Charts as SVG that takes its colours from the page it stands in.
 
 mod axis;
+mod drawn_axis;
 mod ink;
 mod layer;
 mod parallel;
@@ -12,6 +13,7 @@ use plotters::prelude::*;
 use pipeline_error::Error;
 
 pub use axis::{Axis, Scale};
+use drawn_axis::DrawnAxis;
 pub use ink::Ink;
 pub use layer::{Layer, Shape};
 pub use parallel::{Parallel, ParallelLine};
@@ -101,7 +103,7 @@ fn draw<'a>(chart: &Chart, area: &Area<'a>) -> Drawn<'a> {
         .margin_top(10 * PIXEL)
         .x_label_area_size(44 * PIXEL)
         .y_label_area_size(60 * PIXEL)
-        .build_cartesian_2d(chart.x.range.clone(), chart.y.range.clone())?;
+        .build_cartesian_2d(DrawnAxis::new(&chart.x), DrawnAxis::new(&chart.y))?;
     plot.configure_mesh()
         .x_labels(labels(&chart.x))
         .y_labels(labels(&chart.y))

@@ -5,7 +5,14 @@ use crate::overrides::{self, Key};
 use crate::source::{Origin, Sources};
 
 /// What is read before there are variants, or says nothing about what runs.
-const NO_SETTINGS: [&str; 4] = ["extends", "format", "name", "sweep"];
+const NO_SETTINGS: [&str; 6] = [
+    "authors",
+    "description",
+    "extends",
+    "format",
+    "name",
+    "sweep",
+];
 
 /// The keys of the path that is written at a place, each with its own.
 pub(super) fn keys(text: &str, place: Origin, sources: &Sources) -> Result<Vec<Key>, Mistake> {

@@ -92,7 +92,8 @@ impl<E: Experiment> SweepRecipe<E> {
                     rule.origin,
                     "no variant has all of these values",
                 );
-                mistakes.push(mistake.help("a rule excludes what has all of its values"));
+                mistakes
+                    .push(mistake.help("a rule excludes the variants that have all of its values"));
             }
         }
         if rows.is_empty() && mistakes.is_empty() {

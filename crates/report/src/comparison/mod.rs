@@ -121,14 +121,26 @@ impl ComparedMetric {
 
     /// Its value in the run at `position`, for people: what is counted has no decimals.
     pub fn shown(&self, position: usize) -> String {
-        let is_whole = |value: &Option<f64>| value.is_none_or(|value| value.fract() == 0.0);
-        let counts = self.values.iter().all(is_whole);
-        let counts = counts && self.values.iter().flatten().any(|value| *value > 1.0);
         match self.values[position] {
             None => "undefined".into(),
-            Some(value) if counts => format!("{value:.0}"),
+            Some(value) if self.counts() => format!("{value:.0}"),
             Some(value) => number::float(value),
         }
+    }
+
+    /// The difference of the run at `position`, for people; nothing where there is none.
+    pub fn shown_difference(&self, position: usize) -> String {
+        match self.difference(position) {
+            None => String::new(),
+            Some(difference) if self.counts() && difference != 0.0 => format!("{difference:+.0}"),
+            Some(difference) => number::signed(difference),
+        }
+    }
+
+    /// Whether all values are whole, and one is more than a share can be.
+    fn counts(&self) -> bool {
+        let is_whole = |value: &Option<f64>| value.is_none_or(|value| value.fract() == 0.0);
+        self.values.iter().all(is_whole) && self.values.iter().flatten().any(|value| *value > 1.0)
     }
 
     /// Where that difference lies.

@@ -7,7 +7,7 @@ use serde_json::Value;
 use super::ComparedValue;
 
 /// What says where a recipe is and how it was called, not what it is.
-const NO_SETTINGS: [&str; 3] = ["path", "set", "name"];
+const NO_SETTINGS: [&str; 5] = ["path", "set", "name", "description", "authors"];
 
 /// Every value that is not the same in all recipes as they were resolved, by path.
 pub(super) fn differences(resolved: &[Option<&Value>]) -> Vec<ComparedValue> {

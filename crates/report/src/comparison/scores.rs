@@ -83,9 +83,7 @@ pub(super) fn pair(
             continue;
         }
         let bootstrap = Bootstrap::new(settings, seed, &first.subjects);
-        let of = |stage: &ScoredStage| {
-            bootstrap.resample(|weights| stage.scores.measure(weights).values())
-        };
+        let of = |stage: &ScoredStage| stage.scores.resample(None, &bootstrap).1;
         let differences = of(other).minus(&of(first));
         for (name, difference) in BinaryMetrics::NAMES.iter().zip(differences) {
             if let Some(row) = metrics.iter_mut().find(|row| row.metric == *name) {

@@ -17,7 +17,7 @@ pub fn comparison_page(comparison: &Comparison) -> String {
 }
 
 fn runs(comparison: &Comparison) -> Section {
-    let titles = ["letter", "what is its own", "run", "recipe", "how it ended"];
+    let titles = ["letter", "settings", "run", "recipe", "outcome"];
     let mut table = Table::new("Runs, and in what they differ", &titles, &[]);
     for (position, run) in comparison.runs.iter().enumerate() {
         table.push(vec![
@@ -31,7 +31,7 @@ fn runs(comparison: &Comparison) -> Section {
     Section {
         id: "runs",
         title: "Runs",
-        body: html! { (table.render()) p { "The others are compared with run A." } },
+        body: html! { (table.render()) p { "Differences are from run A." } },
     }
 }
 
@@ -53,7 +53,7 @@ fn metrics(comparison: &Comparison) -> Section {
                 p {
                     "Intervals hold " (number::percent(comparison.bootstrap.level)) " of "
                     (comparison.bootstrap.resamples)
-                    " resamples of the patients, the same ones for both runs. One that does not hold 0 is marked."
+                    " resamples of the patients, the same ones for both runs. An interval that excludes 0 is bold."
                 }
             }
             @for note in &comparison.notes {
@@ -67,26 +67,28 @@ fn metrics(comparison: &Comparison) -> Section {
 /// A row a metric: its values, and how those of the others differ from the first's.
 fn of_stage(comparison: &Comparison, stage: &str) -> Markup {
     let runs = comparison.runs.len();
+    let metrics = || (comparison.metrics.iter()).filter(|metric| metric.stage == stage);
+    let has_interval =
+        |position: usize| metrics().any(|metric| metric.interval(position).is_some());
     let mut titles = vec!["metric".to_string()];
     titles.extend((0..runs).map(letter));
     for position in 1..runs {
-        titles.push(Comparison::difference_title(position));
-        titles.push(format!(
-            "interval of {}",
-            Comparison::difference_title(position)
-        ));
+        let difference = Comparison::difference_title(position);
+        let interval = has_interval(position).then(|| format!("interval of {difference}"));
+        titles.push(difference);
+        titles.extend(interval);
     }
     let titles: Vec<&str> = titles.iter().map(String::as_str).collect();
     let mut table = Table::new(format!("Metrics of {stage}"), &titles, &titles[1..]);
-    let metrics = comparison.metrics.iter();
-    for metric in metrics.filter(|metric| metric.stage == stage) {
+    for metric in metrics() {
         let mut row = vec![text(metric.metric.replace('_', " "))];
         row.extend((0..runs).map(|position| text(metric.shown(position))));
         for position in 1..runs {
-            let difference = metric.difference(position);
-            let interval = metric.interval(position);
-            row.push(text(difference.map(number::signed).unwrap_or_default()));
-            row.push(interval.as_ref().map_or(text(""), marked));
+            row.push(text(metric.shown_difference(position)));
+            if has_interval(position) {
+                let interval = metric.interval(position);
+                row.push(interval.as_ref().map_or(text(""), marked));
+            }
         }
         table.push(row);
     }
@@ -104,7 +106,7 @@ fn marked(interval: &Interval) -> Markup {
 
 fn settings(comparison: &Comparison) -> Section {
     let titles = ["path", "run", "value"];
-    let mut table = Table::new("Values that are not the same in all runs", &titles, &[]);
+    let mut table = Table::new("Values that differ between the runs", &titles, &[]);
     for difference in &comparison.recipe {
         for (position, value) in difference.values.iter().enumerate() {
             table.push(vec![

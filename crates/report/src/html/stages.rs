@@ -92,7 +92,7 @@ fn reasons(gathered: &Gathered) -> Markup {
     let missing: Vec<_> = missing.collect();
     html! {
         @if !missing.is_empty() {
-            h3 { "What is not up to date" }
+            h3 { "Stages that are not up to date" }
             p { "Nothing of these stages is shown: an older result would be that of other settings or inputs." }
             dl {
                 @for (stage, reasons, failure) in missing {

@@ -2,6 +2,7 @@
 
 mod caching;
 mod crashes;
+mod devices;
 mod failures;
 mod planning;
 
@@ -23,7 +24,7 @@ use pipeline_store::Store;
 
 type Work = dyn Fn(&StageContext, String) -> Result<String, Error> + Send + Sync;
 
-/// A stage with one artifact `out`: the text of its setting and of all it reads, unless
+/// A stage with one artifact `out`, on the device if its name says `gpu`: the text of its setting and of all it reads, unless
 /// `work` turns it into something else.
 struct Fake {
     name: String,
@@ -45,6 +46,14 @@ impl Stage for Fake {
 
     fn fields(&self) -> Value {
         json!({"setting": self.setting})
+    }
+
+    fn uses_device(&self) -> bool {
+        self.name.starts_with("gpu")
+    }
+
+    fn needs_gpu(&self) -> Option<String> {
+        (self.setting == "tf32").then(|| "precision = \"tf32\"".into())
     }
 
     fn inputs(&self) -> Vec<StageInput> {

@@ -3,6 +3,7 @@ use crate::watch::Unwatched;
 use pipeline_data::dataset::{Split, Stay};
 use pipeline_model::config::{Fusion, ModelMode, Pooling};
 use pipeline_model::host::{initial_parameters, to_device};
+use pipeline_model::precision::Precision;
 use pipeline_model::seqsetvae::parameter_specs;
 
 type TestResult = Result<(), Box<dyn std::error::Error>>;
@@ -80,6 +81,7 @@ fn open_keeping<'a>(
         model,
         frozen,
         dropout,
+        precision: Precision::F32,
         dataset,
         embeddings: embeddings()?,
         seed: 1,

@@ -180,7 +180,8 @@ impl Pretraining<'_> {
     }
 
     fn model(&self, parameters: &Parameters) -> Result<PretrainModel, Error> {
-        let source = ParameterSource::given(parameters);
+        let precision = self.settings.options.precision;
+        let source = ParameterSource::given(parameters).with_precision(precision);
         Ok(PretrainModel::new(
             &source,
             self.model,

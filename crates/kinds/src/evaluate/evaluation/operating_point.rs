@@ -65,11 +65,10 @@ impl OperatingPoint {
         };
         let table = scores.confusion(threshold, &bootstrap.unit_weights());
         let measured = results(&table);
-        let intervals = bootstrap.intervals(|weights| {
-            let found = results(&scores.confusion(threshold, weights));
-            found.into_iter().map(Result::ok).collect()
+        let resampled = scores.resample_confusion(threshold, bootstrap, |table| {
+            results(table).map(Result::ok).to_vec()
         });
-        let (undefined, intervals) = annotate(&NAMES, &measured, intervals);
+        let (undefined, intervals) = annotate(&NAMES, &measured, resampled.intervals());
         let [accuracy, sensitivity, specificity, ppv, npv, f1] = measured.map(Result::ok);
         Self {
             rule,

@@ -61,19 +61,10 @@ impl ScoreSummary {
         members: Option<&[bool]>,
         bootstrap: &Bootstrap,
     ) -> (Self, Resampled) {
-        let masked = |weights: &[f64]| -> BinaryMetrics {
-            let Some(members) = members else {
-                return scores.measure(weights);
-            };
-            let pairs = weights.iter().zip(members);
-            let weights: Vec<f64> = pairs.map(|(w, is)| if *is { *w } else { 0.0 }).collect();
-            scores.measure(&weights)
-        };
         let is_member = |stay: usize| members.is_none_or(|members| members[stay]);
         let stays: Vec<usize> = (0..scores.len()).filter(|stay| is_member(*stay)).collect();
         let positives = stays.iter().filter(|stay| scores.labels()[**stay]);
-        let metrics = masked(&bootstrap.unit_weights());
-        let resampled = bootstrap.resample(|weights| masked(weights).values());
+        let (metrics, resampled) = scores.resample(members, bootstrap);
         let (undefined, intervals) = annotate(
             &BinaryMetrics::NAMES,
             &metrics.results(),

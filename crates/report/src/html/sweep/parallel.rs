@@ -101,7 +101,7 @@ fn key(show: &ShowRecord, settings: &[&SettingRecord], tenth: usize) -> Vec<KeyE
         missing => format!(", and {missing} without an objective that are not drawn"),
     };
     let text = format!(
-        "{others} others, the last at {}{left_out}",
+        "{others} more, the last at {}{left_out}",
         shown(settings.last())
     );
     key.push(entry(Ink::Other, text));

@@ -4,6 +4,7 @@ use super::*;
 use crate::config::EarlyStopping;
 use crate::optimizer::ParameterGroup;
 use crate::schedule::Schedule;
+use pipeline_model::precision::Precision;
 
 #[test]
 fn accumulated_batches_are_one_large_batch_to_the_bit() {
@@ -112,4 +113,38 @@ fn the_rates_of_a_schedule_stand_in_the_history_and_without_one_there_is_no_colu
             .column("learning_rate")
             .is_empty()
     );
+}
+
+#[test]
+fn rounded_factors_change_losses_a_little_and_have_one_result_for_any_number_of_threads() {
+    let on = |threads: usize, precision| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        let rounded = PretrainSettings {
+            options: LoopOptions {
+                precision,
+                ..LoopOptions::default()
+            },
+            ..settings()
+        };
+        pool.build().unwrap().install(|| train(&rounded))
+    };
+    let (exact, rounded) = (on(1, Precision::F32), on(1, Precision::Bf16));
+    assert_eq!(rounded.parameters, on(3, Precision::Bf16).parameters);
+    assert_ne!(rounded.parameters, exact.parameters);
+    let apart = (rounded.best.reconstruction / exact.best.reconstruction - 1.0).abs();
+    assert!(apart > 0.0 && apart < 0.02, "{apart}");
+}
+
+#[test]
+fn the_precision_is_in_the_key_where_it_is_not_single() {
+    let fields = |precision| {
+        let options = LoopOptions {
+            precision,
+            ..LoopOptions::default()
+        };
+        serde_json::to_value(options).unwrap()
+    };
+    assert_eq!(fields(Precision::F32), serde_json::json!({}));
+    let expected = serde_json::json!({ "precision": "bf16" });
+    assert_eq!(fields(Precision::Bf16), expected);
 }
