@@ -11,7 +11,6 @@ use pipeline_cluster::{JobRecord, Ledger};
 use pipeline_error::Error;
 use pipeline_kinds::SweepRecipe;
 use pipeline_recipe::Point;
-use pipeline_runner::Documents;
 use pipeline_stage::{Node, renamed, stage_of};
 
 /// Nodes, and what runs them.
