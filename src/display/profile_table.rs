@@ -65,7 +65,7 @@ fn processor_time() -> Duration {
     };
     let time = |time: libc::timeval| {
         Duration::from_secs(time.tv_sec.unsigned_abs())
-            + Duration::from_micros(time.tv_usec.unsigned_abs().into())
+            + Duration::from_micros(u64::try_from(time.tv_usec).unwrap_or_default())
     };
     time(usage.ru_utime) + time(usage.ru_stime)
 }

@@ -97,7 +97,7 @@ fn mistakes_are_shown_with_their_places_before_anything_is_submitted() {
     slurm
         .submit()
         .failure(2)
-        .stderr_has("stages.first.resources.time: `1 h` is none")
+        .stderr_has("stages.first.resources.time: `1 h` is not valid")
         .stderr_has("recipe.toml:10");
     let mut slurm = Slurm::new(
         &RECIPE.replace("resources.command", "resources.comand"),
