@@ -23,8 +23,8 @@ impl Top {
     #[inline(always)]
     fn add(&mut self, is_positive: bool, row: &[u32; LANES]) {
         let share = f64::from(u8::from(is_positive));
-        for lane in 0..LANES {
-            let weight = f64::from(row[lane]);
+        for (lane, count) in row.iter().enumerate() {
+            let weight = f64::from(*count);
             let positive = weight * share;
             self.positives[lane] += positive;
             self.negatives[lane] += weight - positive;
@@ -184,10 +184,10 @@ vectorized! {
                 }
             }
             for (tie, pair) in ties[from..until].iter().zip(tops[from..].windows(2)) {
-                for lane in 0..LANES {
+                for (lane, sum) in sum.iter_mut().enumerate() {
                     let before = pair[0].positives[lane] + pair[0].negatives[lane];
                     let after = pair[1].positives[lane] + pair[1].negatives[lane];
-                    sum[lane] += (after - before) * tie.0;
+                    *sum += (after - before) * tie.0;
                 }
             }
             from = until;

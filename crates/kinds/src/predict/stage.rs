@@ -37,7 +37,7 @@ impl PredictStage {
             let classifier = &model.classifier;
             all.push(Predictions {
                 outputs: vec![classifier.outputs(&table.ids, &table.values, table.width)?],
-                ids: table.ids,
+                ids: table.ids.clone(),
                 says: classifier.says.clone(),
                 ..Predictions::default()
             });
