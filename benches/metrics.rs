@@ -32,7 +32,7 @@ fn main() {
     let scores = BinaryScores::new(labels, scores).expect("probabilities");
     time("1,000 resamples of all metrics of 4,000 stays", || {
         let bootstrap = Bootstrap::new(BootstrapSettings::default(), 1, &subjects);
-        let intervals = bootstrap.intervals(|weights| scores.measure(weights).values());
+        let intervals = scores.resample(None, &bootstrap).1.intervals();
         intervals.iter().all(Option::is_some)
     });
 }

@@ -294,6 +294,43 @@ mod tests {
         assert!((weighted.unwrap().slope - line.slope).abs() < 1e-10);
     }
 
+    /// Neither the width of vectors nor where a run ends: the sums are those of item after item in four lanes.
+    #[test]
+    fn runs_and_vectors_change_no_bit() {
+        let line = LogitLine {
+            intercept: -0.3,
+            slope: 1.1,
+        };
+        for count in [0, 3, 4, 255, 256, 257, 1031] {
+            let number = |at: usize, step: f64| (at as f64 * step).sin();
+            let x: Vec<f64> = (0..count).map(|at| 9.0 * number(at, 0.7)).collect();
+            let targets: Vec<f64> = (0..count)
+                .map(|at| f64::from(number(at, 1.3) > 0.4))
+                .collect();
+            let weights: Vec<f64> = (0..count).map(|at| (at % 4 + 1) as f64).collect();
+            let items = Items::of(&x, &targets, &weights);
+            let mut lanes = [[0.0; LANES]; 5];
+            for (at, item) in items.each().enumerate() {
+                let lane = if at < count / LANES * LANES {
+                    at % LANES
+                } else {
+                    0
+                };
+                for (lanes, term) in lanes.iter_mut().zip(terms(&line, item)) {
+                    lanes[lane] += std::hint::black_box(term);
+                }
+            }
+            let expected = lanes.map(|lanes| lanes.iter().sum::<f64>().to_bits());
+            let Slopes {
+                gradient,
+                curvature,
+            } = line.slopes(&items);
+            let found = [gradient.as_slice(), &curvature].concat();
+            let found: Vec<u64> = found.into_iter().map(f64::to_bits).collect();
+            assert_eq!(found, expected, "{count} items");
+        }
+    }
+
     #[test]
     fn a_bad_start_is_survived() {
         let x = [-1.0, 0.0, 1.0, 2.0];
