@@ -5,14 +5,23 @@
 #
 #     tests/cuda/emulated/run.sh BINARY [COMMAND…]     BINARY is a pipeline built with `--features cuda`
 #
-# Wants CUDA_HOME (headers only) and g++ on x86-64.
+# Wants CUDA_HOME (headers only) and g++ on x86-64. It has two GPUs, cuda:0 and cuda:1. A folder EMULATED_DRIVER, if it is
+# set, keeps the driver from one call to the next.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 binary=$(realpath "$1")
 shift
 [ $# -gt 0 ] || set -- selftest --device cuda:0
-build=$(mktemp -d)
-trap 'rm -r "$build"' EXIT
+if [ -n "${EMULATED_DRIVER:-}" ]; then
+    build=$(mkdir -p "$EMULATED_DRIVER" && cd "$EMULATED_DRIVER" && pwd)
+else
+    build=$(mktemp -d)
+    trap 'rm -r "$build"' EXIT
+fi
+if [ -e "$build/libcurand.so.10" ]; then
+    LD_LIBRARY_PATH=$build "$binary" "$@"
+    exit
+fi
 
 candle=$(cd "$here/../../.." && cargo metadata --format-version 1 --locked --features cuda --filter-platform x86_64-unknown-linux-gnu |
     python3 -c 'import json, os, sys
