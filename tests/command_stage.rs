@@ -255,7 +255,7 @@ fn a_program_that_writes_to_an_artifact_it_reads_is_found_out() {
     let outcome = run(&mut test).failure(6);
     outcome
         .stderr_has("has 13 bytes where 8 were stored")
-        .stderr_has("a program writes to its outputs only");
+        .stderr_has("a program may write to its outputs only");
     test.run_with(["cache", "verify"]).failure(6);
 }
 

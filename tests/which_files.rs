@@ -115,7 +115,7 @@ fn issue16_two_forms_of_one_table_in_a_folder_are_refused() {
     let unpacked = charts();
     gzip(&unpacked, "charts/a.csv");
     let refusal = refused(&unpacked).stderr_has("charts/a.csv.gz: lies beside `a.csv`");
-    refusal.stderr_has("hint: take one of the two out");
+    refusal.stderr_has("hint: remove one of the two from the folder");
     for other in ["a.CSV", "a.Parquet", "a.tsv", "a.CSV.GZ"] {
         let test = charts().file(&format!("charts/{other}"), ROWS);
         refused(&test)
