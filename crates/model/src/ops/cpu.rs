@@ -149,10 +149,15 @@ pub fn add_scaled(target: &mut [f32], scale: f32, source: &[f32]) {
     }
 }
 
+/// A cache line of its own. Where one vector is written across two, as on an unlucky stack, each number that is
+/// read back waits for both: the backward pass of attention took twice as long.
+#[repr(align(64))]
+struct Line([f32; LANES]);
+
 #[inline(always)]
 fn fold(lanes: [f32; LANES]) -> f32 {
     // Unless they are put into memory first, the compiler sees the pairs of this sum and computes the lanes two by two.
-    let mut lanes = std::hint::black_box(lanes);
+    let Line(mut lanes) = std::hint::black_box(Line(lanes));
     let mut width = LANES / 2;
     while width > 0 {
         for lane in 0..width {
