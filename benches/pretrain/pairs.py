@@ -1,4 +1,4 @@
-"""Pretraining beside PyTorch: pairs.py BENCH PEERS [ROUNDS], under a Python that has torch.
+"""Pretraining beside PyTorch: pairs.py BENCH PEERS [ROUNDS [SIZE…]], under a Python that has torch.
 
 BENCH is the program that `cargo bench --bench pretrain --no-run` built, PEERS the folder of torch_batched.py. Each round
 runs, one after the other, ours, PyTorch in eager mode and (at full size) under torch.compile, and one round of the matrix
@@ -102,8 +102,9 @@ def measured(bench, peers, name, size, what):
     return float(out.stdout.split()[-1])
 
 
-def main(bench, peers, rounds=5):
-    for name, size in SIZES.items():
+def main(bench, peers, rounds=5, *sizes):
+    for name in sizes or SIZES:
+        size = SIZES[name]
         kinds = ["ours", *KINDS[name]]
         found = {kind: [] for kind in kinds}
         for number in range(int(rounds)):
