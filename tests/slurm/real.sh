@@ -20,7 +20,8 @@ stays = 1000
 [resources.pretrain]
 mem = "1500M"
 [stages.pretrain]
-epochs = 6
+# A minute on a fast machine: what goes wrong must find it at work.
+epochs = 60
 TOML
 
 cluster() {
@@ -80,8 +81,11 @@ undisturbed() { begin "$1" && watch; }
 
 killed() {
     begin "$1" || return 1
+    local worker
     running pretrain >/dev/null
-    kill -9 "$(pgrep -f "pipeline worker --store $PIPELINE_STORE" | head -1)"
+    worker=$(pgrep -f "worker --store $PIPELINE_STORE" | head -1)
+    [ -n "$worker" ] || return 1
+    kill -9 "$worker"
     watch
     submit && watch
 }
