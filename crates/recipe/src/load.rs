@@ -82,11 +82,11 @@ pub(super) fn read_tree<E: Experiment>(
     mistakes: &mut Vec<Mistake>,
 ) -> Result<Option<Node>, Error> {
     let shape = || Shape::new(E::schema());
-    let read = thread::scope(|scope| {
-        // The schema is made meanwhile; reading a file needs none.
-        scope.spawn(E::schema);
-        Layers::new(sources, mistakes, shape, env).read(path)
-    });
+    // The schema is made meanwhile; reading a file needs none. Nobody waits for the thread: without a processor to
+    // spare for it, whoever needs the schema first makes it.
+    let schema: fn() -> &'static serde_json::Value = E::schema;
+    thread::spawn(schema);
+    let read = Layers::new(sources, mistakes, shape, env).read(path);
     let tree = read.map_err(|reason| Error::Usage {
         message: format!("{}: {reason}", path.display()),
         hint: (!path.exists()).then(|| hint_for_missing(path)).flatten(),

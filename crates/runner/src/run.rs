@@ -49,11 +49,14 @@ pub struct RunSummary {
     pub record: RunRecord,
 }
 
+/// The documents of fewer stages are written sooner than another thread starts.
+const WORTH_A_THREAD: usize = 200;
+
 /// What is kept beside a run's record (`recipe.toml`), by file name.
 pub type Documents = Vec<(&'static str, Vec<u8>)>;
 
 /// Brings the targets up to date. Fails by itself only before anything ran; what happens
-/// later is in the outcome. `documents` is called from another thread, before anything runs;
+/// later is in the outcome. `documents` is called before anything runs, maybe from another thread;
 /// `listener` is called from several threads, one at a time, with what is known at one moment.
 pub fn run(
     recipe_name: &str,
@@ -69,15 +72,17 @@ pub fn run(
     refuse_missing_gpu(&selection, options)?;
     let fingerprinter = Fingerprinter::new(&selection, options, store)?;
     let index = plan::index_of(&selection, store);
-    let (surveyed, documents) = thread::scope(|scope| {
-        let written = scope.spawn(documents);
-        let surveyed = plan::survey_selection(&selection, &fingerprinter, store, &index);
-        (
-            surveyed,
-            written.join().unwrap_or_else(|panic| resume_unwind(panic)),
-        )
-    });
-    let (surveyed, documents) = (surveyed?, documents?);
+    let survey = || plan::survey_selection(&selection, &fingerprinter, store, &index);
+    let (surveyed, documents) = match selection.len() < WORTH_A_THREAD {
+        true => (survey()?, documents()?),
+        false => thread::scope(|scope| {
+            let written = scope.spawn(documents);
+            let surveyed = survey()?;
+            let written = written.join();
+            let written = written.unwrap_or_else(|panic| resume_unwind(panic));
+            Ok::<_, Error>((surveyed, written?))
+        })?,
+    };
     let names: BTreeSet<&str> = nodes.iter().map(|node| node.name.as_str()).collect();
     let mut locked = None;
     if let Some(lock) = &options.lock {
