@@ -69,6 +69,14 @@ impl Stage for Shared {
         self.stage.may_hold_patients()
     }
 
+    fn uses_device(&self) -> bool {
+        self.stage.uses_device()
+    }
+
+    fn needs_gpu(&self) -> Option<String> {
+        self.stage.needs_gpu()
+    }
+
     fn inputs(&self) -> Vec<StageInput> {
         self.inputs.clone()
     }
@@ -118,6 +126,14 @@ mod tests {
             false
         }
 
+        fn uses_device(&self) -> bool {
+            true
+        }
+
+        fn needs_gpu(&self) -> Option<String> {
+            Some("precision".into())
+        }
+
         fn inputs(&self) -> Vec<StageInput> {
             self.0.clone()
         }
@@ -144,6 +160,8 @@ mod tests {
         assert_eq!((stage.fields(), stage.seed()), (Value::from(3), Some(5)));
         assert_eq!(stage.lineage(), Some("epochs"));
         assert!(!stage.may_hold_patients() && nodes[1].states_seed);
+        assert!(stage.uses_device());
+        assert_eq!(stage.needs_gpu().as_deref(), Some("precision"));
         assert!(matches!(stage.place_in_recipe("x"), RecipePlace::Top(path) if path == "x"));
     }
 }
