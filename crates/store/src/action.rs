@@ -1,10 +1,8 @@
 //! What a key gave.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::ffi::CString;
 use std::fs;
 use std::io::ErrorKind;
-use std::os::unix::ffi::OsStringExt;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
@@ -165,15 +163,8 @@ impl Store {
 
     /// Notes that a result was of use now, for `cache gc`: its file's time says so.
     pub fn mark_used(&self, key: &Key) {
-        let path = self.action_path(key).into_os_string().into_vec();
-        if let Ok(path) = CString::new(path) {
-            // SAFETY: the path is a C string, and no times at all means now. Whether it worked
-            // is of no account: of a store that only others can write it is the owner's to say.
-            unsafe {
-                let of_itself = libc::AT_SYMLINK_NOFOLLOW;
-                libc::utimensat(libc::AT_FDCWD, path.as_ptr(), std::ptr::null(), of_itself)
-            };
-        }
+        // Of a store that only others can write it is the owner's to say.
+        let _ = folder::touch(&self.action_path(key), None);
     }
 
     pub(super) fn actions_folder(&self) -> PathBuf {

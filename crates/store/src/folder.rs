@@ -14,7 +14,9 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Component, Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use rustix::fs::{AtFlags, Dir, FileType, Mode, OFlags, Stat};
+use rustix::fs::{
+    AtFlags, CWD, Dir, FileType, Mode, OFlags, Stat, Timespec, Timestamps, UTIME_NOW,
+};
 use rustix::io::Errno;
 
 use pipeline_error::Error;
@@ -330,6 +332,34 @@ pub(super) fn open(path: &Path) -> io::Result<(File, Metadata)> {
         true => Ok((file, metadata)),
         false => Err(refused("is no regular file")),
     }
+}
+
+/// Sets a file's times, a link's own; none is now.
+pub(super) fn touch(path: &Path, time: Option<SystemTime>) -> io::Result<()> {
+    let time = match time {
+        None => Timespec {
+            tv_sec: 0,
+            tv_nsec: UTIME_NOW,
+        },
+        Some(time) => {
+            let since = time.duration_since(SystemTime::UNIX_EPOCH);
+            let since = since.unwrap_or(Duration::ZERO);
+            Timespec {
+                tv_sec: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
+                tv_nsec: since.subsec_nanos().into(),
+            }
+        }
+    };
+    let times = Timestamps {
+        last_access: time,
+        last_modification: time,
+    };
+    Ok(rustix::fs::utimensat(
+        CWD,
+        path,
+        &times,
+        AtFlags::SYMLINK_NOFOLLOW,
+    )?)
 }
 
 #[cfg(test)]

@@ -10,9 +10,8 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, SystemTime};
+use std::time::SystemTime;
 
-use rustix::fs::{AtFlags, CWD, Timespec, Timestamps, UTIME_NOW};
 use serde::{Deserialize, Serialize};
 
 use super::action::Outcome;
@@ -122,7 +121,7 @@ impl Store {
         let learnt = index.learnt();
         // A cache, and a note of use: that a store cannot be written to is told by what must write.
         if learnt.is_empty() && index.known.keys().eq(keys.iter().copied()) {
-            let _ = touch(path, None);
+            let _ = folder::touch(path, None);
             return;
         }
         let entry = |key: &&Key| learnt.get(key).or_else(|| index.known.get(key)).cloned();
@@ -172,7 +171,7 @@ impl Store {
             let path = self.action_path(key);
             let committed = fs::symlink_metadata(&path).and_then(|found| found.modified());
             if committed.is_ok_and(|committed| committed < used) {
-                let _ = touch(&path, Some(used));
+                let _ = folder::touch(&path, Some(used));
             }
         }
     }
@@ -187,34 +186,6 @@ fn read(path: &Path) -> Option<(Entries, SystemTime)> {
     let entries = document.actions.into_iter();
     let known = entries.map(|entry| (entry.outcome.key, entry)).collect();
     (document.format == FORMAT).then_some((known, used))
-}
-
-/// Sets a file's time; none is now.
-fn touch(path: &Path, time: Option<SystemTime>) -> io::Result<()> {
-    let time = match time {
-        None => Timespec {
-            tv_sec: 0,
-            tv_nsec: UTIME_NOW,
-        },
-        Some(time) => {
-            let since = time.duration_since(SystemTime::UNIX_EPOCH);
-            let since = since.unwrap_or(Duration::ZERO);
-            Timespec {
-                tv_sec: i64::try_from(since.as_secs()).unwrap_or(i64::MAX),
-                tv_nsec: since.subsec_nanos().into(),
-            }
-        }
-    };
-    let times = Timestamps {
-        last_access: time,
-        last_modification: time,
-    };
-    Ok(rustix::fs::utimensat(
-        CWD,
-        path,
-        &times,
-        AtFlags::SYMLINK_NOFOLLOW,
-    )?)
 }
 
 #[cfg(test)]

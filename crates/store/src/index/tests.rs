@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use crate::Store;
 use crate::action::{Lookup, Outcome};
@@ -79,7 +81,7 @@ fn an_action_that_was_written_to_is_read_again() {
     let times = fs::metadata(lab.action()).unwrap().modified().unwrap();
     fs::remove_file(lab.action()).unwrap();
     fs::write(lab.action(), bytes).unwrap();
-    touch(&lab.action(), Some(times)).unwrap();
+    folder::touch(&lab.action(), Some(times)).unwrap();
     let error = lab.store.lookup_by(&index, &lab.outcome.key).unwrap_err();
     assert!(error.to_string().contains("checksum"), "{error}");
     fs::remove_file(lab.action()).unwrap();
@@ -123,14 +125,14 @@ fn the_index_says_when_its_actions_were_used_until_it_names_them_no_more() {
     let lab = Lab::new();
     let index = lab.written();
     let path = index.path.clone().unwrap();
-    touch(&lab.action(), Some(SystemTime::UNIX_EPOCH)).unwrap();
+    folder::touch(&lab.action(), Some(SystemTime::UNIX_EPOCH)).unwrap();
     let then = SystemTime::UNIX_EPOCH + LONG_AGO;
-    touch(&path, Some(then)).unwrap();
+    folder::touch(&path, Some(then)).unwrap();
     assert_eq!(lab.used(), then);
     lab.store
         .mark_all_used(&lab.index(), [&lab.outcome.key].into_iter());
     assert!(lab.used() > then, "the next run says so again");
-    touch(&path, Some(then)).unwrap();
+    folder::touch(&path, Some(then)).unwrap();
     lab.store.mark_all_used(&lab.index(), std::iter::empty());
     assert_eq!(lab.used(), then, "the action's own time says so now");
 }
