@@ -67,3 +67,20 @@ fn every_function_that_the_page_places_in_a_file_is_in_it() {
     }
     assert!(found > 30, "the page places {found} functions");
 }
+
+/// A filter of `cargo test-cli` that fits no test would go unnoticed.
+#[test]
+fn test_cli_leaves_out_modules_that_are_there() {
+    let config = std::fs::read_to_string(repository(".cargo/config.toml")).expect("it is there");
+    let main = std::fs::read_to_string(repository("tests/main.rs")).expect("it is there");
+    let mut words = config.split('"').skip(1).step_by(2);
+    let mut left_out = 0;
+    while let Some(word) = words.next() {
+        if word == "--skip" {
+            let filter = words.next().expect("a filter").trim_end_matches("::");
+            assert!(main.contains(&format!("mod {filter}")), "{filter}");
+            left_out += 1;
+        }
+    }
+    assert!(left_out > 5, "{left_out}");
+}

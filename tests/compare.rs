@@ -1,23 +1,36 @@
 //! `pipeline compare`.
 
+use std::sync::LazyLock;
+
 use serde_json::{Value, json};
 
 use crate::document::{repository, stage};
 use crate::harness::Test;
 
-/// The main job with 200 stays, changed; the run's document.
-fn run(test: &mut Test, changes: &[&str]) -> Value {
-    let recipe = repository("tests/fixtures/recipes/mlp-head.toml");
-    let mut arguments = vec!["run", &recipe, "--format", "json"];
+/// The main job with 200 stays, changed.
+fn arguments<'a>(changes: &[&'a str]) -> impl Iterator<Item = &'a str> {
+    static RECIPE: LazyLock<String> =
+        LazyLock::new(|| repository("tests/fixtures/recipes/mlp-head.toml"));
     let small = [
         "vars.stays=200",
         "stages.pretrain.epochs=1",
         "stages.classifier.epochs=8",
     ];
+    let mut arguments = vec!["run", RECIPE.as_str(), "--format", "json"];
     for change in small.iter().chain(changes) {
         arguments.extend(["--set", change]);
     }
-    test.run_with(arguments).success().json()
+    arguments.into_iter()
+}
+
+/// The document of a run.
+fn run(test: &mut Test, changes: &[&str]) -> Value {
+    test.run_with(arguments(changes)).success().json()
+}
+
+/// A test after the run with no change.
+fn test() -> Test {
+    Test::new().warmed(arguments(&[]))
 }
 
 fn id(run: &Value) -> &str {
@@ -33,7 +46,7 @@ fn row<'a>(comparison: &'a Value, metric: &str) -> &'a Value {
 
 #[test]
 fn two_runs_are_told_apart_by_their_recipes_and_metrics() {
-    let mut test = Test::new();
+    let mut test = test();
     let first = run(&mut test, &[]);
     let second = run(&mut test, &["stages.classifier.optimizer.lr=1e-2"]);
     let compare = ["compare", id(&first), id(&second)];
@@ -73,7 +86,7 @@ fn two_runs_are_told_apart_by_their_recipes_and_metrics() {
 
 #[test]
 fn a_run_is_no_different_from_itself() {
-    let mut test = Test::new();
+    let mut test = test();
     let first = run(&mut test, &[]);
     let second = run(&mut test, &[]);
     let compare = ["compare", id(&first), id(&second), "--format", "json"];
@@ -86,7 +99,7 @@ fn a_run_is_no_different_from_itself() {
 
 #[test]
 fn runs_on_other_stays_have_no_intervals_and_it_is_said_why() {
-    let mut test = Test::new();
+    let mut test = test();
     let first = run(&mut test, &[]);
     let second = run(&mut test, &["stages.test.split='validation'"]);
     let compare = ["compare", id(&first), id(&second), "--format", "json"];

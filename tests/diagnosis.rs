@@ -30,9 +30,8 @@ fn weights() -> &'static [u8] {
     static WEIGHTS: OnceLock<Vec<u8>> = OnceLock::new();
     WEIGHTS.get_or_init(|| {
         let recipe = repository("tests/fixtures/recipes/mlp-head.toml");
-        let mut test = Test::new();
-        test.run_with(small(&["run", &recipe, "classifier"]))
-            .success();
+        let run = ["run", &recipe, "classifier"];
+        let mut test = Test::new().warmed(small(&run));
         let export = ["export", &recipe, "classifier", "weights", "w.safetensors"];
         test.run_with(small(&export)).success();
         std::fs::read(test.folder().join("w.safetensors")).expect("weights")
@@ -128,8 +127,7 @@ fn a_sound_model_has_no_fault_and_command_and_stage_say_the_same() {
 
     let early = test.run_with(small(&["diagnose", "recipe.toml"]));
     early.failure(5).stdout_is("").stderr_has("classifier");
-    test.run_with(small(&["run", "recipe.toml", "classifier"]))
-        .success();
+    let mut test = test.warmed(small(&["run", &main_job, "classifier"]));
     let command = ["diagnose", "recipe.toml", "--format", "json"];
     let document = test.run_with(small(&command)).success().json();
     let found = &document["diagnoses"][0];

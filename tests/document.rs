@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;
+use std::process::Command;
+use std::sync::Mutex;
 
 use serde_json::Value;
 
@@ -13,15 +15,27 @@ pub fn repository(path: &str) -> String {
     format!("{root}/{path}")
 }
 
-/// Whether a Python is there that has these packages: `PYTHON`, or `python3`.
+/// A Python that has these packages: `PYTHON`, or `python3`. The interpreter itself: the script that may stand for it
+/// (pyenv) takes longer than most of the tests that ask.
 pub fn python_with(packages: &str) -> Option<String> {
-    let python = std::env::var("PYTHON").unwrap_or_else(|_| "python3".into());
-    let import = std::process::Command::new(&python)
-        .args(["-c", &format!("import {packages}")])
-        .output();
-    import
-        .is_ok_and(|output| output.status.success())
-        .then_some(python)
+    static KNOWN: Mutex<BTreeMap<String, Option<String>>> = Mutex::new(BTreeMap::new());
+    let mut known = KNOWN.lock().expect("nobody panics with it");
+    let find = || {
+        let named = std::env::var("PYTHON").ok();
+        let mut candidates = named.into_iter().chain(["python3".into()]);
+        candidates.find_map(|python| interpreter(&python, packages))
+    };
+    let python = known.entry(packages.into()).or_insert_with(find);
+    python.clone()
+}
+
+/// The path of a Python, if it can import these packages.
+fn interpreter(python: &str, packages: &str) -> Option<String> {
+    let script = format!("import {packages}, sys; print(sys.executable)");
+    let mut command = Command::new(python);
+    let output = command.args(["-W", "ignore", "-c", &script]).output();
+    let output = output.ok().filter(|output| output.status.success())?;
+    Some(String::from_utf8(output.stdout).ok()?.trim().to_string())
 }
 
 /// The entry of a stage.

@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Float64Type, Int64Type, TimeUnit};
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use serde_json::Value;
 
-use crate::document::{artifact, repository, stage};
+use crate::document::{artifact, python_with, repository, stage};
 use crate::harness::Test;
 
 /// Everything that an evaluation may have, on the main job with 200 stays.
@@ -27,12 +27,24 @@ const ALL: &[&str] = &[
 
 fn run(test: &mut Test, recipe: &str, changes: &[&str], more: &[&str]) -> Value {
     let recipe = repository(recipe);
-    let mut arguments = vec!["run", &recipe, "--format", "json"];
+    test.run_with(arguments(&recipe, changes, more))
+        .success()
+        .json()
+}
+
+fn arguments<'a>(recipe: &'a str, changes: &[&'a str], more: &[&'a str]) -> Vec<&'a str> {
+    let mut arguments = vec!["run", recipe, "--format", "json"];
     for change in changes {
         arguments.extend(["--set", change]);
     }
     arguments.extend(more);
-    test.run_with(arguments).success().json()
+    arguments
+}
+
+/// A test after the training of the main job with [`ALL`].
+fn trained() -> Test {
+    let recipe = repository("tests/fixtures/recipes/mlp-head.toml");
+    Test::new().warmed(arguments(&recipe, &ALL[..3], &["classifier"]))
 }
 
 fn json(document: &Value, stage: &str, name: &str) -> Value {
@@ -55,7 +67,7 @@ fn number(value: &Value) -> f64 {
 
 #[test]
 fn an_evaluation_says_how_sure_it_is_and_what_a_simple_model_gets() {
-    let mut test = Test::new();
+    let mut test = trained();
     let document = run(&mut test, "tests/fixtures/recipes/mlp-head.toml", ALL, &[]);
     let metrics = json(&document, "test", "metrics");
     for name in ["auroc", "average_precision", "brier", "ece", "sensitivity"] {
@@ -175,17 +187,13 @@ json.dump({name: float(found[name]) for name in
 "#;
 
 fn ask_meds_evaluation(path: &Path, document: &Value) {
-    let python = |script: &str| {
-        let mut command = Command::new("python3");
-        command.args(["-W", "ignore", "-c", script]);
-        command
-    };
-    let available = python("import meds_evaluation").output();
-    if !available.is_ok_and(|output| output.status.success()) {
+    let Some(python) = python_with("meds_evaluation, polars") else {
         eprintln!("notice: no python3 with meds-evaluation: its reading is not tested");
         return;
-    }
-    let output = python(PEER).arg(path).output().expect("python3 starts");
+    };
+    let mut command = Command::new(python);
+    command.args(["-W", "ignore", "-c", PEER]).arg(path);
+    let output = command.output().expect("Python starts");
     let text = String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{text}");
     let found: Value = serde_json::from_slice(&output.stdout).expect("JSON");
@@ -208,9 +216,8 @@ fn ask_meds_evaluation(path: &Path, document: &Value) {
 #[test]
 fn all_that_an_evaluation_has_is_the_same_on_any_number_of_threads() {
     let outputs = |threads: &str| {
-        let mut test = Test::new();
         let document = run(
-            &mut test,
+            &mut trained(),
             "tests/fixtures/recipes/mlp-head.toml",
             ALL,
             &["--threads", threads],

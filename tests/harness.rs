@@ -4,6 +4,8 @@
 //! Test::new().recipe(TEXT).args(["check", "recipe.toml"]).run().success().stdout_has("ok");
 //! ```
 
+mod warm;
+
 use std::ffi::OsString;
 use std::mem::MaybeUninit;
 use std::path::{Path, PathBuf};
@@ -86,6 +88,13 @@ impl Test {
     /// Writes `recipe.toml`.
     pub fn recipe(self, text: &str) -> Self {
         self.file("recipe.toml", text)
+    }
+
+    /// Puts into the store whatever this command line leaves in a fresh one, with the same `recipe.toml`. It runs once
+    /// for all tests that begin with it.
+    pub fn warmed<'a>(self, args: impl IntoIterator<Item = &'a str>) -> Self {
+        warm::put(&self, args.into_iter().map(str::to_string).collect());
+        self
     }
 
     /// What [`Test::run`] says after `pipeline`.

@@ -46,9 +46,14 @@ fn main_job(test: &mut Test, more: &[&str]) -> Outcome {
     test.run_with(arguments(more))
 }
 
-/// Artifacts of a run that nobody disturbed, on one thread.
+/// A test after a run that nobody disturbed, on one thread.
+fn after_a_run() -> Test {
+    Test::new().warmed(arguments(&["--threads", "1"]))
+}
+
+/// Artifacts of that run.
 static UNDISTURBED: LazyLock<BTreeMap<(String, String), String>> = LazyLock::new(|| {
-    let outcome = main_job(&mut Test::new(), &["--threads", "1"]).success();
+    let outcome = main_job(&mut after_a_run(), &[]).success();
     digests(&outcome.json())
 });
 
@@ -124,12 +129,10 @@ fn the_main_job_beats_its_baseline_without_a_warning_of_a_posterior() {
 
 #[test]
 fn the_second_run_executes_nothing() {
-    let mut test = Test::new();
-    let first = main_job(&mut test, &[]).success().json();
-    let second = main_job(&mut test, &[]).success();
+    let second = main_job(&mut after_a_run(), &[]).success();
     let (second, stderr) = (second.json(), second.stderr);
     assert_eq!(statuses(&second), all("cached"));
-    assert_eq!(digests(&second), digests(&first));
+    assert_undisturbed(&second);
     for (name, ..) in STAGES {
         assert!(stderr.contains(&format!("{name}: cached\n")), "{stderr}");
     }
@@ -150,7 +153,7 @@ fn neither_threads_nor_jobs_nor_the_place_of_the_store_change_a_byte() {
 
 #[test]
 fn a_changed_setting_runs_only_what_depends_on_it() {
-    let mut test = Test::new();
+    let mut test = after_a_run();
     let before = main_job(&mut test, &[]).success().json();
     let penalty = ["--set", "stages.classifier.optimizer.penalties=[3.0]"];
     let after = main_job(&mut test, &penalty).success().json();

@@ -29,6 +29,18 @@ fn run(test: &mut Test, changes: &[&str], more: &[&str]) -> Outcome {
     test.run_with(arguments)
 }
 
+/// A test after the pretraining that most have in common.
+fn pretrained() -> Test {
+    let recipe = repository("tests/fixtures/recipes/mlp-head.toml");
+    let set = [
+        "--set",
+        "vars.stays=120",
+        "--set",
+        "stages.pretrain.epochs=1",
+    ];
+    Test::new().warmed(["run", &recipe, "pretrain"].into_iter().chain(set))
+}
+
 const JSON: [&str; 2] = ["--format", "json"];
 
 fn tensors(path: &Path) -> BTreeMap<String, FloatTensor> {
@@ -67,7 +79,7 @@ const OPEN_LAYER: [&str; 2] = [
 
 #[test]
 fn an_opened_layer_is_trained_and_the_rest_stays_as_it_was() {
-    let mut test = Test::new();
+    let mut test = pretrained();
     let outcome = run(
         &mut test,
         &OPEN_LAYER,
@@ -105,7 +117,7 @@ fn an_opened_layer_is_trained_and_the_rest_stays_as_it_was() {
     );
 
     let two = [&JSON[..], &["--threads", "2"]].concat();
-    let again = run(&mut Test::new(), &OPEN_LAYER, &two).success().json();
+    let again = run(&mut pretrained(), &OPEN_LAYER, &two).success().json();
     assert_eq!(digests(&again), digests(&document));
 
     let without = [
@@ -128,7 +140,7 @@ fn the_whole_encoder_can_be_opened() {
         "stages.frozen.max_trainable_fraction=1.0",
         "stages.classifier.epochs=1",
     ];
-    let mut test = Test::new();
+    let mut test = pretrained();
     let outcome = run(&mut test, &changes, &JSON).success();
     let outcome = outcome.stderr_has("the whole backbone runs in every step");
     assert_trained(&outcome.json(), |_| true);
@@ -146,7 +158,7 @@ fn a_gated_fusion_and_a_multiscale_pooling_are_new_and_trained() {
     let new = format!("stages.weights.new={NEW}");
     let trainable = format!("stages.frozen.trainable={NEW}");
     let changes = [LEARNED[0], LEARNED[1], &new, &trainable];
-    let mut test = Test::new();
+    let mut test = pretrained();
     let outcome = run(&mut test, &changes, &JSON).success();
     let document = outcome
         .stderr_has("all from the fusion on runs in every step")
@@ -165,7 +177,7 @@ fn a_gated_fusion_and_a_multiscale_pooling_are_new_and_trained() {
 
 #[test]
 fn parameters_of_a_fusion_that_no_import_declares_new_are_named() {
-    let mut test = Test::new();
+    let mut test = pretrained();
     let outcome = run(&mut test, &LEARNED, &[]).failure(4);
     outcome
         .stderr_has("vae_feature_fusion.fusion_gate.0.weight")
@@ -178,7 +190,7 @@ fn parameters_of_a_fusion_that_no_import_declares_new_are_named() {
 fn parameters_of_a_fusion_that_would_be_frozen_at_random_are_named() {
     let new = format!("stages.weights.new={NEW}");
     let changes = [LEARNED[0], LEARNED[1], &new];
-    let mut test = Test::new();
+    let mut test = pretrained();
     let outcome = run(&mut test, &changes, &[]).failure(4);
     let outcome = outcome
         .stderr_has("are new and would be frozen at random values")
@@ -190,7 +202,7 @@ fn parameters_of_a_fusion_that_would_be_frozen_at_random_are_named() {
 
 #[test]
 fn concat_gives_the_head_five_vectors_a_stay() {
-    let mut test = Test::new();
+    let mut test = pretrained();
     let document = run(&mut test, &["model.classifier.fusion='concat'"], &JSON);
     let document = document.success().json();
     let features = artifact(&document, "classifier:features", "features");
@@ -203,7 +215,7 @@ fn concat_gives_the_head_five_vectors_a_stay() {
 
 #[test]
 fn the_reference_has_no_concat_so_nothing_is_exported_to_it() {
-    let mut test = Test::new();
+    let mut test = pretrained();
     let fusion = ["--set", "model.classifier.fusion='concat'"];
     run(&mut test, &fusion[1..], &[]).success();
     let recipe = repository("tests/fixtures/recipes/mlp-head.toml");

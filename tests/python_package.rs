@@ -6,19 +6,19 @@ use std::process::{Command, Output};
 use crate::document::repository;
 
 /// The oldest Python that the package is for.
-const OLDEST: &str = "import sys; sys.exit(sys.version_info < (3, 10))";
+const OLDEST: &str = "import sys; print(sys.executable); sys.exit(sys.version_info < (3, 10))";
 
 /// A Python; none, which is told, where there is no such version.
 fn python() -> Option<String> {
     let python = std::env::var("PIPELINE_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
-    let is_there = Command::new(&python).args(["-c", OLDEST]).status();
-    if !is_there.is_ok_and(|status| status.success()) {
+    let found = Command::new(&python).args(["-c", OLDEST]).output().ok();
+    let Some(found) = found.filter(|output| output.status.success()) else {
         eprintln!(
             "there is no {python} of version 3.10 or later: what is written in Python is not tested"
         );
         return None;
-    }
-    Some(python)
+    };
+    Some(String::from_utf8_lossy(&found.stdout).trim().to_string())
 }
 
 /// Runs tests of Python's own kind, and tells what they left out.

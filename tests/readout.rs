@@ -37,6 +37,18 @@ fn run(test: &mut Test, changes: &[&[&str]], more: &[&str]) -> Outcome {
     test.run_with(arguments)
 }
 
+/// A test after the pretraining that most have in common.
+fn pretrained() -> Test {
+    let recipe = repository("tests/fixtures/recipes/mlp-head.toml");
+    let set = [
+        "--set",
+        "vars.stays=120",
+        "--set",
+        "stages.pretrain.epochs=1",
+    ];
+    Test::new().warmed(["run", &recipe, "pretrain"].into_iter().chain(set))
+}
+
 /// Digests of the tensors of an artifact.
 fn digests(document: &Value, stage: &str, name: &str) -> BTreeMap<String, String> {
     let path = artifact(document, stage, name);
@@ -125,7 +137,7 @@ fn variables_without_queries_of_their_own_are_told_and_share_some() {
 
 #[test]
 fn a_readout_that_was_never_pretrained_is_refused() {
-    let mut test = Test::new();
+    let mut test = pretrained();
     let outcome = run(&mut test, &[&READOUT], &[]).failure(4);
     outcome
         .stderr_has("the weights have no readout")

@@ -42,6 +42,14 @@ pretrain = "pretrain"
     )
 }
 
+/// A test of the recipe with its run.
+fn after_a_run() -> Test {
+    let run = ["run", "recipe.toml", "--quiet"];
+    let mut test = Test::new().recipe(&recipe()).warmed(run);
+    test.run_with(run).success();
+    test
+}
+
 const SECTIONS: [&str; 9] = [
     "summary",
     "stages",
@@ -107,8 +115,7 @@ fn needs_nothing_else(page: &str) {
 
 #[test]
 fn a_page_has_every_section_and_its_pictures_and_needs_nothing_else() {
-    let mut test = Test::new().recipe(&recipe());
-    test.run_with(["run", "recipe.toml", "--quiet"]).success();
+    let mut test = after_a_run();
     let whole = page(&mut test, &[]);
     assert_eq!(sections(&whole), SECTIONS);
 
@@ -209,8 +216,7 @@ fn a_model_card_answers_what_it_can_and_marks_the_rest() {
     let blank = "To be filled in by the authors:";
     let before = card(&mut test);
     assert!(before.contains("**Incomplete**"));
-    test.run_with(["run", "recipe.toml", "--quiet"]).success();
-    let after = card(&mut test);
+    let after = card(&mut after_a_run());
     assert_eq!(after.matches("\n### ").count(), 52);
     assert!(after.matches(blank).count() < before.matches(blank).count());
     assert!(after.starts_with("# Model card: \\<script\\>alert('a & b')\\</script\\>\n"));
@@ -227,8 +233,7 @@ fn a_model_card_answers_what_it_can_and_marks_the_rest() {
 
 #[test]
 fn a_comparison_of_runs_is_a_page_too() {
-    let mut test = Test::new().recipe(&recipe());
-    test.run_with(["run", "recipe.toml", "--quiet"]).success();
+    let mut test = after_a_run();
     let change = ["--set", "stages.classifier.optimizer.lr=1e-2"];
     let run = ["run", "recipe.toml", "--quiet"];
     test.run_with(run.iter().chain(&change).copied()).success();

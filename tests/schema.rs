@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use crate::document::{artifact, repository};
+use crate::document::{artifact, python_with, repository};
 use crate::harness::Test;
 use crate::recipes::PRETRAIN;
 
@@ -21,16 +21,19 @@ const NAMES: [&str; 12] = [
     "diagnosis",
 ];
 
-/// Validates documents, TOML or JSON by their names' endings, against the schema before them.
+/// Validates documents, TOML or JSON by their names' endings, each against the schema before it.
 const VALIDATOR: &str = r#"
-import json, pathlib, sys, tomllib
+import functools, json, pathlib, sys, tomllib
 import jsonschema
-schema, *documents = map(pathlib.Path, sys.argv[1:])
-schema = json.loads(schema.read_text())
-jsonschema.Draft202012Validator.check_schema(schema)
-validator = jsonschema.Draft202012Validator(schema)
+@functools.cache
+def validator_of(path):
+    schema = json.loads(path.read_text())
+    jsonschema.Draft202012Validator.check_schema(schema)
+    return jsonschema.Draft202012Validator(schema)
 bad = 0
-for path in documents:
+paths = iter(map(pathlib.Path, sys.argv[1:]))
+for schema, path in zip(paths, paths):
+    validator = validator_of(schema)
     text = path.read_text()
     document = json.loads(text) if path.suffix == ".json" else tomllib.loads(text)
     for error in validator.iter_errors(document):
@@ -39,28 +42,31 @@ for path in documents:
 sys.exit(bad > 0)
 "#;
 
-fn python(script: &str) -> Command {
-    let mut command = Command::new("python3");
-    command.args(["-W", "ignore", "-c", script]);
-    command
-}
-
-fn has_validator() -> bool {
-    let available = python("import jsonschema, tomllib").output();
-    available.is_ok_and(|output| output.status.success())
-}
-
-/// Errors of `documents`; none, with a notice, where Python has no validator.
-fn validate(schema: &str, documents: &[String]) -> String {
-    if !has_validator() {
-        eprintln!("notice: no python3 with jsonschema and tomllib: {schema} is not tested");
-        return String::new();
+/// Errors of pairs of a schema's name and a document; none, with a notice, where Python has no validator.
+fn validate<'a>(documents: impl IntoIterator<Item = (&'a str, String)>) -> Option<String> {
+    let Some(python) = python_with("jsonschema, tomllib") else {
+        eprintln!("notice: no python3 with jsonschema and tomllib: documents are not validated");
+        return None;
+    };
+    let mut command = Command::new(python);
+    command.args(["-W", "ignore", "-c", VALIDATOR]);
+    for (schema, document) in documents {
+        let schema = repository(&format!("schemas/{schema}.schema.json"));
+        command.args([schema, document]);
     }
-    let schema = repository(&format!("schemas/{schema}.schema.json"));
-    let output = python(VALIDATOR).arg(schema).args(documents).output();
-    let output = output.expect("python3 was there a moment ago");
+    let output = command.output().expect("Python was there a moment ago");
     let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
-    text(&output.stdout) + &text(&output.stderr)
+    Some(text(&output.stdout) + &text(&output.stderr))
+}
+
+/// Asserts that the documents are valid, where there is a validator.
+#[track_caller]
+fn assert_valid<'a>(documents: impl IntoIterator<Item = (&'a str, String)>) {
+    assert_eq!(validate(documents).unwrap_or_default(), "");
+}
+
+fn path_in(test: &Test, file: &str) -> String {
+    test.folder().join(file).display().to_string()
 }
 
 #[test]
@@ -89,7 +95,7 @@ fn every_shipped_recipe_is_valid_for_an_independent_validator() {
         .map(|path| path.display().to_string())
         .collect();
     assert!(!recipes.is_empty());
-    assert_eq!(validate("recipe", &recipes), "");
+    assert_valid(recipes.into_iter().map(|path| ("recipe", path)));
 }
 
 #[test]
@@ -102,15 +108,13 @@ fn only_a_recipe_that_extends_others_may_leave_out_what_is_required() {
             "slip.toml",
             format!("extends = [\"a.toml\"]\n{part}stages.events.spilt = 1\n"),
         );
-    let errors = |name: &str| {
-        let path = test.folder().join(name).display().to_string();
-        validate("recipe", &[path])
+    let names = ["on.toml", "part.toml", "slip.toml"];
+    let paths = names.map(|name| ("recipe", path_in(&test, name)));
+    let Some(errors) = validate(paths) else {
+        return;
     };
-    assert_eq!(errors("on.toml"), "");
-    // Where there is no validator, nothing is found.
-    for name in ["part.toml", "slip.toml"] {
-        let errors = errors(name);
-        assert_eq!(errors.is_empty(), !has_validator(), "{name}: {errors}");
+    for (name, is_sound) in names.into_iter().zip([true, false, false]) {
+        assert_eq!(!errors.contains(&format!("{name}: ")), is_sound, "{errors}");
     }
 }
 
@@ -123,14 +127,12 @@ fn what_is_written_is_valid_for_an_independent_validator() {
     let run = test.run_with(["run", "recipe.toml", "--locked", "--format", "json"]);
     let test = test.file("plan.json", plan.success().stdout);
     let test = test.file("run.json", run.success().stdout);
-    for (schema, file) in [
+    let files = [
         ("plan", "plan.json"),
         ("run", "run.json"),
         ("lock", "recipe.lock"),
-    ] {
-        let path = test.folder().join(file).display().to_string();
-        assert_eq!(validate(schema, &[path]), "");
-    }
+    ];
+    assert_valid(files.map(|(schema, file)| (schema, path_in(&test, file))));
 }
 
 #[test]
@@ -139,16 +141,16 @@ fn an_audit_and_an_evaluation_are_valid_for_an_independent_validator() {
     let mut test = Test::new();
     let run = test.run_with(["run", &recipe, "--format", "json"]);
     let run = run.success().json();
-    for (schema, stage) in [
+    let documents = [
         ("audit", "weights"),
         ("metrics", "test"),
         ("curves", "test"),
-    ] {
+    ];
+    for (schema, stage) in documents {
         let document = std::fs::read(artifact(&run, stage, schema)).expect("an artifact");
-        test = test.file("document.json", document);
-        let path = test.folder().join("document.json").display().to_string();
-        assert_eq!(validate(schema, &[path]), "");
+        test = test.file(&format!("{schema}.json"), document);
     }
+    assert_valid(documents.map(|(schema, _)| (schema, path_in(&test, &format!("{schema}.json")))));
 }
 
 #[test]
@@ -158,17 +160,17 @@ fn an_inspection_is_valid_for_an_independent_validator() {
     let recipe = repository("recipes/reference-finetune.toml");
     let other = repository("recipes/reference-evaluate.toml");
     let mut test = Test::new();
-    for (arguments, code) in [
-        (vec!["inspect", &good, "--for", &recipe], 0),
-        (vec!["inspect", &good, "--for", &other], 4),
-        (vec!["inspect", &bad], 4),
+    for (file, arguments, code) in [
+        ("fits.json", vec!["inspect", &good, "--for", &recipe], 0),
+        ("misses.json", vec!["inspect", &good, "--for", &other], 4),
+        ("broken.json", vec!["inspect", &bad], 4),
     ] {
         let arguments = arguments.into_iter().chain(["--format", "json"]);
         let document = test.run_with(arguments).failure(code).stdout;
-        test = test.file("document.json", document);
-        let path = test.folder().join("document.json").display().to_string();
-        assert_eq!(validate("inspect", &[path]), "");
+        test = test.file(file, document);
     }
+    let files = ["fits.json", "misses.json", "broken.json"];
+    assert_valid(files.map(|file| ("inspect", path_in(&test, file))));
 }
 
 #[test]

@@ -6,7 +6,7 @@ use std::process::Command;
 use pipeline_report::tensorboard::event_file;
 use pipeline_train::history::History;
 
-use crate::document::{artifact, repository};
+use crate::document::{artifact, python_with, repository};
 use crate::harness::Test;
 use crate::recipes::PRETRAIN;
 
@@ -24,7 +24,7 @@ for tag in events.Tags()["scalars"]:
 "#;
 
 fn read_by_tensorboard(folder: &Path) -> Option<String> {
-    let mut python = Command::new("python3");
+    let mut python = Command::new(python_with("tensorboard")?);
     python.args(["-W", "ignore", "-c", READER]).arg(folder);
     let output = python.output().ok()?;
     let text = String::from_utf8(output.stdout).ok()?;

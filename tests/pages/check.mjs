@@ -40,6 +40,8 @@ class Browser {
     const flags = [...FLAGS, `--user-data-dir=${this.profile}`, 'about:blank'];
     this.process = spawn(process.env.CHROMIUM ?? 'chromium', flags, {
       stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe'],
+      // Folders that it makes for itself go with the profile.
+      env: { ...process.env, TMPDIR: this.profile },
     });
     this.asked = new Map();
     this.listeners = [];
