@@ -1,5 +1,7 @@
 //! Issue 17: a bundle predicts what the stage does, and holds nothing else.
 
+mod made;
+
 use std::fs;
 use std::path::Path;
 
@@ -372,53 +374,4 @@ fn issue17_an_explanation_is_what_the_stay_is_without_the_variable() {
             explained[place]
         );
     }
-}
-
-#[test]
-fn issue17_a_bundle_is_made_of_what_predicts_and_is_up_to_date() {
-    let mut test = trained();
-    for (stage, code, what) in [
-        (
-            "test",
-            2,
-            "`test` is a evaluate stage, and a bundle is made of a predict stage",
-        ),
-        ("events", 2, "`events` is a data stage"),
-        ("pretrain", 2, "`pretrain` is a pretrain stage"),
-        ("frozen", 4, "the model cannot be bundled"),
-        ("clasifier", 2, "classifier"),
-    ] {
-        test.run_with(["bundle", "recipe.toml", stage, "bundle"])
-            .failure(code)
-            .stderr_has(what);
-        assert!(!test.folder().join("bundle").exists(), "{stage}");
-    }
-    test.run_with([
-        "bundle",
-        "recipe.toml",
-        "predictions",
-        "bundle",
-        "--set",
-        "seed=9",
-    ])
-    .failure(5);
-    test.run_with(["bundle", "recipe.toml", "classifier", "bundle"])
-        .success();
-    test.run_with(["bundle", "recipe.toml", "classifier", "bundle"])
-        .failure(2)
-        .stderr_has("bundle: is there already");
-    test.run_with(["bundle", "recipe.toml", "predictions", "bundle", "--force"])
-        .success();
-    test.run_with(["bundle", "recipe.toml", "predictions", "one", "--force"])
-        .failure(2)
-        .stderr_has("one: holds something else, and would be deleted");
-    test.run_with([
-        "bundle",
-        "recipe.toml",
-        "predictions",
-        "b2",
-        "--license",
-        "free as beer",
-    ])
-    .failure(2);
 }

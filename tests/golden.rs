@@ -1,14 +1,14 @@
 //! The model against golden numbers of the PyTorch reference (`fixtures/seqsetvae-small`).
 
+mod fusion;
+
 use std::collections::{BTreeMap, HashMap};
 use std::path::PathBuf;
 
 use candle_core::{Device, Tensor, Var};
 use pipeline_data::dataset::{Dataset, Split, Stay};
 use pipeline_model::batch::Batch;
-use pipeline_model::config::{
-    ClassifierConfig, Fusion, ModelConfig, ModelMode, Pooling, ValueEncoding,
-};
+use pipeline_model::config::{ClassifierConfig, ModelConfig, ModelMode, ValueEncoding};
 use pipeline_model::noise::Noise;
 use pipeline_model::ops::in_composed_form;
 use pipeline_model::parameter::{ParameterSource, Parameters};
@@ -381,27 +381,4 @@ fn assert_affine_encoding() -> TestResult {
         features(ValueEncoding::Affine, 5)?
     );
     Ok(())
-}
-
-/// The reference's full mode: gated fusion and multi-scale pooling.
-#[test]
-fn gated_fusion_and_multiscale_pooling_give_the_references_numbers() -> TestResult {
-    in_both_forms(assert_fusion_and_pooling)
-}
-
-fn assert_fusion_and_pooling() -> TestResult {
-    let weights = tensors("finetune.weights.safetensors");
-    let config = ModelConfig {
-        classifier: ClassifierConfig {
-            fusion: Fusion::Gated,
-            pooling: Pooling::Multiscale,
-            ..ClassifierConfig::default()
-        },
-        ..config()
-    };
-    let specs = parameter_specs(&config, ModelMode::Classifier)?.into_iter();
-    let parameters: Parameters = specs
-        .map(|spec| (spec.name.clone(), weights[&spec.name].clone()))
-        .collect();
-    assert_classifier("full", &config, &parameters)
 }

@@ -64,7 +64,7 @@ fn shard(path: &Path, rows: &[Row]) {
     );
 }
 
-fn labels(path: &Path, rows: &[(i64, i64, bool)]) {
+pub(super) fn labels(path: &Path, rows: &[(i64, i64, bool)]) {
     let times = rows.iter().map(|row| Some(row.1 * MINUTE));
     let classes = rows.iter().map(|row| Some(row.2));
     write(
@@ -97,7 +97,7 @@ fn splits(root: &Path, rows: &[(i64, &str)]) {
     );
 }
 
-fn dataset() -> TempDir {
+pub(super) fn dataset() -> TempDir {
     let folder = tempfile::tempdir().unwrap();
     let root = folder.path();
     shard(&root.join("data/train/0.parquet"), &ROWS[..4]);
@@ -115,7 +115,7 @@ fn dataset() -> TempDir {
     folder
 }
 
-fn config(root: &Path) -> DataConfig {
+pub(super) fn config(root: &Path) -> DataConfig {
     DataConfig {
         source: Source::Meds(MedsSource {
             path: InputPath::file(root),
@@ -334,73 +334,4 @@ fn a_bad_dataset_is_named_with_file_row_and_subject() {
         odd.contains("row 1: boolean_value of subject 1 is no class: 0, 1"),
         "{odd}"
     );
-}
-
-#[test]
-fn without_labels_every_patient_is_a_stay_of_all_his_events() {
-    let folder = dataset();
-    let labelled = Built::of(&config(folder.path()), 1).unwrap();
-    let mut config = config(folder.path());
-    config.labels = Labels::None;
-    config.without_label = StayPolicy::Drop;
-    if let Source::Meds(source) = &mut config.source {
-        source.labels = None;
-    }
-    std::fs::remove_dir_all(folder.path().join("labels")).unwrap();
-    let built = Built::of(&config, 2).unwrap();
-    let data = built.load();
-    let ids: Vec<&str> = data.stays.iter().map(|stay| stay.id.as_str()).collect();
-    assert_eq!(ids, ["1", "2", "30"]);
-    assert!(data.stays.iter().all(|stay| stay.label.is_none()));
-    assert!(labelled.report.metrics()["source_rows"] == built.report.metrics()["source_rows"]);
-    let lost = built.report.counts["events_outside_window"];
-    assert!(lost < labelled.report.counts["events_outside_window"] || lost == 0);
-}
-
-#[test]
-fn without_labels_times_of_prediction_make_the_stays_that_labels_make() {
-    let folder = dataset();
-    let root = folder.path();
-    labels(&root.join("labels/death/1.parquet"), &[(99, 10, true)]);
-    let labelled = config(root);
-    let Source::Meds(source) = labelled.source.clone() else {
-        unreachable!("it is MEDS")
-    };
-    let asked = |times: InputPath| DataConfig {
-        labels: Labels::None,
-        source: Source::Meds(MedsSource {
-            labels: None,
-            label: "not_read".into(),
-            prediction_times: Some(times),
-            ..source.clone()
-        }),
-        ..labelled.clone()
-    };
-    let times = InputPath::file(root.join("labels/death"));
-    let (with, without) = (
-        Built::of(&labelled, 2).unwrap(),
-        Built::of(&asked(times), 2).unwrap(),
-    );
-    let ([events, _, variables], [others, _, their_variables]) =
-        (with.digests(), without.digests());
-    assert_eq!((events, variables), (others, their_variables));
-    let names = |built: &Built| {
-        let stays = StayColumns::read(&built.path("stays")).unwrap();
-        let names = stays.names().unwrap();
-        (names.ids, names.subjects, names.times)
-    };
-    assert_eq!(names(&with), names(&without));
-    let stays = StayColumns::read(&without.path("stays")).unwrap();
-    assert_eq!(stays.labels_if_any(&[0]).unwrap(), None);
-    let stays = StayColumns::read(&with.path("stays")).unwrap();
-    assert!(stays.labels_if_any(&[0]).unwrap().is_some());
-
-    // A patient without a time is no stay, and a time without a patient is counted.
-    let few = [(1, 30, true), (30, -45, false), (98, 0, true)];
-    labels(&root.join("times/0.parquet"), &few);
-    let few = Built::of(&asked(InputPath::file(root.join("times"))), 2).unwrap();
-    let ids = few.load().stays.into_iter().map(|stay| stay.id);
-    assert_eq!(ids.collect::<Vec<_>>(), ["1", "30"]);
-    assert_eq!(few.report.counts["unused_labels"], 1);
-    assert_eq!(few.report.counts["rows_of_other_stays"], 5);
 }

@@ -3,6 +3,7 @@
 mod checks;
 mod cohort_table;
 mod section;
+mod split_checks;
 mod stage;
 
 use std::collections::BTreeMap;

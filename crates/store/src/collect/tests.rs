@@ -1,0 +1,69 @@
+use super::*;
+use crate::action::Outcome;
+use crate::audit::Mending;
+use crate::publish::tests::commit;
+use std::collections::BTreeMap;
+use std::fs;
+
+fn store_with(contents: &str) -> (tempfile::TempDir, Store, Outcome) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let action = commit(&store, &[("a", contents)], BTreeMap::new()).unwrap();
+    (folder, store, action)
+}
+
+fn collect(store: &Store, collection: &Collection) -> Collected {
+    let alone = store.hold_alone().unwrap();
+    store.collect(collection, alone.as_ref(), false).unwrap()
+}
+
+#[test]
+fn only_what_no_action_refers_to_goes_by_itself_and_actions_go_first() {
+    let (_folder, store, action) = store_with("text");
+    assert_eq!(collect(&store, &Collection::default()).removed, []);
+    let all = Collection {
+        keep: Some(BTreeSet::new()),
+        ..Collection::default()
+    };
+    let collected = collect(&store, &all);
+    let what: Vec<&str> = collected.removed.iter().map(|it| it.what).collect();
+    assert_eq!(what, ["action", "blob"]);
+    assert_eq!((collected.bytes, collected.remaining_bytes), (4, 0));
+    assert!(!store.blob_path(&action.outputs["a"].digest).exists());
+}
+
+#[test]
+fn a_blob_without_an_action_goes() {
+    let (_folder, store, action) = store_with("text");
+    fs::remove_file(store.action_path(&action.key)).unwrap();
+    assert_eq!(collect(&store, &Collection::default()).removed.len(), 1);
+    assert!(store.inventory().unwrap().blobs.is_empty());
+}
+
+#[test]
+fn a_held_work_folder_stays_and_a_free_one_goes() {
+    let (_folder, store, action) = store_with("text");
+    let never = std::sync::atomic::AtomicBool::new(false);
+    let held = store.claim(&action.key, &never, |_| {}).unwrap();
+    assert_eq!(collect(&store, &Collection::default()).removed, []);
+    drop(held);
+    let collected = collect(&store, &Collection::default());
+    assert_eq!(collected.removed[0].what, "work");
+    assert!(store.inventory().unwrap().work.is_empty());
+}
+
+#[test]
+fn mending_leaves_a_sound_store() {
+    let (_folder, store, action) = store_with("text");
+    let blob = store.blob_path(&action.outputs["a"].digest);
+    fs::remove_file(&blob).unwrap();
+    fs::write(&blob, "tent").unwrap();
+    let audit = store.audit().unwrap();
+    assert_eq!(audit.damage.len(), 1);
+    assert_eq!(audit.damage[0].path, blob);
+    assert!(audit.damage[0].lost.contains("data a"));
+    let alone = store.hold_alone().unwrap().unwrap();
+    store.mend(&audit, Mending::Remove, &alone).unwrap();
+    assert!(store.audit().unwrap().damage.is_empty());
+    assert!(store.inventory().unwrap().actions.is_empty());
+}
