@@ -48,7 +48,7 @@ fn main() {
     let file = folder.join("model.pth");
     checkpoint_file::write(&file, &specs).expect("the temporary folder can be written");
     let recipe = format!(
-        "format = 1\n[model]\n{MODEL}\n[stages.weights]\nkind = \"import\"\nfrom = {{ path = \"model.pth\" }}\ninto = \"pretrain\"\n"
+        "format = 1\n[model]\n{MODEL}\n[stages.weights]\nkind = \"import\"\nfrom = {{ path = \"model.pth\" }}\ninto = \"pretrain\"\nassume = [\"heads\", \"transformer_heads\"]\ninputs = \"unknown\"\n"
     );
     std::fs::write(folder.join("recipe.toml"), recipe)
         .expect("the temporary folder can be written");

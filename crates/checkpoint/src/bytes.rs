@@ -1,5 +1,9 @@
+use std::io::{self, Read};
 use std::ops::Range;
 use std::sync::Arc;
+
+/// How much is read at once: a multiple of a word.
+const PIECE: usize = 128 << 10;
 
 /// Memory for the elements of tensors, aligned for f32: what was read as F32 can be used as it lies.
 #[derive(Debug)]
@@ -10,12 +14,26 @@ pub(super) struct Buffer {
 }
 
 impl Buffer {
-    /// `length` bytes of zero. The system gives out such memory as it is first touched.
+    /// `length` bytes of zero.
     pub(super) fn zeroed(length: usize) -> Self {
         Buffer {
             words: vec![0.0; length.div_ceil(4)],
             length,
         }
+    }
+
+    /// The next `length` bytes of `source`, in pieces that stay in the processor's cache while they are read and checked.
+    pub(super) fn read(length: usize, mut source: impl Read) -> io::Result<Self> {
+        let mut words = Vec::with_capacity(length.div_ceil(4));
+        ask_for_large_pages(&mut words);
+        let mut buffer = Buffer { words, length: 0 };
+        while buffer.length < length {
+            let start = buffer.length;
+            buffer.length = length.min(start + PIECE);
+            buffer.words.resize(buffer.length.div_ceil(4), 0.0);
+            source.read_exact(&mut buffer.as_mut_slice()[start..])?;
+        }
+        Ok(buffer)
     }
 
     pub(super) fn as_slice(&self) -> &[u8] {
@@ -26,6 +44,21 @@ impl Buffer {
     pub(super) fn as_mut_slice(&mut self) -> &mut [u8] {
         // SAFETY: as above; whatever is written there is an f32.
         unsafe { std::slice::from_raw_parts_mut(self.words.as_mut_ptr().cast(), self.length) }
+    }
+}
+
+/// Asks the system for pages of 2 MiB: each page of 4 KiB that is first touched costs a fault, of which a gigabyte has
+/// 262,144.
+fn ask_for_large_pages(words: &mut Vec<f32>) {
+    const LARGE: usize = 2 << 20;
+    let memory = words.spare_capacity_mut();
+    #[cfg(target_os = "linux")]
+    if size_of_val(memory) >= 2 * LARGE {
+        let start = (memory.as_ptr() as usize).next_multiple_of(LARGE);
+        let end = memory.as_ptr_range().end as usize / LARGE * LARGE;
+        // SAFETY: the range lies within the allocation, and the advice changes no byte. A system that has no such pages
+        // refuses it, and nothing is lost.
+        unsafe { libc::madvise(start as *mut _, end - start, libc::MADV_HUGEPAGE) };
     }
 }
 
@@ -103,6 +136,16 @@ pub(super) fn little_endian(values: &[f32]) -> std::borrow::Cow<'_, [u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_buffer_of_any_length_is_read_and_one_that_is_cut_off_is_not() {
+        let bytes: Vec<u8> = (0..5 << 20).map(|at: u32| (at % 251) as u8).collect();
+        for length in [0, 1, 5, PIECE, PIECE + 3, bytes.len()] {
+            let read = Buffer::read(length, &bytes[..]).unwrap();
+            assert!(read.as_slice() == &bytes[..length], "{length}");
+        }
+        assert!(Buffer::read(bytes.len() + 1, &bytes[..]).is_err());
+    }
 
     #[test]
     fn a_buffer_that_nobody_shares_is_handed_over_and_any_other_is_kept() {

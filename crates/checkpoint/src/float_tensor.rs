@@ -16,6 +16,34 @@ impl FloatTensor {
     }
 }
 
+/// The numbers of a parameter, wherever they lie.
+pub trait TensorValues: Sync {
+    /// Lengths of the axes; empty for a scalar.
+    fn shape(&self) -> &[usize];
+    /// As many values as the shape says, row-major.
+    fn values(&self) -> &[f32];
+}
+
+impl TensorValues for FloatTensor {
+    fn shape(&self) -> &[usize] {
+        &self.shape
+    }
+
+    fn values(&self) -> &[f32] {
+        &self.values
+    }
+}
+
+impl<T: TensorValues + ?Sized> TensorValues for &T {
+    fn shape(&self) -> &[usize] {
+        (**self).shape()
+    }
+
+    fn values(&self) -> &[f32] {
+        (**self).values()
+    }
+}
+
 /// BLAKE3, in hexadecimal, of a parameter: its rank and axis lengths (u64, little-endian), then
 /// its values (f32, little-endian, row-major). The shape is part of it because a transposed or
 /// flattened tensor can have the same bytes.

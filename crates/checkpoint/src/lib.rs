@@ -46,7 +46,7 @@ mod writer;
 pub use container::Container;
 pub use dtype::Dtype;
 pub use file::{Checkpoint, Open, container, read, read_from, read_with};
-pub use float_tensor::{FloatTensor, tensor_digest};
+pub use float_tensor::{FloatTensor, TensorValues, tensor_digest};
 pub use import::{
     Audit, Counts, Flag, Ignored, Import, ImportRules, Loaded, New, RenameRule, Renamed,
     TargetTensor, audit, import,

@@ -83,10 +83,9 @@ fn tensor(mut file: impl Source, data: u64, info: TensorInfo) -> Result<SourceTe
     let dtype = dtype(info.dtype);
     let dtype = dtype.ok_or_else(|| format!("has the unsupported type {}", info.dtype))?;
     let (from, to) = info.data_offsets;
-    let mut bytes = Buffer::zeroed(to - from);
     let read = file.seek(SeekFrom::Start(data + from as u64));
-    let read = read.and_then(|_| file.read_exact(bytes.as_mut_slice()));
-    read.map_err(|error| format!("cannot be read: {error}"))?;
+    let read = read.and_then(|_| Buffer::read(to - from, file));
+    let bytes = read.map_err(|error| format!("cannot be read: {error}"))?;
     SourceTensor::from_bytes(info.shape, dtype, bytes.into())
         .ok_or_else(|| "is not what the header says".into())
 }

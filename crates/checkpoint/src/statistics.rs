@@ -1,3 +1,4 @@
+use pipeline_vector::vectorized;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -62,7 +63,7 @@ impl Statistics {
 
     /// [`Statistics::of`] the list, bit for bit, in a fraction of the time.
     pub(super) fn of_list(list: &[f32]) -> Self {
-        let Some(Totals { sum, min, max }) = Totals::of(list) else {
+        let Some(Totals { sum, min, max }) = totals(list) else {
             return Statistics::of(|| list.iter().map(|number| f64::from(*number)));
         };
         let count = list.len() as f64;
@@ -100,19 +101,21 @@ fn sum_in_lanes(numbers: impl Iterator<Item = f64>) -> f64 {
     lanes.iter().sum()
 }
 
-/// The sum of squared distances from `mean`.
-fn squares(list: &[f32], mean: f64) -> f64 {
-    let mut lanes = [0.0; LANES];
-    let (chunks, rest) = list.as_chunks::<LANES>();
-    for chunk in chunks {
-        for lane in 0..LANES {
-            lanes[lane] += (f64::from(chunk[lane]) - mean).powi(2);
+vectorized! {
+    /// The sum of squared distances from `mean`.
+    fn squares(list: &[f32], mean: f64) -> f64 {
+        let mut lanes = [0.0; LANES];
+        let (chunks, rest) = list.as_chunks::<LANES>();
+        for chunk in chunks {
+            for lane in 0..LANES {
+                lanes[lane] += (f64::from(chunk[lane]) - mean).powi(2);
+            }
         }
+        for (lane, number) in lanes.iter_mut().zip(rest) {
+            *lane += (f64::from(*number) - mean).powi(2);
+        }
+        lanes.iter().sum()
     }
-    for (lane, number) in lanes.iter_mut().zip(rest) {
-        *lane += (f64::from(*number) - mean).powi(2);
-    }
-    lanes.iter().sum()
 }
 
 /// What one pass over finite numbers gives.
@@ -122,9 +125,9 @@ struct Totals {
     max: f64,
 }
 
-impl Totals {
+vectorized! {
     /// `None` if there is no number, or one that is not finite.
-    fn of(list: &[f32]) -> Option<Self> {
+    fn totals(list: &[f32]) -> Option<Totals> {
         let mut least = [f32::INFINITY; LANES];
         let mut greatest = [f32::NEG_INFINITY; LANES];
         let mut sums = [0.0; LANES];

@@ -1,18 +1,18 @@
-use std::borrow::Borrow;
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 use std::fs::{self, File};
 use std::io::{self, Read};
-use std::os::unix::fs::{FileExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use rayon::prelude::*;
+use pipeline_files::{Written, write_parts};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use serde::Deserialize;
 use serde::ser::Error as _;
 
 use super::bytes::little_endian;
-use super::float_tensor::FloatTensor;
+use super::float_tensor::{FloatTensor, TensorValues};
 use crate::refusal::Refusal;
 use pipeline_error::Error;
 
@@ -20,13 +20,13 @@ use pipeline_error::Error;
 /// all of it is therefore one entry, a JSON object with sorted keys.
 const METADATA_KEY: &str = "pipeline";
 
-/// Writes tensors, sorted by name, and `metadata` as a safetensors file. Equal input gives equal
-/// bytes. A file at `path` is replaced in one step.
-pub fn write_safetensors<T: Borrow<FloatTensor> + Sync>(
+/// Writes tensors, sorted by name, and `metadata` as a safetensors file, digested as it is written. Equal input
+/// gives equal bytes. A file at `path` is replaced in one step.
+pub fn write_safetensors<T: TensorValues>(
     path: &Path,
     tensors: &BTreeMap<String, T>,
     metadata: &BTreeMap<String, String>,
-) -> Result<(), Error> {
+) -> Result<Written, Error> {
     let failed = |error: io::Error| Error::file(path, format!("not written: {error}"));
     let header = header(tensors, metadata).map_err(|error| failed(error.into()))?;
     let folder = path.parent().filter(|folder| folder.as_os_str() != "");
@@ -34,29 +34,13 @@ pub fn write_safetensors<T: Borrow<FloatTensor> + Sync>(
         .permissions(fs::Permissions::from_mode(0o644))
         .tempfile_in(folder.unwrap_or(Path::new(".")));
     let draft = draft.map_err(failed)?;
-    write_all(draft.as_file(), &header, tensors).map_err(failed)?;
-    let kept = draft.persist(path).map_err(|error| failed(error.error));
-    kept.map(|_| ())
-}
-
-/// The tensors one after the other behind the header, written by all threads.
-fn write_all<T: Borrow<FloatTensor> + Sync>(
-    file: &File,
-    header: &[u8],
-    tensors: &BTreeMap<String, T>,
-) -> io::Result<()> {
-    file.write_all_at(header, 0)?;
-    let mut end = header.len() as u64;
-    let places = tensors.values().map(|tensor| {
-        let tensor: &FloatTensor = tensor.borrow();
-        let start = end;
-        end += size_of_val(&tensor.values[..]) as u64;
-        (start, tensor)
-    });
-    let places: Vec<_> = places.collect();
-    places
-        .into_par_iter()
-        .try_for_each(|(start, tensor)| file.write_all_at(&little_endian(&tensor.values), start))
+    let values = tensors
+        .values()
+        .map(|tensor| little_endian(tensor.values()));
+    let parts = [Cow::Borrowed(&header[..])].into_iter().chain(values);
+    let written = write_parts(draft.as_file(), parts).map_err(failed)?;
+    draft.persist(path).map_err(|error| failed(error.error))?;
+    Ok(written)
 }
 
 /// The bytes of the file that [`write_safetensors`] would write.
@@ -76,18 +60,17 @@ pub fn safetensors_bytes(
 
 /// What stands before the tensors: the length of the rest, names, types, shapes and places, blanks up to a
 /// multiple of 8 bytes.
-fn header<T: Borrow<FloatTensor>>(
+fn header<T: TensorValues>(
     tensors: &BTreeMap<String, T>,
     metadata: &BTreeMap<String, String>,
 ) -> Result<Vec<u8>, serde_json::Error> {
     let mut end = 0;
     let infos = tensors.iter().map(|(name, tensor)| {
-        let tensor: &FloatTensor = tensor.borrow();
         let start = end;
-        end += size_of_val(&tensor.values[..]);
+        end += size_of_val(tensor.values());
         let info = TensorInfo {
             dtype: Dtype::F32,
-            shape: tensor.shape.clone(),
+            shape: tensor.shape().to_vec(),
             data_offsets: (start, end),
         };
         (name.clone(), info)
@@ -179,11 +162,10 @@ mod tests {
             .map(|i| folder.path().join(format!("{i}.safetensors")))
             .collect();
         for path in &paths {
-            write_safetensors(path, &tensors, &metadata).unwrap();
-            assert_eq!(
-                std::fs::read(path).unwrap(),
-                std::fs::read(&paths[0]).unwrap()
-            );
+            let written = write_safetensors(path, &tensors, &metadata).unwrap();
+            let bytes = std::fs::read(path).unwrap();
+            assert_eq!(written.hash(), blake3::hash(&bytes));
+            assert_eq!(bytes, std::fs::read(&paths[0]).unwrap());
         }
         assert_eq!(read_metadata(&paths[0]).unwrap(), metadata);
         let checkpoint = super::super::read(&paths[0]).unwrap();

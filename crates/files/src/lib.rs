@@ -1,4 +1,4 @@
-//! Which files a path means: one, those below a folder, or those that fit a pattern.
+//! Which files a path means: one, those below a folder, or those that fit a pattern; and the hash of one.
 //!
 //! ```
 //! use pipeline_files::FilePattern;
@@ -15,7 +15,11 @@ pub mod glob;
 mod listing;
 mod pattern;
 mod regular;
+mod tree_hash;
+mod written;
 
 pub use listing::{DataFile, DataFiles, ListingError, data_files_below, files_below};
 pub use pattern::FilePattern;
 pub use regular::{open, read_at_most, refuse_special};
+pub use tree_hash::hash_file;
+pub use written::{Written, write_parts};

@@ -7,9 +7,10 @@ use serde::de::DeserializeOwned;
 
 use super::inputs::{EMBEDDINGS, Inputs};
 use super::json::as_json;
-use pipeline_checkpoint::{self as checkpoint, Checkpoint, FloatTensor};
+use pipeline_checkpoint::{self as checkpoint, Checkpoint, FloatTensor, TensorValues};
 use pipeline_data::target::Target;
 use pipeline_error::Error;
+use pipeline_files::Written;
 use pipeline_model::classifier::Head;
 use pipeline_model::config::{ModelConfig, ModelMode};
 use pipeline_model::host::HostParameters;
@@ -42,16 +43,27 @@ impl ModelArtifact {
     }
 
     /// Writes weights and metadata.
-    pub fn write(&self, path: &Path) -> Result<(), Error> {
+    pub fn write(&self, path: &Path) -> Result<Written, Error> {
+        let parameters = self.parameters.iter();
+        self.write_parameters(
+            path,
+            parameters.map(|(name, tensor)| (name.clone(), tensor as _)),
+        )
+    }
+
+    /// The same with parameters that lie elsewhere.
+    pub fn write_parameters<'a>(
+        &self,
+        path: &Path,
+        parameters: impl Iterator<Item = (String, &'a dyn TensorValues)>,
+    ) -> Result<Written, Error> {
         let mut metadata = self.metadata();
         metadata.extend(self.inputs.metadata());
         let embeddings = self.inputs.embeddings();
-        let beside = embeddings
-            .iter()
-            .map(|tensor| (EMBEDDINGS.to_string(), tensor));
-        let parameters = self.parameters.iter();
-        let parameters = parameters.map(|(name, tensor)| (name.clone(), tensor));
-        let tensors: BTreeMap<_, _> = parameters.chain(beside).collect();
+        let mut tensors: BTreeMap<String, &dyn TensorValues> = parameters.collect();
+        if let Some(embeddings) = &embeddings {
+            tensors.insert(EMBEDDINGS.into(), embeddings);
+        }
         checkpoint::write_safetensors(path, &tensors, &metadata)
     }
 

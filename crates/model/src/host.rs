@@ -1,12 +1,13 @@
 //! Parameters on the host: what files, digests and optimizers see of a model.
 
 use std::collections::BTreeMap;
+use std::ops::{Deref, Range};
 
 use candle_core::{CpuStorage, Device, Storage, Tensor};
 use rayon::prelude::*;
 
 use crate::parameter::{ParameterSpec, Parameters};
-use pipeline_checkpoint::{FloatTensor, tensor_digest};
+use pipeline_checkpoint::{FloatTensor, TensorValues, tensor_digest};
 use pipeline_error::Error;
 
 /// Parameters on the host, by name.
@@ -32,16 +33,44 @@ pub fn into_tensors(host: HostParameters) -> Result<Parameters, Error> {
         .collect()
 }
 
+/// A tensor in its own memory, if that is the host's and holds it row by row.
+pub fn host_view(tensor: &Tensor) -> Option<impl TensorValues> {
+    let (storage, layout) = tensor.storage_and_layout();
+    let (start, end) = layout.contiguous_offsets()?;
+    let lies_so = matches!(&*storage, Storage::Cpu(CpuStorage::F32(_)));
+    lies_so.then_some(HostView {
+        shape: tensor.dims(),
+        storage,
+        range: start..end,
+    })
+}
+
+/// The guard of a tensor's memory, whose type is of no name here, and the part of it that is the tensor's.
+struct HostView<'a, G> {
+    shape: &'a [usize],
+    storage: G,
+    range: Range<usize>,
+}
+
+impl<G: Deref<Target = Storage> + Sync> TensorValues for HostView<'_, G> {
+    fn shape(&self) -> &[usize] {
+        self.shape
+    }
+
+    fn values(&self) -> &[f32] {
+        match &*self.storage {
+            Storage::Cpu(CpuStorage::F32(values)) => &values[self.range.clone()],
+            _ => unreachable!("it was looked at when the view was made"),
+        }
+    }
+}
+
 /// [`tensor_digest`] of every tensor; what lies on the host row by row is not copied for it.
 pub fn digests(tensors: &Parameters) -> Result<BTreeMap<String, String>, Error> {
     let digest = |tensor: &Tensor| -> Result<String, Error> {
-        let (storage, layout) = tensor.storage_and_layout();
-        if let (Storage::Cpu(CpuStorage::F32(values)), Some((start, end))) =
-            (&*storage, layout.contiguous_offsets())
-        {
-            return Ok(tensor_digest(tensor.dims(), &values[start..end]));
+        if let Some(view) = host_view(tensor) {
+            return Ok(tensor_digest(view.shape(), view.values()));
         }
-        drop(storage);
         let values = tensor.flatten_all()?.to_vec1::<f32>()?;
         Ok(tensor_digest(tensor.dims(), &values))
     };

@@ -40,6 +40,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use serde_json::Value;
 
 use pipeline_error::Error;
+use pipeline_store::ArtifactFile;
 use pipeline_store::digest::Digest;
 use pipeline_store::fingerprint::Fingerprint;
 
@@ -207,7 +208,7 @@ impl StageContext<'_> {
 #[derive(Clone, Debug, Default)]
 pub struct StageOutput {
     /// Artifacts: name → file below `work`.
-    pub artifacts: BTreeMap<String, PathBuf>,
+    pub artifacts: BTreeMap<String, ArtifactFile>,
     /// Numbers worth showing, finite only, by name. Undefined ones are null.
     pub metrics: BTreeMap<String, Value>,
 }

@@ -31,6 +31,7 @@
 
 pub mod action;
 pub mod adopt;
+mod artifact_file;
 pub mod audit;
 mod blob;
 mod checksum;
@@ -40,7 +41,6 @@ pub mod digest;
 mod durable;
 mod export;
 pub mod external;
-mod file_hash;
 pub mod fingerprint;
 mod folder;
 mod format;
@@ -58,6 +58,7 @@ pub mod run_folder;
 mod stat_cache;
 pub mod work;
 
+pub use artifact_file::ArtifactFile;
 pub use blob::{BlobState, verify_file};
 pub use durable::SOON;
 pub use format::FORMAT;

@@ -10,6 +10,7 @@ use std::path::{Component, Path, PathBuf};
 use serde_json::Value;
 
 use super::action::{Action, Artifact, Lookup, Outcome};
+use super::artifact_file::ArtifactFile;
 use super::digest::Digest;
 use super::durable::{self, SOON};
 use super::fingerprint::{Fingerprint, Key};
@@ -17,6 +18,7 @@ use super::folder::{self, Folder};
 use super::work::{LOCK, WorkFolder};
 use super::{Store, checksum, failed, machine};
 use pipeline_error::Error;
+use pipeline_files::Written;
 
 /// An action on its way, in the work folder of its key.
 const DRAFT: &str = ".action";
@@ -64,28 +66,30 @@ impl WorkFolder<'_> {
     /// blobs, then the action is written; only that makes it a result. The folder itself stays.
     /// When the result outlives a power cut, [`durable`] says; after [`Store::sync_names`] it does.
     ///
-    /// `artifacts` are files below the folder, by name. Somebody else may have committed the key meanwhile, where locks
+    /// `artifacts` are files below the folder, by name; those that were digested as they were written are not read again. Somebody else may have committed the key meanwhile, where locks
     /// do not reach everybody: the first result stays. One that was there before the folder was taken is replaced.
     pub fn commit(
         &self,
         fingerprint: Fingerprint,
-        artifacts: &BTreeMap<String, PathBuf>,
+        artifacts: &BTreeMap<String, ArtifactFile>,
         metrics: BTreeMap<String, Value>,
         seconds: f64,
     ) -> Result<Committed, Error> {
         check_metrics(&metrics)?;
         let took_long = seconds >= SOON.as_secs_f64();
         let files = self.artifact_files(artifacts)?;
-        for (name, path) in &files {
+        for (name, path, _) in &files {
             make_own(path).map_err(|error| lost(name, path, error))?;
         }
         let digested: Vec<Artifact> = files
             .iter()
-            .map(|(name, path)| digest_durably(path).map_err(|error| lost(name, path, error)))
+            .map(|(name, path, written)| {
+                digest_durably(path, *written).map_err(|error| lost(name, path, error))
+            })
             .collect::<Result<_, _>>()?;
         let mut outputs = BTreeMap::new();
         let mut moves = BTreeMap::new();
-        for ((name, path), artifact) in files.into_iter().zip(digested) {
+        for ((name, path, _), artifact) in files.into_iter().zip(digested) {
             outputs.insert(name.clone(), artifact);
             // Several names may stand for one file.
             moves.insert(path, (name, artifact.digest));
@@ -111,12 +115,12 @@ impl WorkFolder<'_> {
 
     fn artifact_files(
         &self,
-        artifacts: &BTreeMap<String, PathBuf>,
-    ) -> Result<Vec<(String, PathBuf)>, Error> {
+        artifacts: &BTreeMap<String, ArtifactFile>,
+    ) -> Result<Vec<(String, PathBuf, Option<Written>)>, Error> {
         artifacts
             .iter()
-            .map(|(name, path)| {
-                let path = self.path().join(path);
+            .map(|(name, file)| {
+                let path = self.path().join(file.path());
                 let refuse = |what: &str| {
                     Error::stage(format!("the artifact `{name}` {what}: {}", path.display()))
                 };
@@ -130,7 +134,9 @@ impl WorkFolder<'_> {
                     return Err(refuse("lies outside of the stage's work folder"));
                 }
                 match fs::symlink_metadata(&path) {
-                    Ok(found) if found.is_file() => Ok((name.clone(), path)),
+                    Ok(found) if found.is_file() => {
+                        Ok((name.clone(), path, file.what_was_written()))
+                    }
                     Ok(_) => Err(refuse("is not a regular file")),
                     Err(error) if error.kind() == io::ErrorKind::NotFound => {
                         Err(refuse("was declared but not written"))
@@ -274,10 +280,21 @@ fn make_own(path: &Path) -> io::Result<()> {
 }
 
 /// Digest and size of a file whose bytes will outlive a power cut.
-fn digest_durably(path: &Path) -> io::Result<Artifact> {
-    let (file, _) = folder::open(path)?;
+fn digest_durably(path: &Path, written: Option<Written>) -> io::Result<Artifact> {
+    let (file, found) = folder::open(path)?;
     file.sync_all()?;
-    let (digest, bytes) = Digest::of_open_file(&file)?;
+    let (digest, bytes) = match written {
+        Some(written) if written.length() == found.len() => (written.hash().into(), found.len()),
+        Some(written) => {
+            let what = format!(
+                "{} bytes were written, and it has {}",
+                written.length(),
+                found.len()
+            );
+            return Err(io::Error::other(what));
+        }
+        None => Digest::of_open_file(&file)?,
+    };
     Ok(Artifact { digest, bytes })
 }
 

@@ -99,7 +99,8 @@ impl ReplayFolder {
         let mut text = serde_json::to_string_pretty(step).map_err(|error| failed(&error))?;
         text.push('\n');
         fs::write(&path, text).map_err(|error| failed(&error))?;
-        write_safetensors(&self.0.join(PARAMETERS), parameters, &Default::default())
+        let path = self.0.join(PARAMETERS);
+        write_safetensors(&path, parameters, &Default::default()).map(|_| ())
     }
 }
 

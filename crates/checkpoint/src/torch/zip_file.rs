@@ -17,9 +17,6 @@ use crate::source::Source;
 /// Pickles are metadata: tensors lie beside them. A larger one is no checkpoint.
 const MAX_PICKLE: u64 = 256 << 20;
 
-/// Read and checked in pieces that stay in the processor's cache meanwhile.
-const PIECE: usize = 128 << 10;
-
 /// Reads a PyTorch zip of `length` bytes. Every entry is read, so that every checksum is checked,
 /// also of what is not needed: a damaged file is not half believed. All threads read.
 pub(crate) fn read(file: impl Source, length: u64) -> Result<Contents, Refusal> {
@@ -171,13 +168,11 @@ fn read_storage(
     let (name, size) = (lossy(reader.name_raw()), reader.size());
     let length = usize::try_from(size).ok().filter(|_| size <= limit);
     let length = length.ok_or_else(|| damaged(&format!("{name} has {size} bytes")))?;
-    let mut storage = Buffer::zeroed(length);
-    let mut pieces = storage.as_mut_slice().chunks_mut(PIECE);
-    let read = pieces.try_for_each(|piece| reader.read_exact(piece));
+    let read = Buffer::read(length, &mut reader);
     // The checksum is checked where the end is come across.
-    let after = read.and_then(|()| reader.read(&mut [0]));
+    let after = read.and_then(|storage| Ok((storage, reader.read(&mut [0])?)));
     match after {
-        Ok(0) => Ok(storage),
+        Ok((storage, 0)) => Ok(storage),
         Ok(_) => Err(damaged(&format!("{name} is longer than it says"))),
         Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
             Err(damaged(&format!("{name} is cut off")))

@@ -203,7 +203,7 @@ impl CommandStage {
         Ok(StageOutput {
             metrics: self.read_metrics(&folder)?,
             artifacts: artifacts
-                .map(|(name, file)| (name.clone(), Path::new(folder::NAME).join(file)))
+                .map(|(name, file)| (name.clone(), Path::new(folder::NAME).join(file).into()))
                 .collect(),
         })
     }

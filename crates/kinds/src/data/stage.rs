@@ -1,7 +1,7 @@
 //! The stage `data`: a source of clinical time series → events, stays, variables.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde_json::{Value, json};
 
@@ -13,6 +13,7 @@ use pipeline_data::config::{DataConfig, Embeddings, Source, SplitRule, TimeColum
 use pipeline_data::{self as data, Like};
 use pipeline_error::Error;
 use pipeline_stage::{ExternalInput, RecipePlace, Stage, StageContext, StageInput, StageOutput};
+use pipeline_store::ArtifactFile;
 
 /// The field that names another data stage, and its role.
 const LIKE: &str = "like";
@@ -176,7 +177,7 @@ impl Stage for DataStage {
                 data::build_like(&config, &like, seed, work, interrupted, &mut notes)?
             }
         };
-        let mut artifacts: BTreeMap<String, PathBuf> = ["events", "stays", "variables"]
+        let mut artifacts: BTreeMap<String, ArtifactFile> = ["events", "stays", "variables"]
             .into_iter()
             .map(|name| (name.to_string(), format!("{name}.parquet").into()))
             .collect();

@@ -28,6 +28,7 @@ use pipeline_error::Error;
 use pipeline_model::classifier::Head;
 use pipeline_model::host::{HostParameters, initial_parameters, to_device};
 use pipeline_stage::{Stage, StageContext, StageInput, StageOutput};
+use pipeline_store::ArtifactFile;
 use pipeline_train::config::HeadSettings;
 use pipeline_train::head::{HeadTrainer, TrainedHead, train_head};
 use pipeline_train::linear_head::{LinearHeadSettings, solve_head};
@@ -383,7 +384,7 @@ impl Stage for FinetuneStage {
         artifact.parameters.extend(parameters);
         artifact.new = BTreeSet::new();
         let weights = context.work.join("weights.safetensors");
-        artifact.write(&weights)?;
+        let written = artifact.write(&weights)?;
         let proved = prove_frozen(&audit, &ModelArtifact::read(&weights)?)?;
         context.reporter.note(&format!(
             "{proved} frozen parameters are unchanged, bit for bit"
@@ -391,7 +392,10 @@ impl Stage for FinetuneStage {
         metrics.insert("frozen_parameters_verified".into(), json!(proved));
         Ok(StageOutput {
             artifacts: BTreeMap::from([
-                ("weights".into(), "weights.safetensors".into()),
+                (
+                    "weights".into(),
+                    ArtifactFile::written("weights.safetensors", written),
+                ),
                 ("history".into(), "history.parquet".into()),
             ]),
             metrics,

@@ -12,6 +12,7 @@ use pipeline_checkpoint::Pattern;
 use pipeline_error::{Code, Error};
 use pipeline_model::parameter::ParameterSpec;
 use pipeline_stage::{Stage, StageContext, StageInput, StageOutput};
+use pipeline_store::ArtifactFile;
 
 /// Separates trainable from frozen parameters.
 pub struct FreezeStage {
@@ -185,11 +186,14 @@ impl Stage for FreezeStage {
             .iter()
             .for_each(|line| context.reporter.note(line));
         artifact.trainable = Some(trainable);
-        artifact.write(&context.work.join("weights.safetensors"))?;
+        let written = artifact.write(&context.work.join("weights.safetensors"))?;
         write_json(&context.work.join("audit.json"), &audit)?;
         Ok(StageOutput {
             artifacts: BTreeMap::from([
-                ("weights".into(), "weights.safetensors".into()),
+                (
+                    "weights".into(),
+                    ArtifactFile::written("weights.safetensors", written),
+                ),
                 ("audit".into(), "audit.json".into()),
             ]),
             metrics: BTreeMap::from([

@@ -17,11 +17,13 @@ use pipeline_data::contract::{InputContract, InputField};
 use pipeline_data::input_path::InputPath;
 use pipeline_data::target::Target;
 use pipeline_error::Error;
+use pipeline_files::Written;
 use pipeline_model::config::{ClassifierConfig, ModelConfig, ModelMode};
-use pipeline_model::host::{HostParameters, digests, initial_parameters, into_tensors};
-use pipeline_model::parameter::ParameterSource;
+use pipeline_model::host::{HostParameters, digests, host_view, initial_parameters, into_tensors};
+use pipeline_model::parameter::{ParameterSource, Parameters};
 use pipeline_model::seqsetvae::{ClassifierModel, PretrainModel, parameter_specs};
 use pipeline_stage::{ExternalInput, RecipePlace, Stage, StageContext, StageInput, StageOutput};
+use pipeline_store::ArtifactFile;
 use pipeline_store::digest::Digest;
 use serde_json::{Value, json};
 
@@ -149,22 +151,24 @@ impl ImportStage {
         }
     }
 
-    /// Reads the written weights back, builds the model from them, and digests every parameter that the
-    /// built model's layers hold.
-    fn digests_of_built_model(&self, weights: &Path) -> Result<BTreeMap<String, String>, Error> {
-        let artifact = ModelArtifact::read(weights)?;
+    /// The parameters that the layers of a model hold, by name, which is built from these in their own memory.
+    fn layers_of_built_model(
+        &self,
+        artifact: &ModelArtifact,
+        parameters: HostParameters,
+    ) -> Result<Parameters, Error> {
         let specs = artifact.specs()?;
         let new = specs
             .iter()
             .filter(|spec| artifact.new.contains(&spec.name));
         let mut host: HostParameters = initial_parameters(new, 0);
-        host.extend(artifact.parameters.clone());
+        host.extend(parameters);
         let parameters = into_tensors(host)?;
         let taken = ParameterSource::witness(&parameters, |source| match self.into {
             ModelMode::Pretrain => PretrainModel::new(source, &artifact.config, 0.0).map(|_| ()),
             ModelMode::Classifier => ClassifierModel::new(source, &artifact.config).map(|_| ()),
         })?;
-        digests(&taken)
+        Ok(taken)
     }
 
     /// What an import of the checkpoint, whatever its file, would leave as audit.
@@ -239,6 +243,27 @@ impl ImportStage {
             },
         }
     }
+}
+
+/// Writes what a built model's layers hold, but for what is drawn afresh where it is trained.
+fn write_layers(
+    artifact: &ModelArtifact,
+    layers: &Parameters,
+    path: &Path,
+) -> Result<Written, Error> {
+    let held = layers
+        .iter()
+        .filter(|(name, _)| !artifact.new.contains(*name));
+    let views = held.map(|(name, tensor)| {
+        let view = host_view(tensor);
+        let view = view.ok_or_else(|| {
+            Error::fault("a layer of a model that was built on the host lies elsewhere")
+        })?;
+        Ok((name.clone(), view))
+    });
+    let views = views.collect::<Result<Vec<_>, Error>>()?;
+    let parameters = views.iter().map(|(name, view)| (name.clone(), view as _));
+    artifact.write_parameters(path, parameters)
 }
 
 /// What the audit says of a readout's queries.
@@ -366,18 +391,25 @@ impl Stage for ImportStage {
             mode: self.into,
             new: audit.new.iter().map(|new| new.target.clone()).collect(),
             trainable: None,
-            parameters: imported.tensors,
+            parameters: HostParameters::new(),
             inputs,
             target,
         };
-        artifact.write(&weights)?;
-        drop(artifact);
-        audit.verify(&self.digests_of_built_model(&weights)?)?;
+        let layers = self.layers_of_built_model(&artifact, imported.tensors)?;
+        let (digests, written) = rayon::join(
+            || digests(&layers),
+            || write_layers(&artifact, &layers, &weights),
+        );
+        audit.verify(&digests?)?;
+        let written = written?;
         write_json(&context.work.join("audit.json"), &audit)?;
         let counts = &audit.counts;
         Ok(StageOutput {
             artifacts: BTreeMap::from([
-                ("weights".into(), "weights.safetensors".into()),
+                (
+                    "weights".into(),
+                    ArtifactFile::written("weights.safetensors", written),
+                ),
                 ("audit".into(), "audit.json".into()),
             ]),
             metrics: BTreeMap::from([

@@ -19,6 +19,7 @@ use pipeline_model::host::{HostParameters, initial_parameters};
 use pipeline_model::seqsetvae::parameter_specs;
 use pipeline_model::tasks::Tasks;
 use pipeline_stage::{RecipePlace, Stage, StageContext, StageInput, StageOutput};
+use pipeline_store::ArtifactFile;
 use pipeline_train::config::PretrainSettings;
 use pipeline_train::pretrain::{Pretrained, Pretraining};
 
@@ -159,10 +160,13 @@ impl Stage for PretrainStage {
             inputs: Inputs::of(contract),
             target: None,
         };
-        artifact.write(&context.work.join("checkpoint.safetensors"))?;
+        let written = artifact.write(&context.work.join("checkpoint.safetensors"))?;
         Ok(StageOutput {
             artifacts: BTreeMap::from([
-                ("checkpoint".into(), "checkpoint.safetensors".into()),
+                (
+                    "checkpoint".into(),
+                    ArtifactFile::written("checkpoint.safetensors", written),
+                ),
                 ("history".into(), "history.parquet".into()),
             ]),
             metrics,

@@ -1,5 +1,5 @@
 use super::*;
-use crate::Store;
+use crate::{ArtifactFile, Store};
 use serde_json::json;
 use std::sync::atomic::AtomicBool;
 
@@ -25,7 +25,7 @@ pub fn commit(
     let mut artifacts = BTreeMap::new();
     for (name, text) in contents {
         fs::write(work.path().join(name), text).unwrap();
-        artifacts.insert(name.to_string(), PathBuf::from(name));
+        artifacts.insert(name.to_string(), ArtifactFile::from(name));
     }
     let action = work.commit(fingerprint(), &artifacts, metrics, 0.5)?;
     work.remove();
@@ -66,7 +66,7 @@ fn a_file_with_other_names_is_stored_as_a_copy_and_the_others_stay_as_they_are()
     fs::hard_link(&theirs, work.path().join("a")).unwrap();
     fs::write(work.path().join("b"), "two").unwrap();
     fs::hard_link(work.path().join("b"), work.path().join("c")).unwrap();
-    let names = ["a", "b", "c"].map(|name| (name.to_string(), PathBuf::from(name)));
+    let names = ["a", "b", "c"].map(|name| (name.to_string(), ArtifactFile::from(name)));
     let action = work.commit(fingerprint(), &names.into(), BTreeMap::new(), 0.5);
     let action = action.unwrap().into_outcome();
     assert!(!fs::metadata(&theirs).unwrap().permissions().readonly());
@@ -93,7 +93,7 @@ fn the_first_of_two_commits_stays_and_the_second_tells_in_what_it_differs() {
     fs::rename(folder.path().join("work/late"), late.path()).unwrap();
     fs::write(late.path().join("a"), "other").unwrap();
     fs::write(late.path().join("b"), "two").unwrap();
-    let names = ["a", "b"].map(|name| (name.to_string(), PathBuf::from(name)));
+    let names = ["a", "b"].map(|name| (name.to_string(), ArtifactFile::from(name)));
     let second = late.commit(fingerprint(), &names.into(), BTreeMap::new(), 0.5);
     let Committed::Second(second) = second.unwrap() else {
         panic!("it replaced the first");
@@ -123,7 +123,7 @@ fn artifacts_that_are_not_files_of_the_stage_are_named() {
     let work = store.claim(&fingerprint().key(), &never, |_| {}).unwrap();
     fs::create_dir(work.path().join("folder")).unwrap();
     for path in ["missing", "folder", "../escape", "lock", "/etc/hostname"] {
-        let artifacts = BTreeMap::from([("events".to_string(), PathBuf::from(path))]);
+        let artifacts = BTreeMap::from([("events".to_string(), ArtifactFile::from(path))]);
         let error = work
             .commit(fingerprint(), &artifacts, BTreeMap::new(), 0.0)
             .unwrap_err();
@@ -174,4 +174,30 @@ fn an_action_cut_short_is_damage() {
     fs::write(store.action_path(&action.key), "{\"key\":").unwrap();
     assert_eq!(store.lookup(&action.key).unwrap_err().exit_code(), 6);
     assert!(store.actions().is_empty());
+}
+
+/// Its bytes are not read again; whoever verifies the store reads them.
+#[test]
+fn what_was_digested_as_it_was_written_is_stored_under_that_digest() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path()).unwrap();
+    let never = AtomicBool::new(false);
+    let work = store.claim(&fingerprint().key(), &never, |_| {}).unwrap();
+    let path = work.path().join("file");
+    let file = fs::File::create(&path).unwrap();
+    let written = pipeline_files::write_parts(&file, [b"one".into()]).unwrap();
+    let artifacts = BTreeMap::from([("a".into(), ArtifactFile::written("file", written))]);
+    let commit = || work.commit(fingerprint(), &artifacts, BTreeMap::new(), 0.5);
+
+    fs::write(&path, "three").unwrap();
+    let error = commit().unwrap_err().to_string();
+    let told = "`a` cannot be stored: 3 bytes were written, and it has 5";
+    assert!(error.contains(told), "{error}");
+
+    fs::write(&path, "two").unwrap();
+    let stored = commit().unwrap().into_outcome().outputs["a"];
+    assert_eq!(stored.digest, Digest::of_bytes(b"one"));
+    let blob = store.blob_path(&stored.digest);
+    let error = crate::verify_file(&blob, &stored.digest).unwrap_err();
+    assert!(error.to_string().contains("have changed"), "{error}");
 }
