@@ -30,7 +30,7 @@ fn run(test: &mut Test, changes: &[&str], more: &[&str]) -> Outcome {
 }
 
 /// A test after the pretraining that most have in common.
-fn pretrained() -> Test {
+pub fn pretrained() -> Test {
     let recipe = repository("tests/fixtures/recipes/mlp-head.toml");
     let set = [
         "--set",

@@ -8,6 +8,7 @@ use serde_json::Value;
 
 use crate::document::{artifact, kinds_in_store, repository, stage};
 use crate::harness::{Outcome, Test};
+use crate::partial_freeze::pretrained;
 
 const READOUT: [&str; 2] = [
     "model.classifier.pooling='readout'",
@@ -35,18 +36,6 @@ fn run(test: &mut Test, changes: &[&[&str]], more: &[&str]) -> Outcome {
     }
     arguments.extend(more.iter().map(ToString::to_string));
     test.run_with(arguments)
-}
-
-/// A test after the pretraining that most have in common.
-fn pretrained() -> Test {
-    let recipe = repository("tests/fixtures/recipes/mlp-head.toml");
-    let set = [
-        "--set",
-        "vars.stays=120",
-        "--set",
-        "stages.pretrain.epochs=1",
-    ];
-    Test::new().warmed(["run", &recipe, "pretrain"].into_iter().chain(set))
 }
 
 /// Digests of the tensors of an artifact.

@@ -50,16 +50,20 @@ impl Buffer {
 /// Asks the system for pages of 2 MiB: each page of 4 KiB that is first touched costs a fault, of which a gigabyte has
 /// 262,144.
 fn ask_for_large_pages(words: &mut Vec<f32>) {
-    const LARGE: usize = 2 << 20;
-    let memory = words.spare_capacity_mut();
     #[cfg(target_os = "linux")]
-    if size_of_val(memory) >= 2 * LARGE {
-        let start = (memory.as_ptr() as usize).next_multiple_of(LARGE);
-        let end = memory.as_ptr_range().end as usize / LARGE * LARGE;
-        // SAFETY: the range lies within the allocation, and the advice changes no byte. A system that has no such pages
-        // refuses it, and nothing is lost.
-        unsafe { libc::madvise(start as *mut _, end - start, libc::MADV_HUGEPAGE) };
+    {
+        const LARGE: usize = 2 << 20;
+        let memory = words.spare_capacity_mut();
+        if size_of_val(memory) >= 2 * LARGE {
+            let start = (memory.as_ptr() as usize).next_multiple_of(LARGE);
+            let end = memory.as_ptr_range().end as usize / LARGE * LARGE;
+            // SAFETY: the range lies within the allocation, and the advice changes no byte. A system that has no such
+            // pages refuses it, and nothing is lost.
+            unsafe { libc::madvise(start as *mut _, end - start, libc::MADV_HUGEPAGE) };
+        }
     }
+    #[cfg(not(target_os = "linux"))]
+    let _ = words;
 }
 
 impl From<&[u8]> for Buffer {

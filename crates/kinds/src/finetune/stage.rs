@@ -377,25 +377,21 @@ impl Stage for FinetuneStage {
                 unmoved.join(", ")
             ));
         }
-        trained
-            .history
-            .write_parquet(&context.work.join("history.parquet"))?;
+        let history = context.work.join("history.parquet");
+        trained.history.write_parquet(&history)?;
         parameters.extend(trained.parameters);
         artifact.parameters.extend(parameters);
         artifact.new = BTreeSet::new();
         let weights = context.work.join("weights.safetensors");
         let written = artifact.write(&weights)?;
+        let stored = ArtifactFile::written("weights.safetensors", written);
         let proved = prove_frozen(&audit, &ModelArtifact::read(&weights)?)?;
-        context.reporter.note(&format!(
-            "{proved} frozen parameters are unchanged, bit for bit"
-        ));
+        let note = format!("{proved} frozen parameters are unchanged, bit for bit");
+        context.reporter.note(&note);
         metrics.insert("frozen_parameters_verified".into(), json!(proved));
         Ok(StageOutput {
             artifacts: BTreeMap::from([
-                (
-                    "weights".into(),
-                    ArtifactFile::written("weights.safetensors", written),
-                ),
+                ("weights".into(), stored),
                 ("history".into(), "history.parquet".into()),
             ]),
             metrics,

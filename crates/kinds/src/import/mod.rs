@@ -1,5 +1,6 @@
 //! Import stages: weights under a strict audit.
 
+mod built_model;
 mod checks;
 mod head_target;
 mod hidden_settings;

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 
+use super::built_model;
 use super::head_target::head_target;
 use crate::import::hidden_settings::{Declared, check_hidden_settings};
 use crate::import::pin;
@@ -17,11 +18,9 @@ use pipeline_data::contract::{InputContract, InputField};
 use pipeline_data::input_path::InputPath;
 use pipeline_data::target::Target;
 use pipeline_error::Error;
-use pipeline_files::Written;
 use pipeline_model::config::{ClassifierConfig, ModelConfig, ModelMode};
-use pipeline_model::host::{HostParameters, digests, host_view, initial_parameters, into_tensors};
-use pipeline_model::parameter::{ParameterSource, Parameters};
-use pipeline_model::seqsetvae::{ClassifierModel, PretrainModel, parameter_specs};
+use pipeline_model::host::{HostParameters, digests};
+use pipeline_model::seqsetvae::parameter_specs;
 use pipeline_stage::{ExternalInput, RecipePlace, Stage, StageContext, StageInput, StageOutput};
 use pipeline_store::ArtifactFile;
 use pipeline_store::digest::Digest;
@@ -151,26 +150,6 @@ impl ImportStage {
         }
     }
 
-    /// The parameters that the layers of a model hold, by name, which is built from these in their own memory.
-    fn layers_of_built_model(
-        &self,
-        artifact: &ModelArtifact,
-        parameters: HostParameters,
-    ) -> Result<Parameters, Error> {
-        let specs = artifact.specs()?;
-        let new = specs
-            .iter()
-            .filter(|spec| artifact.new.contains(&spec.name));
-        let mut host: HostParameters = initial_parameters(new, 0);
-        host.extend(parameters);
-        let parameters = into_tensors(host)?;
-        let taken = ParameterSource::witness(&parameters, |source| match self.into {
-            ModelMode::Pretrain => PretrainModel::new(source, &artifact.config, 0.0).map(|_| ()),
-            ModelMode::Classifier => ClassifierModel::new(source, &artifact.config).map(|_| ()),
-        })?;
-        Ok(taken)
-    }
-
     /// What an import of the checkpoint, whatever its file, would leave as audit.
     pub fn audit(&self, checkpoint: &Checkpoint) -> Result<Audit, Error> {
         let mut checkpoint = checkpoint.clone();
@@ -243,27 +222,6 @@ impl ImportStage {
             },
         }
     }
-}
-
-/// Writes what a built model's layers hold, but for what is drawn afresh where it is trained.
-fn write_layers(
-    artifact: &ModelArtifact,
-    layers: &Parameters,
-    path: &Path,
-) -> Result<Written, Error> {
-    let held = layers
-        .iter()
-        .filter(|(name, _)| !artifact.new.contains(*name));
-    let views = held.map(|(name, tensor)| {
-        let view = host_view(tensor);
-        let view = view.ok_or_else(|| {
-            Error::fault("a layer of a model that was built on the host lies elsewhere")
-        })?;
-        Ok((name.clone(), view))
-    });
-    let views = views.collect::<Result<Vec<_>, Error>>()?;
-    let parameters = views.iter().map(|(name, view)| (name.clone(), view as _));
-    artifact.write_parameters(path, parameters)
 }
 
 /// What the audit says of a readout's queries.
@@ -395,10 +353,10 @@ impl Stage for ImportStage {
             inputs,
             target,
         };
-        let layers = self.layers_of_built_model(&artifact, imported.tensors)?;
+        let layers = built_model::layers(&artifact, imported.tensors)?;
         let (digests, written) = rayon::join(
             || digests(&layers),
-            || write_layers(&artifact, &layers, &weights),
+            || built_model::write(&artifact, &layers, &weights),
         );
         audit.verify(&digests?)?;
         let written = written?;
