@@ -23,15 +23,15 @@ pub fn python_with(packages: &str) -> Option<String> {
     let find = || {
         let named = std::env::var("PYTHON").ok();
         let mut candidates = named.into_iter().chain(["python3".into()]);
-        candidates.find_map(|python| interpreter(&python, packages))
+        candidates.find_map(|python| interpreter(&python, &format!("import {packages}")))
     };
     let python = known.entry(packages.into()).or_insert_with(find);
     python.clone()
 }
 
-/// The path of a Python, if it can import these packages.
-fn interpreter(python: &str, packages: &str) -> Option<String> {
-    let script = format!("import {packages}, sys; print(sys.executable)");
+/// The path of a Python, if this line of it raises nothing.
+pub fn interpreter(python: &str, condition: &str) -> Option<String> {
+    let script = format!("{condition}\nimport sys; print(sys.executable)");
     let mut command = Command::new(python);
     let output = command.args(["-W", "ignore", "-c", &script]).output();
     let output = output.ok().filter(|output| output.status.success())?;

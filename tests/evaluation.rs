@@ -217,7 +217,7 @@ fn ask_meds_evaluation(path: &Path, document: &Value) {
 fn all_that_an_evaluation_has_is_the_same_on_any_number_of_threads() {
     let outputs = |threads: &str| {
         let document = run(
-            &mut trained(),
+            &mut Test::new(),
             "tests/fixtures/recipes/mlp-head.toml",
             ALL,
             &["--threads", threads],

@@ -194,7 +194,7 @@ fn any_call_may_fail_once_and_the_next_run_completes() {
     };
     assert_eq!(whole.code, Some(0), "{whole:?}");
     assert!(whole.calls > 50, "{whole:?}");
-    let tries = campaign(10, usize::try_from(whole.calls).expect("a number")) as u64;
+    let tries = campaign(16, usize::try_from(whole.calls).expect("a number")) as u64;
     let mut names = std::collections::BTreeSet::new();
     for number in 0..tries {
         let nth = 1 + number * whole.calls / tries;
@@ -216,7 +216,7 @@ fn any_call_of_a_pull_may_fail_once_and_the_next_run_completes() {
     };
     assert_eq!(whole.code, Some(0), "{whole:?}");
     assert!(whole.calls > 50, "{whole:?}");
-    let tries = campaign(6, usize::try_from(whole.calls).expect("a number")) as u64;
+    let tries = campaign(8, usize::try_from(whole.calls).expect("a number")) as u64;
     for number in 0..tries {
         let nth = 1 + number * whole.calls / tries;
         let errno = [libc::EIO, libc::ENOSPC, libc::EACCES][(number % 3) as usize];

@@ -117,7 +117,7 @@ fn an_opened_layer_is_trained_and_the_rest_stays_as_it_was() {
     );
 
     let two = [&JSON[..], &["--threads", "2"]].concat();
-    let again = run(&mut pretrained(), &OPEN_LAYER, &two).success().json();
+    let again = run(&mut Test::new(), &OPEN_LAYER, &two).success().json();
     assert_eq!(digests(&again), digests(&document));
 
     let without = [

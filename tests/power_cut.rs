@@ -229,7 +229,7 @@ fn search(scenarios: &[Scenario], schedules: usize) -> (usize, Vec<String>) {
 #[test]
 fn a_power_cut_at_any_moment_loses_time_and_nothing_else() {
     let Some(scenarios) = &*SCENARIOS else { return };
-    let schedules = campaign(12, 10_000);
+    let schedules = campaign(20, 10_000);
     let (states, faults) = search(scenarios, schedules);
     let steps = scenarios
         .iter()

@@ -3,22 +3,21 @@
 
 use std::process::{Command, Output};
 
-use crate::document::repository;
+use crate::document::{interpreter, repository};
 
 /// The oldest Python that the package is for.
-const OLDEST: &str = "import sys; print(sys.executable); sys.exit(sys.version_info < (3, 10))";
+const OLDEST: &str = "import sys; assert sys.version_info >= (3, 10)";
 
 /// A Python; none, which is told, where there is no such version.
 fn python() -> Option<String> {
     let python = std::env::var("PIPELINE_TEST_PYTHON").unwrap_or_else(|_| "python3".into());
-    let found = Command::new(&python).args(["-c", OLDEST]).output().ok();
-    let Some(found) = found.filter(|output| output.status.success()) else {
+    let found = interpreter(&python, OLDEST);
+    if found.is_none() {
         eprintln!(
             "there is no {python} of version 3.10 or later: what is written in Python is not tested"
         );
-        return None;
-    };
-    Some(String::from_utf8_lossy(&found.stdout).trim().to_string())
+    }
+    found
 }
 
 /// Runs tests of Python's own kind, and tells what they left out.

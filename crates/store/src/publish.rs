@@ -66,8 +66,9 @@ impl WorkFolder<'_> {
     /// blobs, then the action is written; only that makes it a result. The folder itself stays.
     /// When the result outlives a power cut, [`durable`] says; after [`Store::sync_names`] it does.
     ///
-    /// `artifacts` are files below the folder, by name; those that were digested as they were written are not read again. Somebody else may have committed the key meanwhile, where locks
-    /// do not reach everybody: the first result stays. One that was there before the folder was taken is replaced.
+    /// `artifacts` are files below the folder, by name; those that were digested as they were written are not read again.
+    /// Somebody else may have committed the key meanwhile, where locks do not reach everybody: the first result stays. One
+    /// that was there before the folder was taken is replaced.
     pub fn commit(
         &self,
         fingerprint: Fingerprint,
