@@ -187,7 +187,7 @@ fn a_backbone_of_random_numbers_is_named() {
         for (index, (name, tensor)) in tensors.iter_mut().enumerate() {
             if !name.starts_with("cls_head.") {
                 let mut draws = stream.at(&[index as u64]);
-                tensor.values.fill_with(|| draws.normal_f32() * 0.1);
+                tensor.values.fill_with(|| draws.normal() as f32 * 0.1);
             }
         }
     });
@@ -206,7 +206,7 @@ fn a_backbone_that_was_never_trained_is_named() {
                 name if name.starts_with("cls_head.") => {}
                 name if name.ends_with("bias") => tensor.values.fill(0.0),
                 _ if tensor.shape.len() == 1 => tensor.values.fill(1.0),
-                _ => tensor.values.fill_with(|| draws.normal_f32() * 0.2),
+                _ => tensor.values.fill_with(|| draws.normal() as f32 * 0.2),
             }
         }
     });

@@ -24,7 +24,7 @@ const MAIN_JOB: [(&str, &str); 8] = [
     ),
     (
         "pretrain",
-        "04e3f1cf9052a91819286ae177a9d6df25051da8bbe60e1ceda2ba91ea226a15",
+        "a3a3911fe48620ef1cae39bbcc5f5187a5f7ab5f045d37d0a1632046cd41717a",
     ),
     (
         "weights",

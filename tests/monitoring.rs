@@ -55,7 +55,9 @@ fn dataset() -> Dataset {
     let mut dataset = Dataset {
         variables: (0..variables).map(|number| number.to_string()).collect(),
         embedding_dim: dim,
-        embeddings: (0..variables * dim).map(|_| numbers.normal_f32()).collect(),
+        embeddings: (0..variables * dim)
+            .map(|_| numbers.normal() as f32)
+            .collect(),
         set_start: vec![0],
         ..Dataset::default()
     };
@@ -65,7 +67,7 @@ fn dataset() -> Dataset {
             dataset.set_minute.push(set as f64 * 30.0);
             for variable in 0..=numbers.below(variables as u64 - 1) {
                 dataset.event_variable.push(variable as u32);
-                dataset.event_value.push(numbers.normal_f32());
+                dataset.event_value.push(numbers.normal() as f32);
             }
             dataset.set_start.push(dataset.event_value.len() as u32);
         }

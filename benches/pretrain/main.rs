@@ -188,7 +188,9 @@ fn dataset(stays: usize, sets: usize, dim: usize) -> Dataset {
     let mut dataset = Dataset {
         variables: (0..VARIABLES).map(|number| number.to_string()).collect(),
         embedding_dim: dim,
-        embeddings: (0..VARIABLES * dim).map(|_| numbers.normal_f32()).collect(),
+        embeddings: (0..VARIABLES * dim)
+            .map(|_| numbers.normal() as f32)
+            .collect(),
         set_start: vec![0],
         ..Dataset::default()
     };
@@ -205,7 +207,7 @@ fn dataset(stays: usize, sets: usize, dim: usize) -> Dataset {
             for _ in 0..1 + numbers.below(11) {
                 let variable = numbers.below(VARIABLES as u64) as u32;
                 dataset.event_variable.push(variable);
-                dataset.event_value.push(numbers.normal_f32());
+                dataset.event_value.push(numbers.normal() as f32);
             }
             dataset.set_start.push(dataset.event_value.len() as u32);
         }

@@ -79,8 +79,7 @@ impl Decoder {
                 }
                 Some(rows) => (layer.forward(rows, seeds, &sets.set_starts)?, rows.clone()),
             };
-            let out = noise.dropout(&(attended + seeds)?, DROPOUT)?;
-            current = Some((out + residual)?);
+            current = Some(noise.add_dropped_sum(&residual, &attended, seeds, DROPOUT)?);
         }
         match current {
             Some(rows) => self.out.forward(&rows),

@@ -4,7 +4,7 @@ use std::cell::Cell;
 
 use candle_core::{Device, Result, Tensor, bail};
 
-use super::ops::{self, AttentionDropout};
+use super::ops::{self, AttentionDropout, Dropout};
 use pipeline_random::{Draws, Stream};
 
 /// What is random in one forward pass.
@@ -50,30 +50,41 @@ impl<'a> Noise<'a> {
         })
     }
 
+    /// The next dropout of a training step.
+    fn next_dropout(&self, rate: f64) -> Option<Dropout> {
+        match self {
+            Noise::Training(noise) if rate > 0.0 => Some(Dropout::new(noise.next_site(), rate)),
+            _ => None,
+        }
+    }
+
     /// In training: zeroes a share `rate` of `x` and scales the rest by 1/(1 − rate).
     pub fn dropout(&self, x: &Tensor, rate: f64) -> Result<Tensor> {
-        match self {
-            Noise::Training(noise) if rate > 0.0 => {
-                let mut draws = noise.next_site();
-                if x.device().is_cuda() {
-                    return ops::dropout(x, draws.bits(), rate as f32);
-                }
-                let keep = (1.0 / (1.0 - rate)) as f32;
-                // 16 bits a number: the rate is met to 1/65,536 at a quarter of the generator's work.
-                let threshold = (rate * 65_536.0).round() as u64;
-                let count = x.elem_count();
-                let mut mask = Vec::with_capacity(count + 3);
-                while mask.len() < count {
-                    let bits = draws.bits();
-                    for part in 0..4 {
-                        let kept = (bits >> (16 * part)) & 0xffff >= threshold;
-                        mask.push(if kept { keep } else { 0.0 });
-                    }
-                }
-                mask.truncate(count);
-                x.mul(&Tensor::from_vec(mask, x.shape(), x.device())?)
-            }
-            _ => Ok(x.clone()),
+        match self.next_dropout(rate) {
+            Some(drop) => ops::dropout(x, drop),
+            None => Ok(x.clone()),
+        }
+    }
+
+    /// `residual` and `x`, as [`Self::dropout`] leaves it.
+    pub fn add_dropped(&self, residual: &Tensor, x: &Tensor, rate: f64) -> Result<Tensor> {
+        match self.next_dropout(rate) {
+            Some(drop) => ops::add_dropped(residual, x, drop),
+            None => residual + x,
+        }
+    }
+
+    /// `residual` and `x` + `seeds`, as [`Self::dropout`] leaves their sum.
+    pub fn add_dropped_sum(
+        &self,
+        residual: &Tensor,
+        x: &Tensor,
+        seeds: &Tensor,
+        rate: f64,
+    ) -> Result<Tensor> {
+        match self.next_dropout(rate) {
+            Some(drop) => ops::add_dropped_sum(residual, x, seeds, drop),
+            None => residual + (x + seeds)?,
         }
     }
 
@@ -144,7 +155,7 @@ impl<'a> Noise<'a> {
         let mut numbers = Vec::with_capacity(rows * width);
         for (stay, rows) in stays {
             let mut draws = draws_of(stay)?;
-            numbers.extend((0..rows * width).map(|_| draws.normal_f32() * scale));
+            numbers.extend(ops::drawn_normals(&mut draws, rows * width, scale));
         }
         Tensor::from_vec(numbers, (rows, width), device)
     }

@@ -175,9 +175,9 @@ impl TransformerLayer {
             ..Attention::within(stay_starts, heads, scale, true)
         };
         let attended = self.self_attn.forward_biased(&y, &y, bias, pattern)?;
-        let x = (x + noise.dropout(&attended, dropout)?)?;
+        let x = noise.add_dropped(x, &attended, dropout)?;
         let hidden = ops::gelu(&self.linear1.forward(&self.norm2.forward(&x)?)?)?;
         let y = self.linear2.forward(&noise.dropout(&hidden, dropout)?)?;
-        x + noise.dropout(&y, dropout)?
+        noise.add_dropped(&x, &y, dropout)
     }
 }

@@ -29,7 +29,7 @@ fn numbers(seed: u64, shape: impl Into<Shape>) -> Result<Tensor> {
     let shape = shape.into();
     let mut draws = Stream::new(seed, "numbers of the selftest").at(&[]);
     let values: Vec<f32> = (0..shape.elem_count())
-        .map(|_| draws.normal_f32())
+        .map(|_| draws.normal() as f32)
         .collect();
     Tensor::from_vec(values, shape, &Device::Cpu)
 }
@@ -187,7 +187,7 @@ fn glances(starts: &[usize], heads: usize, shared_values: bool) -> Glances {
         stay_starts: starts.into(),
         moments: moments.collect(),
         times: (0..starts[starts.len() - 1])
-            .map(|_| draws.normal_f32().abs())
+            .map(|_| draws.normal().abs() as f32)
             .collect(),
         heads,
         shared_values,
@@ -272,7 +272,8 @@ fn draws(device: &Device) -> Result<Vec<Check>> {
     let mean = normals.mean_all()?.to_scalar::<f32>()?;
     let variance = normals.sqr()?.mean_all()?.to_scalar::<f32>()?;
     let ones = Var::from_tensor(&normals.ones_like()?)?;
-    let kept = ops::dropout(ones.as_tensor(), 7, RATE)?;
+    let drop = ops::Dropout::new(Stream::new(7, "dropout").at(&[]), f64::from(RATE));
+    let kept = ops::dropout(ones.as_tensor(), drop)?;
     let Some(gradient) = kept.sum_all()?.backward()?.remove(ones.as_tensor()) else {
         candle_core::bail!("dropout gives its argument no gradient")
     };

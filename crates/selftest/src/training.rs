@@ -74,7 +74,9 @@ fn dataset() -> Dataset {
     let mut dataset = Dataset {
         variables: (0..VARIABLES).map(|number| number.to_string()).collect(),
         embedding_dim: dim,
-        embeddings: (0..VARIABLES * dim).map(|_| draws.normal_f32()).collect(),
+        embeddings: (0..VARIABLES * dim)
+            .map(|_| draws.normal() as f32)
+            .collect(),
         set_start: vec![0],
         ..Dataset::default()
     };
@@ -86,7 +88,7 @@ fn dataset() -> Dataset {
                 dataset
                     .event_variable
                     .push(draws.below(VARIABLES as u64) as u32);
-                dataset.event_value.push(draws.normal_f32());
+                dataset.event_value.push(draws.normal() as f32);
             }
             dataset.set_start.push(dataset.event_value.len() as u32);
         }

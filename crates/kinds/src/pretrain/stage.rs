@@ -86,9 +86,10 @@ impl Stage for PretrainStage {
     }
 
     /// 4: the checkpoint carries what its inputs mean. 5: a MAB's layers run in blocks of rows, and its queries are
-    /// projected in place of its keys and values.
+    /// projected in place of its keys and values. 6: the decoder's seeds come of a logarithm, a sine and a cosine that
+    /// are ours.
     fn code_version(&self) -> u32 {
-        5
+        6
     }
 
     fn fields(&self) -> Value {

@@ -4,7 +4,7 @@
 //! events that is cheaper than the memory.
 
 use super::attention_pattern::{Attention, Segment};
-use super::cpu::{add_scaled, dot, softmax_of_scores, vectorized};
+use super::cpu::{BLOCK, add_scaled, dot, softmax, vectorized};
 
 /// Where the numbers of a head lie in rows of queries and keys.
 #[derive(Clone, Copy, Debug)]
@@ -45,6 +45,13 @@ impl Rows {
     }
 }
 
+impl Rows {
+    #[inline(always)]
+    fn with_head(self, head: usize) -> Self {
+        Self { head, ..self }
+    }
+}
+
 /// One query row of one segment.
 struct Query {
     /// Its row in the output.
@@ -73,26 +80,71 @@ fn queries(attention: &Attention, numbers: Rows) -> impl Iterator<Item = Query> 
     rows.enumerate().map(|(row, query)| Query { row, ..query })
 }
 
-/// Softmax weights of one query and head over the keys it sees; keys lie `stride` numbers apart. `bias`, of as many
-/// numbers or none, is added to the scores.
-#[inline(always)]
-fn softmax_weights(
-    weights: &mut [f32],
-    query: &[f32],
-    keys: &[f32],
-    stride: usize,
-    scale: f32,
-    bias: &[f32],
-) {
-    let mut largest = f32::NEG_INFINITY;
-    for (key, weight) in weights.iter_mut().enumerate() {
-        *weight = dot(query, &keys[key * stride..][..query.len()]) * scale;
-        if let Some(bias) = bias.get(key) {
+/// What is computed of one query and head: one number a key that it sees, padded to a multiple of [`BLOCK`].
+#[derive(Default)]
+struct Pairs {
+    seen: usize,
+    weights: Vec<f32>,
+    /// Of dropout.
+    factors: Vec<f32>,
+    slopes: Vec<f32>,
+}
+
+impl Pairs {
+    #[inline(always)]
+    fn resize(&mut self, seen: usize) {
+        if self.seen != seen {
+            self.seen = seen;
+            let padded = seen.next_multiple_of(BLOCK);
+            self.weights.resize(padded, 0.0);
+            self.factors.resize(padded, 1.0);
+            self.slopes.resize(padded, 0.0);
+        }
+    }
+
+    /// The softmax weights; keys lie `stride` numbers apart. `bias`, of as many numbers or none, is added to the scores.
+    #[inline(always)]
+    fn weigh(&mut self, query: &[f32], keys: &[f32], stride: usize, scale: f32, bias: &[f32]) {
+        for (key, weight) in self.weights[..self.seen].iter_mut().enumerate() {
+            *weight = dot(query, &keys[key * stride..][..query.len()]) * scale;
+        }
+        for (weight, bias) in self.weights.iter_mut().zip(bias) {
             *weight += bias;
         }
-        largest = largest.max(*weight);
+        softmax(&mut self.weights, self.seen);
     }
-    softmax_of_scores(weights, largest);
+
+    /// The factors of dropout; without it all are 1.
+    #[inline(always)]
+    fn draw(&mut self, attention: &Attention, row: usize, head: usize) {
+        let Some(dropout) = attention.dropout else {
+            return;
+        };
+        let blocks = self.factors.as_chunks_mut::<BLOCK>().0;
+        for (block, factors) in blocks.iter_mut().enumerate() {
+            for (lane, factor) in factors.iter_mut().enumerate() {
+                *factor = dropout.factor(row, head, block * BLOCK + lane);
+            }
+        }
+    }
+}
+
+/// Calls `$run` with the width of a head as a constant where it is a usual one: its loops are then straight lines of
+/// vectors. A macro, as a closure would not be compiled with the loops' instructions.
+macro_rules! with_constant_head {
+    ($numbers:ident, $run:expr) => {
+        match $numbers.head {
+            16 => {
+                let $numbers = $numbers.with_head(16);
+                $run
+            }
+            32 => {
+                let $numbers = $numbers.with_head(32);
+                $run
+            }
+            _ => $run,
+        }
+    };
 }
 
 vectorized! {
@@ -104,29 +156,51 @@ vectorized! {
         kv: &[f32],
         bias: &[f32],
     ) -> Vec<f32> {
-        let mut bias = bias;
-        let Rows { query: width, key: stride, head: size, next_head, value } = numbers;
-        let mut output = vec![0f32; attention.output_rows() * width];
-        let mut weights = Vec::new();
-        for (query, out) in queries(attention, numbers).zip(output.chunks_exact_mut(width)) {
-            let keys = &kv[query.first_key..];
-            weights.resize(query.seen, 0.0);
-            let (own_bias, later_bias) = bias.split_at(query.seen.min(bias.len()));
-            bias = later_bias;
-            for head in 0..attention.heads {
-                let part = head * size;
-                let q_head = &q[query.start + part..][..size];
-                let keys_head = &keys[head * next_head..];
-                softmax_weights(&mut weights, q_head, keys_head, stride, attention.scale, own_bias);
-                let out_head = &mut out[part..][..size];
-                for (key, weight) in weights.iter().enumerate() {
-                    let weight = weight * attention.dropout_factor(query.row, head, key);
-                    add_scaled(out_head, weight, &keys_head[key * stride + value..][..size]);
-                }
+        with_constant_head!(numbers, forward_of(attention, numbers, q, kv, bias))
+    }
+}
+
+#[inline(always)]
+fn forward_of(
+    attention: &Attention,
+    numbers: Rows,
+    q: &[f32],
+    kv: &[f32],
+    bias: &[f32],
+) -> Vec<f32> {
+    let mut bias = bias;
+    let Rows {
+        query: width,
+        key: stride,
+        head: size,
+        next_head,
+        value,
+    } = numbers;
+    let mut output = vec![0f32; attention.output_rows() * width];
+    let mut pairs = Pairs::default();
+    for (query, out) in queries(attention, numbers).zip(output.chunks_exact_mut(width)) {
+        let keys = &kv[query.first_key..];
+        pairs.resize(query.seen);
+        let (own_bias, later_bias) = bias.split_at(query.seen.min(bias.len()));
+        bias = later_bias;
+        for head in 0..attention.heads {
+            let part = head * size;
+            let q_head = &q[query.start + part..][..size];
+            let keys_head = &keys[head * next_head..];
+            pairs.weigh(q_head, keys_head, stride, attention.scale, own_bias);
+            pairs.draw(attention, query.row, head);
+            let out_head = &mut out[part..][..size];
+            let weights = pairs.weights[..query.seen].iter().zip(&pairs.factors);
+            for (key, (weight, factor)) in weights.enumerate() {
+                add_scaled(
+                    out_head,
+                    weight * factor,
+                    &keys_head[key * stride + value..][..size],
+                );
             }
         }
-        output
     }
+    output
 }
 
 vectorized! {
@@ -139,51 +213,81 @@ vectorized! {
         bias: &[f32],
         grad: &[f32],
     ) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
-        let mut grad_bias = vec![0f32; bias.len()];
-        let mut first_pair = 0;
-        let Rows { query: width, key: stride, head: size, next_head, value } = numbers;
-        let (mut grad_q, mut grad_kv) = (vec![0f32; q.len()], vec![0f32; kv.len()]);
-        let (mut weights, mut slopes) = (Vec::new(), Vec::new());
-        for (query, grad_row) in queries(attention, numbers).zip(grad.chunks_exact(width)) {
-            let keys = &kv[query.first_key..];
-            let grad_keys = &mut grad_kv[query.first_key..];
-            weights.resize(query.seen, 0.0);
-            slopes.resize(query.seen, 0.0);
-            let pairs = match bias.is_empty() {
-                true => 0..0,
-                false => first_pair..first_pair + query.seen,
-            };
-            first_pair += query.seen;
-            for head in 0..attention.heads {
-                let part = head * size;
-                let q_head = &q[query.start + part..][..size];
-                let grad_q_head = &mut grad_q[query.start + part..][..size];
-                let grad_out = &grad_row[part..][..size];
-                let (keys_head, own_bias) = (&keys[head * next_head..], &bias[pairs.clone()]);
-                let grad_keys_head = &mut grad_keys[head * next_head..];
-                softmax_weights(&mut weights, q_head, keys_head, stride, attention.scale, own_bias);
-                let mut expected = 0f32;
-                for (key, (weight, slope)) in weights.iter().zip(&mut slopes).enumerate() {
-                    let value = key * stride + value;
-                    let factor = attention.dropout_factor(query.row, head, key);
-                    *slope = factor * dot(grad_out, &keys_head[value..][..size]);
-                    expected += weight * *slope;
-                    add_scaled(&mut grad_keys_head[value..][..size], factor * weight, grad_out);
-                }
-                let slopes_of_pairs = weights.iter().zip(&slopes);
-                for (grad, (weight, slope)) in
-                    grad_bias[pairs.clone()].iter_mut().zip(slopes_of_pairs)
-                {
-                    *grad += weight * (slope - expected);
-                }
-                for (key, (weight, slope)) in weights.iter().zip(&slopes).enumerate() {
-                    let slope = weight * (slope - expected) * attention.scale;
-                    let key = key * stride;
-                    add_scaled(grad_q_head, slope, &keys_head[key..][..size]);
-                    add_scaled(&mut grad_keys_head[key..][..size], slope, q_head);
-                }
+        with_constant_head!(numbers, backward_of(attention, numbers, q, kv, bias, grad))
+    }
+}
+
+#[inline(always)]
+fn backward_of(
+    attention: &Attention,
+    numbers: Rows,
+    q: &[f32],
+    kv: &[f32],
+    bias: &[f32],
+    grad: &[f32],
+) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
+    let mut grad_bias = vec![0f32; bias.len()];
+    let mut first_pair = 0;
+    let Rows {
+        query: width,
+        key: stride,
+        head: size,
+        next_head,
+        value,
+    } = numbers;
+    let (mut grad_q, mut grad_kv) = (vec![0f32; q.len()], vec![0f32; kv.len()]);
+    let mut pairs = Pairs::default();
+    for (query, grad_row) in queries(attention, numbers).zip(grad.chunks_exact(width)) {
+        let keys = &kv[query.first_key..];
+        let grad_keys = &mut grad_kv[query.first_key..];
+        pairs.resize(query.seen);
+        let of_bias = match bias.is_empty() {
+            true => 0..0,
+            false => first_pair..first_pair + query.seen,
+        };
+        first_pair += query.seen;
+        for head in 0..attention.heads {
+            let part = head * size;
+            let q_head = &q[query.start + part..][..size];
+            let grad_q_head = &mut grad_q[query.start + part..][..size];
+            let grad_out = &grad_row[part..][..size];
+            let (keys_head, own_bias) = (&keys[head * next_head..], &bias[of_bias.clone()]);
+            let grad_keys_head = &mut grad_keys[head * next_head..];
+            pairs.weigh(q_head, keys_head, stride, attention.scale, own_bias);
+            pairs.draw(attention, query.row, head);
+            let Pairs {
+                weights,
+                factors,
+                slopes,
+                ..
+            } = &mut pairs;
+            let (weights, slopes) = (&weights[..query.seen], &mut slopes[..query.seen]);
+            let mut expected = 0f32;
+            for (key, ((weight, factor), slope)) in
+                weights.iter().zip(factors).zip(&mut *slopes).enumerate()
+            {
+                let value = key * stride + value;
+                *slope = *factor * dot(grad_out, &keys_head[value..][..size]);
+                expected += weight * *slope;
+                add_scaled(
+                    &mut grad_keys_head[value..][..size],
+                    *factor * weight,
+                    grad_out,
+                );
+            }
+            for (slope, weight) in slopes.iter_mut().zip(weights) {
+                *slope = weight * (*slope - expected);
+            }
+            for (grad, slope) in grad_bias[of_bias.clone()].iter_mut().zip(&*slopes) {
+                *grad += slope;
+            }
+            for (key, slope) in slopes.iter().enumerate() {
+                let slope = slope * attention.scale;
+                let key = key * stride;
+                add_scaled(grad_q_head, slope, &keys_head[key..][..size]);
+                add_scaled(&mut grad_keys_head[key..][..size], slope, q_head);
             }
         }
-        (grad_q, grad_kv, grad_bias)
     }
+    (grad_q, grad_kv, grad_bias)
 }

@@ -31,7 +31,7 @@ pub struct AttentionDropout {
 impl AttentionDropout {
     /// 0, or 1/(1 − rate).
     #[inline(always)]
-    fn factor(self, row: usize, head: usize, key: usize) -> f32 {
+    pub(super) fn factor(self, row: usize, head: usize, key: usize) -> f32 {
         let place = (row as u64) << 32 | (head as u64) << 24 | key as u64;
         let mut hash = self.seed ^ place.wrapping_mul(0x9e37_79b9_7f4a_7c15);
         // The finaliser of SplitMix64 (Steele et al. 2014).

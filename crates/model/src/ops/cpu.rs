@@ -42,13 +42,16 @@ pub fn contiguous<'a>(storage: &'a CpuStorage, layout: &Layout) -> Result<&'a [f
 
 pub(super) use pipeline_vector::vectorized;
 
-/// e^x for x ≤ 0 (Cephes expf: reduction by ln 2, degree 5), below 2 ulp, free of branches.
+/// 1.5·2²³: adding it rounds to the nearest integer, which then stands in the last bits.
+pub const ROUND: f32 = 12_582_912.0;
+
+/// e^x for x ≤ 0 (Cephes expf: reduction by ln 2, degree 5), below 2 ulp, free of branches. NaN stays NaN.
 #[inline(always)]
 pub fn exp_of_negative(x: f32) -> f32 {
-    let x = x.max(-87.0);
-    // Adding and taking away 1.5·2²³ rounds to the nearest integer without a library call.
-    const ROUND: f32 = 12_582_912.0;
-    let n = (x * std::f32::consts::LOG2_E + ROUND) - ROUND;
+    // Not `max`, which takes a number for NaN, and two more instructions.
+    let x = if x < -87.0 { -87.0 } else { x };
+    let rounded = x * std::f32::consts::LOG2_E + ROUND;
+    let n = rounded - ROUND;
     let r = x - n * 0.693_359_4 - n * -2.121_944_4e-4;
     let p = 1.987_569_1e-4f32;
     let p = p * r + 1.398_199_9e-3;
@@ -57,107 +60,199 @@ pub fn exp_of_negative(x: f32) -> f32 {
     let p = p * r + 1.666_666_5e-1;
     let p = p * r + 5.000_000_3e-1;
     let fraction = p * r * r + r + 1.0;
-    fraction * f32::from_bits(((n as i32 + 127) as u32) << 23)
+    fraction * f32::from_bits(rounded.to_bits().wrapping_add(127) << 23)
 }
 
-/// Scores, of which `largest` is the largest, become weights that sum to 1.
+/// Numbers that are computed side by side where their count is not known beforehand.
+pub const BLOCK: usize = 8;
+
+/// Scores become weights that sum to 1.
+///
+/// `scores` is padded to a multiple of [`BLOCK`]; those behind the first `count` are written and mean nothing.
 #[inline(always)]
-pub fn softmax_of_scores(scores: &mut [f32], largest: f32) {
+pub fn softmax(scores: &mut [f32], count: usize) {
+    let mut largest = f32::NEG_INFINITY;
+    for score in &scores[..count] {
+        largest = if *score > largest { *score } else { largest };
+    }
+    for block in scores.as_chunks_mut::<BLOCK>().0 {
+        for score in block {
+            *score = exp_of_negative(*score - largest);
+        }
+    }
     let mut total = 0f32;
-    for score in scores.iter_mut() {
-        *score = exp_of_negative(*score - largest);
-        total += *score;
+    for weight in &scores[..count] {
+        total += weight;
     }
     let inverse = 1.0 / total;
-    scores.iter_mut().for_each(|score| *score *= inverse);
+    for block in scores.as_chunks_mut::<BLOCK>().0 {
+        for weight in block {
+            *weight *= inverse;
+        }
+    }
+}
+
+/// Each column of `scores` [rows, columns] becomes weights that sum to 1. `scratch` may hold anything.
+#[inline(always)]
+pub fn softmax_of_columns(scores: &mut [f32], columns: usize, scratch: &mut Vec<f32>) {
+    scratch.clear();
+    scratch.resize(columns, f32::NEG_INFINITY);
+    scratch.resize(2 * columns, 0.0);
+    let (largest, sums) = scratch.split_at_mut(columns);
+    for row in scores.chunks_exact(columns) {
+        for (largest, score) in largest.iter_mut().zip(row) {
+            *largest = if *score > *largest { *score } else { *largest };
+        }
+    }
+    for row in scores.chunks_exact_mut(columns) {
+        for ((score, largest), sum) in row.iter_mut().zip(&*largest).zip(&mut *sums) {
+            *score = exp_of_negative(*score - largest);
+            *sum += *score;
+        }
+    }
+    for sum in &mut *sums {
+        *sum = 1.0 / *sum;
+    }
+    for row in scores.chunks_exact_mut(columns) {
+        for (weight, inverse) in row.iter_mut().zip(&*sums) {
+            *weight *= inverse;
+        }
+    }
 }
 
 const LANES: usize = 16;
 
-/// Σ a·b in a fixed order that the compiler turns into vector instructions.
-#[inline(always)]
-pub fn dot(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0f32; LANES];
-    let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let mut rest = 0f32;
-    for (x, y) in a_chunks.remainder().iter().zip(b_chunks.remainder()) {
-        rest += x * y;
-    }
-    for (x, y) in a_chunks.zip(b_chunks) {
-        for lane in 0..LANES {
-            lanes[lane] += x[lane] * y[lane];
-        }
-    }
-    fold(lanes) + rest
-}
-
-/// Σ (a − b)² in a fixed order.
-#[inline(always)]
-pub fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
-    let mut lanes = [0f32; LANES];
-    let (a_chunks, b_chunks) = (a.chunks_exact(LANES), b.chunks_exact(LANES));
-    let mut rest = 0f32;
-    for (x, y) in a_chunks.remainder().iter().zip(b_chunks.remainder()) {
-        rest += (x - y) * (x - y);
-    }
-    for (x, y) in a_chunks.zip(b_chunks) {
-        for lane in 0..LANES {
-            let difference = x[lane] - y[lane];
-            lanes[lane] += difference * difference;
-        }
-    }
-    fold(lanes) + rest
-}
-
-/// Σ a in a fixed order.
-#[inline(always)]
-pub fn sum(a: &[f32]) -> f32 {
-    let mut lanes = [0f32; LANES];
-    let chunks = a.chunks_exact(LANES);
-    let rest: f32 = chunks.remainder().iter().sum();
-    for x in chunks {
-        for lane in 0..LANES {
-            lanes[lane] += x[lane];
-        }
-    }
-    fold(lanes) + rest
-}
-
-/// Σ (a − mean)² in a fixed order.
-#[inline(always)]
-pub fn squares_about(a: &[f32], mean: f32) -> f32 {
-    let mut lanes = [0f32; LANES];
-    let chunks = a.chunks_exact(LANES);
-    let rest: f32 = chunks
-        .remainder()
-        .iter()
-        .map(|x| (x - mean) * (x - mean))
-        .sum();
-    for x in chunks {
-        for lane in 0..LANES {
-            lanes[lane] += (x[lane] - mean) * (x[lane] - mean);
-        }
-    }
-    fold(lanes) + rest
-}
-
-/// target += scale · source.
-#[inline(always)]
-pub fn add_scaled(target: &mut [f32], scale: f32, source: &[f32]) {
-    for (t, s) in target.iter_mut().zip(source) {
-        *t += scale * s;
-    }
-}
+/// Sums of so few numbers are folded in registers.
+const SHORT: usize = 64;
 
 /// A cache line of its own. Where one vector is written across two, as on an unlucky stack, each number that is
 /// read back waits for both: the backward pass of attention took twice as long.
 #[repr(align(64))]
 struct Line([f32; LANES]);
 
+/// The sum of the lanes to which the block adds `length` numbers.
+///
+/// The compiler sees that their sum is one of pairs and fills them four by four, which is right for a few numbers and
+/// a fold in registers. Many are added in vectors of the processor's width if the lanes are put into memory.
+/// A macro, as a closure would not be compiled with the loop's instructions.
+macro_rules! folded {
+    ($length:expr, |$lanes:ident| $add:block) => {
+        if $length <= SHORT {
+            let mut $lanes = [0f32; LANES];
+            $add;
+            sum_of_lanes(&$lanes)
+        } else {
+            let mut $lanes = [0f32; LANES];
+            $add;
+            sum_of_lanes(&std::hint::black_box(Line($lanes)).0)
+        }
+    };
+}
+
+/// Σ a·b in a fixed order that the compiler turns into vector instructions.
 #[inline(always)]
-fn fold(lanes: [f32; LANES]) -> f32 {
-    // Unless they are put into memory first, the compiler sees the pairs of this sum and computes the lanes two by two.
-    let Line(mut lanes) = std::hint::black_box(Line(lanes));
+pub fn dot(a: &[f32], b: &[f32]) -> f32 {
+    let ((a_chunks, a_rest), (b_chunks, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut rest = 0f32;
+    for (x, y) in a_rest.iter().zip(b_rest) {
+        rest += x * y;
+    }
+    folded!(a.len(), |lanes| {
+        for (x, y) in a_chunks.iter().zip(b_chunks) {
+            for lane in 0..LANES {
+                lanes[lane] += x[lane] * y[lane];
+            }
+        }
+    }) + rest
+}
+
+/// Σ (a − b)² in a fixed order.
+#[inline(always)]
+pub fn squared_distance(a: &[f32], b: &[f32]) -> f32 {
+    let ((a_chunks, a_rest), (b_chunks, b_rest)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let mut rest = 0f32;
+    for (x, y) in a_rest.iter().zip(b_rest) {
+        rest += (x - y) * (x - y);
+    }
+    folded!(a.len(), |lanes| {
+        for (x, y) in a_chunks.iter().zip(b_chunks) {
+            for lane in 0..LANES {
+                let difference = x[lane] - y[lane];
+                lanes[lane] += difference * difference;
+            }
+        }
+    }) + rest
+}
+
+/// Σ a in a fixed order.
+#[inline(always)]
+pub fn sum(a: &[f32]) -> f32 {
+    let (chunks, rest) = a.as_chunks::<LANES>();
+    let rest: f32 = rest.iter().sum();
+    folded!(a.len(), |lanes| {
+        for x in chunks {
+            for lane in 0..LANES {
+                lanes[lane] += x[lane];
+            }
+        }
+    }) + rest
+}
+
+/// Σ (a − mean)² in a fixed order.
+#[inline(always)]
+pub fn squares_about(a: &[f32], mean: f32) -> f32 {
+    let (chunks, rest) = a.as_chunks::<LANES>();
+    let rest: f32 = rest.iter().map(|x| (x - mean) * (x - mean)).sum();
+    folded!(a.len(), |lanes| {
+        for x in chunks {
+            for lane in 0..LANES {
+                lanes[lane] += (x[lane] - mean) * (x[lane] - mean);
+            }
+        }
+    }) + rest
+}
+
+/// target += scale · source.
+#[inline(always)]
+pub fn add_scaled(target: &mut [f32], scale: f32, source: &[f32]) {
+    let (targets, last_targets) = target.as_chunks_mut::<LANES>();
+    let (sources, last_sources) = source.as_chunks::<LANES>();
+    for (target, source) in targets.iter_mut().zip(sources) {
+        // Read before it is written: the compiler could not know that both lie apart, and would go number by number.
+        let mut sum = *target;
+        for lane in 0..LANES {
+            sum[lane] += scale * source[lane];
+        }
+        *target = sum;
+    }
+    for (t, s) in last_targets.iter_mut().zip(last_sources) {
+        *t += scale * s;
+    }
+}
+
+/// By halves: each lane of the first half and the one as far behind it, until one is left.
+#[cfg(target_arch = "x86_64")]
+#[inline(always)]
+fn sum_of_lanes(lanes: &[f32; LANES]) -> f32 {
+    use std::arch::x86_64::*;
+    // SAFETY: SSE is part of x86-64, and each load reads four of 16 numbers.
+    unsafe {
+        let four_from = |lane: usize| _mm_loadu_ps(lanes.as_ptr().add(lane));
+        let (low, high) = (
+            _mm_add_ps(four_from(0), four_from(8)),
+            _mm_add_ps(four_from(4), four_from(12)),
+        );
+        let four = _mm_add_ps(low, high);
+        let two = _mm_add_ps(four, _mm_movehl_ps(four, four));
+        _mm_cvtss_f32(_mm_add_ss(two, _mm_shuffle_ps::<1>(two, two)))
+    }
+}
+
+/// By halves: each lane of the first half and the one as far behind it, until one is left.
+#[cfg(not(target_arch = "x86_64"))]
+#[inline(always)]
+fn sum_of_lanes(lanes: &[f32; LANES]) -> f32 {
+    let mut lanes = *lanes;
     let mut width = LANES / 2;
     while width > 0 {
         for lane in 0..width {
@@ -171,6 +266,40 @@ fn fold(lanes: [f32; LANES]) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn sums_are_those_of_sixteen_lanes_by_halves_in_any_length() {
+        for length in [0, 1, 15, 16, 17, 32, 64, 65, 100, 256] {
+            let numbers = |step: f32| -> Vec<f32> {
+                (0..length).map(|at| (at as f32 * step).sin()).collect()
+            };
+            let (a, b) = (numbers(0.37), numbers(1.1));
+            let whole = length - length % LANES;
+            let mut lanes = [0f32; LANES];
+            for at in 0..whole {
+                lanes[at % LANES] += a[at] * b[at];
+            }
+            for width in [8, 4, 2, 1] {
+                for lane in 0..width {
+                    lanes[lane] += lanes[lane + width];
+                }
+            }
+            let rest = (whole..length).fold(0f32, |sum, at| sum + a[at] * b[at]);
+            assert_eq!(
+                dot(&a, &b).to_bits(),
+                (lanes[0] + rest).to_bits(),
+                "{length}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_score_that_is_not_a_number_is_not_hidden_by_its_softmax() {
+        let mut scores = [0.5, f32::NAN, 0.25, 0.0, 0.0, 0.0, 0.0, 0.0];
+        softmax(&mut scores, 3);
+        assert!(scores[..3].iter().all(|weight| weight.is_nan()));
+        assert!(exp_of_negative(f32::NAN).is_nan());
+    }
 
     #[test]
     fn the_exponential_is_exact_to_rounding() {

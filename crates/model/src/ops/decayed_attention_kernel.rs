@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::cpu::{exp_of_negative, vectorized};
+use super::cpu::{softmax_of_columns, vectorized};
 use super::decayed_attention::Glances;
 use super::strided_product::{View, multiply};
 
@@ -50,10 +50,8 @@ impl Inputs<'_> {
             .map(|set| glances.elapsed(moment, set))
             .collect();
         weights.resize(past.len() * queries, 0.0);
-        scratch.resize(2 * queries, 0.0);
-        let (largest, sums) = scratch.split_at_mut(queries);
         let scores = &self.scores[past.start * queries..past.end * queries];
-        soften(scores, self.rates, &elapsed, weights, largest, sums);
+        soften(scores, self.rates, &elapsed, weights, scratch);
     }
 }
 
@@ -64,30 +62,15 @@ vectorized! {
         rates: &[f32],
         elapsed: &[f32],
         weights: &mut [f32],
-        largest: &mut [f32],
-        sums: &mut [f32],
+        scratch: &mut Vec<f32>,
     ) -> () {
         let queries = rates.len();
-        largest.fill(f32::NEG_INFINITY);
         for ((row, score), since) in weights.chunks_exact_mut(queries).zip(scores.chunks_exact(queries)).zip(elapsed) {
             for query in 0..queries {
                 row[query] = score[query] - rates[query] * since;
-                largest[query] = if row[query] > largest[query] { row[query] } else { largest[query] };
             }
         }
-        sums.fill(0.0);
-        for row in weights.chunks_exact_mut(queries) {
-            for query in 0..queries {
-                row[query] = exp_of_negative(row[query] - largest[query]);
-                sums[query] += row[query];
-            }
-        }
-        sums.iter_mut().for_each(|sum| *sum = 1.0 / *sum);
-        for row in weights.chunks_exact_mut(queries) {
-            for query in 0..queries {
-                row[query] *= sums[query];
-            }
-        }
+        softmax_of_columns(weights, queries, scratch);
     }
 }
 

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp2, D, Layout, Result, Shape, Tensor, bail};
 
-use super::cpu::{add_scaled, contiguous, dot, read, softmax_of_scores, vectorized};
+use super::cpu::{add_scaled, contiguous, dot, read, softmax_of_columns, vectorized};
 use super::form::has_cpu_kernels;
 use super::timed::Timed;
 
@@ -71,69 +71,116 @@ struct Sizes {
     head: usize,
 }
 
-/// The softmax over rows of one column of `scores`, which begins at its first row.
-#[inline(always)]
-fn softmax_of_column(weights: &mut [f32], scores: &[f32], columns: usize) {
-    let mut largest = f32::NEG_INFINITY;
-    for (row, weight) in weights.iter_mut().enumerate() {
-        *weight = scores[row * columns];
-        largest = largest.max(*weight);
+impl Sizes {
+    /// Of one constant where it is a usual head: its loops are then straight lines of vectors.
+    #[inline(always)]
+    fn with_head(self, head: usize) -> Self {
+        Self { head, ..self }
     }
-    softmax_of_scores(weights, largest);
 }
 
 vectorized! {
     fn forward(starts: &[usize], sizes: Sizes, scores: &[f32], v: &[f32]) -> Vec<f32> {
-        let Sizes { columns, width, head: size } = sizes;
-        let heads = width / size;
-        let rows_a_segment = columns / heads;
-        let mut output = vec![0f32; (starts.len() - 1) * rows_a_segment * width];
-        let mut weights = Vec::new();
-        let segments = starts.windows(2).zip(output.chunks_exact_mut(rows_a_segment * width));
-        for (segment, out) in segments {
-            weights.resize(segment[1] - segment[0], 0.0);
-            for (column, out) in out.chunks_exact_mut(size).enumerate() {
-                let part = segment[0] * width + column % heads * size;
-                softmax_of_column(&mut weights, &scores[segment[0] * columns + column..], columns);
-                for (row, weight) in weights.iter().enumerate() {
-                    add_scaled(out, *weight, &v[part + row * width..][..size]);
-                }
+        match sizes.head {
+            16 => forward_of(starts, sizes.with_head(16), scores, v),
+            32 => forward_of(starts, sizes.with_head(32), scores, v),
+            _ => forward_of(starts, sizes, scores, v),
+        }
+    }
+}
+
+#[inline(always)]
+fn forward_of(starts: &[usize], sizes: Sizes, scores: &[f32], v: &[f32]) -> Vec<f32> {
+    let Sizes {
+        columns,
+        width,
+        head: size,
+    } = sizes;
+    let heads = width / size;
+    let rows_a_segment = columns / heads;
+    let mut output = vec![0f32; (starts.len() - 1) * rows_a_segment * width];
+    let (mut weights, mut scratch) = (Vec::new(), Vec::new());
+    let segments = starts
+        .windows(2)
+        .zip(output.chunks_exact_mut(rows_a_segment * width));
+    for (segment, out) in segments {
+        weights.clear();
+        weights.extend_from_slice(&scores[segment[0] * columns..segment[1] * columns]);
+        softmax_of_columns(&mut weights, columns, &mut scratch);
+        let values = v[segment[0] * width..].chunks_exact(width);
+        for (row, weights) in values.zip(weights.chunks_exact(columns)) {
+            for (column, (out, weight)) in out.chunks_exact_mut(size).zip(weights).enumerate() {
+                add_scaled(out, *weight, &row[column % heads * size..][..size]);
             }
         }
-        output
     }
+    output
 }
 
 vectorized! {
     /// Gradients of scores and values.
     fn backward(starts: &[usize], sizes: Sizes, scores: &[f32], v: &[f32], grad: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        let Sizes { columns, width, head: size } = sizes;
-        let heads = width / size;
-        let rows_a_segment = columns / heads;
-        let (mut grad_scores, mut grad_v) = (vec![0f32; scores.len()], vec![0f32; v.len()]);
-        let (mut weights, mut slopes) = (Vec::new(), Vec::new());
-        let segments = starts.windows(2).zip(grad.chunks_exact(rows_a_segment * width));
-        for (segment, grad) in segments {
-            weights.resize(segment[1] - segment[0], 0.0);
-            slopes.resize(segment[1] - segment[0], 0.0);
+        match sizes.head {
+            16 => backward_of(starts, sizes.with_head(16), scores, v, grad),
+            32 => backward_of(starts, sizes.with_head(32), scores, v, grad),
+            _ => backward_of(starts, sizes, scores, v, grad),
+        }
+    }
+}
+
+#[inline(always)]
+fn backward_of(
+    starts: &[usize],
+    sizes: Sizes,
+    scores: &[f32],
+    v: &[f32],
+    grad: &[f32],
+) -> (Vec<f32>, Vec<f32>) {
+    let Sizes {
+        columns,
+        width,
+        head: size,
+    } = sizes;
+    let heads = width / size;
+    let rows_a_segment = columns / heads;
+    let (mut grad_scores, mut grad_v) = (vec![0f32; scores.len()], vec![0f32; v.len()]);
+    let (mut weights, mut scratch) = (Vec::new(), Vec::new());
+    let mut expected = vec![0f32; columns];
+    let segments = starts
+        .windows(2)
+        .zip(grad.chunks_exact(rows_a_segment * width));
+    for (segment, grad) in segments {
+        let own = segment[0] * columns..segment[1] * columns;
+        weights.clear();
+        weights.extend_from_slice(&scores[own.clone()]);
+        softmax_of_columns(&mut weights, columns, &mut scratch);
+        let slopes = &mut grad_scores[own];
+        let rows = v[segment[0] * width..]
+            .chunks_exact(width)
+            .zip(grad_v[segment[0] * width..].chunks_exact_mut(width));
+        expected.fill(0.0);
+        for ((row, grad_row), (weights, slopes)) in rows.zip(
+            weights
+                .chunks_exact(columns)
+                .zip(slopes.chunks_exact_mut(columns)),
+        ) {
             for (column, grad) in grad.chunks_exact(size).enumerate() {
-                let part = segment[0] * width + column % heads * size;
-                let first = segment[0] * columns + column;
-                softmax_of_column(&mut weights, &scores[first..], columns);
-                let mut expected = 0f32;
-                for (row, (weight, slope)) in weights.iter().zip(&mut slopes).enumerate() {
-                    let row = part + row * width;
-                    *slope = dot(grad, &v[row..][..size]);
-                    expected += weight * *slope;
-                    add_scaled(&mut grad_v[row..][..size], *weight, grad);
-                }
-                for (row, (weight, slope)) in weights.iter().zip(&slopes).enumerate() {
-                    grad_scores[first + row * columns] = weight * (slope - expected);
-                }
+                let part = column % heads * size;
+                slopes[column] = dot(grad, &row[part..][..size]);
+                expected[column] += weights[column] * slopes[column];
+                add_scaled(&mut grad_row[part..][..size], weights[column], grad);
             }
         }
-        (grad_scores, grad_v)
+        for (weights, slopes) in weights
+            .chunks_exact(columns)
+            .zip(slopes.chunks_exact_mut(columns))
+        {
+            for ((slope, weight), expected) in slopes.iter_mut().zip(weights).zip(&expected) {
+                *slope = weight * (*slope - expected);
+            }
+        }
     }
+    (grad_scores, grad_v)
 }
 
 impl Scored {

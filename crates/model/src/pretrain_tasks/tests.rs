@@ -242,7 +242,7 @@ fn cost_of_two_thousand_variables() -> Result<()> {
             .map(|_| draws.below(VARIABLES as u64) as u32)
             .collect(),
         event_value: (0..stays * sets * events)
-            .map(|_| draws.normal_f32())
+            .map(|_| draws.normal() as f32)
             .collect(),
         ..Dataset::default()
     };

@@ -62,7 +62,7 @@ fn rows(count: usize, seed: u64) -> LabelledFeatures {
     let mut draws = Stream::new(seed, "features of a test").at(&[]);
     let labels: Vec<u32> = (0..count).map(|row| u32::from(row % 4 == 0)).collect();
     let values: Vec<f32> = (0..count * 8)
-        .map(|at| draws.normal_f32() + labels[at / 8] as f32)
+        .map(|at| draws.normal() as f32 + labels[at / 8] as f32)
         .collect();
     LabelledFeatures {
         ids: (0..count).map(|row| format!("stay-{row}")).collect(),

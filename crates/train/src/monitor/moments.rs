@@ -178,7 +178,7 @@ pub(super) mod tests {
     pub fn posterior(sets: usize, width: usize, seed: u64) -> Posterior {
         let draw = |name: &str| {
             let mut draws = Stream::new(seed, name).at(&[]);
-            let values: Vec<f32> = (0..sets * width).map(|_| draws.normal_f32()).collect();
+            let values: Vec<f32> = (0..sets * width).map(|_| draws.normal() as f32).collect();
             Tensor::from_vec(values, (sets, width), &Device::Cpu).unwrap()
         };
         Posterior {

@@ -66,7 +66,7 @@ fn dataset() -> Dataset {
     let mut dataset = Dataset {
         variables: (0..5).map(|number| number.to_string()).collect(),
         embedding_dim: 6,
-        embeddings: (0..30).map(|_| draws.normal_f32()).collect(),
+        embeddings: (0..30).map(|_| draws.normal() as f32).collect(),
         set_start: vec![0],
         ..Dataset::default()
     };
@@ -76,7 +76,7 @@ fn dataset() -> Dataset {
             dataset.set_minute.push(10.0 * (set + 1) as f64);
             for _ in 0..1 + draws.below(4) {
                 dataset.event_variable.push(draws.below(5) as u32);
-                dataset.event_value.push(draws.normal_f32());
+                dataset.event_value.push(draws.normal() as f32);
             }
             dataset.set_start.push(dataset.event_value.len() as u32);
         }
