@@ -60,7 +60,7 @@ const IN_EPOCHS: [(&str, &str); 7] = [
     ),
     (
         "pretrain",
-        "367a0f4c4d3096dfefba3002779ad2de197cb853261f5c008ba51dd0414e1b5e",
+        "cd3b8a1dab1a4cdc17ce17d22b0d8b2d768683af80d47232b8091fd00faf5762",
     ),
     (
         "weights",
