@@ -4,7 +4,7 @@
 //! events that is cheaper than the memory.
 
 use super::attention_pattern::{Attention, Segment};
-use super::cpu::{BLOCK, add_scaled, dot, softmax, vectorized};
+use super::cpu::{BLOCK, add_scaled, dot, softmax, vectorized, with_constant_head};
 
 /// Where the numbers of a head lie in rows of queries and keys.
 #[derive(Clone, Copy, Debug)]
@@ -43,9 +43,7 @@ impl Rows {
             value: 0,
         }
     }
-}
 
-impl Rows {
     #[inline(always)]
     fn with_head(self, head: usize) -> Self {
         Self { head, ..self }
@@ -127,24 +125,6 @@ impl Pairs {
             }
         }
     }
-}
-
-/// Calls `$run` with the width of a head as a constant where it is a usual one: its loops are then straight lines of
-/// vectors. A macro, as a closure would not be compiled with the loops' instructions.
-macro_rules! with_constant_head {
-    ($numbers:ident, $run:expr) => {
-        match $numbers.head {
-            16 => {
-                let $numbers = $numbers.with_head(16);
-                $run
-            }
-            32 => {
-                let $numbers = $numbers.with_head(32);
-                $run
-            }
-            _ => $run,
-        }
-    };
 }
 
 vectorized! {

@@ -230,6 +230,35 @@ pub fn add_scaled(target: &mut [f32], scale: f32, source: &[f32]) {
     }
 }
 
+vectorized! {
+    /// Adds the rows of `rows`, each as long as `total`, to `total`.
+    pub fn add_rows(total: &mut [f32], rows: &[f32]) -> () {
+        for row in rows.chunks_exact(total.len().max(1)) {
+            add_scaled(total, 1.0, row);
+        }
+    }
+}
+
+/// Calls `$run` with the width of a head as a constant where it is a usual one: its loops are then straight lines of
+/// vectors. `$sizes` have a `head` and a method `with_head`. A macro, as a closure would not be compiled with the
+/// loops' instructions.
+macro_rules! with_constant_head {
+    ($sizes:ident, $run:expr) => {
+        match $sizes.head {
+            16 => {
+                let $sizes = $sizes.with_head(16);
+                $run
+            }
+            32 => {
+                let $sizes = $sizes.with_head(32);
+                $run
+            }
+            _ => $run,
+        }
+    };
+}
+pub(super) use with_constant_head;
+
 /// By halves: each lane of the first half and the one as far behind it, until one is left.
 #[cfg(target_arch = "x86_64")]
 #[inline(always)]

@@ -7,7 +7,7 @@ use candle_core::{
 };
 use pipeline_random::Draws;
 
-use super::cpu::{contiguous, read, vectorized};
+use super::cpu::{add_rows, contiguous, read, vectorized};
 use super::form::has_cpu_kernels;
 use super::timed::Timed;
 
@@ -110,14 +110,6 @@ vectorized! {
     }
 }
 
-vectorized! {
-    fn add(values: &mut [f32], others: &[f32]) -> () {
-        for (value, other) in values.iter_mut().zip(others) {
-            *value += other;
-        }
-    }
-}
-
 /// The gradient of an argument that is added as it is.
 fn passed_on(argument: &Tensor, grad: &Tensor) -> Option<Tensor> {
     argument.track_op().then(|| grad.clone())
@@ -153,7 +145,7 @@ impl CustomOp2 for Mask {
     ) -> Result<(CpuStorage, Shape)> {
         let mut y = contiguous(x, layout)?.to_vec();
         self.scale(&mut y);
-        add(&mut y, contiguous(residual, residual_layout)?);
+        add_rows(&mut y, contiguous(residual, residual_layout)?);
         Ok((CpuStorage::F32(y), layout.shape().clone()))
     }
 
@@ -183,9 +175,9 @@ impl CustomOp3 for Mask {
         residual_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let mut y = contiguous(x, layout)?.to_vec();
-        add(&mut y, contiguous(seeds, seeds_layout)?);
+        add_rows(&mut y, contiguous(seeds, seeds_layout)?);
         self.scale(&mut y);
-        add(&mut y, contiguous(residual, residual_layout)?);
+        add_rows(&mut y, contiguous(residual, residual_layout)?);
         Ok((CpuStorage::F32(y), layout.shape().clone()))
     }
 

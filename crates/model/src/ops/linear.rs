@@ -5,7 +5,7 @@ use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp3, Layout, Result, Shape, Tensor};
 use candle_nn::Module;
 
-use super::cpu::{contiguous, read};
+use super::cpu::{add_rows, contiguous, read};
 use super::form::has_kernels;
 use super::strided_product::{View, multiply, product};
 use super::timed::Timed;
@@ -139,11 +139,7 @@ impl CustomOp3 for Linear {
         let mut grad_bias = None;
         if bias.track_op() {
             let mut values = vec![0f32; outputs];
-            for row in exact.chunks_exact(outputs) {
-                for (total, value) in values.iter_mut().zip(row) {
-                    *total += value;
-                }
-            }
+            add_rows(&mut values, &exact);
             grad_bias = Some(Tensor::from_vec(values, outputs, device)?);
         }
         Ok((grad_x, grad_weight, grad_bias))

@@ -1,6 +1,6 @@
 //! The CPU kernel of [`super::mab_output`]: blocks of rows pass through all its layers while they lie in a core's cache.
 
-use super::cpu::{add_scaled, vectorized};
+use super::cpu::{add_rows, vectorized};
 use super::gelu;
 use super::layer_norm::{self, EPS_OF_LAYERS as EPS};
 use super::strided_product::{View, multiply};
@@ -156,15 +156,6 @@ pub fn forward(
         layer_norm::normalise(fed, ln2, ln2_bias, EPS, &mut y[done..]);
     }
     (y, if keep { kept } else { Activations::default() })
-}
-
-vectorized! {
-    /// Adds the rows of `rows` to `total`.
-    fn add_rows(total: &mut [f32], rows: &[f32]) -> () {
-        for row in rows.chunks_exact(total.len()) {
-            add_scaled(total, 1.0, row);
-        }
-    }
 }
 
 vectorized! {

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp2, D, Layout, Result, Shape, Tensor, bail};
 
-use super::cpu::{add_scaled, contiguous, dot, read, softmax_of_columns, vectorized};
+use super::cpu::{
+    add_scaled, contiguous, dot, read, softmax_of_columns, vectorized, with_constant_head,
+};
 use super::form::has_cpu_kernels;
 use super::timed::Timed;
 
@@ -72,7 +74,6 @@ struct Sizes {
 }
 
 impl Sizes {
-    /// Of one constant where it is a usual head: its loops are then straight lines of vectors.
     #[inline(always)]
     fn with_head(self, head: usize) -> Self {
         Self { head, ..self }
@@ -81,11 +82,7 @@ impl Sizes {
 
 vectorized! {
     fn forward(starts: &[usize], sizes: Sizes, scores: &[f32], v: &[f32]) -> Vec<f32> {
-        match sizes.head {
-            16 => forward_of(starts, sizes.with_head(16), scores, v),
-            32 => forward_of(starts, sizes.with_head(32), scores, v),
-            _ => forward_of(starts, sizes, scores, v),
-        }
+        with_constant_head!(sizes, forward_of(starts, sizes, scores, v))
     }
 }
 
@@ -120,11 +117,7 @@ fn forward_of(starts: &[usize], sizes: Sizes, scores: &[f32], v: &[f32]) -> Vec<
 vectorized! {
     /// Gradients of scores and values.
     fn backward(starts: &[usize], sizes: Sizes, scores: &[f32], v: &[f32], grad: &[f32]) -> (Vec<f32>, Vec<f32>) {
-        match sizes.head {
-            16 => backward_of(starts, sizes.with_head(16), scores, v, grad),
-            32 => backward_of(starts, sizes.with_head(32), scores, v, grad),
-            _ => backward_of(starts, sizes, scores, v, grad),
-        }
+        with_constant_head!(sizes, backward_of(starts, sizes, scores, v, grad))
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::CudaStorage;
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
-use super::cpu::{contiguous, read};
+use super::cpu::{add_rows, contiguous, read};
 use super::form::has_kernels;
 use super::timed::Timed;
 
@@ -44,11 +44,7 @@ impl CustomOp1 for SegmentMean {
         let segments = self.starts.len() - 1;
         let mut means = vec![0f32; segments * width];
         for (pair, mean) in self.starts.windows(2).zip(means.chunks_exact_mut(width)) {
-            for row in x[pair[0] * width..pair[1] * width].chunks_exact(width) {
-                for (total, value) in mean.iter_mut().zip(row) {
-                    *total += value;
-                }
-            }
+            add_rows(mean, &x[pair[0] * width..pair[1] * width]);
             let count = (pair[1] - pair[0]) as f32;
             mean.iter_mut().for_each(|total| *total /= count);
         }
