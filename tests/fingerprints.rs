@@ -28,7 +28,7 @@ const MAIN_JOB: [(&str, &str); 8] = [
     ),
     (
         "weights",
-        "0d002db7f63ce4e64510069c5e3df8f97d0e266b1a9580edc7eb636298caf99d",
+        "65cdcb37a83890b4f792df1e9cd278bb581593cdb215ffe82e9d792a02673059",
     ),
     (
         "frozen",
@@ -64,7 +64,7 @@ const IN_EPOCHS: [(&str, &str); 7] = [
     ),
     (
         "weights",
-        "731c2eec1b6f4a30ccf9cc406bd06ceb3255ac339a730bb1b5ff8cd3144e1ffa",
+        "c32ea1d4bc46a0a95657ce3cea7adcf734769545c870d8cddd59b2818524442c",
     ),
     (
         "frozen",

@@ -36,10 +36,16 @@ struct Index {
 }
 
 impl Index {
-    /// The words among its metadata.
+    /// The words, numbers and truth values among its metadata, as the metadata of a shard say them.
     fn stated(&self) -> Result<Stated, Refusal> {
-        let words = self.metadata.iter();
-        let words = words.filter_map(|(name, value)| Some((name.clone(), value.as_str()?.into())));
+        let words = self.metadata.iter().filter_map(|(name, value)| {
+            let word = match value {
+                Value::String(word) => word.clone(),
+                Value::Number(_) | Value::Bool(_) => value.to_string(),
+                Value::Null | Value::Array(_) | Value::Object(_) => return None,
+            };
+            Some((name.clone(), word))
+        });
         let words = unpacked(words.collect());
         let words = words.map_err(|error| Refusal::new(format!("its metadata: {error}")))?;
         Ok(Stated::of_metadata(words))

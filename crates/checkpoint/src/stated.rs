@@ -7,9 +7,10 @@ use serde_json::Value;
 pub struct Stated {
     /// Metadata of safetensors; of shards and their index, all of them together.
     pub metadata: BTreeMap<String, String>,
-    /// Hyper-parameters of a training framework that are numbers, words or truth values, by name. One that
-    /// stands in several tables with several values is left out.
+    /// Hyper-parameters of a training framework that are numbers, words or truth values, by name.
     pub settings: BTreeMap<String, Value>,
+    /// Those that stand in several tables with several values, which are all here.
+    pub disputed: BTreeMap<String, Vec<Value>>,
 }
 
 impl Stated {
@@ -17,14 +18,15 @@ impl Stated {
     pub(super) fn of_metadata(metadata: BTreeMap<String, String>) -> Self {
         Stated {
             metadata,
-            settings: BTreeMap::new(),
+            ..Stated::default()
         }
     }
 
     /// Adds what another part of the same checkpoint states; `Err`: what the two disagree in.
     pub(super) fn join(&mut self, other: Stated) -> Result<(), String> {
         join(&mut self.metadata, other.metadata)?;
-        join(&mut self.settings, other.settings)
+        join(&mut self.settings, other.settings)?;
+        join(&mut self.disputed, other.disputed)
     }
 }
 

@@ -7,7 +7,7 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::json::as_json;
-use pipeline_checkpoint::{Checkpoint, FloatTensor, SourceTensor};
+use pipeline_checkpoint::{Checkpoint, FloatTensor, ImportRules, SourceTensor};
 use pipeline_data::contract::{Difference, InputContract, InputField};
 use pipeline_error::{Code, Error};
 use pipeline_stage::StageContext;
@@ -42,6 +42,14 @@ impl Inputs {
         Self::Known {
             contract,
             changes: Vec::new(),
+        }
+    }
+
+    /// What they mean, if it is known.
+    pub fn contract(&self) -> Option<&InputContract> {
+        match self {
+            Self::Known { contract, .. } => Some(contract),
+            Self::Unknown => None,
         }
     }
 
@@ -90,8 +98,7 @@ impl Inputs {
         };
         let metadata = &checkpoint.stated.metadata;
         let Some(text) = metadata.get(METADATA) else {
-            // Saved again by a program that keeps tensors alone: nobody knows any more whose embeddings they are.
-            checkpoint.tensors.remove(EMBEDDINGS);
+            // Saved again by a program that keeps tensors alone: see [`compare_embeddings`].
             return Ok(None);
         };
         if text == UNKNOWN {
@@ -108,7 +115,7 @@ impl Inputs {
         let shape = [contract.variables.len(), contract.embedding_dim];
         let as_text = metadata.get(EMBEDDINGS).map(|text| numbers_of(text));
         let as_tensor = checkpoint.tensors.remove(EMBEDDINGS);
-        let as_tensor = as_tensor.map(|tensor| SourceTensor::into_f32(tensor, false));
+        let as_tensor = as_tensor.map(|tensor| SourceTensor::into_f32(tensor, true));
         let numbers = as_tensor.or(as_text).transpose();
         let numbers = numbers.map_err(|what| damaged(format!("{EMBEDDINGS}: {what}")))?;
         let numbers =
@@ -118,6 +125,14 @@ impl Inputs {
                 "has no {EMBEDDINGS} of shape {shape:?}, which its metadata speak of"
             ))
         })?;
+        if let Some(at) = contract
+            .embeddings
+            .iter()
+            .position(|number| !number.is_finite())
+        {
+            let number = contract.embeddings[at];
+            return Err(damaged(format!("{EMBEDDINGS} has {number} at {at}")));
+        }
         Ok(Some(Self::Known { contract, changes }))
     }
 
@@ -206,6 +221,43 @@ fn numbers_of(text: &str) -> Result<Vec<f32>, String> {
 pub const UNKNOWN_INPUTS: &str = "warning: nobody knows whether the weights' inputs mean what the data's do: their import says \
      inputs = \"unknown\"";
 
+/// Takes the embeddings out of a file that says nothing else of its inputs, and fails unless they are those of
+/// `contract`, which the recipe says its weights were trained with. Returns a note where they are not compared.
+fn compare_embeddings(
+    checkpoint: &mut Checkpoint,
+    contract: Option<&InputContract>,
+) -> Result<Option<String>, Error> {
+    let Some(tensor) = checkpoint.tensors.remove(EMBEDDINGS) else {
+        return Ok(None);
+    };
+    let Some(contract) = contract else {
+        return Ok(Some(format!(
+            "{EMBEDDINGS} is not read: nothing says which variables its rows are of"
+        )));
+    };
+    let (shape, wanted) = (
+        tensor.shape().to_vec(),
+        [contract.variables.len(), contract.embedding_dim],
+    );
+    let numbers = SourceTensor::into_f32(tensor, true).unwrap_or_default();
+    let same = |(ours, theirs): (&f32, &f32)| ours.to_bits() == theirs.to_bits();
+    if shape == wanted && contract.embeddings.iter().zip(&numbers).all(same) {
+        return Ok(None);
+    }
+    Err(Error::Audit {
+        message: format!(
+            "{}: its {EMBEDDINGS} {shape:?} are others than those of the data stage that the import's `inputs` names {wanted:?}",
+            checkpoint.path.display()
+        ),
+        hint: Some(
+            "the weights were trained on other variables, or with other embeddings of them: name the data stage that they \
+             were trained on, or list the tensor in the import's `ignore`"
+                .into(),
+        ),
+    }
+    .coded(Code::ChangedInputs))
+}
+
 /// What a recipe says of the inputs of weights that it imports.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct DeclaredInputs {
@@ -216,6 +268,20 @@ pub struct DeclaredInputs {
 }
 
 impl DeclaredInputs {
+    /// Settles embeddings in a file that says nothing else of its inputs, unless the import ignores them: see
+    /// [`compare_embeddings`].
+    pub fn compare_embeddings(
+        &self,
+        checkpoint: &mut Checkpoint,
+        found: &Option<Inputs>,
+        rules: &ImportRules,
+    ) -> Result<Option<String>, Error> {
+        if found.is_some() || rules.ignores(EMBEDDINGS) {
+            return Ok(None);
+        }
+        compare_embeddings(checkpoint, self.stated.as_ref().and_then(Inputs::contract))
+    }
+
     /// The inputs of the weights in the file at `path`, which says `found` of them.
     pub fn resolve(&self, path: &Path, found: Option<Inputs>) -> Result<Inputs, Error> {
         let refused = |what: &str, hint: &str| Error::Audit {

@@ -195,6 +195,17 @@ pub enum Pooling {
     Readout,
 }
 
+impl Pooling {
+    /// As the recipe writes it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Pooling::Recency => "recency",
+            Pooling::Multiscale => "multiscale",
+            Pooling::Readout => "readout",
+        }
+    }
+}
+
 /// What makes logits of a stay's features.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

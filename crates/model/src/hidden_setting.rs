@@ -20,22 +20,25 @@ pub enum HiddenSetting {
     TimeBias,
     /// `model.classifier.fusion`: of weights that hold a head.
     Fusion,
+    /// `model.classifier.pooling`: of weights that hold a head. Each gives a head as many numbers.
+    Pooling,
 }
 
 impl HiddenSetting {
     /// All of them.
-    pub const ALL: [Self; 5] = [
+    pub const ALL: [Self; 6] = [
         Self::Heads,
         Self::TransformerHeads,
         Self::LatentNorm,
         Self::TimeBias,
         Self::Fusion,
+        Self::Pooling,
     ];
 
     /// Its place in a recipe.
     pub fn place(self) -> String {
         match self {
-            Self::Fusion => "model.classifier.fusion".into(),
+            Self::Fusion | Self::Pooling => format!("model.classifier.{}", self.name()),
             _ => format!("model.{}", self.name()),
         }
     }
@@ -48,6 +51,7 @@ impl HiddenSetting {
             Self::LatentNorm => "latent_norm",
             Self::TimeBias => "time_bias",
             Self::Fusion => "fusion",
+            Self::Pooling => "pooling",
         }
     }
 
@@ -59,6 +63,7 @@ impl HiddenSetting {
             Self::LatentNorm => model.latent_norm.into(),
             Self::TimeBias => model.time_bias.name().into(),
             Self::Fusion => model.classifier.fusion.name().into(),
+            Self::Pooling => model.classifier.pooling.name().into(),
         }
     }
 }

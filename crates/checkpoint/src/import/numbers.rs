@@ -28,7 +28,7 @@ pub(super) fn check_all(
 fn check(pair: &Pair, checkpoint: &Checkpoint, rules: &ImportRules) -> Checked {
     let (values, conversion) = converted(pair, rules)?;
     let statistics = Statistics::of_list(&values);
-    all_finite(pair, &values, &statistics)?;
+    all_finite(pair, &values, &statistics, conversion)?;
     Ok(Loaded {
         source: pair.source.to_string(),
         target: pair.target.to_string(),
@@ -59,7 +59,12 @@ fn converted<'a>(
     converted.map_err(|why| (Kind::Type, format!("{} {found:?}: {why}", pair.name())))
 }
 
-fn all_finite(pair: &Pair, values: &[f32], statistics: &Statistics) -> Result<(), Offence> {
+fn all_finite(
+    pair: &Pair,
+    values: &[f32],
+    statistics: &Statistics,
+    conversion: Conversion,
+) -> Result<(), Offence> {
     if statistics.finite {
         return Ok(());
     }
@@ -67,12 +72,19 @@ fn all_finite(pair: &Pair, values: &[f32], statistics: &Statistics) -> Result<()
         return Ok(());
     };
     let wrong = values.iter().filter(|value| !value.is_finite()).count();
+    let first = match conversion {
+        Conversion::Narrowed => pair.tensor.numbers().nth(at).filter(|n| n.is_finite()),
+        Conversion::None | Conversion::Widened => None,
+    };
+    let first = match first {
+        Some(number) => format!("{number:e}, too large for F32,"),
+        None => values[at].to_string(),
+    };
     let line = format!(
-        "{} {:?}: {wrong} of {} numbers, the first is {} at {at}",
+        "{} {:?}: {wrong} of {} numbers, the first is {first} at {at}",
         pair.name(),
         pair.shape,
         values.len(),
-        values[at]
     );
     Err((Kind::NotFinite, line))
 }

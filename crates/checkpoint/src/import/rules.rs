@@ -25,6 +25,15 @@ impl ImportRules {
         self.compile().map(|_| ())
     }
 
+    /// Whether a tensor of this name may be left over.
+    pub fn ignores(&self, name: &str) -> bool {
+        let mut patterns = self
+            .ignore
+            .iter()
+            .filter_map(|text| Pattern::new(text).ok());
+        patterns.any(|pattern| pattern.matches(name))
+    }
+
     pub(super) fn compile(&self) -> Result<Patterns, Error> {
         let renaming = |(rule, index): (&RenameRule, usize)| {
             rule.compile().map_err(|(field, reason)| Error::Usage {

@@ -5,6 +5,8 @@ use crate::dtype::Dtype;
 pub enum Global {
     /// `collections.OrderedDict`, and the dict that Lightning keeps hyper-parameters in.
     OrderedDict,
+    /// `argparse.Namespace` and its like: settings by name, in a dict that BUILD or SETITEMS gives.
+    Namespace,
     /// A function of torch that makes a tensor of its arguments.
     Rebuild(Rebuild),
     /// `torch.Tensor` and the classes that are no more than it.
@@ -116,8 +118,6 @@ const INERT: &[&str] = &[
     "__builtin__.tuple",
     "__builtin__.unicode",
     "__builtin__.xrange",
-    "addict.addict.Dict",
-    "argparse.Namespace",
     "box.box.Box",
     "box.box_list.BoxList",
     "builtins.bool",
@@ -146,12 +146,10 @@ const INERT: &[&str] = &[
     "datetime.timedelta",
     "datetime.timezone",
     "decimal.Decimal",
-    "easydict.EasyDict",
     "fractions.Fraction",
     "lightning.pytorch.callbacks.early_stopping.EarlyStopping",
     "lightning.pytorch.callbacks.model_checkpoint.ModelCheckpoint",
     "ml_collections.config_dict.config_dict.ConfigDict",
-    "munch.Munch",
     "numpy._core.multiarray._reconstruct",
     "numpy._core.numeric._frombuffer",
     "numpy.bool",
@@ -210,7 +208,6 @@ const INERT: &[&str] = &[
     "torch.serialization._get_layout",
     "torch.torch_version.TorchVersion",
     "torch.uint8",
-    "types.SimpleNamespace",
     "typing.Any",
     "uuid.UUID",
 ];
@@ -224,6 +221,11 @@ impl Global {
             | "lightning.pytorch.utilities.parsing.AttributeDict"
             | "lightning_fabric.utilities.data.AttributeDict"
             | "pytorch_lightning.utilities.parsing.AttributeDict" => Global::OrderedDict,
+            "addict.addict.Dict"
+            | "argparse.Namespace"
+            | "easydict.EasyDict"
+            | "munch.Munch"
+            | "types.SimpleNamespace" => Global::Namespace,
             "numpy.dtype" => Global::NumpyType,
             "numpy.core.multiarray.scalar" | "numpy._core.multiarray.scalar" => Global::NumpyScalar,
             "_codecs.encode" => Global::Encode,

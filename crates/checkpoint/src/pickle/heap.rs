@@ -23,6 +23,8 @@ pub enum Object {
     Tuple(Vec<Value>),
     List(Vec<Value>),
     Dict(Vec<(Value, Value)>),
+    /// An object that is no more than its attributes.
+    Namespace(Vec<(Value, Value)>),
     /// A tensor's memory, kept elsewhere in the file.
     Storage(Storage),
     Tensor(TensorView),
@@ -77,7 +79,7 @@ impl Heap {
     pub(super) fn add(&mut self, object: Object) -> Result<Value, Refusal> {
         self.members += match &object {
             Object::Tuple(items) | Object::List(items) => items.len(),
-            Object::Dict(entries) => entries.len(),
+            Object::Dict(entries) | Object::Namespace(entries) => entries.len(),
             Object::Tensor(view) => view.shape.len(),
             Object::Text(_)
             | Object::Bytes(_)
@@ -85,14 +87,37 @@ impl Heap {
             | Object::Storage(_)
             | Object::Opaque(_) => 0,
         };
-        if self.objects.len() >= MAX_OBJECTS || self.members > self.most_members {
-            return Err(Refusal::new(format!(
-                "builds more than {MAX_OBJECTS} objects or {} members of them",
-                self.most_members
-            )));
+        if self.objects.len() >= MAX_OBJECTS {
+            return Err(self.excess());
         }
+        self.refuse_excess()?;
         self.objects.push(object);
         Ok(Value::Object(ObjectId(self.objects.len() as u32 - 1)))
+    }
+
+    fn refuse_excess(&self) -> Result<(), Refusal> {
+        match self.members > self.most_members {
+            true => Err(self.excess()),
+            false => Ok(()),
+        }
+    }
+
+    fn excess(&self) -> Refusal {
+        Refusal::new(format!(
+            "builds more than {MAX_OBJECTS} objects or {} members of them",
+            self.most_members
+        ))
+    }
+
+    /// Adds the entries of the dict `state` to a namespace; another state has none that is looked at.
+    pub(super) fn fill_namespace(&mut self, value: Value, state: Value) -> Result<(), Refusal> {
+        let entries = self.dict(state).unwrap_or_default().to_vec();
+        self.members += entries.len();
+        self.refuse_excess()?;
+        if let Some(Object::Namespace(all)) = self.object_mut(value) {
+            all.extend(entries);
+        }
+        Ok(())
     }
 
     /// The object that a value refers to.
@@ -134,10 +159,10 @@ impl Heap {
         }
     }
 
-    /// The entries of a dictionary, in their order.
+    /// The entries of a dictionary or a namespace, in their order.
     pub fn dict(&self, value: Value) -> Option<&[(Value, Value)]> {
         match self.object(value)? {
-            Object::Dict(entries) => Some(entries),
+            Object::Dict(entries) | Object::Namespace(entries) => Some(entries),
             _ => None,
         }
     }
@@ -172,6 +197,7 @@ impl Heap {
                 Some(Object::Tuple(_)) => "a tuple",
                 Some(Object::List(_)) => "a list",
                 Some(Object::Dict(_)) => "a dict",
+                Some(Object::Namespace(_)) => "a namespace",
                 Some(Object::Storage(_)) => "a storage",
                 Some(Object::Tensor(_)) => "a tensor",
                 Some(Object::Opaque(name)) => name,

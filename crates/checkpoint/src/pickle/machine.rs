@@ -200,7 +200,7 @@ impl Machine<'_> {
     fn set_items(&mut self, items: Vec<(Value, Value)>) -> Result<(), Refusal> {
         let dict = self.stack.top()?;
         match self.heap.object_mut(dict) {
-            Some(Object::Dict(all)) => all.extend(items),
+            Some(Object::Dict(all) | Object::Namespace(all)) => all.extend(items),
             Some(Object::Opaque(_)) => {}
             _ => {
                 return Err(Refusal::new(format!(
@@ -289,6 +289,8 @@ impl Machine<'_> {
             Value::Global(Global::OrderedDict) => {
                 Object::Dict(rebuild::entries(&self.heap, arguments)?)
             }
+            // What it is called with, it is given again as its state or items.
+            Value::Global(Global::Namespace) => Object::Namespace(Vec::new()),
             Value::Global(Global::NumpyType) => numpy::numpy_type(&self.heap, arguments),
             Value::Global(Global::NumpyScalar) => {
                 match numpy::numpy_scalar(&self.heap, arguments) {
@@ -303,11 +305,14 @@ impl Machine<'_> {
         self.build(object)
     }
 
-    /// BUILD sets attributes, like an OrderedDict's `_metadata`: nothing here has any but the types
+    /// BUILD sets attributes, like an OrderedDict's `_metadata`: nothing here has any but namespaces and the types
     /// of numbers, whose byte order it is.
     fn set_state(&mut self) -> Result<(), Refusal> {
         let state = self.stack.pop()?;
         let value = self.stack.top()?;
+        if let Some(Object::Namespace(_)) = self.heap.object(value) {
+            return self.heap.fill_namespace(value, state);
+        }
         let big_endian = numpy::byte_order(&self.heap, state) == Some(">");
         match self.heap.object_mut(value) {
             Some(Object::NumberType(class)) => {

@@ -21,16 +21,23 @@ const KEYS: [&str; 8] = [
 const MAX_TABLES: usize = 64;
 const MAX_SETTINGS: usize = 1024;
 
-/// What a checkpoint states of its model: of each name the value that stands in the outermost table
-/// which has it. A name with several values there is not known.
-pub(super) fn stated(pickle: &Pickle) -> Stated {
+/// What a checkpoint states of its model: of each name the value that stands in the outermost tables which have it.
+/// They lie at the top, or beside the state dict in its `holder`. With several values there it is disputed.
+pub(super) fn stated(pickle: &Pickle, holder: Value) -> Stated {
     let heap = &pickle.heap;
-    let tables = KEYS.iter().filter_map(|key| heap.entry(pickle.root, key));
-    let mut level: Vec<Value> = tables.filter(|table| heap.dict(*table).is_some()).collect();
-    let mut settings: BTreeMap<String, Option<Json>> = BTreeMap::new();
+    let mut level: Vec<Value> = Vec::new();
+    for dict in [pickle.root, holder] {
+        let tables = KEYS.iter().filter_map(|key| heap.entry(dict, key));
+        for table in tables.filter(|table| heap.dict(*table).is_some()) {
+            if !level.contains(&table) {
+                level.push(table);
+            }
+        }
+    }
+    let mut settings: BTreeMap<String, Vec<Json>> = BTreeMap::new();
     let mut looked = 0;
     while !level.is_empty() && looked < MAX_TABLES {
-        let mut found: BTreeMap<String, Option<Json>> = BTreeMap::new();
+        let mut found: BTreeMap<String, Vec<Json>> = BTreeMap::new();
         let mut below = Vec::new();
         for table in level {
             looked += 1;
@@ -42,27 +49,26 @@ pub(super) fn stated(pickle: &Pickle) -> Stated {
                 if heap.dict(*value).is_some() && below.len() < MAX_TABLES {
                     below.push(*value);
                 } else if let Some(value) = plain(heap, *value) {
-                    let known = found
-                        .entry(name.into())
-                        .or_insert_with(|| Some(value.clone()));
-                    if known.as_ref() != Some(&value) {
-                        *known = None;
+                    let values = found.entry(name.into()).or_default();
+                    if !values.contains(&value) {
+                        values.push(value);
                     }
                 }
             }
         }
-        for (name, value) in found {
-            settings.entry(name).or_insert(value);
+        for (name, values) in found {
+            settings.entry(name).or_insert(values);
         }
         level = below;
     }
-    let known = settings.into_iter();
-    Stated {
-        metadata: BTreeMap::new(),
-        settings: known
-            .filter_map(|(name, value)| Some((name, value?)))
-            .collect(),
+    let mut stated = Stated::default();
+    for (name, mut values) in settings {
+        match values.len() {
+            1 => drop(stated.settings.insert(name, values.remove(0))),
+            _ => drop(stated.disputed.insert(name, values)),
+        }
     }
+    stated
 }
 
 fn plain(heap: &Heap, value: Value) -> Option<Json> {

@@ -6,12 +6,17 @@ use crate::contents::Contents;
 use crate::pickle::{Pickle, load};
 use crate::refusal::Refusal;
 
-/// `pickle.dumps(0x1950a86a20f9469cfc6c, protocol=2)`, the format's magic number.
-const MAGIC: [u8; 15] = *b"\x80\x02\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e";
+/// 0x1950a86a20f9469cfc6c, the format's magic number, as every protocol pickles it.
+const MAGIC: [u8; 13] = *b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e";
 
-/// Whether a file that starts so is a PyTorch file of before 1.6.
+/// Whether a file that starts so is in the format of before PyTorch 1.6, which `torch.save` still writes on demand. Its
+/// pickles are of protocol 2 unless the caller asked for another; from 4 on a frame stands around them.
 pub(crate) fn is_legacy(start: &[u8]) -> bool {
-    start.starts_with(&MAGIC)
+    match start {
+        [0x80, 2 | 3, rest @ ..] => rest.starts_with(&MAGIC),
+        [0x80, 4 | 5, 0x95, _, _, _, _, _, _, _, _, rest @ ..] => rest.starts_with(&MAGIC),
+        _ => false,
+    }
 }
 
 /// Reads the older format: five pickles (magic, version, machine, the object, the order of the
@@ -56,7 +61,7 @@ pub(crate) fn read(bytes: Vec<u8>) -> Result<Contents, Refusal> {
     notes.push("this format has no checksum: a changed bit goes unseen".into());
     Ok(Contents {
         trained: trained(&object, &state_dict),
-        stated: stated(&object),
+        stated: stated(&object, state_dict.holder),
         tensors: storages.finish()?,
         notes,
     })

@@ -1,4 +1,4 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::pickle::{Heap, Pickle, TensorView, Value};
 use crate::refusal::Refusal;
@@ -18,12 +18,21 @@ const MAX_ENTRIES: usize = 4096;
 pub(super) struct StateDict<'a> {
     /// Names and tensors in the order of the file.
     pub(super) tensors: Vec<(&'a str, &'a TensorView)>,
+    /// The dict that it lies in, or itself.
+    pub(super) holder: Value,
     pub(super) notes: Vec<String>,
+}
+
+/// A dict that may be meant.
+struct Candidate {
+    place: String,
+    dict: Value,
+    holder: Value,
 }
 
 /// Finds the one state dict: under a customary key, or the pickle itself. If there is none, it is
 /// looked for under a customary key in the dicts of the pickle, and in theirs. More than one where
-/// the first is found, or one elsewhere, is for the user to decide.
+/// the first is found, one of the same tensors deeper, or one elsewhere, is for the user to decide.
 pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
     let heap = &pickle.heap;
     if heap.dict(pickle.root).is_none() {
@@ -33,36 +42,80 @@ pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
         )));
     }
     let levels = levels(heap, pickle.root);
-    let mut found: Vec<(String, Value)> = Vec::new();
+    let mut found: Vec<Candidate> = Vec::new();
     for (depth, dicts) in levels.iter().enumerate() {
-        for (path, dict) in dicts {
-            for key in KEYS {
-                let Some(inner) = heap.entry(*dict, key) else {
-                    continue;
-                };
-                if holds_tensors(heap, inner) && found.iter().all(|(_, other)| *other != inner) {
-                    found.push((format!("`{}`", joined(path, key)), inner));
-                }
-            }
-        }
+        let chosen = found.first().map(|first| first.dict);
+        let mut here = candidates(heap, dicts);
         if depth == 0 && holds_tensors(heap, pickle.root) {
-            found.push(("the file's own entries".into(), pickle.root));
+            here.push(Candidate {
+                place: "the file's own entries".into(),
+                dict: pickle.root,
+                holder: pickle.root,
+            });
         }
-        if !found.is_empty() {
-            break;
+        let is_rival = |candidate: &Candidate| match chosen {
+            Some(chosen) => shared_names(heap, chosen, candidate.dict) > 0,
+            None => true,
+        };
+        for candidate in here.into_iter().filter(is_rival) {
+            if found.iter().all(|other| other.dict != candidate.dict) {
+                found.push(candidate);
+            }
         }
     }
     match found.as_slice() {
-        [(place, dict)] => collect(heap, *dict, place),
+        [one] => {
+            let mut state_dict = collect(heap, one)?;
+            state_dict.notes.extend(not_read(heap, one.dict, &levels));
+            Ok(state_dict)
+        }
         [] => Err(none(heap, &levels)),
         many => {
-            let places: Vec<&str> = many.iter().map(|(place, _)| place.as_str()).collect();
+            let places: Vec<&str> = many.iter().map(|other| other.place.as_str()).collect();
             Err(ambiguous(&format!(
                 "has more than one state dict: {}",
                 places.join(", ")
             )))
         }
     }
+}
+
+/// What holds tensors under a customary key in these dicts.
+fn candidates(heap: &Heap, dicts: &[(String, Value)]) -> Vec<Candidate> {
+    let keys = dicts
+        .iter()
+        .flat_map(|dict| KEYS.iter().map(move |key| (dict, *key)));
+    let found = keys.filter_map(|((path, holder), key)| {
+        let dict = heap.entry(*holder, key)?;
+        holds_tensors(heap, dict).then(|| Candidate {
+            place: format!("`{}`", joined(path, key)),
+            dict,
+            holder: *holder,
+        })
+    });
+    found.collect()
+}
+
+/// How many tensors of `other` have the name of one of `chosen`.
+fn shared_names(heap: &Heap, chosen: Value, other: Value) -> usize {
+    let names = |dict: Value| {
+        let entries = heap.dict(dict).unwrap_or_default().iter();
+        let tensors = entries.filter(|(_, value)| heap.tensor(*value).is_some());
+        tensors.filter_map(|(name, _)| heap.text(*name))
+    };
+    let known: BTreeSet<&str> = names(chosen).collect();
+    names(other).filter(|name| known.contains(name)).count()
+}
+
+/// A note for each other dict with tensors of the same names: averages of the weights, say, or the best of a run.
+fn not_read(heap: &Heap, chosen: Value, levels: &[Vec<(String, Value)>]) -> Vec<String> {
+    let others = levels.iter().flatten().filter(|(_, dict)| *dict != chosen);
+    let others = others.map(|(path, dict)| (path, shared_names(heap, chosen, *dict)));
+    let others = others.filter(|(_, shared)| *shared > 0);
+    let notes = others.map(|(path, shared)| {
+        format!("{shared} tensors of the same names are under `{path}`, not read")
+    });
+    notes.collect()
 }
 
 /// The dicts of a pickle by how deep they lie, each with the keys that lead to it.
@@ -135,7 +188,8 @@ fn none(heap: &Heap, levels: &[Vec<(String, Value)>]) -> Refusal {
     ))
 }
 
-fn collect<'a>(heap: &'a Heap, dict: Value, place: &str) -> Result<StateDict<'a>, Refusal> {
+fn collect<'a>(heap: &'a Heap, found: &Candidate) -> Result<StateDict<'a>, Refusal> {
+    let (dict, place) = (found.dict, &found.place);
     let mut tensors = Vec::new();
     let mut seen = BTreeMap::new();
     let mut notes = vec![format!("tensors were found in {place}")];
@@ -153,7 +207,8 @@ fn collect<'a>(heap: &'a Heap, dict: Value, place: &str) -> Result<StateDict<'a>
                 return Err(Refusal::new(format!(
                     "{name} in {place} is no tensor but {}",
                     heap.kind(*value)
-                )));
+                ))
+                .with_hint("save tensors alone: {name: value for name, value in model.state_dict().items() if isinstance(value, torch.Tensor)}"));
             }
             _ => notes.push(format!(
                 "{name} in {place} is no tensor but {}",
@@ -172,5 +227,9 @@ fn collect<'a>(heap: &'a Heap, dict: Value, place: &str) -> Result<StateDict<'a>
             attributes.join(", ")
         ));
     }
-    Ok(StateDict { tensors, notes })
+    Ok(StateDict {
+        tensors,
+        holder: found.holder,
+        notes,
+    })
 }

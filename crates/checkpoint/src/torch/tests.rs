@@ -126,6 +126,93 @@ fn which_state_dict_is_meant_is_not_guessed() {
 }
 
 #[test]
+fn a_second_set_of_the_same_weights_is_refused_or_noted() {
+    let weights = || dict(&[("w", one())]);
+    let best = |weights| dict(&[("state_dict", weights)]);
+    let root = dict(&[("state_dict", weights()), ("best", best(weights()))]);
+    assert!(
+        refusal(&archive(&root, &[ONE]))
+            .contains("more than one state dict: `state_dict`, `best.state_dict`")
+    );
+    let other = dict(&[("mean", one())]);
+    let root = dict(&[
+        ("state_dict", weights()),
+        ("ema_state_dict", weights()),
+        ("callback", best(other)),
+    ]);
+    let notes = read(&archive(&root, &[ONE])).unwrap().notes;
+    assert_eq!(
+        notes,
+        [
+            "tensors were found in `state_dict`",
+            "1 tensors of the same names are under `ema_state_dict`, not read"
+        ]
+    );
+}
+
+#[test]
+fn settings_are_found_in_namespaces_and_beside_the_state_dict() {
+    let heads = |number: i32| dict(&[("heads", int(number))]);
+    let namespace = [
+        b"cargparse\nNamespace\n)\x81".to_vec(),
+        heads(2),
+        b"b".to_vec(),
+    ]
+    .concat();
+    let weights = || dict(&[("w", one())]);
+    let beside = dict(&[("state_dict", weights()), ("hyper_parameters", heads(2))]);
+    for root in [
+        dict(&[("model", weights()), ("args", namespace)]),
+        dict(&[("ck", beside)]),
+    ] {
+        let stated = read(&archive(&root, &[ONE])).unwrap().stated;
+        assert_eq!(stated.settings["heads"], 2);
+    }
+    let root = dict(&[
+        ("model", weights()),
+        ("args", heads(2)),
+        ("config", heads(4)),
+    ]);
+    let stated = read(&archive(&root, &[ONE])).unwrap().stated;
+    assert!(stated.settings.is_empty());
+    assert_eq!(stated.disputed["heads"].len(), 2);
+}
+
+#[test]
+fn an_optimizer_of_several_groups_does_not_say_which_tensors_were_trained() {
+    let list = |items: &[Vec<u8>]| [b"](".to_vec(), items.concat(), b"e".to_vec()].concat();
+    let group = |numbers: &[i32]| {
+        let numbers: Vec<_> = numbers.iter().map(|number| int(*number)).collect();
+        dict(&[("params", list(&numbers))])
+    };
+    let moments = [dict(&[("exp_avg", one())])].concat();
+    let state = [b"}(".to_vec(), int(0), moments, b"u".to_vec()].concat();
+    let trained = |groups: &[Vec<u8>]| {
+        let optimizer = dict(&[("param_groups", list(groups)), ("state", state.clone())]);
+        let weights = dict(&[("a", one()), ("b", one())]);
+        let root = dict(&[("model", weights), ("optimizer", optimizer)]);
+        read(&archive(&root, &[ONE])).unwrap().trained
+    };
+    let first = std::collections::BTreeSet::from(["a".to_string()]);
+    assert_eq!(trained(&[group(&[0, 1])]), Some(first));
+    assert_eq!(trained(&[group(&[1]), group(&[0])]), None);
+}
+
+#[test]
+fn the_older_format_is_known_in_every_protocol() {
+    let magic = b"\x8a\x0a\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19\x2e";
+    let frame = [b"\x95\x0d".to_vec(), vec![0; 7]].concat();
+    let start = |protocol: u8, frame: &[u8]| [&[0x80, protocol], frame, magic].concat();
+    for (protocol, frame) in [(2, &[][..]), (3, &[]), (4, &frame), (5, &frame)] {
+        assert!(
+            super::legacy_file::is_legacy(&start(protocol, frame)),
+            "{protocol}"
+        );
+    }
+    assert!(!super::legacy_file::is_legacy(&start(6, &frame)));
+}
+
+#[test]
 fn no_argument_of_a_tensor_is_passed_over() {
     let one_with = |more: &[u8]| {
         let root = dict(&[("w", tensor_with("0", 1, &[1], &[1], more))]);

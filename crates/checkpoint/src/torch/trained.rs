@@ -11,18 +11,19 @@ const MAX_SETTINGS: usize = 64;
 ///
 /// The optimizer knows parameters by their number. That number is the place in the state dict if
 /// the optimizer was given every parameter and the model has no buffers: taken to be so only when
-/// there are as many parameters as tensors and every moment has the shape of its tensor.
+/// there are as many parameters as tensors and every moment has the shape of its tensor. With several groups it is not:
+/// torch numbers parameters group by group, and layers of one shape could be taken for each other.
 pub(super) fn trained(pickle: &Pickle, state_dict: &StateDict) -> Option<BTreeSet<String>> {
     let heap = &pickle.heap;
     let optimizer = optimizer(heap, pickle.root)?;
     let tensors = &state_dict.tensors;
 
-    let mut parameters = Vec::new();
-    for group in heap.list(heap.entry(optimizer, "param_groups")?)? {
-        parameters.extend_from_slice(heap.list(small_entry(heap, *group, "params")?)?);
-        if parameters.len() > tensors.len() {
-            return None;
-        }
+    let [group] = heap.list(heap.entry(optimizer, "param_groups")?)? else {
+        return None;
+    };
+    let parameters = heap.list(small_entry(heap, *group, "params")?)?;
+    if parameters.len() > tensors.len() {
+        return None;
     }
     let numbers = parameters.iter().filter_map(|number| index(*number));
     if numbers.collect::<BTreeSet<_>>() != (0..tensors.len()).collect() {

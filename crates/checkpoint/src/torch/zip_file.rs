@@ -71,7 +71,7 @@ pub(crate) fn read(file: impl Source, length: u64) -> Result<Contents, Refusal> 
     }
     Ok(Contents {
         trained: trained(&pickle, &state_dict),
-        stated: stated(&pickle),
+        stated: stated(&pickle, state_dict.holder),
         tensors: storages.finish()?,
         notes: state_dict.notes,
     })
@@ -125,7 +125,8 @@ fn entry_names(archive: &mut ZipArchive<impl Source>, length: u64) -> Result<Vec
         if data.encrypted() || data.compression() != CompressionMethod::Stored {
             return Err(Refusal::new(format!(
                 "{name} is compressed or encrypted, which torch.save never does"
-            )));
+            ))
+            .with_hint("write it again: python3 -c \"import torch; torch.save(torch.load('FILE', map_location='cpu'), 'weights.pt')\""));
         }
         if data.size() > length || data.size() != data.compressed_size() {
             return Err(damaged(&format!("{name} claims {} bytes", data.size())));

@@ -36,17 +36,20 @@ pub fn check_hidden_settings(
         let assumed = declared.assumed.contains(&setting);
         let trained = theirs.setting(setting, assumed);
         let other = match &trained {
-            Trained::With(value) if !is_same(value, &ours) => Some(value),
+            Trained::With(value) if !is_same(value, &ours) => Some(value.to_string()),
+            Trained::Disputed(values) if values.iter().all(|value| !is_same(value, &ours)) => {
+                Some(listed(values))
+            }
             _ => None,
         };
         let difference =
-            |value: &Value| format!("{place} is {ours}, the weights were trained with {value}");
+            |value: &String| format!("{place} is {ours}, the weights were trained with {value}");
         match (other, declared.changes.contains(&setting)) {
             (Some(value), true) => notes.push(format!(
                 "{}, as `model_changes` allows",
-                difference(value)
+                difference(&value)
             )),
-            (Some(value), false) => wrong.push(difference(value)),
+            (Some(value), false) => wrong.push(difference(&value)),
             (None, true) => wrong.push(format!(
                 "`model_changes` names {}, in which nothing is known to differ",
                 setting.name()
@@ -57,8 +60,17 @@ pub fn check_hidden_settings(
             (None, false) if trained == Trained::Unsaid => notes.push(format!(
                 "{place} = {ours}: the reference's file does not say what its weights were trained with"
             )),
-            (None, false) if trained == Trained::Unknown => unknown.push((setting, ours)),
-            (None, false) => {}
+            (None, false) => match &trained {
+                Trained::Unknown => unknown.push((setting, "unknown".into(), ours)),
+                Trained::Disputed(values) if assumed => notes.push(format!(
+                    "{place} = {ours} is taken for what the weights were trained with, as `assume` says: their file states {}",
+                    listed(values)
+                )),
+                Trained::Disputed(values) => {
+                    unknown.push((setting, format!("the file states {}", listed(values)), ours));
+                }
+                Trained::With(_) | Trained::Unsaid | Trained::Whatever => {}
+            },
         }
     }
     if !wrong.is_empty() {
@@ -71,10 +83,10 @@ pub fn check_hidden_settings(
         ));
     }
     if !unknown.is_empty() {
-        let names: Vec<&str> = unknown.iter().map(|(setting, _)| setting.name()).collect();
-        let lines = unknown
-            .iter()
-            .map(|(setting, ours)| format!("{}: unknown; the recipe's is {ours}", setting.place()));
+        let names: Vec<&str> = unknown.iter().map(|(setting, ..)| setting.name()).collect();
+        let lines = unknown.iter().map(|(setting, known, ours)| {
+            format!("{}: {known}; the recipe's is {ours}", setting.place())
+        });
         return Err(failure(
             path,
             "the file does not say what its weights were trained with, and no shape shows it",
@@ -85,6 +97,12 @@ pub fn check_hidden_settings(
         ));
     }
     Ok(notes)
+}
+
+/// `2 and 4`
+fn listed(values: &[Value]) -> String {
+    let values: Vec<String> = values.iter().map(Value::to_string).collect();
+    values.join(" and ")
 }
 
 fn failure(path: &Path, what: &str, lines: &[String], hint: String) -> Error {
@@ -100,6 +118,8 @@ fn failure(path: &Path, what: &str, lines: &[String], hint: String) -> Error {
 enum Trained {
     /// This.
     With(Value),
+    /// One of these: several tables of the file state it.
+    Disputed(Vec<Value>),
     /// Nobody says, and it must be said.
     Unknown,
     /// A file of the reference's that does not say it.
@@ -113,7 +133,7 @@ struct Theirs<'a> {
     stated: &'a Stated,
     /// The model that weights of ours name in their metadata.
     model: Option<Value>,
-    /// Whether a head was loaded: it was trained on the features of one fusion.
+    /// Whether a head was loaded: it was trained on the features of one pooling and fusion.
     head: bool,
     /// Whether it is a file of the reference's, by what only that stores.
     reference: bool,
@@ -140,21 +160,25 @@ impl<'a> Theirs<'a> {
 
     /// `assumed`: whether the recipe answers for what the file does not say.
     fn setting(&self, setting: HiddenSetting, assumed: bool) -> Trained {
-        if setting == HiddenSetting::Fusion && !self.head {
+        let of_a_head = matches!(setting, HiddenSetting::Fusion | HiddenSetting::Pooling);
+        if of_a_head && !self.head {
             return Trained::Whatever;
         }
         let name = setting.name();
         let reference = setting.of(&ModelConfig::default());
         if let Some(model) = &self.model {
-            let table = match setting {
-                HiddenSetting::Fusion => &model["classifier"],
-                _ => model,
+            let table = match of_a_head {
+                true => &model["classifier"],
+                false => model,
             };
             // Weights from before there was the setting have what is its default.
             return Trained::With(table.get(name).cloned().unwrap_or(reference));
         }
         if let Some(value) = self.stated.settings.get(name) {
             return Trained::With(value.clone());
+        }
+        if let Some(values) = self.stated.disputed.get(name) {
+            return Trained::Disputed(values.clone());
         }
         if let Some(text) = self.stated.metadata.get(name) {
             let value = serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into());
@@ -168,9 +192,10 @@ impl<'a> Theirs<'a> {
             HiddenSetting::Heads | HiddenSetting::TransformerHeads => Trained::Unknown,
             _ if assumed => Trained::Unknown,
             // Files that say nothing are the reference's: it has one of each.
-            HiddenSetting::LatentNorm | HiddenSetting::TimeBias | HiddenSetting::Fusion => {
-                Trained::With(reference)
-            }
+            HiddenSetting::LatentNorm
+            | HiddenSetting::TimeBias
+            | HiddenSetting::Fusion
+            | HiddenSetting::Pooling => Trained::With(reference),
         }
     }
 }

@@ -98,12 +98,16 @@ impl ImportStage {
             _ => checkpoint::read(path)?,
         };
         let found = Inputs::take(&mut checkpoint)?;
+        let embeddings = declared.compare_embeddings(&mut checkpoint, &found, &self.rules)?;
         let stated = checkpoint.stated.clone();
         let config = self.config(path, &stated)?;
         let targets = self.targets(&config)?;
         let mut imported = checkpoint::import(checkpoint, &targets, &self.rules)?;
         let notes = self.check_hidden_settings(path, &stated, &imported.audit)?;
-        imported.audit.notes.extend(notes);
+        imported
+            .audit
+            .notes
+            .extend(notes.into_iter().chain(embeddings));
         let inputs = declared.resolve(path, found)?;
         if inputs == Inputs::Unknown {
             imported.audit.notes.push(UNKNOWN_INPUTS.into());
@@ -153,11 +157,14 @@ impl ImportStage {
     /// What an import of the checkpoint, whatever its file, would leave as audit.
     pub fn audit(&self, checkpoint: &Checkpoint) -> Result<Audit, Error> {
         let mut checkpoint = checkpoint.clone();
-        Inputs::take(&mut checkpoint)?;
+        let found = Inputs::take(&mut checkpoint)?;
+        // What the recipe states is compared by a run.
+        let embeddings =
+            DeclaredInputs::default().compare_embeddings(&mut checkpoint, &found, &self.rules)?;
         let config = self.config(&checkpoint.path, &checkpoint.stated)?;
         let mut audit = checkpoint::audit(&checkpoint, &self.targets(&config)?, &self.rules)?;
         let notes = self.check_hidden_settings(&checkpoint.path, &checkpoint.stated, &audit)?;
-        audit.notes.extend(notes);
+        audit.notes.extend(notes.into_iter().chain(embeddings));
         audit.notes.extend(readout_note(&config));
         Ok(audit)
     }
@@ -243,8 +250,10 @@ impl Stage for ImportStage {
     /// 3: torch's negative bit turns the sign of a tensor; settings that no shape shows are compared whatever the
     /// container, and the audit notes those that nobody stated.
     /// 4: the weights carry what their inputs mean.
+    /// 5: an optimizer of several groups no longer says which tensors were trained; namespaces are read; embeddings
+    /// without metadata are compared or stand in the audit.
     fn code_version(&self) -> u32 {
-        4
+        5
     }
 
     fn fields(&self) -> Value {

@@ -76,6 +76,45 @@ fn embeddings_that_do_not_belong_to_the_contract_are_refused() {
 }
 
 #[test]
+fn embeddings_that_are_no_numbers_are_refused() {
+    let mut damaged = contract();
+    damaged.embeddings[1] = f32::NAN;
+    let (_folder, mut read) = written(&Inputs::of(damaged));
+    let refusal = Inputs::take(&mut read).unwrap_err().to_string();
+    assert!(
+        refusal.contains("inputs.embeddings has NaN at 1"),
+        "{refusal}"
+    );
+}
+
+#[test]
+fn embeddings_without_metadata_are_compared_with_the_data_that_the_recipe_names() {
+    let alone = || {
+        let (folder, mut read) = written(&known(&[]));
+        read.stated.metadata.clear();
+        assert_eq!(Inputs::take(&mut read).unwrap(), None);
+        (folder, read)
+    };
+    let (_folder, mut read) = alone();
+    assert_eq!(
+        compare_embeddings(&mut read, Some(&contract())).unwrap(),
+        None
+    );
+    assert_eq!(read.tensors.keys().collect::<Vec<_>>(), ["w"]);
+    let mut other = contract();
+    other.embeddings[0] += 1.0;
+    let note = compare_embeddings(&mut alone().1, None).unwrap();
+    assert!(note.unwrap().contains("inputs.embeddings is not read"));
+    let refusal = compare_embeddings(&mut alone().1, Some(&other)).unwrap_err();
+    assert_eq!(refusal.exit_code(), 4);
+    assert!(
+        refusal
+            .to_string()
+            .contains("are others than those of the data stage")
+    );
+}
+
+#[test]
 fn data_of_another_meaning_are_refused_by_field_unless_the_import_allows_it() {
     let mut data = contract();
     data.embeddings = vec![0.8, 0.6];

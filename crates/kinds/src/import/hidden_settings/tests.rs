@@ -4,7 +4,7 @@ use super::*;
 use pipeline_checkpoint::{
     Checkpoint, FloatTensor, ImportRules, TargetTensor, audit, read, write_safetensors,
 };
-use pipeline_model::config::{Fusion, TimeBiasKind};
+use pipeline_model::config::{Fusion, Pooling, TimeBiasKind};
 
 /// A checkpoint of one tensor with these metadata, and its audit.
 fn weights(tensor: &str, metadata: &[(&str, String)]) -> (Checkpoint, Audit) {
@@ -121,7 +121,47 @@ fn a_fusion_matters_to_a_head_that_was_trained_on_it() {
     );
     assert_eq!(check(&silent, &uncertainty, &[], &HEADS).unwrap().len(), 2);
     let all = HiddenSetting::ALL;
-    assert_eq!(check(&silent, &none, &[], &all).unwrap().len(), 5);
+    assert_eq!(check(&silent, &none, &[], &all).unwrap().len(), 6);
+}
+
+#[test]
+fn a_pooling_matters_to_a_head_that_was_trained_on_it() {
+    let mut multiscale = ModelConfig::default();
+    multiscale.classifier.pooling = Pooling::Multiscale;
+    let (head, recency) = (
+        weights("cls_head.0.weight", &of_model(&multiscale)),
+        ModelConfig::default(),
+    );
+    assert!(check(&head, &multiscale, &[], &[]).unwrap().is_empty());
+    let message = check(&head, &recency, &[], &[]).unwrap_err();
+    assert!(
+        message.contains("model.classifier.pooling is \"recency\""),
+        "{message}"
+    );
+    let notes = check(&head, &recency, &[HiddenSetting::Pooling], &[]);
+    assert_eq!(notes.unwrap().len(), 1);
+}
+
+#[test]
+fn values_that_a_file_disputes_are_for_the_recipe_to_decide() {
+    let (mut checkpoint, audit) = weights("a", &[]);
+    let disputed = [("heads", vec![2.into(), 4.into()])];
+    let disputed = disputed.map(|(name, values)| (name.to_string(), values));
+    checkpoint.stated.disputed = BTreeMap::from(disputed);
+    let file = (checkpoint, audit);
+    let of_heads = |heads| ModelConfig {
+        heads,
+        ..ModelConfig::default()
+    };
+    let message = check(&file, &of_heads(4), &[], &[]).unwrap_err();
+    assert!(
+        message.contains("model.heads: the file states 2 and 4; the recipe's is 4"),
+        "{message}"
+    );
+    let notes = check(&file, &of_heads(4), &[], &HEADS).unwrap();
+    assert!(notes[0].contains("their file states 2 and 4"), "{notes:?}");
+    let message = check(&file, &of_heads(8), &[], &HEADS).unwrap_err();
+    assert!(message.contains("trained with 2 and 4"), "{message}");
 }
 
 #[test]
