@@ -103,6 +103,11 @@ impl Cohort {
         (self.listed.as_ref()).is_none_or(|listed| listed.stays.contains_key(id))
     }
 
+    /// The table that lists its stays.
+    pub(super) fn table(&self) -> Option<&Path> {
+        self.listed.as_ref().map(|listed| listed.table.path())
+    }
+
     /// How the times of the source are told.
     pub(super) fn clock(&self) -> &Clock {
         &self.clock

@@ -7,6 +7,7 @@ mod landmarks;
 mod long;
 mod meds;
 mod meds_labels;
+mod other_stays;
 mod patient_parquet;
 mod physionet2012;
 mod physionet2019;

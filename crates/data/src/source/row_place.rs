@@ -3,6 +3,7 @@
 use std::sync::Mutex;
 
 use super::cohort::Cohort;
+use super::other_stays::OtherStays;
 use super::rows::{Cells, Clock, Rows, TimeCell, Told};
 use super::value_text::value_hint;
 use super::zones::{Seen, Sighting, Zones};
@@ -21,6 +22,9 @@ pub(super) struct RowPlaces<'a> {
     /// What times of all parts say of their zones, and what those of this one have said.
     zones: &'a Mutex<Zones>,
     seen: Seen,
+    /// The first rows of stays that are not of the cohort, and whether this file has had one.
+    others: &'a OtherStays,
+    has_other: bool,
     /// The stay of the row before.
     last: LastId,
     id: StayId,
@@ -41,7 +45,7 @@ impl<'a> RowPlaces<'a> {
     pub(super) fn new(
         cohort: &'a Cohort,
         time: &'a TimeColumn,
-        zones: &'a Mutex<Zones>,
+        (zones, others): (&'a Mutex<Zones>, &'a OtherStays),
         by_file: bool,
     ) -> Self {
         Self {
@@ -50,6 +54,8 @@ impl<'a> RowPlaces<'a> {
             time,
             zones,
             seen: Seen::default(),
+            others,
+            has_other: false,
             last: LastId::None,
             id: StayId::Number(0),
             series: None,
@@ -63,6 +69,7 @@ impl<'a> RowPlaces<'a> {
         file: &std::path::Path,
         out: &mut PartWriter,
     ) -> Result<(), Error> {
+        self.has_other = false;
         if !self.by_file {
             out.file(file);
             return Ok(());
@@ -99,6 +106,10 @@ impl<'a> RowPlaces<'a> {
         }
         let Some(series) = self.series else {
             out.counts().of_others += 1;
+            if !self.has_other {
+                self.has_other = true;
+                self.others.add(rows.place(row), &self.id);
+            }
             return Ok(None);
         };
         let time = self.time_of(rows, row, out)?;

@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Sought;
 use super::cohort::Cohort;
+use super::other_stays::OtherStays;
 use super::row_place::RowPlaces;
 use super::rows::{Cells, RowTaker, Rows, TableFiles, position_of};
 use super::stay_table::StayTable;
@@ -24,6 +25,7 @@ pub(super) struct RowTables {
     time: TimeColumn,
     /// What the times of rows say of their zones, gathered while reading.
     zones: Mutex<Zones>,
+    others: OtherStays,
     /// Whether every file is a stay of its own.
     by_file: bool,
 }
@@ -42,6 +44,7 @@ impl RowTables {
             cohort,
             time: time.clone(),
             zones: Mutex::default(),
+            others: OtherStays::default(),
             by_file: id.is_none(),
         })
     }
@@ -61,20 +64,26 @@ impl RowTables {
 
     /// Where rows belong.
     pub(super) fn places(&self) -> RowPlaces<'_> {
-        RowPlaces::new(&self.cohort, &self.time, &self.zones, self.by_file)
+        let gathered = (&self.zones, &self.others);
+        RowPlaces::new(&self.cohort, &self.time, gathered, self.by_file)
     }
 
     pub(super) fn read(&self, part: usize, taker: &mut impl RowTaker) -> Result<(), Error> {
         self.files.read(part, taker)
     }
 
-    /// The stays, once all rows have been read. Fails if some of their times have a zone and others none.
+    /// The stays, once all rows have been read. Fails if some of their times have a zone and others none, or if no row
+    /// is of a stay of the cohort.
     pub(super) fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
         let mut zones = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
         self.cohort.add_zones(&mut zones);
         zones.check()?;
         let mut stays = self.cohort.stays(ingested)?;
         self.files.tell(&mut stays)?;
+        if let Some(table) = self.cohort.table() {
+            let note = self.others.note(&ingested.counts, table)?;
+            stays.notes.extend(note);
+        }
         if ingested.counts.folded > 0 {
             stays.notes.push(format!(
                 "{} times are of hours that clocks showed twice, when they were set back: the first is taken",

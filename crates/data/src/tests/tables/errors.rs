@@ -113,6 +113,23 @@ fn a_bad_row_of_the_table_of_stays_is_named() {
 }
 
 #[test]
+fn rows_that_are_all_of_other_stays_are_refused_with_the_first() {
+    let text = long_text(&ROWS, |minute| minute.to_string()).replace("\n", "\nA");
+    let folder = folder_with(&[("stays.csv", STAYS.as_bytes()), ("e.csv", text.as_bytes())]);
+    let text = text.trim_end_matches('A');
+    std::fs::write(folder.path().join("e.csv"), text).unwrap();
+    let found = refusal(&long(folder.path(), &["e.csv"], TimeUnit::Minutes));
+    let rows = text.lines().count() - 1;
+    assert!(
+        found.contains(&format!(
+            "none of the source's {rows} rows belongs to a stay of"
+        )),
+        "{found}"
+    );
+    assert!(found.contains("for example `A9` on line 2"), "{found}");
+}
+
+#[test]
 fn an_outcome_is_no_input() {
     let text = format!(
         "{}9,1,died,1\n",

@@ -353,6 +353,10 @@ fn the_table_of_stays_is_the_cohort() {
     let mut config = long(folder.path(), &["events.csv"], TimeUnit::Minutes);
     let built = Built::of(&config, 2).unwrap();
     assert_eq!(built.report.counts["rows_of_other_stays"], 1);
+    let told = |note: &String| {
+        note.starts_with("1 of 17 rows belong to no stay of") && note.contains("events.csv line 18")
+    };
+    assert!(built.notes.iter().any(told), "{:?}", built.notes);
     assert_eq!(
         built.report.train.stays, 3,
         "stay 13 has an age, and nothing else"
