@@ -1,6 +1,7 @@
 //! The data stage: from a source to its artifacts.
 
 mod count;
+mod no_inputs;
 
 use std::collections::BTreeSet;
 use std::path::Path;
@@ -12,9 +13,9 @@ use super::config::{DataConfig, Labels, StayPolicy};
 use super::contract::settings_of;
 use super::dataset::Split;
 use super::embedding::of_variables;
-use super::fit::{Fitted, Material};
+use super::fit::Material;
 use super::go_on;
-use super::ingest::{Ingested, variable_of_category};
+use super::ingest::Ingested;
 use super::like::Like;
 use super::matched;
 use super::notes::{tell, tell_of_categories, tell_skipped};
@@ -123,7 +124,7 @@ fn build_from(
         interrupted,
     };
     let fitted = material.fit()?;
-    refuse_outcomes(config, &table.outcomes, &fitted)?;
+    no_inputs::refuse(config, &table.outcomes, &fitted)?;
     let place = tables::place(work, "variables");
     match (like, &config.embeddings) {
         (Some(like), _) => like.write_variables(&place)?,
@@ -243,30 +244,6 @@ fn read_attributes(
         ));
     }
     Ok(attributes)
-}
-
-/// Fails if a variable is called like an outcome. The recipe may say of a column beside the label
-/// that it is meant, by naming it among `variables.only`.
-fn refuse_outcomes(
-    config: &DataConfig,
-    outcomes: &BTreeSet<String>,
-    fitted: &Fitted,
-) -> Result<(), Error> {
-    let meant = config.variables.only.iter().flatten();
-    let meant: BTreeSet<&str> = meant.map(String::as_str).collect();
-    let is_outcome = |name: &str| outcomes.contains(name) && !meant.contains(name);
-    let base = |name| variable_of_category(name, &config.categorical).unwrap_or(name);
-    let mut names = fitted.variables.iter().map(|variable| base(&variable.name));
-    match names.find(|name| is_outcome(name)) {
-        None => Ok(()),
-        Some(name) => Err(Error::stage(format!(
-            "variable `{name}` is called like a column of the labels: an outcome is no input"
-        ))
-        .with_hint(format!(
-            "variables = {{ drop = [\"{name}\"] }} leaves it out; if it is known when the prediction is made, name it in variables.only"
-        ))
-        .coded(Code::OutcomeAsInput)),
-    }
 }
 
 fn split_all(

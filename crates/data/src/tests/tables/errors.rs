@@ -1,6 +1,6 @@
 //! What is wrong with tables is named, with file, line and stay.
 
-use super::{ROWS, STAYS, folder_with, long, long_text, wide, wide_parquet};
+use super::{ROWS, STAYS, folder_with, long, long_text, wide, wide_parquet, wide_text};
 use crate::config::*;
 use crate::tests::{Built, refusal};
 
@@ -127,6 +127,34 @@ fn rows_that_are_all_of_other_stays_are_refused_with_the_first() {
         "{found}"
     );
     assert!(found.contains("for example `A9` on line 2"), "{found}");
+}
+
+#[test]
+fn a_column_that_says_whose_or_when_a_stay_is_is_no_input_of_a_wide_table() {
+    let table = wide_text(&ROWS);
+    let with = |name: &str| {
+        let lines = table.lines().enumerate();
+        let lines = lines.map(|(at, line)| match at {
+            0 => format!("{line},{name}\n"),
+            _ => format!("{line},{at}\n"),
+        });
+        lines.collect::<String>()
+    };
+    for (name, setting) in [
+        ("patient", "source.stays.subject"),
+        ("fold", "split.column"),
+    ] {
+        let folder = folder_with(&[
+            ("stays.csv", STAYS.as_bytes()),
+            ("w.csv", with(name).as_bytes()),
+        ]);
+        let mut config = wide(folder.path(), &["w.csv"], TimeUnit::Minutes);
+        let found = refusal(&config);
+        let what = format!("variable `{name}` is the column that {setting} names");
+        assert!(found.contains(&what), "{found}");
+        config.variables.drop = vec![name.into()];
+        assert!(Built::of(&config, 1).is_ok());
+    }
 }
 
 #[test]
