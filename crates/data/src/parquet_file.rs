@@ -267,7 +267,17 @@ impl Iterator for Batches {
     }
 }
 
-/// Reads the columns of these names; one that is not there is an error.
+/// Where the one column of this name is; two of the name are an error.
+pub(super) fn position(path: &Path, schema: &Schema, name: &str) -> Result<Option<usize>, Error> {
+    let named = schema.fields().iter().enumerate();
+    let mut named = named.filter(|(_, field)| field.name() == name);
+    match (named.next(), named.next()) {
+        (_, Some(_)) => Err(Error::file(path, format!("has two columns `{name}`"))),
+        (found, None) => Ok(found.map(|(at, _)| at)),
+    }
+}
+
+/// Reads the columns of these names; one that is not there, or there twice, is an error.
 pub fn read(path: &Path, columns: &[&str]) -> Result<Vec<RecordBatch>, Error> {
     StreamedRows::open(path, columns)?.collect()
 }
@@ -281,14 +291,23 @@ pub struct StreamedRows {
 }
 
 impl StreamedRows {
-    /// The columns of these names; one that is not there is an error.
+    /// The columns of these names; one that is not there, or there twice, is an error.
     pub fn open(path: &Path, columns: &[&str]) -> Result<Self, Error> {
         let builder = open(path)?;
         let mut roots = Vec::new();
         for name in columns {
-            let index = builder.schema().index_of(name);
-            roots.push(index.map_err(|_| Error::file(path, format!("no column `{name}`")))?);
+            let index = position(path, builder.schema(), name)?;
+            roots.push(index.ok_or_else(|| Error::file(path, format!("no column `{name}`")))?);
         }
+        Self::at(path, builder, roots)
+    }
+
+    /// The columns at these positions, in the order of the file.
+    pub(super) fn at(
+        path: &Path,
+        builder: ParquetRecordBatchReaderBuilder<File>,
+        roots: Vec<usize>,
+    ) -> Result<Self, Error> {
         let mask = ProjectionMask::roots(builder.parquet_schema(), roots);
         let file = builder.metadata().file_metadata();
         let (rows, texts) = (file.num_rows(), file.key_value_metadata().cloned());

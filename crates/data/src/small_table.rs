@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, RecordBatch, StringArray};
+use arrow::array::{Array, ArrayRef, StringArray};
 use arrow::compute::{can_cast_types, cast};
 use arrow::datatypes::{DataType, Field};
 use csv::{ErrorKind, Position, StringRecord, Trim};
@@ -11,11 +11,11 @@ use csv::{ErrorKind, Position, StringRecord, Trim};
 use super::config::Ids;
 use super::decimal_text::without_zero_fraction;
 use super::delimiter::Delimiter;
-use super::parquet_file;
+use super::parquet_file::{self, StreamedRows};
 use super::records::{CLOSE_THE_QUOTE, behind_a_line_end, look_through, reader_builder};
 use super::stay_id::StayId;
 use super::text_file::{self, Container, LineCounter};
-use super::typed_column::{self, FloatWidth};
+use super::typed_column::{FloatWidth, strict_cast};
 use pipeline_error::memory::{MORE_MEMORY, excess};
 use pipeline_error::{Code, Error};
 
@@ -119,9 +119,13 @@ impl SmallTable {
     }
 
     fn of_parquet(path: &Path) -> Result<Self, Error> {
-        let schema = parquet_file::open(path)?.schema().clone();
-        let is_written = |field: &&Arc<Field>| can_cast_types(field.data_type(), &DataType::Utf8);
-        let fields: Vec<&Arc<Field>> = schema.fields().iter().filter(is_written).collect();
+        let builder = parquet_file::open(path)?;
+        let schema = builder.schema().clone();
+        let is_written = |field: &Arc<Field>| can_cast_types(field.data_type(), &DataType::Utf8);
+        let (roots, fields): (Vec<usize>, Vec<&Arc<Field>>) = (schema.fields().iter())
+            .enumerate()
+            .filter(|(_, field)| is_written(field))
+            .unzip();
         let header: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
         let width = |field: &&Arc<Field>| {
             let data_type = field.data_type();
@@ -129,9 +133,10 @@ impl SmallTable {
         };
         let floats: Vec<Option<FloatWidth>> = fields.iter().map(width).collect();
         let mut rows = Vec::new();
-        for batch in parquet_file::read(path, &header)? {
-            let columns = (header.iter())
-                .map(|name| written(path, &batch, name))
+        for batch in StreamedRows::at(path, builder, roots)? {
+            let batch = batch?;
+            let columns = (header.iter().zip(batch.columns()))
+                .map(|(name, column)| written(path, name, column))
                 .collect::<Result<Vec<_>, Error>>()?;
             for row in 0..batch.num_rows() {
                 let field =
@@ -228,15 +233,17 @@ impl SmallTable {
 }
 
 /// A column of Parquet, written out. Times that know their zone are written as UTC, and say so.
-fn written(path: &Path, batch: &RecordBatch, name: &str) -> Result<StringArray, Error> {
-    let column = batch.column_by_name(name);
-    let Some((column, DataType::Timestamp(unit, Some(_)))) =
-        column.map(|column| (column, column.data_type().clone()))
-    else {
-        return typed_column::text(path, batch, name);
+fn written(path: &Path, name: &str, column: &ArrayRef) -> Result<StringArray, Error> {
+    let text = match column.data_type() {
+        DataType::Timestamp(unit, Some(_)) => {
+            let utc = DataType::Timestamp(*unit, Some("+00:00".into()));
+            cast(column, &utc).and_then(|utc| cast(&utc, &DataType::Utf8))
+        }
+        _ => {
+            let text = strict_cast(column, &DataType::Utf8);
+            Ok(text.map_err(|bad| bad.in_column(path, 0, name))?)
+        }
     };
-    let utc = DataType::Timestamp(unit, Some("+00:00".into()));
-    let text = cast(column, &utc).and_then(|utc| cast(&utc, &DataType::Utf8));
     let text = text.map_err(|error| Error::file(path, format!("column `{name}`: {error}")))?;
     let text = text.as_any().downcast_ref().cloned();
     text.ok_or_else(|| Error::file(path, format!("column `{name}` is of an unexpected type")))

@@ -15,6 +15,7 @@ use arrow::util::display::array_value_to_string;
 
 use super::decimal_text::without_zero_fraction;
 use super::names::quoted;
+use super::parquet_file;
 use pipeline_error::Error;
 
 /// What a column must hold.
@@ -28,7 +29,7 @@ pub(crate) enum ColumnType {
     Class,
 }
 
-/// Where the columns of these names are; one that is absent or of another type is an error.
+/// Where the columns of these names are; one that is absent, there twice or of another type is an error.
 pub(crate) fn positions(
     path: &Path,
     schema: &Schema,
@@ -44,7 +45,7 @@ fn position(
     name: &str,
     expected: ColumnType,
 ) -> Result<usize, Error> {
-    let position = schema.index_of(name).map_err(|_| {
+    let position = parquet_file::position(path, schema, name)?.ok_or_else(|| {
         let there = schema.fields().iter().map(|field| field.name());
         Error::file(
             path,

@@ -38,6 +38,11 @@ fn nulls_other_types_and_absent_columns_are_named() {
     let (_folder, path) = file_of(vec![("holes", holes)]);
     let absent = read(&path, &["other"]).unwrap_err().to_string();
     assert!(absent.ends_with("table.parquet: no column `other`"));
+    let of = |number: f32| -> ArrayRef { Arc::new(Float32Array::from(vec![number])) };
+    let (_twice, two) = file_of(vec![("a", of(1.0)), ("b", of(2.0)), ("a", of(3.0))]);
+    let twice = read(&two, &["b", "a"]).unwrap_err().to_string();
+    assert!(twice.ends_with("has two columns `a`"), "{twice}");
+    assert_eq!(read(&two, &["b"]).unwrap()[0].num_columns(), 1);
     let batches = read(&path, &["holes"]).unwrap();
     let refused = column::<Float32Array>(&path, &batches[0], "holes").unwrap_err();
     assert!(refused.to_string().contains("`holes` has nulls"));

@@ -134,7 +134,7 @@ fn read_stay(path: &Path, ids: Option<Ids>, out: &mut PartWriter) -> Result<(), 
 fn open(path: &Path) -> Result<(Batches, bool), Error> {
     let builder = parquet_file::open(path)?;
     let schema = builder.schema();
-    let has_set_index = schema.index_of("set_index").is_ok();
+    let has_set_index = parquet_file::position(path, schema, "set_index")?.is_some();
     let mut wanted = vec![
         ("variable", ColumnType::Text),
         ("value", ColumnType::Number),

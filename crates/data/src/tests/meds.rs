@@ -19,7 +19,7 @@ use crate::stay_columns::StayColumns;
 /// A row: subject, minute, code, value.
 type Row = (i64, Option<i64>, &'static str, Option<f64>);
 
-const MINUTE: i64 = 60_000_000;
+pub(super) const MINUTE: i64 = 60_000_000;
 
 /// Three patients: one with two labels, one whose last events come after his label.
 const ROWS: [Row; 13] = [
@@ -38,7 +38,7 @@ const ROWS: [Row; 13] = [
     (30, Some(-30), "pH", Some(7.2)),
 ];
 
-fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) {
+pub(super) fn write(path: &Path, columns: Vec<(&str, ArrayRef)>) {
     std::fs::create_dir_all(path.parent().unwrap()).unwrap();
     write_nullable(path, columns, Compression::SNAPPY).unwrap();
 }

@@ -2,6 +2,7 @@
 
 mod cleaning;
 mod meds;
+mod meds_columns;
 mod patient_layout;
 mod physionet;
 mod property;

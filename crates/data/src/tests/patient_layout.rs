@@ -218,6 +218,9 @@ fn a_bad_patient_file_is_named_with_its_row() {
     let mut without = columns(1.0, 1.0);
     without.remove(1);
     assert!(refusal_of(without).contains("no column `value`; it has `variable`, `minute`"));
+    let mut repeated = columns(1.0, 1.0);
+    repeated.push(("value", numbers(&[1.0, 2.0])));
+    assert!(refusal_of(repeated).contains("has two columns `value`"));
     let mut mistyped = columns(1.0, 1.0);
     mistyped[1].1 = text(&["80", "81"]);
     assert!(refusal_of(mistyped).contains("column `value` is of type Utf8"));

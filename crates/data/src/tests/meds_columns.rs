@@ -1,0 +1,63 @@
+//! MEDS: which columns files have, of which types, and what is refused of them.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
+};
+
+use super::meds::{MINUTE, config, dataset, write};
+use super::refusal;
+
+fn integers(numbers: &[i64]) -> ArrayRef {
+    Arc::new(Int64Array::from(numbers.to_vec()))
+}
+
+fn times(minutes: &[i64]) -> ArrayRef {
+    let times = minutes.iter().map(|minute| minute * MINUTE);
+    Arc::new(TimestampMicrosecondArray::from_iter_values(times))
+}
+
+fn texts(texts: &[&str]) -> ArrayRef {
+    Arc::new(StringArray::from(texts.to_vec()))
+}
+
+fn numbers(numbers: &[f64]) -> ArrayRef {
+    Arc::new(Float64Array::from(numbers.to_vec()))
+}
+
+/// The refusal of the dataset with this file in place of its own.
+fn refusal_with(file: &str, columns: Vec<(&str, ArrayRef)>) -> String {
+    let folder = dataset();
+    write(&folder.path().join(file), columns);
+    refusal(&config(folder.path()))
+}
+
+#[test]
+fn a_column_that_is_there_twice_is_refused() {
+    let twice: ArrayRef = Arc::new(BooleanArray::from(vec![true]));
+    let labels = vec![
+        ("subject_id", integers(&[1])),
+        ("prediction_time", times(&[30])),
+        ("boolean_value", twice.clone()),
+        ("boolean_value", twice),
+    ];
+    let found = refusal_with("labels/death/1.parquet", labels);
+    assert!(found.contains("has two columns `boolean_value`"), "{found}");
+    let shard = vec![
+        ("subject_id", integers(&[1])),
+        ("time", times(&[0])),
+        ("code", texts(&["HR"])),
+        ("code", texts(&["pH"])),
+        ("numeric_value", numbers(&[1.0])),
+    ];
+    let found = refusal_with("data/z.parquet", shard);
+    assert!(found.contains("has two columns `code`"), "{found}");
+    let splits = vec![
+        ("subject_id", integers(&[1, 2, 30])),
+        ("split", texts(&["train", "tuning", "held_out"])),
+        ("split", texts(&["train", "train", "train"])),
+    ];
+    let found = refusal_with("metadata/subject_splits.parquet", splits);
+    assert!(found.contains("has two columns `split`"), "{found}");
+}
