@@ -176,7 +176,7 @@ fn issue16_integers_and_decimals_are_ids_exactly_and_floats_while_they_are_exact
     for (last, what) in [
         (
             9_007_199_254_740_994.0,
-            "charts.parquet: row 4: stay_id `9007199254740994` is a float beyond 2^53",
+            "charts.parquet: row 4: stay_id `9007199254740994` is a float from 2^53",
         ),
         (
             4.5,
@@ -189,7 +189,7 @@ fn issue16_integers_and_decimals_are_ids_exactly_and_floats_while_they_are_exact
     let single = Arc::new(Float32Array::from(vec![1.0, 2.0, 3.0, 16_777_218.0]));
     refused(
         typed_ids(["1", "2", "3", "4"], single),
-        "stay_id `16777218` is a float beyond 2^24",
+        "stay_id `16777218` is a float from 2^24",
     );
 }
 
@@ -221,7 +221,7 @@ fn issue16_ids_of_small_tables_are_exact_in_parquet_too() {
     let large = Float64Array::from(vec![1.0, 2.0, 3.0, 1e17]);
     refused(
         small(Arc::new(large)),
-        "stays.parquet: row 4: stay_id `100000000000000000` is a float beyond 2^53",
+        "stays.parquet: row 4: stay_id `100000000000000000` is a float from 2^53",
     );
     let large = Float32Array::from(vec![1.0, 2.0, 3.0, 3.25]);
     refused(

@@ -106,7 +106,8 @@ impl FloatWidth {
         }
     }
 
-    /// Bits of its whole numbers: up to 2 to that power each is told from its neighbours.
+    /// Bits of its whole numbers: below 2 to that power each is told from its neighbours. That power itself is what the
+    /// next whole number is rounded to.
     fn bits(self) -> i32 {
         match self {
             Self::Half => 11,
@@ -125,9 +126,9 @@ impl FloatWidth {
 
     /// Fails if a number stands for several whole numbers.
     pub(crate) fn check_exact(self, number: f64) -> Result<(), String> {
-        match number.abs() > f64::from(2).powi(self.bits()) && number.is_finite() {
+        match number.abs() >= f64::from(2).powi(self.bits()) && number.is_finite() {
             true => Err(format!(
-                "`{}` is a float beyond 2^{}, where whole numbers are not told apart: it may have been another \
+                "`{}` is a float from 2^{} on, where whole numbers are not told apart: it may have been another \
                  (write the column as integers or text)",
                 self.text(number),
                 self.bits()
@@ -302,4 +303,22 @@ fn cast_from<T: Array + Clone + 'static>(
 fn column<'a>(path: &Path, rows: &'a RecordBatch, name: &str) -> Result<&'a ArrayRef, Error> {
     let found = rows.column_by_name(name);
     found.ok_or_else(|| Error::file(path, format!("no column `{name}`")))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_float_that_may_have_been_the_next_whole_number_is_no_name() {
+        for (width, first) in [
+            (FloatWidth::Half, 2048.0),
+            (FloatWidth::Single, 16_777_216.0),
+            (FloatWidth::Double, 9_007_199_254_740_992.0),
+        ] {
+            assert_eq!(width.whole(first - 1.0), Ok(first as i64 - 1));
+            assert!(width.whole(first).is_err(), "{first}");
+            assert!(width.whole(-first).is_err(), "{first}");
+        }
+    }
 }
