@@ -1,7 +1,7 @@
 //! The Medical Event Data Standard, 0.4: one row an event, sharded by patient.
 //!
 //! `data/**/*.parquet` hold `subject_id`, `time` (null for what has none: sex),
-//! `code` and `numeric_value`; the label files `subject_id`, `prediction_time` and a label. Every
+//! `code` and, if there are values, `numeric_value`; the label files `subject_id`, `prediction_time` and a label. Every
 //! label is a stay: its patient's events up to the time of prediction. Where a patient has several
 //! labels, a stay is called `SUBJECT@TIME`. A birth (`MEDS_BIRTH`) has a time by the standard, decades before the
 //! stay mostly: it is known of the patient, not measured, and belongs to minute 0 like sex. Without labels every
@@ -33,17 +33,21 @@ use pipeline_error::Error;
 
 /// Rows decoded at a time.
 const ROWS_IN_BATCH: usize = 1 << 14;
-const COLUMNS: [(&str, ColumnType); 4] = [
+/// What the standard requires of a shard.
+const COLUMNS: [(&str, ColumnType); 3] = [
     ("subject_id", ColumnType::Number),
     ("time", ColumnType::Time),
     ("code", ColumnType::Text),
-    ("numeric_value", ColumnType::Number),
 ];
+/// What it leaves to the shard. Where all values are null, some writers give the column no type.
+const VALUE: &str = "numeric_value";
 
 /// A MEDS dataset with a task's labels.
 pub(super) struct Meds {
     /// A file and one of its row groups each, with the number of rows before it.
     parts: Vec<RowGroup>,
+    /// Shards without a column of values.
+    without_values: usize,
     /// The shards, and the files of labels or times of prediction.
     listed: [SourceFiles; 2],
     /// By patient, then by time of prediction.
@@ -78,9 +82,11 @@ impl Meds {
         let has_times_alone = source.prediction_times.is_some();
         refuse_two_kinds_of_times(files.files(), label_files.files())?;
         let mut parts = Vec::new();
+        let mut without_values = 0;
         for file in files.files() {
             let builder = parquet_file::open(file)?;
-            typed_column::positions(file, builder.schema(), &COLUMNS)?;
+            let columns = columns_of(file, builder.schema())?;
+            without_values += usize::from(columns.len() == COLUMNS.len());
             let mut rows_before = 0;
             for (number, group) in builder.metadata().row_groups().iter().enumerate() {
                 parts.push(RowGroup {
@@ -100,6 +106,7 @@ impl Meds {
         };
         Ok(Self {
             parts,
+            without_values,
             labels: read_labels(&label_files, label, config.without_label)?,
             listed: [files, label_files],
             splits,
@@ -182,6 +189,13 @@ impl EventSource for Meds {
                 table.unused_labels
             ));
         }
+        if self.without_values > 0 {
+            table.notes.push(format!(
+                "{} of {} shards have no column `{VALUE}`: their events have no values",
+                self.without_values,
+                self.listed[0].files().len()
+            ));
+        }
         table.rows.sort_by(|a, b| a.id.cmp(&b.id));
         for listed in &self.listed {
             listed.tell(&mut table);
@@ -201,9 +215,9 @@ impl Meds {
         let subjects = typed_column::whole_numbers(file, before, batch, "subject_id")?;
         let times = typed_column::times(file, before, batch, "time")?;
         let codes = Codes::of(file, batch)?;
-        let values = batch.column_by_name("numeric_value");
-        let values = values.ok_or_else(|| Error::file(file, "no column `numeric_value`"))?;
-        let values = Cells::of(file, before, "numeric_value", values)?;
+        let values = batch.column_by_name(VALUE);
+        let values = values.map(|values| Cells::of(file, before, VALUE, values));
+        let values = values.transpose()?;
         let mut variables = vec![None; codes.names.len()];
         let (mut subject, mut series, mut wanted) = (None, 0, false);
         for row in 0..batch.num_rows() {
@@ -231,8 +245,12 @@ impl Meds {
             }
             let (mut variable, is_birth) =
                 *variables[code].get_or_insert_with(|| (out.variable(name), is_birth(name)));
-            let mut value = values.number(row).unwrap_or(f64::NAN);
-            if out.is_categorical(variable) && !value.is_nan() {
+            let value = values.as_ref().and_then(|values| values.number(row));
+            let mut value = value.unwrap_or(f64::NAN);
+            if let Some(values) = &values
+                && out.is_categorical(variable)
+                && !value.is_nan()
+            {
                 let text = values.category(row);
                 let text = text
                     .map_err(|what| bad(format!("numeric_value of `{name}` {}: {what}", of())))?;
@@ -321,10 +339,22 @@ fn subject_number(id: &StayId) -> Option<i64> {
     }
 }
 
+/// Where the columns of a shard are that are read.
+fn columns_of(path: &Path, schema: &Schema) -> Result<Vec<usize>, Error> {
+    let mut columns = typed_column::positions(path, schema, &COLUMNS)?;
+    if let Some(value) = parquet_file::position(path, schema, VALUE)? {
+        if *schema.field(value).data_type() != DataType::Null {
+            typed_column::positions(path, schema, &[(VALUE, ColumnType::Number)])?;
+        }
+        columns.push(value);
+    }
+    Ok(columns)
+}
+
 /// A reader of one row group that hands out codes as they are stored: as keys.
 fn open_row_group(path: &Path, number: usize) -> Result<Batches, Error> {
     let builder = parquet_file::open(path)?;
-    let columns = typed_column::positions(path, builder.schema(), &COLUMNS)?;
+    let columns = columns_of(path, builder.schema())?;
     let keys = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
     let fields: Vec<Field> = (builder.schema().fields().iter())
         .map(

@@ -3,11 +3,12 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, Int64Array, StringArray, TimestampMicrosecondArray,
+    ArrayRef, BooleanArray, Float64Array, Int64Array, NullArray, StringArray,
+    TimestampMicrosecondArray,
 };
 
 use super::meds::{MINUTE, config, dataset, write};
-use super::refusal;
+use super::{Built, refusal};
 
 fn integers(numbers: &[i64]) -> ArrayRef {
     Arc::new(Int64Array::from(numbers.to_vec()))
@@ -60,4 +61,36 @@ fn a_column_that_is_there_twice_is_refused() {
     ];
     let found = refusal_with("metadata/subject_splits.parquet", splits);
     assert!(found.contains("has two columns `split`"), "{found}");
+}
+
+#[test]
+fn a_shard_without_values_is_one_whose_values_are_all_null() {
+    let digests = |values: Option<ArrayRef>| {
+        let folder = dataset();
+        let mut columns = vec![
+            ("subject_id", integers(&[1, 1])),
+            ("time", times(&[3, 4])),
+            ("code", texts(&["HR", "cough"])),
+        ];
+        columns.extend(values.map(|values| ("numeric_value", values)));
+        write(&folder.path().join("data/z.parquet"), columns);
+        let built = Built::of(&config(folder.path()), 1).unwrap();
+        assert!(built.load().variables.contains(&"cough".to_string()));
+        built.digests()
+    };
+    let nulls = Float64Array::from(vec![None, None]);
+    let expected = digests(Some(Arc::new(nulls)));
+    assert_eq!(digests(None), expected);
+    assert_eq!(digests(Some(Arc::new(NullArray::new(2)))), expected);
+    let text = vec![
+        ("subject_id", integers(&[1])),
+        ("time", times(&[0])),
+        ("code", texts(&["HR"])),
+        ("numeric_value", texts(&["1"])),
+    ];
+    let found = refusal_with("data/z.parquet", text);
+    assert!(
+        found.contains("column `numeric_value` is of type Utf8"),
+        "{found}"
+    );
 }
