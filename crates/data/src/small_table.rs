@@ -29,10 +29,30 @@ pub(super) struct SmallTable {
     unit: &'static str,
     /// Names of the columns.
     pub(super) header: Vec<String>,
-    /// Of a Parquet file, the columns that hold floating-point numbers.
-    floats: Vec<Option<FloatWidth>>,
+    /// What the cells of each column are.
+    kinds: Vec<CellKind>,
+    /// Columns of a Parquet file whose cells are no texts, numbers or times, and their types.
+    unreadable: Vec<(String, DataType)>,
     /// The rows below the header.
     pub(super) rows: Vec<SmallRow>,
+}
+
+/// What cells are, where that is not said by how they are written.
+#[derive(Clone, Copy)]
+enum CellKind {
+    Any,
+    Float(FloatWidth),
+    Boolean,
+}
+
+impl CellKind {
+    fn of(data_type: &DataType) -> Self {
+        match data_type {
+            DataType::Boolean => Self::Boolean,
+            found if found.is_floating() => Self::Float(FloatWidth::of(found)),
+            _ => Self::Any,
+        }
+    }
 }
 
 /// How a text of rows is laid out.
@@ -112,7 +132,8 @@ impl SmallTable {
         Ok(Self {
             path: path.to_path_buf(),
             unit: "line",
-            floats: vec![None; header.len()],
+            kinds: vec![CellKind::Any; header.len()],
+            unreadable: Vec::new(),
             header,
             rows,
         })
@@ -121,17 +142,13 @@ impl SmallTable {
     fn of_parquet(path: &Path) -> Result<Self, Error> {
         let builder = parquet_file::open(path)?;
         let schema = builder.schema().clone();
-        let is_written = |field: &Arc<Field>| can_cast_types(field.data_type(), &DataType::Utf8);
         let (roots, fields): (Vec<usize>, Vec<&Arc<Field>>) = (schema.fields().iter())
             .enumerate()
-            .filter(|(_, field)| is_written(field))
+            .filter(|(_, field)| is_written(field.data_type()))
             .unzip();
         let header: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
-        let width = |field: &&Arc<Field>| {
-            let data_type = field.data_type();
-            data_type.is_floating().then(|| FloatWidth::of(data_type))
-        };
-        let floats: Vec<Option<FloatWidth>> = fields.iter().map(width).collect();
+        let unreadable = schema.fields().iter();
+        let unreadable = unreadable.filter(|field| !is_written(field.data_type()));
         let mut rows = Vec::new();
         for batch in StreamedRows::at(path, builder, roots)? {
             let batch = batch?;
@@ -153,8 +170,14 @@ impl SmallTable {
         Ok(Self {
             path: path.to_path_buf(),
             unit: "row",
+            kinds: fields
+                .iter()
+                .map(|field| CellKind::of(field.data_type()))
+                .collect(),
+            unreadable: unreadable
+                .map(|field| (field.name().clone(), field.data_type().clone()))
+                .collect(),
             header: header.into_iter().map(str::to_string).collect(),
-            floats,
             rows,
         })
     }
@@ -177,6 +200,12 @@ impl SmallTable {
     /// The position of the one column called `name`.
     pub(super) fn column(&self, name: &str) -> Result<usize, Error> {
         let mut found = (0..self.header.len()).filter(|&i| self.header[i] == name);
+        let unreadable = self.unreadable.iter().find(|column| column.0 == name);
+        if let Some((_, data_type)) = unreadable {
+            let what = format!("column `{name}` is of type {data_type}, which cannot be read");
+            return Err(Error::file(&self.path, what)
+                .with_hint("write the column as text, a number or a time"));
+        }
         match (found.next(), found.next()) {
             (Some(position), None) => Ok(position),
             (Some(_), Some(_)) => Err(Error::file(&self.path, format!("has two columns `{name}`"))),
@@ -198,8 +227,8 @@ impl SmallTable {
     ) -> Result<Option<StayId>, Error> {
         let text = &row.fields[column];
         let bad = |what: String| self.error(row.line, format!("{} {what}", self.header[column]));
-        match self.floats[column] {
-            Some(width) if !text.is_empty() => {
+        match self.kinds[column] {
+            CellKind::Float(width) if !text.is_empty() => {
                 let number = text.parse().unwrap_or(f64::NAN);
                 Ok(Some(StayId::of_number(width.whole(number).map_err(bad)?)))
             }
@@ -210,7 +239,7 @@ impl SmallTable {
     /// The text of a field that names a category: a float too large to be exact is an error.
     pub(super) fn category<'r>(&self, row: &'r SmallRow, column: usize) -> Result<&'r str, Error> {
         let text = &row.fields[column];
-        if let (Some(width), Ok(number)) = (self.floats[column], text.parse()) {
+        if let (CellKind::Float(width), Ok(number)) = (self.kinds[column], text.parse()) {
             let bad = |what| self.error(row.line, format!("{} {what}", self.header[column]));
             width.check_exact(number).map_err(bad)?;
         }
@@ -220,16 +249,29 @@ impl SmallTable {
     /// The finite number in column `column` of `row`.
     pub(super) fn number(&self, row: &SmallRow, column: usize) -> Result<f64, Error> {
         let text = &row.fields[column];
-        match text.parse::<f64>() {
-            Ok(number) if number.is_finite() => Ok(number),
-            _ => Err(self
-                .error(
-                    row.line,
-                    format!("{} `{text}` is not a finite number", self.header[column]),
-                )
-                .coded(Code::InvalidNumber)),
+        self.number_if_any(row, column).ok_or_else(|| {
+            let what = format!("{} `{text}` is not a finite number", self.header[column]);
+            self.error(row.line, what).coded(Code::InvalidNumber)
+        })
+    }
+
+    /// The same, or `None` where there is none. Booleans of a Parquet file are 0 and 1.
+    pub(super) fn number_if_any(&self, row: &SmallRow, column: usize) -> Option<f64> {
+        let text = &row.fields[column];
+        match (self.kinds[column], text) {
+            (CellKind::Boolean, "false") => Some(0.0),
+            (CellKind::Boolean, "true") => Some(1.0),
+            _ => {
+                let number = text.parse::<f64>();
+                number.ok().filter(|number| number.is_finite())
+            }
         }
     }
+}
+
+/// Whether cells of a type can be written out as one text each. A list is no name, and a number only by chance.
+fn is_written(data_type: &DataType) -> bool {
+    !data_type.is_nested() && can_cast_types(data_type, &DataType::Utf8)
 }
 
 /// A column of Parquet, written out. Times that know their zone are written as UTC, and say so.

@@ -1,4 +1,10 @@
+use std::path::PathBuf;
+
+use arrow::array::{BooleanArray, FixedSizeBinaryArray, Int64Array, ListArray};
+use arrow::datatypes::Int64Type;
+
 use super::*;
+use crate::parquet_file::{Compression, write_nullable};
 
 fn refusal(bytes: &[u8]) -> String {
     let folder = tempfile::tempdir().unwrap();
@@ -63,4 +69,48 @@ fn a_byte_order_mark_and_carriage_returns_are_no_part_of_a_name() {
     assert_eq!(table.header, ["a", "b"]);
     assert_eq!(table.rows[0].line, 2);
     assert_eq!(table.number(&table.rows[0], 1).unwrap(), 2.0);
+}
+
+fn parquet(columns: Vec<(&str, ArrayRef)>) -> (tempfile::TempDir, PathBuf) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("table.parquet");
+    write_nullable(&path, columns, Compression::SNAPPY).unwrap();
+    (folder, path)
+}
+
+#[test]
+fn a_column_of_lists_or_of_bytes_is_refused_with_its_type_where_it_is_asked_for() {
+    let list = ListArray::from_iter_primitive::<Int64Type, _, _>([Some([Some(7)])]);
+    let uuid = FixedSizeBinaryArray::try_from_iter([[7_u8; 16]].into_iter()).unwrap();
+    let (_folder, path) = parquet(vec![
+        ("list", Arc::new(list)),
+        ("uuid", Arc::new(uuid)),
+        ("id", Arc::new(Int64Array::from(vec![7]))),
+    ]);
+    let table = SmallTable::read(&path).unwrap();
+    assert_eq!(&table.rows[0].fields[table.column("id").unwrap()], "7");
+    for (name, data_type) in [("list", "List("), ("uuid", "FixedSizeBinary(16)")] {
+        let found = table.column(name).unwrap_err().to_string();
+        let what = format!("column `{name}` is of type {data_type}");
+        assert!(found.contains(&what), "{found}");
+    }
+}
+
+#[test]
+fn booleans_are_0_and_1_and_a_second_column_of_a_name_is_seen() {
+    let of = |flag: Option<bool>| -> ArrayRef { Arc::new(BooleanArray::from(vec![flag])) };
+    let (_folder, path) = parquet(vec![
+        ("yes", of(Some(true))),
+        ("no", of(Some(false))),
+        ("none", of(None)),
+        ("twice", of(None)),
+        ("twice", of(None)),
+    ]);
+    let table = SmallTable::read(&path).unwrap();
+    let number = |name: &str| table.number_if_any(&table.rows[0], table.column(name).unwrap());
+    assert_eq!(number("yes"), Some(1.0));
+    assert_eq!(number("no"), Some(0.0));
+    assert_eq!(number("none"), None);
+    let found = table.column("twice").unwrap_err().to_string();
+    assert!(found.contains("has two columns `twice`"), "{found}");
 }

@@ -296,9 +296,8 @@ impl ListedStays {
         if let Some(category) = out.category(variable, text) {
             return Ok(Some((category, f64::NAN)));
         }
-        match text.parse::<f64>() {
-            Ok(value) if value.is_finite() => return Ok(Some((variable, value))),
-            _ => {}
+        if let Some(value) = self.table.number_if_any(row, column) {
+            return Ok(Some((variable, value)));
         }
         let name = &self.table.header[column];
         let what = format!("{name} `{text}` is not a finite number");
