@@ -1,6 +1,6 @@
 //! One Parquet file a stay, in folders: the layout of the SeqSetVAE reference.
 //!
-//! Columns: `variable` (text), `value` and `minute` (numbers), optionally `set_index` (whole
+//! Columns: `variable` (text), `value` (numbers or booleans; null or NaN: there, without a value), `minute` (numbers), optionally `set_index` (whole
 //! numbers); others are ignored. Where the split is by folders, exactly those are read; else
 //! every file in the folder and in the folders directly below it.
 
@@ -137,7 +137,8 @@ fn open(path: &Path) -> Result<(Batches, bool), Error> {
     let has_set_index = parquet_file::position(path, schema, "set_index")?.is_some();
     let mut wanted = vec![
         ("variable", ColumnType::Text),
-        ("value", ColumnType::Number),
+        // Booleans are amounts, too: 0 and 1.
+        ("value", ColumnType::Class),
         ("minute", ColumnType::Number),
     ];
     if has_set_index {
@@ -177,14 +178,12 @@ fn append(stay: &StayFile, rows: &RecordBatch, out: &mut PartWriter) -> Result<(
             let text = values
                 .category(row)
                 .map_err(|what| bad(format!("value {what}")))?;
-            let text = text.ok_or_else(|| bad("value is null".into()))?;
-            (out.category(variable, &text).unwrap_or(variable), f64::NAN)
+            let category = text.and_then(|text| out.category(variable, &text));
+            (category.unwrap_or(variable), f64::NAN)
         } else {
-            if values.is_null(row) {
-                return Err(bad("value is null".into()));
-            }
+            // An event without a value is there all the same.
             let value = values.number(row).unwrap_or(f64::NAN);
-            if !value.is_finite() {
+            if value.is_infinite() {
                 let what = format!("value {value} of `{}` is not finite", names.value(row));
                 return Err(bad(what));
             }

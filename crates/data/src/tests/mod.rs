@@ -4,6 +4,7 @@ mod cleaning;
 mod meds;
 mod meds_columns;
 mod patient_layout;
+mod patient_values;
 mod physionet;
 mod property;
 mod stage;

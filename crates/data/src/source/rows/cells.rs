@@ -93,11 +93,6 @@ impl Cells {
         }
     }
 
-    /// Whether there is nothing in a cell, not even an empty text.
-    pub(in crate::source) fn is_null(&self, row: usize) -> bool {
-        self.array().is_null(row)
-    }
-
     /// What a cell says, as text; `None` where it is empty.
     pub(in crate::source) fn text(&self, row: usize) -> Option<Cow<'_, str>> {
         if self.array().is_null(row) {
