@@ -230,6 +230,12 @@ impl ListedStays {
                 subject: subject.map(|column| place.subject(column)).transpose()?,
                 split: split.map(|column| place.split(column)).transpose()?,
             };
+            let from_zero = (clock.unit != TimeUnit::Timestamp).then_some(0);
+            if let (Some(begin), Some(end)) = (stay.start.or(from_zero), stay.prediction)
+                && end < begin
+            {
+                return Err(place.predicted_too_early(prediction, start));
+            }
             if let Some(other) = stays.insert(place.id.clone(), stay) {
                 let other = table.place(table.rows[other.row].line);
                 let what = format!("stay {} is at {other} already", place.id);

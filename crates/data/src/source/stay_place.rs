@@ -86,6 +86,29 @@ impl<'a> StayPlace<'a> {
         Ok(time)
     }
 
+    /// The complaint about a stay whose time of prediction comes before its begin, by their columns.
+    pub(super) fn predicted_too_early(
+        &self,
+        prediction: Option<usize>,
+        start: Option<usize>,
+    ) -> Error {
+        let shown = |column: Option<usize>| match column {
+            Some(column) => format!(
+                "{} `{}`",
+                self.table.header[column], &self.row.fields[column]
+            ),
+            None => "time 0".to_string(),
+        };
+        let what = format!(
+            "stay {} is predicted before it begins: {} is before {}",
+            self.id,
+            shown(prediction),
+            shown(start)
+        );
+        let hint = "source.stays names the columns: is each of them the one that is meant?";
+        self.table.error(self.row.line, what).with_hint(hint)
+    }
+
     pub(super) fn split(&self, column: usize) -> Result<Split, Error> {
         Split::from_name(&self.row.fields[column]).ok_or_else(|| {
             self.bad(column, "is no split")

@@ -158,6 +158,36 @@ fn a_column_that_says_whose_or_when_a_stay_is_is_no_input_of_a_wide_table() {
 }
 
 #[test]
+fn a_stay_that_is_predicted_before_it_begins_is_refused_with_both_times() {
+    let minutes = long_text(&ROWS, |minute| minute.to_string());
+    for (asked, what) in [
+        (
+            Some("a"),
+            "line 3: stay 10 is predicted before it begins: p `4` is before a `5`",
+        ),
+        (
+            None,
+            "line 4: stay 11 is predicted before it begins: p `-1` is before time 0",
+        ),
+    ] {
+        let table = "stay,patient,age,a,p,fold,died\n9,1,5,0,0,train,0\n10,2,5,5,4,valid,1\n11,3,5,0,-1,test,1\n";
+        let folder = folder_with(&[
+            ("stays.csv", table.as_bytes()),
+            ("e.csv", minutes.as_bytes()),
+        ]);
+        let mut config = long(folder.path(), &["e.csv"], TimeUnit::Minutes);
+        if let Source::Long(source) = &mut config.source
+            && let Some(stays) = &mut source.stays
+        {
+            stays.start = asked.map(String::from);
+            stays.prediction = Some("p".into());
+        }
+        let found = refusal(&config);
+        assert!(found.contains(what), "{found}");
+    }
+}
+
+#[test]
 fn an_outcome_is_no_input() {
     let text = format!(
         "{}9,1,died,1\n",
