@@ -1,6 +1,6 @@
 //! Which files of a source are read, and which are not.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::stay_table::{SkippedFile, StayTable};
@@ -11,6 +11,9 @@ use pipeline_files::{DataFile, DataFiles, FilePattern, ListingError, data_files_
 
 /// Hidden files that a note names.
 const NAMED: usize = 5;
+
+/// The folder in a Delta Lake table that says which files are of which version.
+const DELTA_LOG: &str = "_delta_log";
 
 /// Endings, less what says how it is compressed, of the forms that a table may have.
 const FORMS: [&str; 5] = ["csv", "tsv", "psv", "txt", "parquet"];
@@ -122,6 +125,8 @@ impl SourceFiles {
         is_read: impl Fn(&Path) -> bool,
     ) -> Result<usize, Error> {
         self.hidden.extend(found.hidden);
+        let read = found.files.iter().map(|file| file.path.as_path());
+        refuse_delta_table(read.filter(|path| is_read(path)))?;
         let mut meant = 0;
         for file in found.files.into_iter().filter(|file| is_read(&file.path)) {
             meant += 1;
@@ -208,6 +213,26 @@ impl SourceFiles {
             ));
         }
     }
+}
+
+/// Fails if a file lies in a Delta Lake table: its log says which files are of the current version, and
+/// the others are still there.
+fn refuse_delta_table<'a>(files: impl Iterator<Item = &'a Path>) -> Result<(), Error> {
+    let mut seen = HashSet::new();
+    for file in files {
+        let folders = file.ancestors().skip(1);
+        for folder in folders.take_while(|folder| seen.insert(folder.to_path_buf())) {
+            if folder.join(DELTA_LOG).is_dir() {
+                let what = format!(
+                    "is a Delta Lake table: its files hold rows of former versions, too, which `{DELTA_LOG}` tells apart"
+                );
+                return Err(Error::file(folder, what).with_hint(
+                    "export the current version as Parquet or CSV into a folder of its own, and name that",
+                ));
+            }
+        }
+    }
+    Ok(())
 }
 
 fn shortened<'a>(paths: impl ExactSizeIterator<Item = &'a PathBuf>) -> String {

@@ -188,6 +188,20 @@ fn a_stay_that_is_predicted_before_it_begins_is_refused_with_both_times() {
 }
 
 #[test]
+fn a_delta_lake_table_is_refused_however_its_files_are_named() {
+    let text = long_text(&ROWS, |minute| minute.to_string());
+    let folder = folder_with(&[
+        ("stays.csv", STAYS.as_bytes()),
+        ("d/ward=1/part-0.csv", text.as_bytes()),
+        ("d/_delta_log/00000000000000000000.json", b"{}"),
+    ]);
+    for files in ["d", "d/*/*.csv"] {
+        let found = refusal(&long(folder.path(), &[files], TimeUnit::Minutes));
+        assert!(found.contains("d: is a Delta Lake table"), "{found}");
+    }
+}
+
+#[test]
 fn an_outcome_is_no_input() {
     let text = format!(
         "{}9,1,died,1\n",
