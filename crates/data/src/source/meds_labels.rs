@@ -74,9 +74,14 @@ pub(super) fn read_labels(
                 });
                 let class = class.map_err(|()| {
                     let label = label.unwrap_or_default();
-                    bad(format!("{label} of subject {subject} is no class: 0, 1, …")).with_hint(
-                        "without_label = \"drop\" leaves out rows without a label and counts them",
-                    )
+                    let says_none = classes.as_ref().is_none_or(|classes| is_none(classes, row));
+                    let hint = match says_none {
+                        true => {
+                            "without_label = \"drop\" leaves out rows without a label and counts them"
+                        }
+                        false => "take the row out if the stay has no label",
+                    };
+                    bad(format!("{label} of subject {subject} is no class: 0, 1, …")).with_hint(hint)
                 })?;
                 let found = MedsLabel {
                     prediction: times.value(row),
@@ -108,10 +113,14 @@ pub(super) fn read_labels(
         .collect())
 }
 
+/// Whether a row says that there is no label.
+fn is_none(classes: &Float64Array, row: usize) -> bool {
+    classes.is_null(row) || classes.value(row).is_nan()
+}
+
 /// The class in a row; none where the row says that there is none and that is allowed.
 fn class_in(classes: &Float64Array, row: usize, may_be_missing: bool) -> Result<Option<u32>, ()> {
-    let class = (!classes.is_null(row)).then(|| classes.value(row));
-    match class.filter(|class| !class.is_nan()) {
+    match (!is_none(classes, row)).then(|| classes.value(row)) {
         None if may_be_missing => Ok(None),
         Some(class) if class >= 0.0 && class.fract() == 0.0 && class <= f64::from(u32::MAX) => {
             Ok(Some(class as u32))

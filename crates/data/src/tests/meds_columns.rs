@@ -94,3 +94,25 @@ fn a_shard_without_values_is_one_whose_values_are_all_null() {
         "{found}"
     );
 }
+
+#[test]
+fn the_hint_about_a_label_that_is_no_class_is_one_that_helps() {
+    for (label, hint) in [
+        (Some(-1.0), "take the row out if the stay has no label"),
+        (Some(0.5), "take the row out if the stay has no label"),
+        (None, "without_label = \"drop\""),
+    ] {
+        let folder = dataset();
+        let labels = vec![
+            ("subject_id", integers(&[1])),
+            ("prediction_time", times(&[20])),
+            (
+                "boolean_value",
+                Arc::new(Float64Array::from(vec![label])) as ArrayRef,
+            ),
+        ];
+        write(&folder.path().join("labels/death/1.parquet"), labels);
+        let error = Built::of(&config(folder.path()), 1).err().unwrap();
+        assert!(error.hint().unwrap().contains(hint), "{label:?}: {error}");
+    }
+}
