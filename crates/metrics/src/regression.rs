@@ -117,35 +117,31 @@ impl RegressionScores {
     pub fn measure(&self, weights: &[f64]) -> RegressionMetrics {
         let items = || (self.observed.iter().zip(&self.predicted)).zip(weights);
         let total: f64 = weights.iter().sum();
-        let mean = |of: fn(f64, f64) -> f64| {
+        let mean = |of: &dyn Fn(f64, f64) -> f64| {
             let sum: f64 = items().map(|((o, p), weight)| weight * of(*o, *p)).sum();
             share(sum, total, Undefined::NoStays)
         };
-        let squared = mean(|o, p| (p - o).powi(2));
-        let (observed, predicted) = (mean(|o, _| o), mean(|_, p| p));
+        // Means are those of the distances from the first item: of numbers that are all the same they are that number, and not
+        // a rounded neighbour of it, which would have a variance.
+        let first = items().find(|(_, weight)| **weight > 0.0);
+        let (first_o, first_p) = first.map_or((0.0, 0.0), |((o, p), _)| (*o, *p));
+        let observed = mean(&|o, _| o - first_o).map(|distance| first_o + distance);
+        let predicted = mean(&|_, p| p - first_p).map(|distance| first_p + distance);
+        let (mean_o, mean_p) = (observed.unwrap_or(0.0), predicted.unwrap_or(0.0));
         // Around the means: sums of squares of large numbers would cancel.
-        let around = |of: &dyn Fn(f64, f64) -> f64| {
-            let (o, p) = (observed.unwrap_or(0.0), predicted.unwrap_or(0.0));
-            let sum: f64 = items()
-                .map(|((x, y), weight)| weight * of(x - o, y - p))
-                .sum();
-            share(sum, total, Undefined::NoStays)
-        };
-        let variance = around(&|o, _| o * o);
-        let spread = around(&|_, p| p * p);
-        let together = around(&|o, p| o * p);
-        let slope = || {
-            let (together, spread) = (together?, spread?);
-            share(together, spread, Undefined::ConstantScores)
-        };
+        let variance = mean(&|o, _| (o - mean_o).powi(2));
+        let spread = mean(&|_, p| (p - mean_p).powi(2));
+        let together = mean(&|o, p| (o - mean_o) * (p - mean_p));
+        let squared = mean(&|o, p| (p - o).powi(2));
+        let slope = || share(together?, spread?, Undefined::ConstantScores);
         let slope = slope();
         let r2 = || Ok(1.0 - share(squared?, variance?, Undefined::ConstantOutcome)?);
         let intercept = || Ok(observed? - slope? * predicted?);
         RegressionMetrics {
-            mae: mean(|o, p| (p - o).abs()),
+            mae: mean(&|o, p| (p - o).abs()),
             rmse: squared.map(f64::sqrt),
             r2: r2(),
-            bias: mean(|o, p| p - o),
+            bias: mean(&|o, p| p - o),
             calibration_slope: slope,
             calibration_intercept: intercept(),
         }
@@ -213,6 +209,35 @@ mod tests {
         assert_eq!(same.measure(&[0.0, 0.0]).mae, Err(Undefined::NoStays));
         assert!(RegressionScores::new(vec![1.0], vec![f64::NAN]).is_err());
         assert!(RegressionScores::new(vec![1.0], vec![]).is_err());
+    }
+
+    /// Sums of 3.7 and 0.1 are rounded, and a mean of them lies beside them.
+    #[test]
+    fn constants_are_known_through_rounding() {
+        let observed: Vec<f64> = (0..12).map(|item| f64::from(item) * 0.37).collect();
+        let same = |number: f64| vec![number; 12];
+        let weights: Vec<f64> = (0..12).map(|item| f64::from(item % 3)).collect();
+        for weights in [vec![1.0; 12], weights] {
+            let scores = RegressionScores::new(observed.clone(), same(3.7)).unwrap();
+            let metrics = scores.measure(&weights);
+            let constant = Err(Undefined::ConstantScores);
+            assert_eq!(metrics.calibration_slope, constant);
+            assert_eq!(metrics.calibration_intercept, constant);
+            let scores = RegressionScores::new(same(0.1), observed.clone()).unwrap();
+            let metrics = scores.measure(&weights);
+            assert_eq!(metrics.r2, Err(Undefined::ConstantOutcome));
+            assert_eq!(metrics.calibration_slope, Ok(0.0));
+            assert_eq!(metrics.calibration_intercept, Ok(0.1));
+        }
+    }
+
+    /// An item without weight is not in the resample, whatever is said of it.
+    #[test]
+    fn what_has_no_weight_varies_nothing() {
+        let scores = RegressionScores::new(vec![1.0, 0.1, 0.1, 0.1], vec![9.0, 3.7, 3.7, 3.7]);
+        let metrics = scores.unwrap().measure(&[0.0, 2.0, 1.0, 3.0]);
+        assert_eq!(metrics.r2, Err(Undefined::ConstantOutcome));
+        assert_eq!(metrics.calibration_slope, Err(Undefined::ConstantScores));
     }
 
     #[test]

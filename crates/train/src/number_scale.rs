@@ -17,14 +17,17 @@ pub struct NumberScale {
 impl NumberScale {
     /// That of `numbers`. Fails where they do not vary.
     pub fn of(numbers: &[f64]) -> Result<Self, Error> {
+        // Not by the deviation: the mean of numbers that are all the same is rounded, and may lie beside them.
+        let varies = numbers.windows(2).any(|pair| pair[0] != pair[1]);
         let count = numbers.len() as f64;
         let mean = numbers.iter().sum::<f64>() / count;
         let squares: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
         let deviation = (squares / count).sqrt();
-        match deviation.is_finite() && deviation > 0.0 {
+        match varies && deviation.is_finite() && deviation > 0.0 {
             true => Ok(Self { mean, deviation }),
             false => Err(Error::stage(format!(
-                "the target is {mean} for every training stay: there is nothing to learn"
+                "the target is {} for every training stay: there is nothing to learn",
+                numbers.first().unwrap_or(&mean)
             ))
             .with_hint("look at the column of the target, and at the split")),
         }
@@ -112,7 +115,9 @@ mod tests {
 
     #[test]
     fn numbers_that_are_all_the_same_are_refused() {
-        let error = NumberScale::of(&[7.0, 7.0]).unwrap_err();
-        assert!(error.to_string().contains("is 7 for every"), "{error}");
+        for (number, shown) in [(7.0, "is 7 for every"), (0.1, "is 0.1 for every")] {
+            let error = NumberScale::of(&[number; 24]).unwrap_err();
+            assert!(error.to_string().contains(shown), "{error}");
+        }
     }
 }

@@ -12,7 +12,7 @@ use crate::asked::{Asked, TARGETS};
 use crate::ensemble::Ensemble;
 use crate::json::{as_json, write_json};
 use crate::overlap;
-use pipeline_data::config::PredictionTable;
+use pipeline_data::config::{PredictionTable, Task};
 use pipeline_data::dataset::{Dataset, Split};
 use pipeline_data::stay_columns::StayColumns;
 use pipeline_data::target::Target;
@@ -222,8 +222,10 @@ impl Stage for EvaluateStage {
     /// 4: the data's inputs are compared with those of the weights. 5: every stay has a pass of its own.
     /// 6: probabilities of `meds_predictions` are doubles, in a file that older releases of Polars read.
     /// 7: the encoder's work is arranged as in version 5 of `pretrain`; sums of calibration fits run in four lanes.
+    /// 8, of numbers: means are those of the distances from the first stay, so that constants have no calibration and no R².
     fn code_version(&self) -> u32 {
-        7
+        let numbers = (self.target.as_ref()).is_some_and(|target| target.task == Task::Regression);
+        if numbers { 8 } else { 7 }
     }
 
     fn fields(&self) -> Value {
