@@ -2,7 +2,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::calibration::BINS;
-use super::undefined::{Undefined, share};
+use super::undefined::{Undefined, finite, share};
 use pipeline_error::Error;
 
 /// Numbers that are true and numbers that are predicted, prepared so that every metric is a linear pass under any weights.
@@ -119,7 +119,7 @@ impl RegressionScores {
         let total: f64 = weights.iter().sum();
         let mean = |of: &dyn Fn(f64, f64) -> f64| {
             let sum: f64 = items().map(|((o, p), weight)| weight * of(*o, *p)).sum();
-            share(sum, total, Undefined::NoStays)
+            share(sum, total, Undefined::NoStays).and_then(finite)
         };
         // Means are those of the distances from the first item: of numbers that are all the same they are that number, and not
         // a rounded neighbour of it, which would have a variance.
@@ -133,10 +133,24 @@ impl RegressionScores {
         let spread = mean(&|_, p| (p - mean_p).powi(2));
         let together = mean(&|o, p| (o - mean_o) * (p - mean_p));
         let squared = mean(&|o, p| (p - o).powi(2));
-        let slope = || share(together?, spread?, Undefined::ConstantScores);
+        // Without a sum of squares, numbers are the same, or too close for their squares.
+        let same = |is_other: &dyn Fn(f64, f64) -> bool, reason| {
+            let mut held = items().filter(|(_, weight)| **weight > 0.0);
+            match held.any(|((o, p), _)| is_other(*o, *p)) {
+                true => Undefined::OutOfRange,
+                false => reason,
+            }
+        };
+        let slope = || {
+            let constant = same(&|_, p| p != first_p, Undefined::ConstantScores);
+            share(together?, spread?, constant).and_then(finite)
+        };
+        let r2 = || {
+            let constant = same(&|o, _| o != first_o, Undefined::ConstantOutcome);
+            finite(1.0 - share(squared?, variance?, constant)?)
+        };
         let slope = slope();
-        let r2 = || Ok(1.0 - share(squared?, variance?, Undefined::ConstantOutcome)?);
-        let intercept = || Ok(observed? - slope? * predicted?);
+        let intercept = || finite(observed? - slope? * predicted?);
         RegressionMetrics {
             mae: mean(&|o, p| (p - o).abs()),
             rmse: squared.map(f64::sqrt),
@@ -238,6 +252,25 @@ mod tests {
         let metrics = scores.unwrap().measure(&[0.0, 2.0, 1.0, 3.0]);
         assert_eq!(metrics.r2, Err(Undefined::ConstantOutcome));
         assert_eq!(metrics.calibration_slope, Err(Undefined::ConstantScores));
+    }
+
+    #[test]
+    fn numbers_whose_squares_are_beyond_floats_say_so() {
+        let scores = RegressionScores::new(vec![1.0, 2.0], vec![1e200, -1e200]).unwrap();
+        let metrics = scores.measure(&[1.0, 1.0]);
+        let beyond = Err(Undefined::OutOfRange);
+        let squares = [
+            metrics.rmse,
+            metrics.r2,
+            metrics.calibration_slope,
+            metrics.calibration_intercept,
+        ];
+        assert_eq!(squares, [beyond; 4]);
+        assert_eq!(metrics.mae, Ok(1e200));
+        let close = RegressionScores::new(vec![0.0, 1e-200], vec![0.0, 1e-200]).unwrap();
+        let metrics = close.measure(&[1.0, 1.0]);
+        assert_eq!((metrics.r2, metrics.calibration_slope), (beyond, beyond));
+        assert_eq!(metrics.mae, Ok(0.0));
     }
 
     #[test]

@@ -25,6 +25,8 @@ pub enum Undefined {
     Reversed,
     /// Newton's method found no optimum.
     NotConverged,
+    /// A sum or a square of the numbers is no finite 64-bit float, or too small for one.
+    OutOfRange,
     /// The rule of an operating point is met by no threshold.
     Unreachable,
 }
@@ -44,6 +46,7 @@ impl Undefined {
             Undefined::Separated => "a score separates the classes, so that no slope is finite",
             Undefined::Reversed => "the scores rank the classes the wrong way round",
             Undefined::NotConverged => "Newton's method found no optimum",
+            Undefined::OutOfRange => "the numbers are beyond the range of 64-bit floats",
             Undefined::Unreachable => "no threshold reaches the target",
         }
     }
@@ -52,6 +55,15 @@ impl Undefined {
 impl Display for Undefined {
     fn fmt(&self, formatter: &mut fmt::Formatter) -> fmt::Result {
         formatter.write_str(self.reason())
+    }
+}
+
+/// The number, if it is one.
+pub(super) fn finite(number: f64) -> Result<f64, Undefined> {
+    if number.is_finite() {
+        Ok(number)
+    } else {
+        Err(Undefined::OutOfRange)
     }
 }
 

@@ -15,21 +15,29 @@ pub struct NumberScale {
 }
 
 impl NumberScale {
-    /// That of `numbers`. Fails where they do not vary.
+    /// That of `numbers`. Fails where they do not vary, and where their squares are beyond the range of 64-bit floats.
     pub fn of(numbers: &[f64]) -> Result<Self, Error> {
         // Not by the deviation: the mean of numbers that are all the same is rounded, and may lie beside them.
-        let varies = numbers.windows(2).any(|pair| pair[0] != pair[1]);
+        if numbers.windows(2).all(|pair| pair[0] == pair[1]) {
+            let number = numbers.first().map_or("unknown".into(), f64::to_string);
+            return Err(Error::stage(format!(
+                "the target is {number} for every training stay: there is nothing to learn"
+            ))
+            .with_hint("look at the column of the target, and at the split"));
+        }
         let count = numbers.len() as f64;
         let mean = numbers.iter().sum::<f64>() / count;
         let squares: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
         let deviation = (squares / count).sqrt();
-        match varies && deviation.is_finite() && deviation > 0.0 {
+        match deviation.is_finite() && deviation > 0.0 {
             true => Ok(Self { mean, deviation }),
             false => Err(Error::stage(format!(
-                "the target is {} for every training stay: there is nothing to learn",
-                numbers.first().unwrap_or(&mean)
+                "the target has no standard deviation over the training stays, {:e} to {:e}: its squares are beyond \
+                 the range of 64-bit floats",
+                numbers.iter().copied().fold(f64::INFINITY, f64::min),
+                numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max),
             ))
-            .with_hint("look at the column of the target, and at the split")),
+            .with_hint("look for wrong numbers in the column of the target, or state it in another unit")),
         }
     }
 
@@ -111,6 +119,17 @@ mod tests {
         scale.layer_in_units(&mut parameters, layer);
         assert_eq!(parameters["w"].values, before["w"].values);
         assert_eq!(parameters["b"].values, before["b"].values);
+    }
+
+    #[test]
+    fn numbers_beyond_floats_are_not_called_the_same() {
+        for (numbers, shown) in [
+            ([-3.66e300, 1e300], "-3.66e300 to 1e300"),
+            ([0.0, 1e-200], "0e0 to 1e-200"),
+        ] {
+            let error = NumberScale::of(&numbers).unwrap_err();
+            assert!(error.to_string().contains(shown), "{error}");
+        }
     }
 
     #[test]
