@@ -109,7 +109,7 @@ pub fn solve_head(
             standard.constants()
         ));
     }
-    let scale = NumberScale::of_truth(&train.truth)?;
+    let scale = NumberScale::for_head(&train.truth)?;
     let [learned, asked] =
         [train, validation].map(|rows| NumberScale::learned(scale.as_ref(), &rows.truth));
     let weights = (train.truth.classes())

@@ -7,6 +7,11 @@ use pipeline_data::target::Truth;
 use pipeline_error::Error;
 use pipeline_model::host::HostParameters;
 
+/// How much of a standard deviation may be lost to rounding in the unit of the target.
+const MOST_ROUNDED: f64 = 1e-3;
+/// A 32-bit float is rounded by this share of itself at most.
+const ROUNDING: f64 = 1.0 / (1 << 24) as f64;
+
 /// Mean and standard deviation of what is true of the training stays.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct NumberScale {
@@ -46,6 +51,25 @@ impl NumberScale {
         match truth {
             Truth::Numbers(numbers) => Self::of(numbers).map(Some),
             Truth::Classes(_) | Truth::Labels { .. } => Ok(None),
+        }
+    }
+
+    /// The same for a head, which says numbers in 32 bits and in their own unit. Fails where they would be rounded to a few
+    /// different ones: where their mean is many standard deviations from 0.
+    pub fn for_head(truth: &Truth) -> Result<Option<Self>, Error> {
+        let scale = Self::of_truth(truth)?;
+        match scale {
+            Some(scale) if scale.mean.abs() * ROUNDING > MOST_ROUNDED * scale.deviation => {
+                Err(Error::stage(format!(
+                    "the target has mean {:e} and standard deviation {:e} over the training stays: a head says numbers in \
+                     32 bits, which are too coarse there to tell the stays apart",
+                    scale.mean, scale.deviation
+                ))
+                .with_hint(
+                    "subtract an offset in the column of the target: hours since admission, for instance, in place of a date",
+                ))
+            }
+            scale => Ok(scale),
         }
     }
 
@@ -130,6 +154,24 @@ mod tests {
             let error = NumberScale::of(&numbers).unwrap_err();
             assert!(error.to_string().contains(shown), "{error}");
         }
+    }
+
+    /// Numbers one deviation from a mean: of 16,777 deviations a thousandth of one is rounded away.
+    #[test]
+    fn a_head_refuses_numbers_that_32_bits_do_not_tell_apart() {
+        let around = |mean: f64| Truth::Numbers(vec![mean - 1.0, mean + 1.0]);
+        for mean in [16_777.0, -16_777.0, 0.0] {
+            assert!(NumberScale::for_head(&around(mean)).unwrap().is_some());
+        }
+        for mean in [16_778.0, -16_778.0, 1e9] {
+            assert!(NumberScale::of_truth(&around(mean)).is_ok());
+            let error = NumberScale::for_head(&around(mean)).unwrap_err();
+            let named = format!("mean {mean:e} and standard deviation 1e0");
+            assert!(error.to_string().contains(&named), "{error}");
+            assert!(error.hint().unwrap().contains("offset"));
+        }
+        let classes = Truth::Classes(vec![0, 1]);
+        assert_eq!(NumberScale::for_head(&classes).unwrap(), None);
     }
 
     #[test]

@@ -155,7 +155,7 @@ impl FinetuneStage {
             }
             Training::Steps(settings) => {
                 let replay = context.replay_folder();
-                let scale = NumberScale::of_truth(&train.truth)?;
+                let scale = NumberScale::for_head(&train.truth)?;
                 let device = &Device::Cpu;
                 let trainer = self.trainer(settings, artifact, initial, scale, device, &replay)?;
                 let resume = context.resume_file(CHECKPOINT_INTERVAL);
@@ -203,7 +203,7 @@ impl FinetuneStage {
 
         let device = &context.tensor_device()?;
         let replay = context.replay_folder();
-        let scale = NumberScale::of_truth(&truth)?;
+        let scale = NumberScale::for_head(&truth)?;
         let trainer = self.trainer(settings, artifact, initial, scale, device, &replay)?;
         let mut frozen = artifact.parameters.clone();
         frozen.retain(|name, _| !initial.contains_key(name));
