@@ -68,6 +68,28 @@ fn metrics(outcome: &Outcome) -> Value {
 }
 
 #[test]
+fn a_sweep_that_cannot_be_ranked_says_why_its_objective_is_undefined() {
+    let same: String = (VALIDATION..TEST)
+        .map(|stay| format!("{stay},0.25\n"))
+        .collect();
+    let sweep = "
+[sweep]
+objective = { stage = \"theirs\", metric = \"calibration_slope\", direction = \"maximize\" }
+
+[sweep.grid]
+\"stages.theirs.threshold\" = [0.2, 0.5]
+";
+    let recipe = recipe("", sweep).replace("split = \"test\"", "split = \"validation\"");
+    let mut test = cohort()
+        .file("theirs.csv", format!("stay_id,probability\n{same}"))
+        .recipe(&recipe);
+    test.run_with(["sweep", "recipe.toml", "--quiet"]).success();
+    test.run_with(["sweep", "best", "recipe.toml"])
+        .failure(3)
+        .stderr_has("undefined in each of them (all stays have the same score)");
+}
+
+#[test]
 fn a_table_of_predictions_is_measured_like_a_model() {
     let more = "baseline = \"logistic-regression\"\nrecalibrate = \"platt\"\noperating_points = [{ kind = \"youden\" }]\n";
     let (mut test, outcome) = scored(&table(VALIDATION..STAYS), "", more);

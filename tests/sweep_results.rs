@@ -38,6 +38,38 @@ best  31.5000 ± 0.7071    2/2  3
     every.success().stdout_has("done").stdout_has("seed");
 }
 
+/// An objective that is null everywhere is no reason to run everything again.
+#[test]
+fn an_objective_that_is_undefined_everywhere_is_not_out_of_date() {
+    let test = test(SWEEP);
+    let base = std::fs::read_to_string(test.folder().join("base.toml")).expect("a recipe");
+    let null = base.replace("$((X * 10 + PIPELINE_SEED))", "null");
+    let mut test = test.file("base.toml", null);
+    let problem = "all 6 variants are done, and `score` of `score` is undefined in each of them";
+    test.run_with(["sweep", "sweep.toml"])
+        .success()
+        .stderr_has(problem);
+    test.run_with(["sweep", "show", "sweep.toml"])
+        .success()
+        .stderr_has(problem);
+    test.run_with(["sweep", "best", "sweep.toml"])
+        .failure(3)
+        .stderr_has(problem)
+        .stderr_has("hint: state another metric in `sweep.objective`");
+    test.run_with(["sweep", "best", "sweep.toml", "--variant", "X=1,seed=1"])
+        .success();
+    // The odd seeds alone: a mean over the even ones is no match for one over all.
+    let odd = base.replace(
+        "$((X * 10 + PIPELINE_SEED))",
+        "$([ $PIPELINE_SEED = 1 ] && echo null || echo 2)",
+    );
+    let mut test = test.file("base.toml", odd);
+    test.run_with(["sweep", "sweep.toml", "--quiet"]).success();
+    test.run_with(["sweep", "best", "sweep.toml"])
+        .failure(3)
+        .stderr_has("undefined in 3 of them, at least one of each setting");
+}
+
 #[test]
 fn tables_for_programs_have_every_column() {
     let mut test = test(SWEEP);

@@ -1,6 +1,8 @@
 //! Variants that are planned together.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::Value;
 
 use crate::arguments::Selection;
 use pipeline_cluster::Resources;
@@ -16,8 +18,9 @@ use pipeline_stage::Node;
 use pipeline_stage::{Union, VariantNodes};
 use pipeline_store::Store;
 
-/// The kind of stages that score, and the artifact with what they say of every stay.
+/// The kind of stages that score, and the artifacts with what they measured and with what they say of every stay.
 const EVALUATE: &str = "evaluate";
+const METRICS: &str = "metrics";
 const PREDICTIONS: &str = "predictions";
 
 /// Variants and the united graph of their stages.
@@ -83,6 +86,30 @@ impl Batch {
     /// What the store knows of every node.
     pub fn survey(&self, selection: &Selection, store: &Store) -> Result<Vec<Surveyed>, Error> {
         runner::survey(&self.nodes, &selection.looking_at(vec![]), store)
+    }
+
+    /// Why the objective is undefined in some variant, where an evaluation says it.
+    pub fn undefined(&self, surveyed: &[Surveyed], store: &Store) -> Option<String> {
+        let SweepObjective { stage, metric, .. } = &self.objective;
+        let positions = self.planned.iter().filter_map(|one| one.stages.get(stage));
+        let names: BTreeSet<&str> = positions
+            .map(|position| self.nodes[*position].name.as_str())
+            .collect();
+        let mut measured = surveyed.iter().filter(|stage| {
+            let planned = &stage.planned;
+            planned.kind == EVALUATE && names.contains(planned.name.as_str())
+        });
+        let reason = |stage: &Surveyed| {
+            let mut outputs = OutputRecord::all_of(&stage.outcome.as_ref()?.outputs, store);
+            let bytes = std::fs::read(outputs.remove(METRICS)?.path).ok()?;
+            let metrics: Value = serde_json::from_slice(&bytes).ok()?;
+            let reason = match metric.split_once('.') {
+                Some((of, metric)) => &metrics[of]["scores"]["undefined"][metric],
+                None => &metrics["undefined"][metric],
+            };
+            reason.as_str().map(str::to_string)
+        };
+        measured.find_map(reason)
     }
 
     /// What the store knows of the variants.

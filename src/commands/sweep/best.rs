@@ -76,9 +76,15 @@ struct BestRecord<'a> {
 pub fn execute(best: Best, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let sweep = SweepRecipe::open(&best.selection.recipe, &best.selection.overrides)?;
     let store = Store::open(&best.selection.store)?;
-    let stored = |batch: Batch| Ok((batch.stored(&best.selection, &store)?, true));
+    let mut reason = None;
+    let stored = |batch: Batch| {
+        let surveyed = batch.survey(&best.selection, &store)?;
+        let show = batch.known(&surveyed, &store)?;
+        reason = reason.take().or(batch.undefined(&surveyed, &store));
+        Ok((show, true))
+    };
     let Climbed { show, points } = ladder::climb(&sweep, stored)?;
-    let variant = chosen(&show, best.variant.as_deref())?;
+    let variant = chosen(&show, best.variant.as_deref(), reason.as_deref())?;
     let setting = show.settings.iter().find(|one| one.name == variant.setting);
     if let Some(path) = &best.write {
         write(&sweep, &points, variant, setting, path, best.force)?;
@@ -100,7 +106,13 @@ pub fn execute(best: Best, verbosity: Verbosity) -> Result<ExitCode, Error> {
 
 /// The variant of this name; or the first of the best setting: its seed is one of several, and
 /// the best of them would only be the luckiest.
-fn chosen<'a>(show: &'a ShowRecord, name: Option<&str>) -> Result<&'a VariantRecord, Error> {
+///
+/// `undefined`: why the objective is undefined in some variant, if that is known.
+fn chosen<'a>(
+    show: &'a ShowRecord,
+    name: Option<&str>,
+    undefined: Option<&str>,
+) -> Result<&'a VariantRecord, Error> {
     if let Some(name) = name {
         let names = || show.variants.iter().map(|one| one.name.as_str());
         let found = show.variants.iter().find(|one| one.name == name);
@@ -114,9 +126,19 @@ fn chosen<'a>(show: &'a ShowRecord, name: Option<&str>) -> Result<&'a VariantRec
     }
     let best = show.settings.first().filter(|one| one.is_complete());
     let variant = best.and_then(|best| show.variants.iter().find(|one| one.setting == best.name));
-    variant.ok_or_else(|| Error::OutOfDate {
-        message: "no setting has the objective of all its variants yet; `pipeline sweep` runs them"
-            .into(),
+    variant.ok_or_else(|| match show.cannot_be_ranked() {
+        Some(problem) => {
+            let reason = undefined.map_or(String::new(), |reason| format!(" ({reason})"));
+            Error::stage(problem + &reason).with_hint(
+                "state another metric in `sweep.objective`, or look at what that stage scores; `--variant NAME` takes a \
+                 variant all the same",
+            )
+        }
+        None => Error::OutOfDate {
+            message:
+                "no setting has the objective of all its variants yet; `pipeline sweep` runs them"
+                    .into(),
+        },
     })
 }
 

@@ -88,7 +88,7 @@ pub fn keys_of(selection: &Selection, store: &Store) -> Result<BTreeSet<String>,
 pub fn execute(arguments: SweepArguments, verbosity: Verbosity) -> Result<ExitCode, Error> {
     match arguments.command {
         Some(SweepCommand::Plan(raw)) => plan::execute(raw.validate()?),
-        Some(SweepCommand::Show(raw)) => show::execute(raw.validate()?),
+        Some(SweepCommand::Show(raw)) => show::execute(raw.validate()?, verbosity),
         Some(SweepCommand::Best(raw)) => best::execute(raw.validate()?, verbosity),
         None => {
             // clap lets no recipe be left out here.

@@ -67,6 +67,9 @@ pub fn execute(
         Ok((show, goes_on && objective.is_ok()))
     })?;
     drop(progress);
+    if let Some(problem) = climbed.show.cannot_be_ranked() {
+        verbosity.note(&problem);
+    }
     let record = SweepRecord::of(runs, climbed.show);
     match format {
         Format::Json => stdout::print_json(&record)?,

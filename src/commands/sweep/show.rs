@@ -12,6 +12,7 @@ use crate::commands::sweep::frame::Frame;
 use crate::commands::sweep::ladder;
 use crate::display::sweep_table;
 use crate::terminal::style::Style;
+use crate::terminal::verbosity::Verbosity;
 use crate::terminal::{page, stdout};
 use pipeline_error::Error;
 use pipeline_kinds::SweepRecipe;
@@ -85,7 +86,7 @@ pub struct Show {
 }
 
 /// Shows what the store knows; nothing is executed.
-pub fn execute(show: Show) -> Result<ExitCode, Error> {
+pub fn execute(show: Show, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let sweep = SweepRecipe::open(&show.selection.recipe, &show.selection.overrides)?;
     let store = Store::open(&show.selection.store)?;
     let mut predictions = BTreeMap::new();
@@ -97,6 +98,9 @@ pub fn execute(show: Show) -> Result<ExitCode, Error> {
     };
     let mut record = ladder::climb(&sweep, stored)?.show;
     record.pooled = pooled(&record, &predictions)?;
+    if let Some(problem) = record.cannot_be_ranked() {
+        verbosity.note(&problem);
+    }
     let frame = || match show.every_seed {
         true => Frame::of_variants(&record),
         false => Frame::of_settings(&record),

@@ -296,6 +296,26 @@ impl ShowRecord {
         pairs.filter(|pair| *pair != objective).collect()
     }
 
+    /// Where every variant is done and no setting can be the best: why, in words. Running once more changes nothing.
+    pub fn cannot_be_ranked(&self) -> Option<String> {
+        let is_done = |one: &VariantRecord| one.status == VariantStatus::Done;
+        let is_known = self.settings.iter().any(SettingRecord::is_complete);
+        if is_known || !self.variants.iter().all(is_done) {
+            return None;
+        }
+        let without = self.variants.iter().filter(|one| one.objective.is_none());
+        Some(format!(
+            "no setting can be ranked: all {} variants are done, and `{}` of `{}` is undefined in {}",
+            self.variants.len(),
+            self.objective.metric,
+            self.objective.stage,
+            match without.count() {
+                all if all == self.variants.len() => "each of them".to_string(),
+                some => format!("{some} of them, at least one of each setting"),
+            }
+        ))
+    }
+
     /// How many variants ended how, in words.
     pub fn progress(&self) -> String {
         let count = |status| {
