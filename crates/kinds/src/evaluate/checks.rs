@@ -11,6 +11,7 @@ use pipeline_train::baseline::Baseline;
 impl StageCheck<'_> {
     /// What needs one positive class is a mistake beside more than two classes, labels or numbers.
     pub(super) fn evaluate(&mut self, stage: &EvaluateTable) {
+        self.subgroups_once(&stage.subgroups);
         let target = stage.target(&self.lookup());
         let stated = [
             ("operating_points", !stage.operating_points.is_empty()),
@@ -42,6 +43,18 @@ impl StageCheck<'_> {
         if let Some(baseline) = stage.baseline() {
             self.baseline_of_task(baseline, target.as_ref());
             self.baseline_of_all(stage);
+        }
+    }
+
+    /// A column that is named twice would be reported twice.
+    fn subgroups_once(&mut self, columns: &[String]) {
+        for (number, column) in columns.iter().enumerate() {
+            if columns[..number].contains(column) {
+                let path = ["subgroups", &number.to_string()];
+                let problem = format!("names `{column}` again");
+                let mistake = self.mistake(&path, &problem, "would be reported twice");
+                self.mistakes.push(mistake.help("name every column once"));
+            }
         }
     }
 

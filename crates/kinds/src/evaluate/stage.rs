@@ -223,9 +223,13 @@ impl Stage for EvaluateStage {
     /// 6: probabilities of `meds_predictions` are doubles, in a file that older releases of Polars read.
     /// 7: the encoder's work is arranged as in version 5 of `pretrain`; sums of calibration fits run in four lanes.
     /// 8, of numbers: means are those of the distances from the first stay, so that constants have no calibration and no R².
+    /// 8, of subgroups: the text `missing` is no missing value.
     fn code_version(&self) -> u32 {
         let numbers = (self.target.as_ref()).is_some_and(|target| target.task == Task::Regression);
-        if numbers { 8 } else { 7 }
+        match numbers || !self.settings.subgroups.is_empty() {
+            true => 8,
+            false => 7,
+        }
     }
 
     fn fields(&self) -> Value {

@@ -76,6 +76,15 @@ fn ranges_of_numbers_are_kept() {
 }
 
 #[test]
+fn a_column_of_subgroups_is_named_once() {
+    one(
+        "split = \"test\"",
+        "split = \"test\"\nsubgroups = ['age', 'sex', 'age']",
+        "stages.test.subgroups.2 names `age` again",
+    );
+}
+
+#[test]
 fn the_split_is_whole_and_fits_its_source() {
     one(
         "0.8",

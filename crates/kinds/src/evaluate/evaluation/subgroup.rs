@@ -20,7 +20,7 @@ const MISSING: &str = "missing";
 pub struct Subgroup {
     /// The column of `stays`.
     pub column: String,
-    /// The value that they share, or the range; `missing` where there is none.
+    /// The value that they share, or the range; `missing` where there is none, and the text `missing` is in quotes.
     pub group: String,
     /// Their values are more than this; null without a lower end.
     pub above: Option<f64>,
@@ -88,12 +88,20 @@ fn by_value(column: &str, values: &[Option<String>]) -> Result<Vec<Members>, Err
     // `None` sorts first, and belongs last.
     distinct.sort_by_key(|value| value.is_none());
     let group = |wanted: &Option<String>| Members {
-        group: wanted.clone().unwrap_or_else(|| MISSING.into()),
+        group: wanted.as_deref().map_or(MISSING.into(), text_group),
         above: None,
         up_to: None,
         is_member: values.iter().map(|value| value == wanted).collect(),
     };
     Ok(distinct.into_iter().map(group).collect())
+}
+
+/// The name of the stays with this text: the text itself, and where it reads as [`MISSING`], in quotes or not, in one more pair.
+fn text_group(text: &str) -> String {
+    match text.trim_matches('"') == MISSING {
+        true => format!("\"{text}\""),
+        false => text.to_string(),
+    }
 }
 
 fn by_number(values: &[Option<f64>]) -> Vec<Members> {
@@ -182,6 +190,22 @@ mod tests {
         assert_eq!(names(&groups), expected);
         assert_eq!(sizes(&groups), [3, 3, 3, 1]);
         assert_eq!((groups[1].above, groups[1].up_to), (Some(3.0), Some(6.0)));
+    }
+
+    #[test]
+    fn the_text_missing_is_no_missing_value() {
+        let texts = ["f", "missing", "\"missing\""].map(|text| Some(text.to_string()));
+        let values: Vec<_> = texts.into_iter().chain([None, None]).collect();
+        let groups = by_value("sex", &values).unwrap();
+        let mut named: Vec<_> = names(&groups).into_iter().zip(sizes(&groups)).collect();
+        named.sort_unstable();
+        let expected = [
+            ("\"\"missing\"\"", 1),
+            ("\"missing\"", 1),
+            ("f", 1),
+            ("missing", 2),
+        ];
+        assert_eq!(named, expected);
     }
 
     #[test]

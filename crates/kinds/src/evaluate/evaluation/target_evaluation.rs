@@ -86,7 +86,7 @@ pub struct LabelReport {
 pub struct TargetSubgroup {
     /// The column of `stays`.
     pub column: String,
-    /// The value that they share, or the range; `missing` where there is none.
+    /// The value that they share, or the range; `missing` where there is none, and the text `missing` is in quotes.
     pub group: String,
     /// Stays.
     pub n: usize,
