@@ -19,6 +19,7 @@ use crate::model_artifact::ModelArtifact;
 use crate::training::Watched;
 use crate::training_context::TrainingContext;
 use pipeline_checkpoint::FloatTensor;
+use pipeline_data::config::Task;
 use pipeline_data::dataset::Split;
 use pipeline_data::feature_table::FeatureTable;
 use pipeline_data::stay_columns::StayColumns;
@@ -291,10 +292,11 @@ impl Stage for FinetuneStage {
     /// 4: the weights carry what their inputs mean. 5, of a solver: after three penalties that are worse than the best
     /// before them, no weaker one is tried.
     /// 5, of steps: an opened backbone's work is arranged as in version 5 of `pretrain`.
+    /// 6, of numbers: R² on validation is measured as in version 8 of `evaluate`.
     fn code_version(&self) -> u32 {
-        match self.training {
-            Training::Steps(_) => 5,
-            Training::Solver(_) => 5,
+        match &self.target {
+            Some(target) if target.task == Task::Regression => 6,
+            _ => 5,
         }
     }
 
