@@ -1,6 +1,6 @@
 //! What is wrong with tables is named, with file, line and stay.
 
-use super::{ROWS, STAYS, folder_with, long, long_text, wide, wide_parquet, wide_text};
+use super::{ROWS, STAYS, folder_with, input, long, long_text, wide, wide_parquet, wide_text};
 use crate::config::*;
 use crate::tests::{Built, refusal};
 
@@ -146,9 +146,16 @@ fn a_column_that_says_whose_or_when_a_stay_is_is_no_input_of_a_wide_table() {
     ] {
         let folder = folder_with(&[
             ("stays.csv", STAYS.as_bytes()),
+            ("died.csv", b"stay,died\n9,0\n10,1\n11,0\n12,1\n"),
             ("w.csv", with(name).as_bytes()),
         ]);
         let mut config = wide(folder.path(), &["w.csv"], TimeUnit::Minutes);
+        // The table of stays is not that of labels, whose every column is an outcome.
+        if let Source::Wide(source) = &mut config.source
+            && let Some(labels) = &mut source.labels
+        {
+            labels.path = input(folder.path(), "died.csv");
+        }
         let found = refusal(&config);
         let what = format!("variable `{name}` is the column that {setting} names");
         assert!(found.contains(&what), "{found}");
