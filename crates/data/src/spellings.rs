@@ -2,12 +2,14 @@
 
 use std::collections::HashMap;
 
+use unicode_normalization_alignments::UnicodeNormalization;
+
 use super::config::Ids;
 use super::decimal_text::plain_decimal;
 use super::stay_id::{StayId, is_hidden};
 
 /// What the settings offer where one number is spelled in two ways.
-pub(super) const SPELLING_HINT: &str = "write it in one way; or ids = \"number\" on the source takes both as one, ids = \"text\" as two";
+pub(super) const SPELLING_HINT: &str = "write it in one way. If they spell one number, ids = \"number\" on a source of tables takes both as one, ids = \"text\" as two";
 
 /// A name of something, as it is written.
 #[derive(Clone, Copy)]
@@ -47,7 +49,7 @@ pub(super) fn plain_name(text: &str) -> String {
 }
 
 /// What a name is told from others by: its number, if it spells one, else its text without what
-/// cannot be seen.
+/// cannot be seen, in Unicode's composed form: `é` may also be written as `e` and an accent.
 fn plain_form(text: &str) -> Option<String> {
     if text.is_ascii() && !text.contains(is_hidden) {
         return plain_decimal(text);
@@ -59,7 +61,7 @@ fn plain_form(text: &str) -> Option<String> {
             (true, false) => None,
             (false, _) => Some(c),
         });
-    let seen: String = seen.collect();
+    let seen: String = seen.nfc().map(|(character, _)| character).collect();
     let seen = seen.trim();
     Some(plain_decimal(seen).unwrap_or_else(|| seen.to_string()))
 }
@@ -136,5 +138,7 @@ mod tests {
         let names = ["pH", "p\u{200b}H", "Zoë"].map(Spelled::Text);
         let found = twins(None, names.into_iter().zip(0..)).map(|twins| twins.second.1);
         assert_eq!(found, Some(1));
+        let names = ["Zoe\u{308}", "Zoë"].map(Spelled::Text);
+        assert!(twins(None, names.into_iter().zip(0..)).is_some());
     }
 }

@@ -55,11 +55,12 @@ impl Cleaning {
         if value.is_nan() {
             return Ok((value, false));
         }
-        if rule.missing.contains(&value) {
+        if (rule.missing.iter()).any(|marker| is_written_as(value, *marker)) {
             return Err(Loss::Missing);
         }
         let value = value * rule.factor.unwrap_or(1.0);
         let cleaned = match rule.range {
+            Some(ends) if ends.iter().any(|end| is_written_as(value, *end)) => value,
             Some([low, high]) if !(low..=high).contains(&value) => match rule.outside {
                 Outside::Drop => return Err(Loss::OutOfRange),
                 Outside::Clip => value.clamp(low, high),
@@ -78,6 +79,12 @@ impl Cleaning {
         rule.and_then(|rule| rule.log)
             .map_or(value, |log| log.of(value))
     }
+}
+
+/// Whether a value is the number that a recipe states. MEDS and others store values of 32 bits: 99.9 is
+/// 99.9000015258789 there, which is what 99.9 in a recipe means, too.
+fn is_written_as(value: f64, stated: f64) -> bool {
+    value == stated || value == f64::from(stated as f32)
 }
 
 impl Logarithm {
@@ -135,6 +142,22 @@ mod tests {
             ..rule
         });
         assert_eq!(clip.unwrap().clean(1, 10.5), Ok((20.0, true)));
+    }
+
+    #[test]
+    fn a_number_of_32_bits_is_the_one_that_the_recipe_states() {
+        let of = |value: f32| f64::from(value);
+        let rule = CleaningRule {
+            missing: vec![999.9],
+            range: Some([0.1, 99.9]),
+            ..CleaningRule::default()
+        };
+        let cleaning = cleaning(rule).unwrap();
+        assert_eq!(cleaning.clean(1, of(999.9)), Err(Loss::Missing));
+        for end in [0.1, 99.9] {
+            assert_eq!(cleaning.clean(1, of(end)), Ok((of(end), false)));
+        }
+        assert_eq!(cleaning.clean(1, of(99.90001)), Err(Loss::OutOfRange));
     }
 
     #[test]

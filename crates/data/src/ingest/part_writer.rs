@@ -91,6 +91,7 @@ impl<'a> PartWriter<'a> {
 
     /// The number of a variable; a heap string is made only for a name not seen before.
     pub(crate) fn variable(&mut self, name: &str) -> u32 {
+        let name = name.trim();
         if let Some(&number) = self.numbers.get(name) {
             return number;
         }

@@ -240,7 +240,7 @@ impl Meds {
                 .key(row)
                 .ok_or_else(|| bad(format!("code is null {}", of())))?;
             let name = codes.names.value(code);
-            if name.is_empty() {
+            if name.trim().is_empty() {
                 return Err(bad(format!("code is empty {}", of())));
             }
             let (mut variable, is_birth) =

@@ -169,7 +169,7 @@ fn append(stay: &StayFile, rows: &RecordBatch, out: &mut PartWriter) -> Result<(
             true => Err(bad(format!("{name} is null"))),
             false => Ok(column.value(row)),
         };
-        if names.is_null(row) || names.value(row).is_empty() {
+        if names.is_null(row) || names.value(row).trim().is_empty() {
             return Err(bad("no variable is named".into()));
         }
         let minute = number(&minutes, "minute")?;

@@ -235,7 +235,7 @@ fn parse_row(line: &str) -> Result<Option<Row<'_>>, String> {
         .ok_or_else(|| format!("time `{time}` of {parameter} is not HH:MM since admission"))?;
     Ok(Some(Row {
         minute,
-        parameter,
+        parameter: parameter.trim(),
         value,
     }))
 }

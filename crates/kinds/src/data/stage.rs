@@ -82,7 +82,9 @@ impl Stage for DataStage {
         // Minutes are F64; windows are half-open; births of MEDS belong to minute 0; what the window or cleaning
         // leaves out is counted as that; rows without a parameter are skipped.
         // 6: the table of variables holds the settings that say what inputs mean.
-        6
+        // 7: names of variables are trimmed in every format; numbers of cleaning rules meet values of 32 bits; what was
+        // read of columns of one name, floats of 2⁵³ and tables of other stays is refused now.
+        7
     }
 
     fn fields(&self) -> Value {

@@ -5,7 +5,9 @@ use jiff::civil::DateTime;
 use jiff::fmt::strtime;
 use jiff::tz::{Offset, TimeZone};
 
-use super::time_text::{WrittenTime, format_hint, parse_duration, parse_timestamp};
+use super::time_text::{
+    WrittenTime, format_hint, has_leap_second, parse_duration, parse_timestamp,
+};
 use crate::config::{TimeColumn, TimeUnit};
 use crate::missing::is_missing;
 use crate::time_zone::{self, Instant};
@@ -74,6 +76,7 @@ impl Clock {
             }
             (TimeUnit::Timestamp, _) => {
                 let written = match &self.format {
+                    Some(_) if has_leap_second(text) => None,
                     Some(format) => written_as(format, text),
                     None => parse_timestamp(text),
                 };

@@ -14,6 +14,9 @@ pub(crate) enum WrittenTime {
 
 /// `2150-01-31 14:05:00`, `2150-01-31T14:05:00.25Z` or `2150-01-31`.
 pub(crate) fn parse_timestamp(text: &str) -> Option<WrittenTime> {
+    if has_leap_second(text) {
+        return None;
+    }
     if let Ok(time) = text.parse::<DateTime>() {
         // A text that ends in an offset is no civil time, whatever the parser ignores of it.
         let clock = text.get(10..).unwrap_or_default();
@@ -23,6 +26,14 @@ pub(crate) fn parse_timestamp(text: &str) -> Option<WrittenTime> {
     }
     let time = text.parse::<Timestamp>().ok()?;
     Some(WrittenTime::Zoned(time.as_microsecond()))
+}
+
+/// Whether a second is the 60th, which the parser takes for the 59th.
+pub(super) fn has_leap_second(text: &str) -> bool {
+    text.split(':').skip(1).any(|field| {
+        let rest = field.strip_prefix("60");
+        rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
+    })
 }
 
 /// Whether `04/01/2150 12:01` may have its day or its month first, and the settings that read it; `None` for
@@ -145,7 +156,9 @@ mod tests {
         let naive = |text| matches!(parse_timestamp(text), Some(WrittenTime::Naive(_)));
         assert!(naive("1970-01-02") && naive("1970-01-01 00:01:00"));
         assert!(!naive("1970-01-01 00:01:00Z") && !naive("1970-01-01T01:01:00-01:00"));
-        for odd in ["", "12", "1970-13-01", "01/02/1970", "1970-01-01 25:00"] {
+        let leap_seconds = ["1970-01-01 00:00:60", "1970-01-01T00:00:60.5+01:00"];
+        let odd = ["", "12", "1970-13-01", "01/02/1970", "1970-01-01 25:00"];
+        for odd in odd.into_iter().chain(leap_seconds) {
             assert_eq!(parse_timestamp(odd), None, "{odd}");
         }
     }
