@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::action::Action;
 use super::digest::Digest;
 use super::inventory::{Inventory, StoredAction};
-use super::{Hold, Store, failed, run_folder};
+use super::{Hold, Store, failed, foreign, run_folder};
 use pipeline_error::Error;
 
 /// What is younger stays where a run on another machine may need it, and no lock would tell.
@@ -84,7 +84,10 @@ impl Store {
             }
             remaining_bytes = self.list_results(&inventory, &doomed, &mut removed);
             self.list_runs(collection, &mut removed)?;
-            for entry in self.entries("damaged")? {
+            let damaged = self.entries("damaged")?.into_iter();
+            for entry in
+                damaged.filter(|it| it.file_name().to_str().is_some_and(foreign::is_damaged))
+            {
                 removed.push(Removed {
                     what: "damaged",
                     path: entry.path(),

@@ -49,11 +49,12 @@ impl Store {
     }
 
     /// Holds the store alone; none while a run is going on in it. Where locks do not reach other machines, a stage that
-    /// runs on one is an error that names it.
+    /// runs on one is an error that names it; so is a folder that is no store, for whoever has it alone removes things.
     pub fn hold_alone(&self) -> Result<Option<Hold>, Error> {
         if !self.root().is_dir() {
             return Ok(Some(Hold { _lock: None }));
         }
+        self.check_is_store()?;
         let refuse = |error| unwritable(&self.root().join(LOCK), error);
         let lock = self.lock_file().map_err(refuse)?;
         if self.locks.take(&lock, File::try_lock).map_err(refuse)? == Taken::Refused {

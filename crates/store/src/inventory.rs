@@ -12,7 +12,7 @@ use super::action::Action;
 use super::digest::Digest;
 use super::fingerprint::Fingerprint;
 use super::index::StoredIndex;
-use super::{Store, checksum, failed, folder};
+use super::{Store, checksum, failed, folder, foreign};
 use pipeline_error::Error;
 
 /// Everything in the store but its runs.
@@ -83,6 +83,9 @@ impl Store {
         }
         let mut work = Vec::new();
         for folder in self.entries("work")? {
+            if !folder.file_name().to_str().is_some_and(foreign::is_work) {
+                continue;
+            }
             let held = self.is_held(&folder.path());
             work.extend(stored_work(folder.path(), held));
         }

@@ -43,6 +43,7 @@ mod export;
 pub mod external;
 pub mod fingerprint;
 mod folder;
+mod foreign;
 mod format;
 mod hold;
 mod index;
@@ -152,6 +153,11 @@ impl Store {
 
     /// Makes the store's own folder and tag, where they are missing.
     fn prepare(&self) -> Result<(), Error> {
+        let marker = self.root.join(format::FILE);
+        let is_marked = || holds(&marker, |_| true);
+        if !is_marked().map_err(|error| unwritable(&self.root, error))? {
+            self.check_is_free()?;
+        }
         let make = || -> io::Result<()> {
             if !self.root.is_dir() {
                 std::fs::create_dir_all(&self.root)?;
@@ -162,8 +168,7 @@ impl Store {
                 // One that is not whole is written again.
                 durable::put(&tag, CACHEDIR_TAG, false)?;
             }
-            let marker = self.root.join(format::FILE);
-            match holds(&marker, |_| true)? {
+            match is_marked()? {
                 true => Ok(()),
                 false => durable::put(&marker, format::text(), true),
             }
