@@ -143,6 +143,18 @@ fn a_variable_that_is_not_there_is_shown() {
 }
 
 #[test]
+fn a_set_variable_that_is_not_there_is_refused_with_the_one_that_was_meant() {
+    let set = |text: &str| {
+        let test = Test::new().recipe("recipes/finetune.toml");
+        test.args(["plan", "recipes/finetune.toml", "--set", text]).code(2)
+    };
+    set("vars.stay=7")
+        .stderr_has("there is no variable `stay`")
+        .stderr_has("did you mean `vars.stays`?");
+    set("extends=[\"other.toml\"]").stderr_has("`--set` of `extends`");
+}
+
+#[test]
 fn a_recipe_that_is_no_toml_is_shown_where_it_breaks() {
     let change = ("epochs = 4", "epochs = = 4");
     assert_shown(&[change], change.1, &[]);

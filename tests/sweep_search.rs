@@ -118,6 +118,26 @@ fn issue16_a_request_without_an_id_is_told_so_with_its_line() {
 }
 
 #[test]
+fn a_line_that_is_not_utf_8_is_refused_and_the_next_is_answered() {
+    let test = test(SWEEP).args(["sweep", "sweep.toml", "--ask-tell", "--quiet"]);
+    let asked = b"{\"id\": 1, \"n\": \"\xff\", \"overrides\": {}}\n{\"id\": 2, \"overrides\": {\"vars.zz\": 1}}\n";
+    let output = assert_cmd::Command::from_std(test.command())
+        .write_stdin(asked.to_vec())
+        .output()
+        .expect("it ends");
+    assert_eq!(output.status.code(), Some(0));
+    let text = String::from_utf8(output.stdout).expect("text");
+    let answers: Vec<Value> = (text.lines().skip(1))
+        .map(|line| serde_json::from_str(line).expect("JSON"))
+        .collect();
+    let ids: Vec<&Value> = answers.iter().map(|answer| &answer["id"]).collect();
+    assert_eq!(ids, [1, 2]);
+    assert!(answers.iter().all(|answer| answer["status"] == "refused"));
+    let error = answers[1]["error"].as_str().expect("an error");
+    assert!(error.contains("there is no variable `zz`"), "{error}");
+}
+
+#[test]
 fn an_optimizer_asks_and_is_told() {
     let sweep = SWEEP.replace("[sweep.grid]", "[sweep.random]\ncount = 3\ndraw.\"stages.score.seed\" = { kind = \"integer\", min = 1, max = 9 }\n\n[sweep.grid]");
     let sweep = &sweep[..sweep.find("[sweep.grid]").expect("a grid")];

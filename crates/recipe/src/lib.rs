@@ -26,6 +26,7 @@ mod recipe;
 mod recipe_file;
 pub mod remote_config;
 mod resolved;
+mod set_variable;
 mod settled;
 mod shape;
 pub mod source;

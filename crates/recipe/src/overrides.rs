@@ -7,6 +7,7 @@ use toml::de::{DeTable, DeValue};
 
 use super::mistake::Mistake;
 use super::parse;
+use super::set_variable::unknown_variable;
 use super::source::{Origin, Sources};
 use super::tree::{Entry, Node, Table, Value};
 
@@ -35,13 +36,19 @@ impl FromStr for Override {
     }
 }
 
-/// Sets the values in the tree, in order; a table that is set replaces what was there.
+/// Sets the values in the tree, in order; a table that is set replaces what was there. A variable that is not there is
+/// a mistake, as is `extends`, which is read before.
 pub fn apply(
     tree: &mut Node,
     overrides: &[Override],
     sources: &mut Sources,
     mistakes: &mut Vec<Mistake>,
 ) {
+    let stated = match overrides.is_empty() {
+        true => return,
+        false => tree.child("vars").cloned(),
+    };
+    let mut paths = Vec::new();
     for Override(text) in overrides {
         let source = sources.add_override(text);
         match read(source, text, sources, mistakes) {
@@ -49,10 +56,22 @@ pub fn apply(
                 if let Err(mistake) = set(tree, &path, node, "--set") {
                     mistakes.push(mistake);
                 }
+                paths.push(path);
             }
             Err(mistake) => mistakes.push(mistake),
         }
     }
+    for path in &paths {
+        mistakes.extend(set_too_late(path));
+        mistakes.extend(unknown_variable(path, stated.as_ref(), tree));
+    }
+}
+
+/// What `--set` comes too late for.
+fn set_too_late(path: &[Key]) -> Option<Mistake> {
+    let (key, origin) = path.first()?;
+    let mistake = Mistake::new("`--set` of `extends`", *origin, "read before `--set`");
+    (key == "extends").then(|| mistake.help("state it in a recipe of its own"))
 }
 
 /// One key of a dotted path, and where it is written.

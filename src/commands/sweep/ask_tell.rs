@@ -1,7 +1,7 @@
 //! `pipeline sweep RECIPE --ask-tell`: an optimizer outside asks for variants and is told what came of them.
 
 use std::collections::BTreeMap;
-use std::io::BufRead;
+use std::io::{self, BufRead};
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -99,17 +99,18 @@ pub fn execute(
     Ok(ExitCode::SUCCESS)
 }
 
-/// Lines of standard input as they come.
-fn listen() -> Receiver<String> {
+/// Lines of standard input as they come, or why they cannot be read any further.
+fn listen() -> Receiver<io::Result<Vec<u8>>> {
     let (line, lines) = mpsc::channel();
     // It ends with the input, or with the process.
     thread::spawn(move || {
-        let read = std::io::stdin().lock().lines();
-        for text in read
-            .map_while(Result::ok)
-            .filter(|text| !text.trim().is_empty())
-        {
-            if line.send(text).is_err() {
+        let read = io::stdin().lock().split(b'\n');
+        let is_blank = |read: &io::Result<Vec<u8>>| {
+            (read.as_ref()).is_ok_and(|text| text.iter().all(u8::is_ascii_whitespace))
+        };
+        for text in read.filter(|read| !is_blank(read)) {
+            let ends = text.is_err();
+            if line.send(text).is_err() || ends {
                 break;
             }
         }
@@ -119,18 +120,20 @@ fn listen() -> Receiver<String> {
 
 /// What has been asked since; none at the end of the input.
 fn next(
-    requests: &Receiver<String>,
+    requests: &Receiver<io::Result<Vec<u8>>>,
     interrupted: &AtomicBool,
-) -> Result<Option<Vec<String>>, Error> {
+) -> Result<Option<Vec<Vec<u8>>>, Error> {
     loop {
         if interrupted.load(Ordering::Relaxed) {
             return Err(Error::Interrupted);
         }
         match requests.recv_timeout(PATIENCE) {
             Ok(first) => {
-                return Ok(Some(
-                    [first].into_iter().chain(requests.try_iter()).collect(),
-                ));
+                let all = [first].into_iter().chain(requests.try_iter());
+                let all: io::Result<Vec<Vec<u8>>> = all.collect();
+                return all.map(Some).map_err(|error| {
+                    Error::stage(format!("standard input cannot be read: {error}"))
+                });
             }
             Err(RecvTimeoutError::Disconnected) => return Ok(None),
             Err(RecvTimeoutError::Timeout) => {}
@@ -154,7 +157,9 @@ fn shown(line: &str) -> String {
     }
 }
 
-fn understood(sweep: &mut SweepRecipe, line: &str) -> Result<(Value, SweepVariant), Box<Answer>> {
+fn understood(sweep: &mut SweepRecipe, bytes: &[u8]) -> Result<(Value, SweepVariant), Box<Answer>> {
+    // Of a line that is not UTF-8, for its id and for messages.
+    let line = &String::from_utf8_lossy(bytes);
     let refused = |id, error| {
         Box::new(Answer {
             id,
@@ -165,7 +170,7 @@ fn understood(sweep: &mut SweepRecipe, line: &str) -> Result<(Value, SweepVarian
             error: Some(error),
         })
     };
-    let request: Request = serde_json::from_str(line).map_err(|error| {
+    let request: Request = serde_json::from_slice(bytes).map_err(|error| {
         let form = "{\"id\": 1, \"overrides\": {\"PATH\": VALUE}}";
         let id = id_of(line);
         let unnamed = match id {

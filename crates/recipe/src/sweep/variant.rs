@@ -10,6 +10,7 @@ use crate::mistake::Mistake;
 use crate::overrides;
 use crate::recipe::Recipe;
 use crate::resolved::Resolved;
+use crate::set_variable::unknown_variable;
 use crate::settled::Settled;
 use crate::suggest::no_stage;
 use crate::tree::{Node, Value};
@@ -64,6 +65,8 @@ impl<E: Experiment> SweepRecipe<E> {
             false => {
                 let mut tree = self.raw.clone();
                 for one in of_variables {
+                    let stated = self.raw.child("vars");
+                    mistakes.extend(unknown_variable(&one.keys, stated, &self.raw));
                     set(&mut tree, one, escaped(one.node.clone()), mistakes);
                 }
                 interpolate(&mut tree, &self.sources, &environment, mistakes);
