@@ -99,7 +99,7 @@ fn what_cannot_be_drawn_is_refused() {
     fails(
         "subsample = { stays = 1 }\n",
         3,
-        "no stay of the training split has the class",
+        "of the training stays that `subsample` draws (1), none has the class",
     );
     let second =
         "\n[stages.second]\nkind = \"finetune\"\nmodel = \"frozen\"\ndata = \"one\"\nepochs = 2\n";

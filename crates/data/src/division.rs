@@ -7,6 +7,7 @@ use super::config::Folds;
 use super::dataset::Split;
 use super::source::StayRow;
 use super::stay_id::StayId;
+use pipeline_error::Error;
 use pipeline_random::Stream;
 
 /// The split of every patient; where a source tells none, of every stay.
@@ -38,9 +39,17 @@ impl Division {
     }
 
     /// One fold tests, the next validates, all others train. Folds differ by at most one patient, also in each class
-    /// where these are divided by themselves.
-    pub(super) fn by_folds(rule: &Folds, seed: u64, stays: &[StayRow]) -> Self {
+    /// where these are divided by themselves. Fails where there are fewer patients than folds, of which some would be empty.
+    pub(super) fn by_folds(rule: &Folds, seed: u64, stays: &[StayRow]) -> Result<Self, Error> {
         let classes = drawn(stays, seed, u64::from(rule.repeat), rule.stratified);
+        let patients = classes.iter().map(Vec::len).sum::<usize>();
+        if patients < rule.count as usize {
+            return Err(Error::stage(format!(
+                "`split.folds.count` is {}, and the source has {patients} patients: some folds would be empty",
+                rule.count
+            ))
+            .with_hint("state at most as many folds as there are patients"));
+        }
         let patients = classes.into_iter().flatten();
         let validation = (rule.fold + 1) % rule.count;
         let splits = patients.enumerate().map(|(place, patient)| {
@@ -52,7 +61,7 @@ impl Division {
             };
             (patient, split)
         });
-        Self(splits.collect())
+        Ok(Self(splits.collect()))
     }
 
     /// The split of a stay.
@@ -95,6 +104,8 @@ fn drawn(stays: &[StayRow], seed: u64, repeat: u64, by_class: bool) -> Vec<Vec<S
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
+
     use super::*;
     use crate::source::Start;
 
@@ -181,7 +192,7 @@ mod tests {
                     repeat: 0,
                     stratified: true,
                 };
-                let division = Division::by_folds(&rule, seed, &stays);
+                let division = Division::by_folds(&rule, seed, &stays).unwrap();
                 let counts = counted(&division, &stays);
                 sizes
                     .push([0, 1].map(|class| counts.get(&(class, "test")).copied().unwrap_or(0.0)));
@@ -215,7 +226,7 @@ mod tests {
                 repeat,
                 stratified: true,
             };
-            let division = Division::by_folds(&rule, 1, stays);
+            let division = Division::by_folds(&rule, 1, stays).unwrap();
             stays
                 .iter()
                 .map(|stay| (stay.id.to_string(), division.split_of(stay).unwrap().name()))
@@ -225,5 +236,28 @@ mod tests {
         let mut turned = cohort(3);
         turned.reverse();
         assert_eq!(splits(0, &stays), splits(0, &turned));
+    }
+
+    #[test]
+    fn more_folds_than_patients_are_refused() {
+        let stays = cohort(3);
+        let patients: BTreeSet<StayId> =
+            stays.iter().map(|stay| patient_of(stay).clone()).collect();
+        let rule = |count: usize| Folds {
+            count: count as u32,
+            fold: 0,
+            repeat: 0,
+            stratified: true,
+        };
+        assert!(Division::by_folds(&rule(patients.len()), 1, &stays).is_ok());
+        let error = Division::by_folds(&rule(patients.len() + 1), 1, &stays)
+            .err()
+            .unwrap();
+        let expected = format!(
+            "is {}, and the source has {} patients",
+            patients.len() + 1,
+            patients.len()
+        );
+        assert!(error.to_string().contains(&expected), "{error}");
     }
 }

@@ -77,9 +77,9 @@ impl SplitAssigner {
                     draws: Stream::new(seed, "split"),
                 })
             }
-            SplitRule::Folds(folds) => Ok(SplitAssigner::Division(Division::by_folds(
-                folds, seed, stays,
-            ))),
+            SplitRule::Folds(folds) => {
+                Division::by_folds(folds, seed, stays).map(SplitAssigner::Division)
+            }
             SplitRule::All => Ok(SplitAssigner::All),
         }
     }

@@ -40,6 +40,14 @@ impl<'a> Asked<'a> {
         }
     }
 
+    /// Names of what is said of a stay; none of a label.
+    pub fn names(&self) -> &'a [String] {
+        match self {
+            Self::Label => &[],
+            Self::Target(target, _) => &target.outputs,
+        }
+    }
+
     /// What is known of the stays of a split in a table of features. A stay without a label is an error, and so is a split
     /// without stays.
     pub fn of_features(&self, table: &FeatureTable, split: Split) -> Result<Known, Error> {

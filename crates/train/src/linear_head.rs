@@ -51,6 +51,8 @@ impl Default for Lbfgs {
 
 /// Penalties that are worse than the best before them, one after another, before no weaker one is tried: they take the longest.
 const WORSE_IN_A_ROW: usize = 3;
+/// A penalty that is more than so many times what the stays count leaves nothing to solve.
+const MOST_PENALTY: f64 = 1e6;
 
 /// How a linear head is solved: all that can change it beside features and labels.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -167,7 +169,7 @@ pub fn solve_head(
         }
     }
     let (history, best) = (search.history, search.best);
-    let best = best.ok_or_else(|| unsolved(&penalties))?;
+    let best = best.ok_or_else(|| unsolved(&penalties, problem.outcomes.total()))?;
     note_edge(best.penalty, &penalties, watch);
     Ok(SolvedHead {
         penalty: best.penalty,
@@ -201,13 +203,20 @@ fn from_strong_to_weak(penalties: &[f64]) -> Vec<f64> {
     penalties
 }
 
-fn unsolved(penalties: &[f64]) -> Error {
+/// `weight`: what the training stays count together, of which a penalty is a share.
+fn unsolved(penalties: &[f64], weight: f64) -> Error {
+    let strongest = penalties.first().copied().unwrap_or_default();
+    let better = match strongest > MOST_PENALTY * weight {
+        true => "weaker",
+        false => "stronger",
+    };
     Error::stage(format!(
         "no linear head with a penalty of {penalties:?} converged"
     ))
-    .with_hint(
-        "state stronger ones in `optimizer.penalties`, or look at the features for extreme values",
-    )
+    .with_hint(format!(
+        "state {better} ones in `optimizer.penalties` (the training stays and their class weights come to {weight}), or look \
+         at the features for extreme values"
+    ))
 }
 
 /// Of several scalings, which a note is about.

@@ -5,7 +5,8 @@ use candle_core::{Device, Tensor};
 use crate::asked::{Asked, Known};
 use pipeline_data::dataset::Split;
 use pipeline_data::feature_table::FeatureTable;
-use pipeline_data::target::Truth;
+use pipeline_data::subsample::Subsample;
+use pipeline_data::target::{Target, Truth};
 use pipeline_error::{Code, Error};
 use pipeline_stage::StageContext;
 use pipeline_train::head::LabelledFeatures;
@@ -45,35 +46,127 @@ pub(super) fn check(
     Ok(())
 }
 
-/// Fails if no training stay has one of the classes or labels, or every stay has a label: a head cannot learn it.
-pub(super) fn require_every_class(train: &Truth, outputs: usize) -> Result<(), Error> {
-    let (absent, what) = match train {
-        Truth::Classes(classes) => {
-            let mut absent = (0..outputs as u32).collect::<Vec<_>>();
-            absent.retain(|class| !classes.contains(class));
-            (absent, "no stay of the training split has the class")
-        }
-        Truth::Labels { has, labels } => {
-            let count = |label: &u32| {
-                let of_label = has.iter().skip(*label as usize).step_by(*labels);
-                of_label.filter(|has| **has).count()
-            };
-            let mut absent = (0..*labels as u32).collect::<Vec<_>>();
-            absent.retain(|label| [0, train.len()].contains(&count(label)));
-            (
-                absent,
-                "no stay of the training split has, or all of them have, the label",
-            )
-        }
-        Truth::Numbers(_) => return Ok(()),
+/// The positions that `subsample` draws of training stays; none without it. Fails if not every class can be learned of the
+/// training split, or of what is drawn.
+pub(super) fn drawn(
+    subsample: Option<&Subsample>,
+    ids: &[String],
+    truth: &Truth,
+    outputs: usize,
+    target: Option<&Target>,
+) -> Result<Option<Vec<usize>>, Error> {
+    require_every_class(truth, outputs, target, None)?;
+    let Some(subsample) = subsample else {
+        return Ok(None);
     };
+    let rows = subsample.positions(ids, truth)?;
+    let learned = truth.rows(rows.iter().copied());
+    require_every_class(&learned, outputs, target, Some(truth.len()))?;
+    Ok(Some(rows))
+}
+
+/// Fails if no training stay has one of the classes or labels, or every stay has a label: a head cannot learn it.
+///
+/// `drawn_of`: of how many stays of the training split `subsample` drew these; none: they are the split.
+fn require_every_class(
+    train: &Truth,
+    outputs: usize,
+    target: Option<&Target>,
+    drawn_of: Option<usize>,
+) -> Result<(), Error> {
+    let absent = absent(train, outputs);
     if absent.is_empty() {
         return Ok(());
     }
-    let absent: Vec<String> = absent.iter().map(ToString::to_string).collect();
-    Err(Error::stage(format!("{what} {}", absent.join(", ")))
-        .with_hint(
-            "a classifier cannot learn a class it never sees; check the labels and the split",
-        )
+    let is_labels = matches!(train, Truth::Labels { .. });
+    let name = |output: &usize| match target.and_then(|target| target.outputs.get(*output)) {
+        Some(label) if is_labels => format!("`{label}`"),
+        _ => output.to_string(),
+    };
+    let names: Vec<String> = absent.iter().map(name).collect();
+    let (names, stays) = (names.join(", "), train.len());
+    let problem = match (drawn_of, is_labels) {
+        (None, false) => format!("no stay of the training split has the class {names}"),
+        (None, true) => {
+            format!("no stay of the training split has, or all of them have, the label {names}")
+        }
+        (Some(_), false) => format!(
+            "of the training stays that `subsample` draws ({stays}), none has the class {names}"
+        ),
+        (Some(_), true) => format!(
+            "of the training stays that `subsample` draws ({stays}), none or all have the label {names}"
+        ),
+    };
+    let hint = match drawn_of {
+        None => {
+            "a classifier cannot learn a class it never sees; check the labels and the split".into()
+        }
+        Some(all) => format!("draw more of the {all} stays, or state another `subsample.seed`"),
+    };
+    Err(Error::stage(problem)
+        .with_hint(hint)
         .coded(Code::UnseenClass))
+}
+
+/// Classes that no stay has, and labels that no stay or every stay has.
+fn absent(train: &Truth, outputs: usize) -> Vec<usize> {
+    match train {
+        Truth::Classes(classes) => {
+            let is_absent = |class: &usize| !classes.contains(&(*class as u32));
+            (0..outputs).filter(is_absent).collect()
+        }
+        Truth::Labels { has, labels } => {
+            let count = |label: usize| {
+                let of_label = has.iter().skip(label).step_by(*labels);
+                of_label.filter(|has| **has).count()
+            };
+            let is_absent = |label: &usize| [0, train.len()].contains(&count(*label));
+            (0..*labels).filter(is_absent).collect()
+        }
+        Truth::Numbers(_) => Vec::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use pipeline_data::config::Task;
+
+    use super::*;
+
+    #[test]
+    fn what_cannot_be_learned_is_named_with_its_culprit() {
+        let message = |truth: &Truth, target: Option<&Target>, drawn_of| {
+            let error = require_every_class(truth, 2, target, drawn_of).unwrap_err();
+            format!("{error} ({})", error.hint().unwrap_or_default())
+        };
+        let classes = Truth::Classes(vec![0, 0, 0]);
+        assert!(
+            message(&classes, None, None)
+                .starts_with("no stay of the training split has the class 1")
+        );
+        assert_eq!(
+            message(&classes, None, Some(36)),
+            "of the training stays that `subsample` draws (3), none has the class 1 (draw more of the 36 stays, or state \
+             another `subsample.seed`)"
+        );
+        let findings = Target {
+            name: "findings".into(),
+            task: Task::MultiLabel,
+            outputs: vec!["sepsis".into(), "shock".into()],
+        };
+        let labels = Truth::Labels {
+            has: vec![true, true, false, true],
+            labels: 2,
+        };
+        let said = message(&labels, Some(&findings), None);
+        assert!(
+            said.contains("all of them have, the label `shock`"),
+            "{said}"
+        );
+        let said = message(&labels, Some(&findings), Some(9));
+        assert!(
+            said.contains("draws (2), none or all have the label `shock`"),
+            "{said}"
+        );
+    }
 }

@@ -6,8 +6,8 @@ use std::time::Duration;
 use candle_core::Device;
 use serde_json::{Value, json};
 
-use super::learned::{check, labelled, require_every_class};
-use super::trained::Trained;
+use super::learned::{check, drawn, labelled};
+use super::trained::{Trained, in_units};
 use crate::asked::{Asked, Known, TARGETS};
 use crate::dataset_artifacts::load_dataset;
 use crate::feature_origin::FeatureOrigin;
@@ -24,14 +24,14 @@ use pipeline_data::dataset::Split;
 use pipeline_data::feature_table::FeatureTable;
 use pipeline_data::stay_columns::StayColumns;
 use pipeline_data::subsample::Subsample;
-use pipeline_data::target::Target;
+use pipeline_data::target::{Target, Truth};
 use pipeline_error::Error;
 use pipeline_model::classifier::Head;
 use pipeline_model::host::{HostParameters, initial_parameters, to_device};
 use pipeline_stage::{Stage, StageContext, StageInput, StageOutput};
 use pipeline_store::ArtifactFile;
 use pipeline_train::config::HeadSettings;
-use pipeline_train::head::{HeadTrainer, TrainedHead, train_head};
+use pipeline_train::head::{HeadTrainer, train_head};
 use pipeline_train::linear_head::{LinearHeadSettings, solve_head};
 use pipeline_train::number_scale::NumberScale;
 use pipeline_train::open_backbone::{OpenBackbone, Opening};
@@ -124,6 +124,22 @@ impl FinetuneStage {
         read.transpose()
     }
 
+    /// The positions of the training stays that are learned from; none: all are.
+    fn drawn(
+        &self,
+        ids: &[String],
+        truth: &Truth,
+        outputs: usize,
+    ) -> Result<Option<Vec<usize>>, Error> {
+        drawn(
+            self.subsample.as_ref(),
+            ids,
+            truth,
+            outputs,
+            self.target.as_ref(),
+        )
+    }
+
     /// Trains the head on the features of a wholly frozen backbone.
     fn train_on_features(
         &self,
@@ -139,14 +155,10 @@ impl FinetuneStage {
         let (all, validation) = (of_split(Split::Train)?, of_split(Split::Validation)?);
         drop(table);
         let stays = all.truth.len();
-        let train = match &self.subsample {
+        let train = match self.drawn(&all.ids, &all.truth, outputs)? {
             None => all,
-            Some(subsample) => {
-                let rows = subsample.positions(&all.ids, &all.truth)?.into_iter();
-                all.rows(&rows.map(|row| row as u32).collect::<Vec<_>>())?
-            }
+            Some(rows) => all.rows(&rows.into_iter().map(|row| row as u32).collect::<Vec<_>>())?,
         };
-        require_every_class(&train.truth, outputs)?;
         let stays = (train.truth.len(), stays);
         let watch = Watched(context);
         match &self.training {
@@ -193,15 +205,13 @@ impl FinetuneStage {
             Ok::<_, Error>(known)
         };
         let (all, validation) = (of_split(Split::Train)?, of_split(Split::Validation)?);
-        let (train, truth) = match &self.subsample {
+        let (train, truth) = match self.drawn(&ids(&all), &all.truth, outputs)? {
             None => (all.rows.clone(), all.truth.clone()),
-            Some(subsample) => {
-                let rows = subsample.positions(&ids(&all), &all.truth)?;
+            Some(rows) => {
                 let stays = rows.iter().map(|row| all.rows[*row]).collect();
                 (stays, all.truth.rows(rows.into_iter()))
             }
         };
-
         let device = &context.tensor_device()?;
         let replay = context.replay_folder();
         let scale = NumberScale::for_head(&truth)?;
@@ -222,7 +232,6 @@ impl FinetuneStage {
         let stays = [train.as_slice(), &validation.rows].concat();
         let open = OpenBackbone::new(opening, trainer.variables(), &stays)?;
         context.reporter.note(&open.describe());
-        require_every_class(&truth, outputs)?;
         let learned = (train.len(), all.rows.len());
         let train = open.stays(&train, truth);
         let validation = open.stays(&validation.rows, validation.truth);
@@ -231,19 +240,6 @@ impl FinetuneStage {
         let head = in_units(head, artifact, scale);
         Ok(Trained::in_steps(head, settings, learned))
     }
-}
-
-/// The head, whose output layer gave standard deviations, so that it gives units.
-fn in_units(
-    mut head: TrainedHead,
-    artifact: &ModelArtifact,
-    scale: Option<NumberScale>,
-) -> TrainedHead {
-    if let Some(scale) = scale {
-        let layer = Head::output_layer(artifact.config.classifier.head);
-        scale.layer_in_units(&mut head.parameters, layer);
-    }
-    head
 }
 
 /// Trainable parameters that training left as they were, to the bit.

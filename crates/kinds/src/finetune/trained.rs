@@ -5,9 +5,12 @@ use std::collections::BTreeMap;
 use serde_json::{Value, json};
 
 use super::{COUNTS, OF_CLASSES, OF_NUMBERS, PENALTY, STANDARDISED};
+use crate::model_artifact::ModelArtifact;
+use pipeline_model::classifier::Head;
 use pipeline_train::config::HeadSettings;
 use pipeline_train::head::TrainedHead;
 use pipeline_train::linear_head::{FeatureScaling, LinearHeadSettings, SolvedHead};
+use pipeline_train::number_scale::NumberScale;
 
 /// What was trained, and what is told of it.
 pub(super) struct Trained {
@@ -68,4 +71,17 @@ impl Trained {
         }
         metrics
     }
+}
+
+/// The head, whose output layer gave standard deviations, so that it gives units.
+pub(super) fn in_units(
+    mut head: TrainedHead,
+    artifact: &ModelArtifact,
+    scale: Option<NumberScale>,
+) -> TrainedHead {
+    if let Some(scale) = scale {
+        let layer = Head::output_layer(artifact.config.classifier.head);
+        scale.layer_in_units(&mut head.parameters, layer);
+    }
+    head
 }

@@ -45,9 +45,13 @@ impl LinearBaseline {
 }
 
 /// Fits to `train` with several penalties and keeps the one with the least loss on `validation`: log loss, of numbers the
-/// squared error.
-pub fn fit_on_validation(train: &TrueRows, validation: &TrueRows) -> Result<LinearBaseline, Error> {
-    refuse_what_is_not_seen(train.truth, validation.truth)?;
+/// squared error. `names`: those of the labels, where labels are what is true.
+pub fn fit_on_validation(
+    train: &TrueRows,
+    validation: &TrueRows,
+    names: &[String],
+) -> Result<LinearBaseline, Error> {
+    refuse_what_is_not_seen(train.truth, validation.truth, names)?;
     let scale = NumberScale::of_truth(train.truth)?;
     let learned = NumberScale::learned(scale.as_ref(), train.truth);
     let width = train.rows.len() / train.truth.len();
@@ -80,25 +84,38 @@ pub fn fit_on_validation(train: &TrueRows, validation: &TrueRows) -> Result<Line
 }
 
 /// A class or label that training never sees, or never misses, has no finite odds.
-fn refuse_what_is_not_seen(train: &Truth, validation: &Truth) -> Result<(), Error> {
+fn refuse_what_is_not_seen(
+    train: &Truth,
+    validation: &Truth,
+    names: &[String],
+) -> Result<(), Error> {
     let both = |has: &mut dyn Iterator<Item = bool>| {
         let (mut seen, mut missed) = (false, false);
         has.for_each(|has| *(if has { &mut seen } else { &mut missed }) = true);
         seen && missed
     };
-    let fits = !validation.is_empty()
-        && match train {
-            Truth::Classes(labels) => both(&mut labels.iter().map(|label| *label == 1)),
-            Truth::Labels { has, labels } => (0..*labels)
-                .all(|label| both(&mut has.iter().skip(label).step_by(*labels).copied())),
-            Truth::Numbers(numbers) => !numbers.is_empty(),
-        };
-    match fits {
-        true => Ok(()),
-        false => Err(Error::stage(
-            "the baseline needs both classes in the training split and a stay in the validation split",
-        )
-        .with_hint("look at `split` in the data stage, or leave `baseline` out")),
+    let problem = match train {
+        _ if validation.is_empty() => {
+            Some("needs a stay in the validation split, to choose its penalty".into())
+        }
+        Truth::Classes(labels) => (!both(&mut labels.iter().map(|label| *label == 1)))
+            .then(|| "needs both classes in the training split".into()),
+        Truth::Labels { has, labels } => (0..*labels)
+            .find(|label| !both(&mut has.iter().skip(*label).step_by(*labels).copied()))
+            .map(|label| {
+                let name = names.get(label).cloned().unwrap_or(label.to_string());
+                format!(
+                    "needs training stays that have the label `{name}`, and some that have it not"
+                )
+            }),
+        Truth::Numbers(numbers) => {
+            (numbers.is_empty()).then(|| "needs a stay in the training split".into())
+        }
+    };
+    match problem {
+        None => Ok(()),
+        Some(problem) => Err(Error::stage(format!("the baseline {problem}"))
+            .with_hint("look at `split` in the data stage, or leave `baseline` out")),
     }
 }
 
@@ -156,6 +173,7 @@ mod tests {
                 rows: validation.0,
                 truth: &validation.1,
             },
+            &[],
         )
     }
 
@@ -181,6 +199,9 @@ mod tests {
         let classes = |labels: [u32; 2]| (&rows[..], Truth::Classes(labels.to_vec()));
         let error = fit(classes([1, 1]), classes([1, 0]));
         assert!(error.unwrap_err().to_string().contains("both classes"));
+        let error = fit(classes([1, 0]), (&[], Truth::Classes(vec![])));
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("a stay in the validation split"), "{error}");
     }
 
     /// With one column of variance 1 the penalty α shrinks its coefficient by n / (n + α) (scikit-learn's `Ridge`).
@@ -225,7 +246,9 @@ mod tests {
                 rows: &[0.0, 1.0],
                 truth: &never,
             },
+            &["sepsis".into(), "shock".into()],
         );
-        assert!(error.is_err());
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains("the label `shock`"), "{error}");
     }
 }

@@ -78,9 +78,14 @@ impl<'a> Outcomes<'a> {
         }
     }
 
+    /// What all rows count together.
+    pub fn total(&self) -> f64 {
+        (0..self.len()).map(|row| self.weight(row)).sum()
+    }
+
     /// The loss of all rows as it is shown: a mean over rows (and labels), of numbers that of the whole square.
     pub fn mean(&self, loss: f64) -> f64 {
-        let mean = loss / (0..self.len()).map(|row| self.weight(row)).sum::<f64>();
+        let mean = loss / self.total();
         match self {
             Self::Classes { .. } => mean,
             Self::Labels { labels, .. } => mean / *labels as f64,

@@ -171,6 +171,7 @@ impl Rows {
                 rows: &held.0,
                 truth: &classes_of(&held.1),
             },
+            &[],
         )?;
         auroc(positives, &fit.says(&self.split))
     }

@@ -71,6 +71,7 @@ impl BaselineScores {
                 rows: &features.of(development, &validation.rows),
                 truth: &validation.truth,
             },
+            asked.names(),
         )?;
         let (data, asked) = data;
         let scored = asked.of_dataset(data, split)?.rows;
