@@ -5,6 +5,7 @@ mod bars;
 pub mod bundle;
 pub mod comparison;
 pub mod diagnosis_table;
+mod evaluation_tables;
 pub mod explanation;
 pub mod inspection;
 pub mod lines;

@@ -1,22 +1,12 @@
 //! How a run ended, for people.
 
-use serde_json::Value;
-
+use crate::display::evaluation_tables;
 use crate::display::table::{Align, Cell, Table};
 use crate::terminal::style::{Style, Tone};
 use pipeline_error::{Code, Error};
 use pipeline_kinds::evaluate::{Headline, Standing};
 use pipeline_page::number;
 use pipeline_runner::record::{RunRecord, StageRecord, StageStatus};
-
-/// Metrics that every evaluation has: (name in the record, heading).
-const EVALUATION: [(&str, &str); 5] = [
-    ("auroc", "AUROC"),
-    ("average_precision", "average precision"),
-    ("brier", "Brier"),
-    ("n", "n"),
-    ("positives", "positives"),
-];
 
 /// Metrics that come first in a stage's row.
 const MAIN: [&str; 14] = [
@@ -44,12 +34,9 @@ const METRICS_IN_A_ROW: usize = 4;
 
 /// The stages, then the evaluations, then what they come to. Where everything lies is told to those who ask for more.
 pub fn render(run: &RunRecord, style: Style) -> String {
-    let blocks = [
-        stages(run, style),
-        evaluations(run, style),
-        headlines(run, style),
-    ];
-    let blocks: Vec<String> = blocks.into_iter().flatten().collect();
+    let mut blocks = vec![stages(run, style)];
+    blocks.extend(evaluation_tables::render(run, style));
+    blocks.extend(headlines(run, style));
     blocks.join("\n")
 }
 
@@ -87,7 +74,7 @@ fn in_stage(stage: &StageRecord, message: &str) -> String {
     format!("stage `{}`: {message}", stage.name)
 }
 
-fn stages(run: &RunRecord, style: Style) -> Option<String> {
+fn stages(run: &RunRecord, style: Style) -> String {
     let mut table = Table::new(&[
         ("stage", Align::Left),
         ("kind", Align::Left),
@@ -109,7 +96,7 @@ fn stages(run: &RunRecord, style: Style) -> Option<String> {
             Cell::new(metrics(stage), Tone::Faint),
         ]);
     }
-    Some(table.render(style))
+    table.render(style)
 }
 
 fn status(stage: &StageRecord) -> Cell {
@@ -123,39 +110,17 @@ fn status(stage: &StageRecord) -> Cell {
 }
 
 fn metrics(stage: &StageRecord) -> String {
-    let is_shown_below =
-        |name: &str| stage.kind == "evaluate" && EVALUATION.iter().any(|(n, _)| *n == name);
     let main = MAIN.iter();
     let main = main.filter_map(|name| stage.metrics.get_key_value(*name));
     let others = stage.metrics.iter();
     let others = others.filter(|(name, _)| !MAIN.contains(&name.as_str()));
     let texts: Vec<String> = main
         .chain(others)
-        .filter(|(name, _)| !is_shown_below(name))
+        .filter(|(name, _)| !evaluation_tables::has(stage, name))
         .filter_map(|(name, value)| Some(format!("{name} {}", number::metric(value)?)))
         .take(METRICS_IN_A_ROW)
         .collect();
     texts.join(" · ")
-}
-
-fn evaluations(run: &RunRecord, style: Style) -> Option<String> {
-    let mut heading = vec![("evaluation", Align::Left)];
-    heading.extend(EVALUATION.map(|(_, title)| (title, Align::Right)));
-    let mut table =
-        Table::new(&heading).yielding(&["n", "positives", "Brier", "average precision"]);
-    let has_result = |stage: &&StageRecord| {
-        stage.kind == "evaluate"
-            && matches!(stage.status, StageStatus::Executed | StageStatus::Cached)
-    };
-    for stage in run.stages.iter().filter(has_result) {
-        let mut row = vec![Cell::from(stage.name.as_str())];
-        row.extend(EVALUATION.map(|(name, _)| {
-            let value = stage.metrics.get(name).unwrap_or(&Value::Null);
-            Cell::new(number::metric(value).unwrap_or_default(), Tone::Strong)
-        }));
-        table.push(row);
-    }
-    (!table.is_empty()).then(|| table.render(style))
 }
 
 /// What each evaluation says first: the main metric, where it lies, and how it stands beside the baseline.
@@ -217,7 +182,7 @@ fn headline_lines(stage: &str, headline: &Headline, style: Style) -> String {
 mod tests {
     use std::collections::BTreeMap;
 
-    use serde_json::json;
+    use serde_json::{Value, json};
 
     use super::*;
     use crate::terminal::diagnostic;
@@ -290,6 +255,38 @@ evaluation   AUROC  average precision   Brier   n  positives
 test        0.8123          undefined  0.1000  20          3
 ";
         assert_eq!(render(&run(vec![events, test]), Style::PLAIN), expected);
+    }
+
+    #[test]
+    fn an_evaluation_of_numbers_has_a_table_of_its_own() {
+        let metrics = [
+            ("bias", json!(0.25)),
+            ("mae", json!(1.5)),
+            ("n", json!(20)),
+            ("r2", json!(null)),
+            ("rmse", json!(2.25)),
+        ];
+        let los = stage("los", "evaluate", StageStatus::Executed, &metrics);
+        let classes = [
+            ("auroc", json!(0.75)),
+            ("average_precision", json!(0.5)),
+            ("brier", json!(0.1)),
+            ("n", json!(20)),
+            ("positives", json!(3)),
+        ];
+        let died = stage("died", "evaluate", StageStatus::Cached, &classes);
+        let expected = "\
+stage  kind      status    seconds  metrics
+los    evaluate  executed     1.23  bias 0.2500
+died   evaluate  cached       1.23
+
+evaluation   AUROC  average precision   Brier   n  positives
+died        0.7500             0.5000  0.1000  20          3
+
+evaluation     MAE    RMSE         R²   n
+los         1.5000  2.2500  undefined  20
+";
+        assert_eq!(render(&run(vec![los, died]), Style::PLAIN), expected);
     }
 
     #[test]
