@@ -20,7 +20,7 @@ use crate::physionet_layout::{self, FOLDER};
 const MAIN_JOB: [(&str, &str); 8] = [
     (
         "events",
-        "0d44fa729fe218635f56a7e1a9c33234351d1f240277e3140f01b412c3455acb",
+        "66316a6d5f94db7af175011a5f3602290476ddd9e9ee582e82ad0c35c954fe2a",
     ),
     (
         "pretrain",
@@ -56,7 +56,7 @@ const MAIN_JOB: [(&str, &str); 8] = [
 const IN_EPOCHS: [(&str, &str); 7] = [
     (
         "events",
-        "0d44fa729fe218635f56a7e1a9c33234351d1f240277e3140f01b412c3455acb",
+        "66316a6d5f94db7af175011a5f3602290476ddd9e9ee582e82ad0c35c954fe2a",
     ),
     (
         "pretrain",

@@ -144,9 +144,12 @@ fn a_variable_that_is_not_there_is_shown() {
 
 #[test]
 fn a_set_variable_that_is_not_there_is_refused_with_the_one_that_was_meant() {
-    let set = |text: &str| {
-        let test = Test::new().recipe("recipes/finetune.toml");
-        test.args(["plan", "recipes/finetune.toml", "--set", text]).code(2)
+    let text = recipe(&[]);
+    let set = |set: &str| {
+        let test = Test::new().recipe(&text);
+        test.args(["plan", "recipe.toml", "--set", set])
+            .run()
+            .failure(2)
     };
     set("vars.stay=7")
         .stderr_has("there is no variable `stay`")

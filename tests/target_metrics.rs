@@ -96,7 +96,7 @@ fn ridge_is_that_of_scikit_learn() {
         rows: &x,
         truth: &truth,
     };
-    let fit = fit_on_validation(&rows, &rows).expect("a fit");
+    let fit = fit_on_validation(&rows, &rows, &[]).expect("a fit");
     assert_eq!(Some(fit.penalty()), expected["alpha"].as_f64());
     let said = fit.says(&x[..15]);
     for (found, wanted) in said.iter().zip(expected["first"].as_array().expect("five")) {

@@ -29,7 +29,7 @@ fn issue16_two_spellings_of_an_id_are_refused_with_both_places() {
             let what =
                 format!("{file}: {place}: stay id `{odd}` is spelled `2` at stays.csv line 3");
             refused(long(file, STAYS, &rows, ""), &what)
-                .stderr_has("hint: write it in one way; or ids =");
+                .stderr_has("hint: write it in one way. If they spell one number, ids =");
             // As numbers they are one stay, as texts two, of which one is not of the cohort.
             let numbers = long(file, STAYS, &rows, "");
             let one = events(with_source(numbers, "ids = \"number\""));

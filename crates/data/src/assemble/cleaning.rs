@@ -82,9 +82,9 @@ impl Cleaning {
 }
 
 /// Whether a value is the number that a recipe states. MEDS and others store values of 32 bits: 99.9 is
-/// 99.9000015258789 there, which is what 99.9 in a recipe means, too.
+/// 99.9000015258789 there, which is what 99.9 in a recipe means, too. Whole numbers are what they are.
 fn is_written_as(value: f64, stated: f64) -> bool {
-    value == stated || value == f64::from(stated as f32)
+    value == stated || (stated.fract() != 0.0 && value == f64::from(stated as f32))
 }
 
 impl Logarithm {

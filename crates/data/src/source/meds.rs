@@ -239,8 +239,8 @@ impl Meds {
             let code = codes
                 .key(row)
                 .ok_or_else(|| bad(format!("code is null {}", of())))?;
-            let name = codes.names.value(code);
-            if name.trim().is_empty() {
+            let name = codes.names.value(code).trim();
+            if name.is_empty() {
                 return Err(bad(format!("code is empty {}", of())));
             }
             let (mut variable, is_birth) =
