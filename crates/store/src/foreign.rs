@@ -45,8 +45,13 @@ impl Store {
     /// Fails where a store is to be made beside folders of somebody else that are called like those of a store.
     pub(super) fn check_is_free(&self) -> Result<(), Error> {
         let root = self.root();
-        let taken = || NAMES.iter().find(|name| root.join(name).exists());
-        let Some(name) = taken() else { return Ok(()) };
+        let is_taken = |name: &&&str| {
+            let folder = root.join(name);
+            folder.exists() && !(**name == "work" && holds_work_alone(&folder))
+        };
+        let Some(name) = NAMES.iter().find(is_taken) else {
+            return Ok(());
+        };
         // Asked after the folders: another process may be making this store at the moment, its marks first.
         match is_store(root) {
             Ok(true) => Ok(()),
@@ -70,6 +75,14 @@ fn is_store(root: &Path) -> io::Result<bool> {
         || ["blobs", "actions"]
             .iter()
             .all(|name| root.join(name).is_dir()))
+}
+
+/// Whether all in a folder `work` is called as a store's: a crash may have left it before the marks of a store.
+fn holds_work_alone(folder: &Path) -> bool {
+    let is_ours = |entry: io::Result<std::fs::DirEntry>| {
+        entry.is_ok_and(|entry| entry.file_name().to_str().is_some_and(is_work))
+    };
+    std::fs::read_dir(folder).is_ok_and(|mut entries| entries.all(is_ours))
 }
 
 /// Whether a store calls a folder in `work/` so: by a key.
