@@ -333,7 +333,8 @@ impl Interpolation<'_> {
     }
 }
 
-fn known_vars(vars: &Node) -> Vec<String> {
+/// The names at the top of `[vars]`.
+pub(super) fn known_vars(vars: &Node) -> Vec<String> {
     let keys = vars.as_table().into_iter().flat_map(|table| table.keys());
     keys.map(str::to_string).collect()
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::interpolate::known_vars;
 use super::mistake::Mistake;
 use super::overrides::Key;
 use super::pieces::{Content, pieces};
@@ -35,12 +36,7 @@ pub(super) fn unknown_variable(
     if (known.iter()).any(|read| is_inside(read, &name) || is_inside(&name, read)) {
         return None;
     }
-    let table = stated.and_then(Node::as_table);
-    known.extend(
-        table
-            .into_iter()
-            .flat_map(|table| table.keys().map(String::from)),
-    );
+    known.extend(stated.into_iter().flat_map(known_vars));
     let mistake = Mistake::new(
         format!("there is no variable `{name}`"),
         *place,

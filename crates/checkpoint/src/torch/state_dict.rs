@@ -43,8 +43,8 @@ pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
     }
     let levels = levels(heap, pickle.root);
     let mut found: Vec<Candidate> = Vec::new();
+    let mut chosen: Option<BTreeSet<&str>> = None;
     for (depth, dicts) in levels.iter().enumerate() {
-        let chosen = found.first().map(|first| first.dict);
         let mut here = candidates(heap, dicts);
         if depth == 0 && holds_tensors(heap, pickle.root) {
             here.push(Candidate {
@@ -53,8 +53,8 @@ pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
                 holder: pickle.root,
             });
         }
-        let is_rival = |candidate: &Candidate| match chosen {
-            Some(chosen) => shared_names(heap, chosen, candidate.dict) > 0,
+        let is_rival = |candidate: &Candidate| match &chosen {
+            Some(chosen) => names(heap, candidate.dict).any(|name| chosen.contains(name)),
             None => true,
         };
         for candidate in here.into_iter().filter(is_rival) {
@@ -62,11 +62,16 @@ pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
                 found.push(candidate);
             }
         }
+        if let (None, Some(first)) = (&chosen, found.first()) {
+            chosen = Some(names(heap, first.dict).collect());
+        }
     }
     match found.as_slice() {
         [one] => {
             let mut state_dict = collect(heap, one)?;
-            state_dict.notes.extend(not_read(heap, one.dict, &levels));
+            let chosen = chosen.unwrap_or_default();
+            let notes = not_read(heap, (one.dict, &chosen), &levels);
+            state_dict.notes.extend(notes);
             Ok(state_dict)
         }
         [] => Err(none(heap, &levels)),
@@ -96,21 +101,25 @@ fn candidates(heap: &Heap, dicts: &[(String, Value)]) -> Vec<Candidate> {
     found.collect()
 }
 
-/// How many tensors of `other` have the name of one of `chosen`.
-fn shared_names(heap: &Heap, chosen: Value, other: Value) -> usize {
-    let names = |dict: Value| {
-        let entries = heap.dict(dict).unwrap_or_default().iter();
-        let tensors = entries.filter(|(_, value)| heap.tensor(*value).is_some());
-        tensors.filter_map(|(name, _)| heap.text(*name))
-    };
-    let known: BTreeSet<&str> = names(chosen).collect();
-    names(other).filter(|name| known.contains(name)).count()
+/// The names of the tensors in a dict.
+fn names(heap: &Heap, dict: Value) -> impl Iterator<Item = &str> {
+    let entries = heap.dict(dict).unwrap_or_default().iter();
+    let tensors = entries.filter(|(_, value)| heap.tensor(*value).is_some());
+    tensors.filter_map(|(name, _)| heap.text(*name))
 }
 
-/// A note for each other dict with tensors of the same names: averages of the weights, say, or the best of a run.
-fn not_read(heap: &Heap, chosen: Value, levels: &[Vec<(String, Value)>]) -> Vec<String> {
-    let others = levels.iter().flatten().filter(|(_, dict)| *dict != chosen);
-    let others = others.map(|(path, dict)| (path, shared_names(heap, chosen, *dict)));
+/// A note for each other dict with tensors of the same names as the chosen one: averages of the weights, say, or the
+/// best of a run.
+fn not_read(
+    heap: &Heap,
+    (dict, chosen): (Value, &BTreeSet<&str>),
+    levels: &[Vec<(String, Value)>],
+) -> Vec<String> {
+    let others = levels.iter().flatten().filter(|(_, other)| *other != dict);
+    let others = others.map(|(path, other)| {
+        let shared = names(heap, *other).filter(|name| chosen.contains(name));
+        (path, shared.count())
+    });
     let others = others.filter(|(_, shared)| *shared > 0);
     let notes = others.map(|(path, shared)| {
         format!("{shared} tensors of the same names are under `{path}`, not read")

@@ -251,7 +251,7 @@ impl Stage for ImportStage {
     /// container, and the audit notes those that nobody stated.
     /// 4: the weights carry what their inputs mean.
     /// 5: an optimizer of several groups no longer says which tensors were trained; namespaces are read; embeddings
-    /// without metadata are compared or stand in the audit.
+    /// without metadata are compared or noted.
     fn code_version(&self) -> u32 {
         5
     }
