@@ -19,7 +19,7 @@ Exit codes:
   5    out of date: something would have to run, or is not what the lock says
   6    the store is damaged
   70   the program has a fault: it panicked, and wrote a report
-  130  stopped by Ctrl-C, TERM, USR1 or USR2; the same command goes on from there";
+  130  stopped by Ctrl-C, TERM, USR1, USR2 or HUP; the same command goes on from there";
 
 /// How results are written to standard output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -110,8 +110,14 @@ pub struct Selection {
 impl Selection {
     /// The command line of `pipeline NAME` on the same recipe, store and device, as a shell reads it.
     pub fn command(&self, name: &str) -> String {
+        self.command_on(name, &[])
+    }
+
+    /// As [`Self::command`], on these stages.
+    pub fn command_on(&self, name: &str, stages: &[&str]) -> String {
         let mut words = vec!["pipeline".to_string(), name.to_string()];
         words.push(self.recipe.display().to_string());
+        words.extend(stages.iter().map(|stage| stage.to_string()));
         for change in &self.overrides {
             words.extend(["--set".to_string(), change.text().to_string()]);
         }

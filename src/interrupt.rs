@@ -18,8 +18,14 @@ const NOTICE: &[u8] =
     b"\ninterrupting: running stages stop at their next step; once more ends at once\n";
 
 /// Those that ask to stop: batch systems send SIGUSR1 or SIGUSR2 some time before a job's end (`--signal` of Slurm), and
-/// SIGTERM at it.
-const SIGNALS: [libc::c_int; 4] = [libc::SIGINT, libc::SIGTERM, libc::SIGUSR1, libc::SIGUSR2];
+/// SIGTERM at it; a terminal that is closed, or a connection that is lost, sends SIGHUP.
+const SIGNALS: [libc::c_int; 5] = [
+    libc::SIGINT,
+    libc::SIGTERM,
+    libc::SIGUSR1,
+    libc::SIGUSR2,
+    libc::SIGHUP,
+];
 
 /// Listens for the signals that ask to stop from now on; the flag is set by the first of them.
 pub fn listen() -> &'static AtomicBool {
@@ -27,7 +33,12 @@ pub fn listen() -> &'static AtomicBool {
     for signal in SIGNALS {
         // SAFETY: `on_signal` calls nothing but async-signal-safe functions and lock-free
         // atomics. `signal` restarts interrupted system calls, so files never see EINTR.
-        unsafe { libc::signal(signal, handler as libc::sighandler_t) };
+        let before = unsafe { libc::signal(signal, handler as libc::sighandler_t) };
+        // `nohup` starts the program so: it is to outlive its terminal.
+        if signal == libc::SIGHUP && before == libc::SIG_IGN {
+            // SAFETY: as above; ignoring a signal calls nothing.
+            unsafe { libc::signal(signal, libc::SIG_IGN) };
+        }
     }
     &INTERRUPTED
 }

@@ -38,7 +38,7 @@ Exit codes:
   5    out of date: something would have to run, or is not what the lock says
   6    the store is damaged
   70   the program has a fault: it panicked, and wrote a report
-  130  stopped by Ctrl-C, TERM, USR1 or USR2; the same command goes on from there
+  130  stopped by Ctrl-C, TERM, USR1, USR2 or HUP; the same command goes on from there
 ",
     )
     .stderr_is("");

@@ -173,6 +173,10 @@ outputs = { table = "table.csv" }
         .stderr_has("  | done")
         .stderr_has("what need not be kept belongs into $TMPDIR");
     assert!(!test.folder().join(".pipeline/actions").exists());
+    let fields = "run = \"mkdir table.csv\"\noutputs = { table = \"table.csv\" }";
+    run(&mut command(fields))
+        .failure(3)
+        .stderr_has("did not write `table` (table.csv is a folder, and an artifact is one file)");
 }
 
 #[test]

@@ -20,7 +20,7 @@ use crate::physionet_layout::{self, FOLDER};
 const MAIN_JOB: [(&str, &str); 8] = [
     (
         "events",
-        "66316a6d5f94db7af175011a5f3602290476ddd9e9ee582e82ad0c35c954fe2a",
+        "48fd5a4b2dd0c4962eae70e178781e757109775c2eead3ccca9144e404b3ec36",
     ),
     (
         "pretrain",
@@ -28,7 +28,7 @@ const MAIN_JOB: [(&str, &str); 8] = [
     ),
     (
         "weights",
-        "65cdcb37a83890b4f792df1e9cd278bb581593cdb215ffe82e9d792a02673059",
+        "528c48bea2e1a75a86077a5d5927eeca5aa338ce98dc57d640f9564fe615fcca",
     ),
     (
         "frozen",
@@ -56,7 +56,7 @@ const MAIN_JOB: [(&str, &str); 8] = [
 const IN_EPOCHS: [(&str, &str); 7] = [
     (
         "events",
-        "66316a6d5f94db7af175011a5f3602290476ddd9e9ee582e82ad0c35c954fe2a",
+        "48fd5a4b2dd0c4962eae70e178781e757109775c2eead3ccca9144e404b3ec36",
     ),
     (
         "pretrain",
@@ -64,7 +64,7 @@ const IN_EPOCHS: [(&str, &str); 7] = [
     ),
     (
         "weights",
-        "c32ea1d4bc46a0a95657ce3cea7adcf734769545c870d8cddd59b2818524442c",
+        "83a6e6c07497e6758e17479683d6d876c792411e2f7047651f7610182b8d10f9",
     ),
     (
         "frozen",

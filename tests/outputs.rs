@@ -16,6 +16,23 @@ fn a_stage_that_never_ran_exits_5_with_what_to_run() {
 }
 
 #[test]
+fn the_command_that_is_named_is_of_the_same_store_and_the_same_changes() {
+    let mut test = Test::new().recipe(PRETRAIN);
+    let outcome = test.run_with([
+        "outputs",
+        "recipe.toml",
+        "events",
+        "--store",
+        "my store",
+        "--set",
+        "seed=2",
+    ]);
+    outcome.failure(5).stderr_has(
+        "`pipeline run recipe.toml events --set seed=2 --store 'my store'` brings it up to date",
+    );
+}
+
+#[test]
 fn an_artifact_s_path_is_all_that_is_printed() {
     let mut test = Test::new().recipe(PRETRAIN);
     test.run_with(["run", "recipe.toml", "events"]).success();

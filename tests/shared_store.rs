@@ -302,8 +302,8 @@ fn another_kind_of_locks_is_refused() {
 }
 
 #[test]
-fn a_scheduler_s_warning_stops_a_run_which_goes_on_later() {
-    for signal in [libc::SIGUSR1, libc::SIGUSR2] {
+fn a_scheduler_s_warning_or_a_closed_terminal_stops_a_run_which_goes_on_later() {
+    for signal in [libc::SIGUSR1, libc::SIGUSR2, libc::SIGHUP] {
         let slow = RECIPE.replace("echo b > b", "echo b > b; sleep 0.5");
         let mut test = Test::new().recipe(&slow).args(RUN);
         let running = Running::start(&test);

@@ -286,6 +286,8 @@ class Setting:
     name: str
     overrides: Dict[str, Any]
     variants: int
+    #: Fewer than `variants` where the objective's stage does not use their seeds.
+    results: int
     done: int
     failed: int
     objective: Optional[Summary]
@@ -299,6 +301,7 @@ class Setting:
             name=record["name"],
             overrides=dict(record["overrides"]),
             variants=record["variants"],
+            results=record["results"],
             done=record["done"],
             failed=record["failed"],
             objective=None if objective is None else Summary(**objective),

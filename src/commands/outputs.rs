@@ -1,7 +1,6 @@
 //! `pipeline outputs`: where up-to-date artifacts lie.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -166,23 +165,12 @@ pub(super) fn out_of_date<'a>(
     stage: Option<&str>,
 ) -> Error {
     let names: Vec<&str> = missing.collect();
-    let command = command(&selection.recipe, stage);
-    let same = match selection.overrides.is_empty() {
-        true => "",
-        false => " with the same --set",
-    };
+    let stages: Vec<&str> = stage.into_iter().collect();
+    let command = selection.command_on("run", &stages);
     Error::OutOfDate {
         message: format!(
-            "out of date: {}; `{command}`{same} brings it up to date",
+            "out of date: {}; `{command}` brings it up to date",
             names.join(", ")
         ),
     }
-}
-
-fn command(recipe: &Path, stage: Option<&str>) -> String {
-    let mut command = format!("pipeline run {}", recipe.display());
-    if let Some(stage) = stage {
-        command += &format!(" {stage}");
-    }
-    command
 }

@@ -150,7 +150,11 @@ fn settings(settings: &[SettingRecord], show: &ShowRecord, style: Style) -> Stri
             Cell::new(summary(setting.objective.as_ref()), tone),
         ];
         if has_seeds {
-            row.push(format!("{}/{}", setting.done, setting.variants).into());
+            let shared = match setting.results < setting.variants {
+                true => format!(" ({} different)", setting.results),
+                false => String::new(),
+            };
+            row.push(format!("{}/{}{shared}", setting.done, setting.variants).into());
         }
         row.extend(
             paths

@@ -11,7 +11,7 @@ pub(super) const LOOKED_AT: usize = 1024;
 type Foreign = (&'static str, String);
 
 /// First bytes, what begins with them, and the hint.
-const MAGIC: [(&[u8], &str, &str); 17] = [
+const MAGIC: [(&[u8], &str, &str); 23] = [
     (
         b"version https://git-lfs.github.com/spec/",
         "is a pointer of Git LFS, not the file itself",
@@ -89,6 +89,36 @@ const MAGIC: [(&[u8], &str, &str); 17] = [
         "a table is needed: CSV or Parquet",
     ),
     (
+        b"ORC",
+        "is an ORC file",
+        "write it as Parquet: pandas.read_orc(…).to_parquet(…)",
+    ),
+    (
+        b"Obj\x01",
+        "is an Avro file",
+        "write it as Parquet: polars.read_avro(…).write_parquet(…)",
+    ),
+    (
+        b"FEA1",
+        "is a Feather file of the first version",
+        "write it as Parquet: pandas.read_feather(…).to_parquet(…)",
+    ),
+    (
+        b"\0\0\0\0\0\0\0\0\0\0\0\0\xc2\xea\x81\x60",
+        "is a SAS file",
+        "write it as Parquet: pandas.read_sas(…).to_parquet(…)",
+    ),
+    (
+        b"HEADER RECORD*******LIB",
+        "is a SAS transport file",
+        "write it as Parquet: pandas.read_sas(…, format=\"xport\").to_parquet(…)",
+    ),
+    (
+        b"$FL2",
+        "is an SPSS file",
+        "write it as Parquet: pandas.read_spss(…).to_parquet(…)",
+    ),
+    (
         b"<stata_dta>",
         "is a Stata file",
         "write it as Parquet: pandas.read_stata(…).to_parquet(…)",
@@ -111,10 +141,13 @@ fn of(path: &Path, first: &[u8]) -> Option<Foreign> {
     if first.get(257..262) == Some(b"ustar") {
         return Some(("is a tar archive", "unpack it: `tar xf FILE`".into()));
     }
-    if let Some(encoding) = utf_16(first) {
+    if let Some(encoding) = wide_text(first) {
         let name = path.display();
         let hint = format!("`iconv -f {encoding} -t UTF-8 {name} > NEW` writes it as UTF-8");
-        return Some(("is UTF-16 text; UTF-8 is read", hint));
+        return Some(match encoding {
+            "UTF-32" => ("is UTF-32 text; UTF-8 is read", hint),
+            _ => ("is UTF-16 text; UTF-8 is read", hint),
+        });
     }
     is_page(first).then(|| {
         let hint =
@@ -123,8 +156,11 @@ fn of(path: &Path, first: &[u8]) -> Option<Foreign> {
     })
 }
 
-/// The encoding, as iconv calls it. Without a mark it shows in zero bytes at every second place.
-fn utf_16(first: &[u8]) -> Option<&'static str> {
+/// The encoding, as iconv calls it. Without a mark UTF-16 shows in zero bytes at every second place.
+fn wide_text(first: &[u8]) -> Option<&'static str> {
+    if first.starts_with(b"\xff\xfe\0\0") || first.starts_with(b"\0\0\xfe\xff") {
+        return Some("UTF-32");
+    }
     if first.starts_with(b"\xff\xfe") || first.starts_with(b"\xfe\xff") {
         return Some("UTF-16");
     }
@@ -175,16 +211,19 @@ mod tests {
     }
 
     #[test]
-    fn utf_16_is_known_with_and_without_its_mark() {
+    fn wide_text_is_known_with_and_without_its_mark() {
         let text = "stay_id,value\r\n1,2\r\n";
         let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();
         let big: Vec<u8> = text.encode_utf16().flat_map(u16::to_be_bytes).collect();
-        assert_eq!(utf_16(&little), Some("UTF-16LE"));
-        assert_eq!(utf_16(&big), Some("UTF-16BE"));
+        assert_eq!(wide_text(&little), Some("UTF-16LE"));
+        assert_eq!(wide_text(&big), Some("UTF-16BE"));
         for (mark, text) in [(b"\xff\xfe", little), (b"\xfe\xff", big)] {
             let marked = [&mark[..], &text].concat();
-            assert_eq!(utf_16(&marked), Some("UTF-16"));
+            assert_eq!(wide_text(&marked), Some("UTF-16"));
         }
-        assert_eq!(utf_16(text.as_bytes()), None);
+        assert_eq!(wide_text(text.as_bytes()), None);
+        for mark in [b"\xff\xfe\0\0i\0\0\0", b"\0\0\xfe\xff\0\0\0i"] {
+            assert_eq!(wide_text(mark), Some("UTF-32"));
+        }
     }
 }

@@ -240,6 +240,11 @@ pub(super) fn sound<T, E: Display>(
         Ok(Err(error)) => error.to_string(),
         Err(panic) => format!("it is damaged ({panic})"),
     };
+    if let Some((_, codec)) = what.split_once("Disabled feature at compile time: ") {
+        let what = format!("is Parquet compressed by {codec}, which is not read");
+        let hint = "write it with zstd, snappy or gzip: pandas.read_parquet(…).to_parquet(…, compression=\"zstd\")";
+        return Err(Error::file(path, what).with_hint(hint));
+    }
     Err(Error::file(path, format!("cannot be read: {what}")))
 }
 

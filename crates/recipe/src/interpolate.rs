@@ -181,9 +181,17 @@ impl Interpolation<'_> {
         {
             let value = self.looked_up(name, node, text, span);
             node.taken_from = value.as_ref().map(|value| value.origin);
+            node.is_of_environment = value.as_ref().is_some_and(|value| value.is_of_environment);
             node.value = value.map_or(Value::Broken, |value| value.value);
             return;
         }
+        node.is_of_environment = matches!(
+            pieces.as_slice(),
+            [Piece {
+                content: Content::Env { .. },
+                ..
+            }]
+        );
         let mut result = String::new();
         // A path starts from the folder of whatever its first characters come from.
         let mut start: Option<Arc<Path>> = None;

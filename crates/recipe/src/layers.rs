@@ -184,10 +184,14 @@ pub fn merge(below: Node, over: Node, shape: Option<Shape>) -> Node {
         value: Value::Table(over_table),
         origin,
         taken_from,
+        is_of_environment,
     } = over
     else {
         return over;
     };
+    if shape.is_some_and(|shape| are_of_two_kinds(shape, &merged, &over_table)) {
+        merged = Table::default();
+    }
     let variants = shape.and_then(Shape::variants);
     let inner = match &variants {
         Some(variants) => match merged_variant(variants, &merged, &over_table) {
@@ -214,7 +218,18 @@ pub fn merge(below: Node, over: Node, shape: Option<Shape>) -> Node {
         value: Value::Table(merged),
         origin,
         taken_from,
+        is_of_environment,
     }
+}
+
+/// Whether a table that is no enum has a `kind` that is one, and both state another: an optimizer.
+fn are_of_two_kinds(shape: Shape, below: &Table, over: &Table) -> bool {
+    let kind = |table: &Table| table.get("kind")?.node.as_str().map(str::to_string);
+    let is_chosen = shape.property("kind").and_then(Shape::variants).is_some();
+    is_chosen
+        && kind(below)
+            .zip(kind(over))
+            .is_some_and(|(below, over)| below != over)
 }
 
 enum Merged<'s> {

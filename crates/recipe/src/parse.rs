@@ -55,6 +55,25 @@ pub fn value(
     Ok(reader.value(&parsed, mistakes))
 }
 
+/// Reads text that is one number or truth value.
+pub fn scalar_in(text: &str) -> Option<Value> {
+    scalar(DeValue::parse(text).ok()?.get_ref())
+}
+
+/// A number or truth value; none if it is something else or does not fit.
+fn scalar(value: &DeValue) -> Option<Value> {
+    match value {
+        DeValue::Integer(number) => {
+            let read = i128::from_str_radix(number.as_str(), number.radix()).ok();
+            let fits = |n: &i128| *n >= i64::MIN.into() && *n <= u64::MAX.into();
+            read.filter(fits).map(Value::Integer)
+        }
+        DeValue::Float(number) => number.as_str().parse().ok().map(Value::Float),
+        DeValue::Boolean(truth) => Some(Value::Boolean(*truth)),
+        _ => None,
+    }
+}
+
 struct Reader<'a> {
     source: usize,
     sources: &'a Sources,
@@ -76,19 +95,14 @@ impl Reader<'_> {
                 let folder = Arc::clone(&self.sources.get(self.source).folder);
                 Value::String(text.to_string(), folder)
             }
-            DeValue::Integer(number) => {
-                let read = i128::from_str_radix(number.as_str(), number.radix()).ok();
-                let fits = |n: &i128| *n >= i64::MIN.into() && *n <= u64::MAX.into();
-                match read.filter(fits) {
-                    Some(number) => Value::Integer(number),
-                    None => broken(mistakes, "this integer does not fit 64 bits", origin),
-                }
-            }
-            DeValue::Float(number) => match number.as_str().parse() {
-                Ok(number) => Value::Float(number),
-                Err(_) => broken(mistakes, "this number cannot be read", origin),
+            DeValue::Integer(_) => match scalar(spanned.get_ref()) {
+                Some(value) => value,
+                None => broken(mistakes, "this integer does not fit 64 bits", origin),
             },
-            DeValue::Boolean(truth) => Value::Boolean(*truth),
+            DeValue::Float(_) | DeValue::Boolean(_) => match scalar(spanned.get_ref()) {
+                Some(value) => value,
+                None => broken(mistakes, "this number cannot be read", origin),
+            },
             DeValue::Datetime(date) => Value::Datetime(date.to_string()),
             DeValue::Array(items) => Value::Array(
                 items

@@ -17,6 +17,8 @@ pub struct Node {
     pub origin: Origin,
     /// Where the variable is written that the value was taken from.
     pub taken_from: Option<Origin>,
+    /// Whether the whole of it is a variable of the environment: text, whatever it says.
+    pub is_of_environment: bool,
 }
 
 /// A TOML value.
@@ -47,6 +49,7 @@ impl Node {
             value,
             origin,
             taken_from: None,
+            is_of_environment: false,
         }
     }
 

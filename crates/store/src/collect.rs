@@ -200,19 +200,33 @@ impl Store {
         Ok(())
     }
 
-    /// Returns what really went: a work folder may have found a holder meanwhile.
+    /// Returns what really went: a work folder may have found a holder meanwhile. A thing that cannot be removed keeps
+    /// nothing else from going, and is told at the end; but an action that stays needs its blobs.
     fn remove_all(&self, listed: Vec<Removed>) -> Result<Vec<Removed>, Error> {
         let mut gone = Vec::with_capacity(listed.len());
+        let mut failures = Vec::new();
         let mut synced = false;
         for removed in listed {
             if removed.what != "action" && !std::mem::replace(&mut synced, true) {
+                if !failures.is_empty() {
+                    break;
+                }
                 self.sync_actions();
             }
-            if self.remove_listed(&removed)? {
-                gone.push(removed);
+            match self.remove_listed(&removed) {
+                Ok(true) => gone.push(removed),
+                Ok(false) => {}
+                Err(error) => failures.push(error),
             }
         }
-        Ok(gone)
+        let count = failures.len();
+        match failures.into_iter().next() {
+            None => Ok(gone),
+            Some(first) => Err(first.prefixed(&format!(
+                "{} removed, {count} could not be; the first",
+                gone.len()
+            ))),
+        }
     }
 
     /// Whether it went.

@@ -1,5 +1,6 @@
 //! Digests of files and folders outside the store.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
@@ -69,6 +70,9 @@ impl ExternalDigests {
             };
         }
         let metadata = fs::metadata(path).map_err(|error| unreadable(path, error))?;
+        if metadata.is_dir() {
+            self.refuse_to_hold_the_store(path, of_data)?;
+        }
         match (metadata.is_dir(), of_data) {
             (false, _) => {
                 let (digest, stat, names) = self.look(&absolute(path)?)?;
@@ -85,6 +89,33 @@ impl ExternalDigests {
                 self.see_folder(path, paths(found))
             }
         }
+    }
+
+    /// Fails if the store's files are among those of a folder: every run would change its own input.
+    fn refuse_to_hold_the_store(&self, folder: &Path, of_data: bool) -> Result<(), Error> {
+        let store = self.cache_path.parent().and_then(resolved);
+        let (Some(store), Some(outside)) = (store, resolved(folder)) else {
+            return Ok(());
+        };
+        let Ok(inside) = store.strip_prefix(&outside) else {
+            return Ok(());
+        };
+        let is_hidden = |part: &OsStr| part.as_bytes().starts_with(b".");
+        if of_data && inside.iter().any(is_hidden) {
+            return Ok(());
+        }
+        let place = folder.join(inside);
+        Err(Error::Usage {
+            message: format!(
+                "{}: holds the store {}, which every run changes",
+                folder.display(),
+                place.display()
+            ),
+            hint: Some(
+                "name the files and folders that the stage reads, or keep the store elsewhere with --store".into(),
+            ),
+        }
+        .coded(Code::UnreadableInput))
     }
 
     /// A folder with these files, by path.
@@ -159,6 +190,19 @@ impl ExternalDigests {
 
 fn paths(found: DataFiles) -> Vec<PathBuf> {
     found.files.into_iter().map(|file| file.path).collect()
+}
+
+/// Without links. The last part need not be there: a plan makes no store.
+fn resolved(path: &Path) -> Option<PathBuf> {
+    let path = std::path::absolute(path).ok()?;
+    let found = fs::canonicalize(&path).ok();
+    found.or_else(|| {
+        Some(
+            fs::canonicalize(path.parent()?)
+                .ok()?
+                .join(path.file_name()?),
+        )
+    })
 }
 
 fn absolute(path: &Path) -> Result<PathBuf, Error> {
@@ -249,6 +293,24 @@ mod tests {
         symlink(folder.path().join("one"), folder.path().join("six")).unwrap();
         for name in ["one", "one/", "six"] {
             assert_eq!(digest(name, &[]), first, "{name}");
+        }
+    }
+
+    #[test]
+    fn a_folder_that_holds_the_store_is_refused_unless_the_store_is_hidden_from_data() {
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder.path().join("a.csv"), "1");
+        for (name, of_data, refused) in [
+            ("store", false, true),
+            ("store", true, true),
+            (".store", false, true),
+            (".store", true, false),
+        ] {
+            let store = Store::open(folder.path().join(name)).unwrap();
+            let seen = store.external_digests().digest(folder.path(), of_data);
+            let message = seen.map_err(|error| error.to_string());
+            let told = message.is_err_and(|message| message.contains("holds the store"));
+            assert_eq!(told, refused, "{name} {of_data}");
         }
     }
 

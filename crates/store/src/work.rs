@@ -218,8 +218,10 @@ impl Store {
             }
         }
         place.clear(|_, kind| kind == FileType::Symlink)?;
-        lock.set_len(0)?;
-        write!(lock, "pid {} on {}", std::process::id(), machine::host())?;
+        // For display only: on a full disk it cannot be written, and the lock is held without it.
+        let _ = lock
+            .set_len(0)
+            .and_then(|()| write!(lock, "pid {} on {}", std::process::id(), machine::host()));
         Ok(Claim::Held(Held {
             among,
             place,

@@ -7,6 +7,8 @@ pub enum Global {
     OrderedDict,
     /// `argparse.Namespace` and its like: settings by name, in a dict that BUILD or SETITEMS gives.
     Namespace,
+    /// A class of OmegaConf or ml_collections around what its attribute of this name holds.
+    Wrapper(&'static str),
     /// A function of torch that makes a tensor of its arguments.
     Rebuild(Rebuild),
     /// `torch.Tensor` and the classes that are no more than it.
@@ -149,7 +151,6 @@ const INERT: &[&str] = &[
     "fractions.Fraction",
     "lightning.pytorch.callbacks.early_stopping.EarlyStopping",
     "lightning.pytorch.callbacks.model_checkpoint.ModelCheckpoint",
-    "ml_collections.config_dict.config_dict.ConfigDict",
     "numpy._core.multiarray._reconstruct",
     "numpy._core.numeric._frombuffer",
     "numpy.bool",
@@ -171,13 +172,7 @@ const INERT: &[&str] = &[
     "numpy.uint8",
     "omegaconf.base.ContainerMetadata",
     "omegaconf.base.Metadata",
-    "omegaconf.dictconfig.DictConfig",
     "omegaconf.listconfig.ListConfig",
-    "omegaconf.nodes.AnyNode",
-    "omegaconf.nodes.BooleanNode",
-    "omegaconf.nodes.FloatNode",
-    "omegaconf.nodes.IntegerNode",
-    "omegaconf.nodes.StringNode",
     "pathlib.Path",
     "pathlib.PosixPath",
     "pathlib.PurePath",
@@ -226,6 +221,16 @@ impl Global {
             | "easydict.EasyDict"
             | "munch.Munch"
             | "types.SimpleNamespace" => Global::Namespace,
+            "ml_collections.config_dict.config_dict.ConfigDict"
+            | "ml_collections.config_dict.config_dict.FrozenConfigDict" => {
+                Global::Wrapper("_fields")
+            }
+            "omegaconf.dictconfig.DictConfig" => Global::Wrapper("_content"),
+            "omegaconf.nodes.AnyNode"
+            | "omegaconf.nodes.BooleanNode"
+            | "omegaconf.nodes.FloatNode"
+            | "omegaconf.nodes.IntegerNode"
+            | "omegaconf.nodes.StringNode" => Global::Wrapper("_val"),
             "numpy.dtype" => Global::NumpyType,
             "numpy.core.multiarray.scalar" | "numpy._core.multiarray.scalar" => Global::NumpyScalar,
             "_codecs.encode" => Global::Encode,

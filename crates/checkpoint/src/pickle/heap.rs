@@ -13,6 +13,9 @@ const MAX_OBJECTS: usize = 2_000_000;
 /// has fewer than one; but a call with the same long list can be repeated in a few bytes.
 const MEMBERS_A_BYTE: usize = 4;
 
+/// Wrappers in wrappers that are looked through: one could hold itself.
+const MAX_WRAPPERS: usize = 4;
+
 /// What values refer to.
 #[derive(Debug)]
 pub enum Object {
@@ -25,6 +28,8 @@ pub enum Object {
     Dict(Vec<(Value, Value)>),
     /// An object that is no more than its attributes.
     Namespace(Vec<(Value, Value)>),
+    /// An object around the value that its attribute of this name has, once it is known.
+    Wrapper(&'static str, Option<Value>),
     /// A tensor's memory, kept elsewhere in the file.
     Storage(Storage),
     Tensor(TensorView),
@@ -84,6 +89,7 @@ impl Heap {
             Object::Text(_)
             | Object::Bytes(_)
             | Object::NumberType(_)
+            | Object::Wrapper(..)
             | Object::Storage(_)
             | Object::Opaque(_) => 0,
         };
@@ -118,6 +124,28 @@ impl Heap {
             all.extend(entries);
         }
         Ok(())
+    }
+
+    /// Takes the wrapped value out of the dict `state`, which holds a wrapper's attributes.
+    pub(super) fn fill_wrapper(&mut self, value: Value, state: Value) {
+        let Some(Object::Wrapper(attribute, _)) = self.object(value) else {
+            return;
+        };
+        let found = self.entry(state, attribute);
+        if let Some(Object::Wrapper(_, wrapped)) = self.object_mut(value) {
+            *wrapped = found;
+        }
+    }
+
+    /// The value inside of wrappers; itself if it is none.
+    pub fn unwrapped(&self, mut value: Value) -> Value {
+        for _ in 0..MAX_WRAPPERS {
+            match self.object(value) {
+                Some(Object::Wrapper(_, Some(inner))) => value = *inner,
+                _ => break,
+            }
+        }
+        value
     }
 
     /// The object that a value refers to.
@@ -198,6 +226,7 @@ impl Heap {
                 Some(Object::List(_)) => "a list",
                 Some(Object::Dict(_)) => "a dict",
                 Some(Object::Namespace(_)) => "a namespace",
+                Some(Object::Wrapper(..)) => "a setting",
                 Some(Object::Storage(_)) => "a storage",
                 Some(Object::Tensor(_)) => "a tensor",
                 Some(Object::Opaque(name)) => name,

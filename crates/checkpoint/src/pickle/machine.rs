@@ -291,6 +291,7 @@ impl Machine<'_> {
             }
             // What it is called with, it is given again as its state or items.
             Value::Global(Global::Namespace) => Object::Namespace(Vec::new()),
+            Value::Global(Global::Wrapper(attribute)) => Object::Wrapper(attribute, None),
             Value::Global(Global::NumpyType) => numpy::numpy_type(&self.heap, arguments),
             Value::Global(Global::NumpyScalar) => {
                 match numpy::numpy_scalar(&self.heap, arguments) {
@@ -305,13 +306,17 @@ impl Machine<'_> {
         self.build(object)
     }
 
-    /// BUILD sets attributes, like an OrderedDict's `_metadata`: nothing here has any but namespaces and the types
-    /// of numbers, whose byte order it is.
+    /// BUILD sets attributes, like an OrderedDict's `_metadata`: nothing here has any but namespaces, wrappers and the
+    /// types of numbers, whose byte order it is.
     fn set_state(&mut self) -> Result<(), Refusal> {
         let state = self.stack.pop()?;
         let value = self.stack.top()?;
         if let Some(Object::Namespace(_)) = self.heap.object(value) {
             return self.heap.fill_namespace(value, state);
+        }
+        if let Some(Object::Wrapper(..)) = self.heap.object(value) {
+            self.heap.fill_wrapper(value, state);
+            return Ok(());
         }
         let big_endian = numpy::byte_order(&self.heap, state) == Some(">");
         match self.heap.object_mut(value) {

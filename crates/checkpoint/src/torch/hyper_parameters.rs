@@ -28,6 +28,7 @@ pub(super) fn stated(pickle: &Pickle, holder: Value) -> Stated {
     let mut level: Vec<Value> = Vec::new();
     for dict in [pickle.root, holder] {
         let tables = KEYS.iter().filter_map(|key| heap.entry(dict, key));
+        let tables = tables.map(|table| heap.unwrapped(table));
         for table in tables.filter(|table| heap.dict(*table).is_some()) {
             if !level.contains(&table) {
                 level.push(table);
@@ -46,6 +47,7 @@ pub(super) fn stated(pickle: &Pickle, holder: Value) -> Stated {
                 let Some(name) = heap.text(*name) else {
                     continue;
                 };
+                let value = &heap.unwrapped(*value);
                 if heap.dict(*value).is_some() && below.len() < MAX_TABLES {
                     below.push(*value);
                 } else if let Some(value) = plain(heap, *value) {
@@ -76,6 +78,11 @@ fn plain(heap: &Heap, value: Value) -> Option<Json> {
         Value::Bool(value) => Some(value.into()),
         Value::Int(value) => Some(value.into()),
         Value::Float(value) => Some(value.into()),
-        _ => heap.text(value).map(Into::into),
+        // OmegaConf's words for a value that stands elsewhere, and for one that is yet to be given.
+        _ => match heap.text(value)? {
+            "???" => None,
+            text if text.contains("${") => None,
+            text => Some(text.into()),
+        },
     }
 }

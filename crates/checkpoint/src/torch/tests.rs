@@ -168,6 +168,26 @@ fn settings_are_found_in_namespaces_and_beside_the_state_dict() {
         let stated = read(&archive(&root, &[ONE])).unwrap().stated;
         assert_eq!(stated.settings["heads"], 2);
     }
+    let wrapped = |class: &[u8], attribute: &str, inner: Vec<u8>| {
+        let attributes = dict(&[("_parent", b"N".to_vec()), (attribute, inner)]);
+        [class, b"\n)\x81", &attributes, b"b"].concat()
+    };
+    let node = |inner| wrapped(b"comegaconf.nodes\nAnyNode", "_val", inner);
+    let table = |entry| {
+        let inner = dict(&[("heads", node(entry))]);
+        wrapped(b"comegaconf.dictconfig\nDictConfig", "_content", inner)
+    };
+    let nested = |entry| {
+        let inner = dict(&[("model", table(entry))]);
+        let class = b"cml_collections.config_dict.config_dict\nConfigDict";
+        let root = dict(&[
+            ("model", weights()),
+            ("config", wrapped(class, "_fields", inner)),
+        ]);
+        read(&archive(&root, &[ONE])).unwrap().stated
+    };
+    assert_eq!(nested(int(2)).settings["heads"], 2);
+    assert!(nested(text("${other.heads}")).settings.is_empty());
     let root = dict(&[
         ("model", weights()),
         ("args", heads(2)),

@@ -49,3 +49,14 @@ fn nulls_other_types_and_absent_columns_are_named() {
     std::fs::write(&path, "").unwrap();
     assert!(open(&path).unwrap_err().to_string().contains("is empty"));
 }
+
+#[test]
+fn a_codec_that_is_not_built_in_is_named_with_those_that_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.parquet");
+    // Two rows of pyarrow's.
+    std::fs::write(&path, include_bytes!("../tests/brotli.parquet")).unwrap();
+    let error = read(&path, &["v"]).unwrap_err().to_string();
+    let expected = "a.parquet: is Parquet compressed by brotli, which is not read";
+    assert!(error.ends_with(expected), "{error}");
+}

@@ -307,7 +307,7 @@ impl ListedStays {
         }
         let name = &self.table.header[column];
         let what = format!("{name} `{text}` is not a finite number");
-        let hint = value_hint(name, text);
+        let hint = value_hint(name, text, true);
         Err(self
             .table
             .error(row.line, what)

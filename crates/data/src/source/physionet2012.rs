@@ -159,7 +159,7 @@ fn read_record(path: &Path, rows: &mut PartWriter) -> Result<(StayId, bool), Err
             continue;
         }
         let bad_value = |what: String| {
-            let hint = value_hint(row.parameter, row.value.trim());
+            let hint = value_hint(row.parameter, row.value.trim(), false);
             bad_row(index + 2, &what).with_hint(hint)
         };
         let value = parse_value(row.value);

@@ -221,6 +221,6 @@ pub(super) fn event_of(
     let what = format!("value `{text}` of `{name}` is not a finite number (stay {id})");
     Err(rows
         .error(row, what)
-        .with_hint(value_hint(name, &text))
+        .with_hint(value_hint(name, &text, true))
         .coded(Code::InvalidNumber))
 }

@@ -79,7 +79,10 @@ impl CommandFolder {
         let missing: Vec<String> = declared
             .iter()
             .filter(|(_, file)| !left.contains(Path::new(file)))
-            .map(|(name, file)| format!("`{name}` ({file})"))
+            .map(|(name, file)| match self.path.join(file).is_dir() {
+                true => format!("`{name}` ({file} is a folder, and an artifact is one file)"),
+                false => format!("`{name}` ({file})"),
+            })
             .collect();
         let undeclared: Vec<String> = left
             .iter()

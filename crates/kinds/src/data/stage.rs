@@ -84,7 +84,8 @@ impl Stage for DataStage {
         // 6: the table of variables holds the settings that say what inputs mean.
         // 7: names of variables are trimmed in every format; numbers of cleaning rules meet values of 32 bits; what was
         // read of columns of one name, floats of 2⁵³ and tables of other stays is refused now.
-        7
+        // 8: dates and durations of Parquet that name a category or a stay are called as in a table of stays.
+        8
     }
 
     fn fields(&self) -> Value {

@@ -253,7 +253,8 @@ impl Stage for ImportStage {
     /// 5: an optimizer of several groups no longer says which tensors were trained; namespaces are read; embeddings
     /// without metadata are compared or noted.
     fn code_version(&self) -> u32 {
-        5
+        // 6: settings inside of OmegaConf and ml_collections are compared, and no longer noted as not looked into.
+        6
     }
 
     fn fields(&self) -> Value {

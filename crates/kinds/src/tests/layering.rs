@@ -135,6 +135,51 @@ fn the_environment_is_read_and_its_defaults_as_in_a_shell() {
 }
 
 #[test]
+fn a_variable_is_read_in_the_type_that_its_place_has() {
+    let text = SMALL.replace("epochs = 2", "epochs = \"${env:EPOCHS:-3}\"")
+        + "\n[vars]\nseed = 7\n[stages.own]\nkind = \"command\"\noutputs = { o = \"o\" }\n\
+           run = [\"python\", \"${vars.seed}\"]\nenv = { SEED = \"${vars.seed}\" }\n";
+    let mut folder = Folder::with(&[("a.toml", &text)]);
+    let recipe = folder.sound("a.toml", &[]);
+    assert_eq!(epochs(&recipe), 3);
+    let Some(StageConfig::Command(own)) = recipe.stage("own") else {
+        panic!("own is a command")
+    };
+    assert_eq!(own.env["SEED"], "7");
+    folder.env = vec![("EPOCHS", "5")];
+    assert_eq!(epochs(&folder.sound("a.toml", &[])), 5);
+    folder.env = vec![("EPOCHS", "2.5")];
+    assert_eq!(
+        folder.messages("a.toml", &[]),
+        ["`stages.pretrain.epochs` must be an integer, not the text that the environment has"]
+    );
+    // Text that was written in the recipe is the text that was meant.
+    let quoted = Folder::with(&[("a.toml", &SMALL.replace("epochs = 2", "epochs = '2'"))]);
+    assert_eq!(
+        quoted.messages("a.toml", &[]),
+        ["`stages.pretrain.epochs` must be an integer, not a string"]
+    );
+}
+
+#[test]
+fn an_optimizer_of_another_kind_replaces_the_one_below() {
+    let base = SMALL.replace(
+        "epochs = 2",
+        "epochs = 2\noptimizer = { kind = \"adamw\", betas = [0.8, 0.9] }",
+    );
+    let with = |over: &str| {
+        let text = format!("extends = ['base.toml']\n[stages.pretrain]\noptimizer = {over}\n");
+        Folder::with(&[("base.toml", &base), ("a.toml", &text)]).messages("a.toml", &[])
+    };
+    assert_eq!(
+        with("{ kind = 'sgd', lr = 0.1 }"),
+        Vec::<String>::new(),
+        "sgd has no betas"
+    );
+    assert_eq!(with("{ kind = 'adamw', lr = 0.1 }"), Vec::<String>::new());
+}
+
+#[test]
 fn a_path_starts_where_its_first_characters_were_written() {
     let weights = |path: &str| {
         format!(

@@ -180,6 +180,21 @@ fn names_of_stages_and_patterns_are_well_formed() {
         "[stages.'a b']\nkind = \"freeze\"\nmodel = \"weights\"\n[stages.frozen]",
         "`a b` is no name for a stage",
     );
+    let command = |table: &str| {
+        format!("[stages.own]\nkind = \"command\"\nrun = \"a\"\n{table}\n[stages.frozen]")
+    };
+    for (table, message) in [
+        (
+            "outputs = { 'a b' = 'x' }",
+            "`a b` is no name for an artifact",
+        ),
+        (
+            "outputs = { a = 'x' }\nenv = { 'A-B' = 'x' }",
+            "`A-B` is no name for a variable of the environment",
+        ),
+    ] {
+        one("[stages.frozen]", &command(table), message);
+    }
     let messages = spoilt("[\"cls_head.*\"]", "[\"cls_head.[a\"]").messages("a.toml", &[]);
     assert_eq!(messages.len(), 1);
     assert!(
@@ -286,8 +301,8 @@ fn variables_are_whole_and_fit_where_they_are_used() {
         ["vars.a is an array and cannot be part of a string"]
     );
     assert_eq!(
-        with("{ a = 1 }", "${vars.a}"),
-        ["`name` must be a string, not an integer"]
+        with("{ a = [1] }", "${vars.a}"),
+        ["`name` must be a string, not an array"]
     );
     assert_eq!(with("{}", "${vars.a"), ["this `${` is never closed"]);
     assert_eq!(with("{}", "${a}"), ["this is no reference"]);

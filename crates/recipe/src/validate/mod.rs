@@ -1,11 +1,13 @@
 //! The tree against the schema: every mistake, each at its place.
 
+mod conversion;
 mod tables;
 mod values;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
+use self::conversion::convert;
 use super::mistake::Mistake;
 use super::shape::{Shape, Variants};
 use super::source::Origin;
@@ -104,11 +106,15 @@ impl<'a, 's> Validator<'a, 's> {
         if !alternatives.is_empty() {
             return self.alternatives(node, &alternatives);
         }
-        match shape.type_name() {
-            Some(wanted) if !has_type(&node.value, wanted) => {
-                self.wrong_type(node, article(wanted))
-            }
-            _ => self.value(node, shape),
+        let Some(wanted) = shape.type_name() else {
+            return self.value(node, shape);
+        };
+        if !has_type(&node.value, wanted) {
+            convert(node, &[shape]);
+        }
+        match has_type(&node.value, wanted) {
+            true => self.value(node, shape),
+            false => self.wrong_type(node, article(wanted)),
         }
     }
 
@@ -126,7 +132,10 @@ impl<'a, 's> Validator<'a, 's> {
     }
 
     fn wrong_type(&mut self, node: &Node, wanted: &str) {
-        let found = node.type_name();
+        let found = match node.is_of_environment {
+            true => "the text that the environment has",
+            false => node.type_name(),
+        };
         let mistake = Mistake::new(
             format!("{} must be {wanted}, not {found}", self.name()),
             node.origin,
@@ -137,12 +146,14 @@ impl<'a, 's> Validator<'a, 's> {
     }
 
     fn alternatives(&mut self, node: &mut Node, shapes: &[Shape<'s>]) {
-        let fitting = shapes.iter().find(|shape| {
-            shape
-                .type_name()
-                .is_some_and(|name| has_type(&node.value, name))
-        });
-        match fitting {
+        let fits = |node: &Node, shape: &Shape| {
+            let name = shape.type_name();
+            name.is_some_and(|name| has_type(&node.value, name))
+        };
+        if !shapes.iter().any(|shape| fits(node, shape)) {
+            convert(node, shapes);
+        }
+        match shapes.iter().find(|shape| fits(node, shape)) {
             Some(shape) => self.node(node, *shape),
             None => {
                 let wanted: Vec<&str> = shapes

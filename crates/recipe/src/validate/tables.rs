@@ -132,17 +132,10 @@ impl<'s> Validator<'_, 's> {
                 self.report(mistake);
                 continue;
             };
-            if pattern.is_some_and(|pattern| matches(pattern, &entry.key) == Some(false)) {
-                self.path.push(entry.key.clone());
-                self.report(
-                    Mistake::new(
-                        format!("`{}` is no name for a stage", entry.key),
-                        entry.key_origin,
-                        "this name",
-                    )
-                    .help("names consist of letters, digits, `_` and `-`"),
-                );
-                self.path.pop();
+            if let Some(pattern) = pattern
+                && matches(pattern, &entry.key) == Some(false)
+            {
+                self.bad_name(&entry.key, entry.key_origin, pattern);
             }
             self.at(&entry.key, &mut entry.node, inner);
         }
@@ -164,6 +157,28 @@ impl<'s> Validator<'_, 's> {
             let mistake = Mistake::new(format!("{} is empty", self.name()), origin, "nothing here");
             self.report(mistake);
         }
+    }
+
+    /// A key that its table's `pattern` refuses.
+    fn bad_name(&mut self, key: &str, origin: Origin, pattern: &str) {
+        let named = match self.path.last().map(String::as_str) {
+            Some("env") => "a variable of the environment",
+            Some("inputs") => "an input",
+            Some("outputs") => "an artifact",
+            _ => "a stage",
+        };
+        let letters = match pattern.contains('-') {
+            true => "names consist of letters, digits, `_` and `-`",
+            false => "names consist of letters, digits and `_`",
+        };
+        let mistake = Mistake::new(
+            format!("`{key}` is no name for {named}"),
+            origin,
+            "this name",
+        );
+        self.path.push(key.into());
+        self.report(mistake.help(letters));
+        self.path.pop();
     }
 
     fn unknown_key(&self, key: &str, origin: Origin, label: &str, known: &[&str]) -> Mistake {

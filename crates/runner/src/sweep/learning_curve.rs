@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
+use super::ranking::distinct;
 use super::record::{EVALUATION, SettingRecord, ShowRecord, Summary, VariantRecord};
 
 /// Ends of paths that say how many of the training stays are learned from.
@@ -118,7 +119,7 @@ impl ShowRecord {
         let variants = self.variants.iter();
         let variants = variants.filter(|variant| variant.setting == setting.name);
         let (mut model, mut baseline, mut difference) = (Vec::new(), Vec::new(), Vec::new());
-        for variant in variants {
+        for variant in distinct(variants, stage) {
             let all = variant.metrics.get(stage);
             let value = |name: &str| all.and_then(|all| all.get(name)?.as_f64());
             let pair = (value(metric), value(&format!("baseline.{metric}")));
@@ -175,6 +176,7 @@ mod tests {
                 ("x".to_string(), json!(other)),
             ]),
             variants: 2,
+            results: 2,
             done: 2,
             failed: 0,
             objective: None,

@@ -1,7 +1,7 @@
 //! Settings from best to worst.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -31,7 +31,7 @@ pub fn rank(
     }
     let mut settings: Vec<SettingRecord> = order
         .iter()
-        .map(|name| setting(name, &members[name]))
+        .map(|name| setting(name, &members[name], objective))
         .collect();
     // Stable: among equals the first of the space comes first.
     settings.sort_by(|one, other| compare(one, other, objective.direction));
@@ -52,21 +52,24 @@ impl SettingRecord {
     /// Whether every one of its variants has the objective.
     pub fn is_complete(&self) -> bool {
         self.objective
-            .is_some_and(|summary| summary.n == self.variants)
+            .is_some_and(|summary| summary.n == self.results)
     }
 }
 
-fn setting(name: &str, members: &[(&PlannedVariant, &VariantRecord)]) -> SettingRecord {
+fn setting(
+    name: &str,
+    members: &[(&PlannedVariant, &VariantRecord)],
+    objective: &SweepObjective,
+) -> SettingRecord {
     let count = |status| {
         members
             .iter()
             .filter(|(_, one)| one.status == status)
             .count()
     };
-    let objectives: Vec<f64> = members
-        .iter()
-        .filter_map(|(_, one)| one.objective)
-        .collect();
+    let all = members.iter().map(|(_, one)| *one);
+    let measured = distinct(all, &objective.stage);
+    let objectives: Vec<f64> = measured.iter().filter_map(|one| one.objective).collect();
     let mut overrides = BTreeMap::new();
     if let Some((planned, _)) = members.first() {
         let own = planned.overrides.iter();
@@ -77,6 +80,7 @@ fn setting(name: &str, members: &[(&PlannedVariant, &VariantRecord)]) -> Setting
         name: name.into(),
         overrides,
         variants: members.len(),
+        results: measured.len(),
         done: count(VariantStatus::Done),
         failed: count(VariantStatus::Failed),
         objective: Summary::of(&objectives),
@@ -84,10 +88,27 @@ fn setting(name: &str, members: &[(&PlannedVariant, &VariantRecord)]) -> Setting
     }
 }
 
+/// One variant of each result that a stage has: a seed that the stage does not use gives no result of its own.
+pub(super) fn distinct<'a>(
+    variants: impl Iterator<Item = &'a VariantRecord>,
+    stage: &str,
+) -> Vec<&'a VariantRecord> {
+    let mut seen = BTreeSet::new();
+    let is_new = |variant: &&'a VariantRecord| match variant.stages.get(stage) {
+        Some(node) => seen.insert(node),
+        None => true,
+    };
+    variants.filter(is_new).collect()
+}
+
 fn summaries(members: &[(&PlannedVariant, &VariantRecord)]) -> Metrics<Summary> {
     let mut numbers: Metrics<Vec<f64>> = BTreeMap::new();
+    let mut seen = BTreeSet::new();
     for (_, variant) in members {
         for (stage, metrics) in &variant.metrics {
+            if !seen.insert((stage, variant.stages.get(stage))) {
+                continue;
+            }
             let of_stage = numbers.entry(stage.clone()).or_default();
             for (name, value) in metrics {
                 if let Some(number) = value.as_f64() {
@@ -156,8 +177,8 @@ mod tests {
                 stages: BTreeMap::from([("test".to_string(), index)]),
             };
         let planned: Vec<_> = all.iter().enumerate().map(planned).collect();
-        let result = |(_, _, value): &(&str, u64, Option<f64>)| NodeResult {
-            name: "test".into(),
+        let result = |(setting, seed, value): &(&str, u64, Option<f64>)| NodeResult {
+            name: format!("test@{setting},seed={seed}"),
             kind: "evaluate".into(),
             state: match value {
                 Some(_) => NodeState::Done,
@@ -204,6 +225,52 @@ mod tests {
             ranked(Direction::Maximize, &all),
             ["whole", "lucky", "dead"]
         );
+    }
+
+    #[test]
+    fn seeds_of_one_result_are_one_result() {
+        let variant = |name: &str, node: &str, value: f64| {
+            let metrics = BTreeMap::from([("auroc".to_string(), Value::from(value))]);
+            let variant = VariantRecord {
+                name: name.into(),
+                setting: "one".into(),
+                overrides: BTreeMap::new(),
+                status: VariantStatus::Done,
+                objective: Some(value),
+                metrics: BTreeMap::from([("test".to_string(), metrics)]),
+                stages: BTreeMap::from([("test".to_string(), node.to_string())]),
+                error: None,
+            };
+            let planned = PlannedVariant {
+                name: name.into(),
+                setting: "one".into(),
+                overrides: BTreeMap::new(),
+                seeds: Vec::new(),
+                stages: BTreeMap::new(),
+            };
+            (planned, variant)
+        };
+        let of = |all: &[(PlannedVariant, VariantRecord)]| {
+            let (planned, variants): (Vec<_>, Vec<_>) = all.iter().cloned().unzip();
+            let objective = SweepObjective {
+                stage: "test".into(),
+                metric: "auroc".into(),
+                direction: Direction::Maximize,
+                allow_test: false,
+            };
+            rank(&planned, &variants, &objective).remove(0)
+        };
+        let alike = of(&[variant("a", "test", 0.5), variant("b", "test", 0.5)]);
+        assert_eq!((alike.variants, alike.results), (2, 1));
+        assert!(alike.is_complete());
+        let known = |setting: &SettingRecord| {
+            let measured = setting.metrics["test"]["auroc"];
+            assert_eq!(Some(measured), setting.objective);
+            (measured.n, measured.std)
+        };
+        assert_eq!(known(&alike), (1, None));
+        let different = of(&[variant("a", "test@a", 0.5), variant("b", "test@b", 0.5)]);
+        assert_eq!(known(&different), (2, Some(0.0)));
     }
 
     #[test]

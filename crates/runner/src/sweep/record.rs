@@ -140,6 +140,8 @@ pub struct SettingRecord {
     pub overrides: BTreeMap<String, Value>,
     /// Variants with this setting.
     pub variants: usize,
+    /// Results of the objective's stage that they have or will have: fewer where the stage does not use their seeds.
+    pub results: usize,
     /// Those that are done.
     pub done: usize,
     /// Those that failed.
@@ -157,7 +159,7 @@ pub struct Summary {
     pub mean: f64,
     /// Sample standard deviation; null for one variant.
     pub std: Option<f64>,
-    /// Variants that have the metric.
+    /// Results that it is of; variants that share one result count once.
     pub n: usize,
 }
 

@@ -67,3 +67,18 @@ fn mending_leaves_a_sound_store() {
     assert!(store.audit().unwrap().damage.is_empty());
     assert!(store.inventory().unwrap().actions.is_empty());
 }
+
+#[test]
+fn what_cannot_be_removed_keeps_nothing_else_from_going() {
+    let (folder, store, action) = store_with("text");
+    fs::remove_file(store.action_path(&action.key)).unwrap();
+    let blob = store.blob_path(&action.outputs["a"].digest);
+    let shelf = folder.path().join("blobs/v1/00");
+    // A folder in place of a blob is not removed as a file.
+    fs::create_dir_all(shelf.join("0".repeat(64)).join("inside")).unwrap();
+    let alone = store.hold_alone().unwrap();
+    let collected = store.collect(&Collection::default(), alone.as_ref(), false);
+    let error = collected.unwrap_err().to_string();
+    assert!(error.starts_with("1 removed, 1 could not be"), "{error}");
+    assert!(!blob.exists());
+}

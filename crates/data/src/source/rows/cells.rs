@@ -8,6 +8,7 @@ use arrow::array::{
     TimestampMicrosecondArray,
 };
 use arrow::datatypes::{DataType, TimeUnit as ArrowUnit};
+use arrow::util::display::array_value_to_string;
 
 use super::clock::{Clock, TimeCell, Told};
 use crate::config::TimeUnit;
@@ -25,8 +26,11 @@ pub(in crate::source) enum Cells {
         exact: ArrayRef,
         rounded: Float64Array,
     },
-    /// Microseconds since 1970; of a type with a time zone if the file's is.
-    Timestamp(TimestampMicrosecondArray),
+    /// Microseconds since 1970; of a type with a time zone if the file's is. `days`: the file has dates without a time.
+    Timestamp {
+        cells: TimestampMicrosecondArray,
+        days: bool,
+    },
     /// Microseconds.
     Duration(DurationMicrosecondArray),
 }
@@ -40,6 +44,17 @@ impl Cells {
         name: &str,
         column: &ArrayRef,
     ) -> Result<Self, Error> {
+        // Of categories the values say all, and the keys nothing; text of old writers is not marked as such.
+        let plain = match column.data_type() {
+            DataType::Dictionary(_, values) if !holds_text(values) => Some((**values).clone()),
+            DataType::Binary | DataType::LargeBinary | DataType::BinaryView => Some(DataType::Utf8),
+            _ => None,
+        };
+        if let Some(plain) = plain {
+            let column = typed_column::strict_cast(column, &plain);
+            let column = column.map_err(|bad| bad.in_column(file, before, name))?;
+            return Self::of(file, before, name, &column);
+        }
         let to = |data_type: &DataType| {
             typed_column::strict_cast(column, data_type)
                 .map_err(|bad| bad.in_column(file, before, name))
@@ -62,10 +77,14 @@ impl Cells {
             }
             DataType::Timestamp(_, Some(_)) => {
                 let zoned = DataType::Timestamp(microseconds, Some("+00:00".into()));
-                Self::Timestamp(down(&to(&zoned)?))
+                let cells = down(&to(&zoned)?);
+                Self::Timestamp { cells, days: false }
             }
-            DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => {
-                Self::Timestamp(down(&to(&DataType::Timestamp(microseconds, None))?))
+            found @ (DataType::Timestamp(..) | DataType::Date32 | DataType::Date64) => {
+                Self::Timestamp {
+                    cells: down(&to(&DataType::Timestamp(microseconds, None))?),
+                    days: *found == DataType::Date32,
+                }
             }
             DataType::Duration(_) => Self::Duration(down(&to(&DataType::Duration(microseconds))?)),
             DataType::Null => Self::Text(down(&to(&DataType::Utf8)?)),
@@ -88,12 +107,12 @@ impl Cells {
             Self::Integer(cells) => cells,
             Self::Float(cells, _) => cells,
             Self::Exact { rounded, .. } => rounded,
-            Self::Timestamp(cells) => cells,
+            Self::Timestamp { cells, .. } => cells,
             Self::Duration(cells) => cells,
         }
     }
 
-    /// What a cell says, as text; `None` where it is empty.
+    /// What a cell says, as text, as in a table of stays; `None` where it is empty.
     pub(in crate::source) fn text(&self, row: usize) -> Option<Cow<'_, str>> {
         if self.array().is_null(row) {
             return None;
@@ -109,8 +128,12 @@ impl Cells {
                 (!number.is_nan()).then(|| width.text(number).into())
             }
             Self::Exact { exact, .. } => exact_text(exact, row).map(Cow::Owned),
-            Self::Timestamp(cells) => Some(cells.value(row).to_string().into()),
-            Self::Duration(cells) => Some(cells.value(row).to_string().into()),
+            Self::Timestamp { cells, days } => {
+                let text = array_value_to_string(cells, row).ok()?;
+                let date = text.split('T').next().filter(|_| *days);
+                Some(date.map(str::to_string).unwrap_or(text).into())
+            }
+            Self::Duration(cells) => array_value_to_string(cells, row).ok().map(Cow::Owned),
         }
     }
 
@@ -161,7 +184,7 @@ impl Cells {
                     _ => Some(f64::NAN),
                 }
             }
-            Self::Timestamp(_) | Self::Duration(_) => Some(f64::NAN),
+            Self::Timestamp { .. } | Self::Duration(_) => Some(f64::NAN),
         }
     }
 
@@ -171,7 +194,7 @@ impl Cells {
             return TimeCell::Missing;
         }
         match (self, clock.unit) {
-            (Self::Timestamp(cells), TimeUnit::Timestamp) => match cells.timezone() {
+            (Self::Timestamp { cells, .. }, TimeUnit::Timestamp) => match cells.timezone() {
                 Some(_) => TimeCell::At(cells.value(row), Told::Zoned),
                 None => clock.of_naive(cells.value(row)),
             },
@@ -190,7 +213,7 @@ impl Cells {
     pub(in crate::source) fn shown(&self, row: usize) -> String {
         match self {
             Self::Text(cells) => cells.value(row).to_string(),
-            Self::Timestamp(cells) => (cells.value_as_datetime(row)).map_or_else(
+            Self::Timestamp { cells, .. } => (cells.value_as_datetime(row)).map_or_else(
                 || format!("timestamp {}", cells.value(row)),
                 |time| time.to_string(),
             ),
@@ -206,4 +229,46 @@ fn down<T: Array + Clone + 'static>(array: &ArrayRef) -> T {
     found
         .cloned()
         .unwrap_or_else(|| unreachable!("a cast gives the type that was asked for"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{BinaryArray, Date32Array, DictionaryArray, Float32Array, Int8Array};
+
+    use super::*;
+
+    fn texts(column: ArrayRef) -> Vec<Option<String>> {
+        let cells = Cells::of(Path::new("a.parquet"), 0, "c", &column).unwrap();
+        let text = |row| cells.text(row).map(Cow::into_owned);
+        (0..column.len()).map(text).collect()
+    }
+
+    #[test]
+    fn a_date_that_is_a_name_is_called_as_in_a_table_of_stays() {
+        let dates = Date32Array::from(vec![Some(0), None]);
+        assert_eq!(texts(Arc::new(dates)), [Some("1970-01-01".into()), None]);
+        let times = TimestampMicrosecondArray::from(vec![1_000_000]);
+        let time = Some("1970-01-01T00:00:01".to_string());
+        assert_eq!(texts(Arc::new(times.clone())), [time]);
+        let zoned = times.with_timezone("+02:00");
+        let time = Some("1970-01-01T00:00:01Z".to_string());
+        assert_eq!(texts(Arc::new(zoned)), [time]);
+    }
+
+    #[test]
+    fn keys_and_unmarked_bytes_are_read_as_what_they_stand_for() {
+        let keys = Int8Array::from(vec![Some(1), None, Some(0)]);
+        let floats = Float32Array::from(vec![0.1, 2.5]);
+        let categories = DictionaryArray::new(keys, Arc::new(floats));
+        let written = [Some("2.5".to_string()), None, Some("0.1".to_string())];
+        assert_eq!(texts(Arc::new(categories)), written);
+        let bytes = BinaryArray::from(vec![Some("é".as_bytes()), None]);
+        assert_eq!(texts(Arc::new(bytes)), [Some("é".into()), None]);
+        let latin: ArrayRef = Arc::new(BinaryArray::from(vec![Some(b"\xe9".as_slice())]));
+        let error = Cells::of(Path::new("a.parquet"), 6, "c", &latin).err();
+        let error = error.map(|error| error.to_string()).unwrap_or_default();
+        assert!(error.contains("a.parquet: row 7: c"), "{error}");
+    }
 }
