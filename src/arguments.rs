@@ -1,5 +1,6 @@
 //! Arguments that several commands share, as typed and as validated.
 
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
 use clap::{Args, ValueEnum};
@@ -105,6 +106,16 @@ pub struct Selection {
     pub store: PathBuf,
     /// Where tensors live: `cpu`, or `cuda:N` of one or several GPUs with commas between.
     pub device: String,
+}
+
+/// A number of threads. More than any machine has would only keep this one busy with them.
+pub fn threads(text: &str) -> Result<NonZeroUsize, String> {
+    const MOST: usize = 1024;
+    let number: NonZeroUsize = text.parse().map_err(|error| format!("{error}"))?;
+    match number.get() > MOST {
+        true => Err(format!("at most {MOST} threads")),
+        false => Ok(number),
+    }
 }
 
 impl Selection {

@@ -47,8 +47,8 @@ use crate::terminal::verbosity::{Verbosity, VerbosityArguments};
 use crate::terminal::{diagnostic, stderr};
 use pipeline_error::Error;
 
-/// Runs pretrain → finetune experiments that a TOML recipe declares, and stops where others
-/// would go on in silence: weights not loaded, parameters not frozen, gradients that never came.
+/// Runs pretrain → finetune experiments that a TOML recipe declares, and stops where other
+/// tools go on in silence: weights not loaded, parameters not frozen, gradients that never came.
 #[derive(Debug, Parser)]
 #[command(name = "pipeline", version, disable_help_subcommand = true)]
 pub struct Arguments {

@@ -222,3 +222,16 @@ fn issue16_a_limit_on_the_size_of_files_ends_with_an_error_that_says_so() {
     assert_eq!(code, Some(3), "{text}");
     assert!(text.contains("ulimit -f"), "{text}");
 }
+
+#[test]
+fn a_script_does_not_find_what_lies_beside_the_original() {
+    let fields = "run = [\"sh\", \"{inputs.script}\", \"{outputs.o}\"]\n\
+                  inputs = { script = \"scripts/a.sh\" }\noutputs = { o = \"o\" }";
+    let mut test = command(fields)
+        .file(
+            "scripts/a.sh",
+            ". \"$(dirname \"$(readlink -f \"$0\")\")/b.sh\" > \"$1\"\n",
+        )
+        .file("scripts/b.sh", "echo hidden\n");
+    run(&mut test).failure(3).stderr_has("b.sh");
+}

@@ -172,7 +172,9 @@ fn issue16_a_stray_date_in_a_long_table_is_told_with_the_setting_that_mends_it()
         .says("source.stays.start names the column");
     let outcome = run(test(WITH_START)).success();
     assert_eq!(count(&outcome, "events_outside_window"), 2);
-    outcome.says_nothing_of("warning");
+    outcome
+        .says("2 of 6 events of the training split")
+        .says("is the begin of stays on the clock of the events");
 }
 
 #[test]

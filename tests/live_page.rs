@@ -207,7 +207,7 @@ fn a_server_answers_this_machine_and_refuses_all_else() {
     let open = test
         .run_with(["watch", "--serve", "0.0.0.0:8080"])
         .failure(2);
-    open.stderr_has("others could reach this address")
+    open.stderr_has("other machines could reach this address")
         .stderr_has("ssh -L");
     test.run_with(["watch", "--serve", "127.0.0.1:0", "nowhere"])
         .failure(2);

@@ -222,7 +222,10 @@ fn a_setting_says_what_separates_fields() {
     test.recipe(&recipe).run().success();
     let odd = recipe.replace("delimiter = \";\"\n", "delimiter = \";;\"\n");
     let test = self::test(LONG, "events.csv", &table).recipe(&odd);
-    test.run().failure(2).stderr_has("`;;` separates no fields");
+    test.run()
+        .failure(2)
+        .stderr_has("`stages.events.source.delimiter` must match")
+        .stderr_has("The character that separates the fields of texts, or \"tab\"");
 }
 
 #[track_caller]

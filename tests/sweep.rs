@@ -272,12 +272,13 @@ fn a_misspelt_metric_of_a_stage_that_is_known_is_found_before_anything_runs() {
             "format = 1\nextends = [\"{}\"]\nvars.stays = 120\nstages.pretrain.epochs = 1\n\
              stages.classifier.epochs = 2\nstages.test.split = \"validation\"\n\
              stages.test.baseline = \"logistic-regression\"\nstages.test.recalibrate = \"platt\"\n\n\
-             [sweep]\nobjective = {{ {objective}, direction = \"maximize\" }}\n\
+             [sweep]\nobjective = {{ {objective} }}\n\
              [sweep.grid]\n\"stages.classifier.batch_size\" = [16]\n",
             repository("tests/fixtures/recipes/mlp-head.toml")
         )
     };
-    let text = sweep("stage = \"classifier\", metric = \"validation_auprc\"");
+    let text =
+        sweep("stage = \"classifier\", metric = \"validation_auprc\", direction = \"maximize\"");
     let mut test = Test::new().file("sweep.toml", text);
     test.run_with(RUN)
         .failure(2)
@@ -286,7 +287,7 @@ fn a_misspelt_metric_of_a_stage_that_is_known_is_found_before_anything_runs() {
             "the stage `classifier` has no metric `validation_auprc`, which is the objective",
         )
         .stderr_has("did you mean `validation_auroc`?");
-    let text = sweep("stage = \"test\", metric = \"f2\"");
+    let text = sweep("stage = \"test\", metric = \"f2\", direction = \"maximize\"");
     let mut test = test.file("sweep.toml", text);
     test.run_with(["check", "sweep.toml"])
         .failure(2)
@@ -294,7 +295,10 @@ fn a_misspelt_metric_of_a_stage_that_is_known_is_found_before_anything_runs() {
         .stderr_has("no metric of this name");
 
     // What a run measures, and nothing else, is known.
-    let mut measured = test.file("sweep.toml", sweep("stage = \"test\", metric = \"auroc\""));
+    let mut measured = test.file(
+        "sweep.toml",
+        sweep("stage = \"test\", metric = \"auroc\", direction = \"maximize\""),
+    );
     let record = measured.run_with(RUN).success().json();
     let stages = record["stages"].as_array().expect("stages").clone();
     for stage in stages {
@@ -303,9 +307,19 @@ fn a_misspelt_metric_of_a_stage_that_is_known_is_found_before_anything_runs() {
             continue;
         }
         for metric in stage["metrics"].as_object().expect("metrics").keys() {
-            let objective = format!("stage = \"{name}\", metric = \"{metric}\"");
-            measured = measured.file("sweep.toml", sweep(&objective));
-            measured.run_with(["check", "sweep.toml"]).success();
+            let mut accepted = Vec::new();
+            for direction in ["maximize", "minimize"] {
+                let objective = format!(
+                    "stage = \"{name}\", metric = \"{metric}\", direction = \"{direction}\""
+                );
+                measured = measured.file("sweep.toml", sweep(&objective));
+                accepted.push(measured.run_with(["check", "sweep.toml"]).code == Some(0));
+            }
+            match metric.rsplit('.').next() {
+                Some("auroc") => assert_eq!(accepted, [true, false], "{metric}"),
+                Some("brier") => assert_eq!(accepted, [false, true], "{metric}"),
+                _ => assert!(accepted.contains(&true), "{metric}"),
+            }
         }
     }
 }

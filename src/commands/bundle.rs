@@ -179,7 +179,7 @@ impl Parts<'_> {
             }),
             _ => Err(Error::Usage {
                 message: format!(
-                    "`{}` is a {kind} stage, and a bundle is made of a predict stage, or of an import, freeze or finetune stage",
+                    "`{}` is a stage of kind {kind}, and a bundle is made of a predict stage, or of an import, freeze or finetune stage",
                     node.name
                 ),
                 hint: Some("a predict stage says which models predict, and how".into()),

@@ -10,7 +10,7 @@ use clap::{Args, ValueEnum};
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::arguments::Format;
+use crate::arguments::{self, Format};
 use crate::display::progress::Progress;
 use crate::interrupt;
 use crate::terminal::stdout;
@@ -41,12 +41,12 @@ pub struct PredictArguments {
     #[arg(long, value_enum, default_value_t = Layout::Stays)]
     layout: Layout,
 
-    /// Also name, for each prediction, the N variables whose removal changes it most
+    /// Also name, for each prediction, the N variables whose removal changes it most; without N, 5
     #[arg(long, value_name = "N", num_args = 0..=1, default_missing_value = "5")]
     explain: Option<NonZeroUsize>,
 
     /// Threads; no result depends on it [default: one for each core]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = arguments::threads)]
     threads: Option<NonZeroUsize>,
 
     /// Replace a file that is there already

@@ -79,6 +79,15 @@ pub fn execute(wanted: Report, verbosity: Verbosity) -> Result<ExitCode, Error> 
     let options = selection.looking_at(vec![]);
     let gathered = Gathered::read((resolved, folder), drawing, &nodes, &options, &store)?;
     let text = html::page(&gathered)?;
+    if wanted.model_card.as_ref() == Some(&wanted.output) && !wanted.output.is_dir() {
+        return Err(Error::Usage {
+            message: format!(
+                "{} is both the page and the model card",
+                wanted.output.display()
+            ),
+            hint: Some("give them two names".into()),
+        });
+    }
     let path = page::write(&wanted.output, "report.html", &text)?;
     let model_card = wanted.model_card.as_deref();
     let model_card = model_card

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 
 use clap::Args;
 
-use crate::arguments::{ExperimentArguments, Format, Selection};
+use crate::arguments::{self, ExperimentArguments, Format, Selection};
 use crate::commands::lock;
 use crate::device;
 use crate::display::progress::Progress;
@@ -35,7 +35,7 @@ pub struct RunArguments {
     jobs: Option<NonZeroUsize>,
 
     /// Threads of the whole run; no result depends on it [default: as many as Slurm granted, else the cores that this process may use]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = arguments::threads)]
     threads: Option<NonZeroUsize>,
 
     /// After a failure, run the stages that do not depend on the failed one

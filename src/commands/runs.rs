@@ -79,7 +79,9 @@ fn list(arguments: &RunsArguments) -> Result<(), Error> {
             let runs = runs.into_iter().map(|(run, _)| run).collect();
             stdout::print_json(&RunsRecord { runs })
         }
-        Format::Human if runs.is_empty() => stdout::print("no runs yet\n"),
+        Format::Human if runs.is_empty() && arguments.limit != Some(0) => {
+            stdout::print("no runs yet\n")
+        }
         Format::Human => stdout::print(&run_table::render(&runs, Style::stdout())),
     }
 }

@@ -48,7 +48,7 @@ fn loopback(stated: &str) -> Result<SocketAddr, Error> {
     match address {
         None => Err(refused("no address with a port")),
         Some(address) if !address.ip().is_loopback() => {
-            Err(refused("others could reach this address"))
+            Err(refused("other machines could reach this address"))
         }
         Some(address) => Ok(address),
     }

@@ -8,8 +8,28 @@ use pipeline_store::destination::Destination;
 
 /// Writes a text, whole or not at all, in the place of an earlier one; into a folder under `file_name`.
 pub fn write(target: &Path, file_name: &str, text: &str) -> Result<PathBuf, Error> {
+    refuse_other_file(target, file_name)?;
     Destination::new(target, file_name, true)?.write(|file, path| {
         let written = file.write_all(text.as_bytes());
         written.map_err(|error| Error::file(path, error))
+    })
+}
+
+/// Fails if a file is there that does not end as `file_name` does: a recipe given by mistake, say.
+pub fn refuse_other_file(target: &Path, file_name: &str) -> Result<(), Error> {
+    let ending = Path::new(file_name).extension().unwrap_or_default();
+    let found = target.extension().unwrap_or_default();
+    if !target.is_file() || found.eq_ignore_ascii_case(ending) {
+        return Ok(());
+    }
+    let ending = ending.display();
+    Err(Error::Usage {
+        message: format!(
+            "{} is there already, and is no .{ending} file",
+            target.display()
+        ),
+        hint: Some(format!(
+            "give a name that ends in .{ending}, or remove the file"
+        )),
     })
 }

@@ -9,10 +9,10 @@ fn issue17_a_bundle_is_made_of_what_predicts_and_is_up_to_date() {
         (
             "test",
             2,
-            "`test` is a evaluate stage, and a bundle is made of a predict stage",
+            "`test` is a stage of kind evaluate, and a bundle is made of a predict stage",
         ),
-        ("events", 2, "`events` is a data stage"),
-        ("pretrain", 2, "`pretrain` is a pretrain stage"),
+        ("events", 2, "`events` is a stage of kind data"),
+        ("pretrain", 2, "`pretrain` is a stage of kind pretrain"),
         ("frozen", 4, "the model cannot be bundled"),
         ("clasifier", 2, "classifier"),
     ] {

@@ -68,7 +68,8 @@ impl Attributes {
         let says = |column: usize| {
             let cell = |row: usize| {
                 let text = &rows.rows[row].fields[column];
-                (!is_missing(text)).then(|| text.to_string())
+                let says_nothing = text.is_empty() || source.missing().iter().any(|it| it == text);
+                (!says_nothing).then(|| text.to_string())
             };
             found.iter().map(|row| row.and_then(cell)).collect()
         };
@@ -83,7 +84,10 @@ impl Attributes {
     pub(super) fn columns(&self, kept: &[usize]) -> Vec<(String, ArrayRef)> {
         let column = |(name, texts): &(String, Vec<Option<String>>)| {
             let number = |text: &String| text.parse::<f64>().ok().filter(|n| n.is_finite());
-            let is_number = texts.iter().flatten().all(|text| number(text).is_some());
+            let fits = |text: &String| {
+                is_missing(text) || (number(text).is_some() && !begins_with_zeros(text))
+            };
+            let is_number = texts.iter().flatten().all(fits);
             let kept = kept.iter().map(|stay| texts[*stay].as_ref());
             let column: ArrayRef = match is_number {
                 true => Arc::new(Float64Array::from_iter(
@@ -95,4 +99,10 @@ impl Attributes {
         };
         self.columns.iter().map(column).collect()
     }
+}
+
+/// Whether it is a code like `0117`: as a number it would be `117`, which may be another.
+fn begins_with_zeros(text: &str) -> bool {
+    let digits = text.trim_start_matches(['-', '+']).as_bytes();
+    matches!(digits, [b'0', next, ..] if next.is_ascii_digit())
 }

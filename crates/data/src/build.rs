@@ -96,7 +96,12 @@ fn build_from(
         report.set(name, count);
     }
     match config.labels {
-        Labels::Source => drop_without_label(config, &ingested, &mut table, &mut report, notes)?,
+        Labels::Source => {
+            if like.is_none() {
+                refuse_classes_from_one(&table.rows)?;
+            }
+            drop_without_label(config, &ingested, &mut table, &mut report, notes)?;
+        }
         // What a source cannot help knowing, as the synthetic one does.
         Labels::None => table.rows.iter_mut().for_each(|stay| stay.label = None),
     }
@@ -170,6 +175,21 @@ fn build_from(
     let names = (ingested.variables.as_slice(), config.categorical.as_slice());
     profile::write(&place, &report, names, &fitted, &scored, shifts.as_deref())?;
     Ok(report)
+}
+
+/// Fails if labels are classes that count from 1: all stays would be positive.
+fn refuse_classes_from_one(stays: &[StayRow]) -> Result<(), Error> {
+    let classes: BTreeSet<u32> = stays.iter().filter_map(|stay| stay.label).collect();
+    if classes.len() < 2 || classes.contains(&0) {
+        return Ok(());
+    }
+    let shown: Vec<String> = classes.iter().take(5).map(u32::to_string).collect();
+    let what = format!(
+        "the labels are {}, and none is 0: classes count from 0",
+        shown.join(", ")
+    );
+    Err(Error::stage(what)
+        .with_hint("write 0 for the first class, 1 for the next; of two classes, 1 is the event"))
 }
 
 fn drop_without_label(
@@ -284,6 +304,9 @@ fn refuse_or_tell_empty(
     if losses.total(Loss::Unseen) > 0 {
         lack += " of a variable that the training split shows";
     }
+    if losses.total(Loss::OutOfRange) > 0 {
+        lack += " whose value lies in the `range` of `cleaning`";
+    }
     let empty = scored.empty.iter().map(|&index| &material.stays[index]);
     if config.without_events == StayPolicy::Error {
         refuse(material.ingested, empty, &lack, "without_events")?;
@@ -323,6 +346,11 @@ fn check_no_split_is_empty(
     let mut counts = [0; 3];
     splits.for_each(|split| counts[split as usize] += 1);
     let is_missed = |split: &Split| counts[*split as usize] == 0 && !config.may_be_empty(*split);
+    if counts == [0; 3] {
+        return Err(Error::stage("no stay is left")
+            .with_hint("has the source rows, and are they of stays that it lists?")
+            .coded(Code::EmptySplit));
+    }
     match SPLITS.into_iter().find(is_missed) {
         Some(empty) => Err(Error::stage(format!(
             "the {} split is empty (train {}, validation {}, test {} stays)",

@@ -10,6 +10,7 @@ mod sentence_modules;
 mod table;
 mod text;
 
+use std::collections::HashMap;
 use std::sync::atomic::AtomicBool;
 
 use super::config::Embeddings;
@@ -35,6 +36,27 @@ pub fn embedding_width(config: &Embeddings) -> Option<usize> {
     }
 }
 
+/// Names variables that the model cannot tell apart, by the first of them.
+fn tell_of_alike(names: &[&str], rows: &EmbeddingRows, notes: &mut dyn FnMut(String)) {
+    let bits = |row: &[f32]| {
+        row.iter()
+            .map(|number| number.to_bits())
+            .collect::<Vec<_>>()
+    };
+    let mut first: HashMap<Vec<u32>, &str> = HashMap::new();
+    for (name, row) in names.iter().zip(rows.numbers.chunks(rows.dimension.max(1))) {
+        if row.iter().all(|number| *number == 0.0) {
+            notes(format!(
+                "warning: the embedding of `{name}` is zero everywhere"
+            ));
+        } else if let Some(other) = first.insert(bits(row), name) {
+            notes(format!(
+                "warning: `{other}` and `{name}` have the same embedding: the model cannot tell them apart"
+            ));
+        }
+    }
+}
+
 /// The embeddings of `names`, in their order. `notes` receives what is worth reading.
 pub(super) fn of_variables(
     config: &Embeddings,
@@ -44,8 +66,30 @@ pub(super) fn of_variables(
     notes: &mut dyn FnMut(String),
 ) -> Result<EmbeddingRows, Error> {
     match config {
-        Embeddings::Table(path) => table::of_variables(path.as_ref(), names),
+        Embeddings::Table(path) => {
+            let rows = table::of_variables(path.as_ref(), names)?;
+            tell_of_alike(names, &rows, notes);
+            Ok(rows)
+        }
         Embeddings::Orthonormal(dimension) => orthonormal::of_variables(*dimension, names, seed),
         Embeddings::Text(text) => text::of_variables(text, names, interrupted, notes),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_that_cannot_be_told_apart_are_told() {
+        let rows = EmbeddingRows {
+            dimension: 2,
+            numbers: vec![1.0, 2.0, 0.0, 0.0, 1.0, 2.0, 1.0, 3.0],
+        };
+        let mut notes = Vec::new();
+        tell_of_alike(&["a", "b", "c", "d"], &rows, &mut |note| notes.push(note));
+        assert_eq!(notes.len(), 2, "{notes:?}");
+        assert!(notes[0].contains("`b` is zero everywhere"), "{notes:?}");
+        assert!(notes[1].contains("`a` and `c` have the same"), "{notes:?}");
     }
 }

@@ -11,7 +11,7 @@ pub(super) const LOOKED_AT: usize = 1024;
 type Foreign = (&'static str, String);
 
 /// First bytes, what begins with them, and the hint.
-const MAGIC: [(&[u8], &str, &str); 23] = [
+const MAGIC: [(&[u8], &str, &str); 25] = [
     (
         b"version https://git-lfs.github.com/spec/",
         "is a pointer of Git LFS, not the file itself",
@@ -26,6 +26,16 @@ const MAGIC: [(&[u8], &str, &str); 23] = [
         b"\xd0\xcf\x11\xe0",
         "is an Excel workbook",
         "save its sheet as CSV",
+    ),
+    (
+        b"\x1f\x8b",
+        "holds gzip where a table should be",
+        "it is compressed once more than its name says: `gunzip` it, and name the result",
+    ),
+    (
+        b"\x28\xb5\x2f\xfd",
+        "holds Zstandard where a table should be",
+        "it is compressed once more than its name says: `unzstd` it, and name the result",
     ),
     (
         b"BZh",

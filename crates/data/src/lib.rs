@@ -57,6 +57,7 @@ pub mod feature_table;
 mod fit;
 mod foreign_file;
 pub mod given_predictions;
+mod id_names;
 mod ingest;
 pub mod input_path;
 mod leaks;

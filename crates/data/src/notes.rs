@@ -12,6 +12,9 @@ use crate::source::SkippedFile;
 use crate::warnings;
 use pipeline_files::DataFile;
 
+/// One of so many events may be a duplicate and untold.
+const MANY_DUPLICATES: u64 = 20;
+
 /// Names the categories that are called as missing values often are.
 pub(super) fn tell_of_categories(
     config: &DataConfig,
@@ -98,6 +101,22 @@ pub(super) fn tell(
                 lost(loss)
             ));
         }
+    }
+    let (merged, kept) = (
+        scored.losses.total(Loss::Merged),
+        scored
+            .kept
+            .iter()
+            .map(|kept| u64::from(kept.events))
+            .sum::<u64>(),
+    );
+    if merged * MANY_DUPLICATES > merged + kept {
+        notes(format!(
+            "{merged} of {} events have the stay, the time and the variable of another one, and are merged as `duplicates` \
+             says: {}",
+            merged + kept,
+            lost(Loss::Merged)
+        ));
     }
     let constant = fitted.variables.iter().filter(|variable| variable.constant);
     if constant.clone().next().is_some() {

@@ -2,8 +2,8 @@
 //!
 //! Records are those of the `csv` crate's reader: a quote opens a quoted field only where a field
 //! begins; inside, two quotes are one; what follows the closing quote belongs to the field. That
-//! reader never fails: a quote that is not closed takes in all rows that follow. [`Records`] looks
-//! at the same bytes and says so.
+//! reader never fails: a quote that is not closed takes in all rows that follow, and one behind a
+//! backslash closes its field. [`Records`] looks at the same bytes and says so.
 
 mod block;
 mod state;
@@ -34,6 +34,7 @@ enum FaultKind {
     Unclosed,
     TooLong,
     Followed,
+    Text,
     LongLine,
 }
 
@@ -42,6 +43,9 @@ impl Fault {
     pub(super) fn hint(&self) -> &'static str {
         match self.kind {
             FaultKind::LongLine => "is it a table, and do its lines end with a line feed?",
+            FaultKind::Text => {
+                "a quote inside of a quoted field is doubled (\"\"): a backslash before it is text"
+            }
             _ => CLOSE_THE_QUOTE,
         }
     }
@@ -60,6 +64,10 @@ impl fmt::Display for Fault {
                     formatter,
                     "the line that begins here is longer than {most} MiB"
                 );
+            }
+            FaultKind::Text => {
+                return formatter
+                    .write_str("text follows the closing quote of the field that opens here");
             }
             FaultKind::Followed => {
                 "the quoted field that opens here takes in line ends, and text follows its closing quote"
@@ -102,6 +110,8 @@ pub(super) struct Records<R> {
     is_first: bool,
     /// Whether it takes in a line end.
     spans_lines: bool,
+    /// Whether it is closed, and blanks followed.
+    is_closed: bool,
     /// Of a line that begins inside quotes: the delimiters so far.
     delimiters: Option<u64>,
     row_like: RowLike,
@@ -120,6 +130,7 @@ impl<R> Records<R> {
             opened: 0,
             is_first: true,
             spans_lines: false,
+            is_closed: false,
             last: b'\n',
             delimiters: None,
             row_like: RowLike::default(),
@@ -154,7 +165,10 @@ impl<R> Records<R> {
     fn follow_regular(&mut self, bytes: &[u8; block::LENGTH]) -> bool {
         let within = matches!(self.state, State::Quoted | State::Closing);
         let end = self.before + bytes.len() as u64;
-        if self.delimiters.is_some() || within && (self.spans_lines || end > self.longest()) {
+        if self.is_closed
+            || self.delimiters.is_some()
+            || within && (self.spans_lines || end > self.longest())
+        {
             return false;
         }
         let block = Block::new(bytes, self.delimiter).regular(self.state);
@@ -242,6 +256,9 @@ impl<R> Records<R> {
         if self.state == State::Closing && self.spans_lines && !ends {
             return Err(self.fault(FaultKind::Followed));
         }
+        if self.state == State::Closing || self.is_closed {
+            self.follow_closed(run)?;
+        }
         if let Some(delimiters) = self.delimiters {
             let end = run.iter().position(|&byte| is_line_end(byte));
             self.delimiters =
@@ -252,6 +269,18 @@ impl<R> Records<R> {
         }
         self.state = self.state.after(last, self.delimiter);
         Ok(())
+    }
+
+    /// Looks at what follows a closing quote: blanks, up to the end of the field.
+    fn follow_closed(&mut self, run: &[u8]) -> Result<(), Fault> {
+        let is_end = |byte: &u8| *byte == self.delimiter || is_line_end(*byte);
+        let end = run.iter().position(is_end);
+        let rest = &run[..end.unwrap_or(run.len())];
+        self.is_closed = end.is_none();
+        match rest.iter().all(|byte| matches!(byte, b' ' | b'\t')) {
+            true => Ok(()),
+            false => Err(self.fault(FaultKind::Text)),
+        }
     }
 
     fn count_within_quotes(&mut self, byte: u8) {

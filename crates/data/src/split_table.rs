@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::config::{Source, SplitLists};
 use super::dataset::Split;
+use super::id_names::{names_patients, names_stays};
 use super::names::quoted;
 use super::small_table::SmallTable;
 use super::source::StayRow;
@@ -12,29 +13,6 @@ use super::spellings::{SPELLING_HINT, twins};
 use super::stay_id::StayId;
 use super::text_file;
 use pipeline_error::Error;
-
-/// Headers that say that ids are those of stays, in lower case and without `_`.
-const OF_STAYS: [&str; 9] = [
-    "stayid",
-    "stay",
-    "icustayid",
-    "icustay",
-    "recordid",
-    "hadmid",
-    "encounterid",
-    "admissionid",
-    "visitid",
-];
-/// The same of patients.
-const OF_PATIENTS: [&str; 7] = [
-    "subjectid",
-    "subject",
-    "patientid",
-    "patient",
-    "personid",
-    "person",
-    "mrn",
-];
 
 /// Whose ids a file holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -261,12 +239,11 @@ fn id_of(key: Key, stay: &StayRow) -> Option<&StayId> {
 /// common use.
 fn key_of_header(name: &str, source: &Source) -> Option<Key> {
     let (of_stays, of_patients) = source.id_columns();
-    let plain = name.to_lowercase().replace('_', "");
-    match plain.as_str() {
+    match name {
         _ if of_stays.contains(&name) => Some(Key::Stay),
         _ if of_patients.contains(&name) => Some(Key::Patient),
-        plain if OF_STAYS.contains(&plain) => Some(Key::Stay),
-        plain if OF_PATIENTS.contains(&plain) => Some(Key::Patient),
+        _ if names_stays(name) => Some(Key::Stay),
+        _ if names_patients(name) => Some(Key::Patient),
         _ => None,
     }
 }

@@ -163,7 +163,19 @@ pub(super) fn no_column(path: &Path, header: &[String], name: &str) -> Error {
             .coded(Code::MissingColumn);
     }
     let what = format!("has no column `{name}`; it has {}", quoted(header.iter()));
-    Error::file(path, what).coded(Code::MissingColumn)
+    let error = Error::file(path, what).coded(Code::MissingColumn);
+    let begins = format!("{name}=");
+    let is_partition = |part: &OsStr| part.as_encoded_bytes().starts_with(begins.as_bytes());
+    match path
+        .parent()
+        .and_then(|folder| folder.iter().find(|part| is_partition(part)))
+    {
+        Some(folder) => error.with_hint(format!(
+            "the folder `{}` says it, and names of folders are not read: write it into a column",
+            folder.display()
+        )),
+        None => error,
+    }
 }
 
 /// The complaint about a line that is no UTF-8.

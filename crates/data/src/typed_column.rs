@@ -56,10 +56,7 @@ fn position(
     let (fits, expected) = match expected {
         ColumnType::Text => (is_text(found), "text"),
         ColumnType::Number => (is_number(found), "a number"),
-        ColumnType::Time => (
-            matches!(found, DataType::Timestamp(_, _) | DataType::Date32),
-            "a timestamp",
-        ),
+        ColumnType::Time => (matches!(found, DataType::Timestamp(_, _)), "a timestamp"),
         ColumnType::Class => (
             is_number(found) || *found == DataType::Boolean,
             "a number or a boolean",

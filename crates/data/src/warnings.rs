@@ -4,6 +4,9 @@ use super::assemble::Outside;
 use super::config::{DataConfig, Source};
 use super::leaks::{Leak, ShapeLeak};
 
+/// One of so many events may lie before its stay and be untold.
+const MANY_EARLY: u64 = 10;
+
 /// A window that leaves out most of what was measured: one early event, or a clock that is not meant.
 /// `by_first_event` says that stays begin with their first event.
 pub(super) fn window(
@@ -19,7 +22,8 @@ pub(super) fn window(
     } = outside;
     // What comes after the prediction is no matter of the window: of a long record it may be most.
     let (lost, known) = (before + after, events - unknown);
-    if 2 * lost <= known {
+    let is_early = config.last_hours.is_none() && !by_first_event && MANY_EARLY * before > known;
+    if 2 * lost <= known && !is_early {
         return None;
     }
     let share = 100.0 * lost as f64 / known as f64;
@@ -33,6 +37,9 @@ pub(super) fn window(
                 _ => "",
             }
         ),
+        _ if 2 * lost <= known => {
+            "is the begin of stays on the clock of the events, in the same time zone?".to_string()
+        }
         Some(hours) => format!(
             "hours = {hours} counts from the begin of the stay: a larger number sees more, last_hours = {hours} \
              looks back from the time of prediction"
@@ -116,6 +123,10 @@ mod tests {
         );
         let text = window(&config, lying(0, 51, 0), false).unwrap();
         assert!(text.contains("from the begin of the stay"), "{text}");
+        let text = window(&config, lying(11, 0, 0), false).unwrap();
+        assert!(text.contains("in the same time zone?"), "{text}");
+        assert_eq!(window(&config, lying(10, 0, 0), false), None);
+        assert_eq!(window(&config, lying(11, 0, 0), true), None);
         assert_eq!(window(&config, lying(0, 10, 80), true), None);
         let text = window(&config, lying(0, 11, 80), true).unwrap();
         assert!(

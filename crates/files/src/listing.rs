@@ -32,7 +32,7 @@ pub fn files_below(folder: &Path) -> Result<Vec<PathBuf>, ListingError> {
 pub struct DataFiles {
     /// Each once, by path.
     pub files: Vec<DataFile>,
-    /// What is not looked at: files and folders whose names begin with a dot.
+    /// What is not looked at: files and folders whose names begin with a dot, `_` or `~$`.
     pub hidden: Vec<PathBuf>,
     /// Further paths of those files (links), and the path among `files`.
     pub repeated: Vec<(PathBuf, PathBuf)>,
@@ -68,8 +68,8 @@ impl DataFile {
 }
 
 /// The files below `folder` that are data. Names that begin with a dot are what editors, notebooks
-/// and file systems keep for themselves (`.ipynb_checkpoints`, `._a.csv`). A file that several
-/// links lead to is there once, by its first path.
+/// and file systems keep for themselves (`.ipynb_checkpoints`, `._a.csv`), those with `_` or `~$` what programs that
+/// write do. A file that several links lead to is there once, by its first path.
 pub fn data_files_below(folder: &Path) -> Result<DataFiles, ListingError> {
     let found = files_of_data(folder)?;
     refuse_special(&found.files)?;
@@ -153,9 +153,13 @@ fn list(
     Ok(())
 }
 
-/// Whether a name is one that files of data do not have.
+/// Whether a name is one that files of data do not have. Those that begin with `_` are of programs that are writing
+/// (`_temporary`, `_SUCCESS`, `__MACOSX`), and `~$` is the lock of an office program.
 fn is_hidden(name: &OsStr) -> bool {
-    name.as_bytes().starts_with(b".")
+    let name = name.as_bytes();
+    [&b"."[..], b"_", b"~$"]
+        .iter()
+        .any(|start| name.starts_with(start))
 }
 
 fn of(path: &Path, error: io::Error) -> ListingError {
@@ -182,6 +186,8 @@ mod tests {
             ".old/c.csv",
             "deep/.x",
             "deep/d.csv",
+            "deep/~$d.csv",
+            "_temporary/0/d.csv",
         ] {
             let path = root.join(file);
             fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -197,7 +203,17 @@ mod tests {
         let files = found.files.iter().map(|file| &file.path).collect();
         assert_eq!(names(files), ["a.csv", "deep/d.csv"]);
         let hidden = found.hidden.iter().collect();
-        assert_eq!(names(hidden), ["._b.csv", ".b.csv", ".old", "deep/.x"]);
+        assert_eq!(
+            names(hidden),
+            [
+                "._b.csv",
+                ".b.csv",
+                ".old",
+                "_temporary",
+                "deep/.x",
+                "deep/~$d.csv"
+            ]
+        );
         let (further, first): (Vec<_>, Vec<_>) = found
             .repeated
             .iter()
@@ -205,7 +221,7 @@ mod tests {
             .unzip();
         assert_eq!(names(further), ["b.csv", "deep/b.csv"]);
         assert_eq!(names(first), ["a.csv", "a.csv"]);
-        assert_eq!(files_below(root).unwrap().len(), 8);
+        assert_eq!(files_below(root).unwrap().len(), 10);
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use crate::kind::{Lookup, StageKind};
 use pipeline_data::dataset::Split;
 use pipeline_error::Code;
+use pipeline_recipe::sweep_config::Direction;
 use pipeline_recipe::tree::Node;
 use pipeline_recipe::{Compared, Mistake, nearest, no_stage};
 
@@ -44,13 +45,41 @@ pub fn mistake<'a>(
     }
 }
 
+/// By the wrong direction the worst variant would be the best.
+fn direction_mistake(metric: &str, compared: &Compared) -> Option<Mistake> {
+    let better = better(metric).filter(|better| *better != compared.objective.direction)?;
+    let (better, what) = match better {
+        Direction::Maximize => ("maximize", "more of it is better"),
+        Direction::Minimize => ("minimize", "less of it is better"),
+    };
+    let place = compared.sweep.place(&["objective", "direction"]);
+    let message = format!("of the objective `{metric}`, {what}");
+    let mistake = Mistake::new(message, place, "the worst would come first");
+    Some(
+        mistake
+            .code(Code::InvalidValue)
+            .help(format!("direction = \"{better}\"")),
+    )
+}
+
+/// Which way a metric is better, where its name says so.
+fn better(metric: &str) -> Option<Direction> {
+    let name = metric.rsplit('.').next()?;
+    let name = name.strip_prefix("validation_").unwrap_or(name);
+    match name {
+        "auroc" | "average_precision" | "accuracy" | "f1" | "r2" => Some(Direction::Maximize),
+        "loss" | "log_loss" | "brier" | "mae" | "rmse" | "mse" => Some(Direction::Minimize),
+        _ => None,
+    }
+}
+
 /// A misspelt metric would be found only after the first variant has run.
 fn metric_mistake(stage: &dyn StageKind, lookup: &Lookup, compared: &Compared) -> Option<Mistake> {
     let known = stage.metrics(lookup)?;
     let objective = compared.objective;
     let (stage, metric) = (&objective.stage, &objective.metric);
     if known.contains(metric) {
-        return None;
+        return direction_mistake(metric, compared);
     }
     let place = compared.sweep.place(&["objective", "metric"]);
     let message = format!("the stage `{stage}` has no metric `{metric}`, which is the objective");

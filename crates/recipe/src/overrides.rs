@@ -22,6 +22,13 @@ impl Override {
         Self(text.into())
     }
 
+    /// Its path as it is written, and the path's keys; none where it is no path.
+    pub(super) fn path(&self) -> Option<(String, Vec<String>)> {
+        let written = self.0[..equals_sign(&self.0)?].trim();
+        let keys = path(0, written)?.into_iter().map(|(key, _)| key);
+        Some((written.to_string(), keys.collect()))
+    }
+
     /// The override as it is written.
     pub fn text(&self) -> &str {
         &self.0
@@ -198,7 +205,7 @@ pub(super) fn set(tree: &mut Node, path: &[Key], node: Node, by: &str) -> Result
             }
         }
         _ => Err(Mistake::new(
-            format!("`{by}` of `{key}` in what is no table"),
+            format!("`{by}` of `{key}`, and the value around it is no table"),
             *key_origin,
             format!("there is no key in {type_name}"),
         )

@@ -191,9 +191,16 @@ fn is_null(schema: &Value) -> bool {
     schema.get("type").and_then(Value::as_str) == Some("null")
 }
 
-/// Whether a text matches one of the patterns the schema uses: `^[…]+$` or `^[…]{n}$`, where
+/// Whether a text matches one of the patterns the schema uses: `^[…]+$`, `^[…]{n}$` or `^(word|[^…])$`, where
 /// `[…]` lists characters and ranges. `None`: the pattern is of another form.
 pub fn matches(pattern: &str, text: &str) -> Option<bool> {
+    if let Some(either) = pattern
+        .strip_prefix("^(")
+        .and_then(|rest| rest.strip_suffix(")$"))
+    {
+        let all: Option<Vec<bool>> = either.split('|').map(|one| is_one(one, text)).collect();
+        return all.map(|all| all.contains(&true));
+    }
     let inner = pattern.strip_prefix("^[")?.strip_suffix('$')?;
     let (class, count) = inner.rsplit_once(']')?;
     let length_fits = match count {
@@ -205,6 +212,18 @@ pub fn matches(pattern: &str, text: &str) -> Option<bool> {
     };
     let class: Vec<char> = class.chars().collect();
     Some(length_fits && text.chars().all(|character| in_class(&class, character)))
+}
+
+/// Whether a text is a word, or one character that is none of a class: `word` or `[^…]`.
+fn is_one(pattern: &str, text: &str) -> Option<bool> {
+    let Some(class) = pattern.strip_prefix("[^") else {
+        let is_word = pattern.chars().all(char::is_alphanumeric);
+        return is_word.then_some(pattern == text);
+    };
+    let class: Vec<char> = class.strip_suffix(']')?.chars().collect();
+    let mut characters = text.chars();
+    let only = characters.next().filter(|_| characters.next().is_none());
+    Some(only.is_some_and(|only| !in_class(&class, only)))
 }
 
 fn in_class(mut class: &[char], character: char) -> bool {
@@ -240,5 +259,15 @@ mod tests {
         assert_eq!(matches("^[0-9a-f]{4}$", "00ff"), Some(true));
         assert_eq!(matches("^[0-9a-f]{4}$", "00fff"), Some(false));
         assert_eq!(matches("a|b", "a"), None);
+        let separator = "^(tab|[^A-Za-z0-9._-])$";
+        for (text, fits) in [
+            ("tab", true),
+            (";", true),
+            ("||", false),
+            ("1", false),
+            ("", false),
+        ] {
+            assert_eq!(matches(separator, text), Some(fits), "{text}");
+        }
     }
 }

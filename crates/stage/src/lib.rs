@@ -141,7 +141,7 @@ pub struct ExternalInput {
     pub field: String,
     /// Where it is.
     pub path: PathBuf,
-    /// Whether of a folder only files of data are read: none whose name begins with a dot.
+    /// Whether of a folder only files of data are read: none whose name begins with a dot, `_` or `~$`.
     pub of_data: bool,
 }
 

@@ -124,6 +124,7 @@ pub fn solve_head(
         scaling: standard.clone(),
     };
     let validated = numbers_of(validation)?;
+    refuse_one_class(settings, validation)?;
     let mut search = Search {
         values: &validated,
         truth: &validation.truth,
@@ -194,6 +195,22 @@ fn numbers_of(rows: &LabelledFeatures) -> Result<Vec<f32>, Error> {
             at % width,
             values[at]
         ))),
+    }
+}
+
+/// Fails if validation cannot choose: where it has one class, the least loss is that of the strongest penalty.
+fn refuse_one_class(settings: &LinearHeadSettings, rows: &LabelledFeatures) -> Result<(), Error> {
+    let Lbfgs { penalties, scaling } = &settings.optimizer;
+    let classes = rows.truth.classes().unwrap_or_default();
+    let has_one = !classes.is_empty() && classes.iter().all(|class| *class == classes[0]);
+    match has_one && penalties.len() * scaling.len() > 1 {
+        true => Err(Error::stage(format!(
+            "all {} stays of the validation split are of class {}: no penalty can be chosen by them",
+            classes.len(),
+            classes[0]
+        ))
+        .with_hint("give the validation split stays of several classes, or state one penalty and one scaling")),
+        false => Ok(()),
     }
 }
 

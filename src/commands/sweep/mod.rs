@@ -19,7 +19,7 @@ use clap::{Args, Subcommand};
 use self::best::BestArguments;
 use self::plan::PlanArguments;
 use self::show::ShowArguments;
-use crate::arguments::{Format, Selection, SettingArguments};
+use crate::arguments::{self, Format, Selection, SettingArguments};
 use crate::device;
 use crate::remote::RemoteArguments;
 use crate::terminal::verbosity::Verbosity;
@@ -46,7 +46,7 @@ pub struct SweepArguments {
     jobs: Option<NonZeroUsize>,
 
     /// Threads of the whole sweep; no result depends on it [default: as many as Slurm granted, else the cores that this process may use]
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = arguments::threads)]
     threads: Option<NonZeroUsize>,
 
     #[command(flatten)]

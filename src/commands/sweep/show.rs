@@ -111,7 +111,10 @@ pub fn execute(show: Show, verbosity: Verbosity) -> Result<ExitCode, Error> {
         (ShowFormat::Html, target) => {
             text_to(target.as_deref(), "sweep.html", &sweep_page(&record)?)?;
         }
-        (ShowFormat::Parquet, Some(path)) => frame().write_parquet(path)?,
+        (ShowFormat::Parquet, Some(path)) => {
+            page::refuse_other_file(path, "sweep.parquet")?;
+            frame().write_parquet(path)?;
+        }
         (ShowFormat::Human | ShowFormat::Parquet, _) => {
             let style = Style::stdout();
             stdout::print(&match show.every_seed {

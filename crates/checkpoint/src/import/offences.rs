@@ -115,7 +115,11 @@ impl Offences {
             Kind::IgnoredButUsed,
             Kind::IdlePattern,
         ];
-        if concerns(&by_name) && (new != rules.new || ignore != rules.ignore) {
+        if let Some(prefix) = foreign_prefix(matching) {
+            parts.push(format!(
+                "the tensors have a prefix of their own; the import stage takes it off by:\nrename = [{{ prefix = {prefix:?}, to = \"\" }}]"
+            ));
+        } else if concerns(&by_name) && (new != rules.new || ignore != rules.ignore) {
             parts.push(format!(
                 "if all of this is meant, the import stage of the recipe says:\nnew = {new:?}\nignore = {ignore:?}"
             ));
@@ -132,6 +136,15 @@ impl Offences {
         }
         (!parts.is_empty()).then(|| parts.join("\n"))
     }
+}
+
+fn foreign_prefix<'a>(matching: &'a Matching) -> Option<&'a str> {
+    let missing: Vec<&str> = matching.missing.iter().map(|(name, _)| *name).collect();
+    // Rules see names without the prefix that every name has.
+    let unused: Vec<&str> = (matching.unused.iter())
+        .map(|(_, names)| each(names)[1])
+        .collect();
+    suggestion::foreign_prefix(&missing, &unused)
 }
 
 fn recipe_new(matching: &Matching, patterns: &Patterns) -> Vec<String> {

@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use crate::config::{DataConfig, Source, SplitRule};
+use crate::config::{DataConfig, Source, SplitRule, WideSource};
 use crate::fit::Fitted;
+use crate::id_names::{names_patients, names_stays};
 use crate::ingest::variable_of_category;
 use pipeline_error::{Code, Error};
 
@@ -32,6 +33,15 @@ pub(super) fn refuse(
         if let Some((setting, _)) = of_stays.iter().find(|(_, column)| *column == name) {
             let what = format!("the column that {setting} names: it says whose or when a stay is");
             return Err(refused(what));
+        }
+        let is_static = |source: &WideSource| source.statics.iter().any(|column| column == name);
+        if let Source::Wide(source) = &config.source
+            && (names_stays(name) || names_patients(name))
+            && !is_static(source)
+        {
+            return Err(refused(format!(
+                "called like a column of ids, whose numbers say nothing of a stay (ignore = [\"{name}\"] in the source passes over it)"
+            )));
         }
     }
     Ok(())

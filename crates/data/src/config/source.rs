@@ -7,6 +7,7 @@ use super::Negatives;
 use super::table::{
     Ids, LabelTable, LongSource, Physionet2019Source, StaysTable, TimeColumn, WideSource,
 };
+use crate::id_names::names_patients;
 use crate::input_path::InputPath;
 
 /// Where the events and labels come from.
@@ -93,6 +94,29 @@ impl Source {
             Source::Physionet2012(_) => (vec!["RecordID"], Vec::new()),
             Source::Meds(_) => (Vec::new(), vec!["subject_id"]),
             Source::Synthetic(_) | Source::Physionet2019(_) => (Vec::new(), Vec::new()),
+        }
+    }
+
+    /// The column of patients, where `column` is one of ids of patients, and none of stays.
+    pub fn patients_named(&self, column: &str) -> Option<&str> {
+        let (id, stays) = match self {
+            Source::Long(source) => (source.id.as_deref(), source.stays.as_ref()?),
+            Source::Wide(source) => (source.id.as_deref(), source.stays.as_ref()?),
+            _ => return None,
+        };
+        let subject = stays.subject.as_deref()?;
+        let of_stays = stays.id == column || id == Some(column);
+        let of_patients = subject == column || names_patients(column);
+        (of_patients && !of_stays).then_some(subject)
+    }
+
+    /// The table of labels by stay, if that is where they stand.
+    pub fn label_table(&self) -> Option<&LabelTable> {
+        match self {
+            Source::Long(source) => source.labels.as_ref(),
+            Source::Wide(source) => source.labels.as_ref(),
+            Source::PatientParquet(source) => source.labels.as_ref(),
+            _ => None,
         }
     }
 

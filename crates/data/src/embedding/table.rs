@@ -10,6 +10,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::ProjectionMask;
 
 use super::EmbeddingRows;
+use crate::id_names::{counts_rows, may_count_rows};
 use crate::names::quoted;
 use crate::parquet_file::{self, Batches};
 use crate::small_table::SmallTable;
@@ -129,6 +130,19 @@ impl Found {
 fn of_csv(path: &Path) -> Result<Found, Error> {
     let table = SmallTable::read(path)?;
     let key = table.column(KEY)?;
+    let is_index =
+        |(at, name): &(usize, &String)| counts_rows(name) || (*at == 0 && may_count_rows(name));
+    if let Some((_, name)) = table.header.iter().enumerate().find(is_index) {
+        let what = match name.as_str() {
+            "" => {
+                "has a column without a name, as an index has that pandas or R writes".to_string()
+            }
+            _ => format!("column `{name}` is the index of the table that was written"),
+        };
+        return Err(Error::file(path, what).with_hint(
+            "it is no number of an embedding: write the table without it (pandas: to_csv(…, index=False))",
+        ));
+    }
     let columns: Vec<usize> = (0..table.header.len()).filter(|&c| c != key).collect();
     if columns.is_empty() {
         return Err(no_numbers(path));

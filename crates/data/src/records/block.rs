@@ -48,6 +48,12 @@ impl Block {
             return None;
         }
         let last = 1 << (LENGTH - 1);
+        // Behind a closing quote comes the end of its field, or another quote.
+        let follow = ends | self.quotes;
+        let open_end = closing & !last & !(follow >> 1);
+        if open_end != 0 || before == State::Closing && follow & 1 == 0 {
+            return None;
+        }
         Some(Regular {
             after: match () {
                 () if inside & last != 0 => State::Quoted,

@@ -39,7 +39,7 @@ proptest! {
         length in 1..20_usize,
         columns in 0..4_usize,
     ) {
-        let pieces = pieces.iter().map(|&piece| ["a", ",", "\n", "\r\n", "\"", "\"\"", ",\"", "\","][piece]);
+        let pieces = pieces.iter().map(|&piece| ["a", " ", "\n", "\r\n", "\"", "\"\"", ",\"", "\","][piece]);
         let rows = rows.iter().map(|&row| ["\"ab\",\"c,d\"\n", "\"\",\"x\"\"y\"\r\n", "1,2\n", "\"12\","][row]);
         let text = rows.chain(pieces).collect::<String>().into_bytes();
         let whole = look_through(&text, b',', columns);
@@ -63,6 +63,17 @@ fn a_quote_that_cannot_be_meant_is_named_where_it_opens() {
             "text follows its closing quote",
         ),
         ("\"", 0, "to the end of the file"),
+        (
+            "a,b,c\n1,\"a\"b\"c,3\n",
+            8,
+            "text follows the closing quote",
+        ),
+        (
+            "a,b,c\n1,\"so \\\"HR\\\"\",3\n",
+            8,
+            "text follows the closing quote",
+        ),
+        ("a,b,c\n1,\"a\" b,3\n", 8, "text follows the closing quote"),
         ("a,\"\"\",\n", 2, "to the end of the file"),
     ] {
         let (found, refusal) = refusal(text);
@@ -88,7 +99,7 @@ fn quotes_that_are_sound_or_mean_nothing_are_passed_on() {
         "",
         "a,b,c\n1,\"2\n2\",3\n",
         "a,b,c\n1,tube 5\" deep,3\n",
-        "a,b,c\n1,\"a\"b\"c,3\n",
+        "a,b,c\n1,\"a\" ,3\n",
         "a,b,c\n1,\"\",\"\"\"\"\n",
         "a,b,c\r1,\"x\r\ny\",3",
         "a,b,\"c\"",

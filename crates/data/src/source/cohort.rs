@@ -108,6 +108,11 @@ impl Cohort {
         self.listed.as_ref().map(|listed| listed.table.path())
     }
 
+    /// The columns of that table.
+    pub(super) fn header(&self) -> Option<&[String]> {
+        self.listed.as_ref().map(|listed| &*listed.table.header)
+    }
+
     /// How the times of the source are told.
     pub(super) fn clock(&self) -> &Clock {
         &self.clock
@@ -164,6 +169,8 @@ impl Cohort {
     /// A stay for each series, with what is known of it.
     pub(super) fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
         let mut stays = StayTable::one_for_each_series(ingested);
+        // A file that is a stay of its own may be one of another cohort.
+        stays.rows.retain(|stay| self.holds(&stay.id));
         stays.is_dated = self.clock.unit == TimeUnit::Timestamp;
         for stay in &mut stays.rows {
             let listed = self.listed.as_ref();

@@ -1,6 +1,7 @@
 //! Which files of a source are read, and which are not.
 
 use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use super::stay_table::{SkippedFile, StayTable};
@@ -84,6 +85,11 @@ impl SourceFiles {
             found.is_some_and(|found| found.eq_ignore_ascii_case(ending))
         };
         self.add(folder, |below| has_ending(below) && is_read(below))
+    }
+
+    /// Whether a path leads to one of them.
+    pub(super) fn has(&self, path: &Path) -> bool {
+        DataFile::at(path).is_ok_and(|file| self.known.contains_key(&file.identity))
     }
 
     /// The files that are read.
@@ -200,6 +206,13 @@ impl SourceFiles {
                 .filter(|file| !self.known.contains_key(&file.identity))
                 .cloned(),
         );
+        let partitions = self.files.iter().filter_map(|file| partition(file));
+        if let Some(folder) = partitions.min() {
+            stays.notes.push(format!(
+                "names of folders like `{}` are not read: what they say is no column",
+                folder.display()
+            ));
+        }
         if !self.hidden.is_empty() {
             stays.notes.push(format!(
                 "hidden files are not read: {}",
@@ -213,6 +226,16 @@ impl SourceFiles {
             ));
         }
     }
+}
+
+/// The folder of a file that names a column and its value, as Spark and Arrow write partitions: `site=A`.
+fn partition(file: &Path) -> Option<&OsStr> {
+    let is_partition = |part: &&OsStr| {
+        let part = part.as_encoded_bytes();
+        let at = part.iter().position(|byte| *byte == b'=');
+        at.is_some_and(|at| at > 0 && at + 1 < part.len())
+    };
+    file.parent()?.iter().rev().find(is_partition)
 }
 
 /// Fails if a file lies in a Delta Lake table: its log says which files are of the current version, and

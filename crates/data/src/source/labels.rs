@@ -95,6 +95,16 @@ impl Labels {
             self.refuse_second_spellings(stays, ingested)?;
         }
         stays.unused_labels = self.labels.len() as u64 - used;
+        if stays.unused_labels > 0 {
+            let ids: BTreeSet<&StayId> = stays.rows.iter().map(|stay| &stay.id).collect();
+            let first = self.labels.keys().find(|id| !ids.contains(id));
+            let first = first.map_or(String::new(), |id| format!(": for example `{id}`"));
+            stays.notes.push(format!(
+                "{} of {} labels belong to no stay that was read, and are left out{first}",
+                stays.unused_labels,
+                self.labels.len()
+            ));
+        }
         stays.outcomes.extend(self.columns.iter().cloned());
         Ok(())
     }
@@ -144,7 +154,9 @@ fn label_of(
     let what = format!("label `{text}` of stay {stay} is not a whole number ≥ 0, true or false");
     let hint = match says_none {
         true => "without_label = \"drop\" leaves out stays without a label and counts them",
-        false => "take the row out if the stay has no label",
+        false => {
+            "classes are written as whole numbers from 0, or as true and false; `no` and `yes` become 0 and 1 before they are read"
+        }
     };
     let error = table.error(row.line, what).with_hint(hint);
     Err(match says_none {

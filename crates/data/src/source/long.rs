@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use super::cohort::Cohort;
+use super::patient_columns::PatientColumns;
 use super::row_place::{RowPlaces, event_of};
 use super::row_tables::RowTables;
 use super::rows::{Cells, RowTaker, Rows, position_of};
@@ -22,6 +23,7 @@ use pipeline_error::Error;
 pub(super) struct Long {
     config: LongSource,
     tables: RowTables,
+    patients: PatientColumns,
 }
 
 impl Long {
@@ -42,6 +44,7 @@ impl Long {
                 cohort,
             )?,
             config: config.clone(),
+            patients: PatientColumns::default(),
         })
     }
 }
@@ -62,6 +65,7 @@ impl EventSource for Long {
         }
         let mut taker = LongRows {
             config: &self.config,
+            patients: &self.patients,
             places: self.tables.places(),
             out,
             interrupted,
@@ -70,7 +74,8 @@ impl EventSource for Long {
     }
 
     fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
-        self.tables.stays(ingested)
+        self.tables
+            .stays(ingested, self.config.stays.as_ref(), &self.patients)
     }
 
     fn place_of(&self, name: Sought) -> Option<String> {
@@ -85,6 +90,7 @@ impl EventSource for Long {
 
 struct LongRows<'a, 'w> {
     config: &'a LongSource,
+    patients: &'a PatientColumns,
     places: RowPlaces<'a>,
     out: &'a mut PartWriter<'w>,
     interrupted: &'a AtomicBool,
@@ -124,6 +130,7 @@ impl RowTaker for LongRows<'_, '_> {
 
     fn select(&self, file: &Path, header: &[String]) -> Result<Vec<usize>, Error> {
         let config = self.config;
+        self.patients.see(header, config.id.as_ref());
         let names = [Some(&config.time.column), config.id.as_ref()];
         let names = names.into_iter().flatten();
         let names = names.chain([&config.variable, &config.value]);

@@ -18,6 +18,7 @@ use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
 
 use super::EventSource;
+use super::copies;
 use super::folder::SourceFiles;
 use super::meds_labels::{MedsLabel, label_files, read_labels, read_splits};
 use super::rows::Cells;
@@ -74,9 +75,10 @@ impl Meds {
         if files.add_with_ending(&data, "parquet", |_| true)? == 0 {
             return Err(Error::file(&data, "holds no shard (*.parquet)"));
         }
+        copies::refuse(files.files())?;
         let label = source.labels.is_some().then_some(source.label.as_str());
         let label_files = match source.labels.as_ref().or(source.prediction_times.as_ref()) {
-            Some(path) => label_files(path.as_ref())?,
+            Some(path) => label_files(path.as_ref(), &data)?,
             None => SourceFiles::new(false),
         };
         let has_times_alone = source.prediction_times.is_some();
@@ -183,10 +185,13 @@ impl EventSource for Meds {
         }
         let labels: usize = self.labels.values().map(Vec::len).sum();
         table.unused_labels = labels as u64 - used;
-        if self.has_times_alone && table.unused_labels > 0 {
+        if table.unused_labels > 0 {
+            let (unused, of_what) = match self.has_times_alone {
+                true => (table.unused_labels, "times of prediction are"),
+                false => (table.unused_labels, "labels are"),
+            };
             table.notes.push(format!(
-                "{} of {labels} times of prediction are of patients without an event: nothing is predicted of them",
-                table.unused_labels
+                "{unused} of {labels} {of_what} of patients without an event: nothing is predicted of them"
             ));
         }
         if self.without_values > 0 {

@@ -1,6 +1,6 @@
 //! Labels and splits of a MEDS dataset.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, Float64Array, RecordBatch, StringArray};
@@ -10,6 +10,7 @@ use jiff::Timestamp;
 use super::folder::SourceFiles;
 use crate::config::StayPolicy;
 use crate::dataset::Split;
+use crate::names::quoted;
 use crate::parquet_file;
 use crate::typed_column::{self, ColumnType};
 use pipeline_error::Error;
@@ -33,12 +34,42 @@ impl MedsLabel {
     }
 }
 
-/// The label file, or every one below a folder.
-pub(super) fn label_files(path: &Path) -> Result<SourceFiles, Error> {
+/// The label file, or every one below a folder; `data` is the folder of shards.
+pub(super) fn label_files(path: &Path, data: &Path) -> Result<SourceFiles, Error> {
     let mut files = SourceFiles::new(false);
-    match files.add_with_ending(path, "parquet", |_| true)? {
-        0 => Err(Error::file(path, "holds no label file (*.parquet)")),
-        _ => Ok(files),
+    if files.add_with_ending(path, "parquet", |_| true)? == 0 {
+        return Err(Error::file(path, "holds no label file (*.parquet)"));
+    }
+    refuse_several_tasks(path, files.files(), data)?;
+    Ok(files)
+}
+
+/// Fails if the files lie in several folders that are called like no part of a dataset: each is a task of its own.
+fn refuse_several_tasks(path: &Path, files: &[PathBuf], data: &Path) -> Result<(), Error> {
+    let folder_of = |file: &PathBuf| {
+        let mut below = file.strip_prefix(path).ok()?.components();
+        let first = below.next()?.as_os_str().to_str()?.to_string();
+        below.next().map(|_| first)
+    };
+    let is_part = |name: &String| {
+        let is_number = name.chars().all(|c| c.is_ascii_digit());
+        Split::from_name(name).is_some() || is_number || data.join(name).is_dir()
+    };
+    let tasks: BTreeSet<String> = files.iter().filter_map(folder_of).collect();
+    let tasks: Vec<&String> = tasks.iter().filter(|name| !is_part(name)).collect();
+    match tasks.as_slice() {
+        [first, _, ..] => Err(Error::file(
+            path,
+            format!(
+                "holds the labels of several tasks: {}",
+                quoted(tasks.iter().copied())
+            ),
+        )
+        .with_hint(format!(
+            "name the folder of one of them: {}",
+            path.join(first).display()
+        ))),
+        _ => Ok(()),
     }
 }
 

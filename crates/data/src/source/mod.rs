@@ -1,6 +1,7 @@
 //! Formats in: what a source must tell, and who reads which.
 
 mod cohort;
+mod copies;
 mod folder;
 mod labels;
 mod landmarks;
@@ -8,6 +9,7 @@ mod long;
 mod meds;
 mod meds_labels;
 mod other_stays;
+mod patient_columns;
 mod patient_parquet;
 mod physionet2012;
 mod physionet2019;

@@ -7,11 +7,12 @@ use std::sync::{Mutex, PoisonError};
 use super::Sought;
 use super::cohort::Cohort;
 use super::other_stays::OtherStays;
+use super::patient_columns::PatientColumns;
 use super::row_place::RowPlaces;
 use super::rows::{Cells, RowTaker, Rows, TableFiles, position_of};
 use super::stay_table::StayTable;
 use super::zones::Zones;
-use crate::config::{Ids, TimeColumn};
+use crate::config::{Ids, StaysTable, TimeColumn};
 use crate::delimiter::Delimiter;
 use crate::ingest::{Ingested, PartWriter};
 use crate::input_path::InputPath;
@@ -49,6 +50,11 @@ impl RowTables {
         })
     }
 
+    /// Whether a path leads to one of the files.
+    pub(super) fn has(&self, path: &Path) -> bool {
+        self.files.has(path)
+    }
+
     pub(super) fn parts(&self) -> usize {
         self.files.parts() + self.cohort.parts()
     }
@@ -74,12 +80,22 @@ impl RowTables {
 
     /// The stays, once all rows have been read. Fails if some of their times have a zone and others none, or if no row
     /// is of a stay of the cohort.
-    pub(super) fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
+    pub(super) fn stays(
+        &self,
+        ingested: &Ingested,
+        listed: Option<&StaysTable>,
+        patients: &PatientColumns,
+    ) -> Result<StayTable, Error> {
         let mut zones = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
         self.cohort.add_zones(&mut zones);
         zones.check()?;
         let mut stays = self.cohort.stays(ingested)?;
+        stays.notes.extend(zones.note()?);
         self.files.tell(&mut stays)?;
+        if let (Some(listed), Some(header)) = (listed, self.cohort.header()) {
+            patients.see(header, Some(&listed.id));
+        }
+        stays.notes.extend(patients.note(listed));
         if let Some(table) = self.cohort.table() {
             let note = self.others.note(&ingested.counts, table)?;
             stays.notes.extend(note);

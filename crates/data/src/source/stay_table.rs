@@ -60,7 +60,7 @@ pub(crate) struct StayTable {
     pub(crate) counts: Vec<(&'static str, u64)>,
     /// Stays that have descriptors, but no series.
     pub(crate) without_series: u64,
-    /// Files in the source's folders that are not read, those that begin with a dot apart.
+    /// Files in the source's folders that are not read, hidden ones apart.
     pub(crate) skipped_files: Vec<SkippedFile>,
     /// Lines inside quotes that look like rows.
     pub(crate) lines_in_quotes: u64,

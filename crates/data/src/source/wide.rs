@@ -5,6 +5,7 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
 use super::cohort::Cohort;
+use super::patient_columns::PatientColumns;
 use super::row_label::{RowLabels, row_class};
 use super::row_place::{RowPlaces, event_of};
 use super::row_statics::{PartStatics, RowStatics};
@@ -15,6 +16,7 @@ use super::stay_table::StayTable;
 use super::{EventSource, Sought};
 use crate::config::{SplitRule, WideSource};
 use crate::go_on;
+use crate::id_names::{counts_rows, may_count_rows};
 use crate::ingest::{Ingested, PartWriter, RawEvent};
 use pipeline_error::Error;
 
@@ -23,6 +25,7 @@ pub(super) struct Wide {
     config: WideSource,
     rules: ReadRules,
     tables: RowTables,
+    patients: PatientColumns,
     /// Of the column `row_label`, gathered while reading.
     row_labels: Mutex<RowLabels>,
     /// Of the columns `statics`.
@@ -54,6 +57,7 @@ impl Wide {
             )?,
             config,
             rules,
+            patients: PatientColumns::default(),
             row_labels: Mutex::default(),
             row_statics: Mutex::default(),
             passed_over: None,
@@ -84,6 +88,7 @@ impl EventSource for Wide {
         let mut taker = WideRows {
             config: &self.config,
             rules: &self.rules,
+            patients: &self.patients,
             passed_over: self.passed_over,
             places: self.tables.places(),
             labels: RowLabels::default(),
@@ -103,7 +108,14 @@ impl EventSource for Wide {
     }
 
     fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
-        let mut stays = self.tables.stays(ingested)?;
+        let (listed, patients) = (self.config.stays.as_ref(), &self.patients);
+        let mut stays = self.tables.stays(ingested, listed, patients)?;
+        // Where the rows hold the label themselves, their other columns are no outcomes.
+        if let Some(table) = &self.config.labels
+            && self.tables.has(table.path.as_ref())
+        {
+            stays.outcomes.retain(|column| *column == table.column);
+        }
         if let Some(column) = &self.config.row_label {
             let labels = self.row_labels.lock();
             let labels = labels.unwrap_or_else(PoisonError::into_inner);
@@ -121,6 +133,7 @@ impl EventSource for Wide {
 struct WideRows<'a, 'w> {
     config: &'a WideSource,
     rules: &'a ReadRules,
+    patients: &'a PatientColumns,
     passed_over: Option<&'static str>,
     places: RowPlaces<'a>,
     labels: RowLabels,
@@ -137,6 +150,7 @@ impl RowTaker for WideRows<'_, '_> {
     /// The time, the stay's id, the label of rows, statics, then the variables.
     fn select(&self, file: &Path, header: &[String]) -> Result<Vec<usize>, Error> {
         let config = self.config;
+        self.patients.see(header, config.id.as_ref());
         let leading = [
             Some(&config.time.column),
             config.id.as_ref(),
@@ -224,35 +238,6 @@ impl RowTaker for WideRows<'_, '_> {
         }
         Ok(())
     }
-}
-
-/// Whether a column is called as tools call the number of a row: pandas `Unnamed: 0`,
-/// `__index_level_0__` or nothing at all (as R and Polars do), readr `...1`.
-fn counts_rows(name: &str) -> bool {
-    let digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
-    let level = name.strip_prefix("__index_level_");
-    let unnamed = name.strip_prefix("Unnamed: ");
-    name.is_empty()
-        || unnamed.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
-        || name.strip_prefix("...").is_some_and(digits)
-        || level
-            .and_then(|level| level.strip_suffix("__"))
-            .is_some_and(digits)
-}
-
-/// Names that are given to the number of a row where it stands first: by `reset_index`, R, Spark
-/// and DuckDB.
-fn may_count_rows(name: &str) -> bool {
-    [
-        "index",
-        "level_0",
-        "rownames",
-        "row_names",
-        "_c0",
-        "column0",
-        "column00",
-    ]
-    .contains(&name)
 }
 
 fn row_number(file: &Path, name: &str) -> Error {

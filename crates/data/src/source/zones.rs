@@ -19,6 +19,8 @@ pub(super) struct Sighting {
 pub(super) struct Zones {
     zoned: Option<Sighting>,
     naive: Option<Sighting>,
+    /// The first date without a time of day, which has no zone either.
+    day: Option<Sighting>,
 }
 
 /// What one reader has seen: later times of a kind are no news.
@@ -26,6 +28,7 @@ pub(super) struct Zones {
 pub(super) struct Seen {
     zoned: bool,
     naive: bool,
+    day: bool,
 }
 
 impl Seen {
@@ -34,6 +37,7 @@ impl Seen {
         let seen = match told {
             Told::Zoned => &mut self.zoned,
             Told::Naive => &mut self.naive,
+            Told::Day => &mut self.day,
             Told::Plain | Told::Folded => return false,
         };
         !std::mem::replace(seen, true)
@@ -45,6 +49,7 @@ impl Zones {
         let first = match told {
             Told::Zoned => &mut self.zoned,
             Told::Naive => &mut self.naive,
+            Told::Day => &mut self.day,
             Told::Plain | Told::Folded => return,
         };
         if first.as_ref().is_none_or(|first| sighting < *first) {
@@ -60,7 +65,8 @@ impl Zones {
 
     /// Fails if some times have a zone and others none: which hour the latter are is not known.
     pub(super) fn check(&self) -> Result<(), Error> {
-        let (Some(zoned), Some(naive)) = (&self.zoned, &self.naive) else {
+        let naive = self.naive.as_ref().or(self.day.as_ref());
+        let (Some(zoned), Some(naive)) = (&self.zoned, naive) else {
             return Ok(());
         };
         let place = zoned.place.told()?;
@@ -76,5 +82,22 @@ impl Zones {
         Err(Error::file(&zoned.place.file, what).with_hint(
             "time = { …, zone = \"Europe/Berlin\" } (or \"+01:00\", \"UTC\") says where times without a zone are from",
         ))
+    }
+
+    /// What is worth reading of dates without a time of day, where other times have one.
+    pub(super) fn note(&self) -> Result<Option<String>, Error> {
+        let timed = self.naive.as_ref().or(self.zoned.as_ref());
+        let (Some(day), Some(timed)) = (&self.day, timed) else {
+            return Ok(None);
+        };
+        Ok(Some(format!(
+            "{} `{}` ({}, {}) has no time of day, and midnight is taken; other times have one, like {} `{}`",
+            day.column,
+            day.text,
+            day.place.file.display(),
+            day.place.told()?,
+            timed.column,
+            timed.text,
+        )))
     }
 }

@@ -1,4 +1,4 @@
-//! The folder a program runs in: links to its inputs, and the files it leaves.
+//! The folder a program runs in: links to its inputs, copies of scripts, and the files it leaves.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -60,7 +60,10 @@ impl CommandFolder {
                 fs::create_dir(&links)?;
             }
             for (name, place) in inputs {
-                symlink(std::path::absolute(place)?, links.join(name))?;
+                match is_script(place) && place.is_file() {
+                    true => drop(fs::copy(place, links.join(name))?),
+                    false => symlink(std::path::absolute(place)?, links.join(name))?,
+                }
             }
             Ok(())
         };
@@ -112,6 +115,13 @@ impl CommandFolder {
              what need not be kept belongs into $TMPDIR",
         ))
     }
+}
+
+/// Whether a file is a program that an interpreter reads. Through a link it would find what lies beside the original, such
+/// as a module, which is no input: a change of that would not be seen.
+fn is_script(path: &Path) -> bool {
+    let ending = path.extension().and_then(|ending| ending.to_str());
+    ending.is_some_and(|ending| matches!(ending, "py" | "R" | "r" | "jl" | "pl" | "sh" | "js"))
 }
 
 fn shown(paths: &[String]) -> String {

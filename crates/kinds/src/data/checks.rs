@@ -52,6 +52,7 @@ impl StageCheck<'_> {
         self.labels(data);
         self.targets(data);
         self.attributes(data);
+        self.patient_ids(data);
         self.times(data);
         self.cuts(data);
         if let Some(embeddings) = &data.embeddings {

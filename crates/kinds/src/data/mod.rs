@@ -2,6 +2,7 @@
 
 mod checks;
 mod cohort_table;
+mod patient_ids;
 mod section;
 mod split_checks;
 mod stage;

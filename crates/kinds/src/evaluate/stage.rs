@@ -304,6 +304,9 @@ impl Stage for EvaluateStage {
             said.caveats.push(line);
         }
         let measured = self.measure(&said, &stays, &rows, context)?;
+        if let Some(line) = measured.report.is_inverted() {
+            context.reporter.note(&line);
+        }
         let file = |name: &str| context.work.join(name);
         let Said { predictions, .. } = &said;
         predictions.write(&file("predictions.parquet"), measured.columns)?;

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value as Json};
 
 use super::point::Assignment;
-use super::{Point, SweepRecipe, SweepVariant};
+use super::{Point, SweepRecipe, SweepVariant, paths};
 use crate::experiment::Experiment;
 use crate::load::refused;
 use crate::mistake::Mistake;
@@ -28,12 +28,17 @@ impl<E: Experiment> SweepRecipe<E> {
                 continue;
             }
             match overrides::read(source, &text, &self.sources, &mut mistakes) {
-                Ok((keys, node)) => assignments.push(Assignment {
-                    path: path.clone(),
-                    keys,
-                    node,
-                    is_seed: false,
-                }),
+                Ok((keys, node)) => {
+                    let first = keys.first();
+                    mistakes
+                        .extend(first.and_then(|(first, place)| paths::no_setting(first, *place)));
+                    assignments.push(Assignment {
+                        path: path.clone(),
+                        keys,
+                        node,
+                        is_seed: false,
+                    });
+                }
                 Err(mistake) => mistakes.push(mistake),
             }
         }

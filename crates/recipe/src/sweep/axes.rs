@@ -143,7 +143,8 @@ impl Axes<'_> {
 
     fn no_value_twice(&mut self, axis: &Axis) {
         let mut seen = BTreeSet::new();
-        for place in &axis.places {
+        // A path that cannot be varied has left no value, and is told of already.
+        for place in axis.places.iter().filter(|place| !place.is_empty()) {
             if !seen.insert(text(place)) {
                 let origin = place.first().map_or(axis.origin, |one| one.node.origin);
                 let message = format!("{} comes twice", shown(place));

@@ -51,6 +51,8 @@ pub struct SweepRecipe<E> {
     /// The rest, its references replaced.
     base: Node,
     sources: Sources,
+    /// The paths that `--set` sets, as they are written, and their keys.
+    set: Vec<(String, Vec<String>)>,
     experiment: PhantomData<E>,
 }
 
@@ -98,6 +100,7 @@ impl<E: Experiment> SweepRecipe<E> {
             raw,
             base,
             sources,
+            set: overrides.iter().filter_map(Override::path).collect(),
             experiment: PhantomData,
         })
     }

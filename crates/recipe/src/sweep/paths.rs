@@ -5,14 +5,23 @@ use crate::overrides::{self, Key};
 use crate::source::{Origin, Sources};
 
 /// What is read before there are variants, or says nothing about what runs.
-const NO_SETTINGS: [&str; 6] = [
+const NO_SETTINGS: [&str; 7] = [
     "authors",
     "description",
     "extends",
     "format",
     "name",
+    "remote",
     "sweep",
 ];
+
+/// The mistake of varying what is no setting.
+pub(super) fn no_setting(first: &str, place: Origin) -> Option<Mistake> {
+    let message = format!("`{first}` cannot be varied");
+    let mistake = Mistake::new(message, place, "no setting of the experiment");
+    let help = "variants differ in settings of stages, of [model] and of [vars], and in the recipe's `seed`";
+    NO_SETTINGS.contains(&first).then(|| mistake.help(help))
+}
 
 /// The keys of the path that is written at a place, each with its own.
 pub(super) fn keys(text: &str, place: Origin, sources: &Sources) -> Result<Vec<Key>, Mistake> {
@@ -22,9 +31,8 @@ pub(super) fn keys(text: &str, place: Origin, sources: &Sources) -> Result<Vec<K
         return Err(mistake(format!("`{text}` is no path"), "no dotted path"));
     };
     let first = keys.first().map_or("", |(key, _)| key.as_str());
-    if NO_SETTINGS.contains(&first) {
-        let message = format!("`{first}` cannot be varied");
-        return Err(mistake(message, "no setting of the experiment"));
+    if let Some(mistake) = no_setting(first, place) {
+        return Err(mistake);
     }
     if first == "stages" && keys.len() < 3 {
         let message = format!("`{text}` is no setting of a stage");

@@ -37,6 +37,7 @@ impl<E: Experiment> SweepRecipe<E> {
             mistakes,
         };
         let axes = axes.read();
+        mistakes.extend(self.set_in_vain(&axes));
         if axes.is_empty() {
             let mistake = Mistake::new("the sweep varies nothing", self.sweep.origin, "no axis");
             let help = "state `grid`, `zip`, `list`, `random` or `seeds`";
@@ -55,6 +56,24 @@ impl<E: Experiment> SweepRecipe<E> {
         }
         let rows = self.without_excluded(product(&axes), mistakes);
         told_apart(rows.into_iter().map(Point::new).collect())
+    }
+
+    /// Values that `--set` gives, and every variant replaces.
+    fn set_in_vain(&self, axes: &[Axis]) -> Vec<Mistake> {
+        let assignments = axes.iter().flat_map(|axis| axis.places.first());
+        let assignments: Vec<&Assignment> = assignments.flatten().collect();
+        let in_vain = self.set.iter().filter_map(|(path, keys)| {
+            let replaces = |one: &&&Assignment| {
+                let mut pairs = one.keys.iter().zip(keys);
+                one.keys.len() <= keys.len() && pairs.all(|((a, _), b)| a == b)
+            };
+            let one = assignments.iter().find(replaces)?;
+            let (_, place) = one.keys.last()?;
+            let message = format!("`--set {path}=…` changes nothing: the sweep varies it");
+            let help = "leave the --set out, or vary something else";
+            Some(Mistake::new(message, *place, "varied here").help(help))
+        });
+        in_vain.collect()
     }
 
     fn without_excluded(

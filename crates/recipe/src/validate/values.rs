@@ -122,6 +122,11 @@ impl<'s> Validator<'_, 's> {
                 "does not match",
             )
             .code(Code::InvalidValue);
+            let about = shape.keyword("description").and_then(|text| text.as_str());
+            let mistake = match about {
+                Some(text) => mistake.help(text),
+                None => mistake,
+            };
             self.report(traced(mistake, node.taken_from));
         }
         let format = shape.keyword("format").and_then(|format| format.as_str());

@@ -156,6 +156,30 @@ fn the_penalty_with_the_least_validation_loss_is_kept_and_each_has_a_row() {
 }
 
 #[test]
+fn validation_of_one_class_chooses_no_penalty() {
+    let train = rows(2, 40, 3, 2);
+    let mut validation = rows(99, 10, 3, 2);
+    validation.truth = Truth::Classes(vec![0; 10]);
+    let solved = |penalties: Vec<f64>| {
+        let settings = LinearHeadSettings {
+            optimizer: Lbfgs {
+                penalties,
+                scaling: vec![FeatureScaling::Standard],
+            },
+            class_weights: ClassWeights::default(),
+        };
+        solve_head(&settings, 2, &train, &validation, &Unwatched)
+    };
+    let error = solved(vec![1.0, 10.0]).err().map(|error| error.to_string());
+    let error = error.unwrap_or_default();
+    assert!(
+        error.contains("all 10 stays of the validation split are of class 0"),
+        "{error}"
+    );
+    assert!(solved(vec![1.0]).is_ok(), "nothing is to be chosen");
+}
+
+#[test]
 fn what_does_not_vary_has_no_weight_and_what_is_not_finite_is_named() {
     let case = &expected().cases[3];
     let head = solved(case, vec![1.0], 1).head.parameters;

@@ -1,3 +1,4 @@
+mod placeholders;
 mod property;
 
 use super::*;

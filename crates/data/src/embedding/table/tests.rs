@@ -37,6 +37,24 @@ fn a_bad_embedding_table_is_named_with_its_line() {
 }
 
 /// What is read of a Parquet file of these columns, which is called a CSV file.
+#[test]
+fn the_index_of_a_table_is_no_number_of_an_embedding() {
+    for (text, what) in [
+        (
+            ",Key,0,1\n0,a,1,2\n1,b,3,4\n",
+            "has a column without a name",
+        ),
+        (
+            "Key,Unnamed: 0,x\na,0,1\nb,1,2\n",
+            "column `Unnamed: 0` is the index",
+        ),
+        ("index,Key,x\n0,a,1\n1,b,2\n", "column `index` is the index"),
+    ] {
+        let error = table(text).unwrap_err().to_string();
+        assert!(error.contains(what), "{error}");
+    }
+}
+
 fn parquet(columns: Vec<(&str, ArrayRef)>) -> Result<EmbeddingRows, String> {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("cached.csv");

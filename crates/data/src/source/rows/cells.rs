@@ -194,9 +194,9 @@ impl Cells {
             return TimeCell::Missing;
         }
         match (self, clock.unit) {
-            (Self::Timestamp { cells, .. }, TimeUnit::Timestamp) => match cells.timezone() {
+            (Self::Timestamp { cells, days }, TimeUnit::Timestamp) => match cells.timezone() {
                 Some(_) => TimeCell::At(cells.value(row), Told::Zoned),
-                None => clock.of_naive(cells.value(row)),
+                None => clock.of_naive(cells.value(row)).of_day_if(*days),
             },
             (Self::Duration(cells), TimeUnit::Duration) => {
                 TimeCell::At(cells.value(row), Told::Plain)

@@ -13,6 +13,9 @@ use crate::missing::is_missing;
 use crate::time_zone::{self, Instant};
 use pipeline_error::Error;
 
+/// Those of `2150-01-31`.
+const DAY_LETTERS: usize = 10;
+
 /// What a cell of times holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::source) enum TimeCell {
@@ -25,6 +28,16 @@ pub(in crate::source) enum TimeCell {
     Unreadable,
 }
 
+impl TimeCell {
+    /// The same, known to be a date alone.
+    pub(super) fn of_day_if(self, is_day: bool) -> Self {
+        match self {
+            Self::At(time, Told::Naive) if is_day => Self::At(time, Told::Day),
+            cell => cell,
+        }
+    }
+}
+
 /// What a time says of its zone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::source) enum Told {
@@ -34,6 +47,8 @@ pub(in crate::source) enum Told {
     Folded,
     /// A date and time without a zone.
     Naive,
+    /// The same without a time of day: midnight is meant, or nothing was known.
+    Day,
     /// A date and time with one.
     Zoned,
 }
@@ -82,7 +97,10 @@ impl Clock {
                 };
                 match written {
                     Some(WrittenTime::Zoned(time)) => TimeCell::At(time, Told::Zoned),
-                    Some(WrittenTime::Naive(time)) => self.of_civil(time),
+                    Some(WrittenTime::Naive(time)) => {
+                        let is_day = self.format.is_none() && text.len() == DAY_LETTERS;
+                        self.of_civil(time).of_day_if(is_day)
+                    }
                     None => TimeCell::Unreadable,
                 }
             }

@@ -8,6 +8,7 @@ use super::{RowTaker, csv_piece, parquet_piece};
 use crate::input_path::InputPath;
 use crate::parquet_file;
 use crate::records::RowLike;
+use crate::source::copies;
 use crate::source::folder::SourceFiles;
 use crate::source::stay_table::StayTable;
 use crate::text_file::{self, Container};
@@ -71,6 +72,9 @@ impl TableFiles {
                 return Err(holds_none(path));
             }
         }
+        if !whole_files {
+            copies::refuse(files.files())?;
+        }
         let mut parts: Vec<Vec<Piece>> = Vec::new();
         let mut bytes = BYTES_OF_PART;
         for (index, file) in files.files().iter().enumerate() {
@@ -92,6 +96,11 @@ impl TableFiles {
             parts,
             row_like: Mutex::default(),
         })
+    }
+
+    /// Whether a path leads to one of the files.
+    pub(in crate::source) fn has(&self, path: &Path) -> bool {
+        self.files.has(path)
     }
 
     /// The number of parts.

@@ -78,8 +78,7 @@ pub(super) fn format_hint(text: &str) -> Option<(bool, String)> {
 /// or a duration of ISO 8601: `PT95400S`.
 pub(super) fn parse_duration(text: &str) -> Option<i64> {
     if text.trim_start_matches('-').starts_with('P') {
-        let duration = text.parse::<SignedDuration>().ok()?;
-        return i64::try_from(duration.as_micros()).ok();
+        return parse_iso_duration(text);
     }
     let (days, clock) = match text.split_once("day") {
         Some((days, rest)) => {
@@ -98,6 +97,27 @@ pub(super) fn parse_duration(text: &str) -> Option<i64> {
     };
     let days = days.checked_mul(86_400_000_000)?;
     days.checked_add(sign * clock)
+}
+
+/// `PT95400S`, or with days of 24 hours, as pandas writes: `P1DT2H30M0S`, and `P-1DT23H0M0S` for an hour less than none.
+fn parse_iso_duration(text: &str) -> Option<i64> {
+    let (sign, rest) = match text.strip_prefix('-') {
+        Some(rest) => (-1, rest),
+        None => (1, text),
+    };
+    let (days, clock) = match rest.strip_prefix('P')?.split_once('D') {
+        Some((days, clock)) => (days.parse::<i64>().ok()?, clock),
+        None => (0, rest.strip_prefix('P')?),
+    };
+    let clock = match clock {
+        "" if days != 0 => 0,
+        clock => {
+            let duration = format!("P{clock}").parse::<SignedDuration>().ok()?;
+            i64::try_from(duration.as_micros()).ok()?
+        }
+    };
+    let days = days.checked_mul(86_400_000_000)?;
+    Some(sign * days.checked_add(clock)?)
 }
 
 fn parse_clock(text: &str) -> Option<i64> {
@@ -190,6 +210,10 @@ mod tests {
             ("-1 days +23:00:00", -60 * MINUTE),
             ("-00:10", -10 * MINUTE),
             ("PT90.5S", 90_500_000),
+            ("P1DT2H0M0S", DAY + 120 * MINUTE),
+            ("-P1DT1M", -DAY - MINUTE),
+            ("P2D", 2 * DAY),
+            ("P-1DT23H0M0S", -60 * MINUTE),
             ("-PT1H", -60 * MINUTE),
         ] {
             let expected = (expected != i64::MIN).then_some(expected);

@@ -1,6 +1,7 @@
 //! `long` and `wide`: one cohort in every layout gives the same artifacts.
 
 mod errors;
+mod notes;
 mod physionet2019;
 
 use std::io::Write;

@@ -181,6 +181,7 @@ fn separation(report: &FeatureReport, positives: &[bool]) -> Finding {
     // The largest of n normal numbers is near √(2 ln n).
     let width = report.columns.len() as f64;
     let chance = 0.5 + super::probes::chance_error(positives) * (2.0 * width.ln()).sqrt();
+    let chance = chance.min(1.0);
     let what = match (best, area) {
         (Some((feature, _)), Some(area)) => {
             format!(

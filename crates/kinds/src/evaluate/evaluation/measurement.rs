@@ -65,6 +65,21 @@ pub struct Measured {
     pub columns: Vec<(String, Vec<f64>)>,
 }
 
+impl Report {
+    /// What to say of a model that ranks stays the wrong way round, of chance or not.
+    pub fn is_inverted(&self) -> Option<String> {
+        let Self::Classes(evaluation) = self else {
+            return None;
+        };
+        let interval = evaluation.intervals.get("auroc")?;
+        let auroc = evaluation.auroc.filter(|_| interval.upper < 0.5)?;
+        Some(format!(
+            "warning: AUROC {auroc:.4}, and its whole interval is below 0.5: stays of class 1 have the smaller \
+             probabilities. Are the classes the other way round?"
+        ))
+    }
+}
+
 /// The artifact `metrics`, by what is asked.
 pub enum Report {
     /// A class.

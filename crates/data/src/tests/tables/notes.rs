@@ -1,0 +1,177 @@
+//! What is told of tables that are read as they were not meant.
+
+use super::*;
+
+/// A note of the stage with this in it.
+#[track_caller]
+fn told(config: &DataConfig, what: &str) {
+    let notes = Built::of(config, 2).unwrap().notes;
+    assert!(
+        notes.iter().any(|note| note.contains(what)),
+        "{what}: {notes:?}"
+    );
+}
+
+#[track_caller]
+fn untold(config: &DataConfig, what: &str) {
+    let notes = Built::of(config, 2).unwrap().notes;
+    assert!(
+        !notes.iter().any(|note| note.contains(what)),
+        "{what}: {notes:?}"
+    );
+}
+
+fn events() -> String {
+    long_text(&ROWS, |minute| minute.to_string())
+}
+
+fn folder() -> TempDir {
+    folder_with(&[
+        ("stays.csv", STAYS.as_bytes()),
+        ("e.csv", events().as_bytes()),
+    ])
+}
+
+fn with_subject(config: &mut DataConfig, subject: Option<&str>) {
+    let Source::Long(source) = &mut config.source else {
+        panic!("a long source")
+    };
+    let stays = source.stays.as_mut().unwrap();
+    stays.subject = subject.map(str::to_string);
+}
+
+#[test]
+fn a_column_of_patients_that_no_setting_names_is_told() {
+    let folder = folder();
+    let mut config = long(folder.path(), &["e.csv"], TimeUnit::Minutes);
+    untold(&config, "ids of patients");
+    with_subject(&mut config, None);
+    told(&config, "`patient` looks like ids of patients");
+}
+
+#[test]
+fn labels_of_no_stay_are_told_with_the_first() {
+    let folder = folder();
+    let config = long(folder.path(), &["e.csv"], TimeUnit::Minutes);
+    untold(&config, "labels belong to no stay");
+    let Source::Long(source) = &config.source else {
+        panic!("a long source")
+    };
+    let path: &Path = source.labels.as_ref().unwrap().path.as_ref();
+    let (id, column) = ("stay", "died");
+    let more = format!(
+        "{}77,9,1,2150-01-01 00:00:00,train,0\n",
+        std::fs::read_to_string(path).unwrap()
+    );
+    let labels = folder.path().join("labels.csv");
+    std::fs::write(&labels, more).unwrap();
+    let mut other = config.clone();
+    let Source::Long(source) = &mut other.source else {
+        panic!("a long source")
+    };
+    source.labels = Some(LabelTable {
+        delimiter: None,
+        path: InputPath::file(labels),
+        id: id.into(),
+        column: column.into(),
+    });
+    told(
+        &other,
+        "1 of 5 labels belong to no stay that was read, and are left out: for example `77`",
+    );
+}
+
+#[test]
+fn a_folder_that_names_a_column_is_told() {
+    let folder = folder_with(&[
+        ("stays.csv", STAYS.as_bytes()),
+        ("grid/site=A/e.csv", events().as_bytes()),
+    ]);
+    let config = long(folder.path(), &["grid"], TimeUnit::Minutes);
+    told(&config, "names of folders like `site=A` are not read");
+    let text = events().replace("item,", "kind,");
+    let folder = folder_with(&[
+        ("stays.csv", STAYS.as_bytes()),
+        ("item=HR/e.csv", text.as_bytes()),
+    ]);
+    let config = long(folder.path(), &["item=HR"], TimeUnit::Minutes);
+    let error = Built::of(&config, 1).err().unwrap();
+    let hint = error.hint().unwrap_or_default();
+    assert!(
+        hint.contains("the folder `item=HR` says it"),
+        "{error} {hint}"
+    );
+}
+
+#[test]
+fn a_date_among_times_is_told() {
+    let day = |minute: i64| match minute {
+        0 => "2150-01-01".to_string(),
+        minute => format!("2150-01-01 {:02}:{:02}:00", minute / 60 % 24, minute % 60),
+    };
+    let mixed = long_text(&ROWS, day);
+    let folder = folder_with(&[("stays.csv", STAYS.as_bytes()), ("e.csv", mixed.as_bytes())]);
+    let mut config = long(folder.path(), &["e.csv"], TimeUnit::Timestamp);
+    config.without_events = StayPolicy::Drop;
+    told(&config, "`2150-01-01`");
+    let whole = mixed.replace("2150-01-01,", "2150-01-01 00:00:00,");
+    std::fs::write(folder.path().join("e.csv"), whole).unwrap();
+    untold(&config, "has no time of day");
+}
+
+#[test]
+fn many_duplicates_are_told_with_their_variables() {
+    let twice = events()
+        + &events()
+            .lines()
+            .skip(1)
+            .map(|line| format!("{line}\n"))
+            .collect::<String>();
+    let folder = folder_with(&[("stays.csv", STAYS.as_bytes()), ("e.csv", twice.as_bytes())]);
+    let config = long(folder.path(), &["e.csv"], TimeUnit::Minutes);
+    told(
+        &config,
+        "have the stay, the time and the variable of another one",
+    );
+    let once = self::folder();
+    untold(
+        &long(once.path(), &["e.csv"], TimeUnit::Minutes),
+        "of another one",
+    );
+}
+
+#[test]
+fn classes_that_count_from_one_are_refused() {
+    let from_one = STAYS.replace(",0\n", ",2\n");
+    let text = events();
+    let folder = folder_with(&[
+        ("stays.csv", from_one.as_bytes()),
+        ("e.csv", text.as_bytes()),
+    ]);
+    let error = refusal(&long(folder.path(), &["e.csv"], TimeUnit::Minutes));
+    assert!(
+        error.contains("the labels are 1, 2, and none is 0"),
+        "{error}"
+    );
+}
+
+#[test]
+fn ids_among_the_columns_of_a_wide_table_are_no_inputs() {
+    let table = wide_text(&ROWS);
+    let mut lines = table.lines();
+    let header = lines.next().unwrap();
+    let rows: String = lines.map(|line| format!("{line},100\n")).collect();
+    let text = format!("{header},hadm_id\n{rows}");
+    let folder = folder_with(&[("stays.csv", STAYS.as_bytes()), ("w.csv", text.as_bytes())]);
+    let mut config = wide(folder.path(), &["w.csv"], TimeUnit::Minutes);
+    let error = refusal(&config);
+    assert!(
+        error.contains("`hadm_id` is called like a column of ids"),
+        "{error}"
+    );
+    let Source::Wide(source) = &mut config.source else {
+        panic!("a wide source")
+    };
+    source.ignore.push("hadm_id".into());
+    assert!(Built::of(&config, 1).is_ok());
+}
