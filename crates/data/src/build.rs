@@ -98,7 +98,7 @@ fn build_from(
     match config.labels {
         Labels::Source => {
             if like.is_none() {
-                refuse_classes_from_one(&table.rows)?;
+                refuse_odd_classes(&table.rows)?;
             }
             drop_without_label(config, &ingested, &mut table, &mut report, notes)?;
         }
@@ -177,9 +177,23 @@ fn build_from(
     Ok(report)
 }
 
-/// Fails if labels are classes that count from 1: all stays would be positive.
-fn refuse_classes_from_one(stays: &[StayRow]) -> Result<(), Error> {
+/// More classes than this are rare, and numbers have as many values.
+const MANY_CLASSES: usize = 20;
+
+/// Fails if labels are classes that count from 1, so that all stays would be positive, or if most stays have a class of
+/// their own.
+fn refuse_odd_classes(stays: &[StayRow]) -> Result<(), Error> {
     let classes: BTreeSet<u32> = stays.iter().filter_map(|stay| stay.label).collect();
+    if classes.len() > MANY_CLASSES && 2 * classes.len() > stays.len() {
+        let what = format!(
+            "the labels are {} classes of {} stays",
+            classes.len(),
+            stays.len()
+        );
+        return Err(Error::stage(what).with_hint(
+            "is the column of labels the intended one? A number is learned as a target with task = \"regression\"",
+        ));
+    }
     if classes.len() < 2 || classes.contains(&0) {
         return Ok(());
     }

@@ -13,11 +13,10 @@ use super::value_text::value_hint;
 use super::zones::{Seen, Zones};
 use crate::config::{Ids, LabelTable, SplitRule, StaysTable, TimeColumn, TimeUnit};
 use crate::dataset::Split;
-use crate::decimal_text::plain_decimal;
 use crate::ingest::{Ingested, PartWriter, RawEvent, STATIC};
 use crate::missing::is_missing;
 use crate::small_table::{Layout, SmallRow, SmallTable};
-use crate::spellings::{SPELLING_HINT, Spelled, twins};
+use crate::spellings::{SPELLING_HINT, Spelled, plain_name, twins};
 use crate::stay_id::StayId;
 use pipeline_error::{Code, Error};
 
@@ -323,11 +322,11 @@ impl ListedStays {
     }
 }
 
-/// The id of the number that an id spells.
+/// The id that another spelling of an id would be: of the number that it spells, in composed letters.
 fn plain_form(id: &StayId) -> Option<StayId> {
     match id {
         StayId::Number(_) => Some(id.clone()),
-        StayId::Name(name) => StayId::read(&plain_decimal(name)?, None).ok()?,
+        StayId::Name(name) => StayId::read(&plain_name(name), None).ok()?,
     }
 }
 

@@ -175,3 +175,56 @@ fn ids_among_the_columns_of_a_wide_table_are_no_inputs() {
     source.ignore.push("hadm_id".into());
     assert!(Built::of(&config, 1).is_ok());
 }
+
+#[test]
+fn labels_that_are_numbers_are_no_classes() {
+    let stays: String = (0..30)
+        .map(|stay| format!("{stay},{stay},50,2150-01-01 00:00:00,train,{stay}\n"))
+        .collect();
+    let header = STAYS.lines().next().unwrap();
+    let text = format!("{header}\n{stays}");
+    let folder = folder_with(&[
+        ("stays.csv", text.as_bytes()),
+        ("e.csv", events().as_bytes()),
+    ]);
+    let error = refusal(&long(folder.path(), &["e.csv"], TimeUnit::Minutes));
+    assert!(
+        error.contains("the labels are 30 classes of 30 stays"),
+        "{error}"
+    );
+}
+
+#[test]
+fn an_id_in_decomposed_letters_is_another_spelling() {
+    let text = events().replace("\n9,", "\nZoe\u{308},");
+    let stays = STAYS.replace("\n9,", "\nZoë,");
+    let folder = folder_with(&[("stays.csv", stays.as_bytes()), ("e.csv", text.as_bytes())]);
+    let error = refusal(&long(folder.path(), &["e.csv"], TimeUnit::Minutes));
+    assert!(error.contains("is spelled `Zoë`"), "{error}");
+}
+
+#[test]
+fn files_that_are_stays_of_another_cohort_are_left_out() {
+    let rows = |value: u32| format!("time,item,value\n0,HR,{value}\n5,HR,{}\n", value + 1);
+    let mut files: Vec<(String, String)> = [9, 10, 11, 12, 99]
+        .map(|stay| (format!("e/{stay}.csv"), rows(60 + stay)))
+        .into();
+    files.push(("stays.csv".into(), STAYS.into()));
+    let files: Vec<(&str, &[u8])> = (files.iter())
+        .map(|(name, text)| (name.as_str(), text.as_bytes()))
+        .collect();
+    let folder = folder_with(&files);
+    let mut config = long(folder.path(), &["e"], TimeUnit::Minutes);
+    let Source::Long(source) = &mut config.source else {
+        panic!("a long source")
+    };
+    source.id = None;
+    config.categorical.clear();
+    let built = Built::of(&config, 2).unwrap();
+    assert_eq!(built.report.counts["source_stays"], 4);
+    assert!(
+        built.notes.iter().any(|note| note.contains("`99`")),
+        "{:?}",
+        built.notes
+    );
+}
