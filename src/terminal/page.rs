@@ -1,10 +1,14 @@
 //! Texts for people, written beside what a command prints.
 
-use std::io::Write;
+use std::fs::File;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
 use pipeline_error::Error;
 use pipeline_store::destination::Destination;
+
+/// How every page begins.
+const PAGE: &[u8] = b"<!doctype html>";
 
 /// Writes a text, whole or not at all, in the place of an earlier one; into a folder under `file_name`.
 pub fn write(target: &Path, file_name: &str, text: &str) -> Result<PathBuf, Error> {
@@ -15,11 +19,16 @@ pub fn write(target: &Path, file_name: &str, text: &str) -> Result<PathBuf, Erro
     })
 }
 
-/// Fails if a file is there that does not end as `file_name` does: a recipe given by mistake, say.
+/// Fails if a file is there that neither ends as `file_name` does nor begins as our pages do: a recipe given by mistake, say.
 pub fn refuse_other_file(target: &Path, file_name: &str) -> Result<(), Error> {
     let ending = Path::new(file_name).extension().unwrap_or_default();
     let found = target.extension().unwrap_or_default();
-    if !target.is_file() || found.eq_ignore_ascii_case(ending) {
+    let begins_as_page = || {
+        let mut start = [0; PAGE.len()];
+        let read = File::open(target).and_then(|mut file| file.read_exact(&mut start));
+        ending == "html" && read.is_ok() && start.eq_ignore_ascii_case(PAGE)
+    };
+    if !target.is_file() || found.eq_ignore_ascii_case(ending) || begins_as_page() {
         return Ok(());
     }
     let ending = ending.display();

@@ -9,7 +9,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::assemble::{Cleaning, Loss};
 use super::attributes::Attributes;
-use super::config::{DataConfig, Labels, StayPolicy};
+use super::config::{DataConfig, Labels, SplitRule, StayPolicy};
 use super::contract::settings_of;
 use super::dataset::Split;
 use super::embedding::of_variables;
@@ -148,7 +148,10 @@ fn build_from(
         .rows
         .iter()
         .any(|stay| stay.start == Start::FirstEvent);
-    let outside = scored.losses.outside(Split::Train);
+    let outside = scored.losses.outside(match config.split {
+        SplitRule::All => Split::Test,
+        _ => Split::Train,
+    });
     warnings::window(config, outside, by_first_event)
         .into_iter()
         .for_each(&mut *notes);

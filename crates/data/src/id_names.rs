@@ -1,7 +1,7 @@
 //! What columns of ids, and of the numbers of rows, are usually called.
 
 /// Headers that say that ids are those of stays, in lower case and without `_`.
-const OF_STAYS: [&str; 10] = [
+const OF_STAYS: [&str; 13] = [
     "stayid",
     "stay",
     "icustayid",
@@ -12,9 +12,12 @@ const OF_STAYS: [&str; 10] = [
     "admissionid",
     "visitid",
     "patientunitstayid",
+    "encounternum",
+    "caseid",
+    "transferid",
 ];
 /// The same of patients.
-const OF_PATIENTS: [&str; 7] = [
+const OF_PATIENTS: [&str; 10] = [
     "subjectid",
     "subject",
     "patientid",
@@ -22,6 +25,9 @@ const OF_PATIENTS: [&str; 7] = [
     "personid",
     "person",
     "mrn",
+    "uniquepid",
+    "patid",
+    "patientnbr",
 ];
 
 fn is_one_of(name: &str, usual: &[&str]) -> bool {
@@ -32,6 +38,11 @@ fn is_one_of(name: &str, usual: &[&str]) -> bool {
 /// Whether a column of this name usually has ids of stays.
 pub(crate) fn names_stays(name: &str) -> bool {
     is_one_of(name, &OF_STAYS)
+}
+
+/// Whether a column of this name usually has ids of anything.
+pub(crate) fn names_ids(name: &str) -> bool {
+    names_stays(name) || names_patients(name) || is_one_of(name, &["id", "rowid"])
 }
 
 /// Whether a column of this name usually has ids of patients.

@@ -110,7 +110,9 @@ pub(super) fn tell(
             .map(|kept| u64::from(kept.events))
             .sum::<u64>(),
     );
-    if merged * MANY_DUPLICATES > merged + kept {
+    // With wider sets, events of different times are meant to meet.
+    let is_plain = material.config.set_minutes.is_none();
+    if is_plain && merged * MANY_DUPLICATES > merged + kept {
         notes(format!(
             "{merged} of {} events have the stay, the time and the variable of another one, and are merged as `duplicates` \
              says: {}",

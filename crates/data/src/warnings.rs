@@ -2,6 +2,7 @@
 
 use super::assemble::Outside;
 use super::config::{DataConfig, Source};
+use super::dataset::Split;
 use super::leaks::{Leak, ShapeLeak};
 
 /// One of so many events may lie before its stay and be untold.
@@ -15,6 +16,7 @@ pub(super) fn window(
     by_first_event: bool,
 ) -> Option<String> {
     let Outside {
+        split,
         events,
         before,
         after,
@@ -26,6 +28,11 @@ pub(super) fn window(
     if 2 * lost <= known && !is_early {
         return None;
     }
+    let split = match split {
+        Split::Train => "training",
+        Split::Validation => "validation",
+        Split::Test => "test",
+    };
     let share = 100.0 * lost as f64 / known as f64;
     let advice = match config.hours {
         Some(hours) if by_first_event => format!(
@@ -57,7 +64,7 @@ pub(super) fn window(
         _ => format!(" ({unknown} more come after the prediction)"),
     };
     Some(format!(
-        "warning: {lost} of {known} events of the training split ({share:.1} %) lie outside of the window: \
+        "warning: {lost} of {known} events of the {split} split ({share:.1} %) lie outside of the window: \
          {before} before it, {after} after it{more}. {advice}"
     ))
 }
@@ -96,10 +103,12 @@ pub(super) fn shape(config: &DataConfig, leak: &ShapeLeak) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dataset::Split;
     use crate::tests::synthetic;
 
     fn lying(before: u64, after: u64, unknown: u64) -> Outside {
         Outside {
+            split: Split::Train,
             events: 100,
             before,
             after,

@@ -18,7 +18,7 @@ mod regular;
 mod tree_hash;
 mod written;
 
-pub use listing::{DataFile, DataFiles, ListingError, data_files_below, files_below};
+pub use listing::{DataFile, DataFiles, ListingError, data_files_below, files_below, is_hidden};
 pub use pattern::FilePattern;
 pub use regular::{open, read_at_most, refuse_special};
 pub use tree_hash::hash_file;

@@ -155,7 +155,7 @@ fn list(
 
 /// Whether a name is one that files of data do not have. Those that begin with `_` are of programs that are writing
 /// (`_temporary`, `_SUCCESS`, `__MACOSX`), and `~$` is the lock of an office program.
-fn is_hidden(name: &OsStr) -> bool {
+pub fn is_hidden(name: &OsStr) -> bool {
     let name = name.as_bytes();
     [&b"."[..], b"_", b"~$"]
         .iter()

@@ -68,7 +68,8 @@ fn better(metric: &str) -> Option<Direction> {
     let name = name.strip_prefix("validation_").unwrap_or(name);
     match name {
         "auroc" | "average_precision" | "accuracy" | "f1" | "r2" => Some(Direction::Maximize),
-        "loss" | "log_loss" | "brier" | "mae" | "rmse" | "mse" => Some(Direction::Minimize),
+        "loss" | "log_loss" | "brier" | "mae" | "rmse" | "mse" | "ece" | "ece_equal_mass"
+        | "reconstruction" => Some(Direction::Minimize),
         _ => None,
     }
 }

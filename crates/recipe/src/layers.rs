@@ -222,14 +222,13 @@ pub fn merge(below: Node, over: Node, shape: Option<Shape>) -> Node {
     }
 }
 
-/// Whether a table that is no enum has a `kind` that is one, and both state another: an optimizer.
+/// Whether a table that is no enum has a `kind` that is one, and the upper states another: an optimizer. A kind that is not
+/// stated is the default.
 fn are_of_two_kinds(shape: Shape, below: &Table, over: &Table) -> bool {
-    let kind = |table: &Table| table.get("kind")?.node.as_str().map(str::to_string);
+    let kind = |table: &Table| Some(table.get("kind")?.node.as_str()?.to_string());
+    let default = || Some(shape.default_of("kind")?.as_str()?.to_string());
     let is_chosen = shape.property("kind").and_then(Shape::variants).is_some();
-    is_chosen
-        && kind(below)
-            .zip(kind(over))
-            .is_some_and(|(below, over)| below != over)
+    is_chosen && kind(over).is_some_and(|over| kind(below).or_else(default) != Some(over))
 }
 
 enum Merged<'s> {

@@ -174,6 +174,11 @@ impl<'s> Shape<'s> {
         own.or_else(|| self.of(property).keyword("description")?.as_str())
     }
 
+    /// What a key's value is where it is not stated.
+    pub fn default_of(self, key: &str) -> Option<&'s Value> {
+        self.here.get("properties")?.get(key)?.get("default")
+    }
+
     /// What is wanted of the item at an index.
     pub fn item(self, index: usize) -> Option<Shape<'s>> {
         let own = self.list("prefixItems").get(index);

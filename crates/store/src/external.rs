@@ -1,6 +1,5 @@
 //! Digests of files and folders outside the store.
 
-use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt as _;
@@ -14,7 +13,9 @@ use super::digest::Digest;
 use super::network::SharedDevices;
 use super::stat_cache::{Stat, StatCache, now};
 use pipeline_error::{Code, Error};
-use pipeline_files::{DataFiles, FilePattern, ListingError, data_files_below, files_below};
+use pipeline_files::{
+    DataFiles, FilePattern, ListingError, data_files_below, files_below, is_hidden,
+};
 
 /// Sets a folder's digest apart from that of a file with the same bytes.
 const FOLDER_CONTEXT: &str = "pipeline 2026 folder digest v1";
@@ -100,7 +101,6 @@ impl ExternalDigests {
         let Ok(inside) = store.strip_prefix(&outside) else {
             return Ok(());
         };
-        let is_hidden = |part: &OsStr| part.as_bytes().starts_with(b".");
         if of_data && inside.iter().any(is_hidden) {
             return Ok(());
         }

@@ -1,6 +1,7 @@
 //! The strict import: a checkpoint's tensors into a model's parameters, or every reason why not.
 
 mod audit;
+mod foreign_prefix;
 mod naming;
 mod nearest;
 mod numbers;
@@ -88,7 +89,9 @@ pub fn audit(
         }
     }
     if !offences.is_empty() {
-        return Err(offences.into_error(checkpoint, &matching, rules, &patterns));
+        let prefix = foreign_prefix::of(checkpoint, &shapes, rules, &patterns, &matching);
+        let prefix = prefix.as_deref();
+        return Err(offences.into_error(checkpoint, &matching, rules, &patterns, prefix));
     }
     refuse_placeholders(checkpoint, &loaded)?;
     flag_tied(&matching.pairs, &mut loaded);

@@ -73,6 +73,7 @@ impl Offences {
         matching: &Matching,
         rules: &ImportRules,
         patterns: &Patterns,
+        prefix: Option<&str>,
     ) -> Error {
         let total: usize = self.lines.values().map(Vec::len).sum();
         let mut message = format!(
@@ -90,7 +91,7 @@ impl Offences {
                 message.push_str(line);
             }
         }
-        let hint = self.hint(matching, rules, patterns);
+        let hint = self.hint(matching, rules, patterns, prefix);
         let error = Error::Audit { message, hint };
         match self.lines.keys().find_map(|kind| kind.code()) {
             Some(code) => error.coded(code),
@@ -103,6 +104,7 @@ impl Offences {
         matching: &Matching,
         rules: &ImportRules,
         patterns: &Patterns,
+        prefix: Option<&str>,
     ) -> Option<String> {
         let mut parts = Vec::new();
         let concerns = |kinds: &[Kind]| kinds.iter().any(|kind| self.lines.contains_key(kind));
@@ -115,7 +117,7 @@ impl Offences {
             Kind::IgnoredButUsed,
             Kind::IdlePattern,
         ];
-        if let Some(prefix) = foreign_prefix(matching) {
+        if let Some(prefix) = prefix {
             parts.push(format!(
                 "the tensors have a prefix of their own; the import stage takes it off by:\nrename = [{{ prefix = {prefix:?}, to = \"\" }}]"
             ));
@@ -136,15 +138,6 @@ impl Offences {
         }
         (!parts.is_empty()).then(|| parts.join("\n"))
     }
-}
-
-fn foreign_prefix<'a>(matching: &'a Matching) -> Option<&'a str> {
-    let missing: Vec<&str> = matching.missing.iter().map(|(name, _)| *name).collect();
-    // Rules see names without the prefix that every name has.
-    let unused: Vec<&str> = (matching.unused.iter())
-        .map(|(_, names)| each(names)[1])
-        .collect();
-    suggestion::foreign_prefix(&missing, &unused)
 }
 
 fn recipe_new(matching: &Matching, patterns: &Patterns) -> Vec<String> {

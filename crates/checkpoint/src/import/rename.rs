@@ -66,6 +66,14 @@ enum Way {
 }
 
 impl Renaming {
+    /// The rule that takes a prefix off.
+    pub(super) fn without(prefix: &str) -> Self {
+        Self {
+            text: prefix.into(),
+            way: Way::Prefix(prefix.into(), String::new()),
+        }
+    }
+
     /// The rule in words.
     pub fn text(&self) -> &str {
         &self.text

@@ -1,4 +1,4 @@
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use crate::pattern::Pattern;
 
@@ -23,21 +23,6 @@ pub(super) fn patterns(names: &[&str], others: &[&str]) -> Vec<String> {
         }
     }
     found
-}
-
-/// The beginning that tensors have before the names of missing parameters, if at least half of the parameters are found so:
-/// `net.` of `net.layer.weight`.
-pub(super) fn foreign_prefix<'a>(missing: &[&str], unused: &[&'a str]) -> Option<&'a str> {
-    let mut found: BTreeMap<&str, usize> = BTreeMap::new();
-    let missing: BTreeSet<&str> = missing.iter().copied().collect();
-    for name in unused {
-        let ends = name.match_indices('.').map(|(dot, _)| dot + 1);
-        for end in ends.filter(|end| missing.contains(&name[*end..])) {
-            *found.entry(&name[..end]).or_default() += 1;
-        }
-    }
-    let (prefix, count) = found.into_iter().max_by_key(|(_, count)| *count)?;
-    (2 * count >= missing.len()).then_some(prefix)
 }
 
 /// The shortest dotted beginning of `name` that none of `others` has; the whole name if there is none.

@@ -89,6 +89,8 @@ pub(crate) struct Losses {
 /// Where the events of a split lie that have a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Outside {
+    /// Whose they are.
+    pub(crate) split: Split,
     /// All of them.
     pub(crate) events: u64,
     /// Those before the window, after it, and after the prediction.
@@ -125,6 +127,7 @@ impl Losses {
                 .sum()
         };
         Outside {
+            split,
             events: self.timed[split as usize],
             before: lost(Loss::BeforeWindow),
             after: lost(Loss::AfterWindow),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use crate::config::{DataConfig, Source, SplitRule, WideSource};
 use crate::fit::Fitted;
-use crate::id_names::{names_patients, names_stays};
+use crate::id_names::names_ids;
 use crate::ingest::variable_of_category;
 use pipeline_error::{Code, Error};
 
@@ -34,9 +34,16 @@ pub(super) fn refuse(
             let what = format!("the column that {setting} names: it says whose or when a stay is");
             return Err(refused(what));
         }
-        let is_static = |source: &WideSource| source.statics.iter().any(|column| column == name);
+        let is_static = |source: &WideSource| {
+            let of_stays = source.stays.iter().flat_map(|stays| &stays.variables);
+            source
+                .statics
+                .iter()
+                .chain(of_stays)
+                .any(|column| column == name)
+        };
         if let Source::Wide(source) = &config.source
-            && (names_stays(name) || names_patients(name))
+            && names_ids(name)
             && !is_static(source)
         {
             return Err(refused(format!(

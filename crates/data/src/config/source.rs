@@ -7,7 +7,6 @@ use super::Negatives;
 use super::table::{
     Ids, LabelTable, LongSource, Physionet2019Source, StaysTable, TimeColumn, WideSource,
 };
-use crate::id_names::names_patients;
 use crate::input_path::InputPath;
 
 /// Where the events and labels come from.
@@ -97,17 +96,15 @@ impl Source {
         }
     }
 
-    /// The column of patients, where `column` is one of ids of patients, and none of stays.
-    pub fn patients_named(&self, column: &str) -> Option<&str> {
+    /// Whether `column` is that of patients, and not of stays.
+    pub fn names_patients(&self, column: &str) -> bool {
         let (id, stays) = match self {
-            Source::Long(source) => (source.id.as_deref(), source.stays.as_ref()?),
-            Source::Wide(source) => (source.id.as_deref(), source.stays.as_ref()?),
-            _ => return None,
+            Source::Long(source) => (source.id.as_deref(), source.stays.as_ref()),
+            Source::Wide(source) => (source.id.as_deref(), source.stays.as_ref()),
+            _ => return false,
         };
-        let subject = stays.subject.as_deref()?;
-        let of_stays = stays.id == column || id == Some(column);
-        let of_patients = subject == column || names_patients(column);
-        (of_patients && !of_stays).then_some(subject)
+        let of_stays = |stays: &StaysTable| stays.id == column || id == Some(column);
+        stays.is_some_and(|stays| stays.subject.as_deref() == Some(column) && !of_stays(stays))
     }
 
     /// The table of labels by stay, if that is where they stand.

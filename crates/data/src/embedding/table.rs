@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::ProjectionMask;
 
 use super::EmbeddingRows;
-use crate::id_names::{counts_rows, may_count_rows};
+use crate::id_names::counts_rows;
 use crate::names::quoted;
 use crate::parquet_file::{self, Batches};
 use crate::small_table::SmallTable;
@@ -130,19 +130,7 @@ impl Found {
 fn of_csv(path: &Path) -> Result<Found, Error> {
     let table = SmallTable::read(path)?;
     let key = table.column(KEY)?;
-    let is_index =
-        |(at, name): &(usize, &String)| counts_rows(name) || (*at == 0 && may_count_rows(name));
-    if let Some((_, name)) = table.header.iter().enumerate().find(is_index) {
-        let what = match name.as_str() {
-            "" => {
-                "has a column without a name, as an index has that pandas or R writes".to_string()
-            }
-            _ => format!("column `{name}` is the index of the table that was written"),
-        };
-        return Err(Error::file(path, what).with_hint(
-            "it is no number of an embedding: write the table without it (pandas: to_csv(…, index=False))",
-        ));
-    }
+    refuse_index(path, &table.header)?;
     let columns: Vec<usize> = (0..table.header.len()).filter(|&c| c != key).collect();
     if columns.is_empty() {
         return Err(no_numbers(path));
@@ -157,6 +145,23 @@ fn of_csv(path: &Path) -> Result<Found, Error> {
     Ok(found)
 }
 
+/// Fails if a column is the number of a row, as tools write it beside a table.
+fn refuse_index(path: &Path, header: &[String]) -> Result<(), Error> {
+    let is_index = |(at, name): &(usize, &String)| {
+        counts_rows(name) || (*at == 0 && matches!(name.as_str(), "index" | "level_0" | "rownames"))
+    };
+    let Some((_, name)) = header.iter().enumerate().find(is_index) else {
+        return Ok(());
+    };
+    let what = match name.as_str() {
+        "" => "has a column without a name, as an index has that pandas or R writes".to_string(),
+        _ => format!("column `{name}` is the index of the table that was written"),
+    };
+    Err(Error::file(path, what).with_hint(
+        "it is no number of an embedding: write the table without it (pandas: index=False)",
+    ))
+}
+
 fn no_numbers(path: &Path) -> Error {
     Error::file(path, "has no column of numbers beside `Key`")
 }
@@ -164,6 +169,11 @@ fn no_numbers(path: &Path) -> Error {
 fn of_parquet(path: &Path) -> Result<Found, Error> {
     let builder = parquet_file::open(path)?;
     let layout = Layout::of(path, builder.schema())?;
+    if let Layout::Columns(_) = layout {
+        let names = builder.schema().fields().iter();
+        let header: Vec<String> = names.map(|field| field.name().clone()).collect();
+        refuse_index(path, &header)?;
+    }
     let mut roots = typed_column::positions(path, builder.schema(), &[(KEY, ColumnType::Text)])?;
     roots.extend(
         layout

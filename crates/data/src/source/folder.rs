@@ -1,7 +1,7 @@
 //! Which files of a source are read, and which are not.
 
 use std::collections::{HashMap, HashSet};
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::stay_table::{SkippedFile, StayTable};
@@ -31,6 +31,8 @@ pub(super) struct SourceFiles {
     skipped: Vec<SkippedFile>,
     hidden: Vec<PathBuf>,
     repeated: Vec<(PathBuf, PathBuf)>,
+    /// The first folder below a named one whose name is a column and its value.
+    partition: Option<OsString>,
     /// Whether a file's name is the id of its stay.
     names_are_ids: bool,
 }
@@ -61,7 +63,13 @@ impl SourceFiles {
                 let below = file.strip_prefix(path);
                 below.is_ok_and(&is_read)
             };
-            return self.add_folder(path, found, below);
+            let before = self.files.len();
+            let meant = self.add_folder(path, found, below)?;
+            let added = self.files[before..].iter();
+            let partitions = added.filter_map(|file| partition(file.strip_prefix(path).ok()?));
+            let first = partitions.min().map(OsStr::to_os_string);
+            self.partition = self.partition.take().into_iter().chain(first).min();
+            return Ok(meant);
         }
         let file = DataFile::at(path)
             .map_err(|failure| text_file::unreadable(&failure.path, &failure.error))?;
@@ -206,8 +214,7 @@ impl SourceFiles {
                 .filter(|file| !self.known.contains_key(&file.identity))
                 .cloned(),
         );
-        let partitions = self.files.iter().filter_map(|file| partition(file));
-        if let Some(folder) = partitions.min() {
+        if let Some(folder) = &self.partition {
             stays.notes.push(format!(
                 "names of folders like `{}` are not read: what they say is no column",
                 folder.display()

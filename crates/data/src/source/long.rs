@@ -44,7 +44,7 @@ impl Long {
                 cohort,
             )?,
             config: config.clone(),
-            patients: PatientColumns::default(),
+            patients: PatientColumns::new(split),
         })
     }
 }

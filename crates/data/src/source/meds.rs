@@ -78,7 +78,7 @@ impl Meds {
         copies::refuse(files.files())?;
         let label = source.labels.is_some().then_some(source.label.as_str());
         let label_files = match source.labels.as_ref().or(source.prediction_times.as_ref()) {
-            Some(path) => label_files(path.as_ref(), &data)?,
+            Some(path) => label_files(path.as_ref())?,
             None => SourceFiles::new(false),
         };
         let has_times_alone = source.prediction_times.is_some();

@@ -10,7 +10,6 @@ use jiff::Timestamp;
 use super::folder::SourceFiles;
 use crate::config::StayPolicy;
 use crate::dataset::Split;
-use crate::names::quoted;
 use crate::parquet_file;
 use crate::typed_column::{self, ColumnType};
 use pipeline_error::Error;
@@ -34,43 +33,34 @@ impl MedsLabel {
     }
 }
 
-/// The label file, or every one below a folder; `data` is the folder of shards.
-pub(super) fn label_files(path: &Path, data: &Path) -> Result<SourceFiles, Error> {
+/// The label file, or every one below a folder.
+pub(super) fn label_files(path: &Path) -> Result<SourceFiles, Error> {
     let mut files = SourceFiles::new(false);
     if files.add_with_ending(path, "parquet", |_| true)? == 0 {
         return Err(Error::file(path, "holds no label file (*.parquet)"));
     }
-    refuse_several_tasks(path, files.files(), data)?;
     Ok(files)
 }
 
-/// Fails if the files lie in several folders that are called like no part of a dataset: each is a task of its own.
-fn refuse_several_tasks(path: &Path, files: &[PathBuf], data: &Path) -> Result<(), Error> {
-    let folder_of = |file: &PathBuf| {
-        let mut below = file.strip_prefix(path).ok()?.components();
-        let first = below.next()?.as_os_str().to_str()?.to_string();
-        below.next().map(|_| first)
-    };
-    let is_part = |name: &String| {
-        let is_number = name.chars().all(|c| c.is_ascii_digit());
-        Split::from_name(name).is_some() || is_number || data.join(name).is_dir()
-    };
-    let tasks: BTreeSet<String> = files.iter().filter_map(folder_of).collect();
-    let tasks: Vec<&String> = tasks.iter().filter(|name| !is_part(name)).collect();
-    match tasks.as_slice() {
-        [first, _, ..] => Err(Error::file(
-            path,
-            format!(
-                "holds the labels of several tasks: {}",
-                quoted(tasks.iter().copied())
-            ),
-        )
-        .with_hint(format!(
-            "name the folder of one of them: {}",
-            path.join(first).display()
-        ))),
-        _ => Ok(()),
+/// What is to be predicted of a patient, and where it is stated: file and row.
+type Stated = (MedsLabel, PathBuf, usize);
+
+/// Fails if patients have labels in several folders: these are tasks. The parts of one task share no patient.
+fn refuse_several_tasks(labels: &BTreeMap<i64, Vec<Stated>>) -> Result<(), Error> {
+    for (subject, rows) in labels {
+        let folders: BTreeSet<Option<&Path>> = rows.iter().map(|row| row.1.parent()).collect();
+        let folders: Vec<&Path> = folders.into_iter().flatten().collect();
+        if let [first, second, ..] = folders[..] {
+            let what = format!(
+                "holds labels of subject {subject}, and so does {}: they look like two tasks",
+                second.display()
+            );
+            return Err(
+                Error::file(first, what).with_hint("name the folder of one task as `labels`")
+            );
+        }
     }
+    Ok(())
 }
 
 /// Reads label files; the labels are in column `label`, or none is read. A label that is null is one that there is
@@ -80,7 +70,7 @@ pub(super) fn read_labels(
     label: Option<&str>,
     without_label: StayPolicy,
 ) -> Result<BTreeMap<i64, Vec<MedsLabel>>, Error> {
-    let mut labels: BTreeMap<i64, Vec<(MedsLabel, PathBuf, usize)>> = BTreeMap::new();
+    let mut labels: BTreeMap<i64, Vec<Stated>> = BTreeMap::new();
     for file in files.files() {
         let mut columns = vec![
             ("subject_id", ColumnType::Number),
@@ -134,7 +124,8 @@ pub(super) fn read_labels(
             Ok(())
         })?;
     }
-    let by_time = |mut rows: Vec<(MedsLabel, PathBuf, usize)>| {
+    refuse_several_tasks(&labels)?;
+    let by_time = |mut rows: Vec<Stated>| {
         rows.sort_by_key(|row| row.0.prediction);
         rows.into_iter().map(|row| row.0).collect()
     };

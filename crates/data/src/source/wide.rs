@@ -57,7 +57,7 @@ impl Wide {
             )?,
             config,
             rules,
-            patients: PatientColumns::default(),
+            patients: PatientColumns::new(split),
             row_labels: Mutex::default(),
             row_statics: Mutex::default(),
             passed_over: None,

@@ -63,6 +63,9 @@ pub fn label<'a>(
         let Some(id) = id_of(table, events_id) else {
             continue;
         };
+        if is_by_patient(&table.columns[id], events_id, tables) {
+            continue;
+        }
         for column in (0..table.columns.len()).filter(|column| *column != id) {
             let name = &table.columns[column];
             let by_name = rank(name, &OUTCOME);
@@ -97,6 +100,17 @@ pub fn label<'a>(
             is_asked: looking.label.is_some(),
         }
     }))
+}
+
+/// Whether a table of stays says that ids in a column of this name are those of patients: no labels are joined by them.
+fn is_by_patient(id: &str, events_id: Option<&str>, tables: &[&Table]) -> bool {
+    let has = |table: &Table, name: &str| table.columns.iter().any(|column| column == name);
+    let Some(events_id) = events_id.filter(|events_id| *events_id != id) else {
+        return false;
+    };
+    tables
+        .iter()
+        .any(|table| has(table, events_id) && has(table, id))
 }
 
 impl Label<'_> {

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
-use std::io;
+use std::io::{self, Read};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
@@ -60,7 +60,7 @@ impl CommandFolder {
                 fs::create_dir(&links)?;
             }
             for (name, place) in inputs {
-                match is_script(place) && place.is_file() {
+                match place.is_file() && is_script(place) {
                     true => drop(fs::copy(place, links.join(name))?),
                     false => symlink(std::path::absolute(place)?, links.join(name))?,
                 }
@@ -120,8 +120,18 @@ impl CommandFolder {
 /// Whether a file is a program that an interpreter reads. Through a link it would find what lies beside the original, such
 /// as a module, which is no input: a change of that would not be seen.
 fn is_script(path: &Path) -> bool {
+    const ENDINGS: [&str; 16] = [
+        "bash", "cjs", "jl", "js", "lua", "m", "mjs", "php", "pl", "py", "pyw", "r", "rb", "sh",
+        "ts", "zsh",
+    ];
     let ending = path.extension().and_then(|ending| ending.to_str());
-    ending.is_some_and(|ending| matches!(ending, "py" | "R" | "r" | "jl" | "pl" | "sh" | "js"))
+    let names_interpreter = || {
+        let mut start = [0; 2];
+        let read = fs::File::open(path).and_then(|mut file| file.read_exact(&mut start));
+        read.is_ok() && start == *b"#!"
+    };
+    ending.is_some_and(|ending| ENDINGS.contains(&ending.to_lowercase().as_str()))
+        || names_interpreter()
 }
 
 fn shown(paths: &[String]) -> String {

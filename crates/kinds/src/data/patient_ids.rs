@@ -24,16 +24,11 @@ impl StageCheck<'_> {
         let attributes =
             attributes.map(|id| (vec!["attributes", "id"], id, "state it as `subject`"));
         for (path, column, help) in label.into_iter().chain(targets).chain(attributes) {
-            let Some(subject) = data.source.patients_named(column) else {
+            if !data.source.names_patients(column) {
                 continue;
-            };
-            let problem = match subject == column {
-                true => "is the column of patients, and rows are joined by ids of stays".into(),
-                false => format!(
-                    "is called like ids of patients, and rows are joined by ids of stays (the patients of `stays` are in `{subject}`)"
-                ),
-            };
-            let mistake = self.mistake(&path, &problem, "ids of patients");
+            }
+            let problem = "is the column of patients, and rows are joined by ids of stays";
+            let mistake = self.mistake(&path, problem, "ids of patients");
             self.mistakes.push(mistake.help(help));
         }
     }

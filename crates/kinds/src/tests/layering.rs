@@ -177,6 +177,12 @@ fn an_optimizer_of_another_kind_replaces_the_one_below() {
         "sgd has no betas"
     );
     assert_eq!(with("{ kind = 'adamw', lr = 0.1 }"), Vec::<String>::new());
+    // A kind that is not stated is the default.
+    let base = base.replace("kind = \"adamw\", ", "");
+    let text =
+        "extends = ['base.toml']\n[stages.pretrain]\noptimizer = { kind = 'sgd', lr = 0.1 }\n";
+    let folder = Folder::with(&[("base.toml", &base), ("a.toml", text)]);
+    assert_eq!(folder.messages("a.toml", &[]), Vec::<String>::new());
 }
 
 #[test]

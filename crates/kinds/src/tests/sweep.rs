@@ -4,6 +4,7 @@ use super::{Folder, SMALL};
 use crate::StageConfig;
 use crate::SweepRecipe;
 use pipeline_error::Error;
+use pipeline_recipe::Override;
 
 const OBJECTIVE: &str = "\n[sweep]\nobjective = { stage = \"classifier\", metric = \"validation_auroc\", direction = \"maximize\" }\n";
 
@@ -254,6 +255,40 @@ fn a_space_without_end_is_refused_before_it_is_built() {
     let sweep = ["epochs", "batch_size", "accumulate"].map(axis).concat();
     let text = mistakes(&folder(&format!("[sweep.grid]\n{sweep}")));
     assert!(text.contains("more than 10000 combinations"), "{text}");
+}
+
+#[test]
+fn a_set_that_every_variant_replaces_is_refused() {
+    let set = |sweep: &str, set: &str| {
+        let folder = folder(sweep);
+        let sweep = SweepRecipe::open(&folder.path("a.toml"), &[Override::new(set)]);
+        match sweep.and_then(|sweep| sweep.points()) {
+            Ok(_) => String::new(),
+            Err(error) => folder.render(&error),
+        }
+    };
+    let grid = "grid.\"stages.classifier.epochs\" = [3, 4]\n";
+    let text = set(grid, "stages.classifier.epochs=5");
+    assert!(text.contains("`--set stages.classifier.epochs=…` changes nothing"), "{text}");
+    assert_eq!(set(grid, "stages.classifier.batch_size=5"), "");
+    // The second setting of the list leaves it as it is.
+    let list = "list = [{ \"stages.classifier.epochs\" = 3 }, { \"stages.classifier.batch_size\" = 8 }]\n";
+    assert_eq!(set(list, "stages.classifier.epochs=5"), "");
+}
+
+#[test]
+fn what_cannot_be_varied_is_told_once_and_refused_by_whoever_asks() {
+    let text = mistakes(&folder("grid.\"extends\" = [[\"a\"], [\"b\"]]\n"));
+    assert!(text.contains("`extends` cannot be varied"), "{text}");
+    assert!(!text.contains("comes twice"), "{text}");
+    let folder = folder("grid.\"stages.classifier.epochs\" = [3]\n");
+    let mut sweep = SweepRecipe::open(&folder.path("a.toml"), &[]).unwrap();
+    for path in ["extends", "name", "remote.url"] {
+        let values = serde_json::Map::from_iter([(path.to_string(), "x".into())]);
+        let error = sweep.asked(&values).err().map(|error| folder.render(&error));
+        let error = error.unwrap_or_default();
+        assert!(error.contains("cannot be varied"), "{path}: {error}");
+    }
 }
 
 #[test]

@@ -60,14 +60,22 @@ impl<E: Experiment> SweepRecipe<E> {
 
     /// Values that `--set` gives, and every variant replaces.
     fn set_in_vain(&self, axes: &[Axis]) -> Vec<Mistake> {
-        let assignments = axes.iter().flat_map(|axis| axis.places.first());
-        let assignments: Vec<&Assignment> = assignments.flatten().collect();
         let in_vain = self.set.iter().filter_map(|(path, keys)| {
-            let replaces = |one: &&&Assignment| {
+            let replaces = |one: &&Assignment| {
                 let mut pairs = one.keys.iter().zip(keys);
                 one.keys.len() <= keys.len() && pairs.all(|((a, _), b)| a == b)
             };
-            let one = assignments.iter().find(replaces)?;
+            // Some settings of a list may leave it as it is.
+            let everywhere = |axis: &&Axis| {
+                axis.places
+                    .iter()
+                    .all(|place| place.iter().any(|one| replaces(&one)))
+            };
+            let axis = axes
+                .iter()
+                .filter(|axis| !axis.places.is_empty())
+                .find(everywhere)?;
+            let one = axis.places.first()?.iter().find(replaces)?;
             let (_, place) = one.keys.last()?;
             let message = format!("`--set {path}=…` changes nothing: the sweep varies it");
             let help = "leave the --set out, or vary something else";

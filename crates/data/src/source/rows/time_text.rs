@@ -110,7 +110,7 @@ fn parse_iso_duration(text: &str) -> Option<i64> {
         None => (0, rest.strip_prefix('P')?),
     };
     let clock = match clock {
-        "" if days != 0 => 0,
+        "" if rest.ends_with('D') => 0,
         clock => {
             let duration = format!("P{clock}").parse::<SignedDuration>().ok()?;
             i64::try_from(duration.as_micros()).ok()?
@@ -213,6 +213,7 @@ mod tests {
             ("P1DT2H0M0S", DAY + 120 * MINUTE),
             ("-P1DT1M", -DAY - MINUTE),
             ("P2D", 2 * DAY),
+            ("P0D", 0),
             ("P-1DT23H0M0S", -60 * MINUTE),
             ("-PT1H", -60 * MINUTE),
         ] {
