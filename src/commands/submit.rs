@@ -16,6 +16,7 @@ use crate::submission::expected::Expected;
 use crate::submission::job_script::{dependency, script};
 use crate::submission::planning::Planned;
 use crate::submission::record::Submission;
+use crate::submission::slurm;
 use crate::submission::standing::{StageState, stages};
 use crate::submission::step::{By, Step, Stepped};
 use crate::submission::subject::{Failed, Subject};
@@ -81,6 +82,7 @@ pub fn execute(arguments: SubmitArguments, verbosity: Verbosity) -> Result<ExitC
         }
         return Ok(ExitCode::SUCCESS);
     }
+    slurm::require()?;
     let mut submission = match Submission::find(&store, &asked)? {
         Some(mut submission) => {
             submission.ask(asked)?;

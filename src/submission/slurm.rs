@@ -48,14 +48,27 @@ pub fn requeue(id: &str) -> Result<(), Error> {
     run("scontrol", &["requeue", id], None).map(drop)
 }
 
+/// Fails where jobs cannot be submitted, before anything is written of them.
+pub fn require() -> Result<(), Error> {
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    match std::env::split_paths(&path).any(|folder| folder.join("sbatch").is_file()) {
+        true => Ok(()),
+        false => Err(absent("sbatch")),
+    }
+}
+
+fn absent(program: &str) -> Error {
+    Error::Usage {
+        message: format!("there is no `{program}` on the PATH"),
+        hint: Some(
+            "submit where Slurm's commands are; `--dry-run` shows the scripts anywhere".into(),
+        ),
+    }
+}
+
 fn run(program: &str, arguments: &[&str], input: Option<&str>) -> Result<String, Error> {
     let output = piped(program, arguments, input).map_err(|error| match error.kind() {
-        ErrorKind::NotFound => Error::Usage {
-            message: format!("there is no `{program}` on the PATH"),
-            hint: Some(
-                "submit where Slurm's commands are; `--dry-run` shows the scripts anywhere".into(),
-            ),
-        },
+        ErrorKind::NotFound => absent(program),
         _ => Error::stage(format!("{program}: {error}")),
     })?;
     let text = String::from_utf8_lossy(&output.stdout).into_owned();

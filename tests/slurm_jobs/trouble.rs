@@ -3,6 +3,7 @@
 use std::fs;
 
 use super::cluster::{CLUSTER, RECIPE, Slurm};
+use crate::harness::Test;
 
 #[test]
 fn a_failed_stage_shows_its_node_and_its_log_and_is_tried_again_when_somebody_says_so() {
@@ -120,4 +121,17 @@ fn what_changed_since_it_was_submitted_is_not_run_in_its_place() {
     assert_eq!(slurm.state_of(102), "CANCELLED");
     slurm.drain();
     slurm.is_done(&other);
+}
+
+#[test]
+fn without_slurm_nothing_is_written_of_a_run() {
+    let mut test = Test::new()
+        .recipe(RECIPE)
+        .file("cluster.toml", CLUSTER)
+        .env("PIPELINE_CLUSTER", "cluster.toml")
+        .env("PATH", "/nowhere");
+    test.run_with(["submit", "recipe.toml"])
+        .failure(2)
+        .stderr_has("there is no `sbatch` on the PATH");
+    test.run_with(["runs"]).success().stdout_has("no runs yet");
 }

@@ -269,10 +269,14 @@ fn a_set_that_every_variant_replaces_is_refused() {
     };
     let grid = "grid.\"stages.classifier.epochs\" = [3, 4]\n";
     let text = set(grid, "stages.classifier.epochs=5");
-    assert!(text.contains("`--set stages.classifier.epochs=…` changes nothing"), "{text}");
+    assert!(
+        text.contains("`--set stages.classifier.epochs=…` changes nothing"),
+        "{text}"
+    );
     assert_eq!(set(grid, "stages.classifier.batch_size=5"), "");
     // The second setting of the list leaves it as it is.
-    let list = "list = [{ \"stages.classifier.epochs\" = 3 }, { \"stages.classifier.batch_size\" = 8 }]\n";
+    let list =
+        "list = [{ \"stages.classifier.epochs\" = 3 }, { \"stages.classifier.batch_size\" = 8 }]\n";
     assert_eq!(set(list, "stages.classifier.epochs=5"), "");
 }
 
@@ -285,7 +289,10 @@ fn what_cannot_be_varied_is_told_once_and_refused_by_whoever_asks() {
     let mut sweep = SweepRecipe::open(&folder.path("a.toml"), &[]).unwrap();
     for path in ["extends", "name", "remote.url"] {
         let values = serde_json::Map::from_iter([(path.to_string(), "x".into())]);
-        let error = sweep.asked(&values).err().map(|error| folder.render(&error));
+        let error = sweep
+            .asked(&values)
+            .err()
+            .map(|error| folder.render(&error));
         let error = error.unwrap_or_default();
         assert!(error.contains("cannot be varied"), "{path}: {error}");
     }
