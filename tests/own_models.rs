@@ -90,6 +90,23 @@ objective = { stage = \"theirs\", metric = \"calibration_slope\", direction = \"
 }
 
 #[test]
+fn probabilities_of_the_other_class_cause_a_warning() {
+    let of = |sign: f64| {
+        let rows = (VALIDATION..STAYS).map(|stay| {
+            let probability = 0.5 + sign * (probability(stay) - 0.5);
+            format!("{stay},{probability}\n")
+        });
+        format!("stay_id,probability\n{}", rows.collect::<String>())
+    };
+    let what = "its whole interval is below 0.5";
+    let more = "bootstrap = { resamples = 200 }\n";
+    let (_, outcome) = scored(&of(-1.0), "", more);
+    outcome.success().stderr_has(what);
+    let (_, outcome) = scored(&of(1.0), "", more);
+    assert!(!outcome.success().stderr.contains(what));
+}
+
+#[test]
 fn a_table_of_predictions_is_measured_like_a_model() {
     let more = "baseline = \"logistic-regression\"\nrecalibrate = \"platt\"\noperating_points = [{ kind = \"youden\" }]\n";
     let (mut test, outcome) = scored(&table(VALIDATION..STAYS), "", more);

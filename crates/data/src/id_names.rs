@@ -42,7 +42,10 @@ pub(crate) fn names_stays(name: &str) -> bool {
 
 /// Whether a column of this name usually has ids of anything.
 pub(crate) fn names_ids(name: &str) -> bool {
-    names_stays(name) || names_patients(name) || is_one_of(name, &["id", "rowid"])
+    // A bare word may be something else: `stay`, the days of one.
+    let is_word = is_one_of(name, &["stay", "icustay", "subject", "patient", "person"]);
+    let is_usual = names_stays(name) || names_patients(name);
+    is_usual && !is_word || is_one_of(name, &["id", "rowid"])
 }
 
 /// Whether a column of this name usually has ids of patients.

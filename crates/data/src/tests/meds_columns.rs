@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, BooleanArray, Float64Array, Int64Array, NullArray, StringArray,
+    ArrayRef, BooleanArray, Date32Array, Float64Array, Int64Array, NullArray, StringArray,
     TimestampMicrosecondArray,
 };
 
@@ -61,6 +61,52 @@ fn a_column_that_is_there_twice_is_refused() {
     ];
     let found = refusal_with("metadata/subject_splits.parquet", splits);
     assert!(found.contains("has two columns `split`"), "{found}");
+}
+
+#[test]
+fn a_date_is_no_time_of_an_event() {
+    let shard = vec![
+        ("subject_id", integers(&[1])),
+        ("time", Arc::new(Date32Array::from(vec![1])) as ArrayRef),
+        ("code", texts(&["HR"])),
+        ("numeric_value", numbers(&[1.0])),
+    ];
+    let found = refusal_with("data/z.parquet", shard);
+    assert!(
+        found.contains("`time` is of type Date32, where a timestamp is expected"),
+        "{found}"
+    );
+}
+
+#[test]
+fn labels_of_one_patient_in_two_folders_are_two_tasks() {
+    let folder = dataset();
+    let task = |name: &str, subject: i64| {
+        let columns = vec![
+            ("subject_id", integers(&[subject])),
+            ("prediction_time", times(&[25])),
+            (
+                "boolean_value",
+                Arc::new(BooleanArray::from(vec![true])) as ArrayRef,
+            ),
+        ];
+        let file = folder.path().join("labels").join(name);
+        std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+        write(&file, columns);
+    };
+    task("death/more/1.parquet", 4);
+    let built = Built::of(&config(folder.path()), 1).unwrap();
+    assert!(
+        built
+            .notes
+            .iter()
+            .any(|note| note.contains("1 of 5 labels")),
+        "{:?}",
+        built.notes
+    );
+    task("death/other/1.parquet", 1);
+    let found = refusal(&config(folder.path()));
+    assert!(found.contains("they look like two tasks"), "{found}");
 }
 
 #[test]
