@@ -176,3 +176,26 @@ fn colour_is_there_for_those_who_force_it() {
     let outcome = forced.args(["run", "nowhere.toml"]).run().failure(2);
     outcome.stderr_has("\x1b[1;31merror:\x1b[0m ");
 }
+
+#[test]
+fn a_page_replaces_no_other_file() {
+    let mut test = Test::new().recipe(PRETRAIN);
+    test.run_with(["report", "recipe.toml", "--output", "recipe.toml"])
+        .failure(2)
+        .stderr_has("recipe.toml is there already, and is no .html file");
+    let page = ["report", "recipe.toml", "--output", "page"];
+    test.run_with(page).success();
+    test.run_with(page).success();
+    let twice = ["--output", "a.html", "--model-card", "a.html"];
+    test.run_with([["report", "recipe.toml"].as_slice(), &twice].concat())
+        .failure(2)
+        .stderr_has("a.html is both the page and the model card");
+}
+
+#[test]
+fn no_machine_has_so_many_threads() {
+    let mut test = Test::new().recipe(PRETRAIN);
+    test.run_with(["run", "recipe.toml", "--threads", "99999"])
+        .failure(2)
+        .stderr_has("at most 1024 threads");
+}

@@ -364,3 +364,31 @@ fn what_is_no_layout_is_told_and_nothing_is_written() {
         .stderr_has("nowhere: ");
     assert!(!test.folder().join("exp").exists());
 }
+
+#[test]
+fn labels_by_patient_make_no_recipe_that_is_refused() {
+    let mut test = Test::new()
+        .file(
+            "d/grid.csv",
+            "stay_id,hour,HR\n1,0,80\n1,1,81\n2,0,70\n2,1,71\n",
+        )
+        .file(
+            "d/stays.csv",
+            "stay_id,subject_id,age\n1,100,41\n2,101,42\n",
+        )
+        .file("d/labels.csv", "subject_id,died\n100,0\n101,1\n");
+    test.run_with(["init", "project", "--from", "d"]).success();
+    let made = std::fs::read_dir(test.folder().join("project")).expect("a folder");
+    let is_recipe = |path: &std::path::PathBuf| path.extension().is_some_and(|it| it == "toml");
+    let recipes = made.flatten().map(|entry| entry.path()).filter(is_recipe);
+    let texts: Vec<String> = recipes
+        .map(|path| std::fs::read_to_string(path).expect("a recipe"))
+        .collect();
+    assert!(!texts.is_empty());
+    assert!(
+        texts
+            .iter()
+            .all(|text| !text.contains("id = \"subject_id\"")),
+        "{texts:?}"
+    );
+}

@@ -370,3 +370,36 @@ fn issue16_shards_are_found_by_the_same_rules() {
     fs::copy(data.join("0.Parquet"), data.join("0.parquet")).expect("a copy");
     refused(&test).stderr_has("0.parquet: lies beside `0.Parquet`");
 }
+
+#[test]
+fn labels_by_patient_are_joined_with_no_stay() {
+    let by_patient = LONG
+        .replace(
+            "stays = { path = \"stays.csv\", id = \"stay_id\" }",
+            "stays = { path = \"stays.csv\", id = \"stay_id\", subject = \"patient\" }",
+        )
+        .replace(
+            "labels = { path = \"stays.csv\", id = \"stay_id\"",
+            "labels = { path = \"stays.csv\", id = \"patient\"",
+        );
+    let mut test = charts().recipe(&by_patient);
+    test.run_with(["check", "recipe.toml"]).failure(2).stderr_has(
+        "stages.events.source.labels.id is the column of patients, and rows are joined by ids of stays",
+    );
+}
+
+#[test]
+fn a_table_inside_of_two_compressions_is_called_so() {
+    use std::io::Write as _;
+    let gzip = |bytes: &[u8]| {
+        let level = flate2::Compression::fast();
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), level);
+        encoder.write_all(bytes).expect("memory");
+        encoder.finish().expect("memory")
+    };
+    let test = charts().file("charts/a.csv.gz", gzip(&gzip(ROWS.as_bytes())));
+    std::fs::remove_file(test.folder().join("charts/a.csv")).expect("a file");
+    test.run()
+        .failure(3)
+        .stderr_has("a.csv.gz: holds gzip where a table should be");
+}

@@ -106,3 +106,29 @@ fn begins_with_zeros(text: &str) -> bool {
     let digits = text.trim_start_matches(['-', '+']).as_bytes();
     matches!(digits, [b'0', next, ..] if next.is_ascii_digit())
 }
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::Array;
+    use arrow::datatypes::DataType;
+
+    use super::*;
+
+    #[test]
+    fn codes_are_text_and_numbers_may_be_missing() {
+        let of = |texts: &[&str]| {
+            let texts = texts.iter().map(|text| Some(text.to_string()));
+            let attributes = Attributes {
+                columns: vec![("code".into(), texts.collect())],
+                without: 0,
+            };
+            attributes.columns(&[0, 1]).remove(0).1
+        };
+        assert_eq!(of(&["0117", "117"]).data_type(), &DataType::Utf8);
+        assert_eq!(of(&["None", "daily"]).null_count(), 0);
+        let numbers = of(&["1.5", "NA"]);
+        assert_eq!(numbers.data_type(), &DataType::Float64);
+        assert_eq!(numbers.null_count(), 1);
+        assert_eq!(of(&["0", "0.5"]).data_type(), &DataType::Float64);
+    }
+}

@@ -221,6 +221,21 @@ mod tests {
     }
 
     #[test]
+    fn files_of_other_programs_are_called_what_they_are() {
+        for (first, what) in [
+            (&b"ORC\x0a"[..], "is an ORC file"),
+            (b"Obj\x01\x04", "is an Avro file"),
+            (b"FEA1\0\0", "is a Feather file"),
+            (b"$FL2@(#)", "is an SPSS file"),
+            (b"HEADER RECORD*******LIBRARY", "is a SAS transport file"),
+            (b"\x1f\x8b\x08", "holds gzip"),
+        ] {
+            let error = refuse(Path::new("a.csv"), first).unwrap_err().to_string();
+            assert!(error.contains(what), "{error}");
+        }
+    }
+
+    #[test]
     fn wide_text_is_known_with_and_without_its_mark() {
         let text = "stay_id,value\r\n1,2\r\n";
         let little: Vec<u8> = text.encode_utf16().flat_map(u16::to_le_bytes).collect();

@@ -175,3 +175,14 @@ fn lists_of_two_lengths_with_holes_or_beside_numbers_are_refused() {
             .contains("column `vector` holds lists")
     );
 }
+
+#[test]
+fn an_index_is_no_number_in_parquet_either() {
+    let ones = || numbers(vec![Some(1.0), Some(2.0)]);
+    let columns = vec![keys(&["a", "b"]), ("Unnamed: 0", ones()), ("x", ones())];
+    let error = parquet(columns).unwrap_err();
+    assert!(
+        error.contains("column `Unnamed: 0` is the index"),
+        "{error}"
+    );
+}
