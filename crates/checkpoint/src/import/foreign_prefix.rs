@@ -21,6 +21,9 @@ pub(super) fn of(
     matching: &Matching,
 ) -> Option<String> {
     let missing = matching.missing.len();
+    if missing == 0 {
+        return None;
+    }
     let mut shared: BTreeMap<&str, usize> = BTreeMap::new();
     for (_, names) in &matching.unused {
         // Rules see names without the prefix that every name has.
@@ -43,5 +46,5 @@ pub(super) fn of(
         )
     });
     let (left, prefix) = left.min_by_key(|(left, _)| *left)?;
-    (missing > 0 && 2 * left <= missing).then(|| prefix.to_string())
+    (2 * left <= missing).then(|| prefix.to_string())
 }

@@ -1,7 +1,7 @@
 //! Files of a source with the same contents: each of their rows would be read twice.
 
 use std::collections::{BTreeMap, HashMap};
-use std::fs::{self, File};
+use std::fs;
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::{Path, PathBuf};
 
@@ -15,18 +15,19 @@ const START: u64 = 4096;
 /// Fails if two of the files, whose rows name their stays, have the same rows. Only files of one size are read for it.
 pub(super) fn refuse(files: &[PathBuf]) -> Result<(), Error> {
     let mut by_size: BTreeMap<u64, Vec<&Path>> = BTreeMap::new();
+    let told = |file: &Path, error: io::Error| text_file::unreadable(file, &error);
     for file in files {
-        let size = fs::metadata(file).map_err(|error| text_file::unreadable(file, &error))?;
+        let size = fs::metadata(file).map_err(|error| told(file, error))?;
         by_size.entry(size.len()).or_default().push(file);
     }
     for alike in by_size.into_values().filter(|alike| alike.len() > 1) {
         let mut by_start: HashMap<Vec<u8>, Vec<&Path>> = HashMap::new();
         for file in alike {
-            let start = start_of(file).map_err(|error| text_file::unreadable(file, &error))?;
+            let start = start_of(file).map_err(|error| told(file, error))?;
             let others = by_start.entry(start).or_default();
             for other in others.iter() {
-                let same = are_same(file, other);
-                if same.map_err(|error| text_file::unreadable(file, &error))? && has_rows(file)? {
+                let same = are_same(file, other).map_err(|error| told(file, error))?;
+                if same && has_rows(file)? {
                     return Err(copy(file, other));
                 }
             }
@@ -47,12 +48,15 @@ fn copy(file: &Path, other: &Path) -> Error {
 
 fn start_of(file: &Path) -> io::Result<Vec<u8>> {
     let mut start = Vec::new();
-    File::open(file)?.take(START).read_to_end(&mut start)?;
+    pipeline_files::open(file)?
+        .take(START)
+        .read_to_end(&mut start)?;
     Ok(start)
 }
 
 fn are_same(one: &Path, other: &Path) -> io::Result<bool> {
-    let [mut one, mut other] = [File::open(one)?, File::open(other)?].map(BufReader::new);
+    let [one, other] = [pipeline_files::open(one)?, pipeline_files::open(other)?];
+    let (mut one, mut other) = (BufReader::new(one), BufReader::new(other));
     loop {
         let (left, right) = (one.fill_buf()?, other.fill_buf()?);
         let length = left.len().min(right.len());

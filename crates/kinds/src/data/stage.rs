@@ -84,7 +84,9 @@ impl Stage for DataStage {
         // 6: the table of variables holds the settings that say what inputs mean.
         // 7: names of variables are trimmed in every format; numbers of cleaning rules meet values of 32 bits; what was
         // read of columns of one name, floats of 2⁵³ and tables of other stays is refused now.
-        // 8: dates and durations of Parquet that name a category or a stay are called as in a table of stays.
+        // 8: dates and durations of Parquet that name a category or a stay are called as in a table of stays; columns of
+        // attributes with codes like `0117` are text, and `NA` is a word among texts; what begins with `_` or `~$` is not
+        // read; ids among inputs, copies of files, classes from 1 and text behind quotes are refused now.
         8
     }
 

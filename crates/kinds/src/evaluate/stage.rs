@@ -304,7 +304,7 @@ impl Stage for EvaluateStage {
             said.caveats.push(line);
         }
         let measured = self.measure(&said, &stays, &rows, context)?;
-        if let Some(line) = measured.report.is_inverted() {
+        if let Some(line) = measured.report.inversion() {
             context.reporter.note(&line);
         }
         let file = |name: &str| context.work.join(name);

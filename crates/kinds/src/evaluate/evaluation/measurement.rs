@@ -65,9 +65,17 @@ pub struct Measured {
     pub columns: Vec<(String, Vec<f64>)>,
 }
 
+/// The artifact `metrics`, by what is asked.
+pub enum Report {
+    /// A class.
+    Classes(Box<Evaluation>),
+    /// A number, or several labels.
+    Target(Box<TargetEvaluation>),
+}
+
 impl Report {
-    /// What to say of a model that ranks stays the wrong way round, of chance or not.
-    pub fn is_inverted(&self) -> Option<String> {
+    /// The warning about a model that surely ranks stays the wrong way round.
+    pub fn inversion(&self) -> Option<String> {
         let Self::Classes(evaluation) = self else {
             return None;
         };
@@ -78,14 +86,6 @@ impl Report {
              probabilities. Are the classes the other way round?"
         ))
     }
-}
-
-/// The artifact `metrics`, by what is asked.
-pub enum Report {
-    /// A class.
-    Classes(Box<Evaluation>),
-    /// A number, or several labels.
-    Target(Box<TargetEvaluation>),
 }
 
 impl Report {
