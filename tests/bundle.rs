@@ -119,8 +119,10 @@ fn issue17_a_bundle_in_another_folder_predicts_the_same_bits() {
         (&document["path"], &document["stays"]),
         (&"some.parquet".into(), &60.into())
     );
+    predict(&mut other, &["SOME.CSV", "--force"]).success();
+    assert_eq!(read(&other, "SOME.CSV"), stage);
     let left: Vec<_> = fs::read_dir(other.folder()).expect("a folder").collect();
-    assert_eq!(left.len(), 5, "nothing else is left behind: {left:?}");
+    assert_eq!(left.len(), 6, "nothing else is left behind: {left:?}");
 }
 
 #[test]

@@ -17,6 +17,14 @@ fn until_there_is(test: &Test, file: &str) {
 }
 
 #[test]
+fn a_line_ends_at_the_first_command_that_fails() {
+    let mut test = command(
+        "run = \"cat no-such-file > {outputs.table}; echo 1 > {outputs.table}\"\noutputs = { table = \"table.csv\" }",
+    );
+    run(&mut test).failure(3).stderr_has("no-such-file");
+}
+
+#[test]
 fn a_failure_shows_the_log_s_end_and_where_the_rest_is() {
     let fields = "run = [\"sh\", \"-c\", \"seq 100; echo no such column: age >&2; exit 7\"]";
     let mut test = command(fields);

@@ -20,6 +20,9 @@ fn an_artifact_is_copied_byte_by_byte_into_a_folder_or_a_file() {
     assert!(stored == std::fs::read(&copy).expect("a copy"));
     assert!(std::fs::symlink_metadata(&copy).expect("a copy").is_file());
 
+    test.run_with(export.into_iter().chain([".pipeline/stays.parquet"]))
+        .failure(2)
+        .stderr_has("whose files are its own");
     let again = test.run_with(export.into_iter().chain(["stays.parquet"]));
     again.failure(2).stdout_is("").stderr_has("--force");
     let forced = export.into_iter().chain(["stays.parquet", "--force"]);

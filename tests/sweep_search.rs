@@ -89,6 +89,7 @@ fn issue16_a_request_without_an_id_is_told_so_with_its_line() {
     let asked = r#"{"overrides": {"stages.score.env.X": "4"}}
 {"id": null, "overrides": {}}
 {"id": 7, "override": {}}
+{"id": 8, "overrides": {"stages.score.env.X": "4", "stages.score.env.X": "5"}}
 "#;
     let output = assert_cmd::Command::from_std(test.command())
         .write_stdin(asked)
@@ -115,6 +116,10 @@ fn issue16_a_request_without_an_id_is_told_so_with_its_line() {
     assert!(errors[1].contains("must not be null"), "{errors:?}");
     // What has an id is answered by it, whatever else is wrong.
     assert_eq!(answers[2]["id"], 7);
+    assert!(
+        errors[3].contains("the key `stages.score.env.X` stands twice"),
+        "{errors:?}"
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! `pipeline predict`: predictions with a bundle, without its recipe and its store.
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::Write;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -70,7 +71,7 @@ enum Layout {
 impl PredictArguments {
     /// Checks what can be checked without reading a file.
     pub fn validate(self) -> Result<Predicting, Error> {
-        let ending = self.output.extension().and_then(|ending| ending.to_str());
+        let ending = self.output.extension().map(OsStr::to_ascii_lowercase);
         let to_stdout = self.output == Path::new("-");
         let refused = |what: &str, hint: &str| Error::Usage {
             message: format!("--output {}: {what}", self.output.display()),
@@ -82,7 +83,7 @@ impl PredictArguments {
                 hint: Some("leave out --explain or --layout meds".into()),
             });
         }
-        let written_as = match ending {
+        let written_as = match ending.as_ref().and_then(|ending| ending.to_str()) {
             Some("parquet") if self.layout == Layout::Meds => PredictionFormat::Meds,
             _ if self.layout == Layout::Meds => {
                 return Err(refused(

@@ -40,7 +40,6 @@ mod source_tensor;
 mod stated;
 mod statistics;
 mod torch;
-mod unique_map;
 mod writer;
 
 pub use container::Container;

@@ -12,10 +12,10 @@ use super::bytes::Buffer;
 use super::source::Source;
 use super::source_tensor::SourceTensor;
 use super::stated::Stated;
-use super::unique_map::UniqueMap;
 use super::writer::unpacked;
 use crate::contents::Contents;
 use crate::refusal::{Refusal, refuse_excess};
+use pipeline_files::UniqueMap;
 
 /// A longer header is no checkpoint: a tensor with its name takes about a hundred bytes.
 const MAX_HEADER: u64 = 100_000_000;

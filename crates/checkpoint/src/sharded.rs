@@ -14,11 +14,10 @@ use super::file::Open;
 use super::foreign;
 use super::source::FileSource;
 use super::stated::Stated;
-use super::unique_map::UniqueMap;
 use super::writer::unpacked;
 use crate::contents::Contents;
 use crate::refusal::Refusal;
-use pipeline_files::open;
+use pipeline_files::{UniqueMap, open};
 
 /// What an index's file name ends with.
 const ENDING: &str = ".index.json";
@@ -252,7 +251,7 @@ mod tests {
             ),
             (
                 r#"{"a": "one.safetensors", "a": "two.safetensors"}"#,
-                "a stands twice",
+                "the key `a` stands twice",
             ),
             ("{}", "names no tensor"),
             ("[]", "is no index of shards"),

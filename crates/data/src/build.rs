@@ -18,6 +18,7 @@ use super::go_on;
 use super::ingest::Ingested;
 use super::like::Like;
 use super::matched;
+use super::names::quoted;
 use super::notes::{tell, tell_of_categories, tell_skipped};
 use super::profile;
 use super::report::DataReport;
@@ -319,7 +320,10 @@ fn refuse_or_tell_empty(
         _ => "no event".into(),
     };
     if losses.total(Loss::Unseen) > 0 {
-        lack += " of a variable that the training split shows";
+        let names = &material.ingested.variables;
+        let unseen = (0..names.len()).filter(|&index| losses.has(index, Loss::Unseen));
+        let unseen = quoted(unseen.map(|index| &names[index]));
+        lack += &format!(" of a variable that the training split shows (others are {unseen})");
     }
     if losses.total(Loss::OutOfRange) > 0 {
         lack += " whose value lies in the `range` of `cleaning`";

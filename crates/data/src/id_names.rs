@@ -67,6 +67,14 @@ pub(crate) fn counts_rows(name: &str) -> bool {
             .is_some_and(digits)
 }
 
+/// What is wrong with a column that counts rows, as a complaint about its file goes on.
+pub(crate) fn index_in_words(name: &str) -> String {
+    match name {
+        "" => "has a column without a name, as an index has that pandas or R writes".into(),
+        _ => format!("column `{name}` is the index of the table that was written"),
+    }
+}
+
 /// Names that are given to the number of a row where it stands first: by `reset_index`, R, Spark
 /// and DuckDB.
 pub(crate) fn may_count_rows(name: &str) -> bool {

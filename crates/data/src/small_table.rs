@@ -316,7 +316,7 @@ fn refuse_quotes(
         Error::file(path, format!("line {line}: {what}")).with_hint(CLOSE_THE_QUOTE)
     };
     let row_like = look_through(bytes, delimiter, header.len())
-        .map_err(|fault| refusal(fault.opened, &fault))?;
+        .map_err(|fault| refusal(fault.opened, &fault).with_hint(fault.hint()))?;
     match row_like.opened.filter(|_| !layout.is_prose) {
         None => Ok(()),
         Some(opened) => {

@@ -1,4 +1,5 @@
-//! Which files a path means: one, those below a folder, or those that fit a pattern; and the hash of one.
+//! Which files a path means: one, those below a folder, or those that fit a pattern; and the hash of one; and
+//! JSON objects in which no key stands twice.
 //!
 //! ```
 //! use pipeline_files::FilePattern;
@@ -16,10 +17,12 @@ mod listing;
 mod pattern;
 mod regular;
 mod tree_hash;
+mod unique_map;
 mod written;
 
 pub use listing::{DataFile, DataFiles, ListingError, data_files_below, files_below, is_hidden};
 pub use pattern::FilePattern;
 pub use regular::{open, read_at_most, refuse_special};
 pub use tree_hash::hash_file;
+pub use unique_map::UniqueMap;
 pub use written::{Written, write_parts};

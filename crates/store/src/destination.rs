@@ -5,6 +5,7 @@ use std::io;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
+use crate::foreign::refuse_in_store;
 use pipeline_error::Error;
 
 /// Where something is to be written.
@@ -23,6 +24,7 @@ impl Destination {
             false => target.to_path_buf(),
         };
         let destination = Destination { path, overwrite };
+        refuse_in_store(destination.folder())?;
         destination.refuse_occupied()?;
         let path = &destination.path;
         if !destination.folder().is_dir() || path.file_name().is_none() || ends_in_slash(path) {
@@ -103,6 +105,7 @@ impl FolderDestination {
             hint: Some(hint.into()),
         };
         let path = target.components().collect::<PathBuf>();
+        refuse_in_store(folder_of(&path))?;
         let replaces = match fs::read_dir(&path) {
             Ok(mut entries) => entries.next().is_some(),
             Err(error) if error.kind() == io::ErrorKind::NotFound => false,

@@ -68,6 +68,27 @@ impl Store {
     }
 }
 
+/// Fails if a folder is one of a store's: its files are named by what is in them, and are removed when unused.
+pub(super) fn refuse_in_store(folder: &Path) -> Result<(), Error> {
+    let Ok(whole) = folder.canonicalize() else {
+        return Ok(());
+    };
+    let is_tagged = |root: &&Path| {
+        holds(&root.join(TAG), |found| found == CACHEDIR_TAG.as_bytes()).unwrap_or(false)
+    };
+    match whole.ancestors().find(is_tagged) {
+        None => Ok(()),
+        Some(root) => Err(Error::Usage {
+            message: format!(
+                "{}: lies in the store {}, whose files are its own",
+                folder.display(),
+                root.display()
+            ),
+            hint: Some("name a place outside of it".into()),
+        }),
+    }
+}
+
 /// Whether a store was made here. One that has lost its `format` is known by its tag, or by its results.
 fn is_store(root: &Path) -> io::Result<bool> {
     Ok(holds(&root.join(format::FILE), |_| true)?

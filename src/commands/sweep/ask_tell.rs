@@ -9,7 +9,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
+use serde_json::Value;
 
 use crate::arguments::Selection;
 use crate::commands::sweep::batch::Batch;
@@ -20,6 +20,7 @@ use crate::remote::RemoteArguments;
 use crate::terminal::verbosity::Verbosity;
 use crate::terminal::{diagnostic, stdout};
 use pipeline_error::Error;
+use pipeline_files::UniqueMap;
 use pipeline_kinds::{SweepRecipe, SweepVariant};
 use pipeline_recipe::sweep_config::{Distribution, SweepObjective};
 use pipeline_runner::sweep::record::{Metrics, VariantRecord, VariantStatus};
@@ -45,7 +46,7 @@ struct Request {
     /// Given back with the answer.
     id: Value,
     /// Values by path.
-    overrides: Map<String, Value>,
+    overrides: UniqueMap<Value>,
 }
 
 /// A line of standard output: the answer to one request.
@@ -189,7 +190,7 @@ fn understood(sweep: &mut SweepRecipe, bytes: &[u8]) -> Result<(Value, SweepVari
             format!("{error}; this is the answer to the line {}", shown(line)),
         ));
     }
-    match sweep.asked(&request.overrides) {
+    match sweep.asked(&request.overrides.0) {
         Ok(variant) => Ok((request.id, variant)),
         Err(error) => {
             let mistakes = diagnostic::records(&error).into_iter();

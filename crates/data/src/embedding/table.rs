@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::ProjectionMask;
 
 use super::EmbeddingRows;
-use crate::id_names::counts_rows;
+use crate::id_names::{counts_rows, index_in_words};
 use crate::names::quoted;
 use crate::parquet_file::{self, Batches};
 use crate::small_table::SmallTable;
@@ -23,9 +23,6 @@ const KEY: &str = "Key";
 
 /// The one column of a Parquet file's vectors.
 const VECTOR: &str = "embedding";
-
-/// What pandas calls an index without a name: numbers, but of no embedding.
-const PANDAS_INDEX: &str = "__index_level_";
 
 /// The rows of `names` in a file with the column `Key`. The file's first bytes tell whether it is
 /// Parquet or CSV, not its name. Errors name the file and the line or row.
@@ -130,7 +127,7 @@ impl Found {
 fn of_csv(path: &Path) -> Result<Found, Error> {
     let table = SmallTable::read(path)?;
     let key = table.column(KEY)?;
-    refuse_index(path, &table.header)?;
+    refuse_index(path, table.header.iter())?;
     let columns: Vec<usize> = (0..table.header.len()).filter(|&c| c != key).collect();
     if columns.is_empty() {
         return Err(no_numbers(path));
@@ -146,18 +143,14 @@ fn of_csv(path: &Path) -> Result<Found, Error> {
 }
 
 /// Fails if a column is the number of a row, as tools write it beside a table.
-fn refuse_index(path: &Path, header: &[String]) -> Result<(), Error> {
+fn refuse_index<'a>(path: &Path, header: impl Iterator<Item = &'a String>) -> Result<(), Error> {
     let is_index = |(at, name): &(usize, &String)| {
         counts_rows(name) || (*at == 0 && matches!(name.as_str(), "index" | "level_0" | "rownames"))
     };
-    let Some((_, name)) = header.iter().enumerate().find(is_index) else {
+    let Some((_, name)) = header.enumerate().find(is_index) else {
         return Ok(());
     };
-    let what = match name.as_str() {
-        "" => "has a column without a name, as an index has that pandas or R writes".to_string(),
-        _ => format!("column `{name}` is the index of the table that was written"),
-    };
-    Err(Error::file(path, what).with_hint(
+    Err(Error::file(path, index_in_words(name)).with_hint(
         "it is no number of an embedding: write the table without it (pandas: index=False)",
     ))
 }
@@ -169,11 +162,6 @@ fn no_numbers(path: &Path) -> Error {
 fn of_parquet(path: &Path) -> Result<Found, Error> {
     let builder = parquet_file::open(path)?;
     let layout = Layout::of(path, builder.schema())?;
-    if let Layout::Columns(_) = layout {
-        let names = builder.schema().fields().iter();
-        let header: Vec<String> = names.map(|field| field.name().clone()).collect();
-        refuse_index(path, &header)?;
-    }
     let mut roots = typed_column::positions(path, builder.schema(), &[(KEY, ColumnType::Text)])?;
     roots.extend(
         layout
@@ -232,14 +220,7 @@ impl Layout {
                 (true, true) => Ok(Layout::Lists),
             };
         }
-        if let Some(index) = others
-            .iter()
-            .find(|field| field.name().starts_with(PANDAS_INDEX))
-        {
-            let what = format!("column `{}` is an index of pandas", index.name());
-            let hint = "no number of an embedding: write the file with to_parquet(…, index=False)";
-            return Err(Error::file(path, what).with_hint(hint));
-        }
+        refuse_index(path, schema.fields().iter().map(|field| field.name()))?;
         let wanted = others
             .iter()
             .map(|field| (field.name().as_str(), ColumnType::Number));

@@ -5,7 +5,6 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use super::cohort::Cohort;
-use super::patient_columns::PatientColumns;
 use super::row_place::{RowPlaces, event_of};
 use super::row_tables::RowTables;
 use super::rows::{Cells, RowTaker, Rows, position_of};
@@ -23,7 +22,6 @@ use pipeline_error::Error;
 pub(super) struct Long {
     config: LongSource,
     tables: RowTables,
-    patients: PatientColumns,
 }
 
 impl Long {
@@ -42,9 +40,9 @@ impl Long {
                 config.id.as_ref(),
                 &config.time,
                 cohort,
+                split,
             )?,
             config: config.clone(),
-            patients: PatientColumns::new(split),
         })
     }
 }
@@ -65,7 +63,7 @@ impl EventSource for Long {
         }
         let mut taker = LongRows {
             config: &self.config,
-            patients: &self.patients,
+            tables: &self.tables,
             places: self.tables.places(),
             out,
             interrupted,
@@ -74,8 +72,7 @@ impl EventSource for Long {
     }
 
     fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
-        self.tables
-            .stays(ingested, self.config.stays.as_ref(), &self.patients)
+        self.tables.stays(ingested, self.config.stays.as_ref())
     }
 
     fn place_of(&self, name: Sought) -> Option<String> {
@@ -90,7 +87,7 @@ impl EventSource for Long {
 
 struct LongRows<'a, 'w> {
     config: &'a LongSource,
-    patients: &'a PatientColumns,
+    tables: &'a RowTables,
     places: RowPlaces<'a>,
     out: &'a mut PartWriter<'w>,
     interrupted: &'a AtomicBool,
@@ -130,7 +127,7 @@ impl RowTaker for LongRows<'_, '_> {
 
     fn select(&self, file: &Path, header: &[String]) -> Result<Vec<usize>, Error> {
         let config = self.config;
-        self.patients.see(header, config.id.as_ref());
+        self.tables.see(header);
         let names = [Some(&config.time.column), config.id.as_ref()];
         let names = names.into_iter().flatten();
         let names = names.chain([&config.variable, &config.value]);

@@ -12,7 +12,7 @@ use super::row_place::RowPlaces;
 use super::rows::{Cells, RowTaker, Rows, TableFiles, position_of};
 use super::stay_table::StayTable;
 use super::zones::Zones;
-use crate::config::{Ids, StaysTable, TimeColumn};
+use crate::config::{Ids, SplitRule, StaysTable, TimeColumn};
 use crate::delimiter::Delimiter;
 use crate::ingest::{Ingested, PartWriter};
 use crate::input_path::InputPath;
@@ -27,8 +27,10 @@ pub(super) struct RowTables {
     /// What the times of rows say of their zones, gathered while reading.
     zones: Mutex<Zones>,
     others: OtherStays,
-    /// Whether every file is a stay of its own.
-    by_file: bool,
+    /// Columns of the rows and of the stays that look like patients.
+    patients: PatientColumns,
+    /// The column that names the stays of rows; without one, every file is a stay of its own.
+    id: Option<String>,
 }
 
 impl RowTables {
@@ -39,6 +41,7 @@ impl RowTables {
         id: Option<&String>,
         time: &TimeColumn,
         cohort: Cohort,
+        split: &SplitRule,
     ) -> Result<Self, Error> {
         Ok(Self {
             files: TableFiles::open(files, delimiter.map(|delimiter| delimiter.0), id.is_none())?,
@@ -46,7 +49,8 @@ impl RowTables {
             time: time.clone(),
             zones: Mutex::default(),
             others: OtherStays::default(),
-            by_file: id.is_none(),
+            patients: PatientColumns::new(split),
+            id: id.cloned(),
         })
     }
 
@@ -71,7 +75,12 @@ impl RowTables {
     /// Where rows belong.
     pub(super) fn places(&self) -> RowPlaces<'_> {
         let gathered = (&self.zones, &self.others);
-        RowPlaces::new(&self.cohort, &self.time, gathered, self.by_file)
+        RowPlaces::new(&self.cohort, &self.time, gathered, self.id.is_none())
+    }
+
+    /// Looks for columns of patients in the header of a file of rows.
+    pub(super) fn see(&self, header: &[String]) {
+        self.patients.see(header, self.id.as_ref());
     }
 
     pub(super) fn read(&self, part: usize, taker: &mut impl RowTaker) -> Result<(), Error> {
@@ -84,7 +93,6 @@ impl RowTables {
         &self,
         ingested: &Ingested,
         listed: Option<&StaysTable>,
-        patients: &PatientColumns,
     ) -> Result<StayTable, Error> {
         let mut zones = self.zones.lock().unwrap_or_else(PoisonError::into_inner);
         self.cohort.add_zones(&mut zones);
@@ -93,9 +101,9 @@ impl RowTables {
         stays.notes.extend(zones.note()?);
         self.files.tell(&mut stays)?;
         if let (Some(listed), Some(header)) = (listed, self.cohort.header()) {
-            patients.see(header, Some(&listed.id));
+            self.patients.see(header, Some(&listed.id));
         }
-        stays.notes.extend(patients.note(listed));
+        stays.notes.extend(self.patients.note(listed));
         if let Some(table) = self.cohort.table() {
             let note = self.others.note(&ingested.counts, table)?;
             stays.notes.extend(note);

@@ -5,7 +5,6 @@ use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
 use super::cohort::Cohort;
-use super::patient_columns::PatientColumns;
 use super::row_label::{RowLabels, row_class};
 use super::row_place::{RowPlaces, event_of};
 use super::row_statics::{PartStatics, RowStatics};
@@ -16,7 +15,7 @@ use super::stay_table::StayTable;
 use super::{EventSource, Sought};
 use crate::config::{SplitRule, WideSource};
 use crate::go_on;
-use crate::id_names::{counts_rows, may_count_rows};
+use crate::id_names::{counts_rows, index_in_words, may_count_rows};
 use crate::ingest::{Ingested, PartWriter, RawEvent};
 use pipeline_error::Error;
 
@@ -25,7 +24,6 @@ pub(super) struct Wide {
     config: WideSource,
     rules: ReadRules,
     tables: RowTables,
-    patients: PatientColumns,
     /// Of the column `row_label`, gathered while reading.
     row_labels: Mutex<RowLabels>,
     /// Of the columns `statics`.
@@ -54,10 +52,10 @@ impl Wide {
                 config.id.as_ref(),
                 &config.time,
                 cohort,
+                split,
             )?,
             config,
             rules,
-            patients: PatientColumns::new(split),
             row_labels: Mutex::default(),
             row_statics: Mutex::default(),
             passed_over: None,
@@ -88,7 +86,7 @@ impl EventSource for Wide {
         let mut taker = WideRows {
             config: &self.config,
             rules: &self.rules,
-            patients: &self.patients,
+            tables: &self.tables,
             passed_over: self.passed_over,
             places: self.tables.places(),
             labels: RowLabels::default(),
@@ -108,8 +106,7 @@ impl EventSource for Wide {
     }
 
     fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
-        let (listed, patients) = (self.config.stays.as_ref(), &self.patients);
-        let mut stays = self.tables.stays(ingested, listed, patients)?;
+        let mut stays = self.tables.stays(ingested, self.config.stays.as_ref())?;
         // Where the rows hold the label themselves, their other columns are no outcomes.
         if let Some(table) = &self.config.labels
             && self.tables.has(table.path.as_ref())
@@ -133,7 +130,7 @@ impl EventSource for Wide {
 struct WideRows<'a, 'w> {
     config: &'a WideSource,
     rules: &'a ReadRules,
-    patients: &'a PatientColumns,
+    tables: &'a RowTables,
     passed_over: Option<&'static str>,
     places: RowPlaces<'a>,
     labels: RowLabels,
@@ -150,7 +147,7 @@ impl RowTaker for WideRows<'_, '_> {
     /// The time, the stay's id, the label of rows, statics, then the variables.
     fn select(&self, file: &Path, header: &[String]) -> Result<Vec<usize>, Error> {
         let config = self.config;
-        self.patients.see(header, config.id.as_ref());
+        self.tables.see(header);
         let leading = [
             Some(&config.time.column),
             config.id.as_ref(),
@@ -241,11 +238,7 @@ impl RowTaker for WideRows<'_, '_> {
 }
 
 fn row_number(file: &Path, name: &str) -> Error {
-    let what = match name {
-        "" => "has a column without a name, as an index has that pandas or R writes".to_string(),
-        _ => format!("column `{name}` is the index of the table that was written, and no variable"),
-    };
-    Error::file(file, what).with_hint(format!(
+    Error::file(file, index_in_words(name)).with_hint(format!(
         "ignore = [\"{name}\"] leaves it out; if it is a variable, give it a name of its own (pandas: reset_index)"
     ))
 }

@@ -376,4 +376,17 @@ fn statistics_come_from_the_training_split_alone() {
         "{:?}",
         built.notes
     );
+    let alone = vec![
+        ("variable", text(&["Lactate"])),
+        ("value", numbers(&[2.0])),
+        ("minute", numbers(&[0.0])),
+    ];
+    write_parquet(&layout.path().join("patient_ehr/test/3.0.parquet"), alone);
+    let text = refusal(&config);
+    assert!(
+        text.contains(
+            "has no event of a variable that the training split shows (others are `Lactate`)"
+        ),
+        "{text}"
+    );
 }

@@ -10,7 +10,6 @@ mod quoting;
 mod secrets;
 mod stage;
 mod table;
-mod unique_keys;
 
 use std::time::Duration;
 

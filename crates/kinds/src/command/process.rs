@@ -124,7 +124,7 @@ impl Program<'_> {
             }
             CommandLine::Shell(line) => {
                 let mut command = Command::new("sh");
-                command.arg("-c").arg(line);
+                command.arg("-ec").arg(line);
                 command
             }
         };

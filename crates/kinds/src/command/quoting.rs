@@ -1,4 +1,4 @@
-//! A path as one word of a line for `sh -c`.
+//! A path as one word of a line for `sh -ec`.
 
 /// What needs no quotes wherever it stands.
 fn is_plain(letter: char) -> bool {

@@ -11,11 +11,11 @@ use super::log::Log;
 use super::process::Program;
 use super::quoting::quoted;
 use super::secrets::Secrets;
-use super::unique_keys::UniqueKeys;
 use crate::command::table::{CommandLine, Piece, pieces};
 use crate::json::as_json;
 use pipeline_data::input_path::InputPath;
 use pipeline_error::Error;
+use pipeline_files::UniqueMap;
 use pipeline_stage::{ExternalInput, Stage, StageContext, StageInput, StageOutput};
 
 /// How often a waiting stage looks whether the user asks to stop.
@@ -218,14 +218,14 @@ impl CommandStage {
                 .with_hint("write one JSON object of numbers or nulls, e.g. {\"auroc\": 0.81}")
         };
         let bytes = std::fs::read(&path).map_err(|error| Error::file(&path, error))?;
-        let UniqueKeys(metrics) =
+        let UniqueMap(metrics): UniqueMap<Value> =
             serde_json::from_slice(&bytes).map_err(|error| refuse(error.to_string()))?;
         match metrics
             .iter()
             .find(|(_, value)| !value.is_null() && !value.is_number())
         {
             Some((metric, value)) => Err(refuse(format!("`{metric}` is {value}"))),
-            None => Ok(metrics.into_iter().collect()),
+            None => Ok(metrics),
         }
     }
 }
@@ -246,8 +246,12 @@ impl Stage for CommandStage {
         "command"
     }
 
+    /// Of lines for the shell: 2 ends at the first command that fails, 1 went on. Programs without a shell: 1.
     fn code_version(&self) -> u32 {
-        1
+        match self.run {
+            CommandLine::Shell(_) => 2,
+            CommandLine::Words(_) => 1,
+        }
     }
 
     fn fields(&self) -> Value {

@@ -18,7 +18,7 @@ use pipeline_data::input_path::InputPath;
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct CommandTable {
-    /// The program and its arguments; or one string, for `sh -c`. `{inputs.NAME}` and `{outputs.NAME}` stand for paths.
+    /// The program and its arguments; or one string, for `sh -ec`. `{inputs.NAME}` and `{outputs.NAME}` stand for paths.
     pub run: CommandLine,
     /// What it reads: files and folders, relative to this recipe, or `{ stage, artifact }`.
     #[serde(default)]
@@ -80,7 +80,7 @@ impl CommandTable {
 pub enum CommandLine {
     /// The program, then its arguments, passed on as they are.
     Words(Vec<String>),
-    /// A line for `sh -c`.
+    /// A line for `sh -ec`: it ends at the first command that fails.
     Shell(String),
 }
 
@@ -141,7 +141,7 @@ impl JsonSchema for CommandLine {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A program and its arguments, or one line for `sh -c`.",
+            "description": "A program and its arguments, or one line for `sh -ec`.",
             "anyOf": [
                 { "type": "array", "items": { "type": "string" }, "minItems": 1 },
                 { "type": "string", "minLength": 1 }

@@ -274,6 +274,12 @@ fn a_set_that_every_variant_replaces_is_refused() {
         "{text}"
     );
     assert_eq!(set(grid, "stages.classifier.batch_size=5"), "");
+    let grows = "grid.\"stages.pretrain.clip_norm\" = [3, 4]\nhalving = { path = \"stages.classifier.epochs\", rungs = [2, 3] }\n";
+    let text = set(grows, "stages.classifier.epochs=5");
+    assert!(
+        text.contains("`--set stages.classifier.epochs=…` changes nothing: the rungs"),
+        "{text}"
+    );
     // The second setting of the list leaves it as it is.
     let list =
         "list = [{ \"stages.classifier.epochs\" = 3 }, { \"stages.classifier.batch_size\" = 8 }]\n";
@@ -288,7 +294,7 @@ fn what_cannot_be_varied_is_told_once_and_refused_by_whoever_asks() {
     let folder = folder("grid.\"stages.classifier.epochs\" = [3]\n");
     let mut sweep = SweepRecipe::open(&folder.path("a.toml"), &[]).unwrap();
     for path in ["extends", "name", "remote.url"] {
-        let values = serde_json::Map::from_iter([(path.to_string(), "x".into())]);
+        let values = std::collections::BTreeMap::from_iter([(path.to_string(), "x".into())]);
         let error = sweep
             .asked(&values)
             .err()

@@ -1,6 +1,8 @@
 //! A variant that somebody outside asks for.
 
-use serde_json::{Map, Value as Json};
+use std::collections::BTreeMap;
+
+use serde_json::Value as Json;
 
 use super::point::Assignment;
 use super::{Point, SweepRecipe, SweepVariant, paths};
@@ -15,7 +17,7 @@ use pipeline_error::Error;
 impl<E: Experiment> SweepRecipe<E> {
     /// The variant with these values at these paths. The error is an [`Error::Recipe`] with all
     /// mistakes.
-    pub fn asked(&mut self, values: &Map<String, Json>) -> Result<SweepVariant<E>, Error> {
+    pub fn asked(&mut self, values: &BTreeMap<String, Json>) -> Result<SweepVariant<E>, Error> {
         let mut mistakes = Vec::new();
         let mut assignments = Vec::with_capacity(values.len());
         for (path, value) in values {

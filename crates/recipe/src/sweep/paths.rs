@@ -56,6 +56,11 @@ fn written_at(text: &str, place: Origin, sources: &Sources) -> Option<usize> {
     (bare == text).then_some(place.start + offset)
 }
 
+/// Whether a value at `one` takes the place of what `--set` has put at `set`.
+pub(super) fn replaces(one: &[Key], set: &[String]) -> bool {
+    one.len() <= set.len() && one.iter().zip(set).all(|((a, _), b)| a == b)
+}
+
 /// Whether one path is the other, or leads to it.
 pub(super) fn overlap(one: &[Key], other: &[Key]) -> bool {
     one.iter().zip(other).all(|((a, _), (b, _))| a == b)

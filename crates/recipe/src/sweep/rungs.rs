@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::axes::{Axis, items};
+use super::paths::replaces;
 use super::point::Assignment;
 use super::{Point, SweepRecipe, paths};
 use crate::experiment::Experiment;
@@ -122,6 +123,13 @@ impl<E: Experiment> SweepRecipe<E> {
                         None => mistake,
                     });
                 }
+                let replaced = self.set.iter().filter(|(_, set)| replaces(&keys, set));
+                mistakes.extend(replaced.map(|(set, _)| {
+                    let message =
+                        format!("`--set {set}=…` changes nothing: the rungs of `halving` do");
+                    let help = "leave the --set out, or let something else grow";
+                    Mistake::new(message, place("path"), "grows from rung to rung").help(help)
+                }));
             }
         }
     }

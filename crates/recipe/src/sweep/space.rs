@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
-use super::SweepRecipe;
 use super::axes::{Axes, Axis, entries, items};
 use super::point::{Assignment, Point};
+use super::{SweepRecipe, paths};
 use crate::experiment::Experiment;
 use crate::load::refused;
 use crate::mistake::Mistake;
@@ -61,10 +61,7 @@ impl<E: Experiment> SweepRecipe<E> {
     /// Values that `--set` gives, and every variant replaces.
     fn set_in_vain(&self, axes: &[Axis]) -> Vec<Mistake> {
         let in_vain = self.set.iter().filter_map(|(path, keys)| {
-            let replaces = |one: &&Assignment| {
-                let mut pairs = one.keys.iter().zip(keys);
-                one.keys.len() <= keys.len() && pairs.all(|((a, _), b)| a == b)
-            };
+            let replaces = |one: &&Assignment| paths::replaces(&one.keys, keys);
             // Some settings of a list may leave it as it is.
             let everywhere = |axis: &&Axis| {
                 axis.places

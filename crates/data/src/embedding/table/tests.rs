@@ -134,7 +134,7 @@ fn a_bad_parquet_table_is_named_with_its_row_and_column() {
         ),
         (
             vec![names(), ("__index_level_0__", sound())],
-            "`__index_level_0__` is an index of pandas",
+            "`__index_level_0__` is the index of the table",
         ),
     ] {
         let reason = refusal(columns);

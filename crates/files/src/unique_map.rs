@@ -8,7 +8,7 @@ use serde::de::{Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer};
 
 /// An object's values by key.
-pub(super) struct UniqueMap<V>(pub(super) BTreeMap<String, V>);
+pub struct UniqueMap<V>(pub BTreeMap<String, V>);
 
 impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueMap<V> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -22,7 +22,7 @@ impl<'de, V: Deserialize<'de>> Deserialize<'de> for UniqueMap<V> {
                 let mut entries = BTreeMap::new();
                 while let Some((key, value)) = map.next_entry::<String, V>()? {
                     if entries.contains_key(&key) {
-                        return Err(A::Error::custom(format!("{key} stands twice")));
+                        return Err(A::Error::custom(format!("the key `{key}` stands twice")));
                     }
                     entries.insert(key, value);
                 }
