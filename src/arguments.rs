@@ -145,7 +145,7 @@ impl Selection {
 }
 
 /// A word of a command line, in quotes where a shell would read more than the word in it.
-fn quoted(word: &str) -> String {
+pub fn quoted(word: &str) -> String {
     let is_plain = |letter: char| letter.is_alphanumeric() || "-_./=:,+@%".contains(letter);
     match !word.is_empty() && word.chars().all(is_plain) {
         true => word.into(),

@@ -31,11 +31,11 @@ impl Experiment {
     }
 
     /// A table `[sweep]` says nothing about the recipe itself, which may be run before its variants.
-    pub fn tell_of_sweep(&self, verbosity: Verbosity) {
+    pub fn tell_of_sweep(&self, selection: &Selection, verbosity: Verbosity) {
         if self.recipe.has_sweep {
-            let path = self.recipe.path.display();
             verbosity.note(&format!(
-                "this is the recipe without its variants; `pipeline sweep {path}` runs those"
+                "this is the recipe without its variants; `{}` runs those",
+                selection.command("sweep")
             ));
         }
     }

@@ -117,3 +117,77 @@ fn a_run_that_is_not_there_is_a_mistake_of_the_command_line() {
     outcome.stderr_has("no run's id starts with `a`");
     test.run_with(["compare", "a"]).failure(2);
 }
+
+/// Two cohorts with the same ids of stays, whose patients have one stay each (`a`) or ten (`b`), and predictions of a
+/// program for the second.
+fn two_cohorts() -> Test {
+    let cohort = |name: &str, stays_of_one: usize| {
+        let row = |stay: usize| {
+            let fold = match stay {
+                0..20 => "train",
+                20..40 => "tuning",
+                _ => "held_out",
+            };
+            let patient = stay / stays_of_one;
+            format!("{stay},{name}{patient},{fold},{}\n", (stay + patient) % 2)
+        };
+        let rows: String = (0..120).map(row).collect();
+        format!("stay_id,patient,fold,died\n{rows}")
+    };
+    let stage = |name: &str| {
+        format!(
+            "[stages.{name}]\nkind = \"data\"\nsplit = {{ column = \"fold\" }}\n[stages.{name}.source]\nformat = \"long\"\n\
+             files = [\"charts.csv\"]\nid = \"stay_id\"\ntime = {{ column = \"hour\", as = \"hours\" }}\nvariable = \"item\"\n\
+             value = \"value\"\nstays = {{ path = \"{name}.csv\", id = \"stay_id\", subject = \"patient\" }}\n\
+             labels = {{ path = \"{name}.csv\", id = \"stay_id\", column = \"died\" }}\n"
+        )
+    };
+    let charts: String = (0..120)
+        .map(|stay| format!("{stay},0,HR,{}\n", 80 + stay % 7))
+        .collect();
+    let said = |step: usize| {
+        let rows: String = (40..120)
+            .map(|stay| format!("{stay},0.{}\n", 10 + stay * step % 83))
+            .collect();
+        format!("stay_id,probability\n{rows}")
+    };
+    Test::new()
+        .file("a.csv", cohort("a", 1))
+        .file("b.csv", cohort("b", 10))
+        .file("charts.csv", format!("stay_id,hour,item,value\n{charts}"))
+        .file("said1.csv", said(17))
+        .file("said2.csv", said(29))
+        .recipe(&format!(
+            "format = 1\n[vars]\nsaid = 1\n{}{}[stages.test]\nkind = \"evaluate\"\ndata = \"b\"\nsplit = \"test\"\n\
+             predictions = {{ path = \"said${{vars.said}}.csv\" }}\n",
+            stage("a"),
+            stage("b")
+        ))
+}
+
+#[test]
+fn patients_are_those_of_the_cohort_that_was_scored() {
+    let mut test = two_cohorts();
+    let mut interval = |also: &[&str]| {
+        let ids = ["1", "2"].map(|said| {
+            let said = format!("vars.said={said}");
+            let run = [
+                "run",
+                "recipe.toml",
+                "test",
+                "--format",
+                "json",
+                "--set",
+                &said,
+            ];
+            let document = test.run_with(run.iter().chain(also)).success().json();
+            id(&document).to_string()
+        });
+        let comparison = test.run_with(["compare", &ids[0], &ids[1], "--format", "json"]);
+        let comparison = comparison.success().json();
+        row(&comparison, "auroc")["differences"][1].clone()
+    };
+    let alone = interval(&[]);
+    assert!(alone["interval"].is_object(), "{alone}");
+    assert_eq!(interval(&["a"]), alone);
+}

@@ -178,3 +178,28 @@ fn issue16_rows_without_a_parameter_are_skipped_and_what_cannot_be_is_left_out()
         outcome.stderr_has("2 rows name no parameter: they are skipped");
     }
 }
+
+#[test]
+fn a_hint_about_the_files_of_2019_names_no_setting_that_their_source_has_not() {
+    for (columns, row, hint) in [
+        (
+            "HR",
+            "?|5|1|1|0|-3|1|0",
+            "hint: it looks like a missing value: leave the cell empty\n",
+        ),
+        ("HR", "80|5|1|1|0|-3|-1|0", "take such rows out"),
+        ("HR", "80|5|1|1|0|-3|01:00|0", "write a number of hours"),
+        (
+            "Unnamed: 0|HR",
+            "0|80|5|1|1|0|-3|1|0",
+            "write the files without it",
+        ),
+    ] {
+        let recipe = "format = 1\n[stages.events]\nkind = \"data\"\nsplit = { ratio = [0.6, 0.2, 0.2] }\n\
+            source = { format = \"physionet-2019\", records = [\"set\"] }\n";
+        let table =
+            format!("{columns}|Age|Gender|Unit1|Unit2|HospAdmTime|ICULOS|SepsisLabel\n{row}\n");
+        let test = Test::new().recipe(recipe).file("set/p1.psv", table);
+        refused(test.args(["run", "recipe.toml", "events"])).stderr_has(hint);
+    }
+}

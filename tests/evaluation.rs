@@ -334,3 +334,54 @@ fn what_needs_two_classes_is_a_mistake_beside_three() {
         )
         .stderr_has("stages.test.baseline needs two classes");
 }
+
+/// Forty stays of as many people, and `patients` of the test split, every other of whom died; another program knew.
+fn scored(patients: &[&str]) -> Value {
+    let mut stays = "stay_id,patient,fold,died\n".to_string();
+    let mut charts = "stay_id,hour,item,value\n".to_string();
+    let mut said = "stay_id,probability\n".to_string();
+    for stay in 0..40 + patients.len() {
+        let died = stay % 2;
+        let (own, fold) = (
+            format!("q{stay}"),
+            ["train", "tuning"][usize::from(stay >= 20)],
+        );
+        let test = stay.checked_sub(40).map(|at| (patients[at], "held_out"));
+        let (patient, fold) = test.unwrap_or((own.as_str(), fold));
+        stays += &format!("s{stay},{patient},{fold},{died}\n");
+        charts += &format!("s{stay},0,HR,{}\n", 80 + stay % 7);
+        if test.is_some() {
+            said += &format!("s{stay},0.{}\n", 3 + 4 * died);
+        }
+    }
+    let recipe = "format = 1\n[stages.events]\nkind = \"data\"\nsplit = { column = \"fold\" }\n\
+        [stages.events.source]\nformat = \"long\"\nfiles = [\"charts.csv\"]\nid = \"stay_id\"\n\
+        time = { column = \"hour\", as = \"hours\" }\nvariable = \"item\"\nvalue = \"value\"\n\
+        stays = { path = \"stays.csv\", id = \"stay_id\", subject = \"patient\" }\n\
+        labels = { path = \"stays.csv\", id = \"stay_id\", column = \"died\" }\n\
+        [stages.test]\nkind = \"evaluate\"\npredictions = { path = \"said.csv\" }\ndata = \"events\"\n\
+        split = \"test\"\nbaseline = \"logistic-regression\"\n";
+    let mut test = Test::new()
+        .file("stays.csv", stays)
+        .file("charts.csv", charts)
+        .file("said.csv", said)
+        .recipe(recipe);
+    let run = test.run_with(["run", "recipe.toml", "--format", "json"]);
+    json(&run.success().json(), "test", "metrics")
+}
+
+#[test]
+fn what_resamples_cannot_tell_is_not_told() {
+    let of_one = scored(&["x"; 12]);
+    assert_eq!(of_one["intervals"], serde_json::json!({}));
+    let difference = &of_one["baseline"]["differences"]["auroc"];
+    assert!(difference["interval"].is_null() && difference["difference"].is_f64());
+    let caveat = of_one["caveats"][0].as_str().expect("a caveat");
+    assert!(caveat.contains("all 12 scored stays of the test split are of one subject"));
+    // Half of the resamples of two stays hold one class.
+    let of_two = scored(&["x", "y"]);
+    let undefined = number(&of_two["intervals"]["auroc"]["undefined"]);
+    assert!((400.0..600.0).contains(&undefined), "{undefined}");
+    let caveat = of_two["caveats"][0].as_str().expect("a caveat");
+    assert!(caveat.contains("too few subjects"), "{caveat}");
+}

@@ -20,7 +20,7 @@ use crate::physionet_layout::{self, FOLDER};
 const MAIN_JOB: [(&str, &str); 8] = [
     (
         "events",
-        "48fd5a4b2dd0c4962eae70e178781e757109775c2eead3ccca9144e404b3ec36",
+        "44c77e601f669631a2ea3ba1f00e241c6318fdf7321195bd5a347b3a41f10736",
     ),
     (
         "pretrain",
@@ -28,7 +28,7 @@ const MAIN_JOB: [(&str, &str); 8] = [
     ),
     (
         "weights",
-        "528c48bea2e1a75a86077a5d5927eeca5aa338ce98dc57d640f9564fe615fcca",
+        "2a77e50654f24c7689487678e1bd7335a54d24a6c4b89879e9104bba2cf92d34",
     ),
     (
         "frozen",
@@ -48,7 +48,7 @@ const MAIN_JOB: [(&str, &str); 8] = [
     ),
     (
         "test",
-        "0d58b49eaf8c7638f07e1287838665c2e7b7704dbc62b60b53929b53fa3294ec",
+        "1d155ecd3dabcebe85d64fdacaf51e3e232e93ed080be8dd7ce662caaa56218c",
     ),
 ];
 
@@ -56,7 +56,7 @@ const MAIN_JOB: [(&str, &str); 8] = [
 const IN_EPOCHS: [(&str, &str); 7] = [
     (
         "events",
-        "48fd5a4b2dd0c4962eae70e178781e757109775c2eead3ccca9144e404b3ec36",
+        "44c77e601f669631a2ea3ba1f00e241c6318fdf7321195bd5a347b3a41f10736",
     ),
     (
         "pretrain",
@@ -64,7 +64,7 @@ const IN_EPOCHS: [(&str, &str); 7] = [
     ),
     (
         "weights",
-        "83a6e6c07497e6758e17479683d6d876c792411e2f7047651f7610182b8d10f9",
+        "cae6a5c318396281fd20ce86beabde8599d51867e545e9c6d57d5038d5e56f67",
     ),
     (
         "frozen",
@@ -80,7 +80,7 @@ const IN_EPOCHS: [(&str, &str); 7] = [
     ),
     (
         "test",
-        "a78ca49238f01680bd48bd02e0c64a1bfd072c2e12a7ee322d30f53ce6f762bf",
+        "d918356083e263ecd6e46d16a041a3f100152a0a9565d71a69ef1f1572c4a71d",
     ),
 ];
 

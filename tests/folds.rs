@@ -102,6 +102,48 @@ objective = { stage = "classifier", metric = "validation_auroc", direction = "ma
         .stdout_has("all folds together");
 }
 
+/// The pooled metrics of a sweep in which these stand for seeds, and the notes.
+fn pooled(seeds: &str) -> (Vec<Value>, String) {
+    let sweep = format!(
+        "[sweep]\nobjective = {{ stage = \"classifier\", metric = \"validation_auroc\", direction = \"maximize\" }}\n{seeds}"
+    );
+    let mut test = cohort().recipe(&recipe("{ folds = { count = 3 } }", &sweep));
+    test.run_with(["sweep", "recipe.toml", "--quiet"]).success();
+    let shown = test.run_with(["sweep", "show", "recipe.toml", "--format", "json"]);
+    let shown = shown.success();
+    let records = shown.json()["pooled"].as_array().cloned();
+    (records.unwrap_or_default(), shown.stderr)
+}
+
+#[test]
+fn folds_are_put_together_where_none_is_missing() {
+    const FOLD: &str = "\"stages.one.split.folds.fold\"";
+    // Another seed for every fold is no repeat.
+    let (records, notes) = pooled(&format!(
+        "[sweep.seeds]\n{FOLD} = [0, 1, 2]\n\"stages.test.seed\" = [1, 2, 3]\n"
+    ));
+    assert_eq!(
+        (&records[0]["stays"], &records[0]["repeats"]),
+        (&60.into(), &1.into())
+    );
+    assert!(!notes.contains("lacks"), "{notes}");
+    let (records, notes) = pooled(&format!("[sweep.seeds]\n{FOLD} = [0, 1]\n"));
+    assert_eq!(records, [] as [Value; 0]);
+    assert!(
+        notes.contains("of `test` a repeat lacks fold 2 of 3;"),
+        "{notes}"
+    );
+    // A repeat that is not whole is left out of the mean over repeats.
+    let (records, notes) = pooled(&format!(
+        "[sweep.seeds]\n{FOLD} = [0, 1, 2, 0]\n\"stages.one.split.folds.repeat\" = [0, 0, 0, 1]\n"
+    ));
+    assert_eq!(records[0]["repeats"], 1);
+    assert!(notes.contains("lacks folds 1, 2 of 3;"), "{notes}");
+    let (records, notes) = pooled(&format!("[sweep.grid]\n{FOLD} = [0, 1, 2]\n"));
+    assert_eq!(records, [] as [Value; 0]);
+    assert!(notes.contains(", and 2 more lack some;"), "{notes}");
+}
+
 #[test]
 fn what_a_fold_s_test_stays_hold_changes_nothing_of_its_model() {
     let recipe = recipe("{ folds = { count = 5 } }", "");

@@ -98,6 +98,22 @@ fn issue17_variables_that_one_cohort_lacks_are_named() {
 }
 
 #[test]
+fn a_text_among_numbers_is_no_category_where_categories_are_taken_from_another_stage() {
+    let test = two_cohorts(&VARIABLES, |_| 1).recipe(&recipe("", LIKE));
+    let events = std::fs::read_to_string(test.folder().join("two/events.csv")).expect("events");
+    let mut test = test.file("two/events.csv", events + "1059,3,A,high\n");
+    let outcome = run(&mut test, &["two"])
+        .failure(3)
+        .stderr_has("value `high` of `A` is not a finite number")
+        .stderr_has("state missing = [\"high\"] in the source");
+    assert!(
+        !outcome.stderr.contains("categorical ="),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
 fn issue17_what_is_taken_from_another_stage_is_not_stated_beside_it() {
     for (stated, place) in [
         (

@@ -60,6 +60,7 @@ mod metamorphic;
 mod metrics;
 mod monitoring;
 #[cfg(all(target_os = "linux", target_arch = "x86_64"))]
+mod names_of_inputs;
 mod nth_failure;
 mod objectives;
 mod odd_folders;

@@ -192,6 +192,13 @@ fn a_table_that_does_not_fit_the_stays_is_refused_by_name() {
         .stderr_has("hint: leave stays that the model learned from out of the table");
     refused(&whole.replace("stay_id", "id"))
         .stderr_has("no column `stay_id`; it has `id`, `probability`");
+    let rounded: String = (VALIDATION..STAYS)
+        .map(|stay| format!("{stay},0.333,0.666\n"))
+        .collect();
+    let both = ", probabilities = [\"a\", \"b\"]";
+    scored(&format!("stay_id,a,b\n{rounded}"), both, "")
+        .1
+        .success();
     let two = ", probabilities = [\"probability\", \"probability\"]";
     scored(&whole, two, "")
         .1

@@ -38,6 +38,7 @@ fn what_lists_leave_open_or_say_twice_is_named() {
         .failure(3)
         .stderr_has("stay 59")
         .stderr_has("has no split in train.txt, validation.txt, test.txt")
+        .stderr_has("add the stay's id as a line of one of the lists")
         .stderr_has("without_split = \"drop\"");
     let (_, outcome) = divided(&format!("{}7\n", list(48..60)), "");
     outcome

@@ -65,6 +65,9 @@ fn an_objective_that_is_undefined_everywhere_is_not_out_of_date() {
     );
     let mut test = test.file("base.toml", odd);
     test.run_with(["sweep", "sweep.toml", "--quiet"]).success();
+    test.run_with(["sweep", "show", "sweep.toml"])
+        .success()
+        .stdout_has("2.0000 (1 of 2)");
     test.run_with(["sweep", "best", "sweep.toml"])
         .failure(3)
         .stderr_has("undefined in 3 of them, at least one of each setting");
@@ -77,10 +80,10 @@ fn tables_for_programs_have_every_column() {
     let csv = test.run_with(["sweep", "show", "sweep.toml", "--format", "csv"]);
     csv.success().stdout_is(
         "\
-setting,stages.score.env.X,variants,done,failed,objective.mean,objective.std,score.score.mean,score.score.std
-X=3,3,2,2,0,31.5,0.7071067811865476,31.5,0.7071067811865476
-X=2,2,2,2,0,21.5,0.7071067811865476,21.5,0.7071067811865476
-X=1,1,2,2,0,11.5,0.7071067811865476,11.5,0.7071067811865476
+setting,stages.score.env.X,variants,done,failed,objective.mean,objective.std,objective.n,score.score.mean,score.score.std,score.score.n
+X=3,3,2,2,0,31.5,0.7071067811865476,2,31.5,0.7071067811865476,2
+X=2,2,2,2,0,21.5,0.7071067811865476,2,21.5,0.7071067811865476,2
+X=1,1,2,2,0,11.5,0.7071067811865476,2,11.5,0.7071067811865476,2
 ",
     );
     let every = [

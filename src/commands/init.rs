@@ -8,7 +8,7 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use serde::Serialize;
 
-use crate::arguments::Format;
+use crate::arguments::{Format, quoted};
 use crate::terminal::stdout;
 use crate::terminal::verbosity::Verbosity;
 use pipeline_error::Error;
@@ -153,6 +153,7 @@ fn text(record: &InitRecord) -> String {
     {
         text += &format!("  {setting} = {value}\n    {why}\n");
     }
+    let recipe = quoted(&recipe.to_string());
     text += &format!(
         "\nNext:\n  \
          pipeline run {recipe}\n  \

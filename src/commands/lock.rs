@@ -51,7 +51,7 @@ struct LockedRecord<'a> {
 pub fn execute(locking: Locking, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let Locking { selection, format } = locking;
     let (experiment, store) = selection.open()?;
-    experiment.tell_of_sweep(verbosity);
+    experiment.tell_of_sweep(&selection, verbosity);
     let path = lock_file::path_for(&selection.recipe);
     let earlier = lock_file::read(&path)?;
     let options = selection.looking_at(vec![]);
@@ -81,13 +81,13 @@ pub fn execute(locking: Locking, verbosity: Verbosity) -> Result<ExitCode, Error
 }
 
 /// The lock that `run --locked` needs.
-pub fn require(recipe: &Path) -> Result<Lock, Error> {
-    let path = lock_file::path_for(recipe);
+pub fn require(selection: &Selection) -> Result<Lock, Error> {
+    let path = lock_file::path_for(&selection.recipe);
     lock_file::read(&path)?.ok_or_else(|| Error::Usage {
         message: format!("{}: there is no such lock", path.display()),
         hint: Some(format!(
-            "`pipeline lock {}` makes it from results that are up to date",
-            recipe.display()
+            "`{}` makes it from results that are up to date",
+            selection.command("lock")
         )),
     })
 }

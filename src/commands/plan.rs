@@ -56,7 +56,7 @@ pub struct Plan {
 /// Plans; with `--check`, being out of date is an error.
 pub fn execute(plan: Plan, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let (experiment, store) = plan.selection.open()?;
-    experiment.tell_of_sweep(verbosity);
+    experiment.tell_of_sweep(&plan.selection, verbosity);
     tell_of_exposure(&experiment.recipe.exposure, verbosity);
     let options = plan.selection.looking_at(plan.targets);
     let surveyed = runner::survey(&experiment.nodes, &options, &store)?;

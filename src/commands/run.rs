@@ -103,19 +103,20 @@ pub struct Run {
 
 /// Runs; the record goes to standard output also when a stage failed.
 pub fn execute(mut run: Run, verbosity: Verbosity) -> Result<ExitCode, Error> {
+    // Before the recipe is read, so that no moment is left in which a signal ends the program as if it had failed.
+    let interrupted = interrupt::listen();
     device::require(&run.selection.device)?;
     let (experiment, store) = run.selection.open()?;
-    experiment.tell_of_sweep(verbosity);
+    experiment.tell_of_sweep(&run.selection, verbosity);
     tell_of_exposure(&experiment.recipe.exposure, verbosity);
     // The process ends with this function: what a thousand stages came to need not be freed
     // leaf by leaf.
     let experiment = ManuallyDrop::new(experiment);
     run.options.private = experiment.recipe.exposure.holds_environment;
     if run.locked {
-        run.options.lock = Some(lock::require(&run.selection.recipe)?);
+        run.options.lock = Some(lock::require(&run.selection)?);
     }
     run.options.remote = run.remote.open(experiment.recipe.remote.as_ref())?;
-    let interrupted = interrupt::listen();
     if run.profile {
         profile::start();
     }

@@ -151,6 +151,7 @@ fn headline_lines(stage: &str, headline: &Headline, style: Style) -> String {
         headline.title,
         lies(number::range(headline.interval.as_ref()))
     )];
+    lines.extend(headline.left_out());
     if let Some(baseline) = &headline.baseline {
         let tone = match baseline.standing {
             Standing::Better => Tone::Good,

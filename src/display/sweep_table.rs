@@ -9,6 +9,7 @@ use crate::display::table::{Align, Cell, Table};
 use crate::terminal::style::{Style, Tone};
 use pipeline_page::number;
 use pipeline_recipe::short_paths;
+use pipeline_recipe::sweep_config::SweepObjective;
 use pipeline_runner::sweep::record::{
     Counts, SettingRecord, ShowRecord, Summary, SweepRecord, VariantStatus,
 };
@@ -42,9 +43,9 @@ fn pooled(show: &ShowRecord, style: Style) -> String {
         table.push(vec![
             Cell::from(name),
             Cell::from(record.stays.to_string()),
-            Cell::from(summary(record.auroc.as_ref())),
-            Cell::from(summary(record.average_precision.as_ref())),
-            Cell::from(summary(record.brier.as_ref())),
+            Cell::from(summary(record.auroc.as_ref(), record.repeats)),
+            Cell::from(summary(record.average_precision.as_ref(), record.repeats)),
+            Cell::from(summary(record.brier.as_ref(), record.repeats)),
         ]);
     }
     format!("{}\n", table.render(style))
@@ -77,11 +78,11 @@ fn learning_curves(show: &ShowRecord, style: Style) -> String {
         for point in &curve.points {
             let mut row = vec![
                 Cell::from(point.stays.to_string()),
-                Cell::from(summary(Some(&point.model))),
+                Cell::from(summary(Some(&point.model), point.results)),
             ];
             if has_baseline {
-                row.push(summary(point.baseline.as_ref()).into());
-                row.push(summary(point.difference.as_ref()).into());
+                row.push(summary(point.baseline.as_ref(), point.results).into());
+                row.push(summary(point.difference.as_ref(), point.results).into());
             }
             table.push(row);
         }
@@ -145,9 +146,14 @@ fn settings(settings: &[SettingRecord], show: &ShowRecord, style: Style) -> Stri
     for (rank, setting) in settings.iter().enumerate() {
         let is_best = rank == 0 && setting.is_complete();
         let tone = if is_best { Tone::Good } else { Tone::Plain };
+        let stating = |stage: &str, metric: &str| show.stating(&setting.name, stage, metric);
+        let SweepObjective { stage, metric, .. } = &show.objective;
         let mut row = vec![
             mark(setting, is_best),
-            Cell::new(summary(setting.objective.as_ref()), tone),
+            Cell::new(
+                summary(setting.objective.as_ref(), stating(stage, metric)),
+                tone,
+            ),
         ];
         if has_seeds {
             let shared = match setting.results < setting.variants {
@@ -163,7 +169,7 @@ fn settings(settings: &[SettingRecord], show: &ShowRecord, style: Style) -> Stri
         );
         row.extend(columns.iter().map(|(stage, metric)| {
             let value = setting.metrics.get(stage).and_then(|all| all.get(metric));
-            Cell::from(summary(value))
+            Cell::from(summary(value, stating(stage, metric)))
         }));
         table.push(row);
     }
@@ -212,9 +218,19 @@ fn setting_text(value: Option<&Value>) -> String {
     }
 }
 
-fn summary(summary: Option<&Summary>) -> String {
-    let text = summary.map(|summary| number::spread(summary.mean, summary.std));
-    text.unwrap_or_default()
+/// Mean and spread over those of `results` that have a value; how many these are where not all have one.
+fn summary(summary: Option<&Summary>, results: usize) -> String {
+    match summary {
+        None if results > 0 => "undefined".into(),
+        None => String::new(),
+        Some(summary) => {
+            let spread = number::spread(summary.mean, summary.std);
+            match summary.n < results {
+                true => format!("{spread} ({} of {results})", summary.n),
+                false => spread,
+            }
+        }
+    }
 }
 
 fn counted(counts: &Counts) -> String {
@@ -232,4 +248,19 @@ fn counted(counts: &Counts) -> String {
         list(&counts.executed),
         list(&counts.cached)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mean_over_some_seeds_says_over_how_many() {
+        let of = |numbers: &[f64], results| summary(Summary::of(numbers).as_ref(), results);
+        assert_eq!(of(&[0.5, 0.7], 2), "0.6000 ± 0.1414");
+        assert_eq!(of(&[0.5, 0.7], 4), "0.6000 ± 0.1414 (2 of 4)");
+        assert_eq!(of(&[0.5], 4), "0.5000 (1 of 4)");
+        assert_eq!(of(&[], 4), "undefined");
+        assert_eq!(of(&[], 0), "");
+    }
 }

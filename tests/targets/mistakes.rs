@@ -20,7 +20,8 @@ fn what_a_target_does_not_say_is_named() {
         .stderr_has("without_value = \"drop\"");
     broken("classes = 3", "")
         .failure(3)
-        .stderr_has("grade `2` is not one of the classes 0 to 1");
+        .stderr_has("grade `2` is not one of the classes 0 to 1")
+        .stderr_has("`classes` says how many there are");
     broken(
         "columns = [\"high\", \"low\", \"odd\"]",
         "columns = [\"high\", \"grade\"]",
@@ -60,12 +61,15 @@ fn a_variable_that_is_called_like_a_target_is_refused() {
     let table = (0..STAYS).map(|stay| format!("{stay},{}\n", stay % 5));
     let table = format!("id,A\n{}", table.collect::<String>());
     let target = "\n[stages.one.targets.A]\ntask = \"regression\"\npath = \"a.csv\"\nid = \"id\"\n";
-    let mut test = cohort()
-        .file("a.csv", table)
-        .recipe(&[MODEL, &data("one", "one", ""), target].concat());
-    run(&mut test, &["one"])
-        .failure(3)
-        .stderr_has("variable `A` is called like a column of the labels");
+    for meant in ["", "variables = { only = [\"A\"] }\n"] {
+        let of_stage = data("one", "one", meant);
+        let mut test = cohort()
+            .file("a.csv", &table)
+            .recipe(&[MODEL, &of_stage, target].concat());
+        run(&mut test, &["one"])
+            .failure(3)
+            .stderr_has("variable `A` is called like a column of the labels");
+    }
 }
 
 #[test]

@@ -10,4 +10,6 @@ pub(super) struct Contents {
     pub(super) notes: Vec<String>,
     pub(super) trained: Option<BTreeSet<String>>,
     pub(super) stated: Stated,
+    /// Names of tensors in other dicts of the file, and the dict of each.
+    pub(super) elsewhere: BTreeMap<String, String>,
 }

@@ -26,6 +26,8 @@ pub struct Checkpoint {
     pub trained: Option<BTreeSet<String>>,
     /// What the file says of the model.
     pub stated: Stated,
+    /// Names of tensors that lie beside its state dict, and the dict of each: they are not read.
+    pub elsewhere: BTreeMap<String, String>,
 }
 
 impl Checkpoint {
@@ -37,6 +39,7 @@ impl Checkpoint {
             notes: contents.notes,
             trained: contents.trained,
             stated: contents.stated,
+            elsewhere: contents.elsewhere,
         }
     }
 

@@ -38,10 +38,13 @@ pub(super) fn known(start: &[u8]) -> Option<(&'static str, &'static str)> {
             "an XML document, most likely a server's error in place of the weights",
             "read it to see what the server says, and download the file again: curl -fL -o FILE ADDRESS",
         ),
-        [0x1f, 0x8b, ..] => ("compressed with gzip", "unpack it: gunzip FILE"),
-        [0x28, 0xb5, 0x2f, 0xfd, ..] => ("compressed with zstd", "unpack it: unzstd FILE"),
-        [b'B', b'Z', b'h', ..] => ("compressed with bzip2", "unpack it: bunzip2 FILE"),
-        [0xfd, b'7', b'z', b'X', b'Z', ..] => ("compressed with xz", "unpack it: unxz FILE"),
+        // By their names alone these programs would know a compressed file, and no checkpoint's name ends so.
+        [0x1f, 0x8b, ..] => ("compressed with gzip", "unpack it: gunzip < FILE > NEW"),
+        [0x28, 0xb5, 0x2f, 0xfd, ..] => ("compressed with zstd", "unpack it: unzstd < FILE > NEW"),
+        [b'B', b'Z', b'h', ..] => ("compressed with bzip2", "unpack it: bunzip2 < FILE > NEW"),
+        [0xfd, b'7', b'z', b'X', b'Z', ..] => {
+            ("compressed with xz", "unpack it: unxz < FILE > NEW")
+        }
         [0x89, b'H', b'D', b'F', ..] => (
             "HDF5, as Keras writes it",
             "convert its arrays to safetensors with the names of the model: safetensors.numpy.save_file",
@@ -94,7 +97,7 @@ mod tests {
                 "XML",
                 "curl -fL",
             ),
-            (b"\x1f\x8b\x08\x00", "gzip", "gunzip"),
+            (b"\x1f\x8b\x08\x00", "gzip", "gunzip < FILE > NEW"),
             (b"\x80\x02}.", "a bare pickle", "torch.save"),
             (b"hello", "is text", "torch.save"),
         ] {

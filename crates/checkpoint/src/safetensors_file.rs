@@ -75,6 +75,7 @@ pub(super) fn read(mut file: impl Source, length: u64) -> Result<Contents, Refus
         notes: Vec::new(),
         trained: None,
         stated: Stated::of_metadata(metadata),
+        elsewhere: BTreeMap::new(),
     })
 }
 

@@ -123,6 +123,7 @@ pub(super) fn read(
         notes,
         trained: None,
         stated,
+        elsewhere: BTreeMap::new(),
     };
     Ok((container, contents))
 }

@@ -23,7 +23,7 @@ use super::notes::{tell, tell_of_categories, tell_skipped};
 use super::profile;
 use super::report::DataReport;
 use super::score::{SPLITS, Scored};
-use super::settings::check_settings;
+use super::settings::{check_gap, check_settings};
 use super::shift::{Shift, shifts};
 use super::source::{self, Start, StayRow, StayTable};
 use super::spelling_check::refuse_two_spellings;
@@ -118,6 +118,7 @@ fn build_from(
     if config.source.has_matched_negatives() {
         matched::cut(&mut table.rows, &splits, seed)?;
     }
+    check_gap(config, &table.rows)?;
     let mut known = source.known_variables().to_vec();
     known.extend(like.iter().flat_map(|like| like.names()));
     let material = Material {

@@ -5,10 +5,14 @@ use std::collections::{BTreeMap, HashMap};
 use super::address::address_of;
 use super::config::Folds;
 use super::dataset::Split;
+use super::names::counted;
 use super::source::StayRow;
 use super::stay_id::StayId;
 use pipeline_error::Error;
 use pipeline_random::Stream;
+
+/// As few folds as a recipe may state.
+const FEWEST_FOLDS: usize = 3;
 
 /// The split of every patient; where a source tells none, of every stay.
 pub(super) struct Division(HashMap<StayId, Split>);
@@ -44,11 +48,18 @@ impl Division {
         let classes = drawn(stays, seed, u64::from(rule.repeat), rule.stratified);
         let patients = classes.iter().map(Vec::len).sum::<usize>();
         if patients < rule.count as usize {
+            let hint = match patients < FEWEST_FOLDS {
+                true => {
+                    "folds are 3 at least, to train, validate and test: the source needs 3 patients"
+                }
+                false => "state at most as many folds as there are patients",
+            };
             return Err(Error::stage(format!(
-                "`split.folds.count` is {}, and the source has {patients} patients: some folds would be empty",
-                rule.count
+                "`split.folds.count` is {}, and the source has {}: some folds would be empty",
+                rule.count,
+                counted(patients as u64, "patient")
             ))
-            .with_hint("state at most as many folds as there are patients"));
+            .with_hint(hint));
         }
         let patients = classes.into_iter().flatten();
         let validation = (rule.fold + 1) % rule.count;
@@ -236,6 +247,23 @@ mod tests {
         let mut turned = cohort(3);
         turned.reverse();
         assert_eq!(splits(0, &stays), splits(0, &turned));
+    }
+
+    #[test]
+    fn of_fewer_patients_than_folds_may_be_the_hint_proposes_no_count() {
+        let rule = Folds {
+            count: 3,
+            fold: 0,
+            repeat: 0,
+            stratified: true,
+        };
+        let error = Division::by_folds(&rule, 1, &stays(&[(1, 0), (2, 1)])).err();
+        let hint = error.as_ref().and_then(Error::hint).unwrap();
+        assert!(hint.contains("needs 3 patients"), "{hint}");
+        let error = Division::by_folds(&rule, 1, &stays(&[(1, 0)]))
+            .err()
+            .unwrap();
+        assert!(error.to_string().contains("has 1 patient:"), "{error}");
     }
 
     #[test]

@@ -66,7 +66,10 @@ impl Material<'_> {
             0 => vec![false; selected.fates.len()],
             least => {
                 let moments = self.training_moments(&selected)?;
-                moments.iter().map(|m| m.stays < least).collect()
+                moments
+                    .iter()
+                    .map(|m| m.stays_learned_from() < least)
+                    .collect()
             }
         };
         let fate = |index: usize| match selected.fates[index] {
@@ -98,7 +101,7 @@ impl Material<'_> {
         let (mut variables, mut fates) = (Vec::new(), Vec::new());
         for (index, name) in self.ingested.variables.iter().enumerate() {
             let of_training = Variable::of_training(name, &moments[index])?;
-            let rare = moments[index].stays < self.config.variables.min_stays;
+            let rare = moments[index].stays_learned_from() < self.config.variables.min_stays;
             fates.push(match (selected.fates[index], of_training) {
                 (Fate::Lost(loss), _) => Fate::Lost(loss),
                 (_, None) => Fate::Lost(Loss::Unseen),

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use super::names::shell_word;
 use pipeline_error::Error;
 
 /// Bytes that are looked at.
@@ -30,22 +31,22 @@ const MAGIC: [(&[u8], &str, &str); 25] = [
     (
         b"\x1f\x8b",
         "holds gzip where a table should be",
-        "it is compressed once more than its name says: `gunzip` it, and name the result",
+        "it is compressed once more than its name says: `gunzip < FILE > NEW`, and name the result",
     ),
     (
         b"\x28\xb5\x2f\xfd",
         "holds Zstandard where a table should be",
-        "it is compressed once more than its name says: `unzstd` it, and name the result",
+        "it is compressed once more than its name says: `unzstd < FILE > NEW`, and name the result",
     ),
     (
         b"BZh",
         "is compressed by bzip2",
-        "unpack it: `bunzip2 FILE`",
+        "unpack it: `bunzip2 < FILE > NEW`",
     ),
     (
         b"\xfd7zXZ\0",
         "is compressed by xz",
-        "unpack it: `unxz FILE`",
+        "unpack it: `unxz < FILE > NEW`",
     ),
     (
         b"7z\xbc\xaf\x27\x1c",
@@ -56,7 +57,7 @@ const MAGIC: [(&[u8], &str, &str); 25] = [
     (
         b"\x04\x22\x4d\x18",
         "is compressed by LZ4",
-        "unpack it: `unlz4 FILE`",
+        "unpack it: `unlz4 < FILE > NEW`",
     ),
     (
         b"ARROW1",
@@ -152,7 +153,7 @@ fn of(path: &Path, first: &[u8]) -> Option<Foreign> {
         return Some(("is a tar archive", "unpack it: `tar xf FILE`".into()));
     }
     if let Some(encoding) = wide_text(first) {
-        let name = path.display();
+        let name = shell_word(&path.display().to_string());
         let hint = format!("`iconv -f {encoding} -t UTF-8 {name} > NEW` writes it as UTF-8");
         return Some(match encoding {
             "UTF-32" => ("is UTF-32 text; UTF-8 is read", hint),
@@ -247,6 +248,9 @@ mod tests {
             assert_eq!(wide_text(&marked), Some("UTF-16"));
         }
         assert_eq!(wide_text(text.as_bytes()), None);
+        let error = refuse(Path::new("my c.csv"), b"\xff\xfea\0").unwrap_err();
+        let hint = error.hint().unwrap_or_default();
+        assert!(hint.contains("-t UTF-8 'my c.csv' > NEW"), "{hint}");
         for mark in [b"\xff\xfe\0\0i\0\0\0", b"\0\0\xfe\xff\0\0\0i"] {
             assert_eq!(wide_text(mark), Some("UTF-32"));
         }

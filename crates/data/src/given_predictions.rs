@@ -12,8 +12,8 @@ use super::stay_join::StayJoin;
 use super::target::Target;
 use pipeline_error::Error;
 
-/// How far a sum of probabilities may be from 1.
-const SUM_TOLERANCE: f64 = 1e-6;
+/// How far a probability may be rounded: to three decimals. The sum of a stay may be that far from 1 for each class.
+const ROUNDED: f64 = 5e-4;
 /// Stays that a complaint names.
 const NAMED: usize = 5;
 
@@ -184,9 +184,10 @@ impl Values {
             Form::Labels => Ok(numbers),
             _ => {
                 let sum: f64 = numbers.iter().sum();
-                match (sum - 1.0).abs() <= SUM_TOLERANCE {
+                match (sum - 1.0).abs() <= ROUNDED * numbers.len() as f64 {
                     true => Ok(numbers),
-                    false => Err(refuse(format!("its probabilities sum to {sum}, not to 1"))),
+                    false => Err(refuse(format!("its probabilities sum to {sum}, not to 1"))
+                        .with_hint("write at least three decimals of each")),
                 }
             }
         }

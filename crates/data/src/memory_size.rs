@@ -6,12 +6,10 @@ use std::fmt;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-const UNITS: [(&str, u64); 4] = [
-    ("GB", 1_000_000_000),
-    ("MB", 1_000_000),
-    ("KB", 1_000),
-    ("B", 1),
-];
+use pipeline_error::size;
+
+/// As sizes are written.
+const UNITS: [(&str, u64); 3] = [("GB", 1_000_000_000), ("MB", 1_000_000), ("kB", 1_000)];
 
 /// A number of bytes, written `"2GB"` or `"512MB"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,14 +23,8 @@ impl Default for MemorySize {
 
 impl MemorySize {
     fn parse(text: &str) -> Option<Self> {
-        let (unit, bytes) = UNITS.iter().find(|(unit, _)| text.ends_with(unit))?;
-        let number = text.strip_suffix(unit)?.trim_end();
-        let plain = !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit());
-        let number: u64 = plain.then(|| number.parse().ok())??;
-        number
-            .checked_mul(*bytes)
-            .filter(|size| *size > 0)
-            .map(Self)
+        let bytes = size::has_unit(text).then(|| size::parse(text))??;
+        (bytes > 0).then_some(Self(bytes))
     }
 }
 
@@ -55,7 +47,7 @@ impl<'de> Deserialize<'de> for MemorySize {
         let text = String::deserialize(deserializer)?;
         Self::parse(&text).ok_or_else(|| {
             serde::de::Error::custom(format!(
-                "`{text}` is no amount of memory: a whole number and KB, MB or GB is expected"
+                "`{text}` is no amount of memory: a size with a unit is expected, as `512MB`, `1.5GB` or `2GiB`"
             ))
         })
     }
@@ -68,9 +60,9 @@ impl JsonSchema for MemorySize {
 
     fn json_schema(_: &mut SchemaGenerator) -> Schema {
         json_schema!({
-            "description": "A whole number of bytes, with its unit: `2GB`, `512MB`.",
+            "description": "A size with a unit: `512MB`, `1.5GB`, `2GiB`.",
             "type": "string",
-            "pattern": "^[0-9]+ *(K|M|G)?B$"
+            "pattern": "^ *[0-9]{1,15}([.][0-9]{1,9})? *([KMGT]iB|[kKMGT]B?|B) *$"
         })
     }
 }
@@ -81,12 +73,17 @@ mod tests {
 
     #[test]
     fn sizes_are_read_and_written_with_their_unit() {
-        for (text, bytes) in [("2GB", 2_000_000_000), ("512 MB", 512_000_000), ("7B", 7)] {
+        for (text, bytes) in [
+            ("2GB", 2_000_000_000),
+            ("512 MB", 512_000_000),
+            ("1.5GB", 1_500_000_000),
+            ("2GiB", 2 << 30),
+        ] {
             assert_eq!(MemorySize::parse(text), Some(MemorySize(bytes)));
         }
         assert_eq!(MemorySize(2_000_000_000).to_string(), "2GB");
         assert_eq!(MemorySize(1_500_000_000).to_string(), "1500MB");
-        for text in ["", "GB", "2", "0GB", "-1GB", "1.5GB", "99999999999GB"] {
+        for text in ["", "GB", "2", "0GB", "-1GB", "1gb", "99999999999GB"] {
             assert_eq!(MemorySize::parse(text), None, "{text}");
         }
     }

@@ -5,7 +5,7 @@ use crate::config::DataConfig;
 use crate::fit::{Fitted, Material};
 use crate::ingest::{Ingested, variable_of_category};
 use crate::missing::is_missing;
-use crate::names::quoted;
+use crate::names::{counted, quoted};
 use crate::report::DataReport;
 use crate::score::Scored;
 use crate::source::SkippedFile;
@@ -96,10 +96,9 @@ pub(super) fn tell(
     ] {
         let events = scored.losses.total(loss);
         if events > 0 {
-            notes(format!(
-                "{events} events are dropped, {what}: {}",
-                lost(loss)
-            ));
+            let are = if events == 1 { "is" } else { "are" };
+            let events = counted(events, "event");
+            notes(format!("{events} {are} dropped, {what}: {}", lost(loss)));
         }
     }
     let (merged, kept) = (

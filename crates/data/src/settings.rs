@@ -2,7 +2,21 @@
 
 use super::assemble::bucket;
 use super::config::{DataConfig, SplitRule};
+use super::source::StayRow;
 use pipeline_error::Error;
+
+/// Fails if a gap is to be before predictions that no stay has, in a window that ends without them.
+pub(super) fn check_gap(config: &DataConfig, stays: &[StayRow]) -> Result<(), Error> {
+    let has_gap = config.gap_hours.is_some_and(|hours| hours > 0.0);
+    let has_prediction = stays.iter().any(|stay| stay.prediction.is_some());
+    match has_gap && config.hours.is_some() && config.like.is_none() && !has_prediction {
+        false => Ok(()),
+        true => Err(Error::stage(
+            "gap_hours is the gap before a prediction, no stay has a time of prediction, and `hours` ends the window",
+        )
+        .with_hint("leave it out, and state fewer hours for an earlier end")),
+    }
+}
 
 /// Fails on settings that cannot be meant, whatever the source.
 pub(super) fn check_settings(config: &DataConfig) -> Result<(), Error> {
@@ -31,6 +45,16 @@ pub(super) fn check_settings(config: &DataConfig) -> Result<(), Error> {
             "set_minutes = {minutes} is less than a microsecond, the finest time there is"
         ))
         .with_hint("leave it out: a set is then what has exactly the same time"));
+    }
+    if let Some(name) = config
+        .categorical
+        .iter()
+        .find(|name| config.cleaning.contains_key(*name))
+    {
+        return Err(Error::stage(format!(
+            "cleaning of `{name}` is a rule for numbers, and `categorical` makes names of its values"
+        ))
+        .with_hint("leave the rule out; variables.drop leaves a category out"));
     }
     if config.split == SplitRule::All && config.has_statistics_of_its_own() {
         return Err(Error::stage(

@@ -151,9 +151,13 @@ impl SplitTable {
             ),
             _ => (format!("{title} has no split in {path}"), "stay's"),
         };
-        let hint = format!(
-            "add a line for it: the {whose} id and train, validation or test; without_split = \"drop\" leaves such stays out and counts them"
-        );
+        // A table is one file; of lists each is the ids of one split.
+        let line = match self.files.len() {
+            1 => format!("add a line for it: the {whose} id and train, validation or test"),
+            _ => format!("add the {whose} id as a line of one of the lists"),
+        };
+        let hint =
+            format!("{line}; without_split = \"drop\" leaves such stays out and counts them");
         Error::stage(what).with_hint(hint)
     }
 

@@ -89,6 +89,8 @@ pub(super) struct Moments {
     pub(super) valueless: u64,
     /// Stays that have either.
     pub(super) stays: u64,
+    /// Stays that have an event with a value.
+    stays_with_value: u64,
     pub(super) mean: f64,
     /// Sum of squared deviations from the mean.
     squares: f64,
@@ -102,6 +104,7 @@ impl Default for Moments {
             valued: 0,
             valueless: 0,
             stays: 0,
+            stays_with_value: 0,
             mean: 0.0,
             squares: 0.0,
             low: f64::INFINITY,
@@ -116,6 +119,14 @@ impl Moments {
         self.valued + self.valueless
     }
 
+    /// Stays that the statistics are learned from: where some events have values, the others are left out.
+    pub(super) fn stays_learned_from(&self) -> u64 {
+        match self.valued {
+            0 => self.stays,
+            _ => self.stays_with_value,
+        }
+    }
+
     /// The population's standard deviation; NaN without values.
     pub(super) fn std(&self) -> f64 {
         (self.squares / self.valued as f64).sqrt()
@@ -125,6 +136,7 @@ impl Moments {
     pub(super) fn merge(&mut self, other: &Self) {
         self.valueless += other.valueless;
         self.stays += other.stays;
+        self.stays_with_value += other.stays_with_value;
         if other.valued == 0 {
             return;
         }
@@ -144,6 +156,8 @@ pub(super) struct Gathering {
     moments: Vec<Moments>,
     /// One more than the number of the stay that had the variable last.
     last_stay: Vec<u32>,
+    /// As `last_stay`, of events with a value.
+    last_with_value: Vec<u32>,
     stay: u32,
     values: Vec<(u32, f64)>,
 }
@@ -154,6 +168,7 @@ impl Gathering {
         Self {
             moments: vec![Moments::default(); variables],
             last_stay: vec![0; variables],
+            last_with_value: vec![0; variables],
             stay: 0,
             values: Vec::new(),
         }
@@ -175,6 +190,11 @@ impl Gathering {
         if value.is_nan() {
             moments.valueless += 1;
             return;
+        }
+        let last = &mut self.last_with_value[variable as usize];
+        if *last != self.stay {
+            *last = self.stay;
+            moments.stays_with_value += 1;
         }
         moments.valued += 1;
         // The sum, until the chunk is finished.
@@ -219,6 +239,16 @@ mod tests {
             }
         }
         gathering.finish()
+    }
+
+    #[test]
+    fn where_some_events_have_values_stays_without_one_teach_nothing() {
+        let found = of(&[
+            &[(0, 1.0), (0, 2.0), (1, f64::NAN)],
+            &[(0, f64::NAN), (1, f64::NAN)],
+        ]);
+        let learned_from = [0, 1].map(|variable: usize| found[variable].stays_learned_from());
+        assert_eq!(learned_from, [1, 2]);
     }
 
     #[test]

@@ -224,7 +224,15 @@ fn cells_of(
                 let classes = table.classes.unwrap_or(2);
                 match class_of(text).filter(|class| (*class as usize) < classes) {
                     Some(class) => Cell::Class(class),
-                    None => return refuse(&format!("one of the classes 0 to {}", classes - 1)),
+                    None => {
+                        let wanted = format!("one of the classes 0 to {}", classes - 1);
+                        return refuse(&wanted).map_err(|error| match class_of(text) {
+                            Some(_) => error.with_hint(
+                                "`classes` says how many there are, and is 2 if it is left out",
+                            ),
+                            None => error,
+                        });
+                    }
                 }
             }
             Task::MultiLabel => match class_of(text).filter(|class| *class < 2) {

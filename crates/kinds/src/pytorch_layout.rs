@@ -64,84 +64,81 @@ pub fn convert(path: &Path) -> Result<PytorchWeights, Error> {
 }
 
 fn refuse_unfit(artifact: &ModelArtifact) -> Result<(), Error> {
-    let refused = |message: String, hint: &str| {
-        Err(Error::Usage {
-            message,
-            hint: Some(hint.into()),
-        })
-    };
-    if artifact.config.value_encoding == ValueEncoding::Affine {
-        return refused(
-            "the reference has no `embed_presence`, which model.value_encoding = \"affine\" adds: \
-             its layout cannot hold these weights"
-                .into(),
-            "train with value_encoding = \"scale\" what the reference is to load",
-        );
-    }
-    if artifact.config.time_bias == TimeBiasKind::Elapsed {
-        return refused(
-            "the reference's time bias is 0, and model.time_bias = \"elapsed\" is not: \
-             it would compute other features from these weights"
-                .into(),
-            "train with time_bias = \"zero\" what the reference is to load",
-        );
-    }
-    if artifact.config.latent_norm {
-        return refused(
-            "the reference does not normalise latents, which model.latent_norm = true does: \
-             it would compute other features from these weights"
-                .into(),
-            "train with latent_norm = false what the reference is to load",
-        );
-    }
-    if artifact.config.readout().is_some() {
-        return refused(
-            "the reference has no readout, which model.classifier.pooling = \"readout\" adds: \
-             its layout cannot hold these weights"
-                .into(),
-            "train with another pooling what the reference is to load",
-        );
-    }
-    let queries = artifact.config.decoder_queries;
-    if artifact.mode == ModelMode::Pretrain && queries == DecoderQueries::Variables {
-        return refused(
-            "the reference has no `decoder.query`, which model.decoder_queries = \"variables\" adds: \
-             its layout cannot hold these weights"
-                .into(),
-            "export the weights of an import stage with into = \"classifier\": they have no decoder",
-        );
-    }
-    if artifact.mode == ModelMode::Classifier && artifact.config.classifier.fusion == Fusion::Concat
-    {
-        return refused(
-            "the reference's head takes the pooled output alone, and with \
-             model.classifier.fusion = \"concat\" it takes the posterior beside it: \
-             its layout cannot hold these weights"
-                .into(),
-            "train with another fusion what the reference is to load",
-        );
-    }
-    if artifact.mode == ModelMode::Classifier && artifact.config.classifier.head == HeadKind::Linear
-    {
-        return refused(
-            "the reference's head has hidden layers, and with model.classifier.head = \"linear\" it is one layer: \
-             its layout cannot hold these weights"
-                .into(),
-            "train with head = \"mlp\" what the reference is to load",
-        );
-    }
-    if !artifact.new.is_empty() {
-        let names: Vec<&str> = artifact.new.iter().map(String::as_str).collect();
-        return refused(
-            format!(
-                "the weights lack {} parameters that the reference's model has:\n  {}",
-                names.len(),
-                names.join("\n  ")
+    let unfit = unfit_settings(artifact);
+    if !unfit.is_empty() {
+        let lines: String = unfit
+            .iter()
+            .map(|(what, _)| format!("\n  {what}"))
+            .collect();
+        let remedies: Vec<&str> = unfit.iter().map(|(_, remedy)| *remedy).collect();
+        return Err(Error::Usage {
+            message: format!(
+                "the reference could not load these weights, or would compute other features from them:{lines}"
             ),
-            "export the finetune stage that trains them",
-        );
+            hint: Some(format!(
+                "train what the reference is to load with {}",
+                remedies.join(", ")
+            )),
+        });
     }
-    Ok(())
+    if artifact.new.is_empty() {
+        return Ok(());
+    }
+    let names: Vec<&str> = artifact.new.iter().map(String::as_str).collect();
+    Err(Error::Usage {
+        message: format!(
+            "the weights lack {} parameters that the reference's model has:\n  {}",
+            names.len(),
+            names.join("\n  ")
+        ),
+        hint: Some("export the finetune stage that trains them".into()),
+    })
+}
+
+/// Settings of a model that the reference's has not, and what to train with in their place. All of them, as each
+/// costs a training to change.
+fn unfit_settings(artifact: &ModelArtifact) -> Vec<(&'static str, &'static str)> {
+    let config = &artifact.config;
+    let is_classifier = artifact.mode == ModelMode::Classifier;
+    let settings = [
+        (
+            config.value_encoding == ValueEncoding::Affine,
+            "model.value_encoding = \"affine\" adds `embed_presence`, which the reference has not",
+            "value_encoding = \"scale\"",
+        ),
+        (
+            config.time_bias == TimeBiasKind::Elapsed,
+            "model.time_bias = \"elapsed\": the reference's bias is 0",
+            "time_bias = \"zero\"",
+        ),
+        (
+            config.latent_norm,
+            "model.latent_norm = true: the reference does not normalise latents",
+            "latent_norm = false",
+        ),
+        (
+            config.readout().is_some(),
+            "model.classifier.pooling = \"readout\": the reference has no readout",
+            "another classifier.pooling (and no `tasks` in the pretraining)",
+        ),
+        (
+            !is_classifier && config.decoder_queries == DecoderQueries::Variables,
+            "model.decoder_queries = \"variables\" adds `decoder.query`, which the reference has not",
+            "decoder_queries = \"noise\", or export an import stage with into = \"classifier\", which has no decoder",
+        ),
+        (
+            is_classifier && config.classifier.fusion == Fusion::Concat,
+            "model.classifier.fusion = \"concat\": the reference's head takes the pooled output alone",
+            "another classifier.fusion",
+        ),
+        (
+            is_classifier && config.classifier.head == HeadKind::Linear,
+            "model.classifier.head = \"linear\": the reference's head has hidden layers",
+            "classifier.head = \"mlp\"",
+        ),
+    ];
+    let unfit = settings.into_iter().filter(|(is_unfit, ..)| *is_unfit);
+    unfit.map(|(_, what, remedy)| (what, remedy)).collect()
 }
 
 fn filled(placeholder: Placeholder) -> (String, FloatTensor) {

@@ -90,9 +90,10 @@ impl References<'_> {
 
     fn fitting(&self, mistake: Mistake, stage: &str, wants: &Wants) -> Mistake {
         match (self.candidates(stage, wants).as_slice(), wants) {
-            ([], Wants::Kind(kinds)) => {
-                mistake.help(format!("the recipe has no stage of kind {}", either(kinds)))
-            }
+            ([], Wants::Kind(kinds)) => mistake.help(format!(
+                "the recipe has no other stage of kind {}",
+                either(kinds)
+            )),
             ([], Wants::Artifact(_)) => mistake,
             ([only], _) => mistake.help(format!("`{only}` would fit")),
             (several, _) => mistake.help(format!("stages that would fit: {}", several.join(", "))),

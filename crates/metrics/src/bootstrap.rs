@@ -70,7 +70,8 @@ const MOST_KEPT: usize = 8 << 20;
 static LAST_DRAWN: Mutex<Option<(Stream, u32, usize, Counts)>> = Mutex::new(None);
 
 impl Bootstrap {
-    /// `subjects`: the subject of every stay.
+    /// `subjects`: the subject of every stay. Of fewer than two there are no resamples: all would be the same, and an
+    /// interval without width would pass for certainty.
     pub fn new<S: AsRef<str>>(settings: BootstrapSettings, seed: u64, subjects: &[S]) -> Self {
         let mut numbers: BTreeMap<&str, u32> = BTreeMap::new();
         let subject_of = subjects.iter().map(|subject| {
@@ -78,8 +79,15 @@ impl Bootstrap {
             *numbers.entry(subject.as_ref()).or_insert(next)
         });
         let subject_of = subject_of.collect();
+        let resamples = match numbers.len() {
+            0 | 1 => 0,
+            _ => settings.resamples,
+        };
         Self {
-            settings,
+            settings: BootstrapSettings {
+                resamples,
+                ..settings
+            },
             draws: Stream::new(seed, "bootstrap"),
             subject_of,
             subjects: numbers.len() as u32,
@@ -94,7 +102,7 @@ impl Bootstrap {
             && self.subject_of == other.subject_of
     }
 
-    /// The number of resamples, and the share that an interval holds.
+    /// The number of resamples, which is 0 of fewer than two subjects, and the share that an interval holds.
     pub fn settings(&self) -> BootstrapSettings {
         self.settings
     }
@@ -102,6 +110,22 @@ impl Bootstrap {
     /// The number of different subjects.
     pub fn subjects(&self) -> usize {
         self.subjects as usize
+    }
+
+    /// Where each number of the stays that are `members`, or of all, lies in the resamples. `None` for all where the
+    /// members are of fewer than two subjects, as [`Self::new`] says.
+    pub fn intervals_of(
+        &self,
+        resampled: &Resampled,
+        members: Option<&[bool]>,
+    ) -> Vec<Option<Interval>> {
+        let stays = self.subject_of.iter().zip(members.unwrap_or_default());
+        let mut subjects = stays.filter_map(|(subject, is_member)| is_member.then_some(subject));
+        let first = subjects.next();
+        match members.is_none() || subjects.any(|subject| Some(subject) != first) {
+            true => resampled.intervals(),
+            false => vec![None; resampled.whole.len()],
+        }
     }
 
     /// How often resample number `resample` holds each stay.

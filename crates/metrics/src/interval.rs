@@ -1,6 +1,9 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+/// Share of the resamples that an interval leaves out at most, if anything is to be concluded from it.
+const MOST_UNDEFINED: f64 = 0.05;
+
 /// Where a number lies in resamples.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Interval {
@@ -26,6 +29,12 @@ impl Interval {
         })
     }
 
+    /// Whether so few of all `resamples` are left out that it may be concluded from: those that are left out are not like
+    /// the others.
+    pub fn is_telling(&self, resamples: usize) -> bool {
+        self.undefined as f64 <= MOST_UNDEFINED * resamples as f64
+    }
+
     /// Whether all of it lies on one side of 0: of a difference, that there is one.
     pub fn excludes_zero(&self) -> bool {
         self.lower > 0.0 || self.upper < 0.0
@@ -46,6 +55,17 @@ pub(super) fn percentile(sorted: &[f64], share: f64) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_interval_of_few_resamples_tells_nothing() {
+        let interval = |undefined| Interval {
+            lower: 0.1,
+            upper: 0.2,
+            undefined,
+        };
+        assert!(interval(50).is_telling(1000) && interval(0).is_telling(1));
+        assert!(!interval(51).is_telling(1000) && !interval(1).is_telling(2));
+    }
 
     #[test]
     fn percentiles_are_those_of_numpy() {

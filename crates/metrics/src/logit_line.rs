@@ -1,3 +1,5 @@
+mod careful;
+
 use pipeline_vector::vectorized;
 
 use super::block::LANES as RESAMPLES;
@@ -103,21 +105,26 @@ impl LogitLine {
     }
 
     /// Maximum likelihood by Newton's method, which for this model is iteratively reweighted least
-    /// squares. A step that makes the loss larger is halved, so that no start diverges.
+    /// squares. A step that makes the loss larger is halved, so that no start diverges. Where the curvature vanishes on
+    /// the way, as between probabilities of 0 and 1, the fit is a careful one.
     pub(super) fn fit(start: LogitLine, free: Free, items: &Items) -> Result<LogitLine, Undefined> {
-        if let Some(line) = start.refined(free, items) {
-            return Ok(line);
-        }
-        let mut line = start;
+        let line = start.refined(free, items);
+        let line = line.or_else(|| start.damped(free, items));
+        line.or_else(|| careful::fit(start, free, items))
+            .ok_or(Undefined::NotConverged)
+    }
+
+    fn damped(self, free: Free, items: &Items) -> Option<LogitLine> {
+        let mut line = self;
         let mut loss = line.loss(items);
         for _ in 0..MAX_STEPS {
-            let step = (loss.slopes.newton_step(free)).ok_or(Undefined::NotConverged)?;
+            let step = loss.slopes.newton_step(free)?;
             if line.is_last(step) {
-                return Ok(line.moved(step, 1.0));
+                return Some(line.moved(step, 1.0));
             }
-            (line, loss) = (line.descend(&loss, step, items)).ok_or(Undefined::NotConverged)?;
+            (line, loss) = line.descend(&loss, step, items)?;
         }
-        Err(Undefined::NotConverged)
+        None
     }
 
     /// From a start that is near: steps of which each is far smaller than the one before, so that nobody needs to look

@@ -56,7 +56,7 @@ impl ThresholdRule {
         }
         let (mut found, mut in_vain) = (0.0, 0.0);
         let mut chosen = None;
-        let mut best = f64::NEG_INFINITY;
+        let mut best = i64::MIN;
         for tie in ranking.ties(&ones) {
             found += tie.positives;
             in_vain += tie.negatives;
@@ -73,7 +73,9 @@ impl ThresholdRule {
                     chosen = Some(tie.score);
                 }
                 ThresholdRule::Fixed { .. } | ThresholdRule::Youden {} => {
-                    let index = found / positives - in_vain / negatives;
+                    // Times both counts, in whole numbers: no rounding decides between equally good ones. A ranking
+                    // has less than 2^32 items, so that no product is beyond 2^62.
+                    let index = found as i64 * negatives as i64 - in_vain as i64 * positives as i64;
                     if index > best {
                         best = index;
                         chosen = Some(tie.score);
@@ -108,6 +110,19 @@ mod tests {
         assert_eq!(specificity(1.0), Ok(0.9));
         assert_eq!(specificity(0.0), Ok(0.2));
         assert_eq!(ThresholdRule::Youden {}.choose(&ranking), Ok(0.6));
+    }
+
+    /// Both thresholds find a fifth more of the positives than of the negatives, but 0.3 − 0.1 < 0.4 − 0.2 in floats.
+    #[test]
+    fn of_equally_good_thresholds_the_highest_is_chosen() {
+        let groups = [(0.9, 3, 1), (0.7, 1, 1), (0.1, 6, 8)];
+        let (mut labels, mut scores) = (Vec::new(), Vec::new());
+        for (score, positives, negatives) in groups {
+            labels.extend((0..positives + negatives).map(|stay| stay < positives));
+            scores.resize(labels.len(), score);
+        }
+        let ranking = Ranking::new(&labels, &scores).unwrap();
+        assert_eq!(ThresholdRule::Youden {}.choose(&ranking), Ok(0.9));
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub struct ModelConfig {
     /// Numbers an embedding is reduced to before it meets its value.
     #[schemars(range(min = 1, max = 16384))]
     pub reduced_dim: usize,
-    /// Numbers in the latent of a set, and the width of the transformer.
+    /// Numbers in the latent of a set, and the width of the transformer: a multiple of 4, as the head `mlp` halves it twice.
     #[schemars(range(min = 4, max = 16384))]
     pub latent_dim: usize,
     /// Attention blocks in the set encoder and in the decoder.
@@ -296,7 +296,7 @@ impl ModelConfig {
             conflicts.push((
                 "latent_dim",
                 format!(
-                    "the head halves latent_dim twice, and {} is no multiple of 4",
+                    "the head `mlp` halves latent_dim twice, and {} is no multiple of 4",
                     self.latent_dim
                 ),
             ));

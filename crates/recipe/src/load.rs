@@ -16,7 +16,7 @@ use super::recipe_file::hint_for_missing;
 use super::resolved::Resolved;
 use super::settled::Settled;
 use super::shape::Shape;
-use super::source::Sources;
+use super::source::{Origin, Sources};
 use super::tree::{Node, Value};
 use super::validate::{Verdict, validate};
 use pipeline_error::Error;
@@ -169,6 +169,24 @@ fn texts(list: Option<&Node>) -> Vec<String> {
     }
 }
 
+/// Where a text stands, if it stands there once.
+fn place_of_text(node: &Node, text: &str) -> Option<Origin> {
+    let mut found = Vec::new();
+    let mut left = vec![node];
+    while let Some(node) = left.pop() {
+        match &node.value {
+            Value::String(own, _) if own == text => found.push(node.origin),
+            Value::Array(items) => left.extend(items),
+            Value::Table(table) => left.extend(table.iter().map(|entry| &entry.node)),
+            _ => {}
+        }
+    }
+    match found[..] {
+        [one] => Some(one),
+        _ => None,
+    }
+}
+
 /// A part of the tree as a value of its Rust type, whose schema has found nothing wrong with it.
 pub fn read<T: DeserializeOwned>(
     name: &str,
@@ -178,14 +196,12 @@ pub fn read<T: DeserializeOwned>(
     match serde_json::from_value(node.to_json()) {
         Ok(read) => Some(read),
         Err(error) => {
-            mistakes.push(
-                Mistake::new(
-                    format!("{name} cannot be read: {error}"),
-                    node.origin,
-                    "in here",
-                )
-                .help("this is a mistake of the program's: its schema accepts what it cannot read"),
-            );
+            let error = error.to_string();
+            let text = error.split('`').nth(1);
+            let place = text.and_then(|text| place_of_text(node, text));
+            let place = place.unwrap_or(node.origin);
+            let message = format!("{name} cannot be read: {error}");
+            mistakes.push(Mistake::new(message, place, "in here"));
             None
         }
     }

@@ -56,7 +56,7 @@ impl ExternalDigests {
     /// The digest of a file's contents, or of a folder's: of the paths below it and their
     /// contents. Symbolic links count as what they lead to; empty folders do not count. Of a
     /// [pattern](FilePattern), the digest is that of a folder with the files that fit. Where a
-    /// folder is `of_data`, files count that are [data](data_files_below): those that are read.
+    /// folder is `of_data`, files count that are [data](data_files_below): those that are read, and all their names.
     pub fn digest(&self, path: &Path, of_data: bool) -> Result<Digest, Error> {
         Ok(self.see(path, of_data)?.digest)
     }
@@ -67,7 +67,7 @@ impl ExternalDigests {
             let found = pattern.files().map_err(unlisted)?;
             return match found.files.is_empty() {
                 true => Err(unreadable(path, "fits no file")),
-                false => self.see_folder(pattern.folder(), paths(found)),
+                false => self.see_data(pattern.folder(), found),
             };
         }
         let metadata = fs::metadata(path).map_err(|error| unreadable(path, error))?;
@@ -84,11 +84,8 @@ impl ExternalDigests {
                     names,
                 })
             }
-            (true, false) => self.see_folder(path, files_below(path).map_err(unlisted)?),
-            (true, true) => {
-                let found = data_files_below(path).map_err(unlisted)?;
-                self.see_folder(path, paths(found))
-            }
+            (true, false) => self.see_folder(path, &files_below(path).map_err(unlisted)?, &[]),
+            (true, true) => self.see_data(path, data_files_below(path).map_err(unlisted)?),
         }
     }
 
@@ -118,20 +115,35 @@ impl ExternalDigests {
         .coded(Code::UnreadableInput))
     }
 
-    /// A folder with these files, by path.
-    fn see_folder(&self, folder: &Path, files: Vec<PathBuf>) -> Result<Seen, Error> {
-        let digests = self.digest_files(&files)?;
+    fn see_data(&self, folder: &Path, found: DataFiles) -> Result<Seen, Error> {
+        let files: Vec<PathBuf> = found.files.into_iter().map(|file| file.path).collect();
+        self.see_folder(folder, &files, &found.repeated)
+    }
+
+    /// A folder with these files, by path, and `further` paths of them: a file that is read may be so by any of its names.
+    fn see_folder(
+        &self,
+        folder: &Path,
+        files: &[PathBuf],
+        further: &[(PathBuf, PathBuf)],
+    ) -> Result<Seen, Error> {
+        let below = |file: &Path| -> PathBuf {
+            let name = file.strip_prefix(folder);
+            name.unwrap_or(file).to_path_buf()
+        };
+        let digests = self.digest_files(files)?;
         let mut hasher = blake3::Hasher::new_derive_key(FOLDER_CONTEXT);
         let mut states = blake3::Hasher::new();
         let mut names = 0;
         for (file, (digest, stat, of_file)) in files.iter().zip(digests) {
             states.update(&stat.bytes());
             names += of_file;
-            let name = file.strip_prefix(folder).unwrap_or(file);
-            let name = name.as_os_str().as_bytes();
-            hasher.update(&(name.len() as u64).to_le_bytes());
-            hasher.update(name);
+            add_name(&mut hasher, &below(file));
             hasher.update(digest.as_bytes());
+        }
+        for (path, first) in further {
+            add_name(&mut hasher, &below(path));
+            add_name(&mut hasher, &below(first));
         }
         let [digest, state] =
             [hasher, states].map(|hasher| Digest::from_bytes(*hasher.finalize().as_bytes()));
@@ -188,8 +200,10 @@ impl ExternalDigests {
     }
 }
 
-fn paths(found: DataFiles) -> Vec<PathBuf> {
-    found.files.into_iter().map(|file| file.path).collect()
+fn add_name(hasher: &mut blake3::Hasher, name: &Path) {
+    let name = name.as_os_str().as_bytes();
+    hasher.update(&(name.len() as u64).to_le_bytes());
+    hasher.update(name);
 }
 
 /// Without links. The last part need not be there: a plan makes no store.

@@ -10,6 +10,7 @@ use pipeline_error::Error;
 use pipeline_kinds as kinds;
 use pipeline_kinds::{SweepRecipe, SweepVariant};
 use pipeline_recipe::sweep_config::SweepObjective;
+use pipeline_report::pooled::{Fold, ScoredFold};
 use pipeline_runner::record::{OutputRecord, RunRecord};
 use pipeline_runner::sweep::record::{PlannedVariant, ShowRecord};
 use pipeline_runner::sweep::{NodeResult, NodeState, check_objective, known_failures};
@@ -22,6 +23,9 @@ use pipeline_store::Store;
 const EVALUATE: &str = "evaluate";
 const METRICS: &str = "metrics";
 const PREDICTIONS: &str = "predictions";
+
+/// The role in which they read the data stage that they score.
+const DATA: &str = "data";
 
 /// Variants and the united graph of their stages.
 pub struct Batch {
@@ -156,16 +160,29 @@ impl Batch {
         });
         ordered.collect()
     }
-}
 
-/// What the evaluations say of every stay, by the names of their nodes.
-pub fn predictions(surveyed: Vec<Surveyed>, store: &Store) -> BTreeMap<String, OutputRecord> {
-    let evaluated = surveyed
-        .into_iter()
-        .filter(|stage| stage.planned.kind == EVALUATE);
-    let predictions = evaluated.filter_map(|stage| {
-        let mut outputs = OutputRecord::all_of(&stage.outcome?.outputs, store);
-        Some((stage.planned.name, outputs.remove(PREDICTIONS)?))
-    });
-    predictions.collect()
+    /// What the evaluations of folds say of every stay, by the names of their nodes.
+    pub fn scored_folds(
+        &self,
+        surveyed: Vec<Surveyed>,
+        store: &Store,
+    ) -> BTreeMap<String, ScoredFold> {
+        let nodes = self.nodes.iter().map(|node| (node.name.as_str(), node));
+        let nodes: BTreeMap<&str, &Node> = nodes.collect();
+        let fold = |name: &str| {
+            let inputs = nodes.get(name)?.stage.inputs();
+            let data = inputs.iter().find(|input| input.role == DATA)?;
+            Fold::of(nodes.get(data.stage.as_str())?.stage.as_ref())
+        };
+        let evaluated = surveyed
+            .into_iter()
+            .filter(|stage| stage.planned.kind == EVALUATE);
+        let scored = evaluated.filter_map(|stage| {
+            let fold = fold(&stage.planned.name)?;
+            let mut outputs = OutputRecord::all_of(&stage.outcome?.outputs, store);
+            let predictions = outputs.remove(PREDICTIONS)?;
+            Some((stage.planned.name, ScoredFold { predictions, fold }))
+        });
+        scored.collect()
+    }
 }

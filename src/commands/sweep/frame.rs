@@ -18,41 +18,20 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// A row a setting, the best first: what it sets, then the objective and all metrics as mean
-    /// and standard deviation.
+    /// A row a setting, the best first: what it sets, then the objective and all metrics as mean, standard deviation and
+    /// the number of results that have a value.
     pub fn of_settings(show: &ShowRecord) -> Self {
         let settings = show.settings.as_slice();
         let mut frame = Self::new(settings.len());
-        let summary = |summary: Option<&Summary>| {
-            let mean = summary.map_or(Value::Null, |one| one.mean.into());
-            (
-                mean,
-                summary
-                    .and_then(|one| one.std)
-                    .map_or(Value::Null, Value::from),
-            )
-        };
         frame.push("setting", settings, |one| one.name.as_str().into());
         frame.overrides(settings, |one: &SettingRecord| &one.overrides);
         frame.push("variants", settings, |one| one.variants.into());
         frame.push("done", settings, |one| one.done.into());
         frame.push("failed", settings, |one| one.failed.into());
-        frame.push("objective.mean", settings, |one| {
-            summary(one.objective.as_ref()).0
-        });
-        frame.push("objective.std", settings, |one| {
-            summary(one.objective.as_ref()).1
-        });
+        frame.summaries("objective", settings, |one| one.objective.as_ref());
         for (stage, metric) in names(settings.iter().map(|one| &one.metrics)) {
-            let found = |one: &SettingRecord| {
-                let metrics = one.metrics.get(&stage);
-                summary(metrics.and_then(|metrics| metrics.get(&metric)))
-            };
-            frame.push(&format!("{stage}.{metric}.mean"), settings, |one| {
-                found(one).0
-            });
-            frame.push(&format!("{stage}.{metric}.std"), settings, |one| {
-                found(one).1
+            frame.summaries(&format!("{stage}.{metric}"), settings, |one| {
+                one.metrics.get(&stage)?.get(&metric)
             });
         }
         frame
@@ -93,6 +72,25 @@ impl Frame {
     fn push<R>(&mut self, name: &str, records: &[R], value: impl Fn(&R) -> Value) {
         self.columns
             .push((name.into(), records.iter().map(value).collect()));
+    }
+
+    fn summaries(
+        &mut self,
+        name: &str,
+        settings: &[SettingRecord],
+        of: impl Fn(&SettingRecord) -> Option<&Summary>,
+    ) {
+        self.push(&format!("{name}.mean"), settings, |one| {
+            of(one).map_or(Value::Null, |summary| summary.mean.into())
+        });
+        self.push(&format!("{name}.std"), settings, |one| {
+            of(one)
+                .and_then(|summary| summary.std)
+                .map_or(Value::Null, Value::from)
+        });
+        self.push(&format!("{name}.n"), settings, |one| {
+            of(one).map_or(0, |summary| summary.n).into()
+        });
     }
 
     fn overrides<R>(&mut self, records: &[R], of: impl Fn(&R) -> &BTreeMap<String, Value>) {

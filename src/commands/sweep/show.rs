@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::{Args, ValueEnum};
 
 use crate::arguments::{ExperimentArguments, Selection};
-use crate::commands::sweep::batch::{self, Batch};
+use crate::commands::sweep::batch::Batch;
 use crate::commands::sweep::frame::Frame;
 use crate::commands::sweep::ladder;
 use crate::display::sweep_table;
@@ -17,7 +17,7 @@ use crate::terminal::{page, stdout};
 use pipeline_error::Error;
 use pipeline_kinds::SweepRecipe;
 use pipeline_report::html::sweep_page;
-use pipeline_report::pooled::pooled;
+use pipeline_report::pooled::{Pooled, pooled};
 use pipeline_store::Store;
 
 #[derive(Debug, Args)]
@@ -89,15 +89,19 @@ pub struct Show {
 pub fn execute(show: Show, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let sweep = SweepRecipe::open(&show.selection.recipe, &show.selection.overrides)?;
     let store = Store::open(&show.selection.store)?;
-    let mut predictions = BTreeMap::new();
+    let mut folds = BTreeMap::new();
     let stored = |batch: Batch| {
         let surveyed = batch.survey(&show.selection, &store)?;
         let record = batch.known(&surveyed, &store)?;
-        predictions.extend(batch::predictions(surveyed, &store));
+        folds.extend(batch.scored_folds(surveyed, &store));
         Ok((record, true))
     };
     let mut record = ladder::climb(&sweep, stored)?.show;
-    record.pooled = pooled(&record, &predictions)?;
+    let Pooled { records, notes } = pooled(&record, &folds)?;
+    record.pooled = records;
+    for note in &notes {
+        verbosity.note(note);
+    }
     if let Some(problem) = record.cannot_be_ranked() {
         verbosity.note(&problem);
     }

@@ -1,11 +1,14 @@
 //! The strict import: a checkpoint's tensors into a model's parameters, or every reason why not.
 
 mod audit;
-mod foreign_prefix;
+mod elsewhere;
+mod foreign_names;
+
 mod naming;
 mod nearest;
 mod numbers;
 mod offences;
+mod placeholders;
 mod rename;
 mod render;
 mod rules;
@@ -89,34 +92,12 @@ pub fn audit(
         }
     }
     if !offences.is_empty() {
-        let prefix = foreign_prefix::of(checkpoint, &shapes, rules, &patterns, &matching);
-        let prefix = prefix.as_deref();
-        return Err(offences.into_error(checkpoint, &matching, rules, &patterns, prefix));
+        let rename = foreign_names::rules(checkpoint, &shapes, rules, &patterns, &matching);
+        return Err(offences.into_error(checkpoint, &matching, rules, &patterns, rename));
     }
-    refuse_placeholders(checkpoint, &loaded)?;
+    placeholders::refuse(checkpoint, &loaded)?;
     flag_tied(&matching.pairs, &mut loaded);
     Ok(matching.audit(checkpoint, &patterns, loaded))
-}
-
-/// Tensors that may all be zero: a new head is.
-const ZEROS: usize = 2;
-
-/// Fails on weights that are zero everywhere, as sharded training saves them in place of those that are elsewhere.
-fn refuse_placeholders(checkpoint: &Checkpoint, loaded: &[Loaded]) -> Result<(), Error> {
-    let is_zero = |entry: &Loaded| entry.flags.contains(&Flag::AllZero);
-    if loaded.len() <= ZEROS || !loaded.iter().all(is_zero) {
-        return Ok(());
-    }
-    let message = format!(
-        "{}: all {} tensors are zero everywhere: these are no trained weights; nothing was loaded",
-        checkpoint.path.display(),
-        loaded.len()
-    );
-    let hint = "sharded training leaves placeholders in a file: gather the weights where it comes from (`zero_to_fp32.py` of DeepSpeed)";
-    Err(Error::Audit {
-        message,
-        hint: Some(hint.into()),
-    })
 }
 
 /// The tensors of a successful audit, by target name.
@@ -286,7 +267,8 @@ impl Matching<'_> {
         for (name, shape) in &self.missing {
             if patterns.new.first_match(&[name]).is_none() {
                 let room = to.count(Kind::Missing) < nearest::MAX_SUGGESTIONS;
-                let near = nearest::describe(name, shape, &free, room);
+                let near = elsewhere::describe(checkpoint, name)
+                    .unwrap_or_else(|| nearest::describe(name, shape, &free, room));
                 to.add(Kind::Missing, format!("{name} {shape:?}{near}"));
             }
         }
@@ -367,6 +349,8 @@ impl Matching<'_> {
                 target: entry.target.clone(),
             })
             .collect();
+        let notes = checkpoint.notes.iter().cloned();
+        let notes = notes.chain(elsewhere::note(checkpoint, &new)).collect();
         let numbers = |entry: &Loaded| entry.shape.iter().product::<usize>();
         Audit {
             file: checkpoint.file_name(),
@@ -385,7 +369,7 @@ impl Matching<'_> {
             renamed,
             new,
             ignored,
-            notes: checkpoint.notes.clone(),
+            notes,
         }
     }
 }

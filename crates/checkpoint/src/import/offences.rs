@@ -1,7 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::rules::PatternSet;
-use super::{ImportRules, Matching, Patterns, each, suggestion};
+use super::{ImportRules, Matching, Patterns, each, elsewhere, suggestion};
 use crate::file::Checkpoint;
 use pipeline_error::{Code, Error};
 
@@ -73,7 +73,7 @@ impl Offences {
         matching: &Matching,
         rules: &ImportRules,
         patterns: &Patterns,
-        prefix: Option<&str>,
+        rename: Option<(&str, String)>,
     ) -> Error {
         let total: usize = self.lines.values().map(Vec::len).sum();
         let mut message = format!(
@@ -91,7 +91,11 @@ impl Offences {
                 message.push_str(line);
             }
         }
-        let hint = self.hint(matching, rules, patterns, prefix);
+        let missing = matching.missing.iter().map(|(name, _)| *name);
+        let hint = match elsewhere::hint(checkpoint, missing) {
+            Some(hint) => Some(hint),
+            None => self.hint(matching, rules, patterns, rename),
+        };
         let error = Error::Audit { message, hint };
         match self.lines.keys().find_map(|kind| kind.code()) {
             Some(code) => error.coded(code),
@@ -104,7 +108,7 @@ impl Offences {
         matching: &Matching,
         rules: &ImportRules,
         patterns: &Patterns,
-        prefix: Option<&str>,
+        rename: Option<(&str, String)>,
     ) -> Option<String> {
         let mut parts = Vec::new();
         let concerns = |kinds: &[Kind]| kinds.iter().any(|kind| self.lines.contains_key(kind));
@@ -117,9 +121,9 @@ impl Offences {
             Kind::IgnoredButUsed,
             Kind::IdlePattern,
         ];
-        if let Some(prefix) = prefix {
+        if let Some((why, rules)) = rename {
             parts.push(format!(
-                "the tensors have a prefix of their own; the import stage takes it off by:\nrename = [{{ prefix = {prefix:?}, to = \"\" }}]"
+                "{why}, which the import stage takes off by:\nrename = [{rules}]"
             ));
         } else if concerns(&by_name) && (new != rules.new || ignore != rules.ignore) {
             parts.push(format!(

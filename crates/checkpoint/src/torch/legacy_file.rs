@@ -63,6 +63,7 @@ pub(crate) fn read(bytes: Vec<u8>) -> Result<Contents, Refusal> {
         trained: trained(&object, &state_dict),
         stated: stated(&object, state_dict.holder),
         tensors: storages.finish()?,
+        elsewhere: state_dict.elsewhere,
         notes,
     })
 }

@@ -21,6 +21,8 @@ pub(super) struct StateDict<'a> {
     /// The dict that it lies in, or itself.
     pub(super) holder: Value,
     pub(super) notes: Vec<String>,
+    /// Names of tensors in other dicts, by themselves and behind the key of their dict, and where that lies.
+    pub(super) elsewhere: BTreeMap<String, String>,
 }
 
 /// A dict that may be meant.
@@ -42,11 +44,14 @@ pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
         )));
     }
     let levels = levels(heap, pickle.root);
+    let has_key = levels
+        .iter()
+        .any(|dicts| !candidates(heap, dicts).is_empty());
     let mut found: Vec<Candidate> = Vec::new();
     let mut chosen: Option<BTreeSet<&str>> = None;
     for (depth, dicts) in levels.iter().enumerate() {
         let mut here = candidates(heap, dicts);
-        if depth == 0 && holds_tensors(heap, pickle.root) {
+        if depth == 0 && is_module(heap, pickle.root, &here, has_key) {
             here.push(Candidate {
                 place: "the file's own entries".into(),
                 dict: pickle.root,
@@ -72,6 +77,10 @@ pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
             let chosen = chosen.unwrap_or_default();
             let notes = not_read(heap, (one.dict, &chosen), &levels);
             state_dict.notes.extend(notes);
+            if one.dict != pickle.root {
+                state_dict.notes.extend(beside(heap, pickle.root));
+            }
+            state_dict.elsewhere = elsewhere(heap, one.dict, &levels);
             Ok(state_dict)
         }
         [] => Err(none(heap, &levels)),
@@ -83,6 +92,16 @@ pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
             )))
         }
     }
+}
+
+/// Whether the file's own tensors are those of a model. Beside a state dict under a key they are a loss, a step, a random
+/// state, unless one is called as a module's is, with a dot, or as one of that state dict.
+fn is_module(heap: &Heap, root: Value, beside: &[Candidate], has_key: bool) -> bool {
+    let is_in = |name| {
+        let mut all = beside.iter().flat_map(|other| names(heap, other.dict));
+        all.any(|other| other == name)
+    };
+    names(heap, root).any(|name| !has_key || name.contains('.') || is_in(name))
 }
 
 /// What holds tensors under a customary key in these dicts.
@@ -125,6 +144,39 @@ fn not_read(
         format!("{shared} tensors of the same names are under `{path}`, not read")
     });
     notes.collect()
+}
+
+/// A note of the file's own tensors, beside its state dict.
+fn beside(heap: &Heap, root: Value) -> Option<String> {
+    const SHOWN: usize = 5;
+    let all: Vec<&str> = names(heap, root).collect();
+    let more = match all.len().saturating_sub(SHOWN) {
+        0 => String::new(),
+        more => format!(" and {more} more"),
+    };
+    let shown = all.iter().take(SHOWN);
+    let shown: Vec<String> = shown.map(|name| format!("`{name}`")).collect();
+    let lies = "tensors beside the state dict are not read";
+    (!all.is_empty()).then(|| format!("{lies}: {}{more}", shown.join(", ")))
+}
+
+/// Tensors of dicts that are not the chosen one: under their own names, and behind the key that leads to their dict, as
+/// where a head's own state dict lies under `cls_head`.
+fn elsewhere(
+    heap: &Heap,
+    chosen: Value,
+    levels: &[Vec<(String, Value)>],
+) -> BTreeMap<String, String> {
+    let mut found = BTreeMap::new();
+    for (path, dict) in levels.iter().flatten().filter(|(_, dict)| *dict != chosen) {
+        let key = path.rsplit('.').next().unwrap_or_default();
+        for name in names(heap, *dict).take(MAX_ENTRIES) {
+            for name in [name.to_string(), joined(key, name)] {
+                found.entry(name).or_insert_with(|| path.clone());
+            }
+        }
+    }
+    found
 }
 
 /// The dicts of a pickle by how deep they lie, each with the keys that lead to it.
@@ -240,5 +292,6 @@ fn collect<'a>(heap: &'a Heap, found: &Candidate) -> Result<StateDict<'a>, Refus
         tensors,
         holder: found.holder,
         notes,
+        elsewhere: BTreeMap::new(),
     })
 }

@@ -151,6 +151,29 @@ fn a_second_set_of_the_same_weights_is_refused_or_noted() {
 }
 
 #[test]
+fn a_loss_beside_the_state_dict_is_noted_and_other_dicts_are_known_by_name() {
+    let weights = || dict(&[("w", one())]);
+    for inside in [true, false] {
+        let holder = dict(&[("model", weights())]);
+        let state_dict = match inside {
+            true => ("checkpoint", holder),
+            false => ("model", weights()),
+        };
+        let head = dict(&[("out.w", one())]);
+        let root = dict(&[("loss", one()), ("step", one()), state_dict, ("head", head)]);
+        let read = read(&archive(&root, &[ONE])).unwrap();
+        assert_eq!(read.tensors.len(), 1);
+        let beside = "tensors beside the state dict are not read: `loss`, `step`";
+        assert!(read.notes.iter().any(|note| note == beside));
+        for name in ["out.w", "head.out.w"] {
+            assert_eq!(read.elsewhere[name], "head");
+        }
+    }
+    let root = dict(&[("model", weights()), ("encoder.w", one())]);
+    assert!(refusal(&archive(&root, &[ONE])).contains("the file's own entries"));
+}
+
+#[test]
 fn settings_are_found_in_namespaces_and_beside_the_state_dict() {
     let heads = |number: i32| dict(&[("heads", int(number))]);
     let namespace = [
@@ -205,14 +228,22 @@ fn an_optimizer_of_several_groups_does_not_say_which_tensors_were_trained() {
         let numbers: Vec<_> = numbers.iter().map(|number| int(*number)).collect();
         dict(&[("params", list(&numbers))])
     };
-    let moments = [dict(&[("exp_avg", one())])].concat();
-    let state = [b"}(".to_vec(), int(0), moments, b"u".to_vec()].concat();
+    let state_of = |moments: Vec<u8>| [b"}(".to_vec(), int(0), moments, b"u".to_vec()].concat();
+    let state = state_of(dict(&[("exp_avg", one())]));
     let trained = |groups: &[Vec<u8>]| {
         let optimizer = dict(&[("param_groups", list(groups)), ("state", state.clone())]);
         let weights = dict(&[("a", one()), ("b", one())]);
         let root = dict(&[("model", weights), ("optimizer", optimizer)]);
         read(&archive(&root, &[ONE])).unwrap().trained
     };
+    let of_adagrad = state_of(dict(&[("sum", one())]));
+    let optimizer = dict(&[
+        ("param_groups", list(&[group(&[0, 1])])),
+        ("state", of_adagrad),
+    ]);
+    let weights = dict(&[("a", one()), ("b", one())]);
+    let root = dict(&[("model", weights), ("optimizer", optimizer)]);
+    assert_eq!(read(&archive(&root, &[ONE])).unwrap().trained, None);
     let first = std::collections::BTreeSet::from(["a".to_string()]);
     assert_eq!(trained(&[group(&[0, 1])]), Some(first));
     assert_eq!(trained(&[group(&[1]), group(&[0])]), None);

@@ -33,11 +33,13 @@ pub(super) fn trained(pickle: &Pickle, state_dict: &StateDict) -> Option<BTreeSe
     let mut names = BTreeSet::new();
     for (number, state) in heap.dict(heap.entry(optimizer, "state")?)? {
         let (name, view) = tensors.get(index(*number)?)?;
-        for moment in ["exp_avg", "exp_avg_sq", "momentum_buffer"] {
-            let moment = small_entry(heap, *state, moment).and_then(|value| heap.tensor(value));
-            if moment.is_some_and(|moment| moment.shape != view.shape) {
-                return None;
-            }
+        let moments = ["exp_avg", "exp_avg_sq", "momentum_buffer"]
+            .map(|moment| small_entry(heap, *state, moment).and_then(|value| heap.tensor(value)));
+        // A state without them may be one that was there before the first step, as Adagrad's is.
+        let mut moments = moments.into_iter().flatten().peekable();
+        moments.peek()?;
+        if moments.any(|moment| moment.shape != view.shape) {
+            return None;
         }
         names.insert((*name).to_string());
     }

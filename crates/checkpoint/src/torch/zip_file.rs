@@ -73,6 +73,7 @@ pub(crate) fn read(file: impl Source, length: u64) -> Result<Contents, Refusal> 
         trained: trained(&pickle, &state_dict),
         stated: stated(&pickle, state_dict.holder),
         tensors: storages.finish()?,
+        elsewhere: state_dict.elsewhere,
         notes: state_dict.notes,
     })
 }

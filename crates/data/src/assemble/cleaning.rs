@@ -23,18 +23,9 @@ impl Cleaning {
             if variables.binary_search(name).is_err() && !known.contains(&name.as_str()) {
                 return Err(no_such_variable("cleaning", name, variables));
             }
-            if let Some([low, high]) = rule.range
-                && (low.is_nan() || high.is_nan() || low > high)
-            {
+            if let Some((setting, what)) = rule.mistakes().first() {
                 return Err(Error::stage(format!(
-                    "cleaning of `{name}`: range = [{low}, {high}] holds no number"
-                )));
-            }
-            if let Some(factor) = rule.factor
-                && !(factor.is_finite() && factor != 0.0)
-            {
-                return Err(Error::stage(format!(
-                    "cleaning of `{name}`: factor = {factor} is not a finite number other than 0"
+                    "cleaning of `{name}`: {setting} {what}"
                 )));
             }
         }

@@ -40,7 +40,7 @@ impl Problem {
                 "{title}: its last set has {events} events, and max_events is {limit}"
             ))
             .with_hint(
-                "a stay is cut between sets only: raise max_events, or make set_minutes smaller",
+                "a stay is cut between sets only: raise max_events, or, where set_minutes is stated, make it smaller",
             ),
         }
     }
@@ -129,10 +129,12 @@ impl Order {
                 .take_while(|other| (other.set, other.variable) == (event.set, event.variable))
                 .count();
             let same = &events[next..next + run];
+            // An event without a number stands for none that has one: of variables that have numbers it is left out later.
+            let has_value = |event: &&RawEvent| !event.value.is_nan();
             let one = match self.duplicates {
-                Duplicates::Last => same[run - 1],
+                Duplicates::Last => *same.iter().rev().find(has_value).unwrap_or(&same[run - 1]),
                 Duplicates::Mean if run > 1 => mean_of(same),
-                _ => event,
+                _ => *same.iter().find(has_value).unwrap_or(&event),
             };
             for other in &same[1..] {
                 lost(other, Loss::Merged);
@@ -322,6 +324,14 @@ mod tests {
         assert_eq!(arranged(&ORDER, &equal, false).unwrap().0, [(0, 1, 0.1)]);
         let mixed = [(5, 0, 1, f64::NAN), (5, 0, 1, 2.0), (5, 0, 1, 4.0)];
         assert_eq!(arranged(&ORDER, &mixed, false).unwrap().0, [(0, 1, 3.0)]);
+        for (duplicates, value) in [(Duplicates::First, 2.0), (Duplicates::Last, 4.0)] {
+            let order = Order {
+                duplicates,
+                ..ORDER
+            };
+            let around = [mixed[0], mixed[1], mixed[2], mixed[0]];
+            assert_eq!(arranged(&order, &around, false).unwrap().0, [(0, 1, value)]);
+        }
     }
 
     #[test]

@@ -45,13 +45,18 @@ impl Window {
             Start::At(time) => time,
             Start::FirstEvent => times().min().unwrap_or(0),
         };
-        let known = (stay.prediction).map_or(i64::MAX, |time| time.saturating_sub(self.gap));
+        // Without a prediction a stay ends with its last event, and the gap is before that: else the stays of
+        // `row_label` that have no positive row would alone be seen to their end.
+        let last = || stay.prediction.or_else(|| times().max()).unwrap_or(start);
+        let known = match (stay.prediction, self.gap) {
+            (None, 0) => i64::MAX,
+            (_, gap) => last().saturating_sub(gap),
+        };
         // A late window has a clock of its own. It ends with the prediction, which is in it, so its begin is
         // not: a window of 24 hours never holds both midnights. A stay that is shorter is seen from its begin.
         let (start_of_window, earliest) = match self.last {
             Some(length) => {
-                let end = stay.prediction.or_else(|| times().max()).unwrap_or(start);
-                let begin = end.saturating_sub(length);
+                let begin = last().saturating_sub(length);
                 (begin.max(start), begin.saturating_add(1).max(start))
             }
             None => (start, start),
@@ -152,6 +157,22 @@ mod tests {
             found,
             [Ok(0), Ok(2 * HOUR), Err(Loss::AfterPrediction), Ok(0)]
         );
+    }
+
+    #[test]
+    fn without_a_prediction_the_gap_is_before_the_last_event() {
+        let times = [5 * HOUR, 7 * HOUR, 7 * HOUR + 1, 10 * HOUR];
+        let gap = |config: &mut DataConfig| config.gap_hours = Some(3.0);
+        let found = places(gap, Start::FirstEvent, None, &times);
+        let lost = Err(Loss::AfterPrediction);
+        assert_eq!(found, [Ok(0), Ok(2 * HOUR), lost, lost]);
+        let found = places(
+            |config| config.gap_hours = Some(0.0),
+            Start::FirstEvent,
+            None,
+            &times,
+        );
+        assert_eq!(found[3], Ok(5 * HOUR));
     }
 
     #[test]

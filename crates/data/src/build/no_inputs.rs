@@ -6,6 +6,7 @@ use crate::config::{DataConfig, Source, SplitRule, WideSource};
 use crate::fit::Fitted;
 use crate::id_names::names_ids;
 use crate::ingest::variable_of_category;
+use crate::names::toml_text;
 use pipeline_error::{Code, Error};
 
 /// Fails if a variable is called like an outcome, or like a column that the recipe says something
@@ -15,16 +16,28 @@ pub(super) fn refuse(
     outcomes: &BTreeSet<String>,
     fitted: &Fitted,
 ) -> Result<(), Error> {
+    let predicted = predicted(config);
     let meant = config.variables.only.iter().flatten();
-    let meant: BTreeSet<&str> = meant.map(String::as_str).collect();
+    let meant = meant
+        .map(String::as_str)
+        .filter(|name| !predicted.contains(name));
+    let meant: BTreeSet<&str> = meant.collect();
     let of_stays = columns_of_stays(config);
     let base = |name| variable_of_category(name, &config.categorical).unwrap_or(name);
     let names = fitted.variables.iter().map(|variable| base(&variable.name));
     for name in names.filter(|name| !meant.contains(name)) {
         let refused = |what: String| {
-            Error::stage(format!("variable `{name}` is {what}")).with_hint(format!(
-                "variables = {{ drop = [\"{name}\"] }} leaves it out; if it is known when the prediction is made, name it in variables.only"
-            ))
+            let leave_out = format!(
+                "variables = {{ drop = [{}] }} leaves it out",
+                toml_text(name)
+            );
+            let hint = match predicted.contains(name) {
+                true => leave_out,
+                false => format!(
+                    "{leave_out}; if it is known when the prediction is made, variables.only may name it, with all other inputs"
+                ),
+            };
+            Error::stage(format!("variable `{name}` is {what}")).with_hint(hint)
         };
         if outcomes.contains(name) {
             let what = "called like a column of the labels: an outcome is no input";
@@ -47,11 +60,29 @@ pub(super) fn refuse(
             && !is_static(source)
         {
             return Err(refused(format!(
-                "called like a column of ids, whose numbers say nothing of a stay (ignore = [\"{name}\"] in the source passes over it)"
+                "called like a column of ids, whose numbers say nothing of a stay (ignore = [{}] in the source passes over it)",
+                toml_text(name)
             )));
         }
     }
     Ok(())
+}
+
+/// The columns that are predicted, and can be no inputs whatever a recipe says.
+fn predicted(config: &DataConfig) -> BTreeSet<&str> {
+    let label = config
+        .source
+        .label_table()
+        .map(|table| table.column.as_str());
+    let row_label = match &config.source {
+        Source::Wide(source) => source.row_label.as_deref(),
+        _ => None,
+    };
+    let targets = config
+        .targets
+        .iter()
+        .flat_map(|(name, table)| table.values(name));
+    targets.chain(label).chain(row_label).collect()
 }
 
 /// The columns that say who stays are, when, and in which split, by the setting that names them. The

@@ -31,6 +31,25 @@ pub struct CleaningRule {
     pub log: Option<Logarithm>,
 }
 
+impl CleaningRule {
+    /// Which of its settings leave no value, and why.
+    pub fn mistakes(&self) -> Vec<(&'static str, String)> {
+        let mut mistakes = Vec::new();
+        if let Some([low, high]) = self.range
+            && (low.is_nan() || high.is_nan() || low > high)
+        {
+            mistakes.push(("range", format!("= [{low}, {high}] holds no number")));
+        }
+        if let Some(factor) = self.factor
+            && !(factor.is_finite() && factor != 0.0)
+        {
+            let what = format!("= {factor} is not a finite number other than 0");
+            mistakes.push(("factor", what));
+        }
+        mistakes
+    }
+}
+
 /// What becomes of values outside their range.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]

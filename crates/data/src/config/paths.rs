@@ -1,7 +1,11 @@
 //! Everything that a data stage reads from disk.
 
+use std::path::Path;
+
 use super::{DataConfig, LabelTable, Source, SplitRule, StaysTable};
 use crate::input_path::InputPath;
+use crate::text_file;
+use pipeline_files::FilePattern;
 
 /// The setting that names a file or folder (`source.records.0`), and its place.
 type NamedPath<'a> = (String, &'a mut InputPath);
@@ -35,6 +39,25 @@ impl DataConfig {
         );
         paths
     }
+
+    /// What a path says beside the contents that lie there, and a result depends on: of a file its ending, or its name
+    /// where that is the id of a stay; of a pattern that it is one, as it may fit files that are not read of a folder.
+    pub fn said_by_path(&self, field: &str, path: &Path) -> Option<String> {
+        if FilePattern::of(path).is_ok_and(|pattern| pattern.is_some()) {
+            return Some("*".into());
+        }
+        if path.is_dir() {
+            return None;
+        }
+        match self.source.has_stays_by_file() && is_of_rows(field) {
+            true => Some(path.file_name()?.to_string_lossy().into_owned()),
+            false => text_file::ending(path),
+        }
+    }
+}
+
+fn is_of_rows(field: &str) -> bool {
+    field.starts_with("source.files.") || field.starts_with("source.records.")
 }
 
 fn source_paths(source: &mut Source) -> Vec<NamedPath<'_>> {

@@ -117,6 +117,16 @@ impl Source {
         }
     }
 
+    /// Whether every file is a stay of its own, whose id is the file's name.
+    pub(crate) fn has_stays_by_file(&self) -> bool {
+        match self {
+            Source::Long(source) => source.id.is_none(),
+            Source::Wide(source) => source.id.is_none(),
+            Source::Physionet2012(_) | Source::Physionet2019(_) => true,
+            Source::Synthetic(_) | Source::Meds(_) | Source::PatientParquet(_) => false,
+        }
+    }
+
     /// Whether stays without a positive row are cut as those with one are, at times that are drawn.
     pub fn has_matched_negatives(&self) -> bool {
         let negatives = match self {

@@ -313,7 +313,7 @@ impl ListedStays {
         }
         let name = &self.table.header[column];
         let what = format!("{name} `{text}` is not a finite number");
-        let hint = value_hint(name, text, true);
+        let hint = value_hint(name, text, rules.settings);
         Err(self
             .table
             .error(row.line, what)

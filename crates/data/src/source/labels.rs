@@ -178,6 +178,7 @@ pub(crate) fn class(text: &str) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::rules::Settings;
 
     fn read(text: &str) -> Result<Labels, Error> {
         read_with(text, StayPolicy::Error)
@@ -188,6 +189,10 @@ mod tests {
             ids: None,
             missing: vec!["?".into()],
             without_label,
+            settings: Settings {
+                of_tables: true,
+                categorical: true,
+            },
         };
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("labels.csv");

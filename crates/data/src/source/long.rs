@@ -21,6 +21,7 @@ use pipeline_error::Error;
 /// The tables of a recipe's source.
 pub(super) struct Long {
     config: LongSource,
+    rules: ReadRules,
     tables: RowTables,
 }
 
@@ -32,7 +33,7 @@ impl Long {
         rules: ReadRules,
     ) -> Result<Self, Error> {
         let (stays, labels) = (config.stays.as_ref(), config.labels.as_ref());
-        let cohort = Cohort::open(stays, labels, &config.time, split, rules)?;
+        let cohort = Cohort::open(stays, labels, &config.time, split, rules.clone())?;
         Ok(Self {
             tables: RowTables::open(
                 &config.files,
@@ -43,6 +44,7 @@ impl Long {
                 split,
             )?,
             config: config.clone(),
+            rules,
         })
     }
 }
@@ -63,6 +65,7 @@ impl EventSource for Long {
         }
         let mut taker = LongRows {
             config: &self.config,
+            rules: &self.rules,
             tables: &self.tables,
             places: self.tables.places(),
             out,
@@ -87,6 +90,7 @@ impl EventSource for Long {
 
 struct LongRows<'a, 'w> {
     config: &'a LongSource,
+    rules: &'a ReadRules,
     tables: &'a RowTables,
     places: RowPlaces<'a>,
     out: &'a mut PartWriter<'w>,
@@ -147,8 +151,8 @@ impl RowTaker for LongRows<'_, '_> {
             let name = self.name_of(rows, row, names, id)?;
             let variable = self.out.variable(&name);
             let named = (variable, name.as_ref());
-            let missing = &self.config.missing;
-            let event = event_of(rows, row, values, named, id, missing, self.out)?;
+            let told = (id, self.rules);
+            let event = event_of(rows, row, values, named, told, self.out)?;
             // An event without a value is there all the same.
             let (variable, value) = event.unwrap_or((variable, f64::NAN));
             let event = RawEvent {

@@ -14,7 +14,7 @@ use std::sync::{Mutex, PoisonError};
 use super::EventSource;
 use super::folder::SourceFiles;
 use super::labels::Labels;
-use super::rules::ReadRules;
+use super::rules::{ReadRules, Settings};
 use super::stay_files::StayFiles;
 use super::stay_table::StayTable;
 use super::value_text::value_hint;
@@ -22,6 +22,7 @@ use crate::config::Physionet2012Source;
 use crate::foreign_file;
 use crate::ingest::{Ingested, MICROSECONDS_OF_A_MINUTE, PartWriter, RawEvent};
 use crate::input_path::InputPath;
+use crate::names::counted;
 use crate::stay_id::StayId;
 use crate::text_file;
 use pipeline_error::Error;
@@ -75,7 +76,7 @@ impl EventSource for Physionet2012 {
         interrupted: &AtomicBool,
     ) -> Result<(), Error> {
         self.files.read(part, interrupted, |file| {
-            let (stay, has_series) = read_record(file, rows)?;
+            let (stay, has_series) = read_record(file, self.files.rules.settings, rows)?;
             if !has_series {
                 self.without_series
                     .lock()
@@ -93,21 +94,23 @@ impl EventSource for Physionet2012 {
     fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
         let mut stays = self.files.stays(ingested)?;
         if ingested.counts.unnamed > 0 {
-            stays.notes.push(format!(
-                "{} rows name no parameter: they are skipped",
-                ingested.counts.unnamed
-            ));
+            stays.notes.push(match ingested.counts.unnamed {
+                1 => "1 row names no parameter: it is skipped".into(),
+                count => format!("{count} rows name no parameter: they are skipped"),
+            });
         }
         let without = &mut *(self.without_series.lock()).unwrap_or_else(PoisonError::into_inner);
         without.sort();
         if !without.is_empty() {
             let ids: Vec<String> = without.iter().map(ToString::to_string).collect();
             stays.without_series = without.len() as u64;
-            stays.notes.push(format!(
-                "{} stays have no series: descriptors are their only events: {}",
-                ids.len(),
-                ids.join(", ")
-            ));
+            let have = match ids.len() {
+                1 => "1 stay has no series: descriptors are its".into(),
+                count => format!("{count} stays have no series: descriptors are their"),
+            };
+            stays
+                .notes
+                .push(format!("{have} only events: {}", ids.join(", ")));
         }
         Ok(stays)
     }
@@ -125,7 +128,11 @@ fn list_records(folders: &[InputPath]) -> Result<SourceFiles, Error> {
 }
 
 /// Reads a record; false if it has events, and all of them are descriptors.
-fn read_record(path: &Path, rows: &mut PartWriter) -> Result<(StayId, bool), Error> {
+fn read_record(
+    path: &Path,
+    settings: Settings,
+    rows: &mut PartWriter,
+) -> Result<(StayId, bool), Error> {
     let (stay, id) = rows.stay_of_file(path, None)?;
     let bytes = text_file::read_raw(path)?;
     foreign_file::refuse(path, &bytes[..bytes.len().min(foreign_file::LOOKED_AT)])?;
@@ -159,7 +166,7 @@ fn read_record(path: &Path, rows: &mut PartWriter) -> Result<(StayId, bool), Err
             continue;
         }
         let bad_value = |what: String| {
-            let hint = value_hint(row.parameter, row.value.trim(), false);
+            let hint = value_hint(row.parameter, row.value.trim(), settings);
             bad_row(index + 2, &what).with_hint(hint)
         };
         let value = parse_value(row.value);
@@ -224,8 +231,8 @@ fn parse_row(line: &str) -> Result<Option<Row<'_>>, String> {
         (fields.next(), fields.next(), fields.next(), fields.next())
     else {
         return Err(format!(
-            "{} fields where the header has 3",
-            line.split(',').count()
+            "{} where the header has 3",
+            counted(line.split(',').count() as u64, "field")
         ));
     };
     if parameter.trim().is_empty() {
@@ -273,6 +280,10 @@ mod tests {
                     ids: None,
                     missing: Vec::new(),
                     without_label: StayPolicy::Error,
+                    settings: Settings {
+                        of_tables: false,
+                        categorical: true,
+                    },
                 },
             },
             without_series: Mutex::default(),
@@ -328,6 +339,7 @@ mod tests {
             ("-1:10,HR,80", "time `-1:10`"),
             ("00:60,HR,80", "time `00:60`"),
             ("10,HR,80", "time `10`"),
+            ("00:10", "1 field where"),
             ("00:10,HR", "2 fields"),
             ("00:10,HR,80,1", "4 fields"),
             ("00:00,RecordID,13", "RecordID 13"),

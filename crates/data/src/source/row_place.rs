@@ -5,6 +5,7 @@ use std::sync::Mutex;
 use super::cohort::Cohort;
 use super::other_stays::OtherStays;
 use super::rows::{Cells, Clock, Rows, TimeCell, Told};
+use super::rules::ReadRules;
 use super::value_text::value_hint;
 use super::zones::{Seen, Sighting, Zones};
 use crate::config::{StayPolicy, TimeColumn, TimeUnit};
@@ -82,6 +83,11 @@ impl<'a> RowPlaces<'a> {
         self.series = self.cohort.holds(&id).then_some(series);
         self.id = id;
         Ok(())
+    }
+
+    /// Whether a recipe says how times are told.
+    fn states_times(&self) -> bool {
+        self.cohort.rules().settings.of_tables
     }
 
     /// The stay of the row placed last.
@@ -165,6 +171,10 @@ impl<'a> RowPlaces<'a> {
                 let text = cells.shown(row);
                 let (what, hint) = self.clock.complaint(unusable, &text);
                 let what = format!("{name} `{text}` {what} {}", of());
+                let hint = match self.states_times() {
+                    true => hint,
+                    false => format!("write a number of {}: 1, 2, …", self.time.unit.name()),
+                };
                 return Err(rows.error(row, what).with_hint(hint));
             }
         };
@@ -180,7 +190,10 @@ impl<'a> RowPlaces<'a> {
         let refused = self.time.negative == StayPolicy::Error && !self.cohort.has_starts();
         if time < 0 && self.time.unit != TimeUnit::Timestamp && refused {
             let what = format!("{name} `{}` is before 0 {}", cells.shown(row), of());
-            let hint = "time = { …, negative = \"drop\" } leaves such events out and counts them";
+            let hint = match self.states_times() {
+                true => "time = { …, negative = \"drop\" } leaves such events out and counts them",
+                false => "the format counts from the begin of the stay: take such rows out",
+            };
             return Err(rows.error(row, what).with_hint(hint));
         }
         Ok(time)
@@ -188,18 +201,17 @@ impl<'a> RowPlaces<'a> {
 }
 
 /// The variable and value of an event: NaN is presence, `None` nothing. Categories are texts as
-/// they are written; `missing` are those that say nothing. Infinite numbers, and texts of variables
+/// they are written, but for those that say nothing. Infinite numbers, and texts of variables
 /// that are not categorical, are errors that name the row.
 pub(super) fn event_of(
     rows: &Rows,
     row: usize,
     cells: &Cells,
     (variable, name): (u32, &str),
-    id: &StayId,
-    missing: &[String],
+    (id, rules): (&StayId, &ReadRules),
     out: &mut PartWriter,
 ) -> Result<Option<(u32, f64)>, Error> {
-    let says_nothing = |text: &str| missing.iter().any(|listed| listed == text);
+    let says_nothing = |text: &str| rules.lists(text);
     if out.is_categorical(variable) {
         let named =
             |what: String| rows.error(row, format!("value of `{name}` (stay {id}): {what}"));
@@ -208,7 +220,7 @@ pub(super) fn event_of(
         let category = text.and_then(|text| out.category(variable, &text));
         return Ok(category.map(|category| (category, f64::NAN)));
     }
-    if !missing.is_empty() && cells.text(row).is_some_and(|text| says_nothing(&text)) {
+    if !rules.missing.is_empty() && cells.text(row).is_some_and(|text| says_nothing(&text)) {
         return Ok(None);
     }
     let Some(number) = cells.number(row) else {
@@ -221,6 +233,6 @@ pub(super) fn event_of(
     let what = format!("value `{text}` of `{name}` is not a finite number (stay {id})");
     Err(rows
         .error(row, what)
-        .with_hint(value_hint(name, &text, true))
+        .with_hint(value_hint(name, &text, rules.settings))
         .coded(Code::InvalidNumber))
 }

@@ -1,5 +1,8 @@
 //! What a text that is no number looks like.
 
+use super::rules::Settings;
+use crate::names::toml_text;
+
 /// Texts of other programs for a missing value, in lower case.
 const NOTHING: [&str; 18] = [
     "<na>", "nat", "na", "n/a", "#n/a", "#na", "n.a.", "nan", "null", "none", "nil", "\\n", "?",
@@ -9,19 +12,17 @@ const NOTHING: [&str; 18] = [
 /// What stands between groups of three digits, besides a comma.
 const SEPARATORS: [char; 6] = ['.', ' ', '\'', '_', '\u{a0}', '\u{202f}'];
 
-/// What to do about a value of `variable` that is no finite number. `lists_missing`: whether the source has a key
-/// `missing`.
-pub(super) fn value_hint(variable: &str, text: &str, lists_missing: bool) -> String {
+/// What to do about a value of `variable` that is no finite number, by these settings.
+pub(super) fn value_hint(variable: &str, text: &str, settings: Settings) -> String {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
     let is_limit = text.starts_with(['<', '>', '≤', '≥']);
     let is_infinite = text.parse::<f64>().is_ok_and(f64::is_infinite);
     let unit = unsigned.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
     let parts: Vec<&str> = unsigned.split(',').collect();
     if NOTHING.contains(&text.to_lowercase().as_str()) {
-        let listed = match lists_missing {
-            true => format!(", or state missing = ['{text}']"),
-            false => String::new(),
-        };
+        let listed = or(settings
+            .of_tables
+            .then(|| format!("state {}", missing(text))));
         return format!("it looks like a missing value: leave the cell empty{listed}");
     }
     match parts.as_slice() {
@@ -31,8 +32,8 @@ pub(super) fn value_hint(variable: &str, text: &str, lists_missing: bool) -> Str
                 .into()
         }
         _ if is_infinite => format!(
-            "a model cannot learn from an infinite value: remove it, or if it is a name, {}",
-            categorical(variable)
+            "a model cannot learn from an infinite value: remove it{}",
+            or(categorical(variable, settings).map(|hint| format!("if it is a name, {hint}")))
         ),
         [whole, rest @ ..] if !rest.is_empty() && are_groups(whole, rest) => {
             "it looks like a number with separators of thousands: write it without them (if the comma \
@@ -46,16 +47,30 @@ pub(super) fn value_hint(variable: &str, text: &str, lists_missing: bool) -> Str
             "it looks like a number with separators of thousands: write it without them".into()
         }
         [_] if is_date(unsigned) => format!(
-            "it looks like a date or time, which is no amount: leave it out of what is read, or {}",
-            categorical(variable)
+            "it looks like a date or time, which is no amount: leave it out of what is read{}",
+            or(categorical(variable, settings))
         ),
         [_] if unit != unsigned && unit.trim().starts_with(begins_unit) => format!(
-            "it looks like a number with a unit or mark, `{}`: write the number alone; or {}",
+            "it looks like a number with a unit or mark, `{}`: write the number alone{}",
             unit.trim(),
-            categorical(variable)
+            or(categorical(variable, settings))
         ),
-        _ => categorical(variable),
+        _ => categorical(variable, settings).unwrap_or_else(|| {
+            let listed = or(settings.of_tables.then(|| {
+                format!("if the text says nothing, state {} in the source", missing(text))
+            }));
+            format!("`{variable}` is a number where its categories are taken from: write one{listed}")
+        }),
     }
+}
+
+fn missing(text: &str) -> String {
+    format!("missing = [{}]", toml_text(text))
+}
+
+/// A second thing to do, if there is one.
+fn or(hint: Option<String>) -> String {
+    hint.map_or_else(String::new, |hint| format!(", or {hint}"))
 }
 
 fn are_digits(text: &str, more: &[char]) -> bool {
@@ -105,13 +120,21 @@ fn begins_unit(c: char) -> bool {
     c.is_alphabetic() || matches!(c, '%' | '‰' | '°' | '*' | '?')
 }
 
-fn categorical(variable: &str) -> String {
-    format!("categorical = [\"{variable}\"] makes a variable of each of its values")
+/// The setting that takes the values of a variable as categories, where there is one.
+fn categorical(variable: &str, settings: Settings) -> Option<String> {
+    let name = toml_text(variable);
+    let hint = || format!("categorical = [{name}] makes a variable of each of its values");
+    settings.categorical.then(hint)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const ALL: Settings = Settings {
+        of_tables: true,
+        categorical: true,
+    };
 
     #[test]
     fn the_hint_says_what_a_value_looks_like() {
@@ -127,10 +150,10 @@ mod tests {
             ("12%", "`%`"),
             ("inf", "infinite"),
             ("1e400", "infinite"),
-            ("<NA>", "missing = ['<NA>']"),
-            ("\\N", "missing = ['\\N']"),
-            ("#N/A", "missing = ['#N/A']"),
-            ("-", "missing = ['-']"),
+            ("<NA>", "missing = [\"<NA>\"]"),
+            ("\\N", "missing = [\"\\\\N\"]"),
+            ("#N/A", "missing = [\"#N/A\"]"),
+            ("-", "missing = [\"-\"]"),
             ("1 234.5", "separators of thousands"),
             ("1.234.567", "separators of thousands"),
             ("2150-01-01", "a date or time"),
@@ -143,9 +166,33 @@ mod tests {
             ("True", "categorical = [\"HR\"]"),
             ("V45", "categorical = [\"HR\"]"),
         ] {
-            let hint = value_hint("HR", text, true);
+            let hint = value_hint("HR", text, ALL);
             assert!(hint.contains(expected), "{text}: {hint}");
         }
-        assert!(!value_hint("HR", "<NA>", false).contains("missing ="));
+    }
+
+    #[test]
+    fn the_hint_names_no_setting_that_a_recipe_has_not() {
+        let fixed = Settings {
+            of_tables: false,
+            ..ALL
+        };
+        assert!(!value_hint("HR", "<NA>", fixed).contains("missing ="));
+        let like = Settings {
+            categorical: false,
+            ..ALL
+        };
+        for text in ["high", "inf", "12 %", "2150-01-01", "True"] {
+            let hint = value_hint("HR", text, like);
+            assert!(!hint.contains("categorical ="), "{hint}");
+        }
+        let hint = value_hint("HR", "high", like);
+        assert!(hint.contains("missing = [\"high\"]"), "{hint}");
+    }
+
+    #[test]
+    fn a_name_stands_in_a_hint_as_toml_writes_it() {
+        let hint = value_hint("a \"b\"\\c", "high", ALL);
+        assert!(hint.contains(r#"categorical = ["a \"b\"\\c"]"#), "{hint}");
     }
 }

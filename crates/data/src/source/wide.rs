@@ -17,6 +17,7 @@ use crate::config::{SplitRule, WideSource};
 use crate::go_on;
 use crate::id_names::{counts_rows, index_in_words, may_count_rows};
 use crate::ingest::{Ingested, PartWriter, RawEvent};
+use crate::names::toml_text;
 use pipeline_error::Error;
 
 /// The tables of a recipe's source.
@@ -139,6 +140,18 @@ struct WideRows<'a, 'w> {
     interrupted: &'a AtomicBool,
 }
 
+impl WideRows<'_, '_> {
+    fn row_number(&self, file: &Path, name: &str) -> Error {
+        let leave_out = match self.rules.settings.of_tables {
+            true => format!("ignore = [{}] leaves it out", toml_text(name)),
+            false => "write the files without it (pandas: index=False)".into(),
+        };
+        Error::file(file, index_in_words(name)).with_hint(format!(
+            "{leave_out}; if it is a variable, give it a name of its own (pandas: reset_index)"
+        ))
+    }
+}
+
 impl RowTaker for WideRows<'_, '_> {
     fn begin(&mut self, file: &Path) -> Result<(), Error> {
         self.places.begin(file, self.out)
@@ -164,7 +177,7 @@ impl RowTaker for WideRows<'_, '_> {
             let is_ignored = config.ignore.contains(name) || self.passed_over == Some(name);
             if !selected.contains(&at) && !is_ignored {
                 if counts_rows(name) || (at == 0 && may_count_rows(name)) {
-                    return Err(row_number(file, name));
+                    return Err(self.row_number(file, name));
                 }
                 position_of(file, header, name)?;
                 selected.push(at);
@@ -183,7 +196,7 @@ impl RowTaker for WideRows<'_, '_> {
         let named = named.into_iter().flatten().chain(&config.statics);
         let named: Vec<&String> = named.chain(&config.ignore).collect();
         match index.iter().find(|name| !named.contains(name)) {
-            Some(name) => Err(row_number(file, name)),
+            Some(name) => Err(self.row_number(file, name)),
             None => Ok(()),
         }
     }
@@ -205,7 +218,7 @@ impl RowTaker for WideRows<'_, '_> {
             let Some((series, time)) = self.places.place(rows, row, self.out)? else {
                 continue;
             };
-            let (id, missing) = (self.places.id(), &self.config.missing);
+            let id = self.places.id();
             if let Some(label) = label
                 && let Some(positive) = row_class(rows, row, label, id, self.rules)?
             {
@@ -213,7 +226,8 @@ impl RowTaker for WideRows<'_, '_> {
             }
             let columns = (rows.names.iter()).zip(&rows.columns).zip(&variables);
             for (column, ((name, cells), &variable)) in columns.enumerate().skip(first_static) {
-                let event = event_of(rows, row, cells, (variable, name), id, missing, self.out)?;
+                let told = (id, self.rules);
+                let event = event_of(rows, row, cells, (variable, name), told, self.out)?;
                 let Some((variable, value)) = event else {
                     self.out.counts().missing += 1;
                     continue;
@@ -235,10 +249,4 @@ impl RowTaker for WideRows<'_, '_> {
         }
         Ok(())
     }
-}
-
-fn row_number(file: &Path, name: &str) -> Error {
-    Error::file(file, index_in_words(name)).with_hint(format!(
-        "ignore = [\"{name}\"] leaves it out; if it is a variable, give it a name of its own (pandas: reset_index)"
-    ))
 }

@@ -75,6 +75,10 @@ fn settings_that_make_no_sense_are_refused() {
         refusal(&config)
     };
     assert!(refusal_of(|c| c.hours = Some(-1.0)).contains("hours = -1"));
+    assert!(
+        refusal_of(|c| (c.hours, c.gap_hours) = (Some(9.0), Some(1.0)))
+            .contains("no stay has a time of prediction")
+    );
     assert!(refusal_of(|c| c.clip = Some(0.0)).contains("clip = 0"));
     assert!(
         refusal_of(|c| c.embeddings = Some(Embeddings::Orthonormal(3))).contains("12 variables")

@@ -144,7 +144,7 @@ impl CommandStage {
         for name in &self.pass_env {
             let value = std::env::var(name).map_err(|_| {
                 Error::stage(format!("pass_env names `{name}`, which is not set"))
-                    .with_hint(format!("set it, or state it: env = {{ {name} = \"…\" }}"))
+                    .with_hint(format!("set it, or state it in `env` and not in `pass_env`: env = {{ {name} = \"…\" }}"))
             })?;
             environment.insert(name.clone(), value);
         }

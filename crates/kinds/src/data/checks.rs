@@ -55,6 +55,7 @@ impl StageCheck<'_> {
         self.patient_ids(data);
         self.times(data);
         self.cuts(data);
+        self.preparation(data);
         if let Some(embeddings) = &data.embeddings {
             self.embeddings(embeddings, self.model);
         }

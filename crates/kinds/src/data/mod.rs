@@ -3,6 +3,7 @@
 mod checks;
 mod cohort_table;
 mod patient_ids;
+mod preparation;
 mod section;
 mod split_checks;
 mod stage;

@@ -87,7 +87,9 @@ impl Stage for DataStage {
         // 8: dates and durations of Parquet that name a category or a stay are called as in a table of stays; columns of
         // attributes with codes like `0117` are text, and `NA` is a word among texts; what begins with `_` or `~$` is not
         // read; ids among inputs, copies of files, classes from 1 and text behind quotes are refused now.
-        8
+        // 9: names of files that are listed one by one are in the key where they say something, and all names of a file
+        // in a folder; a gap is before the last event where there is no prediction.
+        9
     }
 
     fn fields(&self) -> Value {
@@ -110,16 +112,13 @@ impl Stage for DataStage {
             fields.remove("memory");
         }
         // Contents, not places: a path is an input, and a cohort that was moved is the same one.
-        for field in self
-            .config
-            .clone()
-            .paths()
-            .into_iter()
-            .map(|(field, _)| field)
-        {
+        for (field, path) in self.config.clone().paths() {
             let pointer = format!("/{}", field.replace('.', "/"));
-            if let Some(path) = fields.pointer_mut(&pointer) {
-                *path = Value::Null;
+            if let Some(place) = fields.pointer_mut(&pointer) {
+                *place = match path.artifact() {
+                    Some(_) => Value::Null,
+                    None => json!(self.config.said_by_path(&field, (*path).as_ref())),
+                };
             }
         }
         fields

@@ -65,16 +65,17 @@ pub enum Standing {
     Better,
     /// Worse, and the interval holds no 0.
     Worse,
-    /// The interval holds 0.
+    /// The interval holds 0, or leaves too many resamples out to conclude anything.
     Alike,
     /// There is no interval.
     Untold,
 }
 
 impl Standing {
-    fn of(interval: Option<&Interval>, larger_is_better: bool) -> Self {
+    fn of(interval: Option<&Interval>, resamples: usize, larger_is_better: bool) -> Self {
         match interval {
             None => Self::Untold,
+            Some(interval) if !interval.is_telling(resamples) => Self::Alike,
             Some(interval) if !interval.excludes_zero() => Self::Alike,
             Some(interval) if (interval.lower > 0.0) == larger_is_better => Self::Better,
             Some(_) => Self::Worse,
@@ -107,7 +108,8 @@ impl Headline {
         let interval = |name: &str| evaluation.intervals.get(name);
         let baseline = evaluation.baseline.as_ref().map(|report| {
             let difference = report.differences.get("auroc");
-            BesideBaseline::new(LOGISTIC, report.scores.auroc, difference, true)
+            let resamples = evaluation.bootstrap.resamples;
+            BesideBaseline::new(LOGISTIC, report.scores.auroc, difference, resamples, true)
         });
         let slope = evaluation.calibration_slope;
         let remedy = match &evaluation.recalibrated {
@@ -152,7 +154,8 @@ impl Headline {
             };
             let value = report.beside.scores.metrics.get(metric).copied().flatten();
             let difference = report.beside.differences.get(metric);
-            BesideBaseline::new(model, value, difference, !is_number)
+            let resamples = evaluation.bootstrap.resamples;
+            BesideBaseline::new(model, value, difference, resamples, !is_number)
         });
         let slope = scores.metrics.get("calibration_slope").copied().flatten();
         Self {
@@ -173,6 +176,28 @@ impl Headline {
         }
     }
 
+    /// In how many resamples the metric, or its difference from the baseline, is undefined, in words; none where in none.
+    pub fn left_out(&self) -> Option<String> {
+        let undefined = self.intervals().map(|interval| interval.undefined).max();
+        let undefined = undefined.filter(|undefined| *undefined > 0)?;
+        let (title, resamples) = (self.title, self.bootstrap.resamples);
+        Some(format!(
+            "{title} is undefined in {undefined} of {resamples} resamples, which its interval leaves out"
+        ))
+    }
+
+    /// Whether so few resamples are left out that something may be concluded.
+    pub fn is_telling(&self) -> bool {
+        let resamples = self.bootstrap.resamples;
+        self.intervals()
+            .all(|interval| interval.is_telling(resamples))
+    }
+
+    fn intervals(&self) -> impl Iterator<Item = Interval> + '_ {
+        let baseline = self.baseline.iter().filter_map(|beside| beside.interval);
+        self.interval.into_iter().chain(baseline)
+    }
+
     /// The value, or why there is none.
     pub fn shown(&self) -> String {
         match (self.value, &self.undefined) {
@@ -190,6 +215,7 @@ impl BesideBaseline {
         model: &'static str,
         value: Option<f64>,
         difference: Option<&PairedDifference>,
+        resamples: usize,
         larger_is_better: bool,
     ) -> Self {
         let interval = difference.and_then(|difference| difference.interval);
@@ -197,7 +223,7 @@ impl BesideBaseline {
             model,
             value,
             difference: difference.map(|difference| difference.difference),
-            standing: Standing::of(interval.as_ref(), larger_is_better),
+            standing: Standing::of(interval.as_ref(), resamples, larger_is_better),
             interval,
         }
     }
@@ -241,11 +267,23 @@ mod tests {
     #[test]
     fn a_difference_is_told_from_chance_by_its_interval_and_the_metric_s_direction() {
         let above = interval(0.01, 0.03);
-        assert_eq!(Standing::of(Some(&above), true), Standing::Better);
-        assert_eq!(Standing::of(Some(&above), false), Standing::Worse);
-        let around = interval(-0.01, 0.03);
-        assert_eq!(Standing::of(Some(&around), true), Standing::Alike);
-        assert_eq!(Standing::of(None, true), Standing::Untold);
+        let of = |interval: &Interval, larger| Standing::of(Some(interval), 1000, larger);
+        assert_eq!(of(&above, true), Standing::Better);
+        assert_eq!(of(&above, false), Standing::Worse);
+        assert_eq!(of(&interval(-0.01, 0.03), true), Standing::Alike);
+        assert_eq!(Standing::of(None, 1000, true), Standing::Untold);
+    }
+
+    #[test]
+    fn a_difference_that_half_of_the_resamples_do_not_have_is_not_told_from_chance() {
+        let of = |undefined| {
+            let interval = Interval {
+                undefined,
+                ..interval(0.01, 0.03)
+            };
+            Standing::of(Some(&interval), 1000, true)
+        };
+        assert_eq!((of(50), of(507)), (Standing::Better, Standing::Alike));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod baseline_stage;
 mod checks;
+mod doubts;
 pub mod evaluation;
 mod given;
 mod headline;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::Value;
 
+use super::doubts::doubt;
 use super::evaluation::{
     BaselineScores, EvaluationSettings, Measured, Measurement, MedsPredictions, Predictions,
 };
@@ -224,11 +225,13 @@ impl Stage for EvaluateStage {
     /// 7: the encoder's work is arranged as in version 5 of `pretrain`; sums of calibration fits run in four lanes.
     /// 8, of numbers: means are those of the distances from the first stay, so that constants have no calibration and no R².
     /// 8, of subgroups: the text `missing` is no missing value.
+    /// 9, of subgroups and numbers 10: one subject has no intervals, caveats tell of undefined resamples, calibration is
+    /// found where Newton's method stopped, and of equal Youden indices the highest threshold is taken.
     fn code_version(&self) -> u32 {
         let numbers = (self.target.as_ref()).is_some_and(|target| target.task == Task::Regression);
         match numbers || !self.settings.subgroups.is_empty() {
-            true => 8,
-            false => 7,
+            true => 10,
+            false => 9,
         }
     }
 
@@ -303,8 +306,9 @@ impl Stage for EvaluateStage {
             context.reporter.note(&line);
             said.caveats.push(line);
         }
-        let measured = self.measure(&said, &stays, &rows, context)?;
-        if let Some(line) = measured.report.inversion() {
+        let mut measured = self.measure(&said, &stays, &rows, context)?;
+        let inversion = measured.report.inversion();
+        for line in inversion.into_iter().chain(doubt(&mut measured.report)) {
             context.reporter.note(&line);
         }
         let file = |name: &str| context.work.join(name);

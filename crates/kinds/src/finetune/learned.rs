@@ -61,18 +61,22 @@ pub(super) fn drawn(
     };
     let rows = subsample.positions(ids, truth)?;
     let learned = truth.rows(rows.iter().copied());
-    require_every_class(&learned, outputs, target, Some(truth.len()))?;
+    // Of classes in their shares no seed draws more or fewer.
+    let seed_matters = !subsample.stratified || truth.classes().is_none();
+    let drawn_of = Some((truth.len(), seed_matters));
+    require_every_class(&learned, outputs, target, drawn_of)?;
     Ok(Some(rows))
 }
 
 /// Fails if no training stay has one of the classes or labels, or every stay has a label: a head cannot learn it.
 ///
-/// `drawn_of`: of how many stays of the training split `subsample` drew these; none: they are the split.
+/// `drawn_of`: of how many stays of the training split `subsample` drew these, and whether another seed may draw other
+/// classes; none: they are the split.
 fn require_every_class(
     train: &Truth,
     outputs: usize,
     target: Option<&Target>,
-    drawn_of: Option<usize>,
+    drawn_of: Option<(usize, bool)>,
 ) -> Result<(), Error> {
     let absent = absent(train, outputs);
     if absent.is_empty() {
@@ -101,7 +105,10 @@ fn require_every_class(
         None => {
             "a classifier cannot learn a class it never sees; check the labels and the split".into()
         }
-        Some(all) => format!("draw more of the {all} stays, or state another `subsample.seed`"),
+        Some((all, true)) => {
+            format!("draw more of the {all} stays, or state another `subsample.seed`")
+        }
+        Some((all, false)) => format!("draw more of the {all} stays"),
     };
     Err(Error::stage(problem)
         .with_hint(hint)
@@ -145,9 +152,14 @@ mod tests {
                 .starts_with("no stay of the training split has the class 1")
         );
         assert_eq!(
-            message(&classes, None, Some(36)),
+            message(&classes, None, Some((36, true))),
             "of the training stays that `subsample` draws (3), none has the class 1 (draw more of the 36 stays, or state \
              another `subsample.seed`)"
+        );
+        let stratified = message(&classes, None, Some((36, false)));
+        assert!(
+            stratified.ends_with("(draw more of the 36 stays)"),
+            "{stratified}"
         );
         let findings = Target {
             name: "findings".into(),
@@ -163,7 +175,7 @@ mod tests {
             said.contains("all of them have, the label `shock`"),
             "{said}"
         );
-        let said = message(&labels, Some(&findings), Some(9));
+        let said = message(&labels, Some(&findings), Some((9, true)));
         assert!(
             said.contains("draws (2), none or all have the label `shock`"),
             "{said}"

@@ -254,7 +254,9 @@ impl Stage for ImportStage {
     /// without metadata are compared or noted.
     fn code_version(&self) -> u32 {
         // 6: settings inside of OmegaConf and ml_collections are compared, and no longer noted as not looked into.
-        6
+        // 7: notes name tensors beside the state dict, and parameters declared new that other dicts hold; optimizers without
+        // known moments do not say which tensors were trained.
+        7
     }
 
     fn fields(&self) -> Value {

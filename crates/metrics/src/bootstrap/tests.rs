@@ -147,3 +147,18 @@ fn without_resamples_there_are_no_intervals() {
     let bootstrap = Bootstrap::new(settings(0), 1, &["a", "b"]);
     assert_eq!(bootstrap.intervals(|_| vec![Some(1.0)]), [None]);
 }
+
+#[test]
+fn one_subject_has_no_resamples_and_no_intervals() {
+    let bootstrap = Bootstrap::new(settings(20), 1, &["a", "a", "a"]);
+    assert_eq!(
+        (bootstrap.settings().resamples, bootstrap.subjects()),
+        (0, 1)
+    );
+    assert_eq!(bootstrap.intervals(|_| vec![Some(1.0)]), [None]);
+    let bootstrap = Bootstrap::new(settings(20), 1, &["a", "a", "b"]);
+    let resampled = bootstrap.resample(|weights| vec![Some(weights[0])]);
+    let known = |members: Option<&[bool]>| bootstrap.intervals_of(&resampled, members)[0].is_some();
+    assert!(known(None) && known(Some(&[true, false, true])));
+    assert!(!known(Some(&[true, true, false])) && !known(Some(&[false; 3])));
+}

@@ -3,6 +3,8 @@
 mod recipes;
 mod scores;
 
+use std::collections::BTreeSet;
+
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -58,7 +60,7 @@ pub struct ComparedMetric {
     pub stage: String,
     /// The metric.
     pub metric: String,
-    /// What it is in each run; null where it is undefined.
+    /// What it is in each run; null where it is undefined or not measured.
     pub values: Vec<Option<f64>>,
     /// Each run's value minus the first's, with its interval where the same stays were scored; null
     /// for the first run, and where there is no such pair.
@@ -184,8 +186,8 @@ pub fn compare(
         let mut metrics = stated(&stage, &of_runs);
         if of_runs.iter().all(|stage| stage.kind == "evaluate") {
             let scored = (runs.iter().zip(&of_runs))
-                .map(|(run, record)| ScoredStage::read(run, record))
-                .collect::<Result<Vec<Option<ScoredStage>>, Error>>()?;
+                .map(|(run, record)| ScoredStage::read(store, run, record))
+                .collect::<Result<Vec<scores::Read>, Error>>()?;
             scores::pair(
                 &stage,
                 &scored,
@@ -233,7 +235,9 @@ fn stated(stage: &str, of_runs: &[&StageRecord]) -> Vec<ComparedMetric> {
     let Some(first) = of_runs.first() else {
         return Vec::new();
     };
-    let rows = first.metrics.keys().map(|metric| {
+    let names = of_runs.iter().flat_map(|record| record.metrics.keys());
+    let names: BTreeSet<&String> = names.collect();
+    let rows = names.into_iter().map(|metric| {
         let value = |record: &&StageRecord| record.metrics.get(metric).and_then(Value::as_f64);
         ComparedMetric {
             stage: stage.into(),
@@ -255,6 +259,32 @@ mod tests {
     use serde_json::json;
 
     use super::*;
+
+    #[test]
+    fn metrics_of_any_run_are_compared_whichever_is_named_first() {
+        let record = |metrics: Value| StageRecord {
+            name: "test".into(),
+            kind: "evaluate".into(),
+            status: pipeline_runner::record::StageStatus::Cached,
+            key: None,
+            seconds: 0.0,
+            outputs: Default::default(),
+            metrics: serde_json::from_value(metrics).unwrap(),
+            error: None,
+            error_name: None,
+        };
+        let plain = record(json!({ "auroc": 0.5 }));
+        let more = record(json!({ "auroc": 0.5, "baseline.auroc": 0.75 }));
+        for (runs, baselines) in [
+            ([&plain, &more], [None, Some(0.75)]),
+            ([&more, &plain], [Some(0.75), None]),
+        ] {
+            let rows = stated("test", &runs);
+            let names: Vec<&str> = rows.iter().map(|row| row.metric.as_str()).collect();
+            assert_eq!(names, ["auroc", "baseline.auroc"]);
+            assert_eq!(rows[1].values, baselines);
+        }
+    }
 
     #[test]
     fn a_run_is_called_by_what_tells_it_from_the_others() {

@@ -25,10 +25,10 @@ pub fn section(gathered: &Gathered) -> Section {
             (outcome(gathered))
             @for (_, stage, result) in gathered.results() {
                 @if let Some(evaluation) = &result.read.evaluation {
-                    (measured(&stage.name, &Headline::of(evaluation), Some(evaluation)))
+                    (measured(&stage.name, &Headline::of(evaluation), evaluation.subjects, Some(evaluation)))
                 }
                 @if let Some(evaluation) = &result.read.target_evaluation {
-                    (measured(&stage.name, &Headline::of_target(evaluation), None))
+                    (measured(&stage.name, &Headline::of_target(evaluation), evaluation.subjects, None))
                 }
             }
             (to_be_known(gathered))
@@ -59,7 +59,12 @@ fn outcome(gathered: &Gathered) -> Markup {
 }
 
 /// The main metric, the simple model's, and how they differ; other metrics behind.
-fn measured(stage: &str, headline: &Headline, evaluation: Option<&Evaluation>) -> Markup {
+fn measured(
+    stage: &str,
+    headline: &Headline,
+    subjects: usize,
+    evaluation: Option<&Evaluation>,
+) -> Markup {
     html! {
         h3 {
             (stage) ": " (headline.n) " stays of the " (headline.split.name()) " split"
@@ -98,10 +103,11 @@ fn measured(stage: &str, headline: &Headline, evaluation: Option<&Evaluation>) -
                     span class={ "word " (class(baseline.standing)) } { (baseline.standing.words()) } "."
                 },
             }
-            @if headline.bootstrap.resamples > 0 {
+            @if headline.bootstrap.resamples > 0 && subjects > 1 {
                 " Intervals hold " (number::percent(headline.bootstrap.level)) " of "
                 (headline.bootstrap.resamples) " resamples of the subjects."
             }
+            @if let Some(left_out) = headline.left_out() { " " (left_out) "." }
         }
         @if let Some(word) = &headline.calibration {
             p { span class="notice" { "Calibration" } ": " (with_code(word)) "." }

@@ -30,6 +30,8 @@ pub struct LearningCurve {
 pub struct LearningPoint {
     /// The number, or the share.
     pub stays: f64,
+    /// Different results over the seeds; of so many a summary is, unless its `n` is less since a value is undefined.
+    pub results: usize,
     /// The model.
     pub model: Summary,
     /// The simple model that was fitted to the same stays.
@@ -129,6 +131,7 @@ impl ShowRecord {
         }
         Some(LearningPoint {
             stays,
+            results: self.stating(&setting.name, stage, metric),
             model: Summary::of(&model)?,
             baseline: Summary::of(&baseline),
             difference: Summary::of(&difference),
@@ -225,6 +228,22 @@ mod tests {
         assert!((last.model.mean - 0.85).abs() < 1e-12);
         assert!((last.difference.unwrap().mean - 0.35).abs() < 1e-12);
         assert_eq!(curves[1].points[0].baseline, None);
+    }
+
+    #[test]
+    fn seeds_without_a_value_are_counted() {
+        let mut undefined = variant(50, "a", 2, 0.0);
+        let metrics = undefined.metrics.get_mut("test").unwrap();
+        metrics.insert("auroc".into(), json!(null));
+        let variants = vec![
+            variant(200, "a", 1, 0.8),
+            variant(50, "a", 1, 0.6),
+            undefined,
+        ];
+        let show = show(variants, vec![setting(200, "a"), setting(50, "a")]);
+        let few = show.learning_curves()[0].points[0];
+        assert_eq!((few.model.n, few.results), (1, 2));
+        assert_eq!(show.stating("50,a", "test", "recall"), 0);
     }
 
     #[test]

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::node_result::{NodeResult, NodeState};
+use super::ranking::distinct;
 use crate::record::{RunRecord, RunStatus, StageRecord, StageStatus};
 use pipeline_recipe::sweep_config::SweepObjective;
 
@@ -44,6 +45,8 @@ pub struct PooledRecord {
     pub stage: String,
     /// Stays of all folds.
     pub stays: usize,
+    /// Repeats that have all folds; a metric's `n` is less where it is undefined in one.
+    pub repeats: usize,
     /// AUROC, over the repeats.
     pub auroc: Option<Summary>,
     /// Average precision, over the repeats.
@@ -280,6 +283,17 @@ impl ShowRecord {
     /// The paths that settings set, in order.
     pub fn paths(&self) -> Vec<&str> {
         paths(self.settings.iter().map(|one| &one.overrides))
+    }
+
+    /// Different results of a setting that state a metric, also those where it is undefined: of so many a [`Summary`] is,
+    /// unless its `n` is less.
+    pub fn stating(&self, setting: &str, stage: &str, metric: &str) -> usize {
+        let variants = self.variants.iter().filter(|one| one.setting == setting);
+        let states = |one: &&VariantRecord| {
+            let metrics = one.metrics.get(stage);
+            metrics.is_some_and(|metrics| metrics.contains_key(metric))
+        };
+        distinct(variants.filter(states), stage).len()
     }
 
     /// The paths that variants set, seeds among them.

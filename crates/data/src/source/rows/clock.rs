@@ -2,12 +2,9 @@
 
 use jiff::Timestamp;
 use jiff::civil::DateTime;
-use jiff::fmt::strtime;
 use jiff::tz::{Offset, TimeZone};
 
-use super::time_text::{
-    WrittenTime, format_hint, has_leap_second, parse_duration, parse_timestamp,
-};
+use super::time_text::{WrittenTime, format_hint, parse_duration, parse_timestamp, written_as};
 use crate::config::{TimeColumn, TimeUnit};
 use crate::missing::is_missing;
 use crate::time_zone::{self, Instant};
@@ -91,7 +88,6 @@ impl Clock {
             }
             (TimeUnit::Timestamp, _) => {
                 let written = match &self.format {
-                    Some(_) if has_leap_second(text) => None,
                     Some(format) => written_as(format, text),
                     None => parse_timestamp(text),
                 };
@@ -180,14 +176,6 @@ impl Clock {
     }
 }
 
-fn written_as(format: &str, text: &str) -> Option<WrittenTime> {
-    let time = strtime::parse(format, text).ok()?;
-    match time.offset() {
-        Some(_) => (time.to_timestamp().ok()).map(|time| WrittenTime::Zoned(time.as_microsecond())),
-        None => time.to_datetime().ok().map(WrittenTime::Naive),
-    }
-}
-
 /// To the microsecond; `None` beyond 100,000 years.
 fn within_reach(microseconds: f64) -> Option<i64> {
     let time = microseconds.round();
@@ -227,6 +215,37 @@ mod tests {
         let (what, hint) = plain.complaint(TimeCell::Unreadable, "04/01/2150 12:01");
         assert!(what.contains("ambiguous"), "{what}");
         assert!(hint.contains("\"%m/%d/%Y %H:%M\""), "{hint}");
+    }
+
+    #[test]
+    fn the_settings_of_a_hint_read_the_text_that_it_is_about() {
+        let setting = |hint: &str, name: &str| {
+            let (_, rest) = hint.split_once(&format!("time.{name} = \""))?;
+            rest.split_once('"').map(|(value, _)| value.to_string())
+        };
+        for (text, format) in [
+            ("13/04/2150", "%d/%m/%Y"),
+            ("13/04/2150 9:05", "%d/%m/%Y %H:%M"),
+            ("13/04/2150T09:05", "%d/%m/%YT%H:%M"),
+            ("13/04/2150, 09:05", "%d/%m/%Y, %H:%M"),
+            ("13/04/2150 10:00:00.000", "%d/%m/%Y %H:%M:%S%.f"),
+            ("13.04.2150 10.00", "%d.%m.%Y %H.%M"),
+            ("04/13/2150 10:00 +01:00", "%m/%d/%Y %H:%M %:z"),
+            ("04/13/2150 10:00:00+0100", "%m/%d/%Y %H:%M:%S%z"),
+            ("04/13/2150 10:00Z", "%m/%d/%Y %H:%MZ"),
+            ("04/13/2150 9:05:02.123 PM", "%m/%d/%Y %I:%M:%S%.f %p"),
+        ] {
+            let (what, hint) = clock(None, None).complaint(TimeCell::Unreadable, text);
+            assert_eq!(
+                setting(&hint, "format").as_deref(),
+                Some(format),
+                "{text}: {what}, {hint}"
+            );
+            let zone = setting(&hint, "zone");
+            assert_eq!(zone.is_some(), text.ends_with('Z'));
+            let read = clock(Some(format), zone.as_deref()).of_text(text);
+            assert!(matches!(read, TimeCell::At(..)), "{text}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use arrow::array::{Array, StringArray, StringBuilder};
 use csv::{ErrorKind, StringRecord};
 
 use super::{Cells, Places, RowTaker, Rows};
+use crate::names::counted;
 use crate::records::{
     CLOSE_THE_QUOTE, Records, RowLike, behind_a_line_end, fault_of, reader_builder,
 };
@@ -50,8 +51,8 @@ pub(super) fn read(
             return Err(Error::file(
                 file,
                 format!(
-                    "line {line}: {} fields where the header has {}",
-                    record.len(),
+                    "line {line}: {} where the header has {}",
+                    counted(record.len() as u64, "field"),
                     header.len()
                 ),
             ));

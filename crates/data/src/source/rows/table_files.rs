@@ -173,7 +173,8 @@ fn holds_none(path: &Path) -> Error {
     match path.is_dir() {
         false => Error::file(path, "fits no file"),
         true => Error::file(path, "holds no table (*.csv, *.tsv, *.psv, *.parquet)").with_hint(
-            "files with other endings are read if they are named, or by a pattern: files = [\"FOLDER/*.txt\"]; \
+            "files with other endings are read if they are named, or by a pattern: files = [\"FOLDER/*.txt\"] (`records` of \
+             physionet-2019); \
              those that begin with `.`, `_` or `~$` only if they are named",
         ),
     }

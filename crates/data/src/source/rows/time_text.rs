@@ -1,6 +1,7 @@
 //! Times as people and programs write them.
 
 use jiff::civil::DateTime;
+use jiff::fmt::strtime;
 use jiff::{SignedDuration, Timestamp};
 
 /// A date and time, as it is written.
@@ -29,49 +30,81 @@ pub(crate) fn parse_timestamp(text: &str) -> Option<WrittenTime> {
 }
 
 /// Whether a second is the 60th, which the parser takes for the 59th.
-pub(super) fn has_leap_second(text: &str) -> bool {
+fn has_leap_second(text: &str) -> bool {
     text.split(':').skip(1).any(|field| {
         let rest = field.strip_prefix("60");
         rest.is_some_and(|rest| !rest.starts_with(|c: char| c.is_ascii_digit()))
     })
 }
 
+/// The time that a text tells in a format.
+pub(super) fn written_as(format: &str, text: &str) -> Option<WrittenTime> {
+    if has_leap_second(text) {
+        return None;
+    }
+    let time = strtime::parse(format, text).ok()?;
+    match time.offset() {
+        Some(_) => (time.to_timestamp().ok()).map(|time| WrittenTime::Zoned(time.as_microsecond())),
+        None => time.to_datetime().ok().map(WrittenTime::Naive),
+    }
+}
+
+/// How clocks are written. The hour alone is none: a format must tell minutes.
+const CLOCKS: [&str; 9] = [
+    "",
+    "%H:%M",
+    "%H:%M:%S",
+    "%H:%M:%S%.f",
+    "%H.%M",
+    "%H.%M.%S",
+    "%I:%M %p",
+    "%I:%M:%S %p",
+    "%I:%M:%S%.f %p",
+];
+
+/// What follows a clock. `Z` is a letter to a format, so that another setting must say what it means.
+const ZONES: [&str; 7] = ["", "%:z", " %:z", "%z", " %z", "Z", " Z"];
+
 /// Whether `04/01/2150 12:01` may have its day or its month first, and the settings that read it; `None` for
-/// what is no date with the year last.
+/// what is no date with the year last, and for what no setting reads.
 pub(super) fn format_hint(text: &str) -> Option<(bool, String)> {
-    let (date, clock) = text.split_once(' ').unwrap_or((text, ""));
+    let is_of_date = |letter: char| letter.is_ascii_digit() || "/.-".contains(letter);
+    let (date, rest) = text.split_at(text.find(|c| !is_of_date(c)).unwrap_or(text.len()));
     let separator = date.chars().find(|c| "/.-".contains(*c))?;
     let numbers: Vec<&str> = date.split(separator).collect();
-    let [first, second, year] = numbers[..] else {
+    let [_, _, year] = numbers[..] else {
         return None;
     };
-    let small = |text: &str| {
-        let number = text.parse::<u32>().ok()?;
-        (text.len() <= 2 && number <= 31).then_some(number)
-    };
-    let (first, second) = (small(first)?, small(second)?);
     let year = match year.len() {
-        4 if year.bytes().all(|byte| byte.is_ascii_digit()) => "%Y",
-        2 if year.bytes().all(|byte| byte.is_ascii_digit()) => "%y",
+        4 => "%Y",
+        2 => "%y",
         _ => return None,
     };
-    let clock = match (clock.to_ascii_uppercase(), clock.matches(':').count()) {
-        (clock, _) if clock.is_empty() => "",
-        (clock, 1) if clock.ends_with('M') => " %I:%M %p",
-        (clock, _) if clock.ends_with('M') => " %I:%M:%S %p",
-        (_, 1) => " %H:%M",
-        _ => " %H:%M:%S",
+    let gap = ["T", ", ", " "]
+        .into_iter()
+        .find(|gap| rest.starts_with(gap));
+    let gap = gap.unwrap_or_default();
+    let setting = |first, second| {
+        let day = format!("%{first}{separator}%{second}{separator}{year}{gap}");
+        let ends = CLOCKS
+            .iter()
+            .flat_map(|clock| ZONES.map(|zone| [clock, zone].concat()));
+        let mut formats = ends.map(|end| [day.as_str(), &end].concat());
+        let format = formats.find(|format| written_as(format, text).is_some())?;
+        let zone = match format.ends_with('Z') {
+            true => ", time.zone = \"UTC\"",
+            false => "",
+        };
+        Some(format!("time.format = \"{format}\"{zone}"))
     };
-    let format = |a, b| format!("time.format = \"%{a}{separator}%{b}{separator}{year}{clock}\"");
-    let (month_first, day_first) = (format('m', 'd'), format('d', 'm'));
-    Some(match (first > 12, second > 12) {
-        (true, _) => (false, format!("{day_first} reads it")),
-        (_, true) => (false, format!("{month_first} reads it")),
-        _ => (
+    match (setting('m', 'd'), setting('d', 'm')) {
+        (Some(month_first), Some(day_first)) => Some((
             true,
             format!("{month_first} reads the month first, {day_first} the day"),
-        ),
-    })
+        )),
+        (Some(only), None) | (None, Some(only)) => Some((false, format!("{only} reads it"))),
+        (None, None) => None,
+    }
 }
 
 /// Microseconds of `26:30` (hours and minutes), `26:30:15.5`, `1 days 02:30:00`, `-1 days +23:00:00`, `2 days`,
@@ -194,7 +227,15 @@ mod tests {
         );
         let (ambiguous, hint) = format_hint("1-31-2150").unwrap();
         assert!(!ambiguous && hint.contains("\"%m-%d-%Y\""), "{hint}");
-        for odd in ["", "2150-01-31", "later", "1/2/3/4", "12:30"] {
+        // What no format reads is told of none: an hour without minutes, a month 13, a second 60.
+        let unread = [
+            "13/04/2150 10",
+            "13/14/2150",
+            "13/04/2150 10:00:60",
+            "13/04/2150 x",
+        ];
+        let odd = ["", "2150-01-31", "later", "1/2/3/4", "12:30", "1//2150"];
+        for odd in odd.into_iter().chain(unread) {
             assert_eq!(format_hint(odd), None, "{odd}");
         }
     }

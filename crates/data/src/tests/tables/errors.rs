@@ -221,6 +221,12 @@ fn an_outcome_is_no_input() {
         found.contains("variable `died` is called like a column of the labels"),
         "{found}"
     );
+    config.variables.only = Some(vec!["HR".into(), "died".into()]);
+    assert!(
+        refusal(&config).contains("variable `died`"),
+        "also where it is named among `only`"
+    );
+    config.variables.only = None;
     config.variables.drop = vec!["died".into()];
     assert!(Built::of(&config, 1).is_ok());
     // Age stands in the table of labels, too, but the recipe names it as a variable.

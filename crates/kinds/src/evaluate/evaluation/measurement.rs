@@ -80,7 +80,8 @@ impl Report {
             return None;
         };
         let interval = evaluation.intervals.get("auroc")?;
-        let auroc = evaluation.auroc.filter(|_| interval.upper < 0.5)?;
+        let is_below = interval.upper < 0.5 && interval.is_telling(evaluation.bootstrap.resamples);
+        let auroc = evaluation.auroc.filter(|_| is_below)?;
         Some(format!(
             "warning: AUROC {auroc:.4}, and its whole interval is below 0.5: stays of class 1 have the smaller \
              probabilities. Are the classes the other way round?"

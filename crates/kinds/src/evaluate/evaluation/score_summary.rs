@@ -68,7 +68,7 @@ impl ScoreSummary {
         let (undefined, intervals) = annotate(
             &BinaryMetrics::NAMES,
             &metrics.results(),
-            resampled.intervals(),
+            bootstrap.intervals_of(&resampled, members),
         );
         let summary = Self {
             n: stays.len(),

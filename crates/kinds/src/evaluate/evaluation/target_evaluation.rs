@@ -210,7 +210,8 @@ impl Scored {
         let results = self.results(&masked(&bootstrap.unit_weights()));
         let resampled = bootstrap.resample(|weights| self.values(&masked(weights)));
         let names = names_of(self.task());
-        let scores = TargetScores::of(names, &results, resampled.intervals());
+        let intervals = bootstrap.intervals_of(&resampled, members);
+        let scores = TargetScores::of(names, &results, intervals);
         (scores, resampled)
     }
 

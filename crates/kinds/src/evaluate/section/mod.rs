@@ -39,7 +39,8 @@ pub fn of_stage(
         p {
             (evaluation.n) " stays of " (evaluation.subjects) " subjects of the "
             (evaluation.split.name()) " split, " (evaluation.positives) " positive."
-            (how_made(evaluation.given, evaluation.models, &evaluation.bootstrap))
+            (how_made(evaluation.given, evaluation.models, &evaluation.bootstrap, evaluation.subjects))
+            @if let Some(left_out) = Headline::of(evaluation).left_out() { " " (left_out) "." }
         }
         @for caveat in &evaluation.caveats {
             p { strong { (caveat) } }
@@ -60,7 +61,7 @@ pub fn of_stage(
 }
 
 /// Who predicted, and how intervals were made.
-fn how_made(given: bool, models: usize, bootstrap: &BootstrapSettings) -> Markup {
+fn how_made(given: bool, models: usize, bootstrap: &BootstrapSettings, subjects: usize) -> Markup {
     html! {
         @if given {
             " A table gave the predictions; no model of this recipe made them."
@@ -68,7 +69,7 @@ fn how_made(given: bool, models: usize, bootstrap: &BootstrapSettings) -> Markup
         @if models > 1 {
             " The predictions are the means of " (models) " models."
         }
-        @if bootstrap.resamples > 0 {
+        @if bootstrap.resamples > 0 && subjects > 1 {
             " Intervals hold " (number::percent(bootstrap.level)) " of " (bootstrap.resamples)
             " resamples of the subjects."
         }

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use super::{baseline, how_made};
+use crate::evaluate::Headline;
 use crate::evaluate::evaluation::{Beside, TargetEvaluation, TargetScores};
 use pipeline_data::config::Task;
 use pipeline_page::number;
@@ -58,7 +59,8 @@ pub fn of_stage(stage: &str, evaluation: &TargetEvaluation) -> Markup {
             @if evaluation.without_value > 0 {
                 " " (evaluation.without_value) " more stays have no value and are left out."
             }
-            (how_made(evaluation.given, evaluation.models, &evaluation.bootstrap))
+            (how_made(evaluation.given, evaluation.models, &evaluation.bootstrap, evaluation.subjects))
+            @if let Some(left_out) = Headline::of_target(evaluation).left_out() { " " (left_out) "." }
         }
         @for caveat in &evaluation.caveats {
             p { strong { (caveat) } }

@@ -1,0 +1,26 @@
+//! Weights that are none.
+
+use super::{Flag, Loaded};
+use crate::file::Checkpoint;
+use pipeline_error::Error;
+
+/// Tensors that may all be zero: a new head is.
+const ZEROS: usize = 2;
+
+/// Fails on weights that are zero everywhere, as sharded training saves them in place of those that are elsewhere.
+pub(super) fn refuse(checkpoint: &Checkpoint, loaded: &[Loaded]) -> Result<(), Error> {
+    let is_zero = |entry: &Loaded| entry.flags.contains(&Flag::AllZero);
+    if loaded.len() <= ZEROS || !loaded.iter().all(is_zero) {
+        return Ok(());
+    }
+    let message = format!(
+        "{}: all {} tensors are zero everywhere: these are no trained weights; nothing was loaded",
+        checkpoint.path.display(),
+        loaded.len()
+    );
+    let hint = "sharded training leaves placeholders in a file: gather the weights where it comes from (`zero_to_fp32.py` of DeepSpeed)";
+    Err(Error::Audit {
+        message,
+        hint: Some(hint.into()),
+    })
+}
