@@ -59,10 +59,10 @@ fn a_file_that_is_a_stay_is_known_by_its_name_and_any_other_by_its_ending() {
     let test = Test::new()
         .recipe(&by_file)
         .file("stays.csv", STAYS)
-        .file("1.csv", &stay(81))
-        .file("2.csv", &stay(82))
-        .file("3.csv", &stay(83))
-        .file("charts/4.csv", &stay(84))
+        .file("1.csv", stay(81))
+        .file("2.csv", stay(82))
+        .file("3.csv", stay(83))
+        .file("charts/4.csv", stay(84))
         .args(["run", "recipe.toml", "--format", "json"]);
     assert_eq!(rows_read(&test, "executed"), json!(8));
     let moved = |from: &str, to: &str| {

@@ -1,4 +1,5 @@
 mod layering;
+mod preparation;
 mod rejected;
 mod rendered;
 mod sweep;

@@ -2,7 +2,7 @@
 
 use super::{Folder, SMALL, spoilt};
 
-fn one(from: &str, to: &str, message: &str) {
+pub(super) fn one(from: &str, to: &str, message: &str) {
     assert_eq!(spoilt(from, to).messages("a.toml", &[]), [message]);
 }
 
@@ -115,42 +115,6 @@ fn the_split_is_whole_and_fits_its_source() {
         "{ ratio = [0.8, 0.1, 0.1] }",
         "'splits.csv'",
         "`stages.events.split` must be a table with one of `column`, `file`, `lists`, `folders`, `ratio`, `independent` or `folds`, or \"all\", not a string",
-    );
-}
-
-#[test]
-fn events_are_prepared_so_that_something_is_left() {
-    let events = "split = { ratio = [0.8, 0.1, 0.1] }";
-    let with = |setting: &str| format!("{events}\n{setting}");
-    one(
-        events,
-        &with("hours = 24\nlast_hours = 12"),
-        "stages.events.last_hours has `hours` beside it",
-    );
-    one(
-        events,
-        &with("cleaning = { HR = { range = [300, 200] } }"),
-        "stages.events.cleaning.HR.range = [300, 200] holds no number",
-    );
-    one(
-        events,
-        &with("cleaning = { HR = { factor = 0 } }"),
-        "stages.events.cleaning.HR.factor = 0 is not a finite number other than 0",
-    );
-    one(
-        events,
-        &with("categorical = [\"GCS\"]\ncleaning = { GCS = { missing = [-1] } }"),
-        "stages.events.cleaning.GCS is a rule for numbers, and `categorical` makes names of the values",
-    );
-}
-
-#[test]
-fn a_text_that_no_pattern_refuses_is_shown_where_it_stands() {
-    let split = "split = { ratio = [0.8, 0.1, 0.1] }";
-    let text = spoilt(split, &format!("{split}\nmemory = \"1gb\"")).rendered("a.toml", &[]);
-    assert!(
-        text.contains("`1gb` is no amount of memory") && text.contains("memory = \"1gb\""),
-        "{text}"
     );
 }
 

@@ -36,7 +36,7 @@ pub(super) struct ScoredStage {
 pub(super) type Read = Result<ScoredStage, String>;
 
 enum Scores {
-    Classes(BinaryScores),
+    Classes(Box<BinaryScores>),
     Numbers(RegressionScores),
 }
 
@@ -188,7 +188,7 @@ impl Scores {
     fn read(predictions: &OutputRecord) -> Result<Option<(Vec<String>, Self)>, Error> {
         if let Some(stays) = ScoredStays::read(predictions)? {
             let scores = BinaryScores::new(stays.labels, stays.probabilities)?;
-            return Ok(Some((stays.ids, Self::Classes(scores))));
+            return Ok(Some((stays.ids, Self::Classes(Box::new(scores)))));
         }
         let path = &predictions.path;
         let schema = parquet_file::open(path)?.schema().clone();
