@@ -317,7 +317,10 @@ fn refuse_or_tell_empty(
     let mut lack = match (config.hours, config.last_hours) {
         (Some(hours), _) => format!("no event in the first {hours} hours"),
         (_, Some(hours)) => format!("no event in the last {hours} hours"),
-        _ if losses.total(Loss::AfterPrediction) > 0 => "no event up to the prediction".into(),
+        _ if losses.total(Loss::AfterPrediction) > 0 => match config.gap_hours {
+            Some(gap) if gap > 0.0 => format!("no event before the gap of {gap} hours"),
+            _ => "no event up to the prediction".into(),
+        },
         _ => "no event".into(),
     };
     if losses.total(Loss::Unseen) > 0 {

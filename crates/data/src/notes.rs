@@ -21,6 +21,14 @@ pub(super) fn tell_of_categories(
     ingested: &Ingested,
     notes: &mut dyn FnMut(String),
 ) {
+    let idle = config.categorical.iter();
+    let idle = quoted(idle.filter(|name| config.cleaning.contains_key(*name)));
+    if !idle.is_empty() {
+        notes(format!(
+            "warning: `cleaning` changes nothing of {idle}, whose values are names: `categorical` says so. \
+             variables.drop leaves a category out, and source.missing lists texts that say nothing"
+        ));
+    }
     let category = |name: &&String| {
         let base = variable_of_category(name, &config.categorical);
         base.is_some_and(|base| is_missing(&name[base.len() + 1..]))

@@ -46,21 +46,19 @@ pub(super) fn check_settings(config: &DataConfig) -> Result<(), Error> {
         ))
         .with_hint("leave it out: a set is then what has exactly the same time"));
     }
-    if let Some(name) = config
-        .categorical
-        .iter()
-        .find(|name| config.cleaning.contains_key(*name))
-    {
-        return Err(Error::stage(format!(
-            "cleaning of `{name}` is a rule for numbers, and `categorical` makes names of its values"
-        ))
-        .with_hint("leave the rule out; variables.drop leaves a category out"));
-    }
     if config.split == SplitRule::All && config.has_statistics_of_its_own() {
         return Err(Error::stage(
             "split = \"all\" leaves no training split to take statistics from",
         )
         .with_hint("statistics = { path = … } takes those of other data"));
+    }
+    if let (Some(last), Some(gap)) = (config.last_hours, config.gap_hours)
+        && last <= gap
+    {
+        return Err(Error::stage(format!(
+            "gap_hours = {gap} leaves nothing of last_hours = {last}: the gap is at the end of that window"
+        ))
+        .with_hint("state more last_hours, or a shorter gap"));
     }
     if config.hours.is_some() && config.last_hours.is_some() {
         return Err(Error::stage("hours and last_hours contradict each other")

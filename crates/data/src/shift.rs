@@ -20,8 +20,10 @@ const STAYS: u64 = 3;
 const SPREAD: f64 = 2.0;
 /// By how much the share of stays that have a variable may differ.
 const SHARE: f64 = 0.3;
-/// Events of a variable from which its mean and standard deviation say something by themselves.
-const EVENTS: u64 = 30;
+/// Standard errors by which it may differ besides, as few stays lack much by chance.
+const SHARE_ERRORS: f64 = 3.0;
+/// Stays from which the standard deviation says something.
+const MANY: u64 = 30;
 
 /// A variable here, beside the training split there.
 pub(super) struct Shift<'a> {
@@ -37,6 +39,8 @@ pub(super) struct Shift<'a> {
     /// Share of the stays that have it: here, and there.
     share: [Option<f64>; 2],
     means: [f64; 2],
+    /// All stays here.
+    stays: f64,
 }
 
 /// The variables of `like`, each with how it is here.
@@ -60,18 +64,13 @@ pub(super) fn shifts<'a>(like: &Like, fitted: &'a Fitted, scored: &Scored) -> Ve
 
 impl<'a> Shift<'a> {
     fn new(variable: &'a Variable, here: &Moments, stays: f64, there: Option<(Held, f64)>) -> Self {
-        let are_many = here.valued >= EVENTS;
-        let are_some = are_many || (here.valued > 0 && here.stays >= STAYS);
-        let has_mean = !variable.constant && are_some;
-        let has_spread = !variable.constant && are_many;
+        let has_mean = !variable.constant && here.valued > 0 && here.stays >= STAYS;
+        let has_spread = has_mean && here.stays >= MANY;
         let share = |count: u64, of: f64| if of > 0.0 { count as f64 / of } else { 0.0 };
         Self {
             name: &variable.name,
             mean: has_mean.then(|| (here.mean - variable.mean) / variable.std),
-            may_move: match are_many {
-                true => MEAN,
-                false => MEAN.max(ERRORS / (here.stays as f64).sqrt()),
-            },
+            may_move: MEAN.max(ERRORS / (here.stays as f64).sqrt()),
             spread: has_spread.then(|| here.std() / variable.std),
             rate: [
                 Some(share(here.events(), stays)),
@@ -82,6 +81,7 @@ impl<'a> Shift<'a> {
                 there.map(|(held, stays)| share(held.stays, stays)),
             ],
             means: [here.mean, variable.mean],
+            stays,
         }
     }
 
@@ -99,9 +99,14 @@ impl<'a> Shift<'a> {
         let spread =
             spread.map(|spread| format!("its standard deviation is {spread:.2} times that there"));
         let here = self.share[0].unwrap_or_default();
+        let by_chance =
+            |there: f64| SHARE_ERRORS * (there * (1.0 - there) / self.stays.max(1.0)).sqrt();
         let share = match self.share[1] {
-            _ if here == 0.0 => Some("no stay has it".to_string()),
-            Some(there) if (here - there).abs() > SHARE => Some(format!(
+            None if here == 0.0 => Some("no stay has it".to_string()),
+            Some(there) if here == 0.0 && there > by_chance(there) => {
+                Some("no stay has it".to_string())
+            }
+            Some(there) if (here - there).abs() > SHARE.max(by_chance(there)) => Some(format!(
                 "{:.0} % of stays have it, {:.0} % there",
                 100.0 * here,
                 100.0 * there

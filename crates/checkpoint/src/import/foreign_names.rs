@@ -47,29 +47,46 @@ pub(super) fn rules(
     let inside: Vec<String> = inside.map(|part| part.replace('.', "\\.")).collect();
     let rule = RenameRule {
         prefix: None,
-        pattern: Some(format!("(.*?)(?:{})+(.*)", inside.join("|"))),
+        pattern: Some(format!("(.*?\\.)(?:{})+(.*)", inside.join("|"))),
         to: "$1$2".into(),
     };
     let times = (1..=MOST_INSIDE).filter(|_| !inside.is_empty());
-    let mut enough = times.filter(|&times| {
-        let rule = rule.compile().ok();
-        rule.is_some_and(|rule| 2 * left(vec![rule; times]) <= missing)
+    let tried = times.filter_map(|times| {
+        let compiled = rule.compile().ok()?;
+        Some((left(vec![compiled; times]), times))
     });
-    if let Some(times) = enough.next() {
-        let rule = rule.pattern.unwrap_or_default();
-        let rule = format!("{{ pattern = '{rule}', to = \"$1$2\" }}");
-        return Some((
-            "the names have parts of wrappers in them",
-            vec![rule; times].join(", "),
-        ));
+    // Nothing else is called so: if any parameter is found without them, they are in the way.
+    if let Some((_, times)) = tried.min().filter(|(left, _)| *left < missing) {
+        let all = vec![in_toml(&rule); times].into_iter();
+        let all: Vec<String> = all.chain(rules.rename.iter().map(in_toml)).collect();
+        return Some(("the names have parts of wrappers in them", all.join(", ")));
     }
     let prefix = prefix(matching, missing, |prefix| {
         left(vec![Renaming::without(prefix)])
     })?;
-    Some((
-        "the tensors have a prefix of their own",
-        format!("{{ prefix = {prefix:?}, to = \"\" }}"),
-    ))
+    let without = RenameRule {
+        prefix: Some(prefix),
+        pattern: None,
+        to: String::new(),
+    };
+    let all: Vec<String> = [&without]
+        .into_iter()
+        .chain(&rules.rename)
+        .map(in_toml)
+        .collect();
+    Some(("the tensors have a prefix of their own", all.join(", ")))
+}
+
+/// A rule as a recipe states it. Patterns are full of backslashes, which strings in single quotes keep.
+fn in_toml(rule: &RenameRule) -> String {
+    let to = &rule.to;
+    match (&rule.prefix, &rule.pattern) {
+        (_, Some(pattern)) => format!("{{ pattern = '{pattern}', to = {to:?} }}"),
+        (prefix, None) => {
+            let prefix = prefix.as_deref().unwrap_or_default();
+            format!("{{ prefix = {prefix:?}, to = {to:?} }}")
+        }
+    }
 }
 
 /// The beginning of names without which at least half of the missing parameters are found: `net.` of `net.layer.weight`,

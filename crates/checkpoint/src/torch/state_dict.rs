@@ -95,13 +95,17 @@ pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
 }
 
 /// Whether the file's own tensors are those of a model. Beside a state dict under a key they are a loss, a step, a random
-/// state, unless one is called as a module's is, with a dot, or as one of that state dict.
+/// state, unless one is called as a module's is, with a dot, or as one of that state dict, or has two axes.
 fn is_module(heap: &Heap, root: Value, beside: &[Candidate], has_key: bool) -> bool {
     let is_in = |name| {
         let mut all = beside.iter().flat_map(|other| names(heap, other.dict));
         all.any(|other| other == name)
     };
-    names(heap, root).any(|name| !has_key || name.contains('.') || is_in(name))
+    let is_matrix = |name| {
+        let tensor = heap.entry(root, name).and_then(|value| heap.tensor(value));
+        tensor.is_some_and(|tensor| tensor.shape.len() > 1)
+    };
+    names(heap, root).any(|name| !has_key || name.contains('.') || is_matrix(name) || is_in(name))
 }
 
 /// What holds tensors under a customary key in these dicts.
@@ -160,7 +164,7 @@ fn beside(heap: &Heap, root: Value) -> Option<String> {
     (!all.is_empty()).then(|| format!("{lies}: {}{more}", shown.join(", ")))
 }
 
-/// Tensors of dicts that are not the chosen one: under their own names, and behind the key that leads to their dict, as
+/// Tensors of dicts that are not the chosen one: under their own names, without a wrapper's, and behind the key that leads to their dict, as
 /// where a head's own state dict lies under `cls_head`.
 fn elsewhere(
     heap: &Heap,
@@ -171,7 +175,12 @@ fn elsewhere(
     for (path, dict) in levels.iter().flatten().filter(|(_, dict)| *dict != chosen) {
         let key = path.rsplit('.').next().unwrap_or_default();
         for name in names(heap, *dict).take(MAX_ENTRIES) {
-            for name in [name.to_string(), joined(key, name)] {
+            let bare = ["module.", "_orig_mod.", "model."]
+                .iter()
+                .fold(name, |name, wrapper| {
+                    name.strip_prefix(wrapper).unwrap_or(name)
+                });
+            for name in [name.to_string(), bare.to_string(), joined(key, name)] {
                 found.entry(name).or_insert_with(|| path.clone());
             }
         }

@@ -32,7 +32,9 @@ pub(super) fn refuse(
                 toml_text(name)
             );
             let hint = match predicted.contains(name) {
-                true => leave_out,
+                true => format!(
+                    "{leave_out}; a measurement of that name may stay if the column of the label or target is called otherwise"
+                ),
                 false => format!(
                     "{leave_out}; if it is known when the prediction is made, variables.only may name it, with all other inputs"
                 ),

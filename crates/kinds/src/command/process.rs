@@ -65,6 +65,10 @@ impl Failure {
             }
             Failure::Signal(libc::SIGXFSZ) => "it wrote a file larger than the limit: ulimit -f",
             Failure::Timeout(_) => "raise `timeout_seconds` if it needs longer",
+            Failure::Exit(_) if matches!(program.line, CommandLine::Shell(_)) => {
+                "a line ends at the first command that fails: `|| true` behind one lets it go on. It runs in an empty folder \
+                 with an environment of its own: declare what it reads under `inputs`, `env` and `pass_env`"
+            }
             _ => {
                 "it runs in an empty folder with an environment of its own: \
                  declare what it reads under `inputs`, `env` and `pass_env`"

@@ -14,22 +14,22 @@ impl StageCheck<'_> {
             let help = "a window is at the begin of a stay or at its end: keep one";
             self.mistakes.push(mistake.help(help));
         }
+        if let (Some(last), Some(gap)) = (data.last_hours, data.gap_hours)
+            && last <= gap
+        {
+            let problem = format!("= {gap} leaves nothing of last_hours = {last}");
+            let mistake = self
+                .mistake(&["gap_hours"], &problem, "as long as the window")
+                .and(self.place(&["last_hours"]), "the window");
+            let help =
+                "the gap is at the end of the window: state more last_hours, or a shorter gap";
+            self.mistakes.push(mistake.help(help));
+        }
         for (name, rule) in &data.cleaning {
             for (setting, problem) in rule.mistakes() {
                 let path = ["cleaning", name, setting];
                 let mistake = self.mistake(&path, &problem, "of no use");
                 self.mistakes.push(mistake);
-            }
-            if data.categorical.contains(name) {
-                let problem = "is a rule for numbers, and `categorical` makes names of the values";
-                let mistake = self
-                    .mistake(&["cleaning", name], problem, "without effect")
-                    .and(self.place(&["categorical"]), "here");
-                let help = format!(
-                    "leave it out; variables.drop leaves a category out: {:?}",
-                    format!("{name}=-1")
-                );
-                self.mistakes.push(mistake.help(help));
             }
         }
     }

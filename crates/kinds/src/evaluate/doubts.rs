@@ -1,7 +1,7 @@
 //! What keeps resamples from saying how sure the numbers of an evaluation are.
 
 use super::evaluation::Report;
-use super::headline::Headline;
+use super::headline::{FEW_SUBJECTS, Headline};
 
 /// Warnings about the resamples of a report, which are caveats of it from then on.
 pub fn doubt(report: &mut Report) -> Vec<String> {
@@ -17,7 +17,9 @@ pub fn doubt(report: &mut Report) -> Vec<String> {
             &mut evaluation.caveats,
         ),
     };
-    let line = one_subject(&headline, subjects).or_else(|| too_few(&headline));
+    let line = one_subject(&headline, subjects)
+        .or_else(|| too_few(&headline))
+        .or_else(|| few_subjects(&headline, subjects));
     caveats.extend(line.clone());
     line.into_iter().collect()
 }
@@ -45,6 +47,17 @@ fn too_few(headline: &Headline) -> Option<String> {
     Some(format!(
         "warning: {left_out}: too few subjects to conclude anything from its interval"
     ))
+}
+
+fn few_subjects(headline: &Headline, subjects: usize) -> Option<String> {
+    let are_few = headline.bootstrap.resamples > 0 && subjects < FEW_SUBJECTS;
+    are_few.then(|| {
+        format!(
+            "warning: the {} split has {subjects} subjects: resamples of so few say little, and nothing is concluded from \
+             intervals",
+            headline.split.name()
+        )
+    })
 }
 
 #[cfg(test)]
@@ -84,6 +97,13 @@ mod tests {
         let mut without = headline(30, 0);
         without.bootstrap.resamples = 0;
         assert_eq!(one_subject(&without, 1), None);
+    }
+
+    #[test]
+    fn few_subjects_are_warned_of() {
+        let line = few_subjects(&headline(18, 0), 3).unwrap();
+        assert!(line.contains("the test split has 3 subjects"), "{line}");
+        assert_eq!(few_subjects(&headline(18, 0), FEW_SUBJECTS), None);
     }
 
     #[test]

@@ -58,6 +58,16 @@ pub struct BesideBaseline {
     pub standing: Standing,
 }
 
+/// Of fewer subjects there are too few different resamples to conclude anything.
+pub const FEW_SUBJECTS: usize = 8;
+
+/// What intervals come of.
+#[derive(Clone, Copy)]
+struct Drawn {
+    resamples: usize,
+    subjects: usize,
+}
+
 /// How a model stands beside another.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Standing {
@@ -65,17 +75,18 @@ pub enum Standing {
     Better,
     /// Worse, and the interval holds no 0.
     Worse,
-    /// The interval holds 0, or leaves too many resamples out to conclude anything.
+    /// The interval holds 0, leaves too many resamples out to conclude anything, or is of [`FEW_SUBJECTS`].
     Alike,
     /// There is no interval.
     Untold,
 }
 
 impl Standing {
-    fn of(interval: Option<&Interval>, resamples: usize, larger_is_better: bool) -> Self {
+    fn of(interval: Option<&Interval>, drawn: Drawn, larger_is_better: bool) -> Self {
         match interval {
             None => Self::Untold,
-            Some(interval) if !interval.is_telling(resamples) => Self::Alike,
+            Some(_) if drawn.subjects < FEW_SUBJECTS => Self::Alike,
+            Some(interval) if !interval.is_telling(drawn.resamples) => Self::Alike,
             Some(interval) if !interval.excludes_zero() => Self::Alike,
             Some(interval) if (interval.lower > 0.0) == larger_is_better => Self::Better,
             Some(_) => Self::Worse,
@@ -108,8 +119,11 @@ impl Headline {
         let interval = |name: &str| evaluation.intervals.get(name);
         let baseline = evaluation.baseline.as_ref().map(|report| {
             let difference = report.differences.get("auroc");
-            let resamples = evaluation.bootstrap.resamples;
-            BesideBaseline::new(LOGISTIC, report.scores.auroc, difference, resamples, true)
+            let drawn = Drawn {
+                resamples: evaluation.bootstrap.resamples,
+                subjects: evaluation.subjects,
+            };
+            BesideBaseline::new(LOGISTIC, report.scores.auroc, difference, drawn, true)
         });
         let slope = evaluation.calibration_slope;
         let remedy = match &evaluation.recalibrated {
@@ -154,8 +168,11 @@ impl Headline {
             };
             let value = report.beside.scores.metrics.get(metric).copied().flatten();
             let difference = report.beside.differences.get(metric);
-            let resamples = evaluation.bootstrap.resamples;
-            BesideBaseline::new(model, value, difference, resamples, !is_number)
+            let drawn = Drawn {
+                resamples: evaluation.bootstrap.resamples,
+                subjects: evaluation.subjects,
+            };
+            BesideBaseline::new(model, value, difference, drawn, !is_number)
         });
         let slope = scores.metrics.get("calibration_slope").copied().flatten();
         Self {
@@ -215,7 +232,7 @@ impl BesideBaseline {
         model: &'static str,
         value: Option<f64>,
         difference: Option<&PairedDifference>,
-        resamples: usize,
+        drawn: Drawn,
         larger_is_better: bool,
     ) -> Self {
         let interval = difference.and_then(|difference| difference.interval);
@@ -223,7 +240,7 @@ impl BesideBaseline {
             model,
             value,
             difference: difference.map(|difference| difference.difference),
-            standing: Standing::of(interval.as_ref(), resamples, larger_is_better),
+            standing: Standing::of(interval.as_ref(), drawn, larger_is_better),
             interval,
         }
     }
@@ -264,14 +281,19 @@ mod tests {
         }
     }
 
+    const MANY: Drawn = Drawn {
+        resamples: 1000,
+        subjects: 100,
+    };
+
     #[test]
     fn a_difference_is_told_from_chance_by_its_interval_and_the_metric_s_direction() {
         let above = interval(0.01, 0.03);
-        let of = |interval: &Interval, larger| Standing::of(Some(interval), 1000, larger);
+        let of = |interval: &Interval, larger| Standing::of(Some(interval), MANY, larger);
         assert_eq!(of(&above, true), Standing::Better);
         assert_eq!(of(&above, false), Standing::Worse);
         assert_eq!(of(&interval(-0.01, 0.03), true), Standing::Alike);
-        assert_eq!(Standing::of(None, 1000, true), Standing::Untold);
+        assert_eq!(Standing::of(None, MANY, true), Standing::Untold);
     }
 
     #[test]
@@ -281,9 +303,15 @@ mod tests {
                 undefined,
                 ..interval(0.01, 0.03)
             };
-            Standing::of(Some(&interval), 1000, true)
+            Standing::of(Some(&interval), MANY, true)
         };
         assert_eq!((of(50), of(507)), (Standing::Better, Standing::Alike));
+        let of_few = Drawn {
+            subjects: 7,
+            ..MANY
+        };
+        let above = interval(0.01, 0.03);
+        assert_eq!(Standing::of(Some(&above), of_few, true), Standing::Alike);
     }
 
     #[test]

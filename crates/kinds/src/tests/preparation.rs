@@ -24,8 +24,8 @@ fn events_are_prepared_so_that_something_is_left() {
     );
     one(
         events,
-        &with("categorical = [\"GCS\"]\ncleaning = { GCS = { missing = [-1] } }"),
-        "stages.events.cleaning.GCS is a rule for numbers, and `categorical` makes names of the values",
+        &with("last_hours = 4\ngap_hours = 4"),
+        "stages.events.gap_hours = 4 leaves nothing of last_hours = 4",
     );
 }
 

@@ -6,6 +6,9 @@ use super::{Free, Items, LogitLine, MAX_STEPS, Slopes, sigmoid};
 /// Steps of a search for a root at most: bisections, and Newton's steps down a tail, which are of about 1.
 const MAX_ROOT_STEPS: usize = 400;
 
+/// Logits that differ by less than this share of them are the same but for rounding, and no line is told by them.
+const SPREAD: f64 = 1e-9;
+
 /// Maximum likelihood. `None` where no optimum is found, as where there is no finite one.
 pub(super) fn fit(start: LogitLine, free: Free, items: &Items) -> Option<LogitLine> {
     let at = |intercept: f64, slope: f64| LogitLine { intercept, slope };
@@ -35,6 +38,9 @@ fn both(items: &Items) -> Option<LogitLine> {
     let low = items.x.iter().copied().fold(f64::INFINITY, f64::min);
     let high = items.x.iter().copied().fold(f64::NEG_INFINITY, f64::max);
     let (middle, scale) = (low + (high - low) / 2.0, (high - low) / 2.0);
+    if scale <= SPREAD * low.abs().max(high.abs()) {
+        return None;
+    }
     let mut scaled = items.clone();
     for x in &mut scaled.x {
         *x = (*x - middle) / scale;
