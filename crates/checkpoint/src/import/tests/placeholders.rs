@@ -49,7 +49,7 @@ fn wrappers_inside_of_names_are_suggested_as_a_rename_as_often_as_names_have_the
     let model: [Named; 2] = [("enc.part.weight", &[2, 3]), ("enc.part.bias", &[2])];
     let (_, hint) = failure(&twice, &model, &rules(&[], &[]));
     let rule = r#"{ pattern = '(.*?\.)(?:_orig_mod\.|_checkpoint_wrapped_module\.|_fsdp_wrapped_module\.)+(.*)', to = "$1$2" }"#;
-    assert_has(&hint, &[&format!("rename = [{rule}]")]);
+    assert_has(&hint, &[&format!("rename = [{rule}, {rule}]")]);
 }
 
 #[test]
