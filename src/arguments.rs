@@ -7,6 +7,7 @@ use clap::{Args, ValueEnum};
 
 use crate::device;
 use pipeline_error::Error;
+use pipeline_error::pasted::shell_line;
 use pipeline_recipe::Override;
 use pipeline_store::Store;
 
@@ -139,17 +140,7 @@ impl Selection {
         if self.device != "cpu" {
             words.extend(["--device".to_string(), self.device.clone()]);
         }
-        let words: Vec<String> = words.iter().map(|word| quoted(word)).collect();
-        words.join(" ")
-    }
-}
-
-/// A word of a command line, in quotes where a shell would read more than the word in it.
-pub fn quoted(word: &str) -> String {
-    let is_plain = |letter: char| letter.is_alphanumeric() || "-_./=:,+@%".contains(letter);
-    match !word.is_empty() && word.chars().all(is_plain) {
-        true => word.into(),
-        false => format!("'{}'", word.replace('\'', "'\\''")),
+        shell_line(&words)
     }
 }
 

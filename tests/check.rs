@@ -151,7 +151,7 @@ fn issue16_how_much_is_trainable_is_known_before_anything_runs() {
         test.run_with([command, "recipe.toml"])
             .failure(2)
             .stderr_has("stages.frozen.max_trainable_fraction allows less than that: 100.0 %")
-            .stderr_has("the limit is 30.0 %")
+            .stderr_has("the limit is 30 %")
             .stderr_has("max_trainable_fraction = 1");
     }
     assert!(!test.folder().join(".pipeline").exists());

@@ -181,6 +181,33 @@ fn an_interrupt_reaches_the_program_and_exits_130() {
     assert_eq!(log, "told\n");
 }
 
+/// Regression: as by `scancel`, the signal reaches the program, too, which takes it for a reason to end with 0.
+#[test]
+fn a_program_that_ends_well_on_the_signal_that_stops_the_run_has_no_result() {
+    for ends in ["exit 0", "exit 143"] {
+        let fields = format!(
+            r#"run = """
+trap '{ends}' TERM
+echo partial > good
+echo $$ > ../../../../pid.draft
+mv ../../../../pid.draft ../../../../pid
+sleep 60 &
+wait $!
+"""
+outputs = {{ good = "good" }}"#
+        );
+        let test = command(&fields).args(["run", "recipe.toml"]);
+        let running = Running::start(&test);
+        until_there_is(&test, "pid");
+        let pid = std::fs::read_to_string(test.folder().join("pid")).expect("a number");
+        let pid: libc::pid_t = pid.trim().parse().expect("a number");
+        // SAFETY: sends a signal and touches no memory.
+        unsafe { libc::kill(pid, libc::SIGTERM) };
+        running.signal(libc::SIGTERM);
+        running.finish().failure(130);
+    }
+}
+
 /// Regression: what a shell had started outlived a killed run and wrote into the next one's folder.
 #[test]
 fn what_a_killed_program_left_running_does_not_write_into_the_next_run() {
@@ -194,12 +221,22 @@ echo > $started
 sleep 60
 """
 outputs = { good = "good" }"#;
-    let mut test = command(fields).args(["run", "recipe.toml", "--format", "json"]);
-    let killed = Running::start(&test);
-    until_there_is(&test, "started");
-    drop(killed);
-    let document = run(&mut test).success().json();
-    assert_eq!(text(&document, "clean", "good"), "good\n");
+    let again = ["run", "recipe.toml", "--format", "json"];
+    for way in ["run again", "refreshed", "collected before"] {
+        let mut test = command(fields).args(again);
+        let killed = Running::start(&test);
+        until_there_is(&test, "started");
+        drop(killed);
+        if way == "collected before" {
+            test.run_with(["cache", "gc"]).success();
+        }
+        let refresh: &[&str] = match way {
+            "refreshed" => &["--refresh", "clean"],
+            _ => &[],
+        };
+        let outcome = test.run_with(again.iter().chain(refresh)).success();
+        assert_eq!(text(&outcome.json(), "clean", "good"), "good\n", "{way}");
+    }
 }
 
 #[test]

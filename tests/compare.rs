@@ -38,8 +38,12 @@ fn id(run: &Value) -> &str {
 }
 
 fn row<'a>(comparison: &'a Value, metric: &str) -> &'a Value {
+    row_of(comparison, "test", metric)
+}
+
+fn row_of<'a>(comparison: &'a Value, stage: &str, metric: &str) -> &'a Value {
     let rows = comparison["metrics"].as_array().expect("a list");
-    let mut found = rows.iter().filter(|row| row["stage"] == "test");
+    let mut found = rows.iter().filter(|row| row["stage"] == stage);
     let found = found.find(|row| row["metric"] == metric);
     found.unwrap_or_else(|| panic!("no {metric} in {comparison:#}"))
 }
@@ -119,7 +123,7 @@ fn a_run_that_is_not_there_is_a_mistake_of_the_command_line() {
 }
 
 /// Two cohorts with the same ids of stays, whose patients have one stay each (`a`) or ten (`b`), and predictions of a
-/// program for the second.
+/// program for the second: probabilities, which are also taken for those of a number.
 fn two_cohorts() -> Test {
     let cohort = |name: &str, stays_of_one: usize| {
         let row = |stay: usize| {
@@ -129,10 +133,11 @@ fn two_cohorts() -> Test {
                 _ => "held_out",
             };
             let patient = stay / stays_of_one;
-            format!("{stay},{name}{patient},{fold},{}\n", (stay + patient) % 2)
+            let (died, score) = ((stay + patient) % 2, stay * 7 % 9);
+            format!("{stay},{name}{patient},{fold},{died},0.{score}\n")
         };
         let rows: String = (0..120).map(row).collect();
-        format!("stay_id,patient,fold,died\n{rows}")
+        format!("stay_id,patient,fold,died,score\n{rows}")
     };
     let stage = |name: &str| {
         format!(
@@ -159,7 +164,10 @@ fn two_cohorts() -> Test {
         .file("said2.csv", said(29))
         .recipe(&format!(
             "format = 1\n[vars]\nsaid = 1\n{}{}[stages.test]\nkind = \"evaluate\"\ndata = \"b\"\nsplit = \"test\"\n\
-             predictions = {{ path = \"said${{vars.said}}.csv\" }}\n",
+             predictions = {{ path = \"said${{vars.said}}.csv\" }}\n\
+             [stages.b.targets.score]\ntask = \"regression\"\npath = \"b.csv\"\nid = \"stay_id\"\n\
+             [stages.number]\nkind = \"evaluate\"\ndata = \"b\"\nsplit = \"test\"\ntarget = \"score\"\n\
+             predictions = {{ path = \"said${{vars.said}}.csv\", value = \"probability\" }}\n",
             stage("a"),
             stage("b")
         ))
@@ -190,4 +198,28 @@ fn patients_are_those_of_the_cohort_that_was_scored() {
     let alone = interval(&[]);
     assert!(alone["interval"].is_object(), "{alone}");
     assert_eq!(interval(&["a"]), alone);
+}
+
+#[test]
+fn regressions_are_compared_on_the_same_resamples() {
+    let mut test = two_cohorts();
+    let documents = ["1", "2"].map(|said| {
+        let said = format!("vars.said={said}");
+        let run = ["run", "recipe.toml", "number", "--format", "json"];
+        test.run_with(run.into_iter().chain(["--set", &said]))
+            .success()
+            .json()
+    });
+    let [first, second] = documents.each_ref().map(id);
+    let comparison = test.run_with(["compare", first, second, "--format", "json"]);
+    let comparison = comparison.success().json();
+    let of_runs = (documents.each_ref()).map(|run| stage(run, "number")["metrics"]["mae"].clone());
+    let error = row_of(&comparison, "number", "mae");
+    assert_eq!(error["values"], json!(of_runs));
+    let number = |value: &Value| value.as_f64().expect("a number");
+    let paired = &error["differences"][1];
+    let difference = number(&of_runs[1]) - number(&of_runs[0]);
+    assert!((number(&paired["difference"]) - difference).abs() < 1e-12);
+    let bounds = ["lower", "upper"].map(|bound| number(&paired["interval"][bound]));
+    assert!(bounds[0] < difference && difference < bounds[1], "{paired}");
 }

@@ -107,8 +107,10 @@ fn pooled(seeds: &str) -> (Vec<Value>, String) {
     let sweep = format!(
         "[sweep]\nobjective = {{ stage = \"classifier\", metric = \"validation_auroc\", direction = \"maximize\" }}\n{seeds}"
     );
-    let mut test = cohort().recipe(&recipe("{ folds = { count = 3 } }", &sweep));
-    test.run_with(["sweep", "recipe.toml", "--quiet"]).success();
+    let chosen_by = "[stages.chosen]\nkind = \"evaluate\"\nmodel = \"classifier\"\ndata = \"one\"\nsplit = \"validation\"\n";
+    let more = [chosen_by, &sweep].concat();
+    let mut test = cohort().recipe(&recipe("{ folds = { count = 3 } }", &more));
+    test.run_with(["sweep", "recipe.toml", "--quiet"]);
     let shown = test.run_with(["sweep", "show", "recipe.toml", "--format", "json"]);
     let shown = shown.success();
     let records = shown.json()["pooled"].as_array().cloned();
@@ -139,6 +141,13 @@ fn folds_are_put_together_where_none_is_missing() {
     ));
     assert_eq!(records[0]["repeats"], 1);
     assert!(notes.contains("lacks folds 1, 2 of 3;"), "{notes}");
+    // So is one of which a fold failed.
+    let (records, notes) = pooled(&format!(
+        "[sweep.seeds]\n{FOLD} = [0, 1, 2, 0, 1, 2]\n\"stages.one.split.folds.repeat\" = [0, 0, 0, 1, 1, 1]\n\
+         \"stages.classifier.subsample.stays\" = [9, 9, 9, 9, 9, 9999]\n"
+    ));
+    assert_eq!((records.len(), &records[0]["repeats"]), (1, &1.into()));
+    assert!(notes.contains("lacks fold 2 of 3;"), "{notes}");
     let (records, notes) = pooled(&format!("[sweep.grid]\n{FOLD} = [0, 1, 2]\n"));
     assert_eq!(records, [] as [Value; 0]);
     assert!(notes.contains(", and 2 more lack some;"), "{notes}");

@@ -284,7 +284,7 @@ fn a_parameter_that_is_new_and_frozen_is_named() {
 #[test]
 fn too_large_a_trainable_share_is_refused_with_the_limit() {
     let mut test = freeze(r#"["cls_head.*", "transformer.*"]"#);
-    let outcome = run(&mut test).failure(2).stderr_has("the limit is 5.0 %");
+    let outcome = run(&mut test).failure(2).stderr_has("the limit is 5 %");
     outcome.stderr_has("max_trainable_fraction");
     assert_eq!(kinds_in_store(&test), Vec::<String>::new());
     let wider = ["--set", "stages.frozen.max_trainable_fraction=0.5"];

@@ -75,6 +75,7 @@ mod plan;
 mod power_cut;
 mod precision;
 mod predict;
+mod predicted_sources;
 mod python_package;
 mod pytorch_layout;
 mod readme;

@@ -12,10 +12,19 @@ use crate::harness::{Outcome, Test};
 
 /// The main job on a small cohort, with settings changed.
 fn run(test: &mut Test, changes: &[&str], more: &[&str]) -> Outcome {
-    let mut arguments = vec![
-        "run".to_string(),
-        repository("tests/fixtures/recipes/mlp-head.toml"),
-    ];
+    of_recipe(test, "run", changes, more)
+}
+
+/// The classifier of such a run, written for the reference.
+fn exported(test: &mut Test, changes: &[&str]) -> Outcome {
+    let places = ["classifier", "weights", "out.safetensors"];
+    let layout = ["--layout", "pytorch"];
+    of_recipe(test, "export", changes, &[&places[..], &layout].concat())
+}
+
+fn of_recipe(test: &mut Test, command: &str, changes: &[&str], more: &[&str]) -> Outcome {
+    let recipe = repository("tests/fixtures/recipes/mlp-head.toml");
+    let mut arguments = vec![command.to_string(), recipe];
     let small = [
         "vars.stays=120",
         "stages.pretrain.epochs=1",
@@ -173,6 +182,9 @@ fn a_gated_fusion_and_a_multiscale_pooling_are_new_and_trained() {
         new.iter().any(|prefix| name.starts_with(prefix))
     });
     assert!(stage(&document, "test")["metrics"]["auroc"].is_f64());
+    exported(&mut test, &changes)
+        .success()
+        .stderr_has("the file is for the reference's full mode; ");
 }
 
 #[test]
@@ -214,30 +226,18 @@ fn concat_gives_the_head_five_vectors_a_stay() {
 }
 
 #[test]
-fn the_reference_has_no_concat_so_nothing_is_exported_to_it() {
+fn only_fusions_and_poolings_of_a_mode_of_the_reference_are_exported_to_it() {
     let mut test = pretrained();
-    let fusion = ["--set", "model.classifier.fusion='concat'"];
-    run(&mut test, &fusion[1..], &[]).success();
-    let recipe = repository("tests/fixtures/recipes/mlp-head.toml");
-    let mut arguments = vec![
-        "export",
-        &recipe,
-        "classifier",
-        "weights",
-        "out.safetensors",
-    ];
-    arguments.extend(["--layout", "pytorch"]);
-    for change in [
-        fusion[1],
-        "vars.stays=120",
-        "stages.pretrain.epochs=1",
-        "stages.classifier.epochs=2",
-        "stages.frozen.max_trainable_fraction=0.5",
-    ] {
-        arguments.extend(["--set", change]);
+    for fusion in ["concat", "none"] {
+        let changes = [&*format!("model.classifier.fusion='{fusion}'")];
+        run(&mut test, &changes, &[]).success();
+        let pair = format!("model.classifier.fusion = \"{fusion}\" with pooling = \"recency\"");
+        exported(&mut test, &changes)
+            .failure(2)
+            .stderr_has(&pair)
+            .stderr_has("\"uncertainty\" and pooling = \"recency\" (its classification mode)")
+            .stderr_has("\"gated\" and \"multiscale\" (its full mode)");
     }
-    let outcome = test.run_with(arguments).failure(2);
-    outcome.stderr_has("model.classifier.fusion = \"concat\"");
 }
 
 #[test]

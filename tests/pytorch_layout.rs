@@ -81,7 +81,7 @@ fn assert_round_trip(before: &Path, after: &Path, count: usize) {
 fn a_pretrained_model_has_the_references_tensors_and_comes_back_unchanged() {
     let mut test = Test::new();
     let note = format!(
-        "note: 86 of 259 tensors are placeholders, which the reference has and never uses; to import the file here: ignore = {PRETRAIN_IGNORE}\n"
+        "note: the file is for the reference's pretraining model; 86 of 259 tensors are placeholders, which it has and never uses; to import the file here: ignore = {PRETRAIN_IGNORE}\n"
     );
     let of = ["pretrain", "checkpoint"];
     let document = exported(&mut test, "recipes/reference-pretrain.toml", of, &note);
@@ -107,7 +107,7 @@ fn a_pretrained_model_has_the_references_tensors_and_comes_back_unchanged() {
 fn a_finetuned_classifier_has_the_references_tensors_and_scores_the_same() {
     let mut test = Test::new();
     let note = format!(
-        "note: 188 of 291 tensors are placeholders, which the reference has and never uses; to import the file here: ignore = {CLASSIFIER_IGNORE}\n"
+        "note: the file is for the reference's classification mode; 188 of 291 tensors are placeholders, which it has and never uses; to import the file here: ignore = {CLASSIFIER_IGNORE}\n"
     );
     let of = ["classifier", "weights"];
     let document = exported(&mut test, "recipes/reference-finetune.toml", of, &note);

@@ -232,6 +232,49 @@ fn a_model_card_answers_what_it_can_and_marks_the_rest() {
 }
 
 #[test]
+fn a_model_card_lists_every_setting_that_prepares_inputs() {
+    let prepared = [
+        "cleaning = { HR = { missing = [-1.0], factor = 2.0, range = [20, 250], outside = 'clip' }, Urine = { log = 'log1p' } }",
+        "hours = 24",
+        "gap_hours = 2",
+        "max_sets = 30",
+        "max_events = 500",
+        "categorical = ['Unit']",
+        "split = { ratio = [0.5, 0.25, 0.25] }",
+    ];
+    let settings = prepared.map(|setting| format!("{setting}\n")).concat();
+    let more = format!("\n[stages.events]\n{settings}");
+    let mut test = Test::new().recipe(&[recipe(), more].concat());
+    let arguments = ["report", "recipe.toml", "--model-card", "card.md"];
+    test.run_with(arguments).success();
+    let card = fs::read_to_string(test.folder().join("card.md")).expect("the card is written");
+    let from = card.find("### 7 Data preparation").expect("item 7");
+    let to = card.find("### 8a").expect("item 8a");
+    let item = card[from..to].replace('\\', "");
+    for line in [
+        "cleaning.HR.missing = [-1.0]",
+        "cleaning.HR.factor = 2.0",
+        "cleaning.HR.range = [20.0,250.0]",
+        "cleaning.HR.outside = \"clip\"",
+        "cleaning.Urine.log = \"log1p\"",
+        "hours = 24.0",
+        "gap_hours = 2.0",
+        "max_sets = 30",
+        "max_events = 500",
+        "categorical = [\"Unit\"]",
+        "duplicates = \"mean\"",
+    ] {
+        assert!(
+            item.contains(&format!("- events: {line}\n")),
+            "{line}\n{item}"
+        );
+    }
+    for other in ["source", "split", "memory", "kind", "variables.drop"] {
+        assert!(!item.contains(&format!("events: {other}")), "{item}");
+    }
+}
+
+#[test]
 fn a_comparison_of_runs_is_a_page_too() {
     let mut test = after_a_run();
     let change = ["--set", "stages.classifier.optimizer.lr=1e-2"];

@@ -325,6 +325,38 @@ fn a_misspelt_metric_of_a_stage_that_is_known_is_found_before_anything_runs() {
 }
 
 #[test]
+fn losses_in_different_units_rank_no_variants() {
+    let sweep = |metric: &str, direction: &str, grid: &str| {
+        let base = repository("tests/fixtures/recipes/mlp-head.toml");
+        format!(
+            "format = 1\nextends = [\"{base}\"]\n[sweep]\n\
+             objective = {{ stage = \"classifier\", metric = \"{metric}\", direction = \"{direction}\" }}\n\
+             [sweep.grid]\n{grid}\n"
+        )
+    };
+    let losses = "\"stages.classifier.loss\" = [{ kind = \"cross-entropy\" }, { kind = \"focal\", alpha = 0.7, gamma = 2 }]";
+    let rates = "\"stages.classifier.optimizer.lr\" = [1e-3, 1e-4]";
+    let weights = "\"stages.classifier.class_weights\" = [\"equal\", \"balanced\"]";
+    for (grid, field) in [(losses, "`loss`"), (weights, "`class_weights`")] {
+        let mut test = Test::new().file("sweep.toml", sweep("validation_loss", "minimize", grid));
+        for command in ["check", "sweep"] {
+            test.run_with([command, "sweep.toml"])
+                .failure(2)
+                .stderr_has("`validation_loss` of `classifier` cannot rank variants that differ in")
+                .stderr_has(field)
+                .stderr_has("hint: choose by a metric that means the same in all of them");
+        }
+    }
+    for (metric, direction, grid) in [
+        ("validation_auroc", "maximize", losses),
+        ("validation_loss", "minimize", rates),
+    ] {
+        let mut test = Test::new().file("sweep.toml", sweep(metric, direction, grid));
+        test.run_with(["check", "sweep.toml"]).success();
+    }
+}
+
+#[test]
 fn mistakes_of_variants_are_found_before_anything_runs() {
     let mut test = test(&SWEEP.replace("\"2\"]", "2]"));
     let outcome = test.run_with(RUN).failure(2).stdout_is("");

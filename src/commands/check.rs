@@ -7,12 +7,14 @@ use clap::Args;
 use serde::Serialize;
 
 use crate::arguments::Format;
+use crate::commands::sweep::batch::Batch;
 use crate::experiment::tell_of_exposure;
 use crate::terminal::diagnostic::{self, ErrorRecord};
 use crate::terminal::stdout;
 use crate::terminal::style::{Style, Tone};
 use crate::terminal::verbosity::Verbosity;
 use pipeline_error::Error;
+use pipeline_error::listed::counted;
 use pipeline_kinds as kinds;
 use pipeline_kinds::SweepRecipe;
 use pipeline_recipe::{Override, Resolved, ResolvedValue};
@@ -116,8 +118,8 @@ fn check(
             let sweep = SweepRecipe::open(path, &arguments.set)?;
             let points = sweep.points()?;
             sweep.check_later_rungs(&points)?;
-            let variants = sweep.variants(points)?;
-            record.variants = Some(variants.into_iter().map(|one| one.point.name).collect());
+            let batch = Batch::of(&sweep, sweep.variants(points)?)?;
+            record.variants = Some(batch.planned.into_iter().map(|one| one.name).collect());
         }
         Ok(read)
     });
@@ -148,11 +150,11 @@ fn line(record: &RecipeRecord, style: Style) -> String {
     let memory = record.memory.iter();
     let memory: String = memory.map(|line| format!("{line}\n")).collect();
     format!(
-        "{} {}: {}{variants}, {} stages: {}\n{memory}",
+        "{} {}: {}{variants}, {}: {}\n{memory}",
         style.paint(Tone::Good, "ok"),
         record.path.display(),
         record.recipe.as_deref().unwrap_or_default(),
-        stages.len(),
+        counted(stages.len(), "stage"),
         stages.join(", "),
     )
 }

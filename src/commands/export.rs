@@ -237,7 +237,8 @@ fn pytorch(
         written.map_err(|error| Error::file(path, error))
     })?;
     verbosity.note(&format!(
-        "{} of {} tensors are placeholders, which the reference has and never uses; to import the file here: ignore = {:?}",
+        "the file is for the reference's {}; {} of {} tensors are placeholders, which it has and never uses; to import the file here: ignore = {:?}",
+        weights.model,
         weights.placeholders.len(),
         weights.tensors,
         weights.ignore()

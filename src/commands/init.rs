@@ -8,10 +8,11 @@ use clap::Args;
 use clap::builder::PossibleValuesParser;
 use serde::Serialize;
 
-use crate::arguments::{Format, quoted};
+use crate::arguments::Format;
 use crate::terminal::stdout;
 use crate::terminal::verbosity::Verbosity;
 use pipeline_error::Error;
+use pipeline_error::pasted::shell_word;
 use pipeline_init::project::{self, Written};
 use pipeline_init::{Draft, Guess, Looking, Template, look};
 use pipeline_kinds as kinds;
@@ -153,7 +154,7 @@ fn text(record: &InitRecord) -> String {
     {
         text += &format!("  {setting} = {value}\n    {why}\n");
     }
-    let recipe = quoted(&recipe.to_string());
+    let recipe = shell_word(&recipe.to_string());
     text += &format!(
         "\nNext:\n  \
          pipeline run {recipe}\n  \

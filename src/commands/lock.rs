@@ -12,6 +12,7 @@ use crate::lock_file;
 use crate::terminal::stdout;
 use crate::terminal::verbosity::Verbosity;
 use pipeline_error::Error;
+use pipeline_error::listed::counted;
 use pipeline_runner::{Lock, lock_of};
 
 #[derive(Debug, Args)]
@@ -73,8 +74,8 @@ pub fn execute(locking: Locking, verbosity: Verbosity) -> Result<ExitCode, Error
             lock: &lock,
         })?,
         Format::Human => {
-            let count = lock.stages.len();
-            stdout::print(&format!("locked {count} stages in {}\n", path.display()))?;
+            let stages = counted(lock.stages.len(), "stage");
+            stdout::print(&format!("locked {stages} in {}\n", path.display()))?;
         }
     }
     Ok(ExitCode::SUCCESS)

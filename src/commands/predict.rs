@@ -155,6 +155,9 @@ pub fn execute(wanted: &Predicting, verbosity: Verbosity) -> Result<ExitCode, Er
         verbosity.note(&format!("{name} is no part of the bundle, and is not read"));
     }
     let source = PredictionSource::load(&wanted.source)?;
+    if let Some(destination) = &destination {
+        destination.refuse_any_of(|| source.files())?;
+    }
     let interrupted = interrupt::listen();
     let pool = thread_pool(wanted.threads)?;
     let predict = |to: &mut (dyn Write + Send), path: &Path| {

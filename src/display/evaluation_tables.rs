@@ -62,7 +62,12 @@ fn table(columns: Columns, stages: &[&StageRecord], style: Style) -> String {
         let mut row = vec![Cell::from(stage.name.as_str())];
         row.extend(columns.iter().map(|(name, _)| {
             let value = stage.metrics.get(*name).unwrap_or(&Value::Null);
-            Cell::new(number::metric(value).unwrap_or_default(), Tone::Strong)
+            // Of several labels there is no one count.
+            let text = match (*name, value) {
+                ("positives", Value::Null) => None,
+                _ => number::metric(value),
+            };
+            Cell::new(text.unwrap_or_default(), Tone::Strong)
         }));
         table.push(row);
     }

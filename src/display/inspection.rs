@@ -6,6 +6,7 @@ use crate::display::table::{Align, Cell, Table};
 use crate::records::inspection::{ImportRecord, InspectRecord};
 use crate::terminal::style::{Style, Tone};
 use pipeline_checkpoint::TensorSummary;
+use pipeline_error::listed::first_of;
 use pipeline_model::config::ModelMode;
 use pipeline_page::number;
 
@@ -125,7 +126,7 @@ fn facts(record: &InspectRecord) -> Vec<(&'static str, String)> {
         .filter(|tensor| !tensor.statistics.finite);
     let infinite: Vec<&str> = infinite.map(|tensor| tensor.name.as_str()).collect();
     if !infinite.is_empty() {
-        facts.push(("not finite", some(&infinite)));
+        facts.push(("not finite", first_of(&infinite, SHOWN)));
     }
     if let Some(never) = &record.never_trained {
         let never: Vec<&str> = never.iter().map(String::as_str).collect();
@@ -138,7 +139,7 @@ fn facts(record: &InspectRecord) -> Vec<(&'static str, String)> {
         let width = inputs.embedding_dim;
         let text = format!(
             "{count} variables, embeddings of {width} numbers: {}",
-            some(&names)
+            first_of(&names, SHOWN)
         );
         facts.push(("inputs", text));
         let settings = inputs.settings.iter();
@@ -153,15 +154,7 @@ fn trained(tensors: usize, never: &[&str]) -> String {
     let text = format!("{with_state} of {tensors}, by the state of the source's optimizer");
     match never.is_empty() {
         true => text,
-        false => format!("{text}; not {}", some(never)),
-    }
-}
-
-fn some(names: &[&str]) -> String {
-    let shown = names[..names.len().min(SHOWN)].join(", ");
-    match names.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
+        false => format!("{text}; not {}", first_of(never, SHOWN)),
     }
 }
 

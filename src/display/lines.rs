@@ -9,6 +9,7 @@ use crate::display::run_summary::was_interrupted;
 use crate::terminal::shown::{of_program, shown};
 use crate::terminal::style::{Style, Tone};
 use crate::terminal::verbosity::Verbosity;
+use pipeline_error::listed::counted;
 use pipeline_page::number;
 use pipeline_runner::event::Event;
 use pipeline_runner::record::{OutputRecord, RunStatus, StageRecord, StageStatus};
@@ -141,7 +142,7 @@ fn line(event: &Event, style: Style) -> Option<String> {
             run,
             recipe,
             stages,
-        } => format!("{recipe}: run {run}, {} stages", stages.len()),
+        } => format!("{recipe}: run {run}, {}", counted(stages.len(), "stage")),
         Event::StoreWaiting => STORE_WAITING.into(),
         Event::StageStarted { name, .. } => format!("{name}: started"),
         Event::StageWaiting { name, holder } => {
@@ -300,7 +301,7 @@ pretrain: 100/100 stays · 5.0 stays/s · epoch 1/2
             },
         ];
         let expected = "\
-demo: run 7, 1 stages
+demo: run 7, 1 stage
 pretrain: started
 pretrain: note: resumed at epoch 2
 pretrain: warning: few units are active

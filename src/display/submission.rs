@@ -9,6 +9,7 @@ use crate::submission::standing::StageState;
 use crate::submission::subject::Subject;
 use crate::terminal::style::{Style, Tone};
 use pipeline_cluster::{End, JobRecord};
+use pipeline_error::listed::counted;
 
 /// What was submitted, and what is next.
 pub fn submitted(
@@ -47,8 +48,8 @@ pub fn submitted(
     let done = count(|state| *state == StageState::Done);
     let _ = writeln!(
         text,
-        "run {run}: {} stages, {done} done, {new} submitted",
-        before.len()
+        "run {run}: {}, {done} done, {new} submitted",
+        counted(before.len(), "stage")
     );
     if let Some(id) = goes_on {
         let _ = writeln!(text, "job {id} goes on submitting");

@@ -3,6 +3,7 @@
 use crate::display::table::{Align, Cell, Table};
 use crate::records::sweep_plan::{SharedStage, SweepPlanRecord};
 use crate::terminal::style::{Style, Tone};
+use pipeline_error::listed::counted;
 
 /// One row a stage of the recipe, a line that counts, lines of what is computed once for several variants, and what is
 /// left to do.
@@ -52,7 +53,8 @@ fn verdict(plan: &SweepPlanRecord) -> String {
     };
     let shared = shared(plan);
     format!(
-        "{variants} variants have {all} stages, {different} of them different\n{shared}{left}\n"
+        "{variants} variants have {}, {different} of them different\n{shared}{left}\n",
+        counted(all, "stage")
     )
 }
 

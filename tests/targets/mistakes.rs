@@ -91,6 +91,10 @@ fn settings_of_another_task_are_mistakes() {
     of("hours", "select = \"auroc\"", "")
         .failure(2)
         .stderr_has("select ranks classes, and `hours` is a regression");
+    let stops = "select = \"loss\"\nearly_stopping = { patience = 1, metric = \"auroc\" }";
+    of("hours", stops, "")
+        .failure(2)
+        .stderr_has("early_stopping.metric ranks classes, and `hours` is a regression");
     of("findings", "class_weights = \"balanced\"", "")
         .failure(2)
         .stderr_has("class_weights is said of classes, and `findings` is a multi-label");

@@ -40,6 +40,7 @@ mod source_tensor;
 mod stated;
 mod statistics;
 mod torch;
+mod wrappers;
 mod writer;
 
 pub use container::Container;

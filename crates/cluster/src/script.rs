@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use crate::config::{Cluster, Word};
 use crate::resources::Resources;
+use pipeline_error::pasted::shell_line;
 
 /// A longer label of a job is cut.
 const LONGEST_LABEL: usize = 120;
@@ -67,7 +68,7 @@ impl Script<'_> {
         }
         match &self.cluster.container {
             None => {
-                let _ = writeln!(text, "exec {}", quoted(self.command));
+                let _ = writeln!(text, "exec {}", shell_line(self.command));
             }
             Some(image) => text += &self.in_container(image),
         }
@@ -131,19 +132,9 @@ impl Script<'_> {
              [ $code -eq 138 ] && {{ wait \"$worker\"; code=$?; }}\n\
              [ -n \"$warned\" ] && [ $code -eq 130 ] && scontrol requeue \"$SLURM_JOB_ID\"\n\
              exit $code\n",
-            quoted(&apptainer)
+            shell_line(&apptainer)
         )
     }
-}
-
-/// Words for the shell.
-fn quoted(words: &[String]) -> String {
-    let plain = |it: char| it.is_ascii_alphanumeric() || "_-./:=,@%+".contains(it);
-    let one = |word: &String| match !word.is_empty() && word.chars().all(plain) {
-        true => word.clone(),
-        false => format!("'{}'", word.replace('\'', r"'\''")),
-    };
-    words.iter().map(one).collect::<Vec<_>>().join(" ")
 }
 
 /// A path in an option of `sbatch`.

@@ -32,6 +32,7 @@ use super::tables;
 use super::target_values::TargetValues;
 use super::warnings;
 use count::count;
+use pipeline_error::listed::{are, counted};
 use pipeline_error::{Code, Error};
 
 /// Reads the source and writes `events.parquet`, `stays.parquet`, `variables.parquet`, `profile.json` and, if the
@@ -60,6 +61,7 @@ pub fn build_like(
     notes: &mut dyn FnMut(String),
 ) -> Result<DataReport, Error> {
     let config = like.settings(config)?;
+    like.tell_cuts(&config, notes);
     build_from(&config, Some(like), seed, work, interrupted, notes)
 }
 
@@ -73,7 +75,7 @@ fn build_from(
 ) -> Result<DataReport, Error> {
     check_settings(config)?;
     go_on(interrupted)?;
-    let source = source::open(config, seed)?;
+    let source = source::open(config, like, seed)?;
     let categorical: BTreeSet<String> = config.categorical.iter().cloned().collect();
     let ingested = Ingested::read(&*source, work, config.memory.0, &categorical, interrupted)?;
     let mut table = source.stays(&ingested)?;
@@ -134,7 +136,7 @@ fn build_from(
     no_inputs::refuse(config, &table.outcomes, &fitted)?;
     let place = tables::place(work, "variables");
     match (like, &config.embeddings) {
-        (Some(like), _) => like.write_variables(&place)?,
+        (Some(like), _) => like.write_variables(&place, config)?,
         (None, Some(embeddings)) => {
             let names: Vec<&str> = fitted.variables.iter().map(|v| v.name.as_str()).collect();
             let rows = of_variables(embeddings, &names, seed, interrupted, notes)?;
@@ -226,7 +228,8 @@ fn drop_without_label(
     let count = without().count();
     report.set("stays_without_label", count as u64);
     if count > 0 {
-        notes(format!("{count} stays without a label are dropped"));
+        let stays = counted(count, "stay");
+        notes(format!("{stays} without a label {} dropped", are(count)));
         table.rows.retain(|stay| stay.label.is_some());
     }
     Ok(())
@@ -243,7 +246,8 @@ fn drop_without_split(
     let count = before - table.rows.len();
     report.set("stays_without_split", count as u64);
     if count > 0 {
-        notes(format!("{count} stays without a split are dropped"));
+        let stays = counted(count, "stay");
+        notes(format!("{stays} without a split {} dropped", are(count)));
     }
 }
 
@@ -336,10 +340,9 @@ fn refuse_or_tell_empty(
     if config.without_events == StayPolicy::Error {
         refuse(material.ingested, empty, &lack, "without_events")?;
     }
-    notes(format!(
-        "{} stays with {lack} are dropped",
-        scored.empty.len()
-    ));
+    let count = scored.empty.len();
+    let stays = counted(count, "stay");
+    notes(format!("{stays} with {lack} {} dropped", are(count)));
     Ok(())
 }
 

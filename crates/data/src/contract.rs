@@ -3,6 +3,7 @@
 //! A data stage writes its contract into the table of variables; weights carry that of the data that they were
 //! trained on. Weights that fit everywhere compute something else from inputs of another meaning.
 
+mod cut;
 mod difference;
 pub mod exact;
 
@@ -16,6 +17,7 @@ use serde_json::Value;
 
 use super::config::{CleaningRule, DataConfig};
 use super::parquet_file::{StreamedRows, column, vector_column};
+pub(super) use cut::{CUT, Cut, cuts_in, cuts_of, warnings as cut_warnings};
 pub use difference::{Difference, InputField};
 use pipeline_error::Error;
 
@@ -89,6 +91,16 @@ impl InputContract {
         Ok(contract)
     }
 
+    /// The same, of stays that were cut as those of `model`: a model expects the cut that it learned from, whatever it
+    /// is given.
+    pub fn with_cut_of(mut self, model: &Self) -> Self {
+        self.settings.remove(CUT);
+        let cut = model.settings.get_key_value(CUT);
+        self.settings
+            .extend(cut.map(|(name, text)| (name.clone(), text.clone())));
+        self
+    }
+
     /// The embedding of a variable by its number.
     fn embedding(&self, variable: usize) -> &[f32] {
         &self.embeddings[variable * self.embedding_dim..][..self.embedding_dim]
@@ -116,7 +128,8 @@ fn settings_in(path: &Path, rows: &StreamedRows) -> Result<BTreeMap<String, Stri
 }
 
 /// The settings of `config` that change what an input means, as JSON text: of cleaning, a rule a variable. Which
-/// values of a source are none, and how its unit becomes the one that is meant, change nothing of that.
+/// values of a source are none, and how its unit becomes the one that is meant, change nothing of that. How stays were
+/// cut stands beside them: no number means something else by that, but a model of cut stays expects them.
 pub(super) fn settings_of(config: &DataConfig) -> BTreeMap<String, String> {
     let mut stated = serde_json::to_value(config).unwrap_or_default();
     let rules = stated["cleaning"].take();
@@ -149,7 +162,14 @@ pub(super) fn settings_of(config: &DataConfig) -> BTreeMap<String, String> {
         .chain(rules)
         .filter(|(_, value)| is_stated(value))
         .map(|(name, value)| (name, value.to_string()))
+        .chain(cut_setting(&cuts_of(config)))
         .collect()
+}
+
+/// The setting that says how stays were cut; none: they were not.
+pub(super) fn cut_setting(cuts: &[Cut]) -> Option<(String, String)> {
+    let text = serde_json::to_string(cuts).unwrap_or_default();
+    (!cuts.is_empty()).then(|| (CUT.to_string(), text))
 }
 
 /// The parts of a rule of cleaning that change what an input means.

@@ -5,10 +5,10 @@ use std::collections::{BTreeMap, HashMap};
 use super::address::address_of;
 use super::config::Folds;
 use super::dataset::Split;
-use super::names::counted;
 use super::source::StayRow;
 use super::stay_id::StayId;
 use pipeline_error::Error;
+use pipeline_error::listed::counted;
 use pipeline_random::Stream;
 
 /// As few folds as a recipe may state.
@@ -57,7 +57,7 @@ impl Division {
             return Err(Error::stage(format!(
                 "`split.folds.count` is {}, and the source has {}: some folds would be empty",
                 rule.count,
-                counted(patients as u64, "patient")
+                counted(patients, "patient")
             ))
             .with_hint(hint));
         }

@@ -181,7 +181,7 @@ impl Material<'_> {
             self.ingested.title(&self.ingested.series[stay.series])
         );
         if seen.len() > 1 {
-            message += &format!("; missing in all: {}", quoted(seen.into_iter()));
+            message += &format!("; missing in all: {}", quoted(seen));
         }
         Err(Error::stage(message)
             .with_hint("add the variable to the file, or leave `statistics` out to compute them on the training split"))

@@ -2,8 +2,8 @@
 
 use std::path::Path;
 
-use super::names::shell_word;
 use pipeline_error::Error;
+use pipeline_error::pasted::shell_word;
 
 /// Bytes that are looked at.
 pub(super) const LOOKED_AT: usize = 1024;

@@ -66,7 +66,7 @@ mod load;
 mod matched;
 mod memory_size;
 mod missing;
-pub mod names;
+mod names;
 mod notes;
 pub mod parquet_file;
 mod parquet_footer;

@@ -3,12 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use arrow::array::UInt64Array;
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
 use super::config::{CleaningRule, DataConfig};
-use super::contract::{CLEANING, InputContract};
+use super::contract::{CLEANING, CUT, InputContract, cut_setting, cut_warnings, cuts_in, cuts_of};
 use super::embedding::EmbeddingRows;
+use super::parquet_file::{StreamedRows, column};
 use super::statistics::Variable;
 use super::tables;
 use pipeline_error::Error;
@@ -100,24 +102,51 @@ impl Like {
         variables.map(|variable| variable.name.as_str()).collect()
     }
 
-    /// Writes its table of variables, that of a data stage byte for byte: whoever reads both sees that they mean the
-    /// same.
-    pub(super) fn write_variables(&self, place: &Path) -> Result<(), Error> {
-        let Some(table) = &self.table else {
-            let rows = EmbeddingRows {
-                dimension: self.contract.embedding_dim,
-                numbers: self.contract.embeddings.clone(),
-            };
-            return tables::write_variables(
-                place,
-                &self.variables(),
-                &rows,
-                &self.contract.settings,
-            );
-        };
-        let copied = std::fs::read(table).and_then(|bytes| std::fs::write(place, bytes));
-        copied.map_err(|error| Error::file(place, format!("cannot be written: {error}")))
+    /// Tells what the stays of `config` lack of the cuts that those of the model had.
+    pub(super) fn tell_cuts(&self, config: &DataConfig, notes: &mut dyn FnMut(String)) {
+        let lacking = cut_warnings(&cuts_in(&self.contract.settings), config);
+        lacking.into_iter().for_each(notes);
     }
+
+    /// Writes its table of variables, that of a data stage byte for byte: whoever reads both sees that they mean the
+    /// same. Only how stays were cut is said of the stays of `config`.
+    pub(super) fn write_variables(&self, place: &Path, config: &DataConfig) -> Result<(), Error> {
+        let cut = cut_setting(&cuts_of(config));
+        let mut settings = self.contract.settings.clone();
+        settings.remove(CUT);
+        settings.extend(cut);
+        if let Some(table) = self
+            .table
+            .as_ref()
+            .filter(|_| settings == self.contract.settings)
+        {
+            let copied = std::fs::read(table).and_then(|bytes| std::fs::write(place, bytes));
+            return copied
+                .map_err(|error| Error::file(place, format!("cannot be written: {error}")));
+        }
+        let mut variables = self.variables();
+        if let Some(table) = &self.table {
+            for (variable, events) in variables.iter_mut().zip(training_events(table)?) {
+                variable.train_events = events;
+            }
+        }
+        let rows = EmbeddingRows {
+            dimension: self.contract.embedding_dim,
+            numbers: self.contract.embeddings.clone(),
+        };
+        tables::write_variables(place, &variables, &rows, &settings)
+    }
+}
+
+/// How many events of each variable a table of variables counts in its training split.
+fn training_events(table: &Path) -> Result<Vec<u64>, Error> {
+    let mut events = Vec::new();
+    for batch in StreamedRows::open(table, &["train_events"])? {
+        let batch = batch?;
+        let counts: &UInt64Array = column(table, &batch, "train_events")?;
+        events.extend_from_slice(counts.values());
+    }
+    Ok(events)
 }
 
 impl Training {

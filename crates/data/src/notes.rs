@@ -5,15 +5,19 @@ use crate::config::DataConfig;
 use crate::fit::{Fitted, Material};
 use crate::ingest::{Ingested, variable_of_category};
 use crate::missing::is_missing;
-use crate::names::{counted, quoted};
+use crate::names::quoted;
 use crate::report::DataReport;
 use crate::score::Scored;
 use crate::source::SkippedFile;
 use crate::warnings;
+use pipeline_error::listed::{are, counted, first_names};
 use pipeline_files::DataFile;
 
 /// One of so many events may be a duplicate and untold.
 const MANY_DUPLICATES: u64 = 20;
+
+/// Files that a note names.
+const NAMED: usize = 5;
 
 /// Names the categories that are called as missing values often are.
 pub(super) fn tell_of_categories(
@@ -63,13 +67,13 @@ pub(super) fn tell_skipped(
     let count = report.skipped_files.len();
     report.set("skipped_files", count as u64);
     if count > 0 {
-        let first = quoted(report.skipped_files.iter().take(5));
-        let more = match count.saturating_sub(5) {
-            0 => String::new(),
-            more => format!(" and {more} more (the profile names them)"),
+        let first = first_names(&report.skipped_files, NAMED);
+        let others = match count > NAMED {
+            true => " (the profile names them)",
+            false => "",
         };
         notes(format!(
-            "files in the source's folders that are not read: {first}{more}"
+            "files in the source's folders that are not read: {first}{others}"
         ));
     }
 }
@@ -104,8 +108,8 @@ pub(super) fn tell(
     ] {
         let events = scored.losses.total(loss);
         if events > 0 {
-            let are = if events == 1 { "is" } else { "are" };
-            let events = counted(events, "event");
+            let are = are(events as usize);
+            let events = counted(events as usize, "event");
             notes(format!("{events} {are} dropped, {what}: {}", lost(loss)));
         }
     }

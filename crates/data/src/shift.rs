@@ -5,9 +5,9 @@ use serde_json::{Value, json};
 
 use super::fit::Fitted;
 use super::like::{Held, Like};
-use super::names::toml_text;
 use super::score::Scored;
 use super::statistics::{Moments, Variable};
+use pipeline_error::pasted::toml_string;
 
 /// Standard deviations that a mean may move.
 const MEAN: f64 = 1.0;
@@ -125,7 +125,7 @@ impl<'a> Shift<'a> {
             true => String::new(),
             false => format!(
                 "; another unit? cleaning = {{ {} = {{ factor = … }} }} converts it",
-                toml_text(self.name)
+                toml_string(self.name)
             ),
         };
         let findings = [values, share].concat();

@@ -120,7 +120,7 @@ impl SplitAssigner {
                     _ => Err(Error::stage(format!(
                         "{} is in none of the split folders {}",
                         title(),
-                        quoted([&folders.train, &folders.validation, &folders.test].into_iter())
+                        quoted([&folders.train, &folders.validation, &folders.test])
                     ))),
                 }
             }

@@ -9,7 +9,9 @@
 
 mod code;
 pub mod guarded;
+pub mod listed;
 pub mod memory;
+pub mod pasted;
 pub mod plain;
 pub mod size;
 
@@ -94,20 +96,30 @@ pub enum Error {
     },
 }
 
-/// How the standard library ends what it says of EFBIG: a file would become larger than a limit allows.
-const TOO_LARGE: &str = "(os error 27)";
+/// How the standard library ends what it says of errors of the system, and what to do about those: EFBIG, ENOSPC, EDQUOT.
+const OF_SYSTEM: [(&str, &str); 3] = [
+    (
+        "(os error 27)",
+        "a limit on the size of files holds (`ulimit -f` shows it): raise it where the program is started",
+    ),
+    (
+        "(os error 28)",
+        "free some space on that disk; --store or PIPELINE_STORE name a store on another one",
+    ),
+    (
+        "(os error 122)",
+        "your quota on that disk is used up: --store or PIPELINE_STORE name a store on another one",
+    ),
+];
 
 impl Error {
     /// A stage failure; with a hint only where the system's reason calls for one.
     pub fn stage(message: impl Into<String>) -> Self {
         let message = message.into();
-        let limited = message.contains(TOO_LARGE);
+        let hint = OF_SYSTEM.iter().find(|(said, _)| message.contains(said));
         Error::Stage {
             message,
-            hint: limited.then(|| {
-                "a limit on the size of files holds (`ulimit -f` shows it): raise it where the program is started"
-                    .into()
-            }),
+            hint: hint.map(|(_, hint)| (*hint).into()),
         }
     }
 

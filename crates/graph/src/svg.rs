@@ -81,7 +81,10 @@ fn description(drawing: &Drawing) -> String {
         let mark = node.mark.as_ref()?;
         Some(format!("{}: {}.", node.name, mark.text))
     });
-    let count = format!("{} stages.", drawing.nodes.len());
+    let count = match drawing.nodes.len() {
+        1 => "1 stage.".into(),
+        count => format!("{count} stages."),
+    };
     let lines: Vec<String> = std::iter::once(count).chain(lines).chain(marked).collect();
     lines.join(" ")
 }

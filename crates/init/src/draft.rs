@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::text::quoted;
+use pipeline_error::pasted::toml_string;
 use pipeline_shipped::recipe;
 
 /// A setting that the data do not state.
@@ -61,7 +61,7 @@ impl Draft {
             input_dim: None,
             notes: Vec::new(),
         };
-        draft.state(Place::Source, "format", quoted(format));
+        draft.state(Place::Source, "format", toml_string(format));
         draft
     }
 
@@ -165,7 +165,7 @@ impl Draft {
             false => after.split("\n[stages.weights]").next().unwrap_or(after),
         };
         let (events, source) = (lines(&self.events), lines(&self.source));
-        let (root, name, tables) = (quoted(root), quoted(name), &self.tables);
+        let (root, name, tables) = (toml_string(root), toml_string(name), &self.tables);
         format!(
             "# Written by `pipeline init`, which looked at the begins of the files. A line `# guess:` says of the setting\n\
              # below it that the data do not state it: look at each.\n\

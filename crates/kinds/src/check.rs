@@ -16,8 +16,9 @@ pub fn check(
     mistakes: &mut Vec<Mistake>,
 ) {
     for (field, problem) in model.map(ModelConfig::conflicts).unwrap_or_default() {
-        let place = tree.place(&["model", field]);
-        let label = match tree.at(&["model", field]) {
+        let path: Vec<&str> = std::iter::once("model").chain(field.split('.')).collect();
+        let place = tree.place(&path);
+        let label = match tree.at(&path) {
             Some(_) => "stated here".to_string(),
             None => format!("`{field}` is not stated, so its default holds"),
         };

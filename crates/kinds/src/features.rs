@@ -160,9 +160,9 @@ impl Stage for FeaturesStage {
     }
 
     /// 3: the data's inputs are compared with those of the weights. 4: every stay has a pass of its own.
-    /// 5: the encoder's work is arranged as in version 5 of `pretrain`.
+    /// 5: the encoder's work is arranged as in version 5 of `pretrain`. 6: buckets of times are those of its version 7.
     fn code_version(&self) -> u32 {
-        5
+        6
     }
 
     fn fields(&self) -> Value {

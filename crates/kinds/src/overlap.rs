@@ -5,8 +5,8 @@
 use std::collections::BTreeSet;
 
 use crate::kind::{Around, StageKind};
-use pipeline_data::names::first_of;
 use pipeline_data::stay_columns::{StayColumns, SubjectSet};
+use pipeline_error::listed::first_of;
 use pipeline_error::{Code, Error};
 use pipeline_stage::StageContext;
 

@@ -8,7 +8,7 @@ use super::model_artifact::ModelArtifact;
 use pipeline_checkpoint::{FloatTensor, safetensors_bytes};
 use pipeline_error::Error;
 use pipeline_model::config::{
-    DecoderQueries, Fusion, HeadKind, ModelMode, TimeBiasKind, ValueEncoding,
+    DecoderQueries, Fusion, HeadKind, ModelConfig, ModelMode, Pooling, TimeBiasKind, ValueEncoding,
 };
 use pipeline_model::reference_layout::{Placeholder, placeholders};
 
@@ -34,8 +34,8 @@ pub const WEIGHTS_IN_WORDS: &str =
 pub struct PytorchWeights {
     /// The file.
     pub bytes: Vec<u8>,
-    /// Which of the reference's models it is for.
-    pub mode: ModelMode,
+    /// Which of the reference's models it is for, in words.
+    pub model: &'static str,
     /// Its tensors.
     pub tensors: usize,
     /// Those of them that the reference has and never uses: they hold no weights.
@@ -48,6 +48,10 @@ pub struct PytorchWeights {
 pub fn convert(path: &Path) -> Result<PytorchWeights, Error> {
     let artifact = ModelArtifact::read(path)?;
     refuse_unfit(&artifact)?;
+    let mode = match artifact.mode {
+        ModelMode::Pretrain => None,
+        ModelMode::Classifier => finetuning_mode(&artifact.config),
+    };
     let fill = placeholders(&artifact.config, artifact.mode)?;
     let names: Vec<String> = fill.iter().map(|filled| filled.name.clone()).collect();
     let mut metadata = artifact.metadata();
@@ -57,10 +61,20 @@ pub fn convert(path: &Path) -> Result<PytorchWeights, Error> {
     tensors.extend(fill.into_iter().map(filled));
     Ok(PytorchWeights {
         bytes: safetensors_bytes(&tensors, &metadata)?,
-        mode: artifact.mode,
+        model: mode.unwrap_or("pretraining model"),
         tensors: tensors.len(),
         placeholders: names,
     })
+}
+
+/// The mode of the reference's finetuning model that computes this fusion and pooling. Its state dict is the same in
+/// both modes, so weights of other pairs would load, and be read as another model.
+fn finetuning_mode(config: &ModelConfig) -> Option<&'static str> {
+    match (config.classifier.fusion, config.classifier.pooling) {
+        (Fusion::Uncertainty, Pooling::Recency) => Some("classification mode"),
+        (Fusion::Gated, Pooling::Multiscale) => Some("full mode"),
+        _ => None,
+    }
 }
 
 fn refuse_unfit(artifact: &ModelArtifact) -> Result<(), Error> {
@@ -97,10 +111,15 @@ fn refuse_unfit(artifact: &ModelArtifact) -> Result<(), Error> {
 
 /// Settings of a model that the reference's has not, and what to train with in their place. All of them, as each
 /// costs a training to change.
-fn unfit_settings(artifact: &ModelArtifact) -> Vec<(&'static str, &'static str)> {
+fn unfit_settings(artifact: &ModelArtifact) -> Vec<(String, &'static str)> {
     let config = &artifact.config;
     let is_classifier = artifact.mode == ModelMode::Classifier;
-    let settings = [
+    let pair = format!(
+        "model.classifier.fusion = \"{}\" with pooling = \"{}\": no mode of the reference computes that",
+        config.classifier.fusion.name(),
+        config.classifier.pooling.name()
+    );
+    let settings: [(bool, &str, &str); 7] = [
         (
             config.value_encoding == ValueEncoding::Affine,
             "model.value_encoding = \"affine\" adds `embed_presence`, which the reference has not",
@@ -127,9 +146,9 @@ fn unfit_settings(artifact: &ModelArtifact) -> Vec<(&'static str, &'static str)>
             "decoder_queries = \"noise\", or export an import stage with into = \"classifier\", which has no decoder",
         ),
         (
-            is_classifier && config.classifier.fusion == Fusion::Concat,
-            "model.classifier.fusion = \"concat\": the reference's head takes the pooled output alone",
-            "another classifier.fusion",
+            is_classifier && finetuning_mode(config).is_none(),
+            &pair,
+            "classifier.fusion = \"uncertainty\" and pooling = \"recency\" (its classification mode) or \"gated\" and \"multiscale\" (its full mode)",
         ),
         (
             is_classifier && config.classifier.head == HeadKind::Linear,
@@ -138,7 +157,9 @@ fn unfit_settings(artifact: &ModelArtifact) -> Vec<(&'static str, &'static str)>
         ),
     ];
     let unfit = settings.into_iter().filter(|(is_unfit, ..)| *is_unfit);
-    unfit.map(|(_, what, remedy)| (what, remedy)).collect()
+    unfit
+        .map(|(_, what, remedy)| (what.to_string(), remedy))
+        .collect()
 }
 
 fn filled(placeholder: Placeholder) -> (String, FloatTensor) {

@@ -60,7 +60,7 @@ impl Says {
     /// number itself.
     pub fn values(&self, outputs: &[f64]) -> Vec<f64> {
         match self {
-            Self::Classes(classes) => softmax(outputs, *classes),
+            Self::Classes(classes) => pipeline_metrics::softmax(outputs, *classes),
             Self::Labels(_) => outputs
                 .iter()
                 .map(|odds| 1.0 / (1.0 + (-odds).exp()))
@@ -100,18 +100,6 @@ impl Says {
                 .collect(),
         }
     }
-}
-
-/// The softmax of logits that are row-major [stays, classes].
-pub fn softmax(logits: &[f64], classes: usize) -> Vec<f64> {
-    let rows = logits.chunks(classes.max(1));
-    rows.flat_map(|row| {
-        let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
-        let powers: Vec<f64> = row.iter().map(|logit| (logit - largest).exp()).collect();
-        let sum: f64 = powers.iter().sum();
-        powers.into_iter().map(move |power| power / sum)
-    })
-    .collect()
 }
 
 /// The probability of every class but the first, of probabilities that are row-major [stays, classes].

@@ -8,6 +8,7 @@ use rayon::prelude::*;
 
 use crate::asked::Asked;
 use crate::dataset_artifacts::load_dataset_as;
+use crate::evaluate::ChosenOn;
 use crate::evaluate::evaluation::Predictions;
 use crate::feature_origin::FeatureOrigin;
 use crate::features::compute;
@@ -134,11 +135,19 @@ pub fn development_of(around: &dyn Around, model: &str, data: &str) -> Option<Fe
     (trained_on != data).then(|| features_of(around, model, &trained_on))
 }
 
-/// Where the features of the stays come from on whose validation split something is chosen: those of the data that the
-/// head was trained on; of weights that no stage of the recipe trained, of `data`.
-pub fn validation_of(around: &dyn Around, model: &str, data: &str) -> FeatureOrigin {
-    let trained_on = head_trained_on(around, model).unwrap_or_else(|| data.to_string());
-    features_of(around, model, &trained_on)
+/// Where the features of the stays come from on whose validation split something is chosen; none where that is the split
+/// of the data that the head was trained on and no stage of the recipe trained it, which a check of the recipe refuses.
+pub fn validation_of(
+    around: &dyn Around,
+    model: &str,
+    data: &str,
+    chosen_on: ChosenOn,
+) -> Option<FeatureOrigin> {
+    let chosen_on = match chosen_on {
+        ChosenOn::Data => data.to_string(),
+        ChosenOn::Development => head_trained_on(around, model)?,
+    };
+    Some(features_of(around, model, &chosen_on))
 }
 
 /// The data stage that the head of the stage `model` was trained on; none where no stage of the recipe trained it.
@@ -150,16 +159,43 @@ fn head_trained_on(around: &dyn Around, model: &str) -> Option<String> {
 /// The stage that trained the head of the stage `model`; none where no stage of the recipe did. Stages may still name each
 /// other in a ring.
 pub fn head_of<'a>(stage: &Lookup<'a>, model: &str) -> Option<&'a dyn StageKind> {
+    let mut behind = behind(stage, model);
+    behind.find_map(|found| found.filter(|found| found.head_trained_on().is_some()))
+}
+
+/// Whether the head of the stage `model` was trained by no stage of the recipe, but came with an import. Of a stage that
+/// could not be read, or that comes from one, nothing is known.
+pub fn head_is_foreign(stage: &Lookup, model: &str) -> bool {
+    let found: Option<Vec<&dyn StageKind>> = behind(stage, model).collect();
+    let comes_whole = |stage: &&dyn StageKind| {
+        let imported = stage.imported();
+        imported.is_some_and(|how| how.into == ModelMode::Classifier && !how.has_new)
+    };
+    found.is_some_and(|found| {
+        found.iter().any(comes_whole) && found.iter().all(|stage| stage.head_trained_on().is_none())
+    })
+}
+
+/// The stage `model` and those that it comes from, nearest first; none for a name that no stage has. What data are made
+/// like of has no part in a model.
+fn behind<'a>(stage: &Lookup<'a>, model: &str) -> impl Iterator<Item = Option<&'a dyn StageKind>> {
     let (mut seen, mut ahead) = (BTreeSet::new(), vec![model.to_string()]);
-    while let Some(name) = ahead.pop() {
-        let Some(found) = stage(&name) else { continue };
-        if found.head_trained_on().is_some() {
-            return Some(found);
-        }
-        if seen.insert(name) {
-            let references = found.references().into_iter().rev();
-            ahead.extend(references.map(|reference| reference.stage));
-        }
-    }
-    None
+    std::iter::from_fn(move || {
+        let name = loop {
+            let name = ahead.pop()?;
+            if seen.insert(name.clone()) {
+                break name;
+            }
+        };
+        let found = stage(&name);
+        let read = found.filter(|found| !found.splits_subjects());
+        let references = read.map(StageKind::references).unwrap_or_default();
+        ahead.extend(
+            references
+                .into_iter()
+                .rev()
+                .map(|reference| reference.stage),
+        );
+        Some(found)
+    })
 }

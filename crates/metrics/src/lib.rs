@@ -54,7 +54,7 @@ pub use interval::Interval;
 pub use isotonic::Isotonic;
 pub use multi_label::{MultiLabelMetrics, MultiLabelScores};
 pub use multiclass::{ClassMetrics, ClassScores};
-pub use probability::{accuracy, brier, log_loss};
+pub use probability::{accuracy, brier, log_loss, softmax};
 pub use ranking::{Ranking, auroc, average_precision};
 pub use recalibration::{Recalibration, RecalibrationMethod};
 pub use regression::{MeanBin, RegressionMetrics, RegressionScores};

@@ -301,6 +301,17 @@ mod tests {
         assert!((weighted.unwrap().slope - line.slope).abs() < 1e-10);
     }
 
+    #[test]
+    fn logits_that_differ_by_rounding_alone_tell_no_line() {
+        let y = [0.0, 0.0, 1.0, 1.0, 1.0, 0.0];
+        let fitted = |apart: f64| {
+            let x = [0.0, 0.0, 0.0, apart, apart, apart].map(|x| 40.0 + x);
+            LogitLine::fit(START, Free::Both, &Items::of(&x, &y, &[1.0; 6]))
+        };
+        assert!(fitted(0.1).is_ok());
+        assert!(fitted(1e-12).is_err());
+    }
+
     /// Neither the width of vectors nor where a run ends: the sums are those of item after item in four lanes.
     #[test]
     fn runs_and_vectors_change_no_bit() {

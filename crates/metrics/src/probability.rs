@@ -49,6 +49,18 @@ pub(super) fn log_loss_term(probability: f64) -> f64 {
     -probability.clamp(f64::EPSILON, 1.0 - f64::EPSILON).ln()
 }
 
+/// The softmax of logits that are row-major [stays, classes].
+pub fn softmax(logits: &[f64], classes: usize) -> Vec<f64> {
+    let rows = logits.chunks(classes.max(1));
+    rows.flat_map(|row| {
+        let largest = row.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        let powers: Vec<f64> = row.iter().map(|logit| (logit - largest).exp()).collect();
+        let sum: f64 = powers.iter().sum();
+        powers.into_iter().map(move |power| power / sum)
+    })
+    .collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

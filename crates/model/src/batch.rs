@@ -247,9 +247,12 @@ impl Batch {
 }
 
 /// Number of edges below log1p(Δt): 63 edges, evenly spaced in log from half a minute to a day.
+///
+/// torch's `logspace` has the ends in single precision, by which the last edge is 1439.9996: sets a day apart, as of daily
+/// measurements, are beyond it.
 fn time_bucket(minutes: f32) -> u32 {
     static EDGES: LazyLock<Vec<f32>> = LazyLock::new(|| {
-        let (low, high) = (0.5f64.log10(), 1440f64.log10());
+        let [low, high] = [0.5f64, 1440.0].map(|end| f64::from(end.log10() as f32));
         let step = (high - low) / (TIME_BUCKETS - 2) as f64;
         (0..TIME_BUCKETS - 1)
             .map(|i| (10f64.powf(low + step * i as f64) as f32).ln_1p())
@@ -270,6 +273,9 @@ mod tests {
         assert_eq!(time_bucket(-5.0), 0);
         assert_eq!(time_bucket(0.51), 1);
         assert_eq!(time_bucket(2000.0), 63);
+        // As torch.bucketize(torch.log1p(Δt), torch.log1p(torch.logspace(log10(0.5), log10(1440), 63))).
+        let gaps = [0.5, 1.0, 5.0, 15.0, 60.0, 240.0, 720.0, 1439.99, 1440.0];
+        assert_eq!(gaps.map(time_bucket), [0, 6, 18, 27, 38, 49, 57, 62, 63]);
         assert!(time_bucket(60.0) < time_bucket(70.0));
     }
 

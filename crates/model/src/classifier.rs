@@ -31,6 +31,11 @@ impl Head {
         }
     }
 
+    /// Numbers in the last hidden layer, and so in its norm; none of a head that is one linear layer.
+    pub fn last_width(config: &ModelConfig) -> Option<usize> {
+        (config.classifier.head == HeadKind::Mlp).then_some(config.latent_dim / 4)
+    }
+
     /// Whether a parameter of this name belongs to the head.
     pub fn owns(parameter: &str) -> bool {
         let rest = parameter.strip_prefix(Self::PREFIX);
@@ -43,19 +48,19 @@ impl Head {
         let features = config.feature_dim();
         let source = source.part(Self::PREFIX);
         let classes = config.classifier.num_classes;
-        if config.classifier.head == HeadKind::Linear {
+        let Some(last) = Self::last_width(config) else {
             return Ok(Self {
                 hidden: Vec::new(),
                 out: Linear::new(&source, features, classes, LinearInit::Xavier)?,
             });
-        }
+        };
         let linear = |index: usize, inputs, outputs| {
             Linear::new(&source.part(index), inputs, outputs, LinearInit::Xavier)
         };
         let hidden = [
             (0, features, width),
             (4, width, width / 2),
-            (8, width / 2, width / 4),
+            (8, width / 2, last),
         ]
         .into_iter()
         .map(|(index, inputs, outputs)| {
@@ -65,7 +70,7 @@ impl Head {
         .collect::<Result<_>>()?;
         Ok(Self {
             hidden,
-            out: linear(12, width / 4, classes)?,
+            out: linear(12, last, classes)?,
         })
     }
 

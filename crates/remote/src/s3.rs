@@ -19,6 +19,9 @@ const GOOD_FOR: Duration = Duration::from_secs(3600);
 /// More is not taken in one request.
 const MOST_OF_A_PUT: u64 = 5 << 30;
 
+/// The end of what is said of an answer that no server of S3 gave.
+const WEB_PAGE: &str = ": a web page";
+
 /// What an error may say, and a page of a listing.
 const MOST_OF_AN_ERROR: u64 = 64 << 10;
 const MOST_OF_A_PAGE: u64 = 16 << 20;
@@ -120,6 +123,7 @@ impl Bucket {
         let text = String::from_utf8_lossy(&text);
         let code = element(&text, "Code").unwrap_or_default();
         let said = match (code, element(&text, "Message")) {
+            ("", _) if text.to_lowercase().contains("<html") => WEB_PAGE.into(),
             ("", _) => String::new(),
             (code, Some(message)) => format!(": {code}: {message}"),
             (code, None) => format!(": {code}"),
@@ -296,9 +300,16 @@ impl Objects for Bucket {
         loop {
             let page = self.page(folder, next.as_deref())?;
             found.extend(page.objects);
-            next = page.next;
-            if next.is_none() {
-                return Ok(found);
+            match page.next {
+                None => return Ok(found),
+                again if again == next => {
+                    let what = format!(
+                        "{}: the list of objects goes on with the same page",
+                        self.shown(folder)
+                    );
+                    return Err(Failure::new(what));
+                }
+                other => next = other,
             }
         }
     }
@@ -309,9 +320,14 @@ impl Objects for Bucket {
 }
 
 impl Bucket {
-    /// That an object is not there is no error; that the whole bucket is not, is one.
+    /// That an object is not there is no error; that the whole bucket is not, or no server of S3, is one.
     fn absence(&self, name: &str, answer: Answer, needs: Permission) -> Result<(), Failure> {
         let failure = self.refusal(name, answer, needs);
+        if failure.what.ends_with(WEB_PAGE) {
+            return Err(failure.hint(
+                "something else than a server of S3 answered, a proxy for instance: is the endpoint right?",
+            ));
+        }
         match failure.what.contains(": NoSuchBucket") {
             true => Err(failure),
             false => Ok(()),

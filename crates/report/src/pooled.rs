@@ -56,7 +56,7 @@ struct Gap<'a> {
     missing: Vec<u64>,
 }
 
-/// Of every setting of `show` that is done, and of each of its evaluations of two classes that was cross-validated: the
+/// Of every setting of `show`, and of each of its evaluations of two classes that was cross-validated: the
 /// metrics of all folds' stays together, once for every repeat that has all folds. `predictions` has them by the stage's
 /// name in the sweep. Folds that share a stay are not put together.
 pub fn pooled(
@@ -67,9 +67,6 @@ pub fn pooled(
     for stage in cross_validated(show, predictions) {
         let mut gaps = Vec::new();
         for setting in &show.settings {
-            if setting.done < setting.variants {
-                continue;
-            }
             let variants = show.variants.iter();
             let variants = variants.filter(|one| one.setting == setting.name);
             let mut seen = BTreeSet::new();

@@ -155,7 +155,13 @@ pub fn run(
     let record = summary.record;
     let status = record.status;
     journal.emit(Event::RunFinished { status, seconds });
-    let error = error.or_else(|| journal.into_failure());
+    let unrecorded = journal.into_failure().map(|error| match status {
+        RunStatus::Done => error.with_hint(
+            "all stages are done and stored, only the record of the run is not whole: make room and run again",
+        ),
+        _ => error,
+    });
+    let error = error.or(unrecorded);
     Ok(RunOutcome { record, error })
 }
 

@@ -76,6 +76,12 @@ pub trait Stage: Send + Sync {
         None
     }
 
+    /// The settings that say in which unit this metric is, if there are any: two values of other settings cannot be
+    /// compared, as losses of two loss functions cannot.
+    fn unit_of(&self, _metric: &str) -> Option<Value> {
+        None
+    }
+
     /// Whether its artifacts may hold rows of patients: a remote cache is given those only where its kind is named.
     fn may_hold_patients(&self) -> bool {
         true

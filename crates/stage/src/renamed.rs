@@ -65,6 +65,10 @@ impl Stage for Shared {
         self.stage.seed()
     }
 
+    fn unit_of(&self, metric: &str) -> Option<Value> {
+        self.stage.unit_of(metric)
+    }
+
     fn may_hold_patients(&self) -> bool {
         self.stage.may_hold_patients()
     }
@@ -122,6 +126,10 @@ mod tests {
             Some(5)
         }
 
+        fn unit_of(&self, metric: &str) -> Option<Value> {
+            Some(metric.into())
+        }
+
         fn may_hold_patients(&self) -> bool {
             false
         }
@@ -160,6 +168,7 @@ mod tests {
         assert_eq!((stage.fields(), stage.seed()), (Value::from(3), Some(5)));
         assert_eq!(stage.lineage(), Some("epochs"));
         assert!(!stage.may_hold_patients() && nodes[1].states_seed);
+        assert_eq!(stage.unit_of("loss"), Some("loss".into()));
         assert!(stage.uses_device());
         assert_eq!(stage.needs_gpu().as_deref(), Some("precision"));
         assert!(matches!(stage.place_in_recipe("x"), RecipePlace::Top(path) if path == "x"));

@@ -14,7 +14,7 @@ use super::digest::Digest;
 use super::fingerprint::{Difference, Fingerprint, Key, Leaves};
 use super::index::ActionIndex;
 use super::stat_cache::Stat;
-use super::{Store, checksum, damaged, folder};
+use super::{Store, checksum, damaged, folder, unread};
 use pipeline_error::Error;
 
 /// The result of one execution: the document at `actions/v1/KEY.json`.
@@ -123,7 +123,7 @@ impl Store {
     /// The whole action of a key that was looked up before; that it is gone or damaged is an error.
     pub fn action(&self, key: &Key) -> Result<Action, Error> {
         let path = self.action_path(key);
-        let bytes = folder::read(&path).map_err(|error| damaged(&path, error))?;
+        let bytes = folder::read(&path).map_err(|error| unread(&path, error))?;
         checksum::check(&bytes).map_err(|what| damaged(&path, what))?;
         serde_json::from_slice(&bytes)
             .map_err(|error| damaged(&path, format!("is no action: {error}")))
@@ -185,7 +185,7 @@ fn read_outcome(path: &Path, key: &Key) -> Result<Option<(Outcome, Stat)>, Error
     let (bytes, state) = match read {
         Ok(read) => read,
         Err(error) if error.kind() == ErrorKind::NotFound => return Ok(None),
-        Err(error) => return Err(damaged(path, error)),
+        Err(error) => return Err(unread(path, error)),
     };
     if let Err(what) = checksum::check(&bytes) {
         // Nobody could tell whether it was edited: it is made again.

@@ -16,7 +16,7 @@ use super::fingerprint::Key;
 use super::folder;
 use super::publish::{Committed, check_metrics};
 use super::work::WorkFolder;
-use super::{Store, checksum, damaged, failed};
+use super::{Store, checksum, damaged, failed, unread};
 use pipeline_error::Error;
 
 /// An action, byte for byte as the store that made the result wrote it.
@@ -87,7 +87,7 @@ impl Store {
     /// The action of a key as it lies in the store, to be handed on.
     pub fn sealed_action(&self, key: &Key) -> Result<Foreign, Error> {
         let path = self.action_path(key);
-        let bytes = folder::read(&path).map_err(|error| damaged(&path, error))?;
+        let bytes = folder::read(&path).map_err(|error| unread(&path, error))?;
         Foreign::read(bytes, key).map_err(|what| damaged(&path, what))
     }
 }

@@ -12,7 +12,7 @@ use serde::de::IgnoredAny;
 use super::digest::Digest;
 use super::folder::Folder;
 use super::inventory::Inventory;
-use super::{Hold, Store, durable, failed, folder};
+use super::{Hold, Store, durable, failed, folder, unread};
 use pipeline_error::Error;
 
 /// What was looked at and what is wrong with it.
@@ -72,8 +72,11 @@ impl Store {
         let digests: Vec<&Digest> = inventory.blobs.keys().collect();
         let changed: BTreeMap<Digest, String> = digests
             .par_iter()
-            .filter_map(|digest| Some((**digest, self.change(digest)?)))
-            .collect();
+            .filter_map(|digest| {
+                let change = self.change(digest).transpose()?;
+                Some(change.map(|what| (**digest, what)))
+            })
+            .collect::<Result<_, Error>>()?;
         let lost = lost_by_blob(&inventory);
         for (digest, what) in &changed {
             audit.damage.push(Damage {
@@ -113,12 +116,16 @@ impl Store {
     /// Documents of runs of which a power cut has left a part: they are not synced, since a run would wait for its
     /// record longer than for its work, and nothing is made of them.
     fn torn_records(&self) -> Result<Vec<Damage>, Error> {
-        let torn = |path: &Path| {
-            let read = folder::read(path).map_err(|error| error.to_string());
-            let whole = read.and_then(|bytes| {
-                serde_json::from_slice::<IgnoredAny>(&bytes).map_err(|error| error.to_string())
-            });
-            whole.err()
+        let torn = |path: &Path| -> Result<Option<String>, Error> {
+            let bytes = match folder::read(path) {
+                Ok(bytes) => bytes,
+                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+                    return Err(unread(path, error));
+                }
+                Err(error) => return Ok(Some(error.to_string())),
+            };
+            let parsed = serde_json::from_slice::<IgnoredAny>(&bytes);
+            Ok(parsed.err().map(|error| error.to_string()))
         };
         let mut records = Vec::new();
         for id in self.run_ids()? {
@@ -130,14 +137,15 @@ impl Store {
             ending.is_some_and(|ending| ending == "json")
         });
         let damage = documents.filter_map(|path| {
-            Some(Damage {
+            let what = torn(path).transpose()?;
+            Some(what.map(|what| Damage {
                 path: path.clone(),
-                what: format!("the record of a run is not whole: {}", torn(path)?),
+                what: format!("the record of a run is not whole: {what}"),
                 lost: BTreeSet::new(),
                 unusable: true,
-            })
+            }))
         });
-        Ok(damage.collect())
+        damage.collect()
     }
 
     /// Takes what an audit found damaged out of use, so that the next run makes it again. The
@@ -205,19 +213,21 @@ impl Store {
         Ok((self.own_folder()?.folder(folder)?, name))
     }
 
-    /// What is wrong with a blob.
-    fn change(&self, digest: &Digest) -> Option<String> {
+    /// What is wrong with a blob. Fails where this user may not read it.
+    fn change(&self, digest: &Digest) -> Result<Option<String>, Error> {
         let path = self.blob_path(digest);
         let found = folder::open(&path).and_then(|(file, _)| Digest::of_open_file(&file));
-        match found.map(|(digest, _)| digest) {
-            Ok(found) if found == *digest => None,
-            Ok(found) => Some(format!(
-                "its contents have changed: they have the digest {found}"
-            )),
-            // Collected meanwhile.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => Some(format!("cannot be read: {error}")),
-        }
+        let what = match found.map(|(digest, _)| digest) {
+            Ok(found) if found == *digest => return Ok(None),
+            Ok(found) => format!("its contents have changed: they have the digest {found}"),
+            Err(error) => match error.kind() {
+                // Collected meanwhile.
+                ErrorKind::NotFound => return Ok(None),
+                ErrorKind::PermissionDenied => return Err(unread(&path, error)),
+                _ => format!("cannot be read: {error}"),
+            },
+        };
+        Ok(Some(what))
     }
 }
 

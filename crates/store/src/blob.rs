@@ -7,12 +7,12 @@ use std::path::{Path, PathBuf};
 
 use super::action::Artifact;
 use super::digest::Digest;
-use super::{Store, damaged};
+use super::{Store, damaged, unread};
 use pipeline_error::Error;
 
 /// Fails unless the file's bytes have this digest: others are damage.
 pub fn verify_file(path: &Path, digest: &Digest) -> Result<(), Error> {
-    let found = Digest::of_file(path).map_err(|error| damaged(path, error))?;
+    let found = Digest::of_file(path).map_err(|error| unread(path, error))?;
     match found == *digest {
         true => Ok(()),
         false => Err(damaged(
@@ -85,7 +85,7 @@ impl Store {
         known: Option<BlobState>,
     ) -> Result<BlobState, Error> {
         let path = self.artifact_path(artifact)?;
-        let state = BlobState::of(&path).map_err(|error| damaged(&path, error))?;
+        let state = BlobState::of(&path).map_err(|error| unread(&path, error))?;
         if known != Some(state) {
             self.verify(artifact)?;
         }
@@ -107,7 +107,7 @@ impl Store {
             )),
             Ok(_) => Ok(true),
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(false),
-            Err(error) => Err(damaged(&path, error)),
+            Err(error) => Err(unread(&path, error)),
         }
     }
 }

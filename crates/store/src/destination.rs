@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use crate::foreign::refuse_in_store;
 use pipeline_error::Error;
+use pipeline_files::DataFile;
 
 /// Where something is to be written.
 #[derive(Debug)]
@@ -39,6 +40,25 @@ impl Destination {
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Fails if it is one of the files that what is written is made from. They are listed only if there is a file.
+    pub fn refuse_any_of(&self, read: impl FnOnce() -> Vec<DataFile>) -> Result<(), Error> {
+        let Ok(there) = DataFile::at(&self.path) else {
+            return Ok(());
+        };
+        let is_it = |file: &DataFile| file.identity == there.identity;
+        match read().into_iter().find(is_it) {
+            None => Ok(()),
+            Some(file) => Err(Error::Usage {
+                message: format!(
+                    "{}: is read, as {}, and would be replaced",
+                    self.path.display(),
+                    file.path.display()
+                ),
+                hint: Some("name another file".into()),
+            }),
+        }
     }
 
     /// Lets `fill` write a draft, which gets the file's name once it is complete; returns where it is.
@@ -179,6 +199,27 @@ fn ends_in_slash(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_file_that_is_read_is_not_replaced_under_any_of_its_names() {
+        let around = tempfile::tempdir().unwrap();
+        let place = |name: &str| around.path().join(name);
+        for name in ["events.csv", "other.csv"] {
+            fs::write(place(name), name).unwrap();
+        }
+        fs::hard_link(place("events.csv"), place("hard.csv")).unwrap();
+        std::os::unix::fs::symlink("events.csv", place("soft.csv")).unwrap();
+        let told = |name: &str| {
+            let destination = Destination::new(&place(name), "", true).unwrap();
+            let read = || vec![DataFile::at(&place("events.csv")).unwrap()];
+            destination.refuse_any_of(read).map_err(|e| e.to_string())
+        };
+        for name in ["events.csv", "hard.csv", "soft.csv", "./events.csv"] {
+            let what = told(name).unwrap_err();
+            assert!(what.contains("would be replaced"), "{name}: {what}");
+        }
+        assert!(told("other.csv").is_ok() && told("new.csv").is_ok());
+    }
 
     #[test]
     fn a_folder_is_written_whole_or_not_at_all_and_replaces_its_like_alone() {

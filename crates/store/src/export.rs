@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use super::action::Artifact;
 use super::destination::Destination;
-use super::{Store, damaged};
+use super::{Store, damaged, unread};
 use pipeline_error::Error;
 
 /// Bytes copied at a time.
@@ -37,13 +37,13 @@ impl Store {
         copy: &mut File,
         target: &Path,
     ) -> Result<(), Error> {
-        let mut file = File::open(source).map_err(|error| damaged(source, error))?;
+        let mut file = File::open(source).map_err(|error| unread(source, error))?;
         let mut hasher = blake3::Hasher::new();
         let mut chunk = vec![0; CHUNK];
         loop {
             let read = file
                 .read(&mut chunk)
-                .map_err(|error| damaged(source, error))?;
+                .map_err(|error| unread(source, error))?;
             if read == 0 {
                 break;
             }
@@ -64,7 +64,7 @@ fn extension(path: &Path) -> Result<&'static str, Error> {
     let mut head = Vec::new();
     File::open(path)
         .and_then(|file| BufReader::new(file).take(9).read_to_end(&mut head))
-        .map_err(|error| damaged(path, error))?;
+        .map_err(|error| unread(path, error))?;
     Ok(match head.as_slice() {
         [b'P', b'A', b'R', b'1', ..] => ".parquet",
         // The length of the header, then the header, a JSON object.

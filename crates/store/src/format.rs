@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::{damaged, folder};
+use super::{folder, unread};
 use pipeline_error::Error;
 
 /// The layout that this build writes, and the only one it reads. A store without the file was
@@ -28,7 +28,7 @@ pub(super) fn check(root: &Path) -> Result<(), Error> {
         Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => {
             return Ok(());
         }
-        Err(error) => return Err(folder::refusal(&error).unwrap_or_else(|| damaged(&path, error))),
+        Err(error) => return Err(folder::refusal(&error).unwrap_or_else(|| unread(&path, error))),
     };
     match text.trim().parse::<u32>() {
         Ok(found) if found <= FORMAT && found > 0 => Ok(()),

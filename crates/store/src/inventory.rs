@@ -12,7 +12,7 @@ use super::action::Action;
 use super::digest::Digest;
 use super::fingerprint::Fingerprint;
 use super::index::StoredIndex;
-use super::{Store, checksum, failed, folder, foreign};
+use super::{Store, checksum, failed, folder, foreign, unread};
 use pipeline_error::Error;
 
 /// Everything in the store but its runs.
@@ -59,7 +59,7 @@ impl Store {
         let files = self.entries("actions/v1")?;
         let read: Vec<_> = files.par_iter().map(read_action).collect();
         for (file, read) in files.iter().zip(read) {
-            match read {
+            match read? {
                 Ok(action) => actions.push(action),
                 Err(what) => unreadable.push((file.path(), what)),
             }
@@ -116,11 +116,21 @@ impl Store {
     }
 }
 
-fn read_action(entry: &DirEntry) -> Result<StoredAction, String> {
-    let bytes = folder::read(&entry.path()).map_err(|error| error.to_string())?;
-    checksum::check(&bytes)?;
+/// An action, or why the file is none. Fails where this user may not read it.
+fn read_action(entry: &DirEntry) -> Result<Result<StoredAction, String>, Error> {
+    match folder::read(&entry.path()) {
+        Ok(bytes) => Ok(stored_action(entry, &bytes)),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            Err(unread(&entry.path(), error))
+        }
+        Err(error) => Ok(Err(error.to_string())),
+    }
+}
+
+fn stored_action(entry: &DirEntry, bytes: &[u8]) -> Result<StoredAction, String> {
+    checksum::check(bytes)?;
     let action: Action =
-        serde_json::from_slice(&bytes).map_err(|error| format!("is no action: {error}"))?;
+        serde_json::from_slice(bytes).map_err(|error| format!("is no action: {error}"))?;
     if *entry.file_name() != *format!("{}.json", action.key) {
         return Err(format!("is the action of {}", action.key));
     }

@@ -50,6 +50,7 @@ mod index;
 mod inherit;
 pub mod inventory;
 mod lease;
+pub mod leftover;
 mod locks;
 pub mod machine;
 mod network;
@@ -206,6 +207,21 @@ fn unwritable(path: &Path, error: io::Error) -> Error {
     }
 }
 
+/// A failure of the system's to read what the store holds: who may not read a file cannot say that it is damaged.
+fn unread(path: &Path, error: io::Error) -> Error {
+    match error.kind() {
+        ErrorKind::PermissionDenied => Error::Store {
+            message: format!("{}: {error}", path.display()),
+            hint: Some(
+                "nothing says that it is damaged: let this user read the store, or name another one with --store or \
+                 PIPELINE_STORE"
+                    .into(),
+            ),
+        },
+        _ => damaged(path, error),
+    }
+}
+
 /// A failure to read what the store should hold, with what to do about it.
 fn damaged(path: &Path, what: impl std::fmt::Display) -> Error {
     Error::Store {
@@ -222,6 +238,16 @@ fn damaged(path: &Path, what: impl std::fmt::Display) -> Error {
 mod tests {
     use super::*;
     use std::fs;
+
+    #[test]
+    fn what_may_not_be_read_is_not_called_damaged() {
+        let hint = |kind: ErrorKind| match unread(Path::new("blob"), kind.into()) {
+            Error::Store { hint, .. } => hint.unwrap(),
+            other => panic!("{other}"),
+        };
+        assert!(hint(ErrorKind::PermissionDenied).starts_with("nothing says that it is damaged"));
+        assert!(hint(ErrorKind::NotFound).starts_with("delete the file"));
+    }
 
     #[test]
     fn opening_writes_nothing_and_preparing_tags_the_folder() {

@@ -15,7 +15,7 @@ use super::fingerprint::Key;
 use super::folder::{self, Folder};
 use super::lease::{self, Attempt, Lease, Owner, State};
 use super::locks::{Locks, Taken};
-use super::{Store, failed, inherit, machine};
+use super::{Store, failed, inherit, leftover, machine};
 use pipeline_error::Error;
 
 /// Name of the lock inside a work folder; no artifact may be called so.
@@ -165,6 +165,7 @@ impl Store {
         let Claim::Held(held) = self.try_claim(among, name)? else {
             return Ok(false);
         };
+        leftover::end_in(&held.place, is_of_holder)?;
         held.clear(|_| true)?;
         held.remove()?;
         Ok(true)
@@ -263,7 +264,8 @@ impl WorkFolder<'_> {
 
     /// Empties the folder, so that nothing is resumed.
     pub fn clear(&self) -> Result<(), Error> {
-        let cleared = self.folder.clear(|name, _| name != LOCK);
+        let cleared = leftover::end_in(&self.folder, is_of_holder)
+            .and_then(|()| self.folder.clear(|name, _| name != LOCK));
         cleared.map_err(|error| failed(self.path(), error))
     }
 
@@ -294,7 +296,7 @@ impl Held {
     /// Removes what is `unwanted` in it, but for what keeps others out.
     fn clear(&self, unwanted: impl Fn(&OsStr) -> bool) -> io::Result<()> {
         self.place
-            .clear(|name, _| name != LOCK && !lease::is_one(name) && unwanted(name))
+            .clear(|name, _| !is_of_holder(name) && unwanted(name))
     }
 
     /// Removes the folder and releases it.
@@ -313,6 +315,11 @@ impl Held {
         let _ = self.among.remove_empty(name);
         Ok(())
     }
+}
+
+/// Whether a file of a key's folder is what keeps others out.
+fn is_of_holder(name: &OsStr) -> bool {
+    name == LOCK || lease::is_one(name)
 }
 
 /// Who wrote his name into the lock last: for display only.

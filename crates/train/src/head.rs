@@ -73,6 +73,7 @@ pub struct TrainedHead {
 pub struct HeadTrainer<'a> {
     settings: &'a HeadSettings,
     head: Head,
+    last_width: Option<usize>,
     variables: Variables,
     optimizer: OptimizerState,
     outputs: usize,
@@ -118,6 +119,7 @@ impl<'a> HeadTrainer<'a> {
         Ok(Self {
             settings,
             head: Head::new(&source, model)?,
+            last_width: Head::last_width(model),
             optimizer: OptimizerState::new(&settings.optimizer, &variables)?,
             variables,
             outputs: model.classifier.num_classes,

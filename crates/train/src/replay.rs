@@ -9,6 +9,7 @@ use std::path::PathBuf;
 use serde::Serialize;
 
 use pipeline_checkpoint::write_safetensors;
+use pipeline_error::listed::first_of;
 use pipeline_error::{Code, Error};
 use pipeline_model::host::HostParameters;
 
@@ -55,17 +56,10 @@ impl BrokenStep {
             1 => "stay",
             _ => "one of the stays",
         };
-        let shown = self.suspects.len().min(SHOWN_STAYS);
-        let more = match self.suspects.len() - shown {
-            0 => String::new(),
-            more => format!(" and {more} more"),
-        };
+        let suspects = first_of(&self.suspects, SHOWN_STAYS);
         format!(
-            "{} in step {} (epoch {}), in {what} {}{more}",
-            self.problem,
-            self.step,
-            self.epoch,
-            self.suspects[..shown].join(", ")
+            "{} in step {} (epoch {}), in {what} {suspects}",
+            self.problem, self.step, self.epoch
         )
     }
 }

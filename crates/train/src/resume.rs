@@ -13,7 +13,9 @@ use serde::{Deserialize, Serialize};
 use super::history::History;
 use super::monitor::{Episodes, Watched};
 use super::snapshot::{Best, Position, Snapshot};
-use pipeline_checkpoint::{self as checkpoint, FloatTensor, read_metadata, write_safetensors};
+use pipeline_checkpoint::{
+    self as checkpoint, FloatTensor, read_metadata, tensor_digest, write_safetensors,
+};
 use pipeline_error::Error;
 use pipeline_model::host::HostParameters;
 
@@ -35,6 +37,8 @@ struct BestRecord<V> {
 
 /// Key of the record in the file's metadata.
 const RECORD: &str = "resume";
+/// Key of the digest of the record and all tensors: a bit that flipped must not be trained on.
+const SEAL: &str = "seal";
 
 /// The file, and when it was last written.
 pub struct ResumeFile {
@@ -99,12 +103,25 @@ fn write<V: Clone + Serialize>(path: &Path, snapshot: &Snapshot<V>) -> Result<()
     let record = Record::of(snapshot);
     let record = serde_json::to_string(&record)
         .map_err(|error| Error::file(&draft, format!("cannot be written: {error}")))?;
-    let metadata = BTreeMap::from([(RECORD.to_string(), record)]);
-    write_safetensors(&draft, &tensors(snapshot), &metadata)?;
+    let tensors = tensors(snapshot);
+    let seal = seal(&record, &tensors);
+    let metadata = [(RECORD, record), (SEAL, seal)];
+    let metadata = metadata.map(|(key, text)| (key.to_string(), text)).into();
+    write_safetensors(&draft, &tensors, &metadata)?;
     fs::File::open(&draft)
         .and_then(|file| file.sync_all())
         .and_then(|()| fs::rename(&draft, path))
         .map_err(|error| Error::file(path, error))
+}
+
+fn seal(record: &str, tensors: &BTreeMap<String, FloatTensor>) -> String {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(record.as_bytes());
+    for (name, tensor) in tensors {
+        hasher.update(name.as_bytes());
+        hasher.update(tensor_digest(&tensor.shape, &tensor.values).as_bytes());
+    }
+    hasher.finalize().to_hex().to_string()
 }
 
 /// Sets of tensors in one file, by what their names begin with.
@@ -140,18 +157,25 @@ fn tensors<V>(snapshot: &Snapshot<V>) -> BTreeMap<String, FloatTensor> {
 fn read<V: DeserializeOwned>(path: &Path) -> Result<Snapshot<V>, Error> {
     let damaged = |what: &str| Error::file(path, format!("is no snapshot: {what}"));
     let metadata = read_metadata(path)?;
-    let record = metadata.get(RECORD).ok_or_else(|| damaged("no record"))?;
-    let record: Record<V> =
-        serde_json::from_str(record).map_err(|error| damaged(&error.to_string()))?;
-    let mut groups: [HostParameters; 5] = Default::default();
+    let text = metadata.get(RECORD).ok_or_else(|| damaged("no record"))?;
+    let mut tensors = BTreeMap::new();
     for (name, tensor) in checkpoint::read(path)?.tensors {
-        let group = GROUPS.iter().position(|group| name.starts_with(group));
-        let group = group.ok_or_else(|| damaged(&name))?;
         let (values, _) = tensor.to_f32(false).map_err(|why| damaged(&why))?;
         let tensor = FloatTensor {
             shape: tensor.shape().to_vec(),
             values: values.to_vec(),
         };
+        tensors.insert(name, tensor);
+    }
+    if metadata.get(SEAL) != Some(&seal(text, &tensors)) {
+        return Err(damaged("its contents are not those that were written"));
+    }
+    let record: Record<V> =
+        serde_json::from_str(text).map_err(|error| damaged(&error.to_string()))?;
+    let mut groups: [HostParameters; 5] = Default::default();
+    for (name, tensor) in tensors {
+        let group = GROUPS.iter().position(|group| name.starts_with(group));
+        let group = group.ok_or_else(|| damaged(&name))?;
         groups[group].insert(name[GROUPS[group].len()..].to_string(), tensor);
     }
     let [parameters, first_moments, second_moments, best, watched] = groups;
@@ -258,6 +282,21 @@ mod tests {
                 .read::<Validation>()
                 .is_err()
         );
+    }
+
+    #[test]
+    fn a_bit_that_flipped_is_not_trained_on_wherever_it_is() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("resume.safetensors");
+        let file = ResumeFile::new(path.clone(), Duration::ZERO);
+        file.write(&snapshot()).unwrap();
+        let whole = fs::read(&path).unwrap();
+        for at in 0..whole.len() {
+            let mut flipped = whole.clone();
+            flipped[at] ^= 4;
+            fs::write(&path, &flipped).unwrap();
+            assert!(file.read::<Validation>().is_err(), "byte {at}");
+        }
     }
 
     #[test]

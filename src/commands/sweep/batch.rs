@@ -27,6 +27,45 @@ const PREDICTIONS: &str = "predictions";
 /// The role in which they read the data stage that they score.
 const DATA: &str = "data";
 
+/// Fails where variants would be ranked by numbers in different units.
+fn check_units(
+    planned: &[PlannedVariant],
+    nodes: &[Node],
+    objective: &SweepObjective,
+) -> Result<(), Error> {
+    let SweepObjective { stage, metric, .. } = objective;
+    let units = planned.iter().filter_map(|variant| {
+        let unit = nodes[*variant.stages.get(stage)?].stage.unit_of(metric)?;
+        Some((variant, unit))
+    });
+    let units: Vec<_> = units.collect();
+    let Some((first, unit)) = units.first() else {
+        return Ok(());
+    };
+    let Some((other, another)) = units.iter().find(|(_, another)| another != unit) else {
+        return Ok(());
+    };
+    let fields = unit.as_object().into_iter().flatten();
+    let differing: Vec<String> = fields
+        .filter(|(name, value)| another.get(name) != Some(value))
+        .map(|(name, _)| format!("`{name}`"))
+        .collect();
+    Err(Error::Usage {
+        message: format!(
+            "sweep.objective: `{metric}` of `{stage}` cannot rank variants that differ in {}: it is in another unit in `{}` \
+             than in `{}`",
+            differing.join(", "),
+            other.name,
+            first.name
+        ),
+        hint: Some(
+            "choose by a metric that means the same in all of them, such as validation_auroc, or by one of an evaluate \
+             stage on the validation split"
+                .into(),
+        ),
+    })
+}
+
 /// Variants and the united graph of their stages.
 pub struct Batch {
     /// The recipe's name.
@@ -66,10 +105,12 @@ impl Batch {
                 stages,
             }
         });
+        let planned: Vec<PlannedVariant> = planned.collect();
+        check_units(&planned, &union.nodes, &sweep.config.objective)?;
         Ok(Self {
             recipe: sweep.name.clone(),
             objective: sweep.config.objective.clone(),
-            planned: planned.collect(),
+            planned,
             nodes: union.nodes,
             resources,
         })
@@ -174,9 +215,15 @@ impl Batch {
             let data = inputs.iter().find(|input| input.role == DATA)?;
             Fold::of(nodes.get(data.stage.as_str())?.stage.as_ref())
         };
-        let evaluated = surveyed
-            .into_iter()
-            .filter(|stage| stage.planned.kind == EVALUATE);
+        // Whoever is validated on a fold has its best epoch from there.
+        let tests = |name: &str| {
+            let node = nodes.get(name);
+            node.is_some_and(|node| node.stage.fields()["split"] == "test")
+        };
+        let evaluated = surveyed.into_iter().filter(|stage| {
+            let planned = &stage.planned;
+            planned.kind == EVALUATE && tests(&planned.name)
+        });
         let scored = evaluated.filter_map(|stage| {
             let fold = fold(&stage.planned.name)?;
             let mut outputs = OutputRecord::all_of(&stage.outcome?.outputs, store);

@@ -2,6 +2,7 @@
 
 use super::New;
 use crate::file::Checkpoint;
+use pipeline_error::listed::first_of;
 
 /// Parameters that a note names.
 const SHOWN: usize = 5;
@@ -31,14 +32,8 @@ pub(super) fn note(checkpoint: &Checkpoint, new: &[New]) -> Option<String> {
     });
     let found: Vec<_> = found.collect();
     let (_, place) = found.first()?;
-    let names = found.iter().take(SHOWN);
-    let names: Vec<&str> = names.map(|(name, _)| name.as_str()).collect();
-    let more = match found.len().saturating_sub(SHOWN) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
+    let names = first_of(found.iter().map(|(name, _)| name), SHOWN);
     Some(format!(
-        "warning: parameters that are declared new are in the file under `{place}`, which is not read: {}{more}",
-        names.join(", ")
+        "warning: parameters that are declared new are in the file under `{place}`, which is not read: {names}"
     ))
 }

@@ -7,24 +7,16 @@ use super::rename::{RenameRule, Renaming};
 use super::rules::Patterns;
 use super::{ImportRules, Matching, each};
 use crate::file::Checkpoint;
+use crate::wrappers::INSIDE;
 
 /// Prefixes that are tried: those that most tensors have.
 const TRIED: usize = 8;
 
-/// What wrappers of single modules put inside of names: torch.compile, activation checkpointing, FSDP and
-/// DistributedDataParallel.
-const INSIDE: [&str; 4] = [
-    "_orig_mod.",
-    "_checkpoint_wrapped_module.",
-    "_fsdp_wrapped_module.",
-    "module.",
-];
-
 /// A rule takes out one of them; names that have more need it as often.
 const MOST_INSIDE: usize = 3;
 
-/// The rules, as a recipe has them, with which at least half of the missing parameters are found, and the reason in
-/// words.
+/// The rules, as a recipe has them, with which at least half of the missing parameters are found, or any where parts of
+/// wrappers go; and the reason in words.
 pub(super) fn rules(
     checkpoint: &Checkpoint,
     shapes: &BTreeMap<&str, &[usize]>,
@@ -32,7 +24,9 @@ pub(super) fn rules(
     patterns: &Patterns,
     matching: &Matching,
 ) -> Option<(&'static str, String)> {
-    let missing = matching.missing.len();
+    if matching.missing.is_empty() {
+        return None;
+    }
     let left = |with: Vec<Renaming>| {
         let with = [with, patterns.rename.clone()].concat();
         let aside = |name: &str| patterns.ignore.first_match(&[name]).is_some();
@@ -40,41 +34,37 @@ pub(super) fn rules(
         let naming = Naming::of(sources, shapes, &with, rules.exact_names, aside);
         Matching::of(checkpoint, shapes, naming).missing.len()
     };
+    let (reason, found) = match wrappers(matching, left) {
+        Some(found) => ("the names have parts of wrappers in them", found),
+        None => {
+            let found = prefix(matching, |prefix| left(vec![Renaming::without(prefix)]))?;
+            ("the tensors have a prefix of their own", found)
+        }
+    };
+    let all: Vec<String> = found.iter().chain(&rules.rename).map(in_toml).collect();
+    Some((reason, all.join(", ")))
+}
+
+/// A rule that takes parts of wrappers out of names, as often as names need it, if any parameter is found without them:
+/// nothing else is called so. `left` says how many are missing with rules.
+fn wrappers(matching: &Matching, left: impl Fn(Vec<Renaming>) -> usize) -> Option<Vec<RenameRule>> {
     let inside = INSIDE.iter().filter(|part| {
         let mut unused = matching.unused.iter();
-        missing > 0 && unused.any(|(name, _)| name.contains(&format!(".{part}")))
+        unused.any(|(name, _)| name.contains(&format!(".{part}")))
     });
     let inside: Vec<String> = inside.map(|part| part.replace('.', "\\.")).collect();
+    if inside.is_empty() {
+        return None;
+    }
     let rule = RenameRule {
         prefix: None,
         pattern: Some(format!("(.*?\\.)(?:{})+(.*)", inside.join("|"))),
         to: "$1$2".into(),
     };
-    let times = (1..=MOST_INSIDE).filter(|_| !inside.is_empty());
-    let tried = times.filter_map(|times| {
-        let compiled = rule.compile().ok()?;
-        Some((left(vec![compiled; times]), times))
-    });
-    // Nothing else is called so: if any parameter is found without them, they are in the way.
-    if let Some((_, times)) = tried.min().filter(|(left, _)| *left < missing) {
-        let all = vec![in_toml(&rule); times].into_iter();
-        let all: Vec<String> = all.chain(rules.rename.iter().map(in_toml)).collect();
-        return Some(("the names have parts of wrappers in them", all.join(", ")));
-    }
-    let prefix = prefix(matching, missing, |prefix| {
-        left(vec![Renaming::without(prefix)])
-    })?;
-    let without = RenameRule {
-        prefix: Some(prefix),
-        pattern: None,
-        to: String::new(),
-    };
-    let all: Vec<String> = [&without]
-        .into_iter()
-        .chain(&rules.rename)
-        .map(in_toml)
-        .collect();
-    Some(("the tensors have a prefix of their own", all.join(", ")))
+    let compiled = rule.compile().ok()?;
+    let tried = (1..=MOST_INSIDE).map(|times| (left(vec![compiled.clone(); times]), times));
+    let (left, times) = tried.min()?;
+    (left < matching.missing.len()).then(|| vec![rule; times])
 }
 
 /// A rule as a recipe states it. Patterns are full of backslashes, which strings in single quotes keep.
@@ -89,12 +79,10 @@ fn in_toml(rule: &RenameRule) -> String {
     }
 }
 
-/// The beginning of names without which at least half of the missing parameters are found: `net.` of `net.layer.weight`,
-/// also where the rest is in another layout.
-fn prefix(matching: &Matching, missing: usize, left: impl Fn(&str) -> usize) -> Option<String> {
-    if missing == 0 {
-        return None;
-    }
+/// A rule that takes the beginning of names away, if at least half of the missing parameters are found without it: `net.`
+/// of `net.layer.weight`, also where the rest is in another layout. `left` says how many are missing then.
+fn prefix(matching: &Matching, left: impl Fn(&str) -> usize) -> Option<Vec<RenameRule>> {
+    let missing = matching.missing.len();
     let mut shared: BTreeMap<&str, usize> = BTreeMap::new();
     for (_, names) in &matching.unused {
         // Rules see names without the prefix that every name has.
@@ -110,5 +98,10 @@ fn prefix(matching: &Matching, missing: usize, left: impl Fn(&str) -> usize) -> 
         .take(TRIED)
         .map(|(prefix, _)| (left(prefix), prefix));
     let (left, prefix) = left.min_by_key(|(left, _)| *left)?;
-    (2 * left <= missing).then(|| prefix.to_string())
+    let rule = RenameRule {
+        prefix: Some(prefix.into()),
+        pattern: None,
+        to: String::new(),
+    };
+    (2 * left <= missing).then(|| vec![rule])
 }

@@ -1,16 +1,7 @@
 use std::collections::BTreeMap;
 
 use super::rename::Renaming;
-
-/// What wrappers put before every name: DistributedDataParallel, torch.compile, Lightning modules and
-/// its strategies, FSDP.
-const WRAPPERS: [&str; 5] = [
-    "module.",
-    "_orig_mod.",
-    "model.",
-    "_forward_module.",
-    "_fsdp_wrapped_module.",
-];
+use crate::wrappers::BEFORE;
 
 /// The reference calls its set encoder differently in its pretraining and its finetuning model.
 const LAYOUTS: [(&str, &str); 2] = [
@@ -130,7 +121,7 @@ fn wrapper_prefix<'b>(
             rests.all(|rest| rest.len() > wrapper.len() && rest.starts_with(**wrapper))
                 && !targets.keys().any(|name| name.starts_with(**wrapper))
         };
-        WRAPPERS
+        BEFORE
             .iter()
             .find(wrapper)
             .map(|wrapper| length + wrapper.len())

@@ -2,6 +2,7 @@ use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use super::audit::{Audit, Flag};
+use pipeline_error::listed::first_of;
 
 /// Characters shown of a note.
 const LONGEST_NOTE: usize = 300;
@@ -32,7 +33,7 @@ impl Audit {
                 "note     {} {}: {}",
                 names.len(),
                 flag.words(),
-                some(&names)
+                first_of(&names, SHOWN)
             );
         }
         for note in &self.notes {
@@ -72,14 +73,6 @@ fn by_pattern<'a>(patterns: impl Iterator<Item = &'a str>) -> String {
     match parts.is_empty() {
         true => String::new(),
         false => format!(": {}", parts.join(", ")),
-    }
-}
-
-fn some(names: &[&str]) -> String {
-    let shown = names[..names.len().min(SHOWN)].join(", ");
-    match names.len().saturating_sub(SHOWN) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
     }
 }
 

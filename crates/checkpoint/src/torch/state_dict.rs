@@ -2,6 +2,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::pickle::{Heap, Pickle, TensorView, Value};
 use crate::refusal::Refusal;
+use crate::wrappers::without_those_before;
+use pipeline_error::listed::first_names;
 
 /// Where training frameworks put a model's state dict.
 const KEYS: [&str; 3] = ["state_dict", "model_state_dict", "model"];
@@ -12,6 +14,9 @@ const MAX_DEPTH: usize = 4;
 
 /// Entries of a dict that are looked at for dicts in it: state dicts are longer, and hold none.
 const MAX_ENTRIES: usize = 4096;
+
+/// Tensors that a note names.
+const SHOWN: usize = 5;
 
 /// A state dict inside a pickle.
 #[derive(Debug)]
@@ -44,13 +49,12 @@ pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
         )));
     }
     let levels = levels(heap, pickle.root);
-    let has_key = levels
-        .iter()
-        .any(|dicts| !candidates(heap, dicts).is_empty());
+    let by_level: Vec<Vec<Candidate>> =
+        levels.iter().map(|dicts| candidates(heap, dicts)).collect();
+    let has_key = by_level.iter().any(|level| !level.is_empty());
     let mut found: Vec<Candidate> = Vec::new();
     let mut chosen: Option<BTreeSet<&str>> = None;
-    for (depth, dicts) in levels.iter().enumerate() {
-        let mut here = candidates(heap, dicts);
+    for (depth, mut here) in by_level.into_iter().enumerate() {
         if depth == 0 && is_module(heap, pickle.root, &here, has_key) {
             here.push(Candidate {
                 place: "the file's own entries".into(),
@@ -152,16 +156,9 @@ fn not_read(
 
 /// A note of the file's own tensors, beside its state dict.
 fn beside(heap: &Heap, root: Value) -> Option<String> {
-    const SHOWN: usize = 5;
     let all: Vec<&str> = names(heap, root).collect();
-    let more = match all.len().saturating_sub(SHOWN) {
-        0 => String::new(),
-        more => format!(" and {more} more"),
-    };
-    let shown = all.iter().take(SHOWN);
-    let shown: Vec<String> = shown.map(|name| format!("`{name}`")).collect();
-    let lies = "tensors beside the state dict are not read";
-    (!all.is_empty()).then(|| format!("{lies}: {}{more}", shown.join(", ")))
+    let shown = first_names(&all, SHOWN);
+    (!all.is_empty()).then(|| format!("tensors beside the state dict are not read: {shown}"))
 }
 
 /// Tensors of dicts that are not the chosen one: under their own names, without a wrapper's, and behind the key that leads to their dict, as
@@ -175,11 +172,7 @@ fn elsewhere(
     for (path, dict) in levels.iter().flatten().filter(|(_, dict)| *dict != chosen) {
         let key = path.rsplit('.').next().unwrap_or_default();
         for name in names(heap, *dict).take(MAX_ENTRIES) {
-            let bare = ["module.", "_orig_mod.", "model."]
-                .iter()
-                .fold(name, |name, wrapper| {
-                    name.strip_prefix(wrapper).unwrap_or(name)
-                });
+            let bare = without_those_before(name);
             for name in [name.to_string(), bare.to_string(), joined(key, name)] {
                 found.entry(name).or_insert_with(|| path.clone());
             }

@@ -159,18 +159,21 @@ fn a_loss_beside_the_state_dict_is_noted_and_other_dicts_are_known_by_name() {
             true => ("checkpoint", holder),
             false => ("model", weights()),
         };
-        let head = dict(&[("out.w", one())]);
+        let head = dict(&[("out.w", one()), ("module.out.b", one())]);
         let root = dict(&[("loss", one()), ("step", one()), state_dict, ("head", head)]);
         let read = read(&archive(&root, &[ONE])).unwrap();
         assert_eq!(read.tensors.len(), 1);
         let beside = "tensors beside the state dict are not read: `loss`, `step`";
         assert!(read.notes.iter().any(|note| note == beside));
-        for name in ["out.w", "head.out.w"] {
+        for name in ["out.w", "head.out.w", "out.b", "module.out.b"] {
             assert_eq!(read.elsewhere[name], "head");
         }
     }
-    let root = dict(&[("model", weights()), ("encoder.w", one())]);
-    assert!(refusal(&archive(&root, &[ONE])).contains("the file's own entries"));
+    let matrix = tensor("0", 1, &[1, 1], &[1, 1]);
+    for (name, own) in [("encoder.w", one()), ("projection", matrix)] {
+        let root = dict(&[("model", weights()), (name, own)]);
+        assert!(refusal(&archive(&root, &[ONE])).contains("the file's own entries"));
+    }
 }
 
 #[test]

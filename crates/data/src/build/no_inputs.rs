@@ -6,7 +6,7 @@ use crate::config::{DataConfig, Source, SplitRule, WideSource};
 use crate::fit::Fitted;
 use crate::id_names::names_ids;
 use crate::ingest::variable_of_category;
-use crate::names::toml_text;
+use pipeline_error::pasted::toml_string;
 use pipeline_error::{Code, Error};
 
 /// Fails if a variable is called like an outcome, or like a column that the recipe says something
@@ -29,7 +29,7 @@ pub(super) fn refuse(
         let refused = |what: String| {
             let leave_out = format!(
                 "variables = {{ drop = [{}] }} leaves it out",
-                toml_text(name)
+                toml_string(name)
             );
             let hint = match predicted.contains(name) {
                 true => format!(
@@ -63,7 +63,7 @@ pub(super) fn refuse(
         {
             return Err(refused(format!(
                 "called like a column of ids, whose numbers say nothing of a stay (ignore = [{}] in the source passes over it)",
-                toml_text(name)
+                toml_string(name)
             )));
         }
     }

@@ -6,8 +6,8 @@ use std::fmt;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{CLEANING, InputContract, InputVariable};
-use crate::names::first_of;
+use super::{CLEANING, CUT, InputContract, InputVariable};
+use pipeline_error::listed::first_of;
 
 /// Names that a line of a message has at most.
 const NAMES_IN_LINE: usize = 20;
@@ -175,7 +175,7 @@ impl InputContract {
     fn differing_statistics(&self, data: &Self, both: &[(usize, usize)]) -> Option<Difference> {
         let both = both.iter();
         let both = both.map(|&(ours, theirs)| (&self.variables[ours], &data.variables[theirs]));
-        let differ = both.filter(|(ours, theirs)| ours != theirs);
+        let differ = both.filter(|(ours, theirs)| read_of(ours) != read_of(theirs));
         let names: Vec<String> = differ
             .map(|(ours, theirs)| {
                 let [mut here, mut there] = [ours, theirs].map(|one| in_words(one, rounded));
@@ -194,7 +194,9 @@ impl InputContract {
 
     fn differing_settings(&self, data: &Self) -> Vec<Difference> {
         let names: BTreeSet<&String> = self.settings.keys().chain(data.settings.keys()).collect();
-        let differ = names.into_iter().filter_map(|name| {
+        // Stays may be cut otherwise: weights are pretrained on whole stays, and finetuned on what a label leaves.
+        let names = names.into_iter().filter(|name| *name != CUT);
+        let differ = names.filter_map(|name| {
             let [ours, theirs] = [self, data].map(|of| of.settings.get(name));
             let said =
                 |value: Option<&String>| value.map_or("not stated", String::as_str).to_string();
@@ -218,11 +220,19 @@ fn difference(field: InputField, what: String) -> Difference {
     Difference { field, what }
 }
 
+/// What becomes of an event of the variable: mean and standard deviation of what counts as presence are never read, and a
+/// bundle leaves them out.
+fn read_of(variable: &InputVariable) -> (Option<[f64; 2]>, bool) {
+    let numbers = [variable.mean, variable.std];
+    let numbers = (!variable.constant).then_some(numbers);
+    (numbers, variable.numeric)
+}
+
 fn in_words(variable: &InputVariable, number: fn(f64) -> String) -> String {
     let (mean, std) = (number(variable.mean), number(variable.std));
     match (variable.constant, variable.numeric) {
         (false, _) => format!("mean {mean}, std {std}"),
-        (true, true) => format!("presence of {mean}"),
+        (true, true) => "presence of a value".into(),
         (true, false) => "presence".into(),
     }
 }

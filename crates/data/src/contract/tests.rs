@@ -84,7 +84,22 @@ fn every_field_that_differs_is_named_with_its_variables() {
     );
     assert_eq!(
         told(|data| data.variables[0].constant = true),
-        ["statistics: `HR` (mean 86.1, std 0.3 in the weights, presence of 86.1 in the data)"]
+        ["statistics: `HR` (mean 86.1, std 0.3 in the weights, presence of a value in the data)"]
+    );
+}
+
+#[test]
+fn numbers_that_are_not_read_may_differ() {
+    let mut of_data = contract();
+    of_data.variables[0].constant = true;
+    let mut of_bundle = of_data.clone();
+    (of_bundle.variables[0].mean, of_bundle.variables[0].std) = (0.0, 0.0);
+    assert_eq!(of_bundle.differences(&of_data), []);
+    of_bundle.variables[0].numeric = false;
+    let found = of_bundle.differences(&of_data);
+    assert_eq!(
+        found[0].to_string(),
+        "statistics: `HR` (presence in the weights, presence of a value in the data)"
     );
 }
 
@@ -112,6 +127,18 @@ fn every_setting_belongs_to_a_field() {
         told(|data| _ = data.settings.remove("hours")),
         ["window: hours is 48.0 in the weights, not stated in the data"]
     );
+}
+
+#[test]
+fn how_stays_were_cut_is_stated_and_makes_no_other_inputs() {
+    assert!(!contract().settings.contains_key(CUT), "nothing was cut");
+    let cut = |data: &mut InputContract| data.settings.extend(cut_setting(&[Cut::Onset]));
+    assert_eq!(told(cut), Vec::<String>::new());
+    let mut model = contract();
+    cut(&mut model);
+    assert_eq!(cuts_in(&model.settings), [Cut::Onset]);
+    assert_eq!(contract().with_cut_of(&model), model);
+    assert_eq!(model.with_cut_of(&contract()), contract());
 }
 
 #[test]

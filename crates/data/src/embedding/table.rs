@@ -211,7 +211,7 @@ impl Layout {
                     Err(Error::file(path, what).with_hint(hint))
                 }
                 (true, false) => {
-                    let more = quoted(more.into_iter());
+                    let more = quoted(more);
                     let what =
                         format!("has columns beside `Key` and the lists of `{VECTOR}`: {more}");
                     let hint = "the numbers are in one column of lists, or in a column each";

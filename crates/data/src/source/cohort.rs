@@ -311,6 +311,9 @@ impl ListedStays {
         if let Some(value) = self.table.number_if_any(row, column) {
             return Ok(Some((variable, value)));
         }
+        if rules.leave_out(out.name_of(variable)) {
+            return Ok(Some((variable, f64::NAN)));
+        }
         let name = &self.table.header[column];
         let what = format!("{name} `{text}` is not a finite number");
         let hint = value_hint(name, text, rules.settings);

@@ -5,9 +5,9 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::stay_table::{SkippedFile, StayTable};
-use crate::names::quoted;
 use crate::text_file;
 use pipeline_error::Error;
+use pipeline_error::listed::first_names;
 use pipeline_files::{DataFile, DataFiles, FilePattern, ListingError, data_files_below};
 
 /// Hidden files that a note names.
@@ -265,16 +265,8 @@ fn refuse_delta_table<'a>(files: impl Iterator<Item = &'a Path>) -> Result<(), E
     Ok(())
 }
 
-fn shortened<'a>(paths: impl ExactSizeIterator<Item = &'a PathBuf>) -> String {
-    let more = paths.len().saturating_sub(NAMED);
-    let names: Vec<String> = (paths.take(NAMED))
-        .map(|path| path.display().to_string())
-        .collect();
-    let names = quoted(names.iter());
-    match more {
-        0 => names,
-        more => format!("{names} and {more} more"),
-    }
+fn shortened<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> String {
+    first_names(paths.map(|path| path.display()), NAMED)
 }
 
 /// Folders in `folder`, by name.

@@ -189,6 +189,7 @@ mod tests {
             ids: None,
             missing: vec!["?".into()],
             without_label,
+            known: None,
             settings: Settings {
                 of_tables: true,
                 categorical: true,

@@ -32,6 +32,7 @@ use std::sync::atomic::AtomicBool;
 
 use super::config::{DataConfig, Source};
 use super::ingest::{Ingested, PartWriter};
+use super::like::Like;
 use super::stay_id::StayId;
 pub(super) use labels::class as class_of;
 use pipeline_error::Error;
@@ -75,9 +76,14 @@ pub(super) enum Sought<'a> {
 }
 
 /// Opens the source of `config`: lists its files and reads its small tables.
-pub(super) fn open(config: &DataConfig, seed: u64) -> Result<Box<dyn EventSource>, Error> {
+/// Of stays that are `like` others, values of variables that those do not have are not looked at.
+pub(super) fn open(
+    config: &DataConfig,
+    like: Option<&Like>,
+    seed: u64,
+) -> Result<Box<dyn EventSource>, Error> {
     let split = &config.split;
-    let rules = ReadRules::of(config);
+    let rules = ReadRules::of(config, like);
     Ok(match &config.source {
         Source::Synthetic(source) => Box::new(synthetic::Synthetic::new(source.stays, seed)),
         Source::Physionet2012(source) => {

@@ -22,10 +22,10 @@ use crate::config::Physionet2012Source;
 use crate::foreign_file;
 use crate::ingest::{Ingested, MICROSECONDS_OF_A_MINUTE, PartWriter, RawEvent};
 use crate::input_path::InputPath;
-use crate::names::counted;
 use crate::stay_id::StayId;
 use crate::text_file;
 use pipeline_error::Error;
+use pipeline_error::listed::counted;
 
 const HEADER: &str = "Time,Parameter,Value";
 const MINUS_ONE_IS_MISSING: [&str; 3] = ["Height", "Weight", "Gender"];
@@ -232,7 +232,7 @@ fn parse_row(line: &str) -> Result<Option<Row<'_>>, String> {
     else {
         return Err(format!(
             "{} where the header has 3",
-            counted(line.split(',').count() as u64, "field")
+            counted(line.split(',').count(), "field")
         ));
     };
     if parameter.trim().is_empty() {
@@ -280,6 +280,7 @@ mod tests {
                     ids: None,
                     missing: Vec::new(),
                     without_label: StayPolicy::Error,
+                    known: None,
                     settings: Settings {
                         of_tables: false,
                         categorical: true,

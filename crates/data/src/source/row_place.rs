@@ -202,7 +202,8 @@ impl<'a> RowPlaces<'a> {
 
 /// The variable and value of an event: NaN is presence, `None` nothing. Categories are texts as
 /// they are written, but for those that say nothing. Infinite numbers, and texts of variables
-/// that are not categorical, are errors that name the row.
+/// that are not categorical, are errors that name the row; of variables that a model does not
+/// have they are presence, which is left out and counted later.
 pub(super) fn event_of(
     rows: &Rows,
     row: usize,
@@ -228,6 +229,9 @@ pub(super) fn event_of(
     };
     if number.is_finite() {
         return Ok(Some((variable, number)));
+    }
+    if rules.leave_out(out.name_of(variable)) {
+        return Ok(Some((variable, f64::NAN)));
     }
     let text = cells.text(row).unwrap_or_default();
     let what = format!("value `{text}` of `{name}` is not a finite number (stay {id})");

@@ -1,6 +1,10 @@
 //! What a recipe says of every table of a source.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use crate::config::{DataConfig, Ids, Source, StayPolicy};
+use crate::like::Like;
 
 /// How ids, empty cells and empty labels are read.
 #[derive(Clone, Debug)]
@@ -10,6 +14,8 @@ pub(super) struct ReadRules {
     pub(super) missing: Vec<String>,
     /// What a label that says nothing is.
     pub(super) without_label: StayPolicy,
+    /// The variables that a model has; none: it learns which there are. Others are left out, whatever their values.
+    pub(super) known: Option<Arc<BTreeSet<String>>>,
     /// What a hint may propose to state.
     pub(super) settings: Settings,
 }
@@ -24,16 +30,24 @@ pub(super) struct Settings {
 }
 
 impl ReadRules {
-    pub(super) fn of(config: &DataConfig) -> Self {
+    pub(super) fn of(config: &DataConfig, like: Option<&Like>) -> Self {
+        let known = |like: &Like| Arc::new(like.names().into_iter().map(String::from).collect());
         Self {
             ids: config.source.ids(),
             missing: config.source.missing().to_vec(),
             without_label: config.without_label,
+            known: like.map(known),
             settings: Settings {
                 of_tables: matches!(config.source, Source::Long(_) | Source::Wide(_)),
                 categorical: config.like.is_none(),
             },
         }
+    }
+
+    /// Whether a model has no such variable, so that its values are not read.
+    pub(super) fn leave_out(&self, variable: &str) -> bool {
+        let known = self.known.as_ref();
+        known.is_some_and(|known| !known.contains(variable))
     }
 
     /// Whether the recipe says that a text says that there is nothing.

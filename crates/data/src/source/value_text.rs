@@ -1,7 +1,7 @@
 //! What a text that is no number looks like.
 
 use super::rules::Settings;
-use crate::names::toml_text;
+use pipeline_error::pasted::toml_string;
 
 /// Texts of other programs for a missing value, in lower case.
 const NOTHING: [&str; 18] = [
@@ -65,7 +65,7 @@ pub(super) fn value_hint(variable: &str, text: &str, settings: Settings) -> Stri
 }
 
 fn missing(text: &str) -> String {
-    format!("missing = [{}]", toml_text(text))
+    format!("missing = [{}]", toml_string(text))
 }
 
 /// A second thing to do, if there is one.
@@ -122,7 +122,7 @@ fn begins_unit(c: char) -> bool {
 
 /// The setting that takes the values of a variable as categories, where there is one.
 fn categorical(variable: &str, settings: Settings) -> Option<String> {
-    let name = toml_text(variable);
+    let name = toml_string(variable);
     let hint = || format!("categorical = [{name}] makes a variable of each of its values");
     settings.categorical.then(hint)
 }

@@ -17,8 +17,8 @@ use crate::config::{SplitRule, WideSource};
 use crate::go_on;
 use crate::id_names::{counts_rows, index_in_words, may_count_rows};
 use crate::ingest::{Ingested, PartWriter, RawEvent};
-use crate::names::toml_text;
 use pipeline_error::Error;
+use pipeline_error::pasted::toml_string;
 
 /// The tables of a recipe's source.
 pub(super) struct Wide {
@@ -143,7 +143,7 @@ struct WideRows<'a, 'w> {
 impl WideRows<'_, '_> {
     fn row_number(&self, file: &Path, name: &str) -> Error {
         let leave_out = match self.rules.settings.of_tables {
-            true => format!("ignore = [{}] leaves it out", toml_text(name)),
+            true => format!("ignore = [{}] leaves it out", toml_string(name)),
             false => "write the files without it (pandas: index=False)".into(),
         };
         Error::file(file, index_in_words(name)).with_hint(format!(

@@ -113,6 +113,34 @@ fn a_variable_of_too_few_stays_is_left_out_by_name() {
 }
 
 #[test]
+fn rules_for_names_are_idle_and_told() {
+    let mut config = synthetic(60);
+    config.categorical = vec!["GCS".into()];
+    config.embeddings = Some(Embeddings::Orthonormal(64));
+    for name in ["GCS", "HR"] {
+        let rule = CleaningRule {
+            missing: vec![8.0],
+            ..CleaningRule::default()
+        };
+        config.cleaning.insert(name.into(), rule);
+    }
+    let idle = |config: &DataConfig| {
+        let notes = Built::of(config, 1).unwrap().notes;
+        let told = notes
+            .into_iter()
+            .filter(|note| note.contains("`cleaning` changes nothing of"));
+        told.collect::<Vec<_>>()
+    };
+    let told = idle(&config);
+    assert!(
+        told[0].contains("`GCS`") && !told[0].contains("`HR`"),
+        "{told:?}"
+    );
+    config.cleaning.remove("GCS");
+    assert!(idle(&config).is_empty());
+}
+
+#[test]
 fn a_limited_stay_keeps_its_most_recent_sets() {
     let mut config = synthetic(40);
     config.max_sets = Some(5);

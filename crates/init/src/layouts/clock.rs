@@ -2,7 +2,7 @@
 
 use crate::names::plain;
 use crate::table::{Look, Table};
-use crate::text::quoted;
+use pipeline_error::pasted::toml_string;
 
 /// What a recipe says of times.
 pub struct Clock {
@@ -26,7 +26,7 @@ pub fn of(table: &Table, column: usize) -> Option<Clock> {
         Look::Empty | Look::Text => return None,
     };
     Some(Clock {
-        value: format!("{{ column = {}, {settings} }}", quoted(name)),
+        value: format!("{{ column = {}, {settings} }}", toml_string(name)),
         is_dates: matches!(look, Look::Timestamp | Look::SlashDate),
         why,
     })
@@ -84,7 +84,7 @@ fn slash_date(table: &Table, column: usize) -> (String, Option<String>) {
     (
         format!(
             "as = \"timestamp\", format = {}",
-            quoted(&format!("{date}{time}"))
+            toml_string(&format!("{date}{time}"))
         ),
         why,
     )

@@ -7,8 +7,10 @@ use crate::draft::{Draft, Place};
 use crate::folder::Folder;
 use crate::names::{KNOWN_AT_ADMISSION, OUTCOME, PATIENT, SPLIT, START, STAY, plain, rank};
 use crate::table::{Look, Table};
-use crate::text::{below_root, list, quoted, some_of};
+use crate::text::{below_root, list};
 use pipeline_error::Error;
+use pipeline_error::listed::first_of;
+use pipeline_error::pasted::toml_string;
 
 /// Shares of train, validation and test.
 const SHARES: &str = "[0.7, 0.1, 0.2]";
@@ -120,15 +122,15 @@ impl Label<'_> {
             "{{ path = {},{} id = {}, column = {} }}",
             below_root(self.table.place()),
             delimiter(self.table),
-            quoted(&names[self.id]),
-            quoted(&names[self.column])
+            toml_string(&names[self.id]),
+            toml_string(&names[self.column])
         );
         if self.is_asked {
             return draft.state(Place::Source, "labels", value);
         }
         let why = match &self.others[..] {
             [] => format!("`{}` is the only column of 0 and 1", names[self.column]),
-            others => format!("the label could also be {}", some_of(others, 8)),
+            others => format!("the label could also be {}", first_of(others, 8)),
         };
         draft.guess(Place::Source, "labels", value, why);
     }
@@ -158,7 +160,7 @@ pub fn write_stays(
         return Vec::new();
     };
     let table = cohort.table;
-    let name = |at: usize| quoted(&table.columns[at]);
+    let name = |at: usize| toml_string(&table.columns[at]);
     let mut value = format!(
         "{{ path = {},{} id = {}",
         below_root(table.place()),
@@ -270,7 +272,7 @@ pub fn draw_splits(draft: &mut Draft) {
 pub fn delimiter(table: &Table) -> String {
     match table.delimiter {
         Some('\t') => " delimiter = \"tab\",".into(),
-        Some(other) => format!(" delimiter = {},", quoted(&other.to_string())),
+        Some(other) => format!(" delimiter = {},", toml_string(&other.to_string())),
         None => String::new(),
     }
 }

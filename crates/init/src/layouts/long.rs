@@ -8,8 +8,10 @@ use crate::draft::{Draft, Place};
 use crate::folder::Folder;
 use crate::names::{PATIENT, STAY, TIME, VALUE, VARIABLE};
 use crate::table::{Look, Table, is_missing, is_number};
-use crate::text::{below_root, list, quoted, some_of};
+use crate::text::{below_root, list};
 use pipeline_error::Error;
+use pipeline_error::listed::first_of;
+use pipeline_error::pasted::toml_string;
 
 /// Where a long table has its columns.
 struct Columns {
@@ -36,10 +38,10 @@ pub fn of_rows(
         } else {
             character.to_string()
         };
-        draft.state(Place::Source, "delimiter", quoted(&text));
+        draft.state(Place::Source, "delimiter", toml_string(&text));
     }
     if let Some(id) = id {
-        draft.state(Place::Source, "id", quoted(id));
+        draft.state(Place::Source, "id", toml_string(id));
     }
     match &clock.why {
         Some(why) => draft.guess(Place::Source, "time", clock.value.clone(), why.clone()),
@@ -73,8 +75,8 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
     };
 
     let mut draft = of_rows("long", first, &tables, id, &clock);
-    draft.state(Place::Source, "variable", quoted(variable));
-    draft.state(Place::Source, "value", quoted(value));
+    draft.state(Place::Source, "variable", toml_string(variable));
+    draft.state(Place::Source, "value", toml_string(value));
 
     let label = cohort::label(&others, id, looking)?;
     draft.is_labelled = label.is_some();
@@ -206,7 +208,7 @@ impl<'a> Seen<'a> {
             let texts: Vec<String> = texts.iter().map(|text| format!("`{text}`")).collect();
             draft.note(format!(
                 "values of `{name}` are numbers but for {}: `missing` on the source lists texts that say nothing",
-                some_of(&texts, 4)
+                first_of(&texts, 4)
             ));
         }
         names

@@ -6,8 +6,10 @@ use super::{Looking, clip, drop_empty_stays, no_label};
 use crate::draft::{Draft, Place};
 use crate::folder::Folder;
 use crate::table::Table;
-use crate::text::{below_root, quoted, some_of};
+use crate::text::below_root;
 use pipeline_error::Error;
+use pipeline_error::listed::first_of;
+use pipeline_error::pasted::toml_string;
 
 /// From so many patients on, rare codes are left out.
 const MANY_PATIENTS: usize = 1000;
@@ -37,12 +39,12 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
         match (&names[..], looking.label) {
             ([_], _) | (_, Some(_)) => draft.state(Place::Source, "labels", below_root(&task.path)),
             _ => {
-                let why = format!("the first of the tasks {}", some_of(&names, 12));
+                let why = format!("the first of the tasks {}", first_of(&names, 12));
                 draft.guess(Place::Source, "labels", below_root(&task.path), why);
             }
         }
         if task.column != "boolean_value" {
-            draft.state(Place::Source, "label", quoted(&task.column));
+            draft.state(Place::Source, "label", toml_string(&task.column));
         }
         draft.guess(
             Place::Events,

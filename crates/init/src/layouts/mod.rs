@@ -14,8 +14,8 @@ use std::path::Path;
 use crate::draft::Draft;
 use crate::folder::Folder;
 use crate::table::Table;
-use crate::text::some_of;
 use pipeline_error::Error;
+use pipeline_error::listed::first_of;
 
 /// Tables that a complaint names.
 const NAMED: usize = 6;
@@ -63,7 +63,7 @@ pub fn look(path: &Path, looking: Looking) -> Result<Draft, Error> {
         message: format!(
             "{}: no layout is recognised; it has {}",
             path.display(),
-            some_of(&tables, NAMED)
+            first_of(&tables, NAMED)
         ),
         hint: Some(
             "a long table has columns for the stay, the time, the variable and the value; a wide one for the stay and the \
@@ -74,7 +74,7 @@ pub fn look(path: &Path, looking: Looking) -> Result<Draft, Error> {
 }
 
 fn described(table: &Table) -> String {
-    let columns = some_of(&table.columns, NAMED);
+    let columns = first_of(&table.columns, NAMED);
     match table.files.len() {
         1 => format!("{} ({columns})", table.place()),
         count => format!("{count} files like {} ({columns})", table.files[0]),
@@ -87,7 +87,7 @@ fn no_label(label: &str, candidates: &[String]) -> Error {
         message: format!("--label {label}: there is no such label"),
         hint: Some(match candidates {
             [] => "no column of labels was found beside the ids of stays".into(),
-            _ => format!("labels could be {}", some_of(candidates, 12)),
+            _ => format!("labels could be {}", first_of(candidates, 12)),
         }),
     }
 }

@@ -7,8 +7,9 @@ use crate::draft::{Draft, Place};
 use crate::folder::Folder;
 use crate::names::split_of_folder;
 use crate::table::Table;
-use crate::text::{below_root, quoted};
+use crate::text::below_root;
 use pipeline_error::Error;
+use pipeline_error::pasted::toml_string;
 
 pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Error> {
     let mut parts: [Option<&Table>; 3] = [None; 3];
@@ -41,9 +42,9 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
         "split",
         format!(
             "{{ folders = {{ train = {}, validation = {}, test = {} }} }}",
-            quoted(&train),
-            quoted(&validation),
-            quoted(&test)
+            toml_string(&train),
+            toml_string(&validation),
+            toml_string(&test)
         ),
     );
     let outside = |table: &&Table| !table.folder.starts_with(&place) || place.is_empty();

@@ -4,8 +4,10 @@ use super::{Looking, clip, cohort, drop_incomplete_stays, no_label};
 use crate::draft::{Draft, Place};
 use crate::folder::Folder;
 use crate::table::Table;
-use crate::text::{below_root, quoted, some_of};
+use crate::text::below_root;
 use pipeline_error::Error;
+use pipeline_error::listed::first_of;
+use pipeline_error::pasted::toml_string;
 
 const HEADER: [&str; 3] = ["Time", "Parameter", "Value"];
 const ID: &str = "RecordID";
@@ -51,7 +53,7 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
     if !left.is_empty() {
         draft.note(format!(
             "without outcomes, and not read: {}",
-            some_of(&left, 6)
+            first_of(&left, 6)
         ));
     }
     if let Some(label) = label {
@@ -63,7 +65,7 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
             array(files.map(|file| below_root(file))),
         );
         if label != LABEL {
-            draft.state(Place::Source, "label", quoted(&label));
+            draft.state(Place::Source, "label", toml_string(&label));
         }
         drop_incomplete_stays(&mut draft);
     } else {

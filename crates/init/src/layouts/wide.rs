@@ -10,8 +10,9 @@ use crate::folder::Folder;
 use crate::layouts::long::{id_of, of_rows, window, write_categorical};
 use crate::names::{KNOWN_AT_ADMISSION, OUTCOME, PATIENT, STAY, TIME, rank};
 use crate::table::{Look, Table};
-use crate::text::{list, quoted};
+use crate::text::list;
 use pipeline_error::Error;
+use pipeline_error::pasted::toml_string;
 
 /// Texts of a column with more of them are prose.
 const MOST_CATEGORIES: usize = 50;
@@ -155,7 +156,7 @@ fn write_labels(
         (_, Some(at)) => {
             draft.is_labelled = true;
             let why = "a stay is positive if any of its rows is, and nothing is seen from the first such row on";
-            draft.guess(Place::Source, "row_label", quoted(name(at)), why);
+            draft.guess(Place::Source, "row_label", toml_string(name(at)), why);
             draft.guess(
                 Place::Source,
                 "negatives",

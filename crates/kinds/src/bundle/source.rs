@@ -15,6 +15,7 @@ use pipeline_data::config::{
     CleaningRule, DataConfig, Labels, MemorySize, Source, SplitRule, StayPolicy,
 };
 use pipeline_error::Error;
+use pipeline_files::{DataFile, FilePattern, data_files_below};
 use pipeline_recipe::tree::Node;
 use pipeline_recipe::{self as recipe, Compared, Experiment, Mistake};
 
@@ -85,6 +86,14 @@ impl PredictionSource {
         recipe::load(path, &[]).map(|read: recipe::Recipe<Self>| read.experiment)
     }
 
+    /// The files that the stays are read from. What cannot be listed is complained about when it is read.
+    pub fn files(&self) -> Vec<DataFile> {
+        let mut config = self.config();
+        let paths = config.paths().into_iter();
+        let files = paths.flat_map(|(_, path)| files_at((*path).as_ref()));
+        files.collect()
+    }
+
     /// As a data stage, all of whose meaning comes from a model.
     pub(super) fn config(&self) -> DataConfig {
         let rules = self.cleaning.iter().map(|(name, values)| {
@@ -122,6 +131,15 @@ impl PredictionSource {
             memory: self.memory,
         }
     }
+}
+
+fn files_at(path: &Path) -> Vec<DataFile> {
+    let listed = match FilePattern::of(path) {
+        Ok(Some(pattern)) => pattern.files(),
+        _ if path.is_dir() => data_files_below(path),
+        _ => return DataFile::at(path).into_iter().collect(),
+    };
+    listed.map_or(Vec::new(), |listed| listed.files)
 }
 
 impl Experiment for PredictionSource {

@@ -131,6 +131,9 @@ impl BundleContents {
                 message: "nobody knows what the inputs of the weights mean: their import says inputs = \"unknown\"".into(),
                 hint: Some("state them in the import, with inputs = { data = \"STAGE\" }: a bundle says what its inputs mean".into()),
             }),
+            (Some(variables), Some(Inputs::Known { contract, .. })) => {
+                Ok(InputContract::read(variables)?.with_cut_of(contract))
+            }
             (Some(variables), _) => InputContract::read(variables),
             (None, Some(Inputs::Known { contract, changes })) if changes.is_empty() => Ok(contract.clone()),
             (None, _) => Err(Error::Audit {

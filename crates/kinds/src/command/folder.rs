@@ -6,9 +6,10 @@ use std::io::{self, Read};
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use super::leftover;
 use super::log::Log;
 use pipeline_error::Error;
+use pipeline_error::listed::first_of;
+use pipeline_store::leftover;
 
 /// The folder's name below the stage's work folder.
 pub(super) const NAME: &str = "run";
@@ -49,8 +50,11 @@ impl CommandFolder {
     /// Makes the folder anew, whatever an earlier attempt left in it.
     pub(super) fn prepare(&self, inputs: &[(&str, &Path)]) -> Result<(), Error> {
         let make = || -> io::Result<()> {
-            if self.path.exists() {
-                leftover::end(&self.scratch())?;
+            let is_there = self.path.exists();
+            if is_there || self.resume().exists() {
+                leftover::end(&self.path)?;
+            }
+            if is_there {
                 fs::remove_dir_all(&self.path)?;
             }
             fs::create_dir_all(self.scratch())?;
@@ -102,7 +106,7 @@ impl CommandFolder {
         if !undeclared.is_empty() {
             problems.push(format!(
                 "left files that are not declared: {}",
-                shown(&undeclared)
+                first_of(&undeclared, SHOWN)
             ));
         }
         let error = Error::stage(format!(
@@ -134,19 +138,6 @@ fn is_script(path: &Path) -> bool {
         || names_interpreter()
 }
 
-fn shown(paths: &[String]) -> String {
-    let text = paths
-        .iter()
-        .take(SHOWN)
-        .cloned()
-        .collect::<Vec<_>>()
-        .join(", ");
-    match paths.len().saturating_sub(SHOWN) {
-        0 => text,
-        more => format!("{text} and {more} more"),
-    }
-}
-
 /// Files below the folder, relative to it, but for inputs and scratch.
 fn list(folder: &Path, inside: &Path, files: &mut BTreeSet<PathBuf>) -> io::Result<()> {
     for entry in fs::read_dir(folder.join(inside))? {
@@ -162,4 +153,29 @@ fn list(folder: &Path, inside: &Path, files: &mut BTreeSet<PathBuf>) -> io::Resu
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::process::Command;
+
+    #[test]
+    fn only_what_was_started_in_the_work_folder_is_ended() {
+        let store = tempfile::tempdir().unwrap();
+        let sleeper = |key: &str| {
+            let scratch = CommandFolder::new(&store.path().join(key)).scratch();
+            let mut command = Command::new("sleep");
+            command.arg("60").env("TMPDIR", scratch).spawn().unwrap()
+        };
+        // Often: a program that has only just started shows no environment yet.
+        for _ in 0..20 {
+            let (mut other, mut ours) = (sleeper("key2"), sleeper("key"));
+            leftover::end(&store.path().join("key")).unwrap();
+            assert!(!ours.wait().unwrap().success());
+            assert!(other.try_wait().unwrap().is_none(), "it goes on");
+            other.kill().unwrap();
+            other.wait().unwrap();
+        }
+    }
 }

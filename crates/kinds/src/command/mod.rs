@@ -3,7 +3,6 @@
 mod checks;
 mod folder;
 mod input_name;
-mod leftover;
 mod log;
 mod process;
 mod quoting;

@@ -6,7 +6,7 @@ use std::io::{self, PipeReader, Read};
 use std::os::fd::AsRawFd;
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
 use super::log::Log;
@@ -30,6 +30,12 @@ pub(super) struct Program<'a> {
     /// Time between asking it to end and making it.
     pub(super) grace: Duration,
 }
+
+/// How long after a program was ended by a signal the same one may reach us.
+const SAME_SIGNAL: Duration = Duration::from_millis(200);
+
+const EMPTY_FOLDER: &str = "it runs in an empty folder with an environment of its own: \
+    declare what it reads under `inputs`, `env` and `pass_env`";
 
 /// How a program failed that could be started.
 #[derive(Debug)]
@@ -65,14 +71,10 @@ impl Failure {
             }
             Failure::Signal(libc::SIGXFSZ) => "it wrote a file larger than the limit: ulimit -f",
             Failure::Timeout(_) => "raise `timeout_seconds` if it needs longer",
-            Failure::Exit(_) if matches!(program.line, CommandLine::Shell(_)) => {
-                "a line ends at the first command that fails: `|| true` behind one lets it go on. It runs in an empty folder \
-                 with an environment of its own: declare what it reads under `inputs`, `env` and `pass_env`"
-            }
-            _ => {
-                "it runs in an empty folder with an environment of its own: \
-                 declare what it reads under `inputs`, `env` and `pass_env`"
-            }
+            Failure::Exit(_) if matches!(program.line, CommandLine::Shell(_)) => &format!(
+                "a line ends at the first command that fails: `|| true` behind one lets it go on; {EMPTY_FOLDER}"
+            ),
+            _ => EMPTY_FOLDER,
         };
         Error::stage(format!("`{program}` {self}{times}{}", log.tail()))
             .with_hint(hint)
@@ -104,7 +106,10 @@ impl Program<'_> {
         // Whatever it has left running must not go on writing. Until `wait` its number is its own.
         signal_group(&child, libc::SIGKILL);
         let status = child.wait().map_err(|error| self.not_started(error))?;
-        let stopped = followed?;
+        let stopped = match followed? {
+            None if was_cut_short(status, context) => Some(Stop::Interrupted),
+            stopped => stopped,
+        };
         drain(&mut output, context, log)?;
         log.end(&|line| context.reporter.output(line))?;
         match stopped {
@@ -226,6 +231,20 @@ impl Program<'_> {
         let limit = self.timeout.filter(|limit| start.elapsed() > *limit)?;
         Some(Stop::Timeout(limit))
     }
+}
+
+/// Whether a program ended since all of its job was asked to, as by `scancel`: it may have had the signal before we
+/// looked, and may have taken it for a reason to end with 0, long before its work was done.
+fn was_cut_short(status: ExitStatus, context: &StageContext) -> bool {
+    const ASKED: [i32; 3] = [libc::SIGTERM, libc::SIGINT, libc::SIGHUP];
+    let by_signal = ASKED
+        .iter()
+        .any(|signal| status.signal() == Some(*signal) || status.code() == Some(128 + signal));
+    let start = Instant::now();
+    while by_signal && !context.is_interrupted() && start.elapsed() < SAME_SIGNAL {
+        std::thread::sleep(SHORTEST_PAUSE);
+    }
+    context.is_interrupted()
 }
 
 fn nothing_to_run() -> Error {

@@ -9,6 +9,7 @@ use pipeline_data::config::{
 use pipeline_data::contract::{InputField, RULE_PARTS};
 use pipeline_data::embedding_width;
 use pipeline_model::config::ModelConfig;
+use pipeline_recipe::Mistake;
 
 /// Columns of the artifact `stays` that every data stage may have.
 const STAY_COLUMNS: [&str; 7] = [
@@ -234,17 +235,28 @@ impl StageCheck<'_> {
                     "a second way to cut stays",
                 )
                 .and(self.place(&["source", "landmarks"]), "the first"),
-            (Some(_), false) if !has_row_label => {
-                self.mistake(&["source", "landmarks"], "needs `row_label`", "of no label")
-            }
-            (None, true) if !has_row_label => {
-                self.mistake(&["source", "negatives"], "needs `row_label`", "of no label")
-            }
+            (Some(_), false) if !has_row_label => self.without_row_label("landmarks", data),
+            (None, true) if !has_row_label => self.without_row_label("negatives", data),
             _ => return,
         };
-        self.mistakes.push(mistake.help(
-            "row_label names the column of the rows that turns 1; keep one of landmarks and negatives = \"matched\"",
-        ));
+        self.mistakes.push(mistake.help(match data.labels {
+            Labels::Source => {
+                "row_label names the column of the rows that turns 1; keep one of landmarks and negatives = \"matched\""
+            }
+            Labels::None => {
+                "leave it out: every stay of the source is one then; a stay that is to end earlier is written without its \
+                 later rows, and each of several ends of a stay as a stay of its own"
+            }
+        }));
+    }
+
+    /// A way to cut stays by the labels of rows, of which none is read.
+    fn without_row_label(&mut self, setting: &str, data: &DataConfig) -> Mistake {
+        let problem = match data.labels {
+            Labels::Source => "needs `row_label`",
+            Labels::None => "cuts stays by the labels of their rows, and no label is read",
+        };
+        self.mistake(&["source", setting], problem, "of no label")
     }
 
     /// What is taken from another data stage cannot be stated beside it.

@@ -3,6 +3,7 @@
 use maud::{Markup, html};
 
 use crate::diagnose::diagnosis::{Diagnosis, Finding, Verdict};
+use pipeline_error::listed::counted;
 use pipeline_page::number;
 use pipeline_page::table::{Table, code, prose, text};
 
@@ -35,11 +36,6 @@ pub fn of_stage(stage: &str, diagnosis: &Diagnosis) -> Markup {
         (latent_dimensions(stage, diagnosis))
         (reconstruction(stage, diagnosis))
     }
-}
-
-fn counted(count: usize, what: &str) -> String {
-    let plural = if count == 1 { "" } else { "s" };
-    format!("{count} {what}{plural}")
 }
 
 fn findings(caption: String, findings: &[&Finding]) -> Markup {

@@ -111,7 +111,8 @@ impl Stage for DiagnoseStage {
         // 3: the data's inputs are compared with those of the weights.
         // 4: every stay has a pass of its own.
         // 5: the encoder's work is arranged as in version 5 of `pretrain`.
-        5
+        // 6: buckets of times are those of version 7 of `pretrain`.
+        6
     }
 
     fn fields(&self) -> Value {

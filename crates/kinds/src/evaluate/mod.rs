@@ -2,6 +2,7 @@
 
 mod baseline_stage;
 mod checks;
+mod choice;
 mod doubts;
 pub mod evaluation;
 mod given;
@@ -28,6 +29,7 @@ use pipeline_stage::Node;
 use serde_json::Value;
 
 use baseline_stage::BaselineStage;
+pub(crate) use choice::Choice;
 pub use headline::{BesideBaseline, Headline, Standing};
 pub use histogram::ProbabilityHistogram;
 use stage::EvaluateStage;
@@ -90,6 +92,7 @@ impl StageKind for EvaluateTable {
         check.models(&self.model);
         check.scored(self);
         check.evaluate(self);
+        check.known_split(&self.choice());
     }
 
     fn model_uses(&self) -> Vec<ModelUse<'_>> {
@@ -237,6 +240,16 @@ impl EvaluateTable {
     /// The target that is scored, as the data stage has it.
     fn target(&self, stage: &Lookup) -> Option<Target> {
         target_of(stage, &self.data, &self.target_name(stage)?)
+    }
+
+    fn choice(&self) -> Choice<'_> {
+        Choice {
+            models: &self.model,
+            data: &self.data,
+            recalibrate: self.recalibrate,
+            operating_points: &self.operating_points,
+            chosen_on: self.recalibrate_on,
+        }
     }
 
     /// Where thresholds and corrections are chosen, if that is not on the data that are scored.

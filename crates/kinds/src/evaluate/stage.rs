@@ -227,11 +227,12 @@ impl Stage for EvaluateStage {
     /// 8, of subgroups: the text `missing` is no missing value.
     /// 9, of subgroups and numbers 10: one subject has no intervals, caveats tell of undefined resamples, calibration is
     /// found where Newton's method stopped, and of equal Youden indices the highest threshold is taken.
+    /// 10, of subgroups and numbers 11: buckets of times are those of version 7 of `pretrain`.
     fn code_version(&self) -> u32 {
         let numbers = (self.target.as_ref()).is_some_and(|target| target.task == Task::Regression);
         match numbers || !self.settings.subgroups.is_empty() {
-            true => 10,
-            false => 9,
+            true => 11,
+            false => 10,
         }
     }
 

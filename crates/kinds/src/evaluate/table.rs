@@ -68,15 +68,15 @@ pub struct EvaluateTable {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum ChosenOn {
-    /// That of the data that the head was trained on; of weights that no stage of the recipe trained, that of `data`.
+    /// That of the data that the head was trained on, by a stage of the recipe.
     #[default]
     Development,
-    /// That of `data`: the model is fitted to it to that extent.
+    /// That of `data`: the model is fitted to it to that extent. Has to be stated where no stage of the recipe trained the head.
     Data,
 }
 
 impl ChosenOn {
-    fn is_default(&self) -> bool {
+    pub(crate) fn is_default(&self) -> bool {
         *self == Self::default()
     }
 }

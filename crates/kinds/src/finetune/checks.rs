@@ -11,6 +11,7 @@ use pipeline_model::backbone::Step;
 use pipeline_model::classifier::Head;
 use pipeline_model::config::HeadKind;
 use pipeline_model::precision::Precision;
+use pipeline_recipe::Mistake;
 use pipeline_train::class_balance::{ClassWeights, Sampling};
 use pipeline_train::config::{Loss, SelectionMetric};
 
@@ -25,6 +26,7 @@ impl StageCheck<'_> {
         let trainable = model
             .zip(patterns)
             .and_then(|(model, patterns)| trainable_parameters(model, patterns));
+        self.head_width();
         match &stage.optimizer {
             HeadOptimizer::Solver(solver) => self.solver(stage, solver, trainable.as_deref()),
             HeadOptimizer::Steps(optimizer) => {
@@ -80,18 +82,50 @@ impl StageCheck<'_> {
                 if task == Task::Regression && stage.loss.is_some() && !numbers {
                     unfit.push(("loss", "is one of classes".into()));
                 }
-                let select = stage.select.unwrap_or(SelectionMetric::Loss);
-                if task == Task::Regression && select != SelectionMetric::Loss {
-                    unfit.push(("select", "ranks classes".into()));
+                let stops_by = stage.early_stopping.as_ref().and_then(|rule| rule.metric);
+                for (field, metric) in [
+                    ("select", stage.select),
+                    ("early_stopping.metric", stops_by),
+                ] {
+                    let ranks = metric.is_some_and(|metric| metric != SelectionMetric::Loss);
+                    if task == Task::Regression && ranks {
+                        unfit.push((field, "ranks classes".into()));
+                    }
                 }
                 unfit
             }
         };
         for (field, what) in unfit {
             let problem = format!("{what}, and `{}` is a {}", target.name, target.task.name());
-            let mistake = self.mistake(&[field], &problem, "of another task");
+            let path: Vec<&str> = field.split('.').collect();
+            let mistake = self.mistake(&path, &problem, "of another task");
             self.mistakes.push(mistake.help("leave it out"));
         }
+    }
+
+    /// The norm of a single number gives 0 whatever the number is.
+    fn head_width(&mut self) {
+        let Some(model) = self
+            .model
+            .filter(|model| Head::last_width(model) == Some(1))
+        else {
+            return;
+        };
+        // The same words for every stage, so that they are told once.
+        let problem = format!(
+            "model.latent_dim: is {}, so the last norm of the head `mlp` has a single number (latent_dim / 4), and the head says \
+             the same of every stay",
+            model.latent_dim
+        );
+        let place = |path| self.tree.place(path);
+        let width = ["model", "latent_dim"];
+        let mut mistake = Mistake::new(problem, place(&width), "too narrow for the head");
+        let head = ["model", "classifier", "head"];
+        if self.tree.at(&head).is_some() {
+            mistake = mistake.and(place(&head), "the head");
+        }
+        let help = "state head = \"linear\" in [model.classifier], or a `latent_dim` of 16 or more";
+        self.mistakes.push(mistake.help(help));
     }
 
     /// A rate that acts on nothing would make two stages that do the same look different.

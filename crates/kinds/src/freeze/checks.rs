@@ -90,11 +90,11 @@ impl Share {
     /// What is wrong with it, in words.
     pub(super) fn above(&self, limit: f64) -> String {
         format!(
-            "{:.1} % of the model's numbers would be trainable ({} of {}), the limit is {:.1} %",
+            "{:.1} % of the model's numbers would be trainable ({} of {}), the limit is {} %",
             100.0 * self.fraction(),
             self.trainable,
             self.all,
-            100.0 * limit
+            (1e6 * limit).round() / 1e4
         )
     }
 

@@ -5,6 +5,7 @@ mod checks;
 mod head_target;
 mod hidden_settings;
 mod pin;
+mod readout;
 mod section;
 mod stage;
 mod table;

@@ -7,6 +7,7 @@ use super::built_model;
 use super::head_target::head_target;
 use crate::import::hidden_settings::{Declared, check_hidden_settings};
 use crate::import::pin;
+use crate::import::readout;
 use crate::import::table::StatedInputs;
 use crate::inputs::{DeclaredInputs, Inputs, UNKNOWN_INPUTS};
 use crate::json::{as_json, backbone_fields, write_json};
@@ -100,7 +101,7 @@ impl ImportStage {
         let found = Inputs::take(&mut checkpoint)?;
         let embeddings = declared.compare_embeddings(&mut checkpoint, &found, &self.rules)?;
         let stated = checkpoint.stated.clone();
-        let config = self.config(path, &stated)?;
+        let config = self.config(path, &checkpoint)?;
         let targets = self.targets(&config)?;
         let mut imported = checkpoint::import(checkpoint, &targets, &self.rules)?;
         let notes = self.check_hidden_settings(path, &stated, &imported.audit)?;
@@ -112,7 +113,7 @@ impl ImportStage {
         if inputs == Inputs::Unknown {
             imported.audit.notes.push(UNKNOWN_INPUTS.into());
         }
-        imported.audit.notes.extend(readout_note(&config));
+        imported.audit.notes.extend(readout::note(&config));
         let target = head_target(&stated, self.into, &self.rules.new);
         Ok((imported, inputs, config, target))
     }
@@ -161,11 +162,11 @@ impl ImportStage {
         // What the recipe states is compared by a run.
         let embeddings =
             DeclaredInputs::default().compare_embeddings(&mut checkpoint, &found, &self.rules)?;
-        let config = self.config(&checkpoint.path, &checkpoint.stated)?;
+        let config = self.config(&checkpoint.path, &checkpoint)?;
         let mut audit = checkpoint::audit(&checkpoint, &self.targets(&config)?, &self.rules)?;
         let notes = self.check_hidden_settings(&checkpoint.path, &checkpoint.stated, &audit)?;
         audit.notes.extend(notes.into_iter().chain(embeddings));
-        audit.notes.extend(readout_note(&config));
+        audit.notes.extend(readout::note(&config));
         Ok(audit)
     }
 
@@ -187,17 +188,17 @@ impl ImportStage {
     }
 
     /// The model that the weights at `path` go into: its head has the outputs of the target that the weights say.
-    fn config(&self, path: &Path, stated: &Stated) -> Result<ModelConfig, Error> {
-        let mut config = self.config_of_label(path, stated)?;
-        if let Some(target) = head_target(stated, self.into, &self.rules.new) {
+    fn config(&self, path: &Path, checkpoint: &Checkpoint) -> Result<ModelConfig, Error> {
+        let mut config = self.config_of_label(path, checkpoint)?;
+        if let Some(target) = head_target(&checkpoint.stated, self.into, &self.rules.new) {
             config.classifier.num_classes = target.outputs.len();
         }
         Ok(config)
     }
 
     /// The same for the label. Which variables have queries of their own in a readout is what the file states.
-    fn config_of_label(&self, path: &Path, stated: &Stated) -> Result<ModelConfig, Error> {
-        let theirs = stated.metadata.get("model");
+    fn config_of_label(&self, path: &Path, checkpoint: &Checkpoint) -> Result<ModelConfig, Error> {
+        let theirs = checkpoint.stated.metadata.get("model");
         let theirs = theirs.and_then(|text| serde_json::from_str::<ModelConfig>(text).ok());
         let layout = theirs.and_then(|model| model.readout_layout);
         match self.into {
@@ -217,24 +218,13 @@ impl ImportStage {
                     readout_layout: Some(layout.without_tasks()),
                     ..self.model.clone()
                 }),
-                None => Err(Error::Audit {
-                    message: format!(
-                        "{}: the weights have no readout, and model.classifier.pooling is \"readout\"",
-                        path.display()
-                    ),
-                    hint: Some(
-                        "set `tasks` in the pretrain stage, which train one: tasks = { summary = 1.0, forecast = {} }".into(),
-                    ),
-                }),
+                None => {
+                    let names = checkpoint.tensors.keys().map(String::as_str);
+                    Err(readout::missing(path, names))
+                }
             },
         }
     }
-}
-
-/// What the audit says of a readout's queries.
-fn readout_note(config: &ModelConfig) -> Option<String> {
-    let layout = config.readout_layout.as_ref()?;
-    Some(layout.describe(&config.classifier.readout, usize::MAX))
 }
 
 impl Stage for ImportStage {

@@ -39,8 +39,12 @@ impl Calibration {
                 "there is no validation split to choose a threshold on",
             )),
         };
-        let fit = recalibrate.zip(validation);
-        let fit = fit.map(|(method, validation)| Recalibration::of_validation(method, validation));
+        let fit = recalibrate.map(|method| match validation {
+            Some(validation) => Recalibration::of_validation(method, validation),
+            None => Err(Error::stage(
+                "there is no validation split to fit a correction to",
+            )),
+        });
         Ok(Self {
             recalibration: fit.transpose()?,
             thresholds: rules.iter().map(chosen).collect::<Result<_, _>>()?,

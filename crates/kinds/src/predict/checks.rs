@@ -2,6 +2,8 @@
 
 use super::{PredictTable, PredictionFormat};
 use crate::asked::target_of;
+use crate::evaluate::evaluation::needs_validation;
+use crate::evaluate::{Choice, ChosenOn};
 use crate::kind::StageCheck;
 use crate::scoring::head_of;
 use pipeline_data::config::Task;
@@ -25,5 +27,19 @@ impl StageCheck<'_> {
             ("format", stage.format == PredictionFormat::Meds),
         ];
         self.for_two_classes(classes, &stated);
+        let choice = Choice {
+            models: &stage.model,
+            data: &stage.data,
+            recalibrate: stage.recalibrate,
+            operating_points: &stage.operating_points,
+            chosen_on: stage.recalibrate_on,
+        };
+        self.known_split(&choice);
+        if stage.recalibrate_on == ChosenOn::Data
+            && needs_validation(stage.recalibrate, &stage.operating_points)
+        {
+            let why = "thresholds and corrections are chosen by labels";
+            self.needs_labels(&stage.data, why);
+        }
     }
 }

@@ -56,7 +56,10 @@ impl StageKind for PredictTable {
 
     fn nodes(&self, name: &str, around: &dyn Around) -> Vec<Node> {
         let chosen = needs_validation(self.recalibrate, &self.operating_points);
-        let validation = |model: &str| chosen.then(|| validation_of(around, model, &self.data));
+        let validation = |model: &str| {
+            let validation = || validation_of(around, model, &self.data, self.recalibrate_on);
+            chosen.then(validation).flatten()
+        };
         let stage = PredictStage {
             ensemble: Ensemble::new(around, &self.model, &self.data, validation),
             threshold: self.threshold,

@@ -59,9 +59,9 @@ impl Stage for PredictStage {
     }
 
     /// 2: every stay has a pass of its own, and thresholds and correction are an artifact. 3: the encoder's work is arranged as
-    /// in version 5 of `pretrain`.
+    /// in version 5 of `pretrain`. 4: buckets of times are those of its version 7.
     fn code_version(&self) -> u32 {
-        3
+        4
     }
 
     fn fields(&self) -> Value {

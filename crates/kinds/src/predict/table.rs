@@ -3,6 +3,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::evaluate::ChosenOn;
 use crate::models::Models;
 use pipeline_metrics::{RecalibrationMethod, ThresholdRule};
 
@@ -18,12 +19,15 @@ pub struct PredictTable {
     #[serde(default = "PredictTable::default_threshold")]
     #[schemars(range(min = 0.0, max = 1.0))]
     pub threshold: f64,
-    /// More thresholds to predict at. All but fixed ones are chosen on the validation split of the data that the head was trained on.
+    /// More thresholds to predict at. All but fixed ones are chosen on a validation split.
     #[serde(default)]
     pub operating_points: Vec<ThresholdRule>,
     /// How probabilities are corrected by what was observed on that validation split; left out: not at all.
     #[serde(default)]
     pub recalibrate: Option<RecalibrationMethod>,
+    /// On whose validation split thresholds and corrections are chosen.
+    #[serde(default, skip_serializing_if = "ChosenOn::is_default")]
+    pub recalibrate_on: ChosenOn,
     /// How the predictions are written.
     #[serde(default)]
     pub format: PredictionFormat,

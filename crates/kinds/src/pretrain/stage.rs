@@ -87,9 +87,9 @@ impl Stage for PretrainStage {
 
     /// 4: the checkpoint carries what its inputs mean. 5: a MAB's layers run in blocks of rows, and its queries are
     /// projected in place of its keys and values. 6: the decoder's seeds come of a logarithm, a sine and a cosine that
-    /// are ours.
+    /// are ours. 7: sets exactly a day apart are in the reference's last bucket of times.
     fn code_version(&self) -> u32 {
-        6
+        7
     }
 
     fn fields(&self) -> Value {
@@ -99,6 +99,21 @@ impl Stage for PretrainStage {
     fn lineage(&self) -> Option<&'static str> {
         let options = &self.settings.options;
         (options.begin_alike_for_any_length()).then_some("/settings/epochs")
+    }
+
+    fn unit_of(&self, metric: &str) -> Option<Value> {
+        let settings = &self.settings;
+        match metric {
+            "validation_loss" => Some(json!({
+                "objective": settings.objective,
+                "max_beta": settings.max_beta,
+                "free_bits": settings.free_bits,
+                "tasks": settings.tasks,
+            })),
+            "validation_reconstruction" => Some(json!({ "objective": settings.objective })),
+            "validation_kl" => Some(json!({ "free_bits": settings.free_bits })),
+            _ => None,
+        }
     }
 
     fn place_in_recipe(&self, field: &str) -> RecipePlace {

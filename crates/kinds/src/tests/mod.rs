@@ -1,3 +1,4 @@
+mod choice;
 mod layering;
 mod preparation;
 mod rejected;

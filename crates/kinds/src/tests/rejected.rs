@@ -132,6 +132,15 @@ fn model_and_data_fit_each_other() {
             "model.latent_dim: the head `mlp` halves latent_dim twice, and 10 is no multiple of 4",
         ]
     );
+    let narrow = "latent_dim = 4\nheads = 2\ntransformer_heads = 2\nclassifier.head = ";
+    let of_head = |head: &str| spoilt("latent_dim = 8", &format!("{narrow}\"{head}\""));
+    assert_eq!(
+        of_head("mlp").messages("a.toml", &[]),
+        [
+            "model.latent_dim: is 4, so the last norm of the head `mlp` has a single number (latent_dim / 4), and the head says the same of every stay"
+        ]
+    );
+    assert!(of_head("linear").messages("a.toml", &[]).is_empty());
 }
 
 #[test]

@@ -312,3 +312,11 @@ fn all_syntax_errors_of_a_file_are_shown() {
        ╰────
     "#);
 }
+
+#[test]
+fn a_table_that_is_stated_in_vain_is_marked_itself() {
+    let stated = "latent_dim = 8\n\n[model.classifier.readout]\nheads = 8";
+    let shown = spoilt("latent_dim = 8", stated).rendered("a.toml", &[]);
+    assert!(shown.contains("[a.toml:7:1]"), "{shown}");
+    assert!(shown.contains("╰── stated here"), "{shown}");
+}

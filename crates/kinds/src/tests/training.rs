@@ -110,10 +110,23 @@ fn groups_name_parameters_that_are_trained() {
         &["stages.pretrain.optimizer.groups.1.pattern `decodr.*` matches no trainable parameter"],
     );
     pretrain(
+        "optimizer.groups = [{ pattern = 'decoder.*' }]",
+        &[
+            "stages.pretrain.optimizer.groups.0.pattern `decoder.*` has no effect: the group states neither `lr` nor `weight_decay`, and no later group has its parameters",
+        ],
+    );
+    pretrain(
+        "optimizer.groups = [{ pattern = '*.bias' }, { pattern = '*', weight_decay = 0.1 }]",
+        &[],
+    );
+    pretrain(
         "optimizer.groups = [{ pattern = 'cls_head.*' }]",
         &["stages.pretrain.optimizer.groups.0.pattern `cls_head.*` matches no trainable parameter"],
     );
-    finetune("optimizer.groups = [{ pattern = 'cls_head.12.*' }]", &[]);
+    finetune(
+        "optimizer.groups = [{ pattern = 'cls_head.12.*', lr = 1e-2 }]",
+        &[],
+    );
     finetune(
         "optimizer.groups = [{ pattern = 'transformer.*' }]",
         &[

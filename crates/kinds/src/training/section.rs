@@ -181,25 +181,38 @@ impl Picture {
 
 /// What a row of the history stands for: of a head that was solved, the number of a penalty.
 fn row_of(history: &History) -> &'static str {
-    match is_solved(history) {
-        true => "penalty, from strong to weak",
-        false => "epoch",
+    match (is_solved(history), has(history, STANDARDISED)) {
+        (true, true) => {
+            "fit: penalties from strong to weak on standardised features, then on features as they are"
+        }
+        (true, false) => "penalty, from strong to weak",
+        (false, _) => "epoch",
     }
+}
+
+/// The column of histories in which both scalings of features were tried.
+const STANDARDISED: &str = "standardised";
+
+fn has(history: &History, name: &str) -> bool {
+    history.columns().iter().any(|column| column == name)
 }
 
 /// What the row of this number is called.
 fn named(history: &History, row: f64) -> String {
-    let rows = history.column("epoch").into_iter();
-    let mut rows = rows.zip(history.column("penalty"));
-    match rows.find(|(number, _)| *number == Some(row)) {
-        Some((_, Some(penalty))) => format!("penalty {penalty}"),
-        _ => format!("epoch {row}"),
+    let mut rows = history.column("epoch").into_iter();
+    let at = rows.position(|number| number == Some(row));
+    let of = |column: &str| history.column(column).into_iter().nth(at?).flatten();
+    match (of("penalty"), of(STANDARDISED)) {
+        (Some(penalty), Some(1.0)) => format!("penalty {penalty} on standardised features"),
+        (Some(penalty), Some(_)) => format!("penalty {penalty} on features as they are"),
+        (Some(penalty), None) => format!("penalty {penalty}"),
+        (None, _) => format!("epoch {row}"),
     }
 }
 
 /// Whether the head was solved for, once for each penalty.
 fn is_solved(history: &History) -> bool {
-    history.columns().iter().any(|column| column == "penalty")
+    has(history, "penalty")
 }
 
 /// A column's name for people.

@@ -4,26 +4,26 @@ use serde_json::Value;
 
 use super::super::gathered::Gathered;
 use super::escaped;
+use super::settings::{settings, settings_but};
 use pipeline_kinds::evaluate::evaluation::{Evaluation, ScoreSummary};
 use pipeline_metrics::ThresholdRule;
 use pipeline_page::number;
 
-const SPLITS: [&str; 3] = ["train", "validation", "test"];
+/// Settings of a data stage that are no preparation of inputs: where the stays come from, who is in them and in which split,
+/// what is predicted of them, and what changes no result.
+const OF_OTHER_ITEMS: [&str; 9] = [
+    "kind",
+    "seed",
+    "source",
+    "labels",
+    "targets",
+    "attributes",
+    "split",
+    "without_",
+    "memory",
+];
 
-/// A line a value of the stages of `kind` whose key starts with one of `keys`.
-fn settings(gathered: &Gathered, kind: &str, keys: &[&str]) -> Option<String> {
-    let mut lines = String::new();
-    for stage in gathered.stages.iter().filter(|stage| stage.kind == kind) {
-        let table = format!("stages.{}", stage.name);
-        let values = gathered.resolved.values.iter();
-        let values = values.filter(|value| value.table == table);
-        for value in values.filter(|value| keys.iter().any(|key| value.key.starts_with(key))) {
-            let (key, text) = (escaped(&value.key), escaped(&value.value.to_string()));
-            lines += &format!("- {}: {key} = {text}\n", escaped(&stage.name));
-        }
-    }
-    (!lines.is_empty()).then_some(lines)
-}
+const SPLITS: [&str; 3] = ["train", "validation", "test"];
 
 /// Every profile of data that is up to date, with its stage.
 fn profiles(gathered: &Gathered) -> impl Iterator<Item = (&str, &Value)> {
@@ -65,16 +65,7 @@ pub fn eligibility(gathered: &Gathered) -> Option<String> {
 }
 
 pub fn preparation(gathered: &Gathered) -> Option<String> {
-    let keys = [
-        "duplicates",
-        "clip",
-        "statistics",
-        "set_minutes",
-        "max_",
-        "variables",
-        "embeddings",
-    ];
-    let settings = settings(gathered, "data", &keys)?;
+    let settings = settings_but(gathered, "data", &OF_OTHER_ITEMS)?;
     Some(format!(
         "Values become z-scores by the mean and standard deviation of the training split (or of the file that `statistics` names).\n\n{settings}"
     ))

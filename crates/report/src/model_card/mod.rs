@@ -4,6 +4,7 @@
 mod answers;
 mod hub;
 mod items;
+mod settings;
 
 use super::gathered::Gathered;
 pub use hub::hub_card;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use serde_json::Value;
 
 use super::ranking::distinct;
-use super::record::{EVALUATION, SettingRecord, ShowRecord, Summary, VariantRecord};
+use super::record::{SettingRecord, ShowRecord, Summary, VariantRecord, told_of};
 
 /// Ends of paths that say how many of the training stays are learned from.
 const SUBSAMPLES: [&str; 2] = [".subsample.stays", ".subsample.fraction"];
@@ -142,8 +142,10 @@ impl ShowRecord {
 /// Stages that score a model, and those of their metrics that are told.
 fn evaluations(variant: &VariantRecord) -> Vec<(&str, &str)> {
     let all = variant.metrics.iter();
-    let scoring = all.filter(|(_, all)| EVALUATION.iter().all(|name| all.contains_key(*name)));
-    let pairs = scoring.flat_map(|(stage, _)| EVALUATION.map(|metric| (stage.as_str(), metric)));
+    let pairs = all.flat_map(|(stage, all)| {
+        let names = told_of(all).iter();
+        names.map(|metric| (stage.as_str(), *metric))
+    });
     pairs.collect()
 }
 
@@ -228,6 +230,27 @@ mod tests {
         assert!((last.model.mean - 0.85).abs() < 1e-12);
         assert!((last.difference.unwrap().mean - 0.35).abs() < 1e-12);
         assert_eq!(curves[1].points[0].baseline, None);
+    }
+
+    #[test]
+    fn evaluations_of_numbers_have_curves_of_their_errors() {
+        let of_numbers = |stays, mae: f64| {
+            let mut variant = variant(stays, "a", 1, 0.0);
+            let metrics = json!({ "mae": mae, "r2": mae / 4.0, "baseline.mae": 2.0 });
+            let metrics = serde_json::from_value(metrics).unwrap();
+            variant.metrics = BTreeMap::from([("test".to_string(), metrics)]);
+            variant
+        };
+        let show = show(
+            vec![of_numbers(200, 1.0), of_numbers(50, 1.5)],
+            vec![setting(200, "a"), setting(50, "a")],
+        );
+        let curves = show.learning_curves();
+        let metrics: Vec<&str> = curves.iter().map(|curve| curve.metric.as_str()).collect();
+        assert_eq!(metrics, ["mae", "r2"]);
+        assert_eq!(curves[0].points[0].difference.unwrap().mean, -0.5);
+        let told = show.evaluations().into_iter();
+        assert_eq!(told.map(|(_, metric)| metric).collect::<Vec<_>>(), metrics);
     }
 
     #[test]

@@ -49,10 +49,10 @@ fn compare(one: &SettingRecord, other: &SettingRecord, direction: Direction) -> 
 }
 
 impl SettingRecord {
-    /// Whether every one of its variants has the objective.
+    /// Whether none of its variants failed, and every one has the objective.
     pub fn is_complete(&self) -> bool {
-        self.objective
-            .is_some_and(|summary| summary.n == self.results)
+        let has_all = |summary: Summary| summary.n == self.results;
+        self.failed == 0 && self.objective.is_some_and(has_all)
     }
 }
 
@@ -271,6 +271,30 @@ mod tests {
         assert_eq!(known(&alike), (1, None));
         let different = of(&[variant("a", "test@a", 0.5), variant("b", "test@b", 0.5)]);
         assert_eq!(known(&different), (2, Some(0.0)));
+    }
+
+    #[test]
+    fn a_setting_of_which_another_stage_failed_is_not_complete() {
+        let summary = Summary::of(&[0.5, 0.7]);
+        let setting = |failed| SettingRecord {
+            name: "a".into(),
+            overrides: BTreeMap::new(),
+            variants: 2,
+            results: 2,
+            done: 2 - failed,
+            failed,
+            objective: summary,
+            metrics: BTreeMap::new(),
+        };
+        assert!(setting(0).is_complete() && !setting(1).is_complete());
+    }
+
+    #[test]
+    fn a_mean_depends_on_no_order_and_equal_numbers_have_no_spread() {
+        let of = |numbers: [f64; 3]| Summary::of(&numbers).unwrap();
+        assert_eq!(of([0.1, 0.2, 0.3]), of([0.3, 0.2, 0.1]));
+        let equal = of([0.784375; 3]);
+        assert_eq!((equal.mean, equal.std), (0.784375, Some(0.0)));
     }
 
     #[test]

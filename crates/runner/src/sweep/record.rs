@@ -173,8 +173,12 @@ impl Summary {
         if n == 0 {
             return None;
         }
-        let mean = numbers.iter().sum::<f64>() / n as f64;
-        let squares: f64 = numbers.iter().map(|number| (number - mean).powi(2)).sum();
+        // From the least of them: equal numbers have exactly their mean, and no order has another one.
+        let mut sorted = numbers.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let least = sorted[0];
+        let mean = least + sorted.iter().map(|number| number - least).sum::<f64>() / n as f64;
+        let squares: f64 = sorted.iter().map(|number| (number - mean).powi(2)).sum();
         let std = (n > 1).then(|| (squares / (n - 1) as f64).sqrt());
         Some(Self { mean, std, n })
     }
@@ -276,8 +280,12 @@ fn paths<'a>(all: impl Iterator<Item = &'a BTreeMap<String, Value>>) -> Vec<&'a 
     paths.into_iter().collect()
 }
 
-/// Metrics of an evaluation that are told beside the objective.
-pub(super) const EVALUATION: [&str; 2] = ["auroc", "average_precision"];
+/// What is told of a stage that scores a model, by the metrics that it has: of classes and labels, or of numbers.
+pub(super) fn told_of<T>(metrics: &BTreeMap<String, T>) -> &'static [&'static str] {
+    const TOLD: [&[&str]; 2] = [&["auroc", "average_precision"], &["mae", "r2"]];
+    let has_all = |names: &&&[&str]| names.iter().all(|name| metrics.contains_key(*name));
+    TOLD.iter().find(has_all).copied().unwrap_or_default()
+}
 
 impl ShowRecord {
     /// The paths that settings set, in order.
@@ -304,10 +312,10 @@ impl ShowRecord {
     /// Stages and metrics of evaluations, but for the objective.
     pub fn evaluations(&self) -> BTreeSet<(String, String)> {
         let metrics = self.variants.iter().flat_map(|one| &one.metrics);
-        let evaluated =
-            metrics.filter(|(_, all)| EVALUATION.iter().all(|name| all.contains_key(*name)));
-        let pairs = evaluated
-            .flat_map(|(stage, _)| EVALUATION.map(|name| (stage.clone(), name.to_string())));
+        let pairs = metrics.flat_map(|(stage, all)| {
+            let names = told_of(all).iter();
+            names.map(|name| (stage.clone(), name.to_string()))
+        });
         let objective = (self.objective.stage.clone(), self.objective.metric.clone());
         pairs.filter(|pair| *pair != objective).collect()
     }

@@ -12,6 +12,11 @@ use crate::watch::Watch;
 use pipeline_data::target::Truth;
 use pipeline_error::Error;
 
+/// A norm of two numbers says which is the larger, and hardly more.
+const TWO_NUMBERS: &str = "warning: the last norm of the head `mlp` has two numbers (latent_dim / 4) and makes them 1 and -1 or \
+    -1 and 1: what the head says of stays has nearly two values only. State head = \"linear\" in [model.classifier], or a \
+    `latent_dim` of 16 or more";
+
 /// Trains until the last epoch or step, or until early stopping, from where an earlier attempt or a
 /// shorter training stood; returns the parameters that are to be kept: the same bits either way.
 pub fn train_head(
@@ -21,6 +26,9 @@ pub fn train_head(
     resume: &ResumeFile,
     watch: &dyn Watch,
 ) -> Result<TrainedHead, Error> {
+    if trainer.last_width == Some(2) {
+        watch.note(TWO_NUMBERS);
+    }
     let labels = train.truth().classes();
     let weights = &trainer.settings.class_weights;
     trainer.class_weights = labels.and_then(|labels| weights.of(labels, trainer.outputs));

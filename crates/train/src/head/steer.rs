@@ -15,12 +15,17 @@ pub(super) fn steer(
 ) -> Result<Option<f64>, Error> {
     let LoopOptions { keep, schedule, .. } = &settings.options;
     let chosen_by = match (keep, schedule) {
-        (Keep::Best, _) | (_, Schedule::Plateau { .. }) => Some(now.monitored(settings.select)?),
+        (Keep::Best, _) | (_, Schedule::Plateau { .. }) => {
+            Some(now.monitored(settings.select, "select")?)
+        }
         (Keep::Last, _) => None,
     };
     let mut stopped_by = None;
     if let Some(rule) = &settings.early_stopping {
-        now.monitored(rule.metric.unwrap_or(settings.select))?;
+        match rule.metric {
+            Some(metric) => now.monitored(metric, "early_stopping.metric")?,
+            None => now.monitored(settings.select, "select")?,
+        };
         stopped_by = rule.watched(settings.select, |metric| now.value(metric));
     }
     course.take(chosen_by, stopped_by);

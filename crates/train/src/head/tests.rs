@@ -1,6 +1,7 @@
 //! Trainings of a small head: what the options do.
 
 mod going_on;
+mod told;
 
 use std::time::Duration;
 

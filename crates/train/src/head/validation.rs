@@ -1,7 +1,6 @@
 use candle_core::Tensor;
 
 use crate::config::SelectionMetric;
-use crate::loss::log_softmax;
 use crate::monitored::{Metric, Monitored};
 use pipeline_data::target::Truth;
 use pipeline_error::Error;
@@ -70,11 +69,10 @@ pub fn scores(said: &Tensor, truth: &Truth, loss: f64) -> Result<HeadValidation,
 /// the classes, each against all others. Undefined where a class has no stay.
 fn of_classes(logits: &Tensor, labels: &[u32]) -> Result<(Option<f64>, Option<f64>), Error> {
     let classes = logits.dim(1)?;
-    let probabilities = log_softmax(logits)?
-        .exp()?
-        .flatten_all()?
-        .to_vec1::<f32>()?;
-    let probabilities: Vec<f64> = probabilities.into_iter().map(f64::from).collect();
+    let logits = logits.flatten_all()?.to_vec1::<f32>()?;
+    let logits: Vec<f64> = logits.into_iter().map(f64::from).collect();
+    // As in an evaluation: single precision would make ties of probabilities near 1.
+    let probabilities = metrics::softmax(&logits, classes);
     if classes == 2 {
         let scores: Vec<f64> = probabilities.chunks(2).map(|row| row[1]).collect();
         let labels: Vec<bool> = labels.iter().map(|label| *label == 1).collect();
@@ -148,8 +146,12 @@ impl HeadValidation {
         }
     }
 
-    /// The metric, which must be defined.
-    pub(super) fn monitored(&self, metric: SelectionMetric) -> Result<Monitored, Error> {
+    /// The metric, which must be defined; `setting` asks for it.
+    pub(super) fn monitored(
+        &self,
+        metric: SelectionMetric,
+        setting: &str,
+    ) -> Result<Monitored, Error> {
         let name = match metric {
             SelectionMetric::Auroc => "auroc",
             SelectionMetric::AveragePrecision => "average_precision",
@@ -158,13 +160,30 @@ impl HeadValidation {
         let value = self.value(metric).filter(|value| value.is_finite());
         let value = value.ok_or_else(|| {
             Error::stage(format!(
-                "{name} is undefined on the validation split, so no epoch can be chosen by it"
+                "{name}, which `{setting}` asks for, is undefined on the validation split"
             ))
-            .with_hint(
-                "the validation split needs stays of every class; or set `select = \"loss\"`",
-            )
+            .with_hint(format!(
+                "the validation split needs stays of every class; or set `{setting} = \"loss\"`"
+            ))
         })?;
         let mode = metric.mode();
         Ok(Monitored { value, mode })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use candle_core::Device;
+
+    use super::*;
+
+    #[test]
+    fn probabilities_that_single_precision_rounds_to_1_are_no_ties() -> Result<(), Error> {
+        let logits = [0f32, 18.0, 0.0, 17.0, 0.0, 20.0, 0.0, 19.0];
+        let said = Tensor::from_slice(&logits, (4, 2), &Device::Cpu)?;
+        let truth = Truth::Classes(vec![1, 0, 1, 0]);
+        let scores = scores(&said, &truth, 0.0)?;
+        assert_eq!(scores.auroc, Some(0.75));
+        Ok(())
     }
 }

@@ -139,7 +139,7 @@ impl Optimizer {
 
     /// The rates of every parameter called `names`.
     ///
-    /// Fails on a group that has no parameter, and if no parameter could change at all.
+    /// Fails on a group that has no parameter or no effect, and if no parameter could change at all.
     pub fn rates<'n>(
         &self,
         names: impl IntoIterator<Item = &'n str>,
@@ -147,13 +147,17 @@ impl Optimizer {
         let patterns = self.patterns()?;
         let mut taken = vec![0; patterns.len()];
         let mut matched = vec![0; patterns.len()];
+        let mut kept_from_later = vec![false; patterns.len()];
         let mut rates = BTreeMap::new();
         for name in names {
             let mut first = None;
             for (index, pattern) in patterns.iter().enumerate() {
                 if pattern.matches(name) {
                     matched[index] += 1;
-                    first.get_or_insert(index);
+                    match first {
+                        None => first = Some(index),
+                        Some(first) => kept_from_later[first] = true,
+                    }
                 }
             }
             let mut own = self.base();
@@ -166,6 +170,7 @@ impl Optimizer {
             rates.insert(name.to_string(), own);
         }
         self.require_parameters(&matched, &taken)?;
+        self.require_effects(&kept_from_later)?;
         if !rates.is_empty() && rates.values().all(|own| own.lr == 0.0) {
             return Err(GroupMistake {
                 group: None,
@@ -208,6 +213,26 @@ impl Optimizer {
             group: Some(group),
             problem,
             hint: hint.into(),
+        })
+    }
+
+    /// A group without rates does something only where it keeps parameters from a later group.
+    fn require_effects(&self, kept_from_later: &[bool]) -> Result<(), GroupMistake> {
+        let is_idle = |(group, keeps): (&ParameterGroup, &bool)| {
+            group.lr.or(group.weight_decay).is_none() && !keeps
+        };
+        let mut groups = self.groups.iter().zip(kept_from_later);
+        let Some(group) = groups.position(is_idle) else {
+            return Ok(());
+        };
+        let pattern = &self.groups[group].pattern;
+        Err(GroupMistake {
+            group: Some(group),
+            problem: format!(
+                "`{pattern}` has no effect: the group states neither `lr` nor `weight_decay`, and no later group has its \
+                 parameters"
+            ),
+            hint: "state one of the two, or leave the group out".into(),
         })
     }
 
@@ -325,6 +350,16 @@ mod tests {
         assert!(shadowed.problem.contains("an earlier group has"));
         let bad = mistake(&[("head.[", None, None)]);
         assert!(bad.problem.starts_with("`head.[` is no pattern"));
+    }
+
+    #[test]
+    fn a_group_without_rates_only_keeps_parameters_from_later_groups() {
+        let later = optimizer(&[("*.bias", None, None), ("*", Some(0.5), None)]);
+        let rates = later.rates(NAMES).unwrap();
+        assert_eq!((rates[NAMES[0]].lr, rates[NAMES[1]].lr), (0.1, 0.5));
+        let idle = optimizer(&[("encoder.*", Some(0.5), None), ("decoder.*", None, None)]);
+        let mistake = idle.rates(NAMES).unwrap_err();
+        assert!(mistake.problem.starts_with("`decoder.*` has no effect"));
     }
 
     #[test]

@@ -147,6 +147,15 @@ impl Pretraining<'_> {
         let mut stays = self.dataset.stays_of(split);
         let all = stays.len();
         stays.retain(|stay| self.dataset.stays[*stay].sets.len() > unasked);
+        if stays.is_empty() && all > 0 {
+            let problem = format!(
+                "every stay of the split {} ({all}) has a single set, and nothing to forecast",
+                split.name()
+            );
+            let hint = "state another `objective` than \"forecast\"; or, in the data stage, a larger `max_sets`, or a smaller \
+                        `set_minutes` (sets of less time)";
+            return Err(Error::stage(problem).with_hint(hint));
+        }
         if stays.len() < all {
             self.watch.note(&format!(
                 "{} of {all} stays of the split {} have a single set, and nothing to forecast: left out",

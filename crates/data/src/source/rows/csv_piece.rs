@@ -9,12 +9,12 @@ use arrow::array::{Array, StringArray, StringBuilder};
 use csv::{ErrorKind, StringRecord};
 
 use super::{Cells, Places, RowTaker, Rows};
-use crate::names::counted;
 use crate::records::{
     CLOSE_THE_QUOTE, Records, RowLike, behind_a_line_end, fault_of, reader_builder,
 };
 use crate::text_file;
 use pipeline_error::Error;
+use pipeline_error::listed::counted;
 
 /// Rows handed out at a time.
 const ROWS_IN_BATCH: usize = 1 << 13;
@@ -52,7 +52,7 @@ pub(super) fn read(
                 file,
                 format!(
                     "line {line}: {} where the header has {}",
-                    counted(record.len() as u64, "field"),
+                    counted(record.len(), "field"),
                     header.len()
                 ),
             ));

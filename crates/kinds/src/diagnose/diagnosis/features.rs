@@ -9,6 +9,7 @@ use super::range::Range;
 use super::spectrum::effective_rank;
 use super::subject::Subject;
 use pipeline_error::Error;
+use pipeline_error::listed::first_of;
 use pipeline_metrics::auroc;
 use pipeline_model::config::Pooling;
 
@@ -18,6 +19,8 @@ const CONSTANT: f64 = 1e-5;
 const MIN_RANK: f64 = 1.5;
 /// An effective rank of a smaller share of the features is a warning.
 const MIN_RANK_FRACTION: f64 = 0.05;
+/// Features that a message names.
+const SHOWN: usize = 8;
 /// Rows that are summed by themselves: constant, so that no result depends on the number of threads.
 const SHARD_ROWS: usize = 256;
 
@@ -137,7 +140,7 @@ fn constants(report: &FeatureReport, pooling: Pooling) -> Finding {
         true => format!(
             "the same for every stay: {} of {width} features ({})",
             report.constant.len(),
-            some(&report.constant)
+            first_of(&report.constant, SHOWN)
         ),
     };
     Finding::new(
@@ -148,16 +151,6 @@ fn constants(report: &FeatureReport, pooling: Pooling) -> Finding {
         "look at the parameters that make this feature: the last norm's weight, or the pooling",
     )
     .value("constant", report.constant.len() as f64)
-}
-
-/// The first few of a list.
-fn some(features: &[usize]) -> String {
-    let shown = features.iter().take(8).map(usize::to_string);
-    let shown = shown.collect::<Vec<_>>().join(", ");
-    match features.len().saturating_sub(8) {
-        0 => shown,
-        more => format!("{shown} and {more} more"),
-    }
 }
 
 fn rank(report: &FeatureReport) -> Finding {

@@ -64,3 +64,26 @@ fn an_empty_split_is_an_error_before_training() {
     let error = error.expect("there is no validation").to_string();
     assert_eq!(error, "the split validation has no stays");
 }
+
+#[test]
+fn a_split_in_which_nothing_can_be_forecast_says_so() {
+    let mut dataset = dataset();
+    for stay in &mut dataset.stays[..TRAIN] {
+        stay.sets.end = stay.sets.start + 1;
+    }
+    let settings = PretrainSettings {
+        objective: Objective::Forecast,
+        ..settings()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let error = train_in(folder.path(), &dataset, &settings, usize::MAX).err();
+    let error = error.expect("no stay has a next set");
+    assert_eq!(
+        error.to_string(),
+        "every stay of the split train (10) has a single set, and nothing to forecast"
+    );
+    let hint = error.hint().expect("a hint");
+    for setting in ["`objective`", "`max_sets`", "`set_minutes`"] {
+        assert!(hint.contains(setting), "{hint}");
+    }
+}
