@@ -73,6 +73,18 @@ pub const TIME: [&str; 24] = [
     "storetime",
 ];
 
+/// Columns of dates and days, which may be half of a time.
+pub const DATE: [&str; 8] = [
+    "date",
+    "day",
+    "days",
+    "chartdate",
+    "eventdate",
+    "measurementdate",
+    "observationdate",
+    "recorddate",
+];
+
 /// Columns of the names of what was measured.
 pub const VARIABLE: [&str; 14] = [
     "variable",
@@ -189,10 +201,11 @@ mod tests {
 
     #[test]
     fn every_list_is_written_plainly_and_without_repeats() {
-        let lists: [&[&str]; 10] = [
+        let lists: [&[&str]; 11] = [
             &STAY,
             &PATIENT,
             &TIME,
+            &DATE,
             &VARIABLE,
             &VALUE,
             &START,

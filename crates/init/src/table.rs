@@ -43,7 +43,7 @@ pub enum Look {
     Number,
     /// A date and time as `2150-01-31 14:05:00`, or that type of Parquet.
     Timestamp,
-    /// A date and time with slashes.
+    /// A date and time with slashes, or with points, the day first.
     SlashDate,
     /// `26:30`, `1 days 02:30:00`, or that type of Parquet.
     Duration,
@@ -218,18 +218,20 @@ fn look_of(text: &str) -> Look {
     {
         return Look::Timestamp;
     }
-    if let [day, month, rest] = &text.splitn(3, '/').collect::<Vec<_>>()[..]
-        && digits(day, 2)
-        && digits(month, 2)
-        && rest.get(..4).is_some_and(|year| digits(year, 4))
-    {
+    let is_date = |separator: char| {
+        let parts: Vec<&str> = text.splitn(3, separator).collect();
+        matches!(&parts[..], [day, month, rest] if digits(day, 2)
+            && digits(month, 2)
+            && rest.get(..4).is_some_and(|year| digits(year, 4)))
+    };
+    if is_date('/') || is_date('.') {
         return Look::SlashDate;
     }
     let clock: Vec<&str> = text.split(':').collect();
     let of_clock = |parts: &[&str]| {
-        parts
-            .iter()
-            .all(|part| digits(part.split('.').next().unwrap_or(""), 5))
+        let (last, before) = parts.split_last().unwrap_or((&"", &[]));
+        let (whole, fraction) = last.split_once('.').unwrap_or((last, "0"));
+        before.iter().all(|part| digits(part, 5)) && digits(whole, 5) && digits(fraction, 9)
     };
     if (2..=3).contains(&clock.len()) && of_clock(&clock) || text.contains(" days ") {
         return Look::Duration;
@@ -260,7 +262,12 @@ mod tests {
             ("2150-01-01T08:00", Look::Timestamp),
             ("2150-01-01", Look::Timestamp),
             ("04/01/2150 12:01", Look::SlashDate),
+            ("03.01.2150 18:11", Look::SlashDate),
+            ("03.01.2150", Look::SlashDate),
+            ("03.01.50 18:11", Look::Text),
             ("26:30", Look::Duration),
+            ("26:30:15.5", Look::Duration),
+            ("26:30:15.", Look::Text),
             ("1 days 02:30:00", Look::Duration),
             ("sinus", Look::Text),
             ("<0.01", Look::Text),

@@ -6,12 +6,15 @@ use super::clock::Clock;
 use super::{Looking, clip, clock, cohort, drop_empty_stays, drop_incomplete_stays, largest};
 use crate::draft::{Draft, Place};
 use crate::folder::Folder;
-use crate::names::{PATIENT, STAY, TIME, VALUE, VARIABLE};
+use crate::names::{OUTCOME, PATIENT, STAY, TIME, VALUE, VARIABLE, rank};
 use crate::table::{Look, Table, is_missing, is_number};
 use crate::text::{below_root, list};
 use pipeline_error::Error;
 use pipeline_error::listed::first_of;
 use pipeline_error::pasted::toml_string;
+
+/// From so many rows on, a column that repeats nothing tells rows apart, not stays.
+const ENOUGH_ROWS: usize = 8;
 
 /// Where a long table has its columns.
 struct Columns {
@@ -41,7 +44,10 @@ pub fn of_rows(
         draft.state(Place::Source, "delimiter", toml_string(&text));
     }
     if let Some(id) = id {
-        draft.state(Place::Source, "id", toml_string(id));
+        match first.position(id).and_then(|at| why_id(first, at)) {
+            Some(why) => draft.guess(Place::Source, "id", toml_string(id), why),
+            None => draft.state(Place::Source, "id", toml_string(id)),
+        }
     }
     match &clock.why {
         Some(why) => draft.guess(Place::Source, "time", clock.value.clone(), why.clone()),
@@ -54,6 +60,9 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
     let Some((first, columns)) = largest(folder, columns_of) else {
         return Ok(None);
     };
+    if let Some(other) = clock::other_part(first, columns.time) {
+        return Err(two_columns(folder, first, [columns.time, other]));
+    }
     let name = |at: usize| first.columns[at].as_str();
     let (time, variable, value) = (
         name(columns.time),
@@ -100,18 +109,30 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
 
 fn columns_of(table: &Table) -> Option<Columns> {
     let variables = table.called(&VARIABLE).into_iter();
-    let mut variables = variables.filter(|at| matches!(table.look(*at), Look::Text | Look::Number));
+    // `label` names what was measured in some tables, and is the outcome in others.
+    let is_outcome = |at: usize| {
+        let is_class = table.look(at) == Look::Number || table.is_binary(at);
+        is_class && rank(&table.columns[at], &OUTCOME).is_some()
+    };
+    let mut variables = variables
+        .filter(|at| matches!(table.look(*at), Look::Text | Look::Number) && !is_outcome(*at));
     let variable = variables.next()?;
     let values = table.called(&VALUE).into_iter();
     let value = values
         .filter(|at| *at != variable)
         .find(|at| table.look(*at) != Look::Empty)?;
     let times = table.called(&TIME).into_iter();
-    let time = times
-        .filter(|at| *at != variable && *at != value)
-        .find(|at| clock::of(table, *at).is_some())?;
-    let taken = [variable, value, time];
-    let id = id_of(table, &taken);
+    let times: Vec<usize> = times
+        .filter(|at| *at != variable && *at != value && clock::of(table, *at).is_some())
+        .collect();
+    let whole = times
+        .iter()
+        .find(|at| clock::other_part(table, **at).is_none());
+    let time = *whole.or(times.first())?;
+    let id = id_of(table, &[variable, value, time]);
+    if id.is_some_and(|id| why_no_id(table, id).is_some()) {
+        return None;
+    }
     (id.is_some() || table.files.len() > 1).then_some(Columns {
         id,
         time,
@@ -122,11 +143,57 @@ fn columns_of(table: &Table) -> Option<Columns> {
 
 /// The column that tells the stays of events apart.
 pub fn id_of(table: &Table, taken: &[usize]) -> Option<usize> {
-    let mut candidates = table.called(&STAY);
-    candidates.extend(table.called(&PATIENT));
-    candidates
-        .into_iter()
-        .find(|at| !taken.contains(at) && table.look(*at) != Look::Empty)
+    let mut candidates = ids(table);
+    candidates.retain(|at| !taken.contains(at) && table.look(*at) != Look::Empty);
+    let mut of_stays = candidates.iter().copied();
+    of_stays
+        .find(|at| why_no_id(table, *at).is_none())
+        .or(candidates.first().copied())
+}
+
+/// Columns that are called like ids of stays, then those of patients.
+fn ids(table: &Table) -> Vec<usize> {
+    let mut ids = table.called(&STAY);
+    ids.extend(table.called(&PATIENT));
+    ids
+}
+
+/// What speaks against a column as the id of stays: it numbers rows, or begins anew with each patient.
+fn why_no_id(table: &Table, column: usize) -> Option<String> {
+    let name = &table.columns[column];
+    if table.rows.len() >= ENOUGH_ROWS && table.is_unique(column) {
+        return Some(format!("`{name}` is another in every row"));
+    }
+    let is_of_stays = rank(name, &STAY).is_some();
+    let mut patients = table.called(&PATIENT).into_iter();
+    let shared =
+        patients.find(|patient| is_of_stays && !table.is_constant_by(Some(column), *patient))?;
+    let patient = &table.columns[shared];
+    Some(format!("a `{name}` has several of `{patient}`"))
+}
+
+/// Why the id is this one and not a likelier column; None if it is the likeliest.
+fn why_id(table: &Table, id: usize) -> Option<String> {
+    let likelier = ids(table).into_iter().take_while(|at| *at != id);
+    let reasons: Vec<String> = likelier.filter_map(|at| why_no_id(table, at)).collect();
+    let of_patient = rank(&table.columns[id], &PATIENT).is_some();
+    let merged = of_patient.then_some("; all events of a patient are then one stay");
+    (!reasons.is_empty()).then(|| reasons.join("; ") + merged.unwrap_or_default())
+}
+
+/// The complaint that the time is in two columns.
+fn two_columns(folder: &Folder, table: &Table, [one, other]: [usize; 2]) -> Error {
+    Error::Usage {
+        message: format!(
+            "{}: `{}` and `{}` tell the time together, and a recipe names one column of times",
+            folder.root.join(table.place()).display(),
+            table.columns[one],
+            table.columns[other]
+        ),
+        hint: Some(
+            "write both into one column, such as `2150-01-31 14:05`, or hours from the begin of the stay".into(),
+        ),
+    }
 }
 
 /// The files of the tables; of a folder that holds nothing else of the kind, the folder's pattern.
@@ -201,6 +268,15 @@ impl<'a> Seen<'a> {
     fn categorical(&self, draft: &mut Draft) -> Vec<String> {
         let mut names = Vec::new();
         for (name, texts) in &self.texts {
+            let of_commas = texts.iter().filter(|text| has_decimal_comma(text));
+            let of_commas: Vec<String> = of_commas.map(|text| format!("`{text}`")).collect();
+            if 2 * of_commas.len() > texts.len() {
+                draft.note(format!(
+                    "values of `{name}` have a decimal comma: {}; write a point before they are read",
+                    first_of(&of_commas, 4)
+                ));
+                continue;
+            }
             if self.numbers[name] <= texts.len() {
                 names.push(name.to_string());
                 continue;
@@ -222,5 +298,98 @@ impl<'a> Seen<'a> {
                 false => 1,
             };
         self.numbers.iter().map(of_name).sum()
+    }
+}
+
+/// `36,5`
+fn has_decimal_comma(text: &str) -> bool {
+    text.matches(',').count() == 1 && is_number(&text.replace(',', "."))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The draft of a folder of this table, and its recipe.
+    fn drafted(header: &str, row: impl Fn(u32, u32) -> String) -> Result<(Draft, String), String> {
+        let mut text = format!("{header}\n");
+        for (stay, hour) in (0..6).flat_map(|stay| (0..4).map(move |hour| (stay, hour))) {
+            text += &row(stay, hour);
+            text.push('\n');
+        }
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("events.csv"), text).unwrap();
+        let draft = super::super::look(folder.path(), Looking::default());
+        let draft = draft.map_err(|error| error.to_string())?;
+        let recipe = draft.recipe("x", "data");
+        Ok((draft, recipe))
+    }
+
+    #[test]
+    fn a_number_of_rows_is_no_id_of_stays() {
+        let row = |stay, hour| format!("{},{stay},{hour},HR,{}", 10 * stay + hour, 70 + hour);
+        let (_, recipe) = drafted("id,patient_id,hour,variable,value", row).unwrap();
+        let id = "# guess: `id` is another in every row; all events of a patient are then one stay\n\
+                  id = \"patient_id\"";
+        assert!(recipe.contains(id), "{recipe}");
+
+        let row = |stay, hour| format!("{},{hour},HR,{}", 10 * stay + hour, 70 + hour);
+        let error = drafted("id,hour,variable,value", row).unwrap_err();
+        assert!(error.contains("no layout is recognised"), "{error}");
+    }
+
+    #[test]
+    fn a_visit_that_several_patients_have_is_no_id_of_stays() {
+        let row = |stay, hour| format!("{stay},{},{hour},HR,{}", hour / 2, 70 + hour);
+        let (_, recipe) = drafted("patient_id,visit_id,hour,variable,value", row).unwrap();
+        let id = "# guess: a `visit_id` has several of `patient_id`; all events of a patient are then one \
+                  stay\nid = \"patient_id\"";
+        assert!(recipe.contains(id), "{recipe}");
+
+        let row = |stay, hour| format!("{},{stay},{hour},HR,{}", stay / 2, 70 + hour);
+        let (_, recipe) = drafted("patient_id,visit_id,hour,variable,value", row).unwrap();
+        assert!(recipe.contains("\"long\"\n") && recipe.contains("\nid = \"visit_id\""));
+        assert!(!recipe.contains("has several of"), "{recipe}");
+    }
+
+    #[test]
+    fn a_time_in_two_columns_is_refused_unless_one_has_both() {
+        let row = |stay, hour| format!("{stay},2150-01-0{},08:00,HR,{hour}", hour + 1);
+        let error = drafted("stay_id,date,time,variable,value", row).unwrap_err();
+        assert!(error.contains("`time` and `date`"), "{error}");
+
+        let row = |stay, day| {
+            format!(
+                "{stay},2150-01-0{0},08:00,2150-01-0{0} 08:00,HR,{day}",
+                day + 1
+            )
+        };
+        let (_, recipe) = drafted("stay_id,date,time,storetime,variable,value", row).unwrap();
+        assert!(
+            recipe.contains("time = { column = \"storetime\""),
+            "{recipe}"
+        );
+    }
+
+    #[test]
+    fn numbers_with_decimal_commas_are_no_categories() {
+        let row = |stay, hour| format!("{stay};{hour};Temp;36,{}", (stay + hour) % 10);
+        let (draft, recipe) = drafted("stay_id;hour;variable;value", row).unwrap();
+        assert!(!recipe.contains("categorical"), "{recipe}");
+        let notes = draft.notes.join("\n");
+        assert!(
+            notes.contains("`Temp` have a decimal comma: `36,0`"),
+            "{notes}"
+        );
+    }
+
+    #[test]
+    fn an_outcome_called_label_names_no_variables() {
+        let row = |stay, hour| format!("{stay},{hour},{},{},{}", 80 + hour, 2 * hour, stay % 2);
+        let (draft, _) = drafted("stay_id,hour,HR,amount,label", row).unwrap();
+        assert_eq!(draft.format, "wide");
+        let row = |stay, hour| format!("{stay},{hour},HR,{}", 2 * hour);
+        let (draft, _) = drafted("stay_id,hour,label,amount", row).unwrap();
+        assert_eq!(draft.format, "long");
     }
 }

@@ -89,7 +89,8 @@ impl Stage for DataStage {
         // read; ids among inputs, copies of files, classes from 1 and text behind quotes are refused now.
         // 9: names of files that are listed one by one are in the key where they say something, and all names of a file
         // in a folder; a gap is before the last event where there is no prediction.
-        9
+        // 10: the table of variables says how stays were cut; of what a model does not know no value is read.
+        10
     }
 
     fn fields(&self) -> Value {

@@ -27,6 +27,22 @@ impl StageCheck<'_> {
             ("format", stage.format == PredictionFormat::Meds),
         ];
         self.for_two_classes(classes, &stated);
+        if let Some(target) =
+            said.filter(|_| needs_validation(stage.recalibrate, &stage.operating_points))
+            && classes == 2
+        {
+            let field = match stage.recalibrate {
+                Some(_) => "recalibrate",
+                None => "operating_points",
+            };
+            let problem = format!(
+                "would be chosen by the label, and the head says the target `{}`",
+                target.name
+            );
+            let mistake = self.mistake(&[field], &problem, "by which truth?");
+            let help = "choose it in an evaluate stage of the target, and state what it says: { kind = \"fixed\", threshold = 0.3 }";
+            self.mistakes.push(mistake.help(help));
+        }
         let choice = Choice {
             models: &stage.model,
             data: &stage.data,

@@ -76,3 +76,26 @@ fn a_cohort_without_labels_chooses_nothing() {
         ["stages.asks.data names `new`, whose stays have no labels"]
     );
 }
+
+#[test]
+fn a_prediction_of_a_target_chooses_nothing_by_the_label() {
+    let text = SMALL.replace(
+        "kind = \"finetune\"\n",
+        "kind = \"finetune\"\ntarget = \"sepsis\"\n",
+    );
+    let target = "[stages.events.targets.sepsis]\ntask = \"classification\"\nclasses = 2\npath = \"t.csv\"\nid = \"id\"\n";
+    let messages = |more: &str| {
+        let predict =
+            "[stages.asks]\nkind = \"predict\"\nmodel = \"classifier\"\ndata = \"events\"\n";
+        let text = format!("{text}\n{target}\n{predict}{more}");
+        Folder::with(&[("a.toml", &text), ("t.csv", "id,sepsis\n1,0\n")]).messages("a.toml", &[])
+    };
+    let chosen = "would be chosen by the label, and the head says the target `sepsis`";
+    for (more, field) in [
+        ("recalibrate = \"platt\"\n", "recalibrate"),
+        (POINTS, "operating_points"),
+    ] {
+        assert_eq!(messages(more), [format!("stages.asks.{field} {chosen}")]);
+    }
+    assert_eq!(messages("threshold = 0.3\n"), [""; 0]);
+}
