@@ -20,11 +20,11 @@ use crate::physionet_layout::{self, FOLDER};
 const MAIN_JOB: [(&str, &str); 8] = [
     (
         "events",
-        "44c77e601f669631a2ea3ba1f00e241c6318fdf7321195bd5a347b3a41f10736",
+        "f8d58b0ccce356857a1f342617045aa99b7c836352ff679536011dd9abe139de",
     ),
     (
         "pretrain",
-        "a3a3911fe48620ef1cae39bbcc5f5187a5f7ab5f045d37d0a1632046cd41717a",
+        "ae8e99db6f3cc7134d95a1f18a102bd3610172671e016780c80c8cb0594a287f",
     ),
     (
         "weights",
@@ -36,11 +36,11 @@ const MAIN_JOB: [(&str, &str); 8] = [
     ),
     (
         "classifier:features",
-        "6d4accc44f850199a3c1977818e4c3649ac6b330f046af58d4843d7e3668f62f",
+        "d8a6a26e210ea107926c1f3aae185d815d10682bafd6bcec040646a5940a0f48",
     ),
     (
         "classifier",
-        "c4eb5265607ab23526c1770895baec3d730629c60526a8929cff2e0619c4e853",
+        "bc63739df21da3361c3d612b84a95c2314639a85a9047284f9299fa2582dac5c",
     ),
     (
         "test:baseline",
@@ -48,7 +48,7 @@ const MAIN_JOB: [(&str, &str); 8] = [
     ),
     (
         "test",
-        "1d155ecd3dabcebe85d64fdacaf51e3e232e93ed080be8dd7ce662caaa56218c",
+        "c296ee6e41412c3019849d20d93623004968cad2fe734211ba7e73cb91ec8522",
     ),
 ];
 
@@ -56,11 +56,11 @@ const MAIN_JOB: [(&str, &str); 8] = [
 const IN_EPOCHS: [(&str, &str); 7] = [
     (
         "events",
-        "44c77e601f669631a2ea3ba1f00e241c6318fdf7321195bd5a347b3a41f10736",
+        "f8d58b0ccce356857a1f342617045aa99b7c836352ff679536011dd9abe139de",
     ),
     (
         "pretrain",
-        "cd3b8a1dab1a4cdc17ce17d22b0d8b2d768683af80d47232b8091fd00faf5762",
+        "583d6deb2a6866e9ee8c6c378cc93c989b0c70a0dde4a20d55fb02f05f0cfadb",
     ),
     (
         "weights",
@@ -72,15 +72,15 @@ const IN_EPOCHS: [(&str, &str); 7] = [
     ),
     (
         "classifier:features",
-        "6d4accc44f850199a3c1977818e4c3649ac6b330f046af58d4843d7e3668f62f",
+        "d8a6a26e210ea107926c1f3aae185d815d10682bafd6bcec040646a5940a0f48",
     ),
     (
         "classifier",
-        "79464a489bed2951e89dbf0189492f88c80a8134b84f5f301fcf9e78264ee63d",
+        "61b238a533d1710cf59c0c38e802accbafec438cc9fcb5df8e20a3cc4e1e8eee",
     ),
     (
         "test",
-        "d918356083e263ecd6e46d16a041a3f100152a0a9565d71a69ef1f1572c4a71d",
+        "03e28fb96c6be6b3a3b4c16e691854dcc896e30f1aadc899d1065e2e528c029d",
     ),
 ];
 

@@ -104,13 +104,21 @@ objective = { stage = "classifier", metric = "validation_auroc", direction = "ma
 
 /// The pooled metrics of a sweep in which these stand for seeds, and the notes.
 fn pooled(seeds: &str) -> (Vec<Value>, String) {
-    let sweep = format!(
-        "[sweep]\nobjective = {{ stage = \"classifier\", metric = \"validation_auroc\", direction = \"maximize\" }}\n{seeds}"
-    );
-    let chosen_by = "[stages.chosen]\nkind = \"evaluate\"\nmodel = \"classifier\"\ndata = \"one\"\nsplit = \"validation\"\n";
-    let more = [chosen_by, &sweep].concat();
-    let mut test = cohort().recipe(&recipe("{ folds = { count = 3 } }", &more));
-    test.run_with(["sweep", "recipe.toml", "--quiet"]);
+    pooled_of(seeds, seeds)
+}
+
+/// The same of one of which that with the seeds `ran` has run.
+fn pooled_of(ran: &str, seeds: &str) -> (Vec<Value>, String) {
+    let recipe = |seeds: &str| {
+        let more = format!(
+            "[stages.chosen]\nkind = \"evaluate\"\nmodel = \"classifier\"\ndata = \"one\"\nsplit = \"validation\"\n\
+             [sweep]\nobjective = {{ stage = \"classifier\", metric = \"validation_auroc\", direction = \"maximize\" }}\n{seeds}"
+        );
+        recipe("{ folds = { count = 3 } }", &more)
+    };
+    let mut test = cohort().recipe(&recipe(ran));
+    test.run_with(["sweep", "recipe.toml", "--quiet"]).success();
+    let mut test = test.recipe(&recipe(seeds));
     let shown = test.run_with(["sweep", "show", "recipe.toml", "--format", "json"]);
     let shown = shown.success();
     let records = shown.json()["pooled"].as_array().cloned();
@@ -141,12 +149,18 @@ fn folds_are_put_together_where_none_is_missing() {
     ));
     assert_eq!(records[0]["repeats"], 1);
     assert!(notes.contains("lacks folds 1, 2 of 3;"), "{notes}");
-    // So is one of which a fold failed.
-    let (records, notes) = pooled(&format!(
-        "[sweep.seeds]\n{FOLD} = [0, 1, 2, 0, 1, 2]\n\"stages.one.split.folds.repeat\" = [0, 0, 0, 1, 1, 1]\n\
-         \"stages.classifier.subsample.stays\" = [9, 9, 9, 9, 9, 9999]\n"
-    ));
+    // So is one of which a fold has not run, or failed.
+    let seeds = |folds: &str, repeats: &str| {
+        format!(
+            "[sweep.seeds]\n{FOLD} = [{folds}]\n\"stages.one.split.folds.repeat\" = [{repeats}]\n"
+        )
+    };
+    let (records, notes) = pooled_of(
+        &seeds("0, 1, 2, 0, 1", "0, 0, 0, 1, 1"),
+        &seeds("0, 1, 2, 0, 1, 2", "0, 0, 0, 1, 1, 1"),
+    );
     assert_eq!((records.len(), &records[0]["repeats"]), (1, &1.into()));
+    assert_eq!(records[0]["stage"], "test");
     assert!(notes.contains("lacks fold 2 of 3;"), "{notes}");
     let (records, notes) = pooled(&format!("[sweep.grid]\n{FOLD} = [0, 1, 2]\n"));
     assert_eq!(records, [] as [Value; 0]);

@@ -44,6 +44,8 @@ pub struct Draft {
     tables: String,
     /// Whether stays have labels: without, there is nothing to finetune and to score.
     pub is_labelled: bool,
+    /// Columns that look like labels and are none, and why.
+    rejected: Vec<String>,
     /// The length of the embeddings, and why, if it was guessed.
     input_dim: Option<(usize, Option<String>)>,
     /// What was seen and left alone.
@@ -58,6 +60,7 @@ impl Draft {
             source: Vec::new(),
             tables: String::new(),
             is_labelled: false,
+            rejected: Vec::new(),
             input_dim: None,
             notes: Vec::new(),
         };
@@ -117,6 +120,14 @@ impl Draft {
         self.notes.push(note.into());
     }
 
+    /// No labels were found, but for these, which cannot be read as such.
+    pub(crate) fn no_labels(&mut self, rejected: Vec<String>) {
+        for one in &rejected {
+            self.note(format!("no label: {one}"));
+        }
+        self.rejected = rejected;
+    }
+
     /// Everything that was guessed, in the order of the recipe.
     pub fn guesses(&self) -> Vec<Guess> {
         let of = |settings: &[Setting], table: &str| -> Vec<Guess> {
@@ -155,10 +166,17 @@ impl Draft {
         };
         let labels = match self.is_labelled {
             true => String::new(),
-            false => "# No labels were found. With some, `source` says where they are, and the stages after pretraining of\n\
-                      # `pipeline init --template synthetic` learn and score them.\n\
-                      labels = \"none\"\n"
-                .into(),
+            false => {
+                let found = match self.rejected.is_empty() {
+                    true => "# No labels were found.".to_string(),
+                    false => format!("# No labels were taken: {}.\n#", self.rejected.join("; ")),
+                };
+                format!(
+                    "{found} With some, `source` says where they are, and the stages after pretraining of\n\
+                     # `pipeline init --template synthetic` learn and score them.\n\
+                     labels = \"none\"\n"
+                )
+            }
         };
         let stages = match self.is_labelled {
             true => after,

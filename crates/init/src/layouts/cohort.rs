@@ -1,19 +1,22 @@
 //! Tables with one row a stay: labels, patients, begins of stays, splits.
 
+pub mod mixed;
+pub mod outcomes;
+mod split;
+
 use std::collections::BTreeSet;
+
+pub use split::{draw_splits, split_file_or_draw};
 
 use super::{Looking, clock, no_label};
 use crate::draft::{Draft, Place};
 use crate::folder::Folder;
-use crate::names::{KNOWN_AT_ADMISSION, OUTCOME, PATIENT, SPLIT, START, STAY, plain, rank};
+use crate::names::{KNOWN_AT_ADMISSION, PATIENT, SPLIT, START, STAY, plain, rank};
 use crate::table::{Look, Table};
 use crate::text::{below_root, list};
 use pipeline_error::Error;
 use pipeline_error::listed::first_of;
 use pipeline_error::pasted::toml_string;
-
-/// Shares of train, validation and test.
-const SHARES: &str = "[0.7, 0.1, 0.2]";
 
 /// A table and its columns of ids.
 pub struct Cohort<'a> {
@@ -29,6 +32,8 @@ pub struct Label<'a> {
     column: usize,
     /// Other columns of the tables that could be it.
     others: Vec<String>,
+    /// Files that have a label of the same name, of stays that this one does not know.
+    left_out: Vec<String>,
     is_asked: bool,
 }
 
@@ -47,7 +52,7 @@ fn id_of(table: &Table, wanted: Option<&str>) -> Option<usize> {
 pub fn cohorts<'a>(tables: &[&'a Table], events_id: &str) -> Vec<Cohort<'a>> {
     let cohort = |table: &&'a Table| {
         let id = id_of(table, Some(events_id))?;
-        let fits = plain(&table.columns[id]) == plain(events_id);
+        let fits = plain(&table.columns[id]) == plain(events_id) && table.files.len() == 1;
         let patient = table.called(&PATIENT).into_iter().find(|at| *at != id);
         fits.then_some(Cohort { table, id, patient })
     };
@@ -62,7 +67,7 @@ pub fn label<'a>(
 ) -> Result<Option<Label<'a>>, Error> {
     let mut found: Vec<(usize, &Table, usize, usize)> = Vec::new();
     for table in tables {
-        let Some(id) = id_of(table, events_id) else {
+        let Some(id) = id_of(table, events_id).filter(|_| table.files.len() == 1) else {
             continue;
         };
         if is_by_patient(&table.columns[id], events_id, tables) {
@@ -70,16 +75,16 @@ pub fn label<'a>(
         }
         for column in (0..table.columns.len()).filter(|column| *column != id) {
             let name = &table.columns[column];
-            let by_name = rank(name, &OUTCOME);
             let asked =
                 looking.label.is_some_and(|label| label == name) && table.classes(column).is_some();
             let known = rank(name, &KNOWN_AT_ADMISSION).is_some() || table.is_row_number(column);
-            if asked || (table.is_binary(column) && !known) {
-                found.push((by_name.unwrap_or(OUTCOME.len()), table, id, column));
+            let is_label = table.is_binary(column) && constant(table, column).is_none();
+            if asked || (is_label && !known) {
+                found.push((outcomes::place(name), table, id, column));
             }
         }
     }
-    found.sort_by_key(|(rank, ..)| *rank);
+    found.sort_by_key(|(place, table, ..)| (*place, std::cmp::Reverse(table.rows.len())));
     let names: Vec<String> = found
         .iter()
         .map(|(_, table, _, column)| table.columns[*column].clone())
@@ -93,15 +98,35 @@ pub fn label<'a>(
     };
     Ok(chosen.map(|at| {
         let (_, table, id, column) = found[at];
-        let others = names.iter().enumerate().filter(|(other, _)| *other != at);
+        let (alike, others): (Vec<_>, Vec<_>) = (found.iter().enumerate())
+            .filter(|(other, _)| *other != at)
+            .map(|(_, (_, other, _, column))| (*other, *column))
+            .partition(|(other, _)| {
+                other.columns == table.columns && other.place() != table.place()
+            });
+        let alike: Vec<_> = (alike.into_iter())
+            .filter(|(other, at)| other.columns[*at] == table.columns[column])
+            .collect();
         Label {
             table,
             id,
             column,
-            others: others.map(|(_, name)| name.clone()).collect(),
+            others: (others.iter())
+                .map(|(other, column)| other.columns[*column].clone())
+                .collect(),
+            left_out: (alike.iter())
+                .map(|(other, _)| other.place().to_string())
+                .collect(),
             is_asked: looking.label.is_some(),
         }
     }))
+}
+
+/// The one text that all rows of a whole table have there. In a part of a table others may come.
+fn constant(table: &Table, column: usize) -> Option<&str> {
+    let mut cells = table.cells(column);
+    let first = cells.next()?;
+    (table.is_whole && cells.all(|text| text == first)).then_some(first)
 }
 
 /// Whether a table of stays says that ids in a column of this name are those of patients: no labels are joined by them.
@@ -115,7 +140,12 @@ fn is_by_patient(id: &str, events_id: Option<&str>, tables: &[&Table]) -> bool {
         .any(|table| has(table, events_id) && has(table, id))
 }
 
-impl Label<'_> {
+impl<'a> Label<'a> {
+    /// The table that it is in.
+    pub fn table(&self) -> &'a Table {
+        self.table
+    }
+
     pub fn write(&self, draft: &mut Draft) {
         let names = &self.table.columns;
         let value = format!(
@@ -125,12 +155,19 @@ impl Label<'_> {
             toml_string(&names[self.id]),
             toml_string(&names[self.column])
         );
-        if self.is_asked {
+        if self.is_asked && self.left_out.is_empty() {
             return draft.state(Place::Source, "labels", value);
         }
         let why = match &self.others[..] {
             [] => format!("`{}` is the only column of 0 and 1", names[self.column]),
             others => format!("the label could also be {}", first_of(others, 8)),
+        };
+        let why = match &self.left_out[..] {
+            [] => why,
+            files => format!(
+                "`labels` reads one file: {} has this column too and is left out with its stays, until all are in one file",
+                first_of(files, 8)
+            ),
         };
         draft.guess(Place::Source, "labels", value, why);
     }
@@ -144,6 +181,9 @@ pub fn write_stays(
     id: &str,
     draft: &mut Draft,
 ) -> Vec<String> {
+    if !draft.is_labelled {
+        draft.no_labels(outcomes::rejected(folder, Some(id)));
+    }
     let worth = |cohort: &&Cohort| {
         let table = cohort.table;
         let start = is_dates && start(table).is_some();
@@ -179,7 +219,13 @@ pub fn write_stays(
     let of_texts: Vec<usize> = known
         .iter()
         .copied()
-        .filter(|at| table.look(*at) == Look::Text)
+        .filter(|at| match mixed::texts_among_numbers(table, *at) {
+            Some(texts) => {
+                mixed::note_texts(table, *at, &texts, draft);
+                false
+            }
+            None => table.look(*at) == Look::Text,
+        })
         .collect();
     if !known.is_empty() {
         let names: Vec<&str> = known.iter().map(|at| table.columns[*at].as_str()).collect();
@@ -217,6 +263,7 @@ pub fn static_variables(cohorts: &[Cohort]) -> usize {
 /// How many variables a column makes: one, or one a category.
 pub fn variables_of(table: &Table, column: usize) -> usize {
     match table.look(column) {
+        Look::Text if mixed::texts_among_numbers(table, column).is_some() => 1,
         Look::Text => table.cells(column).collect::<BTreeSet<_>>().len(),
         _ => 1,
     }
@@ -234,45 +281,40 @@ fn splits(table: &Table) -> Option<usize> {
         .find(|at| table.tells_splits(*at))
 }
 
-/// A file that says which stay, or which patient, is in which split; else they are drawn.
-pub fn split_file_or_draw(folder: &Folder, id: Option<&str>, draft: &mut Draft) {
-    let is_split_file = |table: &&Table| {
-        let first = table.columns.first();
-        let names_stays = first.is_some_and(|name| {
-            id.is_some_and(|id| plain(id) == plain(name))
-                || rank(name, &STAY).is_some()
-                || rank(name, &PATIENT).is_some()
-        });
-        names_stays
-            && table.columns.len() == 2
-            && table.tells_splits(1)
-            && table.delimiter.is_none()
-    };
-    match folder.tables.iter().find(is_split_file) {
-        Some(table) => {
-            let path = below_root(table.place());
-            draft.state(Place::Events, "split", format!("{{ file = {path} }}"));
-        }
-        None => draw_splits(draft),
-    }
-}
-
-/// Splits that are drawn.
-pub fn draw_splits(draft: &mut Draft) {
-    let why = "shares of train, validation and test; no table says which stay is in which";
-    draft.guess(
-        Place::Events,
-        "split",
-        format!("{{ ratio = {SHARES} }}"),
-        why,
-    );
-}
-
 /// ` delimiter = ";",` where a table needs it.
 pub fn delimiter(table: &Table) -> String {
     match table.delimiter {
         Some('\t') => " delimiter = \"tab\",".into(),
         Some(other) => format!(" delimiter = {},", toml_string(&other.to_string())),
         None => String::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::draft::Draft;
+    use crate::layouts::{Looking, look};
+
+    /// A folder of files.
+    pub fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        folder
+    }
+
+    /// What a long table of two stays and such files beside it come to.
+    pub fn draft(files: &[(&str, &str)]) -> Draft {
+        let events = "stay_id,hour,variable,value\n1,0,HR,70\n1,1,HR,71\n2,0,HR,72\n2,1,HR,75\n";
+        let mut all = vec![("events.csv", events)];
+        all.extend_from_slice(files);
+        look(folder(&all).path(), Looking::default()).unwrap()
+    }
+
+    pub fn recipe(files: &[(&str, &str)]) -> String {
+        draft(files).recipe("x", "data")
     }
 }

@@ -1,0 +1,83 @@
+//! Columns of texts that are numbers: with a few texts among them, or with decimal commas.
+
+use std::collections::BTreeSet;
+
+use crate::draft::Draft;
+use crate::table::{Look, Table, is_number};
+use pipeline_error::listed::first_of;
+
+/// The texts of a column that is mostly numbers, as a long table's variable is. None for other columns.
+pub fn texts_among_numbers(table: &Table, column: usize) -> Option<BTreeSet<&str>> {
+    if table.look(column) != Look::Text {
+        return None;
+    }
+    let cells: BTreeSet<&str> = table.cells(column).collect();
+    let (numbers, texts): (BTreeSet<&str>, BTreeSet<&str>) =
+        cells.into_iter().partition(|text| is_number(text));
+    (numbers.len() > texts.len()).then_some(texts)
+}
+
+/// A number of a column whose numbers have decimal commas.
+pub fn decimal_comma(table: &Table, column: usize) -> Option<&str> {
+    let is_such = |text: &&str| is_number(text) || is_number(&text.replacen(',', ".", 1));
+    let mut cells = table.cells(column);
+    if table.look(column) != Look::Text || !table.cells(column).all(|text| is_such(&text)) {
+        return None;
+    }
+    cells.find(|text| text.contains(','))
+}
+
+/// Says which texts a column of numbers holds.
+pub fn note_texts(table: &Table, column: usize, texts: &BTreeSet<&str>, draft: &mut Draft) {
+    let texts: Vec<String> = texts.iter().map(|text| format!("`{text}`")).collect();
+    draft.note(format!(
+        "values of `{}` are numbers but for {}: `missing` on the source lists texts that say nothing",
+        table.columns[column],
+        first_of(&texts, 4)
+    ));
+}
+
+/// Says that numbers have decimal commas, which are not read.
+pub fn note_commas(table: &Table, column: usize, number: &str, draft: &mut Draft) {
+    draft.note(format!(
+        "`{}` is left out: its numbers have decimal commas (`{number}`), and the reader takes points only",
+        table.columns[column]
+    ));
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::tests::{draft, folder, recipe};
+    use crate::layouts::{Looking, look};
+
+    #[test]
+    fn an_age_beyond_a_bound_is_no_category() {
+        let stays = "stay_id,subject_id,age,died\n1,5,60,0\n2,6,> 89,1\n3,7,70,0\n";
+        let draft = draft(&[("stays.csv", stays)]);
+        let text = draft.recipe("x", "data");
+        assert!(text.contains("variables = [\"age\"]"), "{text}");
+        assert!(!text.contains("categorical"), "{text}");
+        assert!(draft.notes.iter().any(|note| note.contains("`> 89`")));
+        assert!(recipe(&[("stays.csv", &stays.replace("> 89", "89"))]).contains("\"age\""));
+    }
+
+    #[test]
+    fn a_wide_column_of_numbers_and_few_texts_is_a_variable() {
+        let mut grid = String::from("stay_id;hour;HR;Trop;Temp\n");
+        for row in 0..12 {
+            let trop = ["<0.3".to_string(), format!("1.{row}")][usize::from(row > 2)].clone();
+            grid += &format!("{};{row};{};{trop};36,{row}\n", row % 2, 80 + row);
+        }
+        let folder = folder(&[("grid.csv", &grid)]);
+        let draft = look(folder.path(), Looking::default()).unwrap();
+        let text = draft.recipe("x", "data");
+        assert!(text.contains("ignore = [\"Temp\"]"), "{text}");
+        assert!(!text.contains("categorical"), "{text}");
+        let notes = draft.notes.join("\n");
+        assert!(
+            notes.contains("`Trop` are numbers but for `<0.3`"),
+            "{notes}"
+        );
+        assert!(notes.contains("`Temp` is left out"), "{notes}");
+    }
+}
