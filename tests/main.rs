@@ -99,6 +99,7 @@ mod slurm_jobs;
 mod special_files;
 mod split_lists;
 mod sweep;
+mod sweep_objectives;
 mod sweep_results;
 mod sweep_search;
 mod target_metrics;

@@ -12,11 +12,24 @@ use pipeline_error::Error;
 /// The modules whose work is done here; `Normalize` is a setting of the recipe.
 const KNOWN: [&str; 3] = ["Transformer", "Pooling", "Normalize"];
 
+/// Where the pooling's config is looked for, as sentence-transformers calls it.
+const POOLING_FOLDER: &str = "1_Pooling";
+
 /// An entry of `modules.json`.
 #[derive(Deserialize)]
 struct Module {
     /// The class's whole name, `sentence_transformers.models.Pooling`.
     r#type: String,
+    /// Its folder.
+    #[serde(default)]
+    path: String,
+}
+
+impl Module {
+    /// The class's own name.
+    fn class(&self) -> &str {
+        self.r#type.rsplit('.').next().unwrap_or_default()
+    }
 }
 
 /// Refuses a model that sentence-transformers would pool otherwise, or follow with a layer that is
@@ -27,12 +40,17 @@ pub(super) fn check(
     pooling: TextPooling,
 ) -> Result<(), Error> {
     if let Some(found) = read_if_there::<Vec<Module>>(modules)? {
-        let class = |module: &Module| {
-            let name = module.r#type.rsplit('.').next();
-            name.unwrap_or_default().to_string()
-        };
-        let mut classes = found.iter().map(class);
-        if let Some(other) = classes.find(|class| !KNOWN.contains(&class.as_str())) {
+        let is_elsewhere =
+            |module: &&Module| module.class() == "Pooling" && module.path != POOLING_FOLDER;
+        if let Some(Module { path, .. }) = found.iter().find(is_elsewhere) {
+            let what =
+                format!("says that the pooling lies in `{path}`, and `{POOLING_FOLDER}` is read");
+            return Err(Error::file(modules, what).with_hint(format!(
+                "rename the folder to `{POOLING_FOLDER}`, here and in modules.json"
+            )));
+        }
+        let mut classes = found.iter().map(Module::class);
+        if let Some(other) = classes.find(|class| !KNOWN.contains(class)) {
             let what = format!("has the module `{other}`, known are {}", KNOWN.join(", "));
             return Err(Error::file(modules, what)
                 .with_hint("write the embeddings with sentence-transformers into a file and name it by `embeddings = { table = … }`"));
@@ -154,6 +172,17 @@ mod tests {
         let class =
             |name| format!(r#"[{{"idx": 0, "name": "0", "path": "", "type": "a.b.{name}"}}]"#);
         assert_eq!(verdict(Some(&class("Normalize")), None), Ok(()));
+        let pooling = |folder: &str| {
+            let text =
+                class("Pooling").replace("\"path\": \"\"", &format!("\"path\": \"{folder}\""));
+            verdict(Some(&text), None)
+        };
+        assert_eq!(pooling("1_Pooling"), Ok(()));
+        assert!(
+            pooling("2_Pooling")
+                .unwrap_err()
+                .contains("the pooling lies in `2_Pooling`")
+        );
         let reason = verdict(Some(&class("Dense")), None).unwrap_err();
         assert!(
             reason.contains("modules.json: has the module `Dense`"),

@@ -5,6 +5,7 @@ mod learned;
 mod optimizer;
 mod solver_checks;
 mod stage;
+mod steps_or_solver;
 mod table;
 mod trained;
 
@@ -27,7 +28,8 @@ use pipeline_train::optimizer::Optimizer;
 use serde_json::Value;
 
 pub use optimizer::HeadOptimizer;
-use stage::{FinetuneStage, Training};
+use stage::FinetuneStage;
+use steps_or_solver::Training;
 pub use table::FinetuneTable;
 
 /// Metrics besides the epoch that is kept.

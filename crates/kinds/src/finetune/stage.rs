@@ -7,6 +7,7 @@ use candle_core::Device;
 use serde_json::{Value, json};
 
 use super::learned::{check, drawn, labelled};
+use super::steps_or_solver::Training;
 use super::trained::{Trained, in_units};
 use crate::asked::{Asked, Known, TARGETS};
 use crate::dataset_artifacts::load_dataset;
@@ -14,7 +15,7 @@ use crate::feature_origin::FeatureOrigin;
 use crate::features::embeddings;
 use crate::freeze::audit::FreezeAudit;
 use crate::inputs::{Inputs, contract_of_data};
-use crate::json::{as_json, read_json, training_fields};
+use crate::json::{as_json, read_json};
 use crate::model_artifact::ModelArtifact;
 use crate::training::Watched;
 use crate::training_context::TrainingContext;
@@ -32,21 +33,13 @@ use pipeline_stage::{Stage, StageContext, StageInput, StageOutput};
 use pipeline_store::ArtifactFile;
 use pipeline_train::config::HeadSettings;
 use pipeline_train::head::{HeadTrainer, train_head};
-use pipeline_train::linear_head::{LinearHeadSettings, solve_head};
+use pipeline_train::linear_head::solve_head;
 use pipeline_train::number_scale::NumberScale;
 use pipeline_train::open_backbone::{OpenBackbone, Opening};
 use pipeline_train::replay::ReplayFolder;
 
 /// How often an epoch that has ended is written down, so that a run that was killed goes on from it.
 const CHECKPOINT_INTERVAL: Duration = Duration::from_secs(60);
-
-/// How parameters are found.
-pub enum Training {
-    /// In steps and epochs.
-    Steps(Box<HeadSettings>),
-    /// A linear head, all at once.
-    Solver(LinearHeadSettings),
-}
 
 /// Trains the head, and what is open of the backbone.
 pub struct FinetuneStage {
@@ -299,10 +292,7 @@ impl Stage for FinetuneStage {
     }
 
     fn fields(&self) -> Value {
-        let mut fields = match &self.training {
-            Training::Steps(settings) => training_fields(&**settings),
-            Training::Solver(settings) => as_json(settings),
-        };
+        let mut fields = self.training.fields();
         if let Some(subsample) = &self.subsample {
             fields["subsample"] = as_json(subsample);
         }
@@ -317,20 +307,11 @@ impl Stage for FinetuneStage {
     }
 
     fn unit_of(&self, metric: &str) -> Option<Value> {
-        match &self.training {
-            Training::Steps(settings) if metric == "validation_loss" => {
-                let (loss, class_weights) = (settings.loss, &settings.class_weights);
-                Some(json!({ "loss": loss, "class_weights": class_weights }))
-            }
-            _ => None,
-        }
+        self.training.unit_of(metric)
     }
 
     fn lineage(&self) -> Option<&'static str> {
-        let Training::Steps(settings) = &self.training else {
-            return None;
-        };
-        let options = &settings.options;
+        let options = &self.training.in_steps()?.options;
         (options.begin_alike_for_any_length()).then_some("/epochs")
     }
 
@@ -339,15 +320,12 @@ impl Stage for FinetuneStage {
     }
 
     fn needs_gpu(&self) -> Option<String> {
-        match &self.training {
-            Training::Steps(settings) => settings.options.needs_gpu(),
-            Training::Solver(_) => None,
-        }
+        self.training.in_steps()?.options.needs_gpu()
     }
 
     /// A solver draws nothing.
     fn seed(&self) -> Option<u64> {
-        matches!(self.training, Training::Steps(_)).then_some(self.seed)
+        self.training.in_steps().map(|_| self.seed)
     }
 
     fn inputs(&self) -> Vec<StageInput> {
