@@ -249,6 +249,11 @@ pub fn is_number(text: &str) -> bool {
     text.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
+/// `36,5`: a number but for its decimal comma.
+pub fn has_decimal_comma(text: &str) -> bool {
+    text.matches(',').count() == 1 && is_number(&text.replace(',', "."))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -221,7 +221,7 @@ pub fn write_stays(
         .copied()
         .filter(|at| match mixed::texts_among_numbers(table, *at) {
             Some(texts) => {
-                mixed::note_texts(table, *at, &texts, draft);
+                mixed::note_texts(&table.columns[*at], &texts, draft);
                 false
             }
             None => table.look(*at) == Look::Text,

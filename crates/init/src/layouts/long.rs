@@ -3,14 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::clock::Clock;
+use super::cohort::mixed;
 use super::{Looking, clip, clock, cohort, drop_empty_stays, drop_incomplete_stays, largest};
 use crate::draft::{Draft, Place};
 use crate::folder::Folder;
 use crate::names::{OUTCOME, PATIENT, STAY, TIME, VALUE, VARIABLE, rank};
-use crate::table::{Look, Table, is_missing, is_number};
+use crate::table::{Look, Table, has_decimal_comma, is_missing, is_number};
 use crate::text::{below_root, list};
 use pipeline_error::Error;
-use pipeline_error::listed::first_of;
+use pipeline_error::listed::first_names;
 use pipeline_error::pasted::toml_string;
 
 /// From so many rows on, a column that repeats nothing tells rows apart, not stays.
@@ -269,11 +270,11 @@ impl<'a> Seen<'a> {
         let mut names = Vec::new();
         for (name, texts) in &self.texts {
             let of_commas = texts.iter().filter(|text| has_decimal_comma(text));
-            let of_commas: Vec<String> = of_commas.map(|text| format!("`{text}`")).collect();
+            let of_commas: Vec<_> = of_commas.collect();
             if 2 * of_commas.len() > texts.len() {
                 draft.note(format!(
                     "values of `{name}` have a decimal comma: {}; write a point before they are read",
-                    first_of(&of_commas, 4)
+                    first_names(of_commas, 4)
                 ));
                 continue;
             }
@@ -281,11 +282,7 @@ impl<'a> Seen<'a> {
                 names.push(name.to_string());
                 continue;
             }
-            let texts: Vec<String> = texts.iter().map(|text| format!("`{text}`")).collect();
-            draft.note(format!(
-                "values of `{name}` are numbers but for {}: `missing` on the source lists texts that say nothing",
-                first_of(&texts, 4)
-            ));
+            mixed::note_texts(name, texts, draft);
         }
         names
     }
@@ -299,11 +296,6 @@ impl<'a> Seen<'a> {
             };
         self.numbers.iter().map(of_name).sum()
     }
-}
-
-/// `36,5`
-fn has_decimal_comma(text: &str) -> bool {
-    text.matches(',').count() == 1 && is_number(&text.replace(',', "."))
 }
 
 #[cfg(test)]

@@ -155,7 +155,7 @@ fn note_numbers(table: &Table, columns: &Columns, roles: &Roles, draft: &mut Dra
             && !roles.leaks.contains(name)
             && let Some(texts) = mixed::texts_among_numbers(table, at)
         {
-            mixed::note_texts(table, at, &texts, draft);
+            mixed::note_texts(&table.columns[at], &texts, draft);
         }
     }
 }

@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use crate::draft::Draft;
-use crate::table::{Look, Table, is_number};
-use pipeline_error::listed::first_of;
+use crate::table::{Look, Table, has_decimal_comma, is_number};
+use pipeline_error::listed::first_names;
 
 /// The texts of a column that is mostly numbers, as a long table's variable is. None for other columns.
 pub fn texts_among_numbers(table: &Table, column: usize) -> Option<BTreeSet<&str>> {
@@ -19,21 +19,19 @@ pub fn texts_among_numbers(table: &Table, column: usize) -> Option<BTreeSet<&str
 
 /// A number of a column whose numbers have decimal commas.
 pub fn decimal_comma(table: &Table, column: usize) -> Option<&str> {
-    let is_such = |text: &&str| is_number(text) || is_number(&text.replacen(',', ".", 1));
+    let is_such = |text: &str| is_number(text) || has_decimal_comma(text);
     let mut cells = table.cells(column);
-    if table.look(column) != Look::Text || !table.cells(column).all(|text| is_such(&text)) {
+    if table.look(column) != Look::Text || !table.cells(column).all(is_such) {
         return None;
     }
     cells.find(|text| text.contains(','))
 }
 
 /// Says which texts a column of numbers holds.
-pub fn note_texts(table: &Table, column: usize, texts: &BTreeSet<&str>, draft: &mut Draft) {
-    let texts: Vec<String> = texts.iter().map(|text| format!("`{text}`")).collect();
+pub fn note_texts(name: &str, texts: &BTreeSet<&str>, draft: &mut Draft) {
     draft.note(format!(
-        "values of `{}` are numbers but for {}: `missing` on the source lists texts that say nothing",
-        table.columns[column],
-        first_of(&texts, 4)
+        "values of `{name}` are numbers but for {}: `missing` on the source lists texts that say nothing",
+        first_names(texts, 4)
     ));
 }
 

@@ -6,7 +6,7 @@ use super::{constant, id_of};
 use crate::folder::Folder;
 use crate::names::{KNOWN_AT_ADMISSION, OUTCOME, plain, rank};
 use crate::table::Table;
-use pipeline_error::listed::first_of;
+use pipeline_error::listed::{first_names, first_of};
 
 /// Texts that say of two classes which it is.
 const CLASSES: [&str; 12] = [
@@ -84,10 +84,9 @@ fn why_not(table: &Table, at: usize) -> Option<String> {
     if texts.is_empty() || !(are_classes || is_named && !is_number) {
         return None;
     }
-    let texts: Vec<String> = texts.iter().map(|text| format!("`{text}`")).collect();
     Some(format!(
         "holds {}, and labels are 0 and 1",
-        first_of(&texts, 3)
+        first_names(texts, 3)
     ))
 }
 
