@@ -4,7 +4,9 @@
 //! events that is cheaper than the memory.
 
 use super::attention_pattern::{Attention, Segment};
-use super::cpu::{BLOCK, add_scaled, dot, softmax, vectorized, with_constant_head};
+use super::cpu::{
+    BLOCK, add_scaled, add_weighted_rows, dot, softmax, vectorized, with_constant_head,
+};
 
 /// Where the numbers of a head lie in rows of queries and keys.
 #[derive(Clone, Copy, Debug)]
@@ -170,14 +172,14 @@ fn forward_of(
             pairs.weigh(q_head, keys_head, stride, attention.scale, own_bias);
             pairs.draw(attention, query.row, head);
             let out_head = &mut out[part..][..size];
-            let weights = pairs.weights[..query.seen].iter().zip(&pairs.factors);
-            for (key, (weight, factor)) in weights.enumerate() {
-                add_scaled(
-                    out_head,
-                    weight * factor,
-                    &keys_head[key * stride + value..][..size],
-                );
+            let Pairs {
+                weights, factors, ..
+            } = &mut pairs;
+            for (weight, factor) in weights.iter_mut().zip(factors) {
+                *weight *= *factor;
             }
+            let weights = &weights[..query.seen];
+            add_weighted_rows(out_head, weights, &keys_head[value..], stride);
         }
     }
     output
@@ -261,11 +263,12 @@ fn backward_of(
             for (grad, slope) in grad_bias[of_bias.clone()].iter_mut().zip(&*slopes) {
                 *grad += slope;
             }
+            for slope in &mut *slopes {
+                *slope *= attention.scale;
+            }
+            add_weighted_rows(grad_q_head, slopes, keys_head, stride);
             for (key, slope) in slopes.iter().enumerate() {
-                let slope = slope * attention.scale;
-                let key = key * stride;
-                add_scaled(grad_q_head, slope, &keys_head[key..][..size]);
-                add_scaled(&mut grad_keys_head[key..][..size], slope, q_head);
+                add_scaled(&mut grad_keys_head[key * stride..][..size], *slope, q_head);
             }
         }
     }

@@ -1,6 +1,14 @@
 //! Matrix products over strided views of slices, on the calling thread alone.
 
+use std::sync::Once;
+
 use gemm::Parallelism;
+
+/// A left factor that is read by at most so many panels of the right one is taken as it lies: to pack it first costs a
+/// fifteenth of the product of a block of 64 rows. No bit depends on it.
+const PANELS_UNPACKED: usize = 16;
+
+static PACKS_LATER: Once = Once::new();
 
 /// Where the numbers of a matrix lie in a slice.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +102,7 @@ unsafe fn multiply_to(
     fresh: bool,
 ) {
     assert!(a_view.last(rows, inner) < a.len() && b_view.last(inner, columns) < b.len());
+    PACKS_LATER.call_once(|| gemm::set_lhs_packing_threshold_single_thread(PANELS_UNPACKED));
     // SAFETY: the assertion keeps every index that the strides reach inside a and b; the caller answers for y.
     unsafe {
         gemm::gemm(
