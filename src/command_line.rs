@@ -1,8 +1,11 @@
 //! The whole command line: every command there is, and which file does what it says.
 
 use std::borrow::Cow;
+use std::ffi::OsString;
+use std::io::Write as _;
 use std::process::ExitCode;
 
+use clap::error::{ContextKind, ContextValue};
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::commands::bundle::BundleArguments;
@@ -44,8 +47,14 @@ use crate::processor;
 use crate::terminal::shown::shown;
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::{Verbosity, VerbosityArguments};
-use crate::terminal::{diagnostic, stderr};
+use crate::terminal::{diagnostic, stderr, stdout};
 use pipeline_error::Error;
+
+/// Options whose values the environment may have.
+const VARIABLES: [(&str, &str); 2] = [
+    ("--store", "PIPELINE_STORE"),
+    ("--cluster", "PIPELINE_CLUSTER"),
+];
 
 /// Runs pretrain → finetune experiments that a TOML recipe declares, and stops where other
 /// tools go on in silence: weights not loaded, parameters not frozen, gradients that never came.
@@ -132,7 +141,9 @@ pub fn main() -> ExitCode {
     let read = |matches| Arguments::from_arg_matches(&matches);
     let arguments = match matches.and_then(read) {
         Ok(arguments) => arguments,
-        Err(error) => return refuse(&error),
+        Err(error) => {
+            return empty_variable(&error).map_or_else(|| refuse(&error), |told| fail(&told));
+        }
     };
     let program = || {
         let verbosity = arguments.verbosity.validate()?;
@@ -177,33 +188,52 @@ fn execute(command: Command, verbosity: Verbosity) -> Result<ExitCode, Error> {
         Command::Man(raw) => man::execute(&raw, self::command()),
         Command::Help(raw) => match raw.topic() {
             Help::Errors(names) => help::errors(&names),
-            Help::Command(words) => Ok(help_of(&words)),
+            Help::Command(words) => help_of(&words),
         },
     }
 }
 
 /// What `--help` behind the words of a command prints.
-fn help_of(words: &[String]) -> ExitCode {
+fn help_of(words: &[String]) -> Result<ExitCode, Error> {
+    help::check_subcommands(&self::command(), words)?;
     let words = words.iter().map(String::as_str);
     let line = ["pipeline"].into_iter().chain(words).chain(["--help"]);
-    match command().try_get_matches_from(line) {
+    Ok(match command().try_get_matches_from(line) {
         Err(help) => refuse(&help),
         Ok(_) => ExitCode::SUCCESS,
-    }
+    })
+}
+
+/// What is wrong if an option has no value because its variable of the environment is empty.
+fn empty_variable(error: &clap::Error) -> Option<Error> {
+    let Some(ContextValue::String(option)) = error.get(ContextKind::InvalidArg) else {
+        return None;
+    };
+    let flag = option.split(' ').next()?;
+    let variable = VARIABLES.iter().find(|(of, _)| *of == flag)?.1;
+    let is_given = |word: OsString| word.to_string_lossy().starts_with(flag);
+    let is_empty = std::env::var_os(variable).is_some_and(|value| value.is_empty());
+    (is_empty && !std::env::args_os().any(is_given)).then(|| Error::Usage {
+        message: format!("the environment variable {variable} is empty"),
+        hint: Some(format!("give it a value, or `unset {variable}`")),
+    })
 }
 
 /// Prints clap's own message: help and version are results, everything else is exit code 2.
 fn refuse(error: &clap::Error) -> ExitCode {
     // It quotes arguments, which a script may have from anywhere.
     let text = error.render().to_string();
-    match shown(&text) {
-        // A reader that closed the pipe has seen enough.
-        Cow::Borrowed(_) => drop(error.print()),
-        Cow::Owned(_) => stderr::print(&text),
-    }
-    match error.use_stderr() {
-        true => ExitCode::from(2),
-        false => ExitCode::SUCCESS,
+    let printed = match shown(&text) {
+        Cow::Borrowed(_) => error.print().and_then(|()| std::io::stdout().flush()),
+        Cow::Owned(_) => {
+            stderr::print(&text);
+            Ok(())
+        }
+    };
+    match (error.use_stderr(), printed.or_else(stdout::unless_unread)) {
+        (true, _) => ExitCode::from(2),
+        (false, Ok(())) => ExitCode::SUCCESS,
+        (false, Err(error)) => fail(&error),
     }
 }
 

@@ -47,7 +47,7 @@ impl Experiment {
         let given = given.map_err(|error| Error::file(&selection.recipe, error))?;
         let stages = self.recipe.stages.iter();
         let resolved = ResolvedRecipe {
-            path: &self.recipe.path,
+            path: self.recipe.path.display().to_string(),
             set: selection.overrides.iter().map(Override::text).collect(),
             name: &self.recipe.name,
             seed: self.recipe.seed,
@@ -91,7 +91,7 @@ pub fn revision_document(recipe: &Path) -> Option<(&'static str, Vec<u8>)> {
 /// The document `runs/ID/resolved.json`.
 #[derive(Serialize)]
 struct ResolvedRecipe<'a> {
-    path: &'a Path,
+    path: String,
     set: Vec<&'a str>,
     name: &'a str,
     seed: u64,

@@ -1,10 +1,12 @@
 //! `NAME.lock` beside the recipe `NAME.toml`.
 
-use std::io::{ErrorKind, Write};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
+use crate::terminal::page;
 use pipeline_error::Error;
 use pipeline_runner::Lock;
+use pipeline_store::destination::Destination;
 
 /// No lock that a run writes is longer.
 const MAX_BYTES: u64 = 64 << 20;
@@ -46,21 +48,6 @@ pub fn write(path: &Path, recipe: &Path, lock: &Lock) -> Result<(), Error> {
          # By hand: [stages.NAME.tolerances], how far metrics may lie from these; they are kept.\n\
          {body}"
     );
-    let folder = match path.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => parent,
-        _ => Path::new("."),
-    };
-    replace(path, folder, text.as_bytes()).map_err(|error| failed(error.to_string()))
-}
-
-fn replace(path: &Path, folder: &Path, bytes: &[u8]) -> std::io::Result<()> {
-    let mut builder = tempfile::Builder::new();
-    // Such as any new file has: a draft that only its owner can read would stay so.
-    #[cfg(unix)]
-    builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
-    let mut draft = builder.tempfile_in(folder)?;
-    draft.write_all(bytes)?;
-    draft.as_file().sync_all()?;
-    draft.persist(path).map_err(|error| error.error)?;
-    Ok(())
+    let place = Destination::new(path, "", true)?;
+    page::write(place, text.as_bytes()).map(|_| ())
 }

@@ -92,3 +92,27 @@ fn a_table_that_does_not_fit_is_named() {
         .failure(2)
         .stderr_has("is called like a column of `stays`");
 }
+
+#[test]
+fn a_second_spelling_of_an_id_is_named_and_codes_stay_texts() {
+    let mut test = cohort()
+        .file("people.csv", "id,sex,age\n01,f,50\n2,m,51\n")
+        .recipe(&recipe(TABLE, ""));
+    run(&mut test, &["one"])
+        .failure(3)
+        .stderr_has("people.csv: line 2: id `01` is spelled `1` in the source")
+        .stderr_has("ids = \"number\"");
+    let codes = ["999000011000001104", "999000011000001105"];
+    let rows = (0..60).map(|stay| format!("{stay},{},50\n", codes[stay % 2]));
+    let people = format!("id,sex,age\n{}", rows.collect::<String>());
+    let subgroups = "subgroups = [\"sex\"]\n";
+    let mut test = cohort()
+        .file("people.csv", people)
+        .recipe(&recipe(TABLE, subgroups));
+    let document = run(&mut test, &[]).success().json();
+    let metrics = std::fs::read_to_string(artifact(&document, "test", "metrics")).expect("metrics");
+    let metrics: Value = serde_json::from_str(&metrics).expect("JSON");
+    let groups = metrics["subgroups"].as_array().expect("groups").iter();
+    let groups: Vec<&str> = groups.filter_map(|group| group["group"].as_str()).collect();
+    assert_eq!(groups[..2], codes);
+}

@@ -1,5 +1,6 @@
 //! Arguments, help, exit codes and streams.
 
+use std::fs::File;
 use std::process::Stdio;
 
 use crate::harness::Test;
@@ -198,4 +199,73 @@ fn no_machine_has_so_many_threads() {
     test.run_with(["run", "recipe.toml", "--threads", "99999"])
         .failure(2)
         .stderr_has("at most 1024 threads");
+}
+
+#[test]
+fn a_result_that_standard_output_does_not_take_is_a_failure() {
+    let lines: [&[&str]; 6] = [
+        &["help"],
+        &["--help"],
+        &["--version"],
+        &["help", "run"],
+        &["help", "error"],
+        &["schema"],
+    ];
+    let mut test = Test::new();
+    for line in lines {
+        let full = File::options().write(true).open("/dev/full");
+        let mut command = test.args_of(line.iter().copied());
+        let output = command.stdout(full.expect("a full device")).output();
+        let output = output.expect("the program ends");
+        assert_eq!(output.status.code(), Some(3), "{line:?}");
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert!(told.starts_with("error: standard output: "), "{told}");
+        assert!(
+            told.ends_with("hint: send the output to another place\n"),
+            "{told}"
+        );
+    }
+}
+
+#[test]
+fn a_variable_that_is_empty_is_named() {
+    let test = |name: &str| Test::new().recipe(PRETRAIN).env(name, "");
+    for (variable, line) in [
+        ("PIPELINE_STORE", &["plan", "recipe.toml"][..]),
+        ("PIPELINE_CLUSTER", &["submit", "recipe.toml"]),
+    ] {
+        let outcome = test(variable).args(line.iter().copied()).run().failure(2);
+        outcome.stderr_is(&format!(
+            "error: the environment variable {variable} is empty\n\
+             hint: give it a value, or `unset {variable}`\n"
+        ));
+    }
+    let given = ["plan", "recipe.toml", "--store", "elsewhere"];
+    test("PIPELINE_STORE").args(given).run().success();
+}
+
+#[test]
+fn help_of_a_word_that_is_no_subcommand_is_refused() {
+    let mut test = Test::new();
+    test.run_with(["help", "run", "plan"])
+        .failure(2)
+        .stdout_is("")
+        .stderr_has("`run` has no subcommand `plan`");
+    test.run_with(["help", "sweep", "shwo"])
+        .failure(2)
+        .stderr_has("did you mean `show`?");
+    test.run_with(["help", "sweep", "show"]).success();
+}
+
+#[test]
+fn a_document_of_a_cluster_is_not_called_a_recipe() {
+    let mut test = Test::new()
+        .recipe(PRETRAIN)
+        .file("cluster.toml", "partition = \"a\"\n");
+    let submit = ["submit", "recipe.toml", "--cluster"];
+    test.run_with(submit.into_iter().chain(["cluster.toml"]))
+        .failure(2)
+        .stderr_has("the cluster document has no `format`");
+    let outcome = test.run_with(submit.into_iter().chain(["nope"])).failure(2);
+    assert!(!outcome.stderr.contains("hint:"), "{outcome}");
 }

@@ -61,7 +61,8 @@ fn two_runs_are_told_apart_by_their_recipes_and_metrics() {
         comparison["recipe"],
         json!([{ "path": "stages.classifier.optimizer.lr", "values": [0.001, 0.01] }])
     );
-    assert_eq!(comparison["notes"], json!([]));
+    let undefined = "test: of 1000 resamples B − A is undefined for calibration_slope in 1: intervals leave these out";
+    assert_eq!(comparison["notes"], json!([undefined]));
     let auroc = row(&comparison, "auroc");
     let of_runs = [&first, &second].map(|run| stage(run, "test")["metrics"]["auroc"].clone());
     assert_eq!(auroc["values"], json!(of_runs));
@@ -82,7 +83,8 @@ fn two_runs_are_told_apart_by_their_recipes_and_metrics() {
         .stdout_has("stage       metric                  ")
         .stdout_has("B − A")
         .stdout_has("  lr = 0.01\n")
-        .stdout_has("95 % of 1000 resamples of the patients");
+        .stdout_has("95 % of 1000 resamples of the patients")
+        .stdout_has(undefined);
     assert!(shown.stderr.is_empty());
     let again = test.run_with(compare).success();
     assert_eq!(again.stdout, shown.stdout);
@@ -112,6 +114,24 @@ fn runs_on_other_stays_have_no_intervals_and_it_is_said_why() {
     assert!(notes.starts_with("test: no intervals: "), "{notes}");
     assert!(notes.contains(" stays and "), "{notes}");
     assert_eq!(row(&comparison, "auroc")["differences"][1], Value::Null);
+}
+
+#[test]
+fn a_recipe_that_cannot_be_read_differs_in_nothing_and_is_named() {
+    let mut test = test();
+    let first = run(&mut test, &[]);
+    let second = run(&mut test, &[]);
+    let folder = test.folder().join(".pipeline/runs").join(id(&first));
+    let resolved = folder.join("resolved.json");
+    std::fs::remove_file(&resolved).expect("it is there");
+    let compare = ["compare", id(&first), id(&second)];
+    test.run_with(compare)
+        .success()
+        .stdout_has("note: settings are not compared: run ");
+    std::fs::write(&resolved, "{\n").expect("a file");
+    test.run_with(compare)
+        .failure(6)
+        .stderr_has("resolved.json: it cannot be read");
 }
 
 #[test]

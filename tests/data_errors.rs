@@ -203,3 +203,25 @@ fn a_hint_about_the_files_of_2019_names_no_setting_that_their_source_has_not() {
         refused(test.args(["run", "recipe.toml", "events"])).stderr_has(hint);
     }
 }
+
+#[test]
+fn where_no_stay_is_left_each_reason_says_how_many() {
+    let other_ids = |text: String| {
+        let lines = text.lines().enumerate();
+        let lines = lines.map(|(at, line)| match at {
+            0 => format!("{line}\n"),
+            _ => format!("9{line}\n"),
+        });
+        lines.collect::<String>()
+    };
+    let test = physionet("Outcomes-a.txt", other_ids);
+    let path = format!("{FOLDER}/Outcomes-b.txt");
+    let after = other_ids(std::fs::read_to_string(test.folder().join(&path)).expect("outcomes"));
+    let test = test.file(&path, after);
+    let recipe = repository("recipes/physionet2012.toml");
+    let drop = "stages.events.without_label=drop";
+    let test = test.args(["run", &recipe, "events", "--set", drop]);
+    refused(test)
+        .stderr_has("no stay is left of 12 stays: 12 without a label")
+        .stderr_has("are the ids of the labels those of the stays?");
+}

@@ -56,3 +56,28 @@ fn an_unknown_artifact_or_folder_exits_2() {
         .failure(6)
         .stderr_has("a newer pipeline wrote it");
 }
+
+#[test]
+fn neither_the_recipe_nor_what_it_extends_is_replaced() {
+    let mut test = Test::new()
+        .file("base.toml", PRETRAIN)
+        .recipe("format = 1\nextends = [\"base.toml\"]\n");
+    test.run_with(["run", "recipe.toml", "events"]).success();
+    let export = ["export", "recipe.toml", "events", "stays"];
+    for name in ["recipe.toml", "base.toml", "./base.toml"] {
+        test.run_with(export.into_iter().chain([name, "--force"]))
+            .failure(2)
+            .stderr_has("and would be replaced")
+            .stderr_has("hint: name another file");
+    }
+    std::fs::copy(
+        test.folder().join("recipe.toml"),
+        test.folder().join("own.html"),
+    )
+    .expect("a copy");
+    test.run_with(["report", "own.html", "--output", "own.html"])
+        .failure(2)
+        .stderr_has("and would be replaced");
+    let base = std::fs::read_to_string(test.folder().join("base.toml"));
+    assert_eq!(base.expect("the recipe"), PRETRAIN);
+}

@@ -361,3 +361,19 @@ fn every_value_of_a_recipe_is_part_of_a_key() {
     let names: Vec<&str> = CHANGES.iter().map(|(name, ..)| *name).collect();
     assert_eq!(resolved.values.len(), names.len() + NOT_CHANGED.len());
 }
+
+/// A reader of JSON that is off in the last bit makes another number of one in five, and another key: a sound action
+/// was thrown out, and could not be pushed.
+#[test]
+fn numbers_of_17_digits_keep_their_key_in_the_store() {
+    for hours in ["1.8107490539550781", "1.0238095238095237"] {
+        let recipe = format!(
+            "format = 1\n[stages.events]\nkind = \"data\"\nsource = {{ format = \"synthetic\", stays = 30 }}\n\
+             split = {{ ratio = [0.6, 0.2, 0.2] }}\nembeddings = {{ orthonormal = 16 }}\nhours = {hours}\n"
+        );
+        let mut test = Test::new().recipe(&recipe);
+        test.run_with(["run", "recipe.toml"]).success();
+        test.run_with(["cache", "verify"]).success();
+        test.run_with(["plan", "recipe.toml", "--check"]).success();
+    }
+}

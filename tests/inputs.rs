@@ -199,10 +199,18 @@ fn issue17_a_backbone_of_one_hospital_is_not_finetuned_on_another_s_inputs() {
     // Once finetuned on the second hospital's, the model's inputs are those.
     let set = ["--set", "stages.weights.input_changes=['statistics']"];
     run(&mut test, &set).success();
-    let set = [set[0], set[1], "--set", "stages.test.data='one'"];
-    run(&mut test, &set)
+    let other = [set[0], set[1], "--set", "stages.test.data='one'"];
+    run(&mut test, &other)
         .failure(4)
-        .stderr_has("statistics: `B` (mean ");
+        .stderr_has("statistics: `B` (mean ")
+        .stderr_has("a finetuned model gets an import of its own");
+    let moved = "stages.moved={ kind = 'import', from = 'classifier', into = 'classifier', input_changes = ['statistics'] }";
+    let test_of = "stages.test={ kind = 'evaluate', model = 'moved', data = 'one', split = 'test', allow_overlap = 'the same ids' }";
+    run(
+        &mut test,
+        &[set[0], set[1], "--set", moved, "--set", test_of],
+    )
+    .success();
 }
 
 #[test]

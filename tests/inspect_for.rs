@@ -107,7 +107,7 @@ fn a_recipe_without_imports_tries_both_models_and_one_that_fits_is_enough() {
 }
 
 #[test]
-fn a_pin_on_another_file_is_told_beside_the_audit() {
+fn a_pin_on_another_file_exits_4_as_the_import_does_and_is_told_beside_the_audit() {
     let base = repository("recipes/reference-finetune.toml");
     let root = repository("tests/fixtures/reference-layout");
     let pin = "0123456789abcdef".repeat(4);
@@ -116,13 +116,17 @@ fn a_pin_on_another_file_is_told_beside_the_audit() {
     ));
     let arguments = ["inspect", &lightning(), "--for", "recipe.toml"];
     let outcome = test.run_with(arguments.into_iter().chain(["--format", "json"]));
-    let document = outcome.success().json();
-    let notes = document["imports"][0]["notes"].to_string();
-    assert!(notes.contains(&format!("the recipe pins {pin}")), "{notes}");
+    let told = format!("the recipe pins {pin}");
+    let document = outcome.failure(4).stderr_has(&told).json();
+    for field in ["notes", "error"] {
+        let text = document["imports"][0][field].to_string();
+        assert!(text.contains(&told), "{text}");
+    }
     assert!(document["imports"][0]["audit"].is_object());
     test.run_with(arguments)
-        .success()
-        .stdout_has(&format!("the recipe pins {pin}"));
+        .failure(4)
+        .stdout_has("stages.weights, into the classifier model: would fail\n")
+        .stdout_has(&told);
 }
 
 #[test]

@@ -136,6 +136,14 @@ fn issue16_a_zone_or_format_that_cannot_be_read_is_refused_before_anything_runs(
             "does not tell year",
         ),
         (
+            r#"{ column = "charttime", as = "timestamp", format = "%Y-%m-%d %H:%M:%S %Q" }"#.into(),
+            "tells the zone by its name (%Q)",
+        ),
+        (
+            r#"{ column = "charttime", as = "timestamp", format = "%Y-%m-%d %H:%M:%S %s" }"#.into(),
+            "write an offset (%z)",
+        ),
+        (
             r#"{ column = "charttime", as = "hours", format = "%Y-%m-%d" }"#.into(),
             "`as` is `hours`",
         ),

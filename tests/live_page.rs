@@ -214,6 +214,35 @@ fn a_server_answers_this_machine_and_refuses_all_else() {
 }
 
 #[test]
+fn a_submitted_run_has_no_page_and_the_runs_inside_of_its_jobs_are_not_listed() {
+    let (mut test, ended, _) = store();
+    let folder = test.folder().join(".pipeline/runs");
+    let plan = std::fs::read(folder.join(&ended).join("plan.json")).expect("a plan");
+    let (submitted, inside) = ("20991231T235959Z-0001", "20991231T235959Z-0002");
+    let worker = format!("{{\"run\":\"{submitted}\",\"job\":0,\"task\":0}}");
+    for (run, name, text) in [
+        (submitted, "submission.json", "{}"),
+        (inside, "worker.json", worker.as_str()),
+    ] {
+        std::fs::create_dir(folder.join(run)).expect("a folder");
+        std::fs::write(folder.join(run).join("plan.json"), &plan).expect("a plan");
+        std::fs::write(folder.join(run).join(name), text).expect("a file");
+    }
+    let served = Served::start(&mut test, &[]);
+    let page = served.page("/");
+    assert!(
+        !page.contains(submitted) && !page.contains(inside),
+        "{page}"
+    );
+    let (head, _) = served.get(&format!("/runs/{submitted}"));
+    assert!(head.starts_with("HTTP/1.1 404 "), "{head}");
+    assert!(served.page(&format!("/runs/{inside}")).contains(inside));
+    test.run_with(["watch", "--serve", "127.0.0.1:0", submitted])
+        .failure(2)
+        .stderr_has(&format!("`pipeline watch {submitted}`"));
+}
+
+#[test]
 fn a_store_without_a_run_waits_for_the_first() {
     let mut test = Test::new();
     let served = Served::start(&mut test, &[]);

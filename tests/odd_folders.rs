@@ -1,6 +1,6 @@
 //! Folders whose names are not UTF-8.
 
-use std::ffi::OsStr;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
@@ -50,5 +50,33 @@ fn issue16_a_store_in_a_folder_whose_name_is_not_utf_8_is_refused_before_anythin
     for _ in 0..2 {
         let (code, stderr) = in_latin_1(&test, &["run", "recipe.toml", "--store", &store]);
         assert_eq!(code, Some(0), "{stderr}");
+    }
+}
+
+#[test]
+fn a_path_that_is_not_utf_8_is_shown_in_documents() {
+    let odd = |file: &str| -> OsString {
+        let folder = OsStr::from_bytes(b"caf\xe9");
+        Path::new(folder).join(file).into_os_string()
+    };
+    let recipe = "format = 1\n[stages.say]\nkind = \"command\"\nrun = \"echo 1 > o\"\noutputs = { o = \"o\" }\n";
+    let mut test = Test::new().recipe(recipe);
+    fs::create_dir(test.folder().join(odd(""))).expect("a folder");
+    fs::write(test.folder().join(odd("recipe.toml")), recipe).expect("a recipe");
+    for (line, place) in [
+        (&["check"][..], odd("recipe.toml")),
+        (&["run"], odd("recipe.toml")),
+        (&["lock"], odd("recipe.toml")),
+        (&["report", "recipe.toml", "--output"], odd("page.html")),
+        (&["export", "recipe.toml", "say", "o"], odd("o")),
+        (&["init"], odd("new")),
+    ] {
+        let words = line.iter().map(OsString::from);
+        let words = words.chain([place, "--format".into(), "json".into()]);
+        let outcome = test.run_with(words).success();
+        assert!(outcome.json().is_object(), "{outcome}");
+        if line != ["run"] {
+            outcome.stdout_has("caf\u{fffd}/");
+        }
     }
 }

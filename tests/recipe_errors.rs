@@ -217,3 +217,51 @@ fn issue19_a_very_long_value_is_shown_in_part_and_told_whole_to_programs() {
     let document = test.run_with(["check", "recipe.toml", "--format", "json"]);
     document.failure(2).stdout_has(&long);
 }
+
+#[test]
+fn a_misspelt_variable_of_a_recipe_that_extends_another_is_refused() {
+    let base = repository("recipes/finetune.toml");
+    let with = |vars: &str| {
+        let text = format!("format = 1\nextends = [{base:?}]\n[vars]\n{vars}\n");
+        Test::new()
+            .recipe(&text)
+            .args(["check", "recipe.toml"])
+            .run()
+    };
+    with("stay = 200")
+        .failure(2)
+        .stderr_has("recipe.toml:4:1")
+        .stderr_has("nothing reads the variable `stay`")
+        .stderr_has("did you mean `stays`?");
+    with("stays = \"${vars.staying}\"\nstaying = 200").success();
+    // It may be for a recipe that extends this one.
+    with("stays = 200\ncohort = \"north\"").success();
+}
+
+#[test]
+fn a_stage_that_would_close_a_ring_is_no_stage_that_fits() {
+    let change = ("from = \"pretrain\"", "from = \"weights\"");
+    assert_shown(&[change], change.1, &["hint: `pretrain` would fit"]);
+}
+
+#[test]
+fn an_item_of_an_array_that_is_not_stated_is_refused_with_what_to_state() {
+    let recipe = repository("recipes/finetune.toml");
+    let set = "stages.classifier.optimizer.penalties.0=0.5";
+    let outcome = Test::new().args(["check", &recipe, "--set", set]).run();
+    outcome
+        .failure(2)
+        .stderr_has("set the whole array, stages.classifier.optimizer.penalties = […]");
+}
+
+#[test]
+fn a_misspelt_shipped_recipe_is_answered_with_the_right_one() {
+    let hint = "hint: did you mean the shipped recipe `finetune`?";
+    let test = Test::new().recipe("format = 1\nextends = [\"fintune\"]\n");
+    test.args(["check", "recipe.toml"])
+        .run()
+        .failure(2)
+        .stderr_has(hint);
+    let direct = Test::new().args(["check", "fintune"]).run();
+    direct.failure(2).stderr_has(hint);
+}

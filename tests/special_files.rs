@@ -1,5 +1,7 @@
-//! Issue 19: what is no file is refused by what it is, at once, wherever an input is named.
+//! Issue 19: what is no file is refused by what it is, at once, wherever an input or a place to write is named.
 
+use std::fs;
+use std::os::unix::fs::{FileTypeExt, symlink};
 use std::process::Command;
 
 use crate::harness::{Outcome, Test};
@@ -78,4 +80,81 @@ fn issue19_a_pipe_is_no_checkpoint_to_inspect() {
     pipe(&test, "weights.ckpt");
     let outcome = test.run_with(["inspect", "weights.ckpt"]);
     refused(outcome, "weights.ckpt", "is a pipe");
+}
+
+const SAY: &str =
+    "format = 1\n[stages.say]\nkind = \"command\"\nrun = \"echo 1 > o\"\noutputs = { o = \"o\" }\n";
+
+#[test]
+fn what_is_no_file_is_never_replaced_by_what_is_written() {
+    let mut test = Test::new().recipe(SAY);
+    test.run_with(["run", "recipe.toml"]).success();
+    for name in ["pipe", "recipe.lock"] {
+        pipe(&test, name);
+    }
+    symlink("pipe", test.folder().join("link")).expect("a link");
+    for place in ["pipe", "link"] {
+        for line in [
+            &["export", "recipe.toml", "say", "o", place][..],
+            &["export", "recipe.toml", "say", "o", place, "--force"],
+            &["report", "recipe.toml", "--output", place],
+            &["report", "recipe.toml", "--model-card", place],
+        ] {
+            test.run_with(line)
+                .failure(2)
+                .stderr_has("is a pipe, and a file is written")
+                .stderr_has("hint: name a file\n");
+        }
+    }
+    test.run_with(["lock", "recipe.toml"])
+        .failure(2)
+        .stderr_has("recipe.lock: is a pipe");
+    for name in ["pipe", "recipe.lock"] {
+        let found = fs::symlink_metadata(test.folder().join(name)).expect("it is there");
+        assert!(found.file_type().is_fifo(), "{name}");
+    }
+    assert!(
+        !test.folder().join("report.html").exists(),
+        "nothing is written by halves"
+    );
+    for stream in ["/dev/stdout", "-"] {
+        let outcome = test.run_with(["export", "recipe.toml", "say", "o", stream]);
+        let outcome = outcome.failure(2).stderr_has("is an open stream");
+        assert!(!outcome.stderr.contains("--force"), "{outcome}");
+    }
+}
+
+#[test]
+fn a_link_to_a_file_is_written_through() {
+    let mut test = Test::new()
+        .recipe(SAY)
+        .file("far/page.html", "<!doctype html>");
+    test.run_with(["run", "recipe.toml"]).success();
+    test.run_with(["lock", "recipe.toml"]).success();
+    let place = |name: &str| test.folder().join(name);
+    fs::rename(place("recipe.lock"), place("far/lock")).expect("a lock");
+    let links = [
+        ("page.html", "far/page.html"),
+        ("recipe.lock", "far/lock"),
+        ("o", "far/o"),
+    ];
+    fs::write(place("far/o"), "old").expect("a file");
+    for (link, end) in links {
+        symlink(end, place(link)).expect("a link");
+    }
+    for line in [
+        &["report", "recipe.toml", "--output", "page.html"][..],
+        &["lock", "recipe.toml"],
+        &["export", "recipe.toml", "say", "o", "o", "--force"],
+    ] {
+        test.run_with(line).success();
+    }
+    for (link, end) in links {
+        let link = test.folder().join(link);
+        assert!(link.is_symlink(), "{}", link.display());
+        assert!(!test.folder().join(end).is_symlink());
+    }
+    let written = |name: &str| fs::read_to_string(test.folder().join(name)).expect("a file");
+    assert_eq!(written("far/o"), "1\n");
+    assert!(written("far/page.html").len() > 1000);
 }

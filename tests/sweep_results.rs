@@ -1,5 +1,7 @@
 //! What a sweep leaves to read: its table, its page and its best recipe.
 
+use std::os::unix::fs::PermissionsExt;
+
 use serde_json::Value;
 
 use crate::sweep::{RUN, SWEEP, test};
@@ -132,6 +134,17 @@ fn the_best_recipe_runs_alone_from_where_it_is_and_finds_everything_in_the_store
     ];
     test.run_with(write).success().stdout_has("X=3,seed=1\n");
     test.run_with(write).failure(2).stderr_has("--force");
+    for own in ["sweep.toml", "base.toml"] {
+        let onto_itself = ["sweep", "best", "sweep.toml", "--force", "--write", own];
+        test.run_with(onto_itself)
+            .failure(2)
+            .stderr_has("would be replaced");
+    }
+    let mode = |name: &str| {
+        let metadata = std::fs::metadata(test.folder().join(name)).expect("a file");
+        metadata.permissions().mode()
+    };
+    assert_eq!(mode("out/deep/best.toml"), mode("sweep.toml"));
     let alone = ["run", "out/deep/best.toml", "--format", "json"];
     let alone = test
         .run_with(alone)

@@ -116,6 +116,26 @@ fn issue16_rules_and_suggestions_speak_of_names_without_the_prefix() {
 }
 
 #[test]
+fn embeddings_behind_a_wrapper_s_prefix_are_compared_by_a_run_and_inspect_says_so() {
+    let mut wrapped = reference();
+    let others = FloatTensor {
+        shape: vec![1, 12],
+        values: vec![0.5; 12],
+    };
+    wrapped.insert("inputs.embeddings".into(), others);
+    let wrapped = renamed(&wrapped, |name| format!("module.{name}"));
+    let mut test = folder_of(&wrapped);
+    imported_in(&mut test, &[])
+        .failure(4)
+        .stderr_has("inputs.embeddings [1, 12] are others than those of the data stage");
+    test.run_with(["inspect", "w.safetensors", "--for", "recipe.toml"])
+        .success()
+        .stdout_has(
+            "inputs.embeddings is not compared here: a run compares it with that of `events`",
+        );
+}
+
+#[test]
 fn issue16_every_form_is_inspected_as_torch_reads_it_or_refused_with_what_to_do() {
     let folder = repository("tests/fixtures/torch-forms");
     let manifest = std::fs::read(format!("{folder}/expected.json")).expect("a manifest");

@@ -79,7 +79,7 @@ pub struct Bundling {
 /// The document of `bundle --format json`.
 #[derive(Debug, Serialize)]
 struct MadeRecord {
-    path: PathBuf,
+    path: String,
     /// Its files.
     files: Vec<String>,
 }
@@ -110,11 +110,11 @@ pub fn execute(bundling: &Bundling) -> Result<ExitCode, Error> {
     };
     let manifest = contents.write(&bundling.folder, bundling.force)?;
     let record = MadeRecord {
-        path: bundling.folder.clone(),
+        path: bundling.folder.display().to_string(),
         files: manifest.files.into_keys().collect(),
     };
     match bundling.format {
-        Format::Human => stdout::print(&format!("{}\n", record.path.display()))?,
+        Format::Human => stdout::print(&format!("{}\n", record.path))?,
         Format::Json => stdout::print_json(&record)?,
     }
     Ok(ExitCode::SUCCESS)

@@ -52,9 +52,11 @@ pub fn execute(arguments: &CancelArguments, verbosity: Verbosity) -> Result<Exit
     let tasks = ids.len();
     ids.sort_unstable();
     ids.dedup();
-    // First, so that no job goes on submitting.
-    submission.write(vec![Entry::Cancelled])?;
-    slurm::cancel(&ids)?;
+    if !ids.is_empty() {
+        // First, so that no job goes on submitting.
+        submission.write(vec![Entry::Cancelled])?;
+        slurm::cancel(&ids)?;
+    }
     held.remove();
     let record = CancelRecord {
         run: submission.run,
@@ -63,6 +65,10 @@ pub fn execute(arguments: &CancelArguments, verbosity: Verbosity) -> Result<Exit
     };
     match arguments.format {
         Format::Json => stdout::print_json(&record)?,
+        Format::Human if tasks == 0 => stdout::print(&format!(
+            "run {}: nothing of it is queued or runs, so nothing is cancelled\n",
+            record.run
+        ))?,
         Format::Human => stdout::print(&format!(
             "run {}: {tasks} tasks cancelled; what is done stays done, and `pipeline submit` begins a new run with it\n",
             record.run

@@ -47,7 +47,7 @@ struct CheckRecord {
 /// What was found in one recipe.
 #[derive(Debug, Serialize)]
 struct RecipeRecord {
-    path: PathBuf,
+    path: String,
     ok: bool,
     /// The recipe's name, if it could be read.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -100,7 +100,7 @@ fn check(
     verbosity: Verbosity,
 ) -> (RecipeRecord, Option<Resolved>, Option<Error>) {
     let mut record = RecipeRecord {
-        path: path.to_path_buf(),
+        path: path.display().to_string(),
         ok: false,
         recipe: None,
         stages: None,
@@ -152,7 +152,7 @@ fn line(record: &RecipeRecord, style: Style) -> String {
     format!(
         "{} {}: {}{variants}, {}: {}\n{memory}",
         style.paint(Tone::Good, "ok"),
-        record.path.display(),
+        record.path,
         record.recipe.as_deref().unwrap_or_default(),
         counted(stages.len(), "stage"),
         stages.join(", "),

@@ -46,8 +46,8 @@ pub fn execute(arguments: &CompareArguments) -> Result<ExitCode, Error> {
     };
     let record = compare(&store, &arguments.runs, bootstrap, arguments.seed)?;
     if let Some(target) = &arguments.output {
-        let text = comparison_page(&record);
-        page::write(target, "compare.html", &text)?;
+        let place = page::place(target, "compare.html", &[])?;
+        page::write(place, comparison_page(&record).as_bytes())?;
     }
     match arguments.shared.format {
         Format::Json => stdout::print_json(&record)?,

@@ -10,6 +10,7 @@ use serde::Serialize;
 use crate::arguments::{ExperimentArguments, Format, Selection};
 use crate::commands::export_tensorboard::TensorboardExport;
 use crate::commands::{export_tensorboard, outputs};
+use crate::experiment::Experiment;
 use crate::terminal::stdout;
 use crate::terminal::verbosity::Verbosity;
 use pipeline_error::Error;
@@ -134,7 +135,7 @@ pub struct ArtifactExport {
 /// The document of `export --format json`.
 #[derive(Debug, Serialize)]
 struct ExportRecord {
-    path: PathBuf,
+    path: String,
     digest: String,
     bytes: u64,
     /// Tensors that hold no weights, in the reference's layout.
@@ -172,14 +173,14 @@ fn artifact(export: ArtifactExport, verbosity: Verbosity) -> Result<ExitCode, Er
         return Err(outputs::no_artifact(&export.stage, &export.artifact, names));
     };
     let record = match export.as_pytorch {
-        false => stored(&export, artifact, &store)?,
+        false => stored(&export, artifact, &experiment, &store)?,
         true => {
             require_weights(&experiment.nodes, &stage.planned.kind, &export)?;
-            pytorch(&export, artifact, &store, verbosity)?
+            pytorch(&export, artifact, &experiment, &store, verbosity)?
         }
     };
     match export.format {
-        Format::Human => stdout::print(&format!("{}\n", record.path.display()))?,
+        Format::Human => stdout::print(&format!("{}\n", record.path))?,
         Format::Json => stdout::print_json(&record)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -188,10 +189,14 @@ fn artifact(export: ArtifactExport, verbosity: Verbosity) -> Result<ExitCode, Er
 fn stored(
     export: &ArtifactExport,
     artifact: &Artifact,
+    experiment: &Experiment,
     store: &Store,
 ) -> Result<ExportRecord, Error> {
+    let (name, target) = (&export.artifact, &export.target);
+    let read = &experiment.recipe.files;
+    let path = store.export(artifact, name, target, export.force, read)?;
     Ok(ExportRecord {
-        path: store.export(artifact, &export.artifact, &export.target, export.force)?,
+        path: path.display().to_string(),
         digest: artifact.digest.to_string(),
         bytes: artifact.bytes,
         placeholders: None,
@@ -226,11 +231,13 @@ fn require_weights(nodes: &[Node], kind: &str, export: &ArtifactExport) -> Resul
 fn pytorch(
     export: &ArtifactExport,
     artifact: &Artifact,
+    experiment: &Experiment,
     store: &Store,
     verbosity: Verbosity,
 ) -> Result<ExportRecord, Error> {
     let file_name = format!("{}.safetensors", export.artifact);
     let destination = Destination::new(&export.target, &file_name, export.force)?;
+    destination.refuse_files(&experiment.recipe.files)?;
     let weights = pytorch_layout::convert(&store.verified_path(artifact)?)?;
     let path = destination.write(|file, path| {
         let written = file.write_all(&weights.bytes);
@@ -244,7 +251,7 @@ fn pytorch(
         weights.ignore()
     ));
     Ok(ExportRecord {
-        path,
+        path: path.display().to_string(),
         digest: Digest::of_bytes(&weights.bytes).to_string(),
         bytes: weights.bytes.len() as u64,
         placeholders: Some(weights.placeholders),

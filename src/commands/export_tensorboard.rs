@@ -47,7 +47,7 @@ struct FilesRecord {
 #[derive(Debug, Serialize)]
 struct FileRecord {
     stage: String,
-    path: PathBuf,
+    path: String,
     digest: String,
     bytes: usize,
 }
@@ -145,7 +145,7 @@ fn write(
         })?;
         Ok(FileRecord {
             stage: stage.clone(),
-            path,
+            path: path.display().to_string(),
             digest: Digest::of_bytes(&bytes).to_string(),
             bytes: bytes.len(),
         })
@@ -164,7 +164,7 @@ fn show(record: &FilesRecord, format: Format) -> Result<(), Error> {
     match format {
         Format::Human => {
             let lines = record.files.iter();
-            let lines = lines.map(|file| format!("{}\n", file.path.display()));
+            let lines = lines.map(|file| format!("{}\n", file.path));
             stdout::print(&lines.collect::<String>())
         }
         Format::Json => stdout::print_json(record),

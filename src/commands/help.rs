@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use clap::Args;
+use clap::{Args, Command};
 
 use crate::arguments::EXIT_CODES;
 use crate::error_pages::{page, summary};
@@ -36,6 +36,30 @@ impl HelpArguments {
             _ => Help::Command(self.topic),
         }
     }
+}
+
+/// Fails if a word behind a command is none of its subcommands; clap would take it for an argument of the command.
+pub fn check_subcommands(whole: &Command, words: &[String]) -> Result<(), Error> {
+    let Some((first, rest)) = words.split_first() else {
+        return Ok(());
+    };
+    // One that is not there is clap's own to tell of.
+    let Some(mut command) = whole.find_subcommand(first) else {
+        return Ok(());
+    };
+    for word in rest {
+        command = command.find_subcommand(word).ok_or_else(|| {
+            let names = command.get_subcommands().map(Command::get_name);
+            Error::Usage {
+                message: format!("`{}` has no subcommand `{word}`", command.get_name()),
+                hint: Some(match nearest(word, names) {
+                    Some(near) => format!("did you mean `{near}`?"),
+                    None => format!("`pipeline help {first}` shows all of it"),
+                }),
+            }
+        })?;
+    }
+    Ok(())
 }
 
 /// Prints the pages of errors, or the list of all.

@@ -47,9 +47,9 @@ pub struct InitArguments {
 #[derive(Debug, Serialize)]
 struct InitRecord {
     /// The recipe that was written.
-    recipe: PathBuf,
+    recipe: String,
     /// All files that were written, the recipe first.
-    written: Vec<PathBuf>,
+    written: Vec<String>,
     /// Files that were there already, or do not belong there, and why.
     kept: Vec<KeptFile>,
     /// The layout of the data, as `source.format` has it; none for a template.
@@ -64,7 +64,7 @@ struct InitRecord {
 /// A file that was not written.
 #[derive(Debug, Serialize)]
 struct KeptFile {
-    path: PathBuf,
+    path: String,
     why: String,
 }
 
@@ -118,13 +118,14 @@ fn recipe_for(draft: &Draft, folder: &Path, data: &Path) -> Result<String, Error
 }
 
 fn record(recipe: PathBuf, made: Written, draft: Option<Draft>) -> InitRecord {
-    let kept = made
-        .kept
-        .into_iter()
-        .map(|(path, why)| KeptFile { path, why });
+    let shown = |path: &PathBuf| path.display().to_string();
+    let kept = made.kept.into_iter().map(|(path, why)| KeptFile {
+        path: shown(&path),
+        why,
+    });
     InitRecord {
-        recipe,
-        written: made.written,
+        recipe: shown(&recipe),
+        written: made.written.iter().map(shown).collect(),
         kept: kept.collect(),
         source: draft.as_ref().map(|draft| draft.format),
         guesses: draft.as_ref().map(Draft::guesses).unwrap_or_default(),
@@ -135,12 +136,12 @@ fn record(recipe: PathBuf, made: Written, draft: Option<Draft>) -> InitRecord {
 fn text(record: &InitRecord) -> String {
     let mut text = String::new();
     for path in &record.written {
-        text += &format!("wrote {}\n", path.display());
+        text += &format!("wrote {path}\n");
     }
     for KeptFile { path, why } in &record.kept {
-        text += &format!("left  {}: {why}\n", path.display());
+        text += &format!("left  {path}: {why}\n");
     }
-    let recipe = record.recipe.display();
+    let recipe = &record.recipe;
     if let Some(source) = record.source {
         text += &format!(
             "\nThe data are `{source}`. These settings are guesses, marked in {recipe}:\n"
@@ -154,7 +155,7 @@ fn text(record: &InitRecord) -> String {
     {
         text += &format!("  {setting} = {value}\n    {why}\n");
     }
-    let recipe = shell_word(&recipe.to_string());
+    let recipe = shell_word(recipe);
     text += &format!(
         "\nNext:\n  \
          pipeline run {recipe}\n  \

@@ -186,32 +186,29 @@ fn rehearse(
     checkpoint: &Checkpoint,
 ) -> (ImportRecord, Option<Error>) {
     let pin = rehearsal.check_file(path).err();
-    let mut record = ImportRecord {
+    let notes = pin.iter().map(Error::to_string).collect();
+    let (audit, refused) = match rehearsal.audit(checkpoint) {
+        Ok(audit) => (Some(audit), None),
+        Err(error) => (None, Some(error)),
+    };
+    let error = refused.or(pin);
+    let record = ImportRecord {
         stage: rehearsal.stage.clone(),
         into: rehearsal.into(),
-        notes: pin.iter().map(Error::to_string).collect(),
-        audit: None,
-        error: None,
-        hint: None,
+        notes,
+        audit,
+        error: error.as_ref().map(Error::to_string),
+        hint: error.as_ref().and_then(Error::hint).map(Into::into),
     };
-    match rehearsal.audit(checkpoint) {
-        Ok(audit) => {
-            record.audit = Some(audit);
-            (record, None)
+    let shown = error.map(|error| {
+        let shown = Error::Audit {
+            message: format!("{}: {error}", inspection::title(&record)),
+            hint: record.hint.clone(),
+        };
+        match error.code() {
+            Some(code) => shown.coded(code),
+            None => shown,
         }
-        Err(error) => {
-            record.error = Some(error.to_string());
-            record.hint = error.hint().map(Into::into);
-            let message = format!("{}: {error}", inspection::title(&record));
-            let shown = Error::Audit {
-                message,
-                hint: record.hint.clone(),
-            };
-            let shown = match error.code() {
-                Some(code) => shown.coded(code),
-                None => shown,
-            };
-            (record, Some(shown))
-        }
-    }
+    });
+    (record, shown)
 }

@@ -1,6 +1,5 @@
 //! `pipeline lock`: writes down what a recipe gave.
 
-use std::path::Path;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -44,7 +43,7 @@ pub struct Locking {
 /// The document of `lock --format json`.
 #[derive(Serialize)]
 struct LockedRecord<'a> {
-    path: &'a Path,
+    path: String,
     lock: &'a Lock,
 }
 
@@ -70,7 +69,7 @@ pub fn execute(locking: Locking, verbosity: Verbosity) -> Result<ExitCode, Error
     lock_file::write(&path, &selection.recipe, &lock)?;
     match format {
         Format::Json => stdout::print_json(&LockedRecord {
-            path: &path,
+            path: path.display().to_string(),
             lock: &lock,
         })?,
         Format::Human => {

@@ -10,8 +10,10 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::arguments::EXIT_CODES;
 use crate::examples;
+use crate::terminal::page::write as write_text;
 use crate::terminal::stdout;
 use pipeline_error::Error;
+use pipeline_store::destination::Destination;
 
 /// Variables of the environment that pipeline looks at.
 const ENVIRONMENT: [(&str, &str); 6] = [
@@ -90,9 +92,8 @@ pub fn execute(arguments: &ManArguments, command: Command) -> Result<ExitCode, E
 /// Writes the pages of a command and of all below it, and returns where they are.
 fn write(command: &Command, folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let path = folder.join(format!("{}.1", page_name(command)));
-    page(command)
-        .and_then(|page| fs::write(&path, page))
-        .map_err(|error| refused(&path, &error))?;
+    let page = page(command).map_err(|error| refused(&path, &error))?;
+    let path = write_text(Destination::new(&path, "", true)?, &page)?;
     let mut written = vec![path];
     for subcommand in (command.get_subcommands()).filter(|inner| !inner.is_hide_set()) {
         written.extend(write(subcommand, folder)?);

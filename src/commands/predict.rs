@@ -16,7 +16,7 @@ use crate::display::progress::Progress;
 use crate::interrupt;
 use crate::terminal::stdout;
 use crate::terminal::verbosity::Verbosity;
-use pipeline_error::Error;
+use pipeline_error::{Error, STANDARD_OUTPUT};
 use pipeline_kinds::bundle::{Bundle, Prediction, PredictionSource, PredictionSummary};
 use pipeline_kinds::predict::PredictionFormat;
 use pipeline_runner::event::Event;
@@ -136,7 +136,7 @@ pub struct Predicting {
 /// The document of `predict --format json`.
 #[derive(Debug, Serialize)]
 struct PredictRecord {
-    path: PathBuf,
+    path: String,
     /// Stays that were predicted.
     stays: u64,
     /// What was read and left out, as the metrics of a data stage.
@@ -179,7 +179,7 @@ pub fn execute(wanted: &Predicting, verbosity: Verbosity) -> Result<ExitCode, Er
     };
     let Some(destination) = destination else {
         let mut rows = stdout::rows();
-        predict(&mut *rows, Path::new("standard output"))?;
+        predict(&mut *rows, Path::new(STANDARD_OUTPUT))?;
         return Ok(ExitCode::SUCCESS);
     };
     let mut summary = None;
@@ -193,7 +193,7 @@ pub fn execute(wanted: &Predicting, verbosity: Verbosity) -> Result<ExitCode, Er
     };
     let PredictionSummary { stays, source } = summary;
     stdout::print_json(&PredictRecord {
-        path,
+        path: path.display().to_string(),
         stays,
         source,
     })?;

@@ -56,11 +56,11 @@ pub struct Report {
 /// The document of `report --format json`.
 #[derive(Debug, Serialize)]
 struct ReportRecord {
-    path: PathBuf,
+    path: String,
     bytes: usize,
     /// Where the model card is, if one was wanted.
     #[serde(skip_serializing_if = "Option::is_none")]
-    model_card: Option<PathBuf>,
+    model_card: Option<String>,
     /// Stages that are up to date, and shown.
     shown: Vec<String>,
     /// Stages that are not, and said to be so.
@@ -88,11 +88,14 @@ pub fn execute(wanted: Report, verbosity: Verbosity) -> Result<ExitCode, Error> 
             hint: Some("give them two names".into()),
         });
     }
-    let path = page::write(&wanted.output, "report.html", &text)?;
-    let model_card = wanted.model_card.as_deref();
-    let model_card = model_card
-        .map(|target| page::write(target, "model-card.md", &report::model_card(&gathered)));
-    let model_card = model_card.transpose()?;
+    let place = |target: &Path, file_name| page::place(target, file_name, &recipe.files);
+    let card_place = wanted.model_card.as_deref();
+    let card_place = card_place.map(|target| place(target, "model-card.md"));
+    let card_place = card_place.transpose()?;
+    let path = page::write(place(&wanted.output, "report.html")?, text.as_bytes())?;
+    let model_card = card_place
+        .map(|place| page::write(place, report::model_card(&gathered).as_bytes()))
+        .transpose()?;
     let (shown, missing): (Vec<_>, Vec<_>) = gathered
         .stages
         .iter()
@@ -101,9 +104,9 @@ pub fn execute(wanted: Report, verbosity: Verbosity) -> Result<ExitCode, Error> 
         stages.into_iter().map(|stage| stage.name.clone()).collect()
     };
     let record = ReportRecord {
-        path,
+        path: path.display().to_string(),
         bytes: text.len(),
-        model_card,
+        model_card: model_card.map(|path| path.display().to_string()),
         shown: names(shown),
         missing: names(missing),
     };
@@ -116,7 +119,7 @@ pub fn execute(wanted: Report, verbosity: Verbosity) -> Result<ExitCode, Error> 
     match wanted.format {
         Format::Human => {
             let files = std::iter::once(&record.path).chain(&record.model_card);
-            let lines = files.map(|path| format!("{}\n", path.display()));
+            let lines = files.map(|path| format!("{path}\n"));
             stdout::print(&lines.collect::<String>())?;
         }
         Format::Json => stdout::print_json(&record)?,

@@ -104,6 +104,7 @@ pub fn execute(arguments: SubmitArguments, verbosity: Verbosity) -> Result<ExitC
         submitted,
         before,
         goes_on,
+        ..
     } = stepped?;
     for failure in display::failures(&subject, &submission, &before, Style::stderr()) {
         stderr::print(&failure);

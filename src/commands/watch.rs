@@ -1,4 +1,4 @@
-//! `pipeline watch RUN`: how the stages of a submitted run stand; with `--serve`, a page of any run.
+//! `pipeline watch RUN`: how the stages of a submitted run stand; with `--serve`, a page of any other run.
 
 use std::process::ExitCode;
 use std::sync::atomic::Ordering;
@@ -13,9 +13,10 @@ use crate::display::submission as display;
 use crate::display::table::{Align, Cell, Table};
 use crate::interrupt;
 use crate::records::submission::{StageStanding, WatchRecord, WatchStatus};
+use crate::submission::note;
 use crate::submission::record::Submission;
 use crate::submission::slurm;
-use crate::submission::standing::{StageState, Watcher, stages};
+use crate::submission::standing::{StageState, Watcher, changed, stages};
 use crate::submission::subject::{Failed, Subject};
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::Verbosity;
@@ -28,11 +29,11 @@ const LOOK: Duration = Duration::from_secs(5);
 
 #[derive(Debug, Args)]
 pub struct WatchArguments {
-    /// The run's id, or the beginning of it [default with --serve: the latest, whichever that is]
+    /// The run's id, or the beginning of it [default with --serve: the latest that was not submitted]
     #[arg(value_name = "RUN", required_unless_present = "serve")]
     run: Option<String>,
 
-    /// Serve a page of any run to browsers on this machine; port 0: any that is free
+    /// Serve a page of any run but a submitted one to browsers on this machine; port 0: any that is free
     #[arg(long, value_name = "127.0.0.1:PORT")]
     serve: Option<String>,
 
@@ -82,6 +83,10 @@ pub fn execute(arguments: &WatchArguments, verbosity: Verbosity) -> Result<ExitC
                 Err(error @ Error::Usage { .. }) => return Err(error),
                 Err(error) => verbosity.note(&format!("{error}; asking again")),
             }
+        }
+        // A `submit` that was killed did not write down all ids; this does not write.
+        for entry in submission.ledger.adopted(&rows) {
+            submission.ledger.add(entry);
         }
         let tasks = watcher.tasks(&submission, &rows, is_new, store.patience());
         let standing = stages(&subject, Some(&submission), &tasks);
@@ -155,13 +160,38 @@ fn end(
     }
     match status {
         WatchStatus::Running | WatchStatus::Done => Ok(ExitCode::SUCCESS),
-        WatchStatus::Stopped => Err(Error::stage(format!(
-            "run {}: {open} of {} stages are not done, and nothing of them is queued",
-            submission.run,
+        WatchStatus::Stopped => Err(stopped(subject, submission, standing, open)),
+    }
+}
+
+/// Why nothing more comes.
+fn stopped(
+    subject: &Subject,
+    submission: &Submission,
+    standing: &[StageState],
+    open: usize,
+) -> Error {
+    let run = &submission.run;
+    if let changed @ [first, ..] = changed(subject, submission, standing).as_slice() {
+        return Error::stage(format!(
+            "run {run}: {} of {} stages are not here as they were submitted, the first of them is `{first}`",
+            changed.len(),
             standing.len()
         ))
-        .with_hint("`pipeline submit` with the same recipe goes on from here")),
+        .with_hint(
+            "the recipe, a variable of the environment or the program has changed: watch as it was submitted, or \
+             `pipeline submit` it as it is now",
+        );
     }
+    let declined = submission.ledger.goes_on();
+    let declined = declined.and_then(|job| note::read(&submission.note(job.job, 0))?.declined);
+    let declined = declined.map(|why| format!("; the job that goes on submitting left it: {why}"));
+    Error::stage(format!(
+        "run {run}: {open} of {} stages are not done, and nothing of them is queued{}",
+        standing.len(),
+        declined.unwrap_or_default()
+    ))
+    .with_hint("`pipeline submit` with the same recipe goes on from here")
 }
 
 fn table(subject: &Subject, standing: &[StageState]) -> Table {

@@ -1,4 +1,4 @@
-//! `pipeline watch --serve`: a run as it goes on, as a page for a browser on this machine.
+//! `pipeline watch --serve`: a run that was not submitted, as it goes on, as a page for a browser on this machine.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -8,6 +8,7 @@ use jiff::Timestamp;
 
 use crate::interrupt;
 use crate::serve::{Answer, Server};
+use crate::submission::record::Submission;
 use crate::terminal::stdout;
 use pipeline_error::Error;
 use pipeline_report::live::{LiveRun, SCRIPT, live_page};
@@ -59,7 +60,7 @@ pub fn execute(watch: &Watch) -> Result<ExitCode, Error> {
     let store = Store::open(&watch.store)?;
     let run = match &watch.run {
         None => None,
-        Some(prefix) => Some(history::show(&store, prefix)?.run.run),
+        Some(prefix) => Some(served(&store, prefix)?),
     };
     let server = Server::bind(watch.address)?;
     stdout::print(&format!("http://{}/\n", server.address()))?;
@@ -69,18 +70,34 @@ pub fn execute(watch: &Watch) -> Result<ExitCode, Error> {
     Err(Error::Interrupted)
 }
 
+/// The run whose id starts like this. Nothing tells in one place how jobs go on: a submitted run has no such page.
+fn served(store: &Store, prefix: &str) -> Result<String, Error> {
+    let run = history::show(store, prefix)?.run.run;
+    match Submission::is_submitted(store, &run) {
+        false => Ok(run),
+        true => Err(Error::Usage {
+            message: format!("run {run} was submitted: its stages are jobs, which have no page"),
+            hint: Some(format!("`pipeline watch {run}` shows how they stand")),
+        }),
+    }
+}
+
 /// What is at a path.
 fn answer(store: &Store, wanted: Option<&str>, path: &str) -> Result<Option<Answer>, Error> {
     if path == "/live.js" {
         return Ok(Some(Answer::script(SCRIPT)));
     }
     let runs = history::list(store, None)?;
-    let runs: Vec<PastRun> = runs.into_iter().map(|(run, _)| run).collect();
-    let id = match path.strip_prefix("/runs/") {
+    let mut runs: Vec<PastRun> = runs.into_iter().map(|(run, _)| run).collect();
+    runs.retain(|run| !Submission::is_submitted(store, &run.run));
+    // A run that there is: nothing else of the disk is looked at.
+    let named = path.strip_prefix("/runs/");
+    let named = named.filter(|id| runs.iter().any(|run| run.run == **id));
+    runs.retain(|run| run.worker_of.is_none());
+    let id = match named {
         None if path == "/" => wanted.or(runs.first().map(|run| run.run.as_str())),
-        // A run that there is: nothing else of the disk is looked at.
-        Some(id) if runs.iter().any(|run| run.run == id) => Some(id),
-        _ => return Ok(None),
+        Some(id) => Some(id),
+        None => return Ok(None),
     };
     let live = id.map(|id| LiveRun::read(store, id)).transpose()?;
     live_page(live.as_ref(), &runs, Timestamp::now()).map(|page| Some(Answer::page(page)))

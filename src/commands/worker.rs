@@ -1,11 +1,12 @@
 //! `pipeline worker RUN JOB`: the program inside a job. It runs the stages of its task against the store, says how it
-//! stands, and when its time is nearly over puts its job in the queue again. Without a job it goes on submitting.
+//! stands, and when its time is nearly over puts its job in the queue again. In a job without stages it goes on submitting.
 
 use std::collections::BTreeMap;
+use std::fs;
 use std::mem::ManuallyDrop;
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use clap::Args;
 
@@ -19,7 +20,7 @@ use crate::submission::note::{self, Beating};
 use crate::submission::part::Part;
 use crate::submission::record::Submission;
 use crate::submission::slurm;
-use crate::submission::step::{By, Step};
+use crate::submission::step::{By, Step, Stepped};
 use crate::submission::subject::{Failed, Subject};
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::Verbosity;
@@ -42,9 +43,9 @@ pub struct WorkerArguments {
     #[arg(value_name = "RUN")]
     run: String,
 
-    /// The number of the job in the run; left out: go on submitting
+    /// The number of the job in the run
     #[arg(value_name = "JOB")]
-    job: Option<usize>,
+    job: usize,
 
     #[command(flatten)]
     store: StoreArguments,
@@ -54,20 +55,20 @@ pub struct WorkerArguments {
 pub fn execute(arguments: &WorkerArguments, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let store = arguments.store.open()?;
     let submission = Submission::open(&store, &arguments.run)?;
-    match arguments.job {
-        None => go_on(submission, &store, verbosity),
-        Some(number) => {
-            let job = submission.ledger.job(number).ok_or_else(|| Error::Usage {
-                message: format!("run {} has no job {number}", submission.run),
-                hint: None,
-            })?;
-            Worker::of(&submission, job, &store)?.work(verbosity)
-        }
+    let number = arguments.job;
+    let job = submission.ledger.job(number).ok_or_else(|| Error::Usage {
+        message: format!("run {} has no job {number}", submission.run),
+        hint: None,
+    })?;
+    match job.goes_on() {
+        true => go_on(submission, number, &store, verbosity),
+        false => Worker::of(&submission, job, &store)?.work(verbosity),
     }
 }
 
 fn go_on(
     mut submission: Submission,
+    own: usize,
     store: &Store,
     verbosity: Verbosity,
 ) -> Result<ExitCode, Error> {
@@ -75,6 +76,32 @@ fn go_on(
         verbosity.note("the run was cancelled: nothing more is submitted");
         return Ok(ExitCode::SUCCESS);
     }
+    let stepped = step(&mut submission, own, store, verbosity);
+    let (exit_code, declined) = match &stepped {
+        Ok(stepped) => (0, stepped.declined.clone()),
+        Err(error) => (error.exit_code(), None),
+    };
+    if let Some(why) = &declined {
+        verbosity.note(&format!("nothing is submitted: {why}"));
+    }
+    let note = Note {
+        exit_code: Some(exit_code),
+        declined,
+        ..here()
+    };
+    note::write(&submission.note(own, 0), &note)?;
+    for (job, id) in stepped?.submitted {
+        stdout::print(&format!("submitted {id} {}\n", job.name))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+fn step(
+    submission: &mut Submission,
+    own: usize,
+    store: &Store,
+    verbosity: Verbosity,
+) -> Result<Stepped, Error> {
     let interrupted = interrupt::listen();
     let selection = submission.asked.selection(store.root());
     let held = submission.hold(store, interrupted, |_| ())?;
@@ -83,16 +110,22 @@ fn go_on(
         subject: &subject,
         store,
         seconds: Expected::of(&subject, store)?,
-        by: By::Job,
+        by: By::Job(own),
         verbosity,
         interrupted,
     };
-    let stepped = step.take(&mut submission);
+    let stepped = step.take(submission);
     held.remove();
-    for (job, id) in stepped?.submitted {
-        stdout::print(&format!("submitted {id} {}\n", job.name))?;
+    stepped
+}
+
+/// What a note begins with.
+fn here() -> Note {
+    Note {
+        host: std::env::var("SLURMD_NODENAME").unwrap_or_else(|_| machine::host().into()),
+        cpu: machine::cpu().map(str::to_string),
+        ..Note::default()
     }
-    Ok(ExitCode::SUCCESS)
 }
 
 /// Why stages failed; one that was interrupted did not.
@@ -117,6 +150,8 @@ struct Worker<'a> {
     /// Where it says how it stands.
     path: PathBuf,
     note: Note,
+    /// When this turn began, by the time of the store's file system.
+    since: SystemTime,
 }
 
 impl<'a> Worker<'a> {
@@ -137,16 +172,15 @@ impl<'a> Worker<'a> {
             index,
             task,
             path: submission.note(job.job, index),
-            note: Note {
-                host: std::env::var("SLURMD_NODENAME").unwrap_or_else(|_| machine::host().into()),
-                cpu: machine::cpu().map(str::to_string),
-                ..Note::default()
-            },
+            note: here(),
+            since: SystemTime::now(),
         })
     }
 
     fn work(mut self, verbosity: Verbosity) -> Result<ExitCode, Error> {
         note::write(&self.path, &self.note)?;
+        let written = fs::metadata(&self.path).and_then(|note| note.modified());
+        self.since = written.map_err(|error| Error::file(&self.path, error))?;
         let beating = Beating::of(self.path.clone(), self.store.patience());
         let worked = self.run(verbosity);
         drop(beating);
@@ -156,7 +190,7 @@ impl<'a> Worker<'a> {
             Some(Stopped::Requeued) => self.requeue(verbosity),
             Some(Stopped::OutOfTime) => {
                 return Err(Error::stage(
-                    "the time of the job is nearly over, and the stage has nothing to go on from",
+                    "the time of the job is nearly over, and the stage left nothing new to go on from",
                 )
                 .with_hint("give it more `time` under its [stages.NAME.resources]"));
             }
@@ -243,7 +277,7 @@ impl<'a> Worker<'a> {
             let key = stage.key.as_ref();
             let key = key.and_then(|key| serde_json::from_value(key.as_str().into()).ok());
             stage.status == StageStatus::Executed
-                || key.is_some_and(|key| self.store.can_go_on(&key))
+                || key.is_some_and(|key| self.store.got_on(&key, self.since))
         })
     }
 

@@ -160,9 +160,9 @@ fn trained(tensors: usize, never: &[&str]) -> String {
 
 /// What an import would say. Why one would fail is an error, and told as one.
 fn outcome(import: &ImportRecord, style: Style) -> String {
-    let (word, tone) = match import.audit {
-        Some(_) => ("would succeed", Tone::Good),
-        None => ("would fail", Tone::Bad),
+    let (word, tone) = match import.error {
+        None => ("would succeed", Tone::Good),
+        Some(_) => ("would fail", Tone::Bad),
     };
     let mut text = format!("{}: {}\n", title(import), style.paint(tone, word));
     for note in &import.notes {

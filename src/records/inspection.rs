@@ -47,10 +47,10 @@ pub struct ImportRecord {
     pub into: ModelMode,
     /// What else would stop the stage as it stands: that it pins another file.
     pub notes: Vec<String>,
-    /// The audit of the import, if it would succeed.
+    /// The audit of the import, if the tensors are those that it declares.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<Audit>,
-    /// Every reason why it would not.
+    /// Every reason why it would fail.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub error: Option<String>,
     /// What to do about them.

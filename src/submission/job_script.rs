@@ -37,9 +37,7 @@ pub fn script(store: &Store, submission: &Submission, job: &JobRecord, dependenc
         root.clone(),
     ];
     command.push(submission.run.clone());
-    if !job.goes_on() {
-        command.push(job.job.to_string());
-    }
+    command.push(job.job.to_string());
     let index = if job.tasks.len() > 1 { "%a" } else { "0" };
     // `%` begins what Slurm puts in.
     let log = text(submission.log(job, "INDEX")).replace('%', "%%");

@@ -32,7 +32,7 @@ impl Step<'_> {
         }
         let mut watcher = Watcher::default();
         let mut rows = self.queue()?;
-        adopt(submission, &rows)?;
+        submission.write(submission.ledger.adopted(&rows))?;
         let mut tasks = watcher.tasks(submission, &rows, true, self.store.patience());
         let unknown = |tasks: &BTreeMap<TaskId, Task>| {
             tasks.values().any(|task| task.state == TaskState::Unknown)
@@ -41,7 +41,7 @@ impl Step<'_> {
             let seconds = u64::from(submission.asked.cluster.poll_seconds);
             std::thread::sleep(SECOND_LOOK.min(Duration::from_secs(seconds)));
             rows = self.queue()?;
-            adopt(submission, &rows)?;
+            submission.write(submission.ledger.adopted(&rows))?;
             tasks = watcher.tasks(submission, &rows, true, self.store.patience());
         }
         let never = doubtful
@@ -92,17 +92,4 @@ impl Step<'_> {
             std::thread::sleep(PAUSE);
         }
     }
-}
-
-/// Jobs whose ids nobody wrote down, by their names.
-fn adopt(submission: &mut Submission, rows: &[QueueRow]) -> Result<(), Error> {
-    let found = submission.ledger.in_doubt().filter_map(|job| {
-        let row = rows.iter().find(|row| row.name == job.name)?;
-        Some(Entry::Submitted {
-            job: job.job,
-            id: row.job.clone(),
-        })
-    });
-    let found = found.collect();
-    submission.write(found)
 }

@@ -2,6 +2,7 @@
 //! whoever comes next goes on from there and nobody has to stay.
 
 pub mod asked;
+pub mod collecting;
 pub mod expected;
 mod identities;
 mod job_ids;

@@ -137,6 +137,7 @@ mod tests {
                 ("head", "bbbbbbbbbbbbbbbb"),
             ]),
             variants: BTreeMap::new(),
+            subject: None,
             resources: Resources::default(),
         })]);
         let few = owned(&[

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::note;
 use super::record::Submission;
+use pipeline_cluster::Note;
 use pipeline_error::Error;
 use pipeline_runner::history::{self, PastRun, PastStatus};
 use pipeline_runner::record::{PlanRecord, PlannedStatus, StageRecord, StageStatus};
@@ -98,8 +99,8 @@ fn summed(
         .iter()
         .all(|stage| is_done(&stage.name, stage.status));
     let status = match () {
-        () if submission.ledger.cancelled => PastStatus::Interrupted,
         () if all && !planned.is_empty() && !submission.ledger.more => PastStatus::Done,
+        () if submission.ledger.cancelled => PastStatus::Interrupted,
         () if !failed.is_empty() => PastStatus::Failed,
         () => PastStatus::Unfinished,
     };
@@ -147,7 +148,8 @@ fn summed(
     )
 }
 
-/// Stages that failed in the last task that had them, and were not submitted again.
+/// Stages that failed in the last task that had them, and were not submitted again. A worker that failed before it ran any
+/// has failed them all.
 fn failures(submission: &Submission) -> Vec<String> {
     let mut last: BTreeMap<&str, (usize, usize)> = BTreeMap::new();
     for job in &submission.ledger.jobs {
@@ -155,16 +157,16 @@ fn failures(submission: &Submission) -> Vec<String> {
             last.extend(task.iter().map(|name| (name.as_str(), (job.job, index))));
         }
     }
-    let tasks: BTreeSet<(usize, usize)> = last.values().copied().collect();
-    let notes = tasks
-        .into_iter()
-        .filter_map(|(job, index)| Some(((job, index), note::read(&submission.note(job, index))?)));
-    let mut failed = Vec::new();
-    for (task, note) in notes {
-        let names = note.failures.into_keys();
-        failed.extend(names.filter(|name| last.get(name.as_str()) == Some(&task)));
-    }
-    failed
+    let mut notes: BTreeMap<(usize, usize), Option<Note>> = BTreeMap::new();
+    let failed = last.into_iter().filter(|(name, task)| {
+        let read = || note::read(&submission.note(task.0, task.1));
+        let note = notes.entry(*task).or_insert_with(read);
+        note.as_ref().is_some_and(|note| {
+            let had_no_turn = note.failures.is_empty() && note.has_failed();
+            had_no_turn || note.failures.contains_key(*name)
+        })
+    });
+    failed.map(|(name, _)| name.to_string()).collect()
 }
 
 fn until_the_last(run: &PastRun, workers: &[Listed]) -> Option<f64> {

@@ -52,6 +52,10 @@ impl Step<'_> {
                 .ledger
                 .tasks_of(name, &self.subject.identities[name]);
             let ends = ended.filter_map(|(job, index)| match tasks.get(&(job.job, index))?.state {
+                // A task that never began was cancelled for the sake of what it waited for, and had no try.
+                TaskState::Ended(End::Cancelled) if tasks[&(job.job, index)].has_begun() => {
+                    Some(End::Killed)
+                }
                 TaskState::Ended(end) => Some(end),
                 _ => None,
             });
@@ -71,7 +75,7 @@ impl Step<'_> {
                     let id = last.and_then(|task| task_id(submission, task));
                     Situation::Lives(id.unwrap_or_default())
                 }
-                StageState::Ended { .. } if self.by == By::Job && !of_name(name).again => {
+                StageState::Ended { .. } if self.by != By::User && !of_name(name).again => {
                     Situation::Blocked
                 }
                 _ => Situation::Open,

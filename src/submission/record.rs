@@ -99,7 +99,7 @@ impl Submission {
     pub fn open(store: &Store, run: &str) -> Result<Self, Error> {
         let ids = store.run_ids()?;
         let found: Vec<&String> = ids.iter().filter(|id| id.starts_with(run)).collect();
-        let submitted = |id: &&String| store.runs_folder().join(id).join(ASKED).exists();
+        let submitted = |id: &&String| Self::is_submitted(store, id);
         let found: Vec<&String> = found.into_iter().filter(submitted).collect();
         match found.as_slice() {
             [id] => Self::of(store, id),
@@ -132,10 +132,15 @@ impl Submission {
 
     /// That of the run of exactly this id; none if that was not submitted.
     pub fn of_run(store: &Store, run: &str) -> Result<Option<Self>, Error> {
-        match store.runs_folder().join(run).join(ASKED).exists() {
+        match Self::is_submitted(store, run) {
             true => Self::of(store, run).map(Some),
             false => Ok(None),
         }
+    }
+
+    /// Whether the run of exactly this id was submitted.
+    pub fn is_submitted(store: &Store, run: &str) -> bool {
+        store.runs_folder().join(run).join(ASKED).exists()
     }
 
     fn of(store: &Store, run: &str) -> Result<Self, Error> {

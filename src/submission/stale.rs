@@ -4,11 +4,12 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::record::Submission;
 use super::standing::{StageState, Task, TaskId};
-use super::step::Step;
+use super::step::{By, Step};
 use pipeline_cluster::TaskState;
 
 impl Step<'_> {
-    /// Tasks that wait for nothing that could come, or that are of another recipe than it is now.
+    /// Tasks that wait for nothing that could come, or that are of another recipe than it is now. Only somebody who submits
+    /// says so of a recipe, and has a new job that goes on submitting instead of one that waits.
     pub(super) fn stale(
         &self,
         submission: &Submission,
@@ -22,13 +23,21 @@ impl Step<'_> {
         };
         let mut stale = BTreeSet::new();
         for (id, task) in tasks {
-            let Some(job) = submission.ledger.job(id.0).filter(|job| !job.goes_on()) else {
+            let Some(job) = submission.ledger.job(id.0) else {
                 continue;
             };
-            let lives = matches!(task.state, TaskState::Queued(_) | TaskState::Runs(_));
+            let queued = matches!(task.state, TaskState::Queued(_));
+            if job.goes_on() {
+                if queued && self.by == By::User {
+                    stale.insert(*id);
+                }
+                continue;
+            }
+            let lives = queued || matches!(task.state, TaskState::Runs(_));
             let is_other = |name: &String| {
                 let known = self.subject.identities.get(name);
-                known.is_none_or(|known| job.identities.get(name) != Some(known))
+                self.by == By::User
+                    && known.is_none_or(|known| job.identities.get(name) != Some(known))
             };
             let waits_in_vain = |name: &String| {
                 let node = self.subject.nodes.iter().find(|node| node.name == *name);
@@ -38,7 +47,6 @@ impl Step<'_> {
                     .iter()
                     .any(|input| !own.contains(&input.stage) && !comes(&input.stage))
             };
-            let queued = matches!(task.state, TaskState::Queued(_));
             let same_rung = job.rung == self.subject.rung;
             if lives
                 && same_rung

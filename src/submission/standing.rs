@@ -30,6 +30,13 @@ pub struct Task {
     pub node: String,
 }
 
+impl Task {
+    /// Whether it ever had its turn.
+    pub fn has_begun(&self) -> bool {
+        self.note.is_some() || !self.node.is_empty()
+    }
+}
+
 /// How a stage stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StageState {
@@ -165,6 +172,25 @@ pub fn stages(
             }
         })
         .collect()
+}
+
+/// Stages that are not done and were last submitted as something else than they are here: the recipe has changed, or it
+/// reads another environment.
+pub fn changed<'a>(
+    subject: &'a Subject,
+    submission: &Submission,
+    standing: &[StageState],
+) -> Vec<&'a str> {
+    let stages = subject.surveyed.iter().zip(standing);
+    let open = stages.filter(|(_, state)| **state != StageState::Done);
+    let names = open.map(|(stage, _)| stage.planned.name.as_str());
+    let jobs = submission.ledger.jobs.iter().rev();
+    let of_rung = jobs.filter(|job| job.rung == subject.rung);
+    let is_other = |name: &&str| {
+        let last = of_rung.clone().find_map(|job| job.identities.get(*name));
+        last.is_some_and(|last| *last != subject.identities[*name])
+    };
+    names.filter(is_other).collect()
 }
 
 fn of_task(name: &str, id: TaskId, task: &Task) -> StageState {

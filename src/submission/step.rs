@@ -10,10 +10,10 @@ use super::job_script::{dependency, script};
 use super::planning::Planned;
 use super::record::Submission;
 use super::slurm;
-use super::standing::{StageState, Task, TaskId, stages};
+use super::standing::{StageState, stages};
 use super::subject::Subject;
 use crate::terminal::verbosity::Verbosity;
-use pipeline_cluster::{Draft, Entry, JobRecord, Resources, TaskState, TimeLimit, label};
+use pipeline_cluster::{Draft, Entry, JobRecord, Resources, TimeLimit, label};
 use pipeline_error::Error;
 use pipeline_runner::record::PlanRecord;
 use pipeline_store::Store;
@@ -27,11 +27,12 @@ const GOES_ON_TIME: &str = "30m";
 pub enum By {
     /// Somebody who says so: what failed is tried again.
     User,
-    /// The job that goes on submitting: what failed by itself is not.
-    Job,
+    /// The job that goes on submitting, by its number in the run: what failed by itself is not.
+    Job(usize),
 }
 
 /// What a step did.
+#[derive(Default)]
 pub struct Stepped {
     /// Jobs that were submitted, and their ids.
     pub submitted: Vec<(JobRecord, String)>,
@@ -39,6 +40,8 @@ pub struct Stepped {
     pub before: Vec<StageState>,
     /// Stages that are left for the job that goes on submitting, which has this id.
     pub goes_on: Option<String>,
+    /// Why a job did nothing of this.
+    pub declined: Option<String>,
 }
 
 /// Everything that a step needs.
@@ -61,9 +64,15 @@ impl Step<'_> {
     /// Does it. Whoever calls holds the submission.
     pub fn take(&self, submission: &mut Submission) -> Result<Stepped, Error> {
         submission.reread()?;
+        let tasks = self.find_out(submission)?;
+        if let Some(why) = self.declines(submission) {
+            return Ok(Stepped {
+                declined: Some(why.into()),
+                ..Stepped::default()
+            });
+        }
         let plan = PlanRecord::of(&self.subject.name, &self.subject.surveyed);
         submission.replan(&plan)?;
-        let tasks = self.find_out(submission)?;
         let standing = stages(self.subject, Some(submission), &tasks);
         let cluster = submission.asked.cluster.clone();
         let stale = self.stale(submission, &tasks, &standing);
@@ -84,7 +93,7 @@ impl Step<'_> {
         living.extend(submitted.iter().map(|(_, id)| id.clone()));
         let retries = cluster.retry.times > 0;
         let goes_on = match (rest || retries || self.subject.goes_on) && !living.is_empty() {
-            true => Some(self.go_on(submission, &tasks, &living, rest)?),
+            true => Some(self.go_on(submission, &living, rest)?),
             false => None,
         };
         let more = rest || self.subject.goes_on;
@@ -95,7 +104,30 @@ impl Step<'_> {
             submitted,
             before: standing,
             goes_on,
+            declined: None,
         })
+    }
+
+    /// Why a job has no say any more: somebody has submitted again, or the recipe is another one, which nobody submitted.
+    fn declines(&self, submission: &Submission) -> Option<&'static str> {
+        let By::Job(own) = self.by else { return None };
+        let latest = submission.ledger.goes_on();
+        let Some(job) = latest.filter(|latest| latest.job == own) else {
+            return Some("a later job goes on submitting");
+        };
+        let known = &self.subject.identities;
+        let mut later = submission.ledger.jobs.iter().filter(|job| job.job > own);
+        if later.any(|job| {
+            let mut nodes = job.identities.iter();
+            job.rung == self.subject.rung
+                && nodes.any(|(name, identity)| known.get(name) != Some(identity))
+        }) {
+            return Some("something else was submitted later");
+        }
+        (job.subject.as_ref() != Some(&self.subject.digest)).then_some(
+            "the recipe, a variable of the environment or the program has changed since it was submitted: \
+             `pipeline submit` submits what it is now",
+        )
     }
 
     /// What is written down of a draft.
@@ -119,6 +151,7 @@ impl Step<'_> {
             rung: self.subject.rung,
             identities: identities.collect(),
             variants: variants.collect(),
+            subject: None,
             tasks,
             resources: draft.resources,
         }
@@ -150,24 +183,14 @@ impl Step<'_> {
         Ok(id)
     }
 
-    /// Makes sure that a job goes on submitting: after the first half of what is queued, if there is a rest, else when
+    /// Has a job go on submitting: after the first half of what is queued, if there is a rest, else when
     /// all is over.
     fn go_on(
         &self,
         submission: &mut Submission,
-        tasks: &BTreeMap<TaskId, Task>,
         living: &[String],
         rest: bool,
     ) -> Result<String, Error> {
-        let own = std::env::var("SLURM_JOB_ID").ok();
-        let there = submission.ledger.jobs.iter().find_map(|job| {
-            let id = submission.ledger.ids.get(&job.job)?;
-            let lives = matches!(tasks.get(&(job.job, 0))?.state, TaskState::Queued(_));
-            (job.goes_on() && lives && own.as_ref() != Some(id)).then(|| id.clone())
-        });
-        if let Some(id) = there {
-            return Ok(id);
-        }
         let first = match rest {
             true => &living[..living.len().div_ceil(2)],
             false => living,
@@ -180,6 +203,7 @@ impl Step<'_> {
             tasks: Vec::new(),
             identities: BTreeMap::new(),
             variants: BTreeMap::new(),
+            subject: Some(self.subject.digest.clone()),
             resources: Resources {
                 cpus: Some(1),
                 time: TimeLimit::parse(GOES_ON_TIME),

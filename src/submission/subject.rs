@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use super::asked::Asked;
 use super::identities::identities;
 use crate::arguments::Selection;
@@ -16,6 +18,7 @@ use pipeline_runner::sweep::record::VariantStatus;
 use pipeline_runner::{self as runner, Surveyed};
 use pipeline_stage::{Node, stage_of};
 use pipeline_store::Store;
+use pipeline_store::digest::Digest;
 
 /// What becomes of variants that failed on a rung of a sweep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,6 +49,8 @@ pub struct Subject {
     pub goes_on: bool,
     /// What of the recipe others should not see.
     pub exposure: Exposure,
+    /// A digest of what is submitted: of a sweep the same on every rung.
+    pub digest: String,
 }
 
 impl Subject {
@@ -68,11 +73,13 @@ impl Subject {
         let surveyed = runner::survey(&experiment.nodes, &options, store)?;
         let Experiment { recipe, nodes } = experiment;
         let names = nodes.iter().map(|node| node.name.clone());
+        let identities = identities(&nodes, &selection.device);
         Ok(Self {
             resources: names
                 .map(|name| (name.clone(), recipe.resources_of(&name)))
                 .collect(),
-            identities: identities(&nodes, &selection.device),
+            digest: digest(&identities)?,
+            identities,
             variants: BTreeMap::new(),
             name: recipe.name,
             nodes,
@@ -86,18 +93,28 @@ impl Subject {
     fn of_sweep(selection: &Selection, store: &Store, failed: Failed) -> Result<Self, Error> {
         let sweep = SweepRecipe::open(&selection.recipe, &selection.overrides)?;
         let mut found = None;
+        let mut whole = String::new();
         let mut rung = 0;
         ladder::climb(&sweep, |batch| {
             let surveyed = batch.survey(selection, store)?;
             let show = batch.known(&surveyed, store)?;
-            found = Some(Self::of_batch(&sweep, batch, surveyed, selection, rung)?);
+            let here = Self::of_batch(&sweep, batch, surveyed, selection, rung)?;
+            if rung == 0 {
+                // It has all variants; which of them a later rung has follows from their results.
+                whole = digest(&(&here.identities, &sweep.config))?;
+            }
+            found = Some(here);
             rung += 1;
             let mut variants = show.variants.iter();
             let has_failed = variants.any(|one| one.status == VariantStatus::Failed);
             let stays = has_failed && failed == Failed::Retried;
             Ok((show, !stays))
         })?;
-        found.ok_or_else(|| Error::stage("a sweep has at least one rung"))
+        let found = found.ok_or_else(|| Error::stage("a sweep has at least one rung"))?;
+        Ok(Self {
+            digest: whole,
+            ..found
+        })
     }
 
     fn of_batch(
@@ -120,6 +137,7 @@ impl Subject {
             rung,
             goes_on: rung + 1 < sweep.rungs(),
             exposure: sweep.exposure.clone(),
+            digest: String::new(),
         })
     }
 
@@ -149,4 +167,10 @@ impl Subject {
         }
         Ok(())
     }
+}
+
+fn digest(of: &impl Serialize) -> Result<String, Error> {
+    let bytes = serde_json::to_vec(of);
+    let bytes = bytes.map_err(|error| Error::stage(format!("a recipe in JSON: {error}")))?;
+    Ok(Digest::of_bytes(&bytes).to_string())
 }

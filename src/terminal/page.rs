@@ -1,4 +1,4 @@
-//! Texts for people, written beside what a command prints.
+//! Texts and tables, written beside what a command prints.
 
 use std::fs::File;
 use std::io::{Read, Write};
@@ -10,17 +10,24 @@ use pipeline_store::destination::Destination;
 /// How every page begins.
 const PAGE: &[u8] = b"<!doctype html>";
 
-/// Writes a text, whole or not at all, in the place of an earlier one; into a folder under `file_name`.
-pub fn write(target: &Path, file_name: &str, text: &str) -> Result<PathBuf, Error> {
+/// The place for a text, where an earlier one is replaced, but none of the files `read`; in a folder under `file_name`.
+pub fn place(target: &Path, file_name: &str, read: &[PathBuf]) -> Result<Destination, Error> {
     refuse_other_file(target, file_name)?;
-    Destination::new(target, file_name, true)?.write(|file, path| {
-        let written = file.write_all(text.as_bytes());
+    let destination = Destination::new(target, file_name, true)?;
+    destination.refuse_files(read)?;
+    Ok(destination)
+}
+
+/// Writes a text to its place, whole or not at all.
+pub fn write(destination: Destination, text: &[u8]) -> Result<PathBuf, Error> {
+    destination.write(|file, path| {
+        let written = file.write_all(text);
         written.map_err(|error| Error::file(path, error))
     })
 }
 
 /// Fails if a file is there that neither ends as `file_name` does nor begins as our pages do: a recipe given by mistake, say.
-pub fn refuse_other_file(target: &Path, file_name: &str) -> Result<(), Error> {
+fn refuse_other_file(target: &Path, file_name: &str) -> Result<(), Error> {
     let ending = Path::new(file_name).extension().unwrap_or_default();
     let found = target.extension().unwrap_or_default();
     let begins_as_page = || {

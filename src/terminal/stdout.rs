@@ -5,25 +5,26 @@ use std::io::{self, ErrorKind, IsTerminal, Stdout, Write};
 use serde::Serialize;
 
 use super::shown::shown;
-use pipeline_error::Error;
 use pipeline_error::plain::json;
+use pipeline_error::{Error, STANDARD_OUTPUT};
 
 /// Writes a text for people to standard output.
 pub fn print(text: &str) -> Result<(), Error> {
     write(&shown(text))
 }
 
-/// Writes `text` as it is. A reader that closed the pipe has seen enough: no error.
+/// Writes `text` as it is.
 fn write(text: &str) -> Result<(), Error> {
     let mut stdout = std::io::stdout().lock();
-    match stdout
-        .write_all(text.as_bytes())
-        .and_then(|()| stdout.flush())
-    {
-        Err(error) if error.kind() != ErrorKind::BrokenPipe => {
-            Err(Error::stage(format!("standard output: {error}")))
-        }
-        _ => Ok(()),
+    let written = stdout.write_all(text.as_bytes());
+    written.and_then(|()| stdout.flush()).or_else(unless_unread)
+}
+
+/// The error of standard output. A reader that closed the pipe has seen enough: no error.
+pub fn unless_unread(error: io::Error) -> Result<(), Error> {
+    match error.kind() {
+        ErrorKind::BrokenPipe => Ok(()),
+        _ => Err(Error::stage(format!("{STANDARD_OUTPUT}: {error}"))),
     }
 }
 

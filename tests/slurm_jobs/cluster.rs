@@ -125,6 +125,12 @@ impl Slurm {
         fs::write(path, format!("{state}|n1|None\n")).expect("a state");
     }
 
+    /// What it waited for failed: it had no node.
+    fn drop_task(&self, id: u32, index: u32) {
+        let path = self.job(id).join(format!("{index}.state"));
+        fs::write(path, "CANCELLED||Dependency\n").expect("a state");
+    }
+
     pub fn put(&self, id: u32, state: &str) {
         self.put_task(id, 0, state);
     }
@@ -178,22 +184,27 @@ impl Slurm {
                 };
                 ran = true;
                 if !allowed {
-                    self.put_task(id, index, "CANCELLED");
+                    self.drop_task(id, index);
                     continue;
                 }
-                self.put_task(id, index, "RUNNING");
-                let status = self.start_task(id, index).wait().expect("it ends");
-                let ended = if status.success() {
-                    "COMPLETED"
-                } else {
-                    "FAILED"
-                };
-                self.put_task(id, index, ended);
+                self.run_task(id, index);
             }
             if !ran {
                 return;
             }
         }
+    }
+
+    /// Runs a task until it ends, whatever it waits for.
+    pub fn run_task(&self, id: u32, index: u32) {
+        self.put_task(id, index, "RUNNING");
+        let status = self.start_task(id, index).wait().expect("it ends");
+        let ended = if status.success() {
+            "COMPLETED"
+        } else {
+            "FAILED"
+        };
+        self.put_task(id, index, ended);
     }
 
     /// Whether a task's dependency holds; none while it is open.

@@ -86,3 +86,50 @@ fn a_submitted_run_failed_where_a_stage_did_and_was_interrupted_where_it_was_can
     slurm.test.run_with(["cancel", &run]).success();
     assert_eq!(status(&mut slurm), ("interrupted".into(), 0.into()));
 }
+
+#[test]
+fn a_worker_that_ends_before_its_stages_begin_has_failed_them() {
+    let mut slurm = Slurm::new(RECIPE, CLUSTER);
+    slurm.submit().success();
+    let other = RECIPE.replace("echo one", "echo two");
+    fs::write(slurm.test.folder().join("recipe.toml"), other).expect("a recipe");
+    slurm.drain();
+    let list = slurm.test.run_with(RUNS).success().json();
+    let run = &list["runs"][0];
+    assert_eq!(
+        (&run["status"], &run["failed"]),
+        (&"failed".into(), &1.into())
+    );
+}
+
+#[test]
+fn a_run_of_which_nothing_is_queued_stays_what_it_is_when_it_is_cancelled() {
+    let mut slurm = Slurm::new(RECIPE, CLUSTER);
+    slurm.submit().success();
+    slurm.drain();
+    let run = slurm.run();
+    let cancelled = slurm.test.run_with(["cancel", &run]).success();
+    cancelled.stdout_has("nothing of it is queued or runs");
+    let list = slurm.test.run_with(RUNS).success().json();
+    assert_eq!(list["runs"][0]["status"], "done");
+}
+
+#[test]
+fn a_run_whose_jobs_are_queued_is_not_collected_and_its_workers_go_with_it() {
+    let mut slurm = Slurm::new(RECIPE, CLUSTER);
+    slurm.submit().success();
+    let change = "stages.first.run='echo three > a'";
+    let local = ["run", "recipe.toml", "--set", change];
+    slurm.test.run_with(local).success();
+    let collect = |slurm: &mut Slurm, keep: &str| {
+        let gc = ["cache", "gc", "--keep-runs", keep, "--format", "json"];
+        let removed = slurm.test.run_with(gc).success().json();
+        let removed = removed["removed"].as_array().expect("a list").clone();
+        removed.iter().filter(|it| it["what"] == "run").count()
+    };
+    assert_eq!(collect(&mut slurm, "0"), 1, "the local run");
+    slurm.drain();
+    slurm.watch().success();
+    assert_eq!(collect(&mut slurm, "1"), 0, "it is one run");
+    assert_eq!(collect(&mut slurm, "0"), 3, "with its two workers");
+}

@@ -3,6 +3,7 @@
 //! `tests/slurm/real.sh` does the same with a real one.
 
 mod cluster;
+mod goes_on;
 mod history;
 mod records;
 mod submitting;

@@ -41,6 +41,9 @@ fn a_submit_that_is_killed_between_two_jobs_is_taken_up_by_the_next() {
     let killed = slurm.submit();
     assert_eq!(killed.code, None, "{killed}");
     assert_eq!(slurm.jobs(), [101], "its id is known to nobody");
+    let run = slurm.run();
+    let once = slurm.test.run_with(["watch", &run, "--once"]).success();
+    once.stdout_has("first   queued (Priority)");
     slurm.submit().success().stdout_has("0 done, 1 submitted");
     assert_eq!(slurm.names(), ["first.0", "second.1"]);
     assert_eq!(slurm.option(102, "dependency"), "afterok:101");

@@ -46,6 +46,18 @@ fn a_worker_whose_time_is_over_goes_on_in_another_turn() {
 }
 
 #[test]
+fn a_turn_that_leaves_nothing_new_is_the_last() {
+    let recipe = slow("test -e $PIPELINE_RESUME/step || echo 1 > $PIPELINE_RESUME/step");
+    let mut slurm = Slurm::new(&recipe, CLUSTER);
+    slurm.submit().success();
+    assert_eq!(warned(&slurm, 101), Some(130));
+    fs::remove_file(slurm.test.folder().join("begun")).expect("it began");
+    assert_eq!(warned(&slurm, 101), Some(3));
+    let requeued = fs::read_to_string(slurm.state().join("requeued")).expect("it was requeued");
+    assert_eq!(requeued, "101\n", "once");
+}
+
+#[test]
 fn a_worker_in_a_container_is_warned_and_requeued_by_the_shell_outside() {
     let recipe = slow("echo 1 > $PIPELINE_RESUME/step");
     let mut slurm = Slurm::new(&recipe, &format!("{CLUSTER}container = 'image.sif'\n"));

@@ -1,5 +1,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::elsewhere::Elsewhere;
 use super::source_tensor::SourceTensor;
 use super::stated::Stated;
 
@@ -10,6 +11,5 @@ pub(super) struct Contents {
     pub(super) notes: Vec<String>,
     pub(super) trained: Option<BTreeSet<String>>,
     pub(super) stated: Stated,
-    /// Names of tensors in other dicts of the file, and the dict of each.
-    pub(super) elsewhere: BTreeMap<String, String>,
+    pub(super) elsewhere: Elsewhere,
 }

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::container::{Container, container_of, contents, start};
 use super::contents::Contents;
+use super::elsewhere::Elsewhere;
 use super::sharded;
 use super::source::{FileSource, Source};
 use super::source_tensor::SourceTensor;
@@ -26,8 +27,8 @@ pub struct Checkpoint {
     pub trained: Option<BTreeSet<String>>,
     /// What the file says of the model.
     pub stated: Stated,
-    /// Names of tensors that lie beside its state dict, and the dict of each: they are not read.
-    pub elsewhere: BTreeMap<String, String>,
+    /// What lies beside its state dict: it is not read.
+    pub elsewhere: Elsewhere,
 }
 
 impl Checkpoint {

@@ -25,6 +25,7 @@ mod bytes;
 mod container;
 mod contents;
 mod dtype;
+mod elsewhere;
 mod file;
 mod float_tensor;
 mod foreign;
@@ -45,6 +46,7 @@ mod writer;
 
 pub use container::Container;
 pub use dtype::Dtype;
+pub use elsewhere::{Elsewhere, Place};
 pub use file::{Checkpoint, Open, container, read, read_from, read_with};
 pub use float_tensor::{FloatTensor, TensorValues, tensor_digest};
 pub use import::{

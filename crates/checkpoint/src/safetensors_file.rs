@@ -14,6 +14,7 @@ use super::source_tensor::SourceTensor;
 use super::stated::Stated;
 use super::writer::unpacked;
 use crate::contents::Contents;
+use crate::elsewhere::Elsewhere;
 use crate::refusal::{Refusal, refuse_excess};
 use pipeline_files::UniqueMap;
 
@@ -75,7 +76,7 @@ pub(super) fn read(mut file: impl Source, length: u64) -> Result<Contents, Refus
         notes: Vec::new(),
         trained: None,
         stated: Stated::of_metadata(metadata),
-        elsewhere: BTreeMap::new(),
+        elsewhere: Elsewhere::default(),
     })
 }
 

@@ -16,6 +16,7 @@ use super::source::FileSource;
 use super::stated::Stated;
 use super::writer::unpacked;
 use crate::contents::Contents;
+use crate::elsewhere::Elsewhere;
 use crate::refusal::Refusal;
 use pipeline_files::{UniqueMap, open};
 
@@ -123,7 +124,7 @@ pub(super) fn read(
         notes,
         trained: None,
         stated,
-        elsewhere: BTreeMap::new(),
+        elsewhere: Elsewhere::default(),
     };
     Ok((container, contents))
 }

@@ -11,6 +11,8 @@ pub struct Stated {
     pub settings: BTreeMap<String, Value>,
     /// Those that stand in several tables with several values, which are all here.
     pub disputed: BTreeMap<String, Vec<Value>>,
+    /// Those whose value is in a form that is not read, and which: a tensor, a list.
+    pub unread: BTreeMap<String, String>,
 }
 
 impl Stated {
@@ -26,7 +28,8 @@ impl Stated {
     pub(super) fn join(&mut self, other: Stated) -> Result<(), String> {
         join(&mut self.metadata, other.metadata)?;
         join(&mut self.settings, other.settings)?;
-        join(&mut self.disputed, other.disputed)
+        join(&mut self.disputed, other.disputed)?;
+        join(&mut self.unread, other.unread)
     }
 }
 

@@ -206,6 +206,8 @@ pub fn published_schema() -> Json {
 }
 
 impl Experiment for Cluster {
+    const DOCUMENT: &'static str = "cluster document";
+
     fn schema() -> &'static Json {
         &SCHEMA
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use crate::queue::QueueRow;
 use crate::resources::Resources;
 use crate::state::End;
 
@@ -61,6 +62,9 @@ pub struct JobRecord {
     /// Of a sweep: by node, a variant that has it. A worker opens these variants alone.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub variants: BTreeMap<String, String>,
+    /// Of the job that goes on submitting: a digest of all that was submitted. It submits nothing else.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub subject: Option<String>,
     /// What it asked for.
     pub resources: Resources,
 }
@@ -134,6 +138,24 @@ impl Ledger {
         self.jobs.iter().filter(move |job| !known(job.job))
     }
 
+    /// Ids of these, as the queue knows them by their names.
+    pub fn adopted(&self, rows: &[QueueRow]) -> Vec<Entry> {
+        let found = self.in_doubt().filter_map(|job| {
+            let row = rows.iter().find(|row| row.name == job.name)?;
+            Some(Entry::Submitted {
+                job: job.job,
+                id: row.job.clone(),
+            })
+        });
+        found.collect()
+    }
+
+    /// The latest job that goes on submitting: it alone does.
+    pub fn goes_on(&self) -> Option<&JobRecord> {
+        let mut latest = self.jobs.iter().rev();
+        latest.find(|job| job.goes_on() && self.ids.contains_key(&job.job))
+    }
+
     /// The job with this number.
     pub fn job(&self, number: usize) -> Option<&JobRecord> {
         self.jobs.iter().find(|job| job.job == number)
@@ -161,6 +183,7 @@ impl Ledger {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::queue::parse;
 
     fn job(number: usize) -> Entry {
         Entry::Job(JobRecord {
@@ -170,6 +193,7 @@ mod tests {
             tasks: vec![vec!["events".into()]],
             identities: BTreeMap::from([("events".into(), "a".into())]),
             variants: BTreeMap::new(),
+            subject: None,
             resources: Resources::default(),
         })
     }
@@ -183,6 +207,12 @@ mod tests {
         let mut ledger = Ledger::of([job(0), submitted(0), job(1)]);
         let doubtful: Vec<usize> = ledger.in_doubt().map(|job| job.job).collect();
         assert_eq!((doubtful, ledger.next()), (vec![1], 2));
+        let rows = parse("9|9|N/A|PENDING||run-events.1|Priority\n8|8|N/A|PENDING||other|None");
+        let adopted = Entry::Submitted {
+            job: 1,
+            id: "9".into(),
+        };
+        assert_eq!(ledger.adopted(&rows), [adopted]);
         ledger.add(Entry::NotSubmitted { job: 1 });
         assert_eq!(ledger.in_doubt().count(), 0);
         assert_eq!(ledger.tasks_of("events", "a").count(), 1);

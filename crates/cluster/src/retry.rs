@@ -14,7 +14,8 @@ pub struct Tries {
     pub time: f64,
 }
 
-/// Of how a stage's earlier tries ended, in order. What was cancelled counts for nothing: it did not have its turn.
+/// Of how a stage's earlier tries ended, in order. What was cancelled before it had its turn counts for
+/// nothing; a task that had begun was killed.
 pub fn tries(ends: &[End], retry: &Retry) -> Tries {
     let count = |wanted: &[End]| {
         let count = ends.iter().filter(|end| wanted.contains(end)).count();

@@ -6,6 +6,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::queue::{QueueRow, QueueState};
 
+/// The exit code after TERM, which nobody but Slurm and its users send.
+const INTERRUPTED: u8 = 130;
+
 /// What a worker says of its task: the file `runs/RUN/tasks/JOB.INDEX.json`, whose time moves while the worker lives.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct Note {
@@ -23,6 +26,25 @@ pub struct Note {
     /// Why stages failed, by name.
     #[serde(default)]
     pub failures: BTreeMap<String, String>,
+    /// Why a job that was to go on submitting did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub declined: Option<String>,
+}
+
+impl Note {
+    /// Whether nothing more comes of the task by itself. One that was interrupted may be in the queue again.
+    pub fn is_over(&self) -> bool {
+        match self.stopped {
+            Some(Stopped::Requeued) => false,
+            Some(Stopped::OutOfTime) => true,
+            None => !matches!(self.exit_code, None | Some(INTERRUPTED)),
+        }
+    }
+
+    /// Whether the worker ended by a failure of its own.
+    pub fn has_failed(&self) -> bool {
+        self.stopped.is_none() && self.is_over() && self.exit_code != Some(0)
+    }
 }
 
 /// What a worker did when its time was nearly over.
@@ -131,8 +153,7 @@ fn end_of(note: &Note) -> Option<End> {
         (Some(Stopped::Requeued), _) => None,
         (Some(Stopped::OutOfTime), _) => Some(End::TimeOut),
         (None, 0) => Some(End::Completed),
-        // TERM, which nobody but Slurm and its users send.
-        (None, 130) => Some(End::Cancelled),
+        (None, INTERRUPTED) => Some(End::Cancelled),
         (None, _) => Some(End::Failed),
     }
 }
@@ -184,6 +205,20 @@ mod tests {
             TaskState::Ended(End::TimeOut)
         );
         assert_eq!(of("CANCELLED", None), TaskState::Ended(End::Cancelled));
+    }
+
+    #[test]
+    fn a_task_that_was_interrupted_may_come_back_and_one_that_failed_does_not() {
+        let of = |exit_code, stopped| {
+            let note = note(exit_code, stopped);
+            (note.is_over(), note.has_failed())
+        };
+        assert_eq!(of(None, None), (false, false));
+        assert_eq!(of(Some(130), None), (false, false));
+        assert_eq!(of(Some(130), Some(Stopped::Requeued)), (false, false));
+        assert_eq!(of(Some(130), Some(Stopped::OutOfTime)), (true, false));
+        assert_eq!(of(Some(0), None), (true, false));
+        assert_eq!(of(Some(2), None), (true, true));
     }
 
     #[test]

@@ -2,32 +2,34 @@
 
 use std::collections::HashMap;
 use std::path::Path;
-use std::sync::Arc;
 
-use arrow::array::{ArrayRef, Float64Array, StringArray};
+use arrow::array::ArrayRef;
 
-use super::config::{AttributeTable, Source};
-use super::missing::is_missing;
+use super::attribute_column::AttributeColumn;
+use super::config::{AttributeTable, Ids, Source};
+use super::missing::{MissingText, lists};
 use super::small_table::{Layout, SmallTable};
 use super::source::StayRow;
+use super::spellings::{plain_name, spelling_hint};
 use super::stay_id::StayId;
 use pipeline_error::Error;
 
 /// The columns, by stay.
 #[derive(Default)]
 pub(super) struct Attributes {
-    /// By column: its name, and what it says of every stay.
-    columns: Vec<(String, Vec<Option<String>>)>,
+    columns: Vec<AttributeColumn>,
+    /// Texts that say nothing.
+    missing: Vec<MissingText>,
     /// Stays that the table does not hold.
     pub(super) without: u64,
 }
 
 impl Attributes {
     /// Reads the table and joins it with `stays`; a landmark has what the stay is that it is cut from.
-    pub(super) fn read(
+    pub(super) fn read<'s>(
         table: &AttributeTable,
         source: &Source,
-        stays: &[StayRow],
+        stays: &'s [StayRow],
     ) -> Result<Self, Error> {
         let path: &Path = table.path.as_ref();
         let rows = SmallTable::read_as(path, &Layout::separated_by(table.delimiter))?;
@@ -48,14 +50,18 @@ impl Attributes {
                     .with_hint("one row a stay, or a patient, is expected"));
             }
         }
-        let found = |stay: &StayRow| {
-            let id = match table.subject {
-                Some(_) => stay.subject.as_ref()?,
-                None => stay.landmark_of.as_ref().unwrap_or(&stay.id),
-            };
-            row_of.get(id).copied()
+        let key_of = |stay: &'s StayRow| match table.subject {
+            Some(_) => stay.subject.as_ref(),
+            None => Some(stay.landmark_of.as_ref().unwrap_or(&stay.id)),
         };
+        let found = |stay: &'s StayRow| row_of.get(key_of(stay)?).copied();
         let found: Vec<Option<usize>> = stays.iter().map(found).collect();
+        if source.ids() != Some(Ids::Text) {
+            let without = stays.iter().zip(&found).filter(|(_, row)| row.is_none());
+            let without = without.filter_map(|(stay, _)| key_of(stay));
+            refuse_second_spellings(&rows, key, &row_of, without)
+                .map_err(|error| error.with_hint(spelling_hint(source)))?;
+        }
         if !stays.is_empty() && found.iter().all(Option::is_none) {
             let what = format!(
                 "`{}` names none of the {} stays",
@@ -65,70 +71,62 @@ impl Attributes {
             return Err(Error::file(path, what)
                 .with_hint("`id` is the column of stay ids, `subject` that of patients"));
         }
+        let missing = MissingText::all(source.missing());
         let says = |column: usize| {
             let cell = |row: usize| {
                 let text = &rows.rows[row].fields[column];
-                let says_nothing = text.is_empty() || source.missing().iter().any(|it| it == text);
+                let says_nothing = text.is_empty() || lists(&missing, text);
                 (!says_nothing).then(|| text.to_string())
             };
             found.iter().map(|row| row.and_then(cell)).collect()
         };
-        let names = table.columns.iter().cloned();
+        let columns = table.columns.iter().zip(columns);
+        let columns = columns.map(|(name, column)| AttributeColumn {
+            name: name.clone(),
+            texts: says(column),
+            is_float: rows.is_float(column),
+        });
         Ok(Self {
-            columns: names.zip(columns.into_iter().map(says)).collect(),
+            columns: columns.collect(),
             without: found.iter().filter(|row| row.is_none()).count() as u64,
+            missing,
         })
     }
 
     /// The columns of the stays at these positions.
     pub(super) fn columns(&self, kept: &[usize]) -> Vec<(String, ArrayRef)> {
-        let column = |(name, texts): &(String, Vec<Option<String>>)| {
-            let number = |text: &String| text.parse::<f64>().ok().filter(|n| n.is_finite());
-            let fits = |text: &String| {
-                is_missing(text) || (number(text).is_some() && !begins_with_zeros(text))
-            };
-            let is_number = texts.iter().flatten().all(fits);
-            let kept = kept.iter().map(|stay| texts[*stay].as_ref());
-            let column: ArrayRef = match is_number {
-                true => Arc::new(Float64Array::from_iter(
-                    kept.map(|text| text.and_then(number)),
-                )),
-                false => Arc::new(StringArray::from_iter(kept)),
-            };
-            (name.clone(), column)
-        };
-        self.columns.iter().map(column).collect()
+        let columns = self.columns.iter();
+        let columns =
+            columns.map(|column| (column.name.clone(), column.array(kept, &self.missing)));
+        columns.collect()
     }
 }
 
-/// Whether it is a code like `0117`: as a number it would be `117`, which may be another.
-fn begins_with_zeros(text: &str) -> bool {
-    let digits = text.trim_start_matches(['-', '+']).as_bytes();
-    matches!(digits, [b'0', next, ..] if next.is_ascii_digit())
-}
-
-#[cfg(test)]
-mod tests {
-    use arrow::array::Array;
-    use arrow::datatypes::DataType;
-
-    use super::*;
-
-    #[test]
-    fn codes_are_text_and_numbers_may_be_missing() {
-        let of = |texts: &[&str]| {
-            let texts = texts.iter().map(|text| Some(text.to_string()));
-            let attributes = Attributes {
-                columns: vec![("code".into(), texts.collect())],
-                without: 0,
-            };
-            attributes.columns(&[0, 1]).remove(0).1
-        };
-        assert_eq!(of(&["0117", "117"]).data_type(), &DataType::Utf8);
-        assert_eq!(of(&["None", "daily"]).null_count(), 0);
-        let numbers = of(&["1.5", "NA"]);
-        assert_eq!(numbers.data_type(), &DataType::Float64);
-        assert_eq!(numbers.null_count(), 1);
-        assert_eq!(of(&["0", "0.5"]).data_type(), &DataType::Float64);
+/// Fails if the id of a row is only another spelling of that of a stay, or patient, without a row.
+fn refuse_second_spellings<'a>(
+    rows: &SmallTable,
+    key: usize,
+    row_of: &HashMap<StayId, usize>,
+    without: impl Iterator<Item = &'a StayId>,
+) -> Result<(), Error> {
+    let without: HashMap<String, &StayId> = without
+        .map(|id| (plain_name(&id.to_string()), id))
+        .collect();
+    if without.is_empty() {
+        return Ok(());
+    }
+    let twin = |id: &StayId| without.get(&plain_name(&id.to_string()));
+    let twins = row_of
+        .iter()
+        .filter_map(|(id, row)| Some((*row, id, *twin(id)?)));
+    match twins.min() {
+        None => Ok(()),
+        Some((row, id, other)) => {
+            let what = format!(
+                "{} `{id}` is spelled `{other}` in the source",
+                rows.header[key]
+            );
+            Err(rows.error(rows.rows[row].line, what))
+        }
     }
 }

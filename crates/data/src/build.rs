@@ -1,6 +1,7 @@
 //! The data stage: from a source to its artifacts.
 
 mod count;
+mod empty_splits;
 mod no_inputs;
 
 use std::collections::BTreeSet;
@@ -16,13 +17,14 @@ use super::embedding::of_variables;
 use super::fit::Material;
 use super::go_on;
 use super::ingest::Ingested;
+use super::join_columns::JoinColumn;
 use super::like::Like;
 use super::matched;
 use super::names::quoted;
 use super::notes::{tell, tell_of_categories, tell_skipped};
 use super::profile;
 use super::report::DataReport;
-use super::score::{SPLITS, Scored};
+use super::score::Scored;
 use super::settings::{check_gap, check_settings};
 use super::shift::{Shift, shifts};
 use super::source::{self, Start, StayRow, StayTable};
@@ -79,7 +81,10 @@ fn build_from(
     let categorical: BTreeSet<String> = config.categorical.iter().cloned().collect();
     let ingested = Ingested::read(&*source, work, config.memory.0, &categorical, interrupted)?;
     let mut table = source.stays(&ingested)?;
-    refuse_two_spellings(&*source, &ingested, config.source.ids())?;
+    for column in JoinColumn::stated(config) {
+        table.notes.extend(column.check(config, &*source)?);
+    }
+    refuse_two_spellings(&*source, &ingested, &config.source)?;
     tell_of_categories(config, &ingested, notes);
     std::mem::take(&mut table.notes)
         .into_iter()
@@ -110,13 +115,21 @@ fn build_from(
     }
 
     let assigner = SplitAssigner::new(config, seed, &table.rows)?;
+    if let Some((path, name, of_patients)) = assigner.column() {
+        let column = JoinColumn::of_splits(path, name, of_patients);
+        column
+            .check(config, &*source)?
+            .into_iter()
+            .for_each(&mut *notes);
+    }
     report.set("unused_splits", assigner.unused(&table.rows));
     if config.without_split == StayPolicy::Drop {
         drop_without_split(&assigner, &mut table, &mut report, notes);
     }
     let targets = read_targets(config, &mut table, &mut report, notes)?;
     let attributes = read_attributes(config, &table, &mut report, notes)?;
-    let splits = split_all(config, &assigner, &ingested, &table.rows)?;
+    let splits = split_all(&assigner, &ingested, &table.rows)?;
+    empty_splits::refuse(config, &report, splits.iter().copied())?;
     if config.source.has_matched_negatives() {
         matched::cut(&mut table.rows, &splits, seed)?;
     }
@@ -160,7 +173,7 @@ fn build_from(
         .into_iter()
         .for_each(&mut *notes);
     refuse_or_tell_empty(&material, &scored, notes)?;
-    check_no_split_is_empty(config, scored.kept.iter().map(|kept| kept.split))?;
+    empty_splits::refuse(config, &report, scored.kept.iter().map(|kept| kept.split))?;
     count(&mut report, config, &fitted, &scored);
     tell(&material, &fitted, &scored, notes);
     let kept: Vec<usize> = scored.kept.iter().map(|kept| kept.row).collect();
@@ -258,7 +271,7 @@ fn read_targets(
     report: &mut DataReport,
     notes: &mut dyn FnMut(String),
 ) -> Result<TargetValues, Error> {
-    let mut targets = TargetValues::read(config, &table.rows)?;
+    let mut targets = TargetValues::read(config, table)?;
     if !config.targets.is_empty() {
         report.set("unused_target_rows", targets.unused);
     }
@@ -290,7 +303,6 @@ fn read_attributes(
 }
 
 fn split_all(
-    config: &DataConfig,
     assigner: &SplitAssigner,
     ingested: &Ingested,
     stays: &[StayRow],
@@ -304,7 +316,6 @@ fn split_all(
         .map(split_of)
         .collect::<Result<Vec<Split>, Error>>()?;
     refuse_straddling(stays, &splits)?;
-    check_no_split_is_empty(config, splits.iter().copied())?;
     Ok(splits)
 }
 
@@ -365,35 +376,4 @@ fn refuse<'a>(
             "{setting} = \"drop\" leaves such stays out and counts them"
         )),
     )
-}
-
-fn check_no_split_is_empty(
-    config: &DataConfig,
-    splits: impl Iterator<Item = Split>,
-) -> Result<(), Error> {
-    let mut counts = [0; 3];
-    splits.for_each(|split| counts[split as usize] += 1);
-    let is_missed = |split: &Split| counts[*split as usize] == 0 && !config.may_be_empty(*split);
-    if counts == [0; 3] {
-        return Err(Error::stage("no stay is left")
-            .with_hint("has the source rows, and are they of stays that it lists?")
-            .coded(Code::EmptySplit));
-    }
-    match SPLITS.into_iter().find(is_missed) {
-        Some(empty) => Err(Error::stage(format!(
-            "the {} split is empty (train {}, validation {}, test {} stays)",
-            empty.name(),
-            counts[0],
-            counts[1],
-            counts[2]
-        ))
-        .with_hint(match config.labels {
-            Labels::Source => "every split needs at least one stay that has events and a label",
-            Labels::None => {
-                "the training and the validation split need at least one stay that has events"
-            }
-        })
-        .coded(Code::EmptySplit)),
-        None => Ok(()),
-    }
 }

@@ -7,6 +7,7 @@ use super::config::{PredictionTable, PredictionValues, Task};
 use super::dataset::Split;
 use super::names::quoted;
 use super::small_table::{SmallRow, SmallTable};
+use super::source::JoinClock;
 use super::stay_columns::StayNames;
 use super::stay_join::StayJoin;
 use super::target::Target;
@@ -58,7 +59,8 @@ impl GivenPredictions {
             of_stay: HashMap::new(),
         };
         let joined = stays.names.joined();
-        let join = StayJoin::new(&read.table, key, None, &joined)?;
+        let clock = JoinClock::unknown()?;
+        let mut join = StayJoin::new(&read.table, key, (None, clock), &joined)?;
         let is_alone = target.is_none_or(|target| target.task == Task::Classification);
         let values = Values::new(&read.table, values, is_alone)?;
         for row in &read.table.rows {

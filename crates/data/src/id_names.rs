@@ -1,5 +1,8 @@
 //! What columns of ids, and of the numbers of rows, are usually called.
 
+use arrow::datatypes::Schema;
+use serde_json::Value;
+
 /// Headers that say that ids are those of stays, in lower case and without `_`.
 const OF_STAYS: [&str; 13] = [
     "stayid",
@@ -30,9 +33,36 @@ const OF_PATIENTS: [&str; 10] = [
     "patientnbr",
 ];
 
+/// Words that may be called so whatever they are: `stay`, the days of one.
+const WORDS: [&str; 5] = ["stay", "icustay", "subject", "patient", "person"];
+
+fn plain(name: &str) -> String {
+    name.to_lowercase().replace(['_', ' ', '-'], "")
+}
+
 fn is_one_of(name: &str, usual: &[&str]) -> bool {
-    let plain = name.to_lowercase().replace(['_', ' ', '-'], "");
-    usual.contains(&plain.as_str())
+    usual.contains(&plain(name).as_str())
+}
+
+/// Whether two names of columns of stays are two kinds of ids. A stay's own id has several names; `stay_id` is what tables of
+/// this program call any.
+pub(crate) fn are_two_kinds_of_stays(one: &str, other: &str) -> bool {
+    let is_own = |name| is_one_of(name, &["stayid", "stay", "icustayid", "icustay"]);
+    let both = [one, other];
+    both.iter().all(|name| names_stays(name))
+        && plain(one) != plain(other)
+        && plain(one) != "stayid"
+        && !both.into_iter().all(is_own)
+}
+
+/// Whether a column of this name may be anything: a word, or an `id` that does not say of what.
+pub(crate) fn says_nothing_of_ids(name: &str) -> bool {
+    is_one_of(name, &WORDS) || is_one_of(name, &["id"])
+}
+
+/// Whether a column of this name usually has the numbers of rows.
+pub(crate) fn numbers_rows(name: &str) -> bool {
+    is_one_of(name, &["rowid", "rownumber", "rownum"])
 }
 
 /// Whether a column of this name usually has ids of stays.
@@ -42,8 +72,7 @@ pub(crate) fn names_stays(name: &str) -> bool {
 
 /// Whether a column of this name usually has ids of anything.
 pub(crate) fn names_ids(name: &str) -> bool {
-    // A bare word may be something else: `stay`, the days of one.
-    let is_word = is_one_of(name, &["stay", "icustay", "subject", "patient", "person"]);
+    let is_word = is_one_of(name, &WORDS);
     let is_usual = names_stays(name) || names_patients(name);
     is_usual && !is_word || is_one_of(name, &["id", "rowid"])
 }
@@ -88,4 +117,16 @@ pub(crate) fn may_count_rows(name: &str) -> bool {
         "column00",
     ]
     .contains(&name)
+}
+
+/// The columns that pandas notes as the index of its table.
+pub(crate) fn pandas_index(schema: &Schema) -> Vec<String> {
+    let note = schema.metadata().get("pandas");
+    let note = note.and_then(|text| serde_json::from_str::<Value>(text).ok());
+    let columns = note
+        .as_ref()
+        .and_then(|note| note["index_columns"].as_array());
+    // An index that only counts rows is no column, and described by an object.
+    let names = columns.into_iter().flatten().filter_map(Value::as_str);
+    names.map(String::from).collect()
 }

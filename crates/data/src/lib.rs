@@ -43,6 +43,7 @@
 
 mod address;
 mod assemble;
+mod attribute_column;
 mod attributes;
 mod build;
 mod chunks;
@@ -60,9 +61,11 @@ pub mod given_predictions;
 mod id_names;
 mod ingest;
 pub mod input_path;
+mod join_columns;
 mod leaks;
 mod like;
 mod load;
+mod long_stays;
 mod matched;
 mod memory_size;
 mod missing;
@@ -70,6 +73,7 @@ mod names;
 mod notes;
 pub mod parquet_file;
 mod parquet_footer;
+mod parquet_types;
 pub mod plain_table;
 pub mod preview;
 mod profile;

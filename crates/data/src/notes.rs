@@ -4,6 +4,7 @@ use crate::assemble::Loss;
 use crate::config::DataConfig;
 use crate::fit::{Fitted, Material};
 use crate::ingest::{Ingested, variable_of_category};
+use crate::long_stays;
 use crate::missing::is_missing;
 use crate::names::quoted;
 use crate::report::DataReport;
@@ -136,6 +137,15 @@ pub(super) fn tell(
         let names = quoted(constant.map(|variable| &variable.name));
         notes(format!(
             "constant in the training split, so they count as presence (1): {names}"
+        ));
+    }
+    if let Some(&first) = scored.too_long.first() {
+        let first = &material.ingested.series[material.stays[first].series];
+        let first = material.ingested.title(first);
+        notes(long_stays::warning(
+            material.config,
+            scored.too_long.len(),
+            &first,
         ));
     }
     for leak in scored.suspicions.leaks() {

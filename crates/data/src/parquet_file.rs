@@ -8,7 +8,10 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, FixedSizeListArray, Float32Array, RecordBatch};
 use arrow::datatypes::{DataType, Field, Schema, SchemaRef};
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder};
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader,
+    ParquetRecordBatchReaderBuilder,
+};
 use parquet::arrow::arrow_writer::{ArrowColumnChunk, ArrowRowGroupWriterFactory, compute_leaves};
 use parquet::arrow::{ArrowSchemaConverter, ArrowWriter, ProjectionMask};
 use parquet::file::metadata::KeyValue;
@@ -16,6 +19,7 @@ use parquet::file::properties::WriterProperties;
 use parquet::file::writer::SerializedFileWriter;
 
 use super::parquet_footer::impossible_claim;
+use super::parquet_types::schema_to_read;
 use super::text_file;
 use pipeline_error::Error;
 use pipeline_error::guarded::guarded;
@@ -216,10 +220,21 @@ pub fn open(path: &Path) -> Result<ParquetRecordBatchReaderBuilder<File>, Error>
         return Err(Error::file(path, "is empty: a Parquet file is expected"));
     }
     refuse_impossible(path, &file)?;
-    sound(path, || ParquetRecordBatchReaderBuilder::try_new(file)).map_err(|unreadable| {
+    sound(path, || builder_of(file)).map_err(|unreadable| {
         let known = text_file::refuse_foreign(path);
         known.err().unwrap_or(unreadable)
     })
+}
+
+fn builder_of(file: File) -> parquet::errors::Result<ParquetRecordBatchReaderBuilder<File>> {
+    let mut found = ArrowReaderMetadata::load(&file, ArrowReaderOptions::new())?;
+    if let Some(schema) = schema_to_read(&found) {
+        let options = ArrowReaderOptions::new().with_schema(schema);
+        found = ArrowReaderMetadata::try_new(found.metadata().clone(), options)?;
+    }
+    Ok(ParquetRecordBatchReaderBuilder::new_with_metadata(
+        file, found,
+    ))
 }
 
 /// Refuses a footer that the library would run out of memory over.

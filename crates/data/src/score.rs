@@ -10,6 +10,7 @@ use super::config::Labels;
 use super::dataset::Split;
 use super::fit::{Fitted, Material};
 use super::leaks::Suspicions;
+use super::long_stays::is_too_long;
 use super::statistics::{Gathering, Moments, Variable, merge_all};
 use super::tables::{EventRows, EventTable, KeptStay};
 use pipeline_error::Error;
@@ -22,6 +23,8 @@ pub(super) struct Scored<'a> {
     pub(super) kept: Vec<KeptStay<'a>>,
     /// Stays without an event, by index.
     pub(super) empty: Vec<usize>,
+    /// Stays that last longer than a life, by index.
+    pub(super) too_long: Vec<usize>,
     pub(super) losses: Losses,
     /// Z-scores that were clipped.
     pub(super) clipped: u64,
@@ -35,6 +38,7 @@ struct Chunk<'a> {
     rows: EventRows,
     kept: Vec<KeptStay<'a>>,
     empty: Vec<usize>,
+    too_long: Vec<usize>,
     losses: Losses,
     clipped: u64,
     moments: [Vec<Moments>; 3],
@@ -48,6 +52,7 @@ impl<'a> Material<'a> {
         let mut scored = Scored {
             kept: Vec::new(),
             empty: Vec::new(),
+            too_long: Vec::new(),
             losses: Losses::none(fitted.of_source.fates.len()),
             clipped: 0,
             moments: SPLITS.map(|_| vec![Moments::default(); variables]),
@@ -86,6 +91,7 @@ impl<'a> Material<'a> {
             rows: EventRows::default(),
             kept: Vec::new(),
             empty: Vec::new(),
+            too_long: Vec::new(),
             losses: Losses::none(fitted.of_source.fates.len()),
             clipped: 0,
             moments: Default::default(),
@@ -99,6 +105,9 @@ impl<'a> Material<'a> {
                 chunk.empty.push(index);
                 continue;
             };
+            if is_too_long(self.config, last.time) {
+                chunk.too_long.push(index);
+            }
             let (sets, events) = (last.set + 1, work.events.len() as u32);
             let gathering = &mut gatherings[split as usize];
             gathering.next_stay();
@@ -151,6 +160,7 @@ impl<'a> Scored<'a> {
         let before = self.kept.len() as u32;
         self.kept.extend(chunk.kept);
         self.empty.extend(chunk.empty);
+        self.too_long.extend(chunk.too_long);
         self.losses.merge(&chunk.losses);
         self.clipped += chunk.clipped;
         for (moments, later) in self.moments.iter_mut().zip(&chunk.moments) {

@@ -1,23 +1,26 @@
 //! Small tables, CSV or Parquet, whose every complaint names file and line (or row).
 
+mod parquet_cells;
+mod typed_time;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, StringArray};
-use arrow::compute::{can_cast_types, cast};
+use arrow::array::{Array, StringArray};
 use arrow::datatypes::{DataType, Field};
 use csv::{ErrorKind, Position, StringRecord, Trim};
 
 use super::config::Ids;
-use super::decimal_text::without_zero_fraction;
 use super::delimiter::Delimiter;
 use super::parquet_file::{self, StreamedRows};
 use super::records::{CLOSE_THE_QUOTE, behind_a_line_end, look_through, reader_builder};
 use super::stay_id::StayId;
 use super::text_file::{self, Container, LineCounter};
-use super::typed_column::{FloatWidth, strict_cast};
+use super::typed_column::FloatWidth;
+use parquet_cells::{is_written, without_ornament, written};
 use pipeline_error::memory::{MORE_MEMORY, excess};
 use pipeline_error::{Code, Error};
+pub(super) use typed_time::TypedTime;
 
 /// Bytes of memory that a row takes beside its fields.
 const ROW: u64 = 160;
@@ -33,6 +36,8 @@ pub(super) struct SmallTable {
     kinds: Vec<CellKind>,
     /// Columns of a Parquet file whose cells are no texts, numbers or times, and their types.
     unreadable: Vec<(String, DataType)>,
+    /// The times in those columns of a Parquet file whose type says that they are some; by column and row.
+    times: Vec<Vec<Option<TypedTime>>>,
     /// The rows below the header.
     pub(super) rows: Vec<SmallRow>,
 }
@@ -134,6 +139,7 @@ impl SmallTable {
             unit: "line",
             kinds: vec![CellKind::Any; header.len()],
             unreadable: Vec::new(),
+            times: Vec::new(),
             header,
             rows,
         })
@@ -149,12 +155,16 @@ impl SmallTable {
         let header: Vec<&str> = fields.iter().map(|field| field.name().as_str()).collect();
         let unreadable = schema.fields().iter();
         let unreadable = unreadable.filter(|field| !is_written(field.data_type()));
+        let mut times = vec![Vec::new(); header.len()];
         let mut rows = Vec::new();
         for batch in StreamedRows::at(path, builder, roots)? {
             let batch = batch?;
             let columns = (header.iter().zip(batch.columns()))
                 .map(|(name, column)| written(path, name, column))
                 .collect::<Result<Vec<_>, Error>>()?;
+            for (times, column) in times.iter_mut().zip(batch.columns()) {
+                times.extend(TypedTime::of_column(column));
+            }
             for row in 0..batch.num_rows() {
                 let field =
                     |(column, field): (&StringArray, &&Arc<Field>)| match column.is_null(row) {
@@ -177,6 +187,7 @@ impl SmallTable {
             unreadable: unreadable
                 .map(|field| (field.name().clone(), field.data_type().clone()))
                 .collect(),
+            times,
             header: header.into_iter().map(str::to_string).collect(),
             rows,
         })
@@ -190,6 +201,11 @@ impl SmallTable {
     /// Whether rows are lines of a text.
     pub(super) fn is_text(&self) -> bool {
         self.unit == "line"
+    }
+
+    /// Whether the file says that the cells of a column are floats.
+    pub(super) fn is_float(&self, column: usize) -> bool {
+        matches!(self.kinds[column], CellKind::Float(_))
     }
 
     /// Where a row stands, for a complaint about another: `labels.csv line 3`.
@@ -236,6 +252,12 @@ impl SmallTable {
         }
     }
 
+    /// The time in a field, where the type of a Parquet column says that it is one.
+    pub(super) fn time(&self, row: &SmallRow, column: usize) -> Option<TypedTime> {
+        let index = usize::try_from(row.line).ok()?.checked_sub(1)?;
+        *self.times.get(column)?.get(index)?
+    }
+
     /// The text of a field that names a category: a float too large to be exact is an error.
     pub(super) fn category<'r>(&self, row: &'r SmallRow, column: usize) -> Result<&'r str, Error> {
         let text = &row.fields[column];
@@ -266,40 +288,6 @@ impl SmallTable {
                 number.ok().filter(|number| number.is_finite())
             }
         }
-    }
-}
-
-/// Whether cells of a type can be written out as one text each. A list is no name, and a number only by chance.
-fn is_written(data_type: &DataType) -> bool {
-    !data_type.is_nested() && can_cast_types(data_type, &DataType::Utf8)
-}
-
-/// A column of Parquet, written out. Times that know their zone are written as UTC, and say so.
-fn written(path: &Path, name: &str, column: &ArrayRef) -> Result<StringArray, Error> {
-    let text = match column.data_type() {
-        DataType::Timestamp(unit, Some(_)) => {
-            let utc = DataType::Timestamp(*unit, Some("+00:00".into()));
-            cast(column, &utc).and_then(|utc| cast(&utc, &DataType::Utf8))
-        }
-        _ => {
-            let text = strict_cast(column, &DataType::Utf8);
-            Ok(text.map_err(|bad| bad.in_column(path, 0, name))?)
-        }
-    };
-    let text = text.map_err(|error| Error::file(path, format!("column `{name}`: {error}")))?;
-    let text = text.as_any().downcast_ref().cloned();
-    text.ok_or_else(|| Error::file(path, format!("column `{name}` is of an unexpected type")))
-}
-
-/// What a cell of a Parquet file is as text: a number without a fraction of zeros, NaN as nothing.
-fn without_ornament(text: &str, data_type: &DataType) -> String {
-    match text.trim() {
-        "NaN" if data_type.is_floating() => String::new(),
-        number if data_type.is_decimal() => without_zero_fraction(number).to_string(),
-        number if data_type.is_floating() => {
-            number.strip_suffix(".0").unwrap_or(number).to_string()
-        }
-        text => text.to_string(),
     }
 }
 

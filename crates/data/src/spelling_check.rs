@@ -1,9 +1,9 @@
 //! Whether a source spells one id or name in two ways.
 
-use super::config::Ids;
+use super::config::Source;
 use super::ingest::{Ingested, Series};
 use super::source::{EventSource, Sought};
-use super::spellings::{SPELLING_HINT, Spelled, twins};
+use super::spellings::{Spelled, spelling_hint, twins};
 use pipeline_error::Error;
 
 /// Fails if two stays of a source, or two of its variables, are one number in two spellings, unless
@@ -11,8 +11,9 @@ use pipeline_error::Error;
 pub(super) fn refuse_two_spellings(
     source: &dyn EventSource,
     ingested: &Ingested,
-    ids: Option<Ids>,
+    config: &Source,
 ) -> Result<(), Error> {
+    let ids = config.ids();
     let stays = ingested.series.iter();
     if let Some(found) = twins(ids, stays.map(|series| ((&series.id).into(), series))) {
         let place = |(name, series): &(String, &Series)| {
@@ -25,7 +26,7 @@ pub(super) fn refuse_two_spellings(
             place(&found.first),
             place(&found.second)
         ))
-        .with_hint(SPELLING_HINT));
+        .with_hint(spelling_hint(config)));
     }
     let variables = ingested.variables.iter();
     if let Some(found) = twins(ids, variables.map(|name| (Spelled::Text(name), ()))) {
@@ -38,7 +39,7 @@ pub(super) fn refuse_two_spellings(
             place(&found.first.0),
             place(&found.second.0)
         ))
-        .with_hint(SPELLING_HINT));
+        .with_hint(spelling_hint(config)));
     }
     Ok(())
 }

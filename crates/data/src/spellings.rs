@@ -4,12 +4,20 @@ use std::collections::HashMap;
 
 use unicode_normalization_alignments::UnicodeNormalization;
 
-use super::config::Ids;
+use super::config::{Ids, Source};
 use super::decimal_text::plain_decimal;
 use super::stay_id::{StayId, is_hidden};
 
 /// What the settings offer where one number is spelled in two ways.
 pub(super) const SPELLING_HINT: &str = "write it in one way. If they spell one number, ids = \"number\" on a source of tables takes both as one, ids = \"text\" as two";
+
+/// The same for a source, which may have no such setting.
+pub(super) fn spelling_hint(source: &Source) -> &'static str {
+    match source {
+        Source::Long(_) | Source::Wide(_) | Source::PatientParquet(_) => SPELLING_HINT,
+        _ => "write it in one way",
+    }
+}
 
 /// A name of something, as it is written.
 #[derive(Clone, Copy)]
@@ -54,6 +62,8 @@ fn plain_form(text: &str) -> Option<String> {
     if text.is_ascii() && !text.contains(is_hidden) {
         return plain_decimal(text);
     }
+    // A line end is one character that cannot be seen, however it is written.
+    let text = text.replace("\r\n", "\n");
     let seen = text
         .chars()
         .filter_map(|c| match (is_hidden(c), c.is_whitespace()) {
@@ -138,6 +148,8 @@ mod tests {
         let names = ["pH", "p\u{200b}H", "Zoë"].map(Spelled::Text);
         let found = twins(None, names.into_iter().zip(0..)).map(|twins| twins.second.1);
         assert_eq!(found, Some(1));
+        let names = ["Heart\nRate", "Heart\r\nRate"].map(Spelled::Text);
+        assert!(twins(None, names.into_iter().zip(0..)).is_some());
         let names = ["Zoe\u{308}", "Zoë"].map(Spelled::Text);
         assert!(twins(None, names.into_iter().zip(0..)).is_some());
     }

@@ -146,6 +146,14 @@ impl SplitAssigner {
         }
     }
 
+    /// The column of ids of a split file, and whether they are those of patients.
+    pub(super) fn column(&self) -> Option<(&Path, &str, bool)> {
+        match self {
+            SplitAssigner::Table(table) => table.column(),
+            _ => None,
+        }
+    }
+
     /// Ids of the split file that are none of these stays', or of their patients'.
     pub(super) fn unused(&self, stays: &[StayRow]) -> u64 {
         match self {
@@ -317,6 +325,12 @@ mod tests {
         let error = splits(&format!("id,split\n{rows}")).unwrap_err();
         let text = "its ids `id` are both stays' and patients': stay 1 is in train, its patient 2 in validation";
         assert!(error.to_string().contains(text), "{error}");
+        // Some stays are found by either, and no header decides.
+        let error = splits("id,split\n1,train\n2,val\n").unwrap_err();
+        assert!(error.to_string().contains(text), "{error}");
+        let error = splits("id,split\n1,train\n").unwrap_err().to_string();
+        let text = "of 3 stays 1 have a split by their own id, and 1 by their patient's";
+        assert!(error.contains(text), "{error}");
         // Alike by either key: no matter.
         assert!(splits("id,split\n1,train\n2,train\n3,train\n").is_ok());
         let error = splits("patient,split\n1,train\n2,val\n")

@@ -50,10 +50,10 @@ impl SplitTable {
         if has_patients {
             read.key = match key_of_header(&table.header[0], source) {
                 Some(key) => key,
-                None => read.key_of_ids(stays)?,
+                None => read.key_of_ids(source, stays)?,
             };
         }
-        read.refuse_second_spellings(source, stays)?;
+        read.refuse_second_spellings(read.key, source, stays)?;
         Ok(read)
     }
 
@@ -80,9 +80,9 @@ impl SplitTable {
             read.add_list(file, split, path.as_ref(), source)?;
         }
         if stays.iter().any(|stay| stay.subject.is_some()) {
-            read.key = read.key_of_ids(stays)?;
+            read.key = read.key_of_ids(source, stays)?;
         }
-        read.refuse_second_spellings(source, stays)?;
+        read.refuse_second_spellings(read.key, source, stays)?;
         Ok(read)
     }
 
@@ -169,8 +169,16 @@ impl SplitTable {
         self.splits.keys().filter(|id| !known.contains(id)).count() as u64
     }
 
-    /// Whose ids they are, by the stays that are found by either.
-    fn key_of_ids(&self, stays: &[StayRow]) -> Result<Key, Error> {
+    /// The column of a table's ids, and whether they are those of patients; none of lists.
+    pub(super) fn column(&self) -> Option<(&Path, &str, bool)> {
+        match &*self.files {
+            [file] => Some((file, &self.title, self.key == Key::Patient)),
+            _ => None,
+        }
+    }
+
+    /// Whose ids they are: those by which alone any stay has a split, or every stay has.
+    fn key_of_ids(&self, source: &Source, stays: &[StayRow]) -> Result<Key, Error> {
         let found = |key| {
             stays
                 .iter()
@@ -178,41 +186,60 @@ impl SplitTable {
                 .count()
         };
         let (by_stay, by_patient) = (found(Key::Stay), found(Key::Patient));
-        if by_stay < stays.len() || by_patient < stays.len() {
-            return Ok(match by_patient > by_stay {
-                true => Key::Patient,
-                false => Key::Stay,
-            });
+        let is_all = |found: usize| found == stays.len();
+        match (by_stay, by_patient) {
+            (_, 0) => return Ok(Key::Stay),
+            (0, _) => return Ok(Key::Patient),
+            _ if is_all(by_stay) && !is_all(by_patient) => return Ok(Key::Stay),
+            _ if is_all(by_patient) && !is_all(by_stay) => return Ok(Key::Patient),
+            _ => {}
         }
         let splits = |stay: &StayRow| (self.by(Key::Stay, stay), self.by(Key::Patient, stay));
-        let differs = stays.iter().find(|stay| {
-            let (of_stay, of_patient) = splits(stay);
-            of_stay != of_patient
+        let two = stays.iter().find_map(|stay| match splits(stay) {
+            (Some(of_stay), Some(of_patient)) if of_stay != of_patient => {
+                Some((stay, of_stay, of_patient))
+            }
+            _ => None,
         });
-        let Some(stay) = differs else {
-            return Ok(Key::Stay);
-        };
-        let (Some(of_stay), Some(of_patient)) = splits(stay) else {
-            return Ok(Key::Stay);
-        };
-        let patient = stay.subject.as_ref().unwrap_or(&stay.id);
-        Err(Error::file(
-            &self.path(),
-            format!(
-                "its ids `{}` are both stays' and patients': stay {} is in {}, its patient {patient} in {}",
-                self.title,
+        let differ = match two {
+            Some((stay, of_stay, of_patient)) => format!(
+                "stay {} is in {}, its patient {} in {}",
                 stay.id,
                 of_stay.name(),
+                stay.subject.as_ref().unwrap_or(&stay.id),
                 of_patient.name()
             ),
-        )
-        .with_hint("call the first column stay_id, or subject_id for ids of patients"))
+            None if stays.iter().map(splits).all(|(one, other)| one == other) => {
+                return Ok(Key::Stay);
+            }
+            None => format!(
+                "of {} stays {by_stay} have a split by their own id, and {by_patient} by their patient's",
+                stays.len()
+            ),
+        };
+        // A second spelling may be why neither fits.
+        for key in [Key::Stay, Key::Patient] {
+            self.refuse_second_spellings(key, source, stays)?;
+        }
+        let what = format!(
+            "its ids `{}` are both stays' and patients': {differ}",
+            self.title
+        );
+        Err(Error::file(&self.path(), what).with_hint(match self.column() {
+            Some(_) => "call the first column stay_id, or subject_id for ids of patients",
+            None => "split = { file = … } reads a table whose first column is called stay_id, or subject_id for ids of patients, and whose second is the split",
+        }))
     }
 
-    fn refuse_second_spellings(&self, source: &Source, stays: &[StayRow]) -> Result<(), Error> {
+    fn refuse_second_spellings(
+        &self,
+        key: Key,
+        source: &Source,
+        stays: &[StayRow],
+    ) -> Result<(), Error> {
         let lines = self.splits.iter();
         let lines = lines.map(|(id, (_, line))| (id.into(), Some(*line)));
-        let known = stays.iter().filter_map(|stay| id_of(self.key, stay));
+        let known = stays.iter().filter_map(|stay| id_of(key, stay));
         let Some(found) = twins(source.ids(), known.map(|id| (id.into(), None)).chain(lines))
         else {
             return Ok(());

@@ -125,7 +125,7 @@ fn of_parquet(path: &Path) -> Result<Vec<Variable>, Error> {
     }
     let builder = parquet_file::open(path)?;
     let wanted = [
-        ("variable", ColumnType::Text),
+        ("variable", ColumnType::Name),
         ("mean", ColumnType::Number),
         ("std", ColumnType::Number),
     ];

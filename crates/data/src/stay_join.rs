@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::config::{Ids, PredictionKey};
 use super::small_table::{SmallRow, SmallTable};
-use super::source::{WrittenTime, parse_timestamp};
+use super::source::JoinClock;
 use super::stay_columns::StayNames;
 use super::stay_id::StayId;
 use pipeline_error::Error;
@@ -25,6 +25,7 @@ pub(super) struct StayJoin {
     by: By,
     /// How ids are compared.
     ids: Option<Ids>,
+    clock: JoinClock,
 }
 
 /// The columns that tell, and the number of the stay by what they hold.
@@ -54,7 +55,7 @@ impl StayJoin {
     pub(super) fn new(
         table: &SmallTable,
         key: PredictionKey,
-        ids: Option<Ids>,
+        (ids, clock): (Option<Ids>, JoinClock),
         stays: &[JoinedStay],
     ) -> Result<Self, Error> {
         let by = match key {
@@ -85,7 +86,7 @@ impl StayJoin {
                 By::SubjectAndTime(subject, time, rows)
             }
         };
-        Ok(Self { by, ids })
+        Ok(Self { by, ids, clock })
     }
 
     /// The id that a row is joined by; none where a patient and a time tell.
@@ -98,12 +99,13 @@ impl StayJoin {
 
     /// What the row's stay is called in messages, and its number; none where it is none of them.
     pub(super) fn stay_of(
-        &self,
+        &mut self,
         table: &SmallTable,
         row: &SmallRow,
     ) -> Result<(String, Option<usize>), Error> {
+        let ids = self.ids;
         let id = |column: usize| {
-            let id = table.id(row, column, self.ids)?;
+            let id = table.id(row, column, ids)?;
             id.ok_or_else(|| table.error(row.line, format!("{} is empty", table.header[column])))
         };
         Ok(match &self.by {
@@ -112,25 +114,16 @@ impl StayJoin {
                 (format!("stay {id}"), stays.get(&id).copied())
             }
             By::SubjectAndTime(subject, time, stays) => {
-                let text = &row.fields[*time];
-                let micros = match parse_timestamp(text) {
-                    Some(WrittenTime::Zoned(micros)) => micros,
-                    Some(WrittenTime::Naive(time)) => micros_of(time),
-                    None => {
-                        let what = format!("{} `{text}` is no time", table.header[*time]);
-                        return Err(table.error(row.line, what));
-                    }
-                };
+                let micros = self.clock.read(table, row, *time)?;
                 let subject = id(*subject)?;
-                let title = format!("patient {subject} at {text}");
+                let title = format!("patient {subject} at {}", &row.fields[*time]);
                 (title, stays.get(&(subject, micros)).copied())
             }
         })
     }
-}
 
-/// Microseconds since 1970 of a time without a zone, taken as UTC.
-fn micros_of(time: jiff::civil::DateTime) -> i64 {
-    let zoned = time.to_zoned(jiff::tz::TimeZone::UTC);
-    zoned.map_or(i64::MIN, |time| time.timestamp().as_microsecond())
+    /// Fails if times of the rows have a zone and those of the stays none, or the other way round.
+    pub(super) fn check_zones(&self) -> Result<(), Error> {
+        self.clock.check()
+    }
 }

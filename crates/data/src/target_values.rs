@@ -7,10 +7,10 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, UInt32Array};
 
 use super::config::{DataConfig, Ids, PredictionKey, StayPolicy, TargetTable, Task};
-use super::missing::is_missing;
+use super::missing::{MissingText, is_missing, lists_value, note_of_unfound};
 use super::names::quoted;
 use super::small_table::{Layout, SmallRow, SmallTable};
-use super::source::{StayRow, class_of};
+use super::source::{JoinClock, StayTable, class_of};
 use super::spellings::{SPELLING_HINT, twins};
 use super::stay_id::StayId;
 use super::stay_join::{JoinedStay, StayJoin};
@@ -63,10 +63,10 @@ impl Cell {
 
 impl TargetValues {
     /// Reads the tables of all targets and joins them with `stays`. A landmark has what the stay has that it is cut from.
-    pub(super) fn read(config: &DataConfig, stays: &[StayRow]) -> Result<Self, Error> {
+    pub(super) fn read(config: &DataConfig, stays: &StayTable) -> Result<Self, Error> {
         let mut read = Self::default();
         let ids = config.source.ids();
-        let joined: Vec<JoinedStay> = (stays.iter())
+        let joined: Vec<JoinedStay> = (stays.rows.iter())
             .map(|stay| JoinedStay {
                 id: stay.landmark_of.as_ref().unwrap_or(&stay.id).clone(),
                 subject: stay.subject.as_ref().unwrap_or(&stay.id).clone(),
@@ -74,7 +74,8 @@ impl TargetValues {
             })
             .collect();
         for (name, table) in &config.targets {
-            read.add(name, table, ids, &joined)?;
+            let clock = JoinClock::of(&config.source, &stays.zones)?;
+            read.add(name, table, (ids, clock), &joined)?;
         }
         Ok(read)
     }
@@ -83,7 +84,7 @@ impl TargetValues {
         &mut self,
         name: &str,
         table: &TargetTable,
-        ids: Option<Ids>,
+        (ids, clock): (Option<Ids>, JoinClock),
         stays: &[JoinedStay],
     ) -> Result<(), Error> {
         let path: &Path = table.path.as_ref();
@@ -91,7 +92,8 @@ impl TargetValues {
         let unfit =
             |(field, what): (&str, &str)| Error::stage(format!("targets.{name}.{field} {what}"));
         let key = table.key().map_err(unfit)?;
-        let join = StayJoin::new(&rows, key, ids, stays)?;
+        let mut join = StayJoin::new(&rows, key, (ids, clock), stays)?;
+        let missing = MissingText::all(&table.missing);
         let columns: Vec<usize> = (table.values(name).iter())
             .map(|column| rows.column(column))
             .collect::<Result<_, _>>()?;
@@ -104,7 +106,7 @@ impl TargetValues {
                 unused.extend(join.id_of(&rows, row));
                 continue;
             };
-            let cells = cells_of(&rows, row, &columns, table, &title)?;
+            let cells = cells_of(&rows, row, &columns, (table, &missing), &title)?;
             if let Some((first, _)) = said.insert(stay, (row.line, cells)) {
                 let what = format!("{title} again, as on {}", rows.place(first));
                 return Err(rows
@@ -112,6 +114,10 @@ impl TargetValues {
                     .with_hint("one row a stay is expected"));
             }
         }
+        join.check_zones()?;
+        let setting = format!("targets.{name}.missing");
+        let note = note_of_unfound(&setting, "these stays", &missing);
+        self.notes.extend(note);
         let cells = |row: &usize| said.get(row).and_then(|(_, cells)| cells.clone());
         let of_stay: Vec<Option<Vec<Cell>>> = match key {
             // Landmarks share the id that they are joined by.
@@ -195,13 +201,13 @@ fn cells_of(
     rows: &SmallTable,
     row: &SmallRow,
     columns: &[usize],
-    table: &TargetTable,
+    (table, missing): (&TargetTable, &[MissingText]),
     title: &str,
 ) -> Result<Option<Vec<Cell>>, Error> {
     let mut cells = Vec::with_capacity(columns.len());
     for &column in columns {
         let text = &row.fields[column];
-        if is_missing(text) || table.missing.iter().any(|missing| missing == text) {
+        if lists_value(missing, text) || is_missing(text) {
             return match table.without_value {
                 StayPolicy::Drop => Ok(None),
                 StayPolicy::Error => {

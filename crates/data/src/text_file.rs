@@ -84,17 +84,6 @@ pub(super) fn read(path: &Path) -> Result<Vec<u8>, Error> {
     }
 }
 
-/// All bytes of a small file as they are.
-pub(super) fn read_raw(path: &Path) -> Result<Vec<u8>, Error> {
-    let most = memory::limit() / SHARE;
-    let length = std::fs::metadata(path).map(|metadata| metadata.len());
-    let length = length.map_err(|error| unreadable(path, &error))?;
-    if length > most {
-        return Err(too_long(path, &shown(length), most));
-    }
-    std::fs::read(path).map_err(|error| unreadable(path, &error))
-}
-
 fn too_long(path: &Path, length: &str, most: u64) -> Error {
     let what = format!(
         "its text is {length} long, and a text that is read whole may have {} here: 1/{SHARE} of the memory",

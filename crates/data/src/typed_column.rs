@@ -22,6 +22,8 @@ use pipeline_error::Error;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ColumnType {
     Text,
+    /// A text, or a whole number: a code.
+    Name,
     Number,
     /// A time of day and year.
     Time,
@@ -55,6 +57,10 @@ fn position(
     let found = schema.field(position).data_type();
     let (fits, expected) = match expected {
         ColumnType::Text => (is_text(found), "text"),
+        ColumnType::Name => (
+            is_text(found) || found.is_integer(),
+            "text or a whole number",
+        ),
         ColumnType::Number => (is_number(found), "a number"),
         ColumnType::Time => (matches!(found, DataType::Timestamp(_, _)), "a timestamp"),
         ColumnType::Class => (
@@ -208,7 +214,7 @@ pub(crate) fn strict_cast(cells: &ArrayRef, to: &DataType) -> Result<ArrayRef, B
     })
 }
 
-/// The column `name`, which holds text.
+/// The column `name`, which holds text, or whole numbers: their digits.
 pub(crate) fn text(path: &Path, rows: &RecordBatch, name: &str) -> Result<StringArray, Error> {
     cast_to(path, rows, name, &DataType::Utf8)
 }

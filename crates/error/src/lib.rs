@@ -112,14 +112,21 @@ const OF_SYSTEM: [(&str, &str); 3] = [
     ),
 ];
 
+/// How messages of standard output begin.
+pub const STANDARD_OUTPUT: &str = "standard output";
+
 impl Error {
     /// A stage failure; with a hint only where the system's reason calls for one.
     pub fn stage(message: impl Into<String>) -> Self {
         let message = message.into();
         let hint = OF_SYSTEM.iter().find(|(said, _)| message.contains(said));
+        let hint = hint.map(|(_, hint)| match message.starts_with(STANDARD_OUTPUT) {
+            true => "send the output to another place",
+            false => hint,
+        });
         Error::Stage {
             message,
-            hint: hint.map(|(_, hint)| (*hint).into()),
+            hint: hint.map(Into::into),
         }
     }
 
@@ -283,5 +290,14 @@ mod tests {
             Some("invalid-number")
         );
         assert!(Diagnostic::code(&plain()).is_none());
+    }
+
+    #[test]
+    fn a_full_disk_is_that_of_the_store_or_of_the_output() {
+        let full = |place: &str| Error::stage(format!("{place}: no space (os error 28)"));
+        assert!(full(".pipeline/work").hint().unwrap().contains("--store"));
+        let hint = "send the output to another place";
+        assert_eq!(full(STANDARD_OUTPUT).hint(), Some(hint));
+        assert_eq!(Error::stage("standard output: other").hint(), None);
     }
 }

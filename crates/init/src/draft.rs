@@ -48,6 +48,8 @@ pub struct Draft {
     rejected: Vec<String>,
     /// The length of the embeddings, and why, if it was guessed.
     input_dim: Option<(usize, Option<String>)>,
+    /// How many classes labels have, if more than the two that a model has by itself.
+    classes: Option<usize>,
     /// What was seen and left alone.
     pub notes: Vec<String>,
 }
@@ -62,6 +64,7 @@ impl Draft {
             is_labelled: false,
             rejected: Vec::new(),
             input_dim: None,
+            classes: None,
             notes: Vec::new(),
         };
         draft.state(Place::Source, "format", toml_string(format));
@@ -116,6 +119,19 @@ impl Draft {
         }
     }
 
+    /// Labels are so many classes.
+    pub(crate) fn has_classes(&mut self, classes: Option<usize>) {
+        self.classes = classes.filter(|classes| *classes > 2);
+    }
+
+    /// Ids are compared by value: one is spelled in two ways.
+    pub(crate) fn compare_ids_as_numbers(&mut self, one: &str, other: &str) {
+        if !self.source.iter().any(|setting| setting.key == "ids") {
+            let why = format!("`{one}` and `{other}` spell one number, and are one id");
+            self.guess(Place::Source, "ids", "\"number\"", why);
+        }
+    }
+
     pub(crate) fn note(&mut self, note: impl Into<String>) {
         self.notes.push(note.into());
     }
@@ -164,6 +180,13 @@ impl Draft {
             }
             None => model.to_string(),
         };
+        let model = match self.classes {
+            Some(classes) => model.replace(
+                "\nfusion = ",
+                &format!("\nnum_classes = {classes}\nfusion = "),
+            ),
+            None => model,
+        };
         let labels = match self.is_labelled {
             true => String::new(),
             false => {
@@ -178,6 +201,11 @@ impl Draft {
                 )
             }
         };
+        // The baseline is one of two classes.
+        let of_two = |line: &&str| self.classes.is_some() && line.starts_with("baseline = ");
+        let after = after.split_inclusive('\n').filter(|line| !of_two(line));
+        let after: String = after.collect();
+        let after = after.as_str();
         let stages = match self.is_labelled {
             true => after,
             false => after.split("\n[stages.weights]").next().unwrap_or(after),
@@ -239,6 +267,7 @@ mod tests {
         let (model, after) = main_job();
         assert!(model.starts_with("[model]") && model.contains("\ninput_dim = 32\n"));
         assert!(model.contains("[model.classifier]") && !model.contains("[stages"));
+        assert_eq!(model.matches("\nfusion = ").count(), 1);
         assert!(after.starts_with("[stages.pretrain]") && after.contains("[stages.test]"));
     }
 
@@ -258,5 +287,19 @@ mod tests {
         );
         let guesses = draft.guesses();
         assert_eq!(guesses[0].setting, "stages.events.hours");
+    }
+
+    #[test]
+    fn three_classes_are_stated_and_have_no_baseline_of_two() {
+        let mut draft = Draft::new("meds");
+        draft.is_labelled = true;
+        let recipe = draft.recipe("x", "data");
+        assert!(recipe.contains("\nbaseline = ") && !recipe.contains("num_classes"));
+        draft.has_classes(Some(3));
+        let recipe = draft.recipe("x", "data");
+        assert!(!recipe.contains("baseline"), "{recipe}");
+        let recipe: toml::Table = recipe.parse().unwrap();
+        let classes = &recipe["model"]["classifier"]["num_classes"];
+        assert_eq!(classes.as_integer(), Some(3));
     }
 }

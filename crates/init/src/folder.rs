@@ -14,6 +14,9 @@ const MOST_CELLS: usize = 1_000_000;
 /// Files of one folder that are looked at, where there are many of one kind.
 const LOOKED_AT: usize = 4;
 
+/// Of more files of one kind not even all headers are read, unless the first few differ.
+const MANY: usize = 100;
+
 /// Cells of one of many files.
 const FEW_CELLS: usize = 20_000;
 
@@ -59,7 +62,7 @@ impl Folder {
             unread: Vec::new(),
         };
         for ((_, ending), files) in by_kind(files) {
-            folder.add(&ending, files);
+            folder.add(&ending, &files);
         }
         if folder.tables.is_empty() {
             let mut what =
@@ -73,39 +76,54 @@ impl Folder {
         Ok(folder)
     }
 
-    /// Adds files of one folder and one ending: many are one table if the few that are looked at have one header.
-    fn add(&mut self, ending: &str, files: Vec<PathBuf>) {
-        let mut looked_at: Vec<(PathBuf, Preview)> = Vec::new();
-        let few = files.len() <= LOOKED_AT;
-        let step = files.len().div_ceil(LOOKED_AT);
-        let most = if few { MOST_CELLS } else { FEW_CELLS };
-        for path in files.iter().step_by(step) {
-            match preview(path, most) {
-                Ok(table) => looked_at.push((path.clone(), table)),
-                Err(error) => self.unread.push(error.to_string()),
-            }
+    /// Adds files of one folder and one ending: those of one header are one table. Of many files a few are looked at,
+    /// and all where these differ.
+    fn add(&mut self, ending: &str, files: &[PathBuf]) {
+        let step = match files.len() <= MANY {
+            true => 1,
+            false => files.len().div_ceil(LOOKED_AT),
+        };
+        let unread = self.unread.len();
+        let mut kinds = self.by_header(files, step);
+        if step > 1 && (kinds.len() > 1 || self.unread.len() > unread) {
+            self.unread.truncate(unread);
+            kinds = self.by_header(files, 1);
         }
-        let mut headers: Vec<Vec<String>> = Vec::new();
-        for (_, table) in &looked_at {
-            let names = header(table);
-            if !headers.contains(&names) {
-                headers.push(names);
+        let all_alike = kinds.len() == 1 && self.unread.len() == unread;
+        for (_, same) in kinds {
+            let same = if all_alike { files } else { &same };
+            let few = same.len() <= LOOKED_AT;
+            let most = if few { MOST_CELLS } else { FEW_CELLS };
+            let looked_at = same.iter().step_by(same.len().div_ceil(LOOKED_AT));
+            let mut previews = Vec::new();
+            for path in looked_at {
+                match preview(path, most) {
+                    Ok(table) => previews.push(table),
+                    Err(error) => self.unread.push(error.to_string()),
+                }
             }
-        }
-        let all_alike = headers.len() == 1 && looked_at.len() == files.iter().step_by(step).count();
-        for names in &headers {
-            let same = looked_at
-                .iter()
-                .filter(|(_, table)| header(table) == *names);
-            let same: Vec<_> = same.cloned().collect();
-            let files = match all_alike {
-                true => files.clone(),
-                false => same.iter().map(|(path, _)| path.clone()).collect(),
-            };
-            let previews = same.into_iter().map(|(_, table)| table);
-            let table = Table::new(&self.root, ending, files, previews.collect(), all_alike);
+            let table = Table::new(&self.root, ending, same.to_vec(), previews, all_alike);
             self.tables.extend(table);
         }
+    }
+
+    /// Files by their header, in order.
+    fn by_header(&mut self, files: &[PathBuf], step: usize) -> Vec<(Vec<String>, Vec<PathBuf>)> {
+        let mut kinds: Vec<(Vec<String>, Vec<PathBuf>)> = Vec::new();
+        for path in files.iter().step_by(step) {
+            let names = match preview(path, 1) {
+                Ok(table) => header(&table),
+                Err(error) => {
+                    self.unread.push(error.to_string());
+                    continue;
+                }
+            };
+            match kinds.iter_mut().find(|(known, _)| *known == names) {
+                Some((_, same)) => same.push(path.clone()),
+                None => kinds.push((names, vec![path.clone()])),
+            }
+        }
+        kinds
     }
 }
 
@@ -142,4 +160,44 @@ fn ending(path: &Path) -> Option<String> {
         Some(compression) => format!("{ending}.{compression}"),
         None => ending.into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_table_of_a_folder_of_many_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        };
+        for name in ["a", "b", "c", "d", "e"] {
+            write(&format!("{name}.csv"), &format!("id,{name}\n1,2\n"));
+        }
+        write("f.csv", "id,a\n3,4\n");
+        let found = Folder::open(folder.path()).unwrap();
+        let files: Vec<&[String]> = found.tables.iter().map(|table| &table.files[..]).collect();
+        assert_eq!(files[0], ["a.csv", "f.csv"]);
+        assert_eq!(files.len(), 5);
+        assert!(
+            found
+                .tables
+                .iter()
+                .all(|table| !table.is_all_of_folder && table.is_whole)
+        );
+    }
+
+    #[test]
+    fn one_file_of_another_kind_among_many_is_found() {
+        let folder = tempfile::tempdir().unwrap();
+        for stay in 0..MANY + 9 {
+            let names = if stay == 0 { "id,died" } else { "hour,HR" };
+            let path = folder.path().join(format!("{stay:04}.csv"));
+            std::fs::write(path, format!("{names}\n1,2\n")).unwrap();
+        }
+        let found = Folder::open(folder.path()).unwrap();
+        let counts: Vec<usize> = found.tables.iter().map(|table| table.files.len()).collect();
+        assert_eq!(counts, [1, MANY + 8]);
+    }
 }

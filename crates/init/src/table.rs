@@ -93,6 +93,20 @@ impl Table {
         }
     }
 
+    /// The names of its files without folder and ending.
+    pub fn stems(&self) -> impl Iterator<Item = &str> {
+        let ending = self.ending.len() + 1;
+        self.files.iter().filter_map(move |file| {
+            let name = file.rsplit('/').next()?;
+            name.get(..name.len().checked_sub(ending)?)
+        })
+    }
+
+    /// Whether its cells are texts; those of Parquet may be numbers or dates.
+    pub fn is_of_texts(&self, column: usize) -> bool {
+        self.kinds[column] == CellKind::Text
+    }
+
     pub fn has(&self, columns: &[&str]) -> bool {
         let here = |wanted: &&str| self.columns.iter().any(|name| name == wanted);
         columns.iter().all(here)
@@ -134,6 +148,16 @@ impl Table {
         }
     }
 
+    /// Two texts of a column of times that are written in several ways.
+    pub fn times_of_two_forms(&self, column: usize) -> Option<(&str, &str)> {
+        let is_time = |text: &&str| !matches!(look_of(text), Look::Text | Look::Number);
+        let first = self.cells(column).next()?;
+        let other = |text: &&str| look_of(text) != look_of(first);
+        let other = self.cells(column).find(other)?;
+        (self.is_of_texts(column) && self.cells(column).all(|text| is_time(&text)))
+            .then_some((first, other))
+    }
+
     /// Whether a column holds 0 and 1, or true and false, both of them or one.
     pub fn is_binary(&self, column: usize) -> bool {
         let of_class = |text: &str| {
@@ -172,6 +196,17 @@ impl Table {
     pub fn is_unique(&self, column: usize) -> bool {
         let cells: BTreeSet<&str> = self.cells(column).collect();
         !cells.is_empty() && cells.len() == self.rows.len()
+    }
+
+    /// Whether no two rows of one file have the same text there, and every row has one.
+    pub fn is_unique_in_files(&self, column: usize) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut rows = self.rows.iter().enumerate();
+        !self.rows.is_empty()
+            && rows.all(|(row, cells)| {
+                let text = cells[column].as_str();
+                !is_missing(text) && seen.insert((self.file_of(row), text))
+            })
     }
 
     /// Whether the rows of each stay have one text in a column at most. Stays are told by `id`; without, files are stays.

@@ -40,6 +40,14 @@ impl<'a> Asked<'a> {
         }
     }
 
+    /// The target; none: the label.
+    pub fn target(&self) -> Option<&'a Target> {
+        match self {
+            Self::Label => None,
+            Self::Target(target, _) => Some(target),
+        }
+    }
+
     /// Names of what is said of a stay; none of a label.
     pub fn names(&self) -> &'a [String] {
         match self {
@@ -159,6 +167,14 @@ impl Known {
                 split.name()
             )
         })
+    }
+}
+
+/// The target, or the label where there is none, in words.
+pub fn named(target: Option<&Target>) -> String {
+    match target {
+        Some(target) => format!("the target `{}`", target.name),
+        None => "the label".into(),
     }
 }
 

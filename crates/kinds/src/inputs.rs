@@ -114,7 +114,7 @@ impl Inputs {
         };
         let shape = [contract.variables.len(), contract.embedding_dim];
         let as_text = metadata.get(EMBEDDINGS).map(|text| numbers_of(text));
-        let as_tensor = checkpoint.tensors.remove(EMBEDDINGS);
+        let as_tensor = take_embeddings(checkpoint);
         let as_tensor = as_tensor.map(|tensor| SourceTensor::into_f32(tensor, true));
         let numbers = as_tensor.or(as_text).transpose();
         let numbers = numbers.map_err(|what| damaged(format!("{EMBEDDINGS}: {what}")))?;
@@ -183,7 +183,8 @@ impl Inputs {
             ),
             hint: Some(
                 "a data stage with `like = \"STAGE\"` makes the inputs of the data stage STAGE from another source; \
-                 the import's `input_changes` lists intended differences"
+                 intended differences are listed in `input_changes` of the import that the weights come from; \
+                 a finetuned model gets an import of its own"
                     .into(),
             ),
         }
@@ -221,13 +222,42 @@ fn numbers_of(text: &str) -> Result<Vec<f32>, String> {
 pub const UNKNOWN_INPUTS: &str = "warning: nobody knows whether the weights' inputs mean what the data's do: their import says \
      inputs = \"unknown\"";
 
+/// What is said of embeddings where the data stage that they are compared with is not read.
+pub fn compared_by_a_run(stage: &str) -> String {
+    format!("{EMBEDDINGS} is not compared here: a run compares it with that of `{stage}`")
+}
+
+/// What the embeddings are called in a file: a wrapper may have put a prefix before all that was saved.
+fn embeddings_in(checkpoint: &Checkpoint) -> Option<String> {
+    if checkpoint.tensors.contains_key(EMBEDDINGS) {
+        return Some(EMBEDDINGS.into());
+    }
+    let behind = format!(".{EMBEDDINGS}");
+    let names = checkpoint.tensors.keys();
+    let mut names = names.filter(|name| name.ends_with(&behind));
+    let name = names.next()?;
+    names.next().is_none().then(|| name.clone())
+}
+
+fn take_embeddings(checkpoint: &mut Checkpoint) -> Option<SourceTensor> {
+    let name = embeddings_in(checkpoint)?;
+    checkpoint.tensors.remove(&name)
+}
+
+/// Whether an import ignores the embeddings, by their name with or without the parts before it.
+fn are_ignored(name: &str, rules: &ImportRules) -> bool {
+    let parts = name.match_indices('.').map(|(dot, _)| &name[dot + 1..]);
+    let mut names = std::iter::once(name).chain(parts);
+    names.any(|name| name.ends_with(EMBEDDINGS) && rules.ignores(name))
+}
+
 /// Takes the embeddings out of a file that says nothing else of its inputs, and fails unless they are those of
 /// `contract`, which the recipe says its weights were trained with. Returns a note where they are not compared.
 fn compare_embeddings(
     checkpoint: &mut Checkpoint,
     contract: Option<&InputContract>,
 ) -> Result<Option<String>, Error> {
-    let Some(tensor) = checkpoint.tensors.remove(EMBEDDINGS) else {
+    let Some(tensor) = take_embeddings(checkpoint) else {
         return Ok(None);
     };
     let Some(contract) = contract else {
@@ -276,7 +306,8 @@ impl DeclaredInputs {
         found: &Option<Inputs>,
         rules: &ImportRules,
     ) -> Result<Option<String>, Error> {
-        if found.is_some() || rules.ignores(EMBEDDINGS) {
+        let ignored = |name: String| are_ignored(&name, rules);
+        if found.is_some() || embeddings_in(checkpoint).is_some_and(ignored) {
             return Ok(None);
         }
         compare_embeddings(checkpoint, self.stated.as_ref().and_then(Inputs::contract))

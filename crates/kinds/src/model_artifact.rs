@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::de::DeserializeOwned;
 
+use super::asked::named;
 use super::inputs::{EMBEDDINGS, Inputs};
 use super::json::as_json;
 use pipeline_checkpoint::{self as checkpoint, Checkpoint, FloatTensor, TensorValues};
@@ -143,10 +144,6 @@ impl ModelArtifact {
         if self.target.as_ref() == target {
             return Ok(());
         }
-        let named = |target: Option<&Target>| match target {
-            Some(target) => format!("the target `{}`", target.name),
-            None => "the label".to_string(),
-        };
         let (says, asked) = (named(self.target.as_ref()), named(target));
         Err(Error::Audit {
             message: format!("the head was trained to say {says}, and {asked} is asked"),

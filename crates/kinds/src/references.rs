@@ -1,6 +1,6 @@
 //! Which stage needs which: every name leads to a stage of a kind that fits, and not in a ring.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use crate::edges::{Reference, Wants};
 use crate::kind::{Imported, ModelUse, StageKind};
@@ -83,9 +83,27 @@ impl References<'_> {
         };
         let kinds = self.kinds.iter();
         kinds
-            .filter(|(name, kind)| fits(name, kind) && **name != stage)
+            .filter(|(name, kind)| fits(name, kind) && !self.needs(name, stage))
             .map(|(name, _)| *name)
             .collect()
+    }
+
+    /// Whether a stage is another, or reads it, itself or through further stages.
+    fn needs(&self, stage: &str, other: &str) -> bool {
+        let mut seen = BTreeSet::new();
+        let mut left = vec![stage.to_string()];
+        while let Some(name) = left.pop() {
+            if name == other {
+                return true;
+            }
+            if let Some(stage) = self.stages.get(name.as_str())
+                && seen.insert(name)
+            {
+                let references = stage.references().into_iter();
+                left.extend(references.map(|reference| reference.stage));
+            }
+        }
+        false
     }
 
     fn fitting(&self, mistake: Mistake, stage: &str, wants: &Wants) -> Mistake {

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::{Device, Tensor};
 use rayon::prelude::*;
 
-use crate::asked::Asked;
+use crate::asked::{Asked, named};
 use crate::dataset_artifacts::load_dataset_as;
 use crate::evaluate::ChosenOn;
 use crate::evaluate::evaluation::Predictions;
@@ -31,6 +31,8 @@ pub struct Classifier {
     head: Head,
     /// What its outputs say.
     pub says: Says,
+    /// The target that they say; none: the label.
+    pub target: Option<Target>,
 }
 
 impl Classifier {
@@ -49,6 +51,7 @@ impl Classifier {
         Ok(Self {
             head: Head::new(&ParameterSource::given(&parameters), &artifact.config)?,
             says: Says::of_model(artifact),
+            target: artifact.target.clone(),
         })
     }
 
@@ -62,21 +65,19 @@ impl Classifier {
     }
 
     /// Fails unless it says the target, or the label where it is none.
-    pub fn must_say(&self, target: Option<&Target>) -> Result<(), Error> {
-        let asked = target.map(Says::of_target);
-        match asked {
-            Some(asked) if asked != self.says => Err(Error::stage(format!(
-                "the model's head says {}, and {} is asked",
-                self.says.describe(),
-                asked.describe()
-            ))),
-            None if !matches!(self.says, Says::Classes(_)) => Err(Error::stage(format!(
-                "the model's head says {}, and the label is asked",
-                self.says.describe()
-            ))
-            .with_hint("state the `target` that the head learned")),
-            _ => Ok(()),
+    pub fn must_say(&self, asked: Option<&Target>) -> Result<(), Error> {
+        let said = self.target.as_ref();
+        if said == asked {
+            return Ok(());
         }
+        let (said, asked) = match (said, asked) {
+            (Some(said), Some(asked)) if said.name == asked.name => {
+                (self.says.describe(), Says::of_target(asked).describe())
+            }
+            _ => (named(said), named(asked)),
+        };
+        let message = format!("the model's head says {said}, and {asked} is asked");
+        Err(Error::stage(message))
     }
 
     fn of_stay(&self, id: &str, features: &[f32]) -> Result<Vec<f32>, Error> {
@@ -96,6 +97,7 @@ impl Classifier {
         split: Split,
         asked: Asked,
     ) -> Result<(Predictions, usize), Error> {
+        self.must_say(asked.target())?;
         let known = asked.of_features(table, split)?;
         let ids = table.ids(&known.rows);
         known.check_classes(&ids, self.says.outputs())?;
@@ -106,6 +108,7 @@ impl Classifier {
             truth: Some(known.truth),
             given: None,
             says: self.says.clone(),
+            target: self.target.clone(),
         };
         Ok((predictions, known.without))
     }

@@ -54,6 +54,13 @@ impl Isotonic {
         (!knots.is_empty()).then_some(Self { knots })
     }
 
+    /// Whether every probability becomes the same one.
+    pub fn is_constant(&self) -> bool {
+        self.knots
+            .iter()
+            .all(|(_, share)| *share == self.knots[0].1)
+    }
+
     /// That of these knots, ascending scores with non-decreasing shares; none: they are no such function.
     pub fn of_knots(knots: Vec<(f64, f64)>) -> Option<Self> {
         let rises = |pair: &[(f64, f64)]| pair[0].0 < pair[1].0 && pair[0].1 <= pair[1].1;

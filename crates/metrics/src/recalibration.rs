@@ -46,7 +46,12 @@ impl Recalibration {
             Error::stage(format!(
                 "the probabilities of the validation split cannot be recalibrated: {reason}"
             ))
-            .with_hint("try another method, or leave `recalibrate` out")
+            .with_hint(match reason {
+                Undefined::Reversed => {
+                    "look at the labels of the validation split and at the split itself, or leave `recalibrate` out"
+                }
+                _ => "try another method, or leave `recalibrate` out",
+            })
         })
     }
 
@@ -72,8 +77,11 @@ impl Recalibration {
             RecalibrationMethod::Platt => platt(labels, &logits, positives),
             RecalibrationMethod::Isotonic => {
                 let ranking = Ranking::new(labels, probabilities)?;
-                let fit = Isotonic::fit(&ranking).map(Recalibration::Isotonic);
-                fit.ok_or(Undefined::NoStays)
+                match Isotonic::fit(&ranking) {
+                    Some(fit) if fit.is_constant() => Err(Undefined::Reversed),
+                    Some(fit) => Ok(Recalibration::Isotonic(fit)),
+                    None => Err(Undefined::NoStays),
+                }
             }
             RecalibrationMethod::Temperature => temperature(labels, &logits),
         })
@@ -105,6 +113,8 @@ impl Recalibration {
     }
 }
 
+/// A line that falls would turn the ranking round.
+///
 /// Platt's targets, (N₊ + 1) / (N₊ + 2) and 1 / (N₋ + 2), keep the line finite where a score separates the classes.
 fn platt(labels: &[bool], logits: &[f64], positives: usize) -> Result<Recalibration, Undefined> {
     let negatives = (labels.len() - positives) as f64;
@@ -119,10 +129,11 @@ fn platt(labels: &[bool], logits: &[f64], positives: usize) -> Result<Recalibrat
     };
     let weights = vec![1.0; labels.len()];
     let line = LogitLine::fit(start, Free::Both, &Items::of(logits, &targets, &weights))?;
-    Ok(Recalibration::Platt {
-        intercept: line.intercept,
-        slope: line.slope,
-    })
+    let LogitLine { intercept, slope } = line;
+    match slope > 0.0 {
+        true => Ok(Recalibration::Platt { intercept, slope }),
+        false => Err(Undefined::Reversed),
+    }
 }
 
 fn temperature(labels: &[bool], logits: &[f64]) -> Result<Recalibration, Undefined> {
@@ -208,7 +219,25 @@ mod tests {
         let cold = RecalibrationMethod::Temperature;
         let separated = Recalibration::fit(cold, &[false, true], &[0.1, 0.9]).unwrap();
         assert_eq!(separated, Err(Undefined::Separated));
-        let wrong = Recalibration::fit(cold, &[false, true], &[0.9, 0.1]).unwrap();
-        assert_eq!(wrong, Err(Undefined::Reversed));
+    }
+
+    #[test]
+    fn scores_that_rank_the_wrong_way_round_are_turned_by_no_method() {
+        let reversed = PROBABILITIES.map(|probability| 1.0 - probability);
+        for method in [
+            RecalibrationMethod::Platt,
+            RecalibrationMethod::Isotonic,
+            RecalibrationMethod::Temperature,
+        ] {
+            let two = Recalibration::fit(method, &[false, true], &[0.9, 0.1]).unwrap();
+            assert_eq!(two, Err(Undefined::Reversed), "{method:?}");
+            if method != RecalibrationMethod::Isotonic {
+                let eight = Recalibration::fit(method, &LABELS, &reversed).unwrap();
+                assert_eq!(eight, Err(Undefined::Reversed), "{method:?}");
+            }
+        }
+        let scores = BinaryScores::new(LABELS.to_vec(), reversed.to_vec()).unwrap();
+        let error = Recalibration::of_validation(RecalibrationMethod::Platt, &scores).unwrap_err();
+        assert!(error.hint().unwrap().starts_with("look at the labels"));
     }
 }

@@ -10,6 +10,9 @@ use super::tree::Node;
 /// What recipes are about: the types that their tables are read into, and the rules that join several values.
 /// The language knows none of them.
 pub trait Experiment: Clone + Debug + Sized {
+    /// What messages call such a document.
+    const DOCUMENT: &'static str = "recipe";
+
     /// The JSON schema of a whole recipe whose references are replaced.
     fn schema() -> &'static Json;
 

@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use super::interpolate;
 use super::mistake::Mistake;
 use super::parse;
-use super::recipe_file::RecipeFile;
+use super::recipe_file::{RecipeFile, near_shipped};
+use super::set_variable::misspelt_variables;
 use super::shape::{Shape, Variants};
 use super::source::{Origin, Sources};
 use super::tree::{Entry, Node, Table, Value};
@@ -64,6 +65,9 @@ impl<'a> Layers<'a> {
             format!("byte {at} is no UTF-8")
         })?;
         let source = self.sources.add_file(path, &text);
+        if let RecipeFile::OnDisk(..) = file {
+            self.sources.note_file(&real);
+        }
         self.open.push((real.clone(), path.display().to_string()));
         let tree = self.merged(source, file);
         self.open.pop();
@@ -93,10 +97,19 @@ impl<'a> Layers<'a> {
                 None => sound = false,
             }
         }
-        sound.then(|| match tree {
-            Some(below) => merge(below, own, Some((self.shape)())),
-            None => own,
-        })
+        if !sound {
+            return None;
+        }
+        let Some(below) = tree else {
+            return Some(own);
+        };
+        let [below_vars, own_vars] = [&below, &own].map(|tree| tree.child("vars").cloned());
+        let tree = merge(below, own, Some((self.shape)()));
+        if let (Some(own), [_]) = (own_vars, self.open.as_slice()) {
+            let misspelt = misspelt_variables(&own, below_vars.as_ref(), &tree);
+            self.mistakes.extend(misspelt);
+        }
+        Some(tree)
     }
 
     /// The files that `extends` names, each with its place.
@@ -158,13 +171,15 @@ impl<'a> Layers<'a> {
             Ok(tree) => tree,
             Err(reason) => {
                 let path = from.path().with_file_name("").join(base);
+                let relative = "paths in `extends` are relative to the file that states them";
+                let near = near_shipped(Path::new(base)).filter(|_| !path.exists());
                 self.mistakes.push(
                     Mistake::new(
                         format!("{} cannot be read: {reason}", path.display()),
                         origin,
                         "extended here",
                     )
-                    .help("paths in `extends` are relative to the file that states them"),
+                    .help(near.unwrap_or_else(|| relative.into())),
                 );
                 None
             }

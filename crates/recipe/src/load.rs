@@ -65,7 +65,10 @@ fn read_whole<E: Experiment>(
     let recipe = tree.and_then(|tree| settle(path, tree, &sources, env, &mut mistakes));
     match recipe {
         Some((recipe, settled)) if mistakes.is_empty() => Ok(Read {
-            recipe,
+            recipe: Recipe {
+                files: sources.files().to_vec(),
+                ..recipe
+            },
             settled,
             sources,
         }),
@@ -89,7 +92,10 @@ pub(super) fn read_tree<E: Experiment>(
     let read = Layers::new(sources, mistakes, shape, env).read(path);
     let tree = read.map_err(|reason| Error::Usage {
         message: format!("{}: {reason}", path.display()),
-        hint: (!path.exists()).then(|| hint_for_missing(path)).flatten(),
+        hint: match path.exists() || E::DOCUMENT != "recipe" {
+            true => None,
+            false => hint_for_missing(path),
+        },
     })?;
     Ok(tree.map(|mut tree| {
         overrides::apply(&mut tree, overrides, sources, mistakes);
@@ -119,7 +125,7 @@ pub(super) fn typed_tree<E: Experiment>(
     mistakes: &mut Vec<Mistake>,
 ) -> Option<(Recipe<E>, Settled)> {
     E::complete(&mut tree);
-    let verdict = validate(&mut tree, Shape::new(E::schema()), mistakes);
+    let verdict = validate(&mut tree, E::DOCUMENT, Shape::new(E::schema()), mistakes);
     let recipe = typed(path, &tree, &verdict, mistakes)?;
     let paths = verdict.paths;
     Some((recipe, Settled { tree, paths }))
@@ -142,6 +148,7 @@ fn typed<E: Experiment>(
     let name = tree.child("name").and_then(Node::as_str);
     Some(Recipe {
         path: path.to_path_buf(),
+        files: Vec::new(),
         name: name.map(str::to_string).or_else(stem)?,
         description: tree
             .child("description")

@@ -8,6 +8,8 @@ use super::exposure::Exposure;
 pub struct Recipe<E> {
     /// The file it was loaded from.
     pub path: PathBuf,
+    /// All files that it was read from, those that it extends among them.
+    pub files: Vec<PathBuf>,
     /// Its name.
     pub name: String,
     /// What it is about, in words.

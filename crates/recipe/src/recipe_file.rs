@@ -3,6 +3,7 @@
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
+use super::suggest::nearest;
 use pipeline_shipped::{ShippedRecipe, recipe, recipes};
 
 /// No recipe that people or programs write is longer.
@@ -102,12 +103,24 @@ pub fn hint_for_missing(path: &Path) -> Option<String> {
         });
     }
     bare_name(path)?;
-    let names = recipes().iter().filter(|recipe| recipe.programs.is_empty());
-    let names: Vec<&str> = names.map(|recipe| recipe.name).collect();
-    Some(format!(
-        "a recipe is a TOML file, or one of the shipped {}; `pipeline init` writes a first one",
-        names.join(", ")
-    ))
+    Some(near_shipped(path).unwrap_or_else(|| {
+        format!(
+            "a recipe is a TOML file, or one of the shipped {}; `pipeline init` writes a first one",
+            runnable().collect::<Vec<_>>().join(", ")
+        )
+    }))
+}
+
+/// The shipped recipe that a misspelt bare name means, as a hint.
+pub fn near_shipped(path: &Path) -> Option<String> {
+    let near = nearest(bare_name(path)?, runnable())?;
+    Some(format!("did you mean the shipped recipe `{near}`?"))
+}
+
+/// Names of the shipped recipes that need no files beside them.
+fn runnable() -> impl Iterator<Item = &'static str> {
+    let alone = recipes().iter().filter(|recipe| recipe.programs.is_empty());
+    alone.map(|recipe| recipe.name)
 }
 
 /// The shipped recipe that a bare name means, unless it needs files beside it.
@@ -152,6 +165,9 @@ mod tests {
         let hint = hint_for_missing(Path::new("finetune.toml")).unwrap();
         assert_eq!(hint, "`finetune` is the shipped recipe");
         assert!(hint_for_missing(Path::new("a/b.toml")).is_none());
+        let hint = hint_for_missing(Path::new("fintune")).unwrap();
+        assert_eq!(hint, "did you mean the shipped recipe `finetune`?");
+        assert!(near_shipped(Path::new("./fintune")).is_none());
         assert!(
             hint_for_missing(Path::new("nothing"))
                 .unwrap()

@@ -1,4 +1,5 @@
-//! Variables that `--set` or a sweep sets: one that is neither stated nor read would change nothing, in silence.
+//! Variables that `--set`, a sweep or a recipe that extends another sets: one that is neither stated nor read would change
+//! nothing, in silence.
 
 use std::collections::BTreeSet;
 
@@ -6,8 +7,9 @@ use super::interpolate::known_vars;
 use super::mistake::Mistake;
 use super::overrides::Key;
 use super::pieces::{Content, pieces};
+use super::source::Origin;
 use super::suggest::nearest;
-use super::tree::{Node, Value};
+use super::tree::{Node, Table, Value};
 use pipeline_error::Code;
 
 /// What is wrong with setting the value at `path`, if that is a variable which `[vars]` of `stated` does not state, and
@@ -26,14 +28,8 @@ pub(super) fn unknown_variable(
         return None;
     }
     let name = names.join(".");
-    let mut known = BTreeSet::new();
-    read_in(tree, &mut known);
-    // A table of variables is set whole, or one of a table that is read whole.
-    let is_inside = |inner: &str, outer: &str| {
-        let rest = inner.strip_prefix(outer);
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
-    };
-    if (known.iter()).any(|read| is_inside(read, &name) || is_inside(&name, read)) {
+    let mut known = names_read_in(tree);
+    if is_read(&name, &known) {
         return None;
     }
     known.extend(stated.into_iter().flat_map(known_vars));
@@ -51,6 +47,56 @@ pub(super) fn unknown_variable(
             mistake.help(format!("the variables are {}", known.join(", ")))
         }
     })
+}
+
+/// The misspelt variables of `own`, which a recipe states that extends others: nothing reads them, and a variable of nearly
+/// that name is stated below or read in `tree`, all of the recipes together. Any other may be for one more recipe, which
+/// extends this one.
+pub(super) fn misspelt_variables(own: &Node, below: Option<&Node>, tree: &Node) -> Vec<Mistake> {
+    let read = names_read_in(tree);
+    let mut known = read.clone();
+    known.extend(below.into_iter().flat_map(known_vars));
+    let mistakes = leaves(own, "").into_iter().filter_map(|(name, place)| {
+        let keys: Vec<&str> = name.split('.').collect();
+        let is_stated = below.is_some_and(|vars| vars.at(&keys).is_some());
+        if is_stated || is_read(&name, &read) {
+            return None;
+        }
+        let near = nearest(&name, known.iter().map(String::as_str))?;
+        let message = format!("nothing reads the variable `{name}`");
+        let mistake = Mistake::new(message, place, "stated here alone");
+        let help = format!("did you mean `{near}`?");
+        Some(mistake.code(Code::UnsetVariable).help(help))
+    });
+    mistakes.collect()
+}
+
+/// The dotted names of all values in a table, each with the place of its last key.
+fn leaves(table: &Node, prefix: &str) -> Vec<(String, Origin)> {
+    let entries = table.as_table().into_iter().flat_map(Table::iter);
+    let names = entries.flat_map(|entry| {
+        let name = format!("{prefix}{}", entry.key);
+        match &entry.node.value {
+            Value::Table(_) => leaves(&entry.node, &format!("{name}.")),
+            _ => vec![(name, entry.key_origin)],
+        }
+    });
+    names.collect()
+}
+
+/// Whether a variable is among those that are read: by itself, in a table that is read whole, or as a table of some.
+fn is_read(name: &str, read: &BTreeSet<String>) -> bool {
+    let is_inside = |inner: &str, outer: &str| {
+        let rest = inner.strip_prefix(outer);
+        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+    };
+    (read.iter()).any(|read| is_inside(read, name) || is_inside(name, read))
+}
+
+fn names_read_in(tree: &Node) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    read_in(tree, &mut names);
+    names
 }
 
 /// Adds the names of all variables that strings in a tree refer to.

@@ -44,9 +44,20 @@ const OVERRIDE: &str = "--set";
 #[derive(Debug, Default)]
 pub struct Sources {
     list: Vec<Source>,
+    files: Vec<PathBuf>,
 }
 
 impl Sources {
+    /// Notes a file that a text is from; a shipped recipe is none.
+    pub fn note_file(&mut self, path: &Path) {
+        self.files.push(path.to_path_buf());
+    }
+
+    /// The files of the texts.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
     /// Takes a recipe file's text in.
     pub fn add_file(&mut self, path: &Path, text: &str) -> usize {
         let folder = path.parent().map(PathBuf::from).unwrap_or_default();

@@ -1,6 +1,6 @@
 //! Removing what nobody needs.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
 
@@ -27,6 +27,10 @@ pub struct Collection {
     /// As many of the latest runs stay, whatever else is said. Without `unused_since`, all others
     /// go.
     pub keep_runs: Option<usize>,
+    /// Of runs that are parts of another run, that run: they count as one, and go together.
+    pub part_of: BTreeMap<String, String>,
+    /// Runs that go on although no process holds the store: they stay whatever else is said.
+    pub living: BTreeSet<String>,
 }
 
 /// What went, or would go.
@@ -171,33 +175,51 @@ impl Store {
         remaining
     }
 
-    /// Runs that go, the oldest first. None is going on: whoever collects has the store alone.
+    /// Runs that go, the oldest first, each after its parts. None but the living ones is going on: whoever collects has the
+    /// store alone.
     fn list_runs(&self, collection: &Collection, removed: &mut Vec<Removed>) -> Result<(), Error> {
         let latest_first = self.run_ids()?;
-        let older = latest_first.iter().skip(collection.keep_runs.unwrap_or(0));
-        for id in older.rev() {
+        let known: BTreeSet<&String> = latest_first.iter().collect();
+        let mut wholes: BTreeMap<&String, Vec<&String>> = BTreeMap::new();
+        for id in &latest_first {
+            let whole = collection.part_of.get(id);
+            let whole = whole.filter(|whole| known.contains(whole)).unwrap_or(id);
+            wholes.entry(whole).or_default().push(id);
+        }
+        let older = wholes.len() - collection.keep_runs.unwrap_or(0).min(wholes.len());
+        let young = self.young_since();
+        for (whole, ids) in wholes.into_iter().take(older) {
+            let is_old = |id: &&String, since| {
+                run_folder::started(id).is_some_and(|it| SystemTime::from(it) < since)
+            };
             let why = match collection.unused_since {
-                Some(since)
-                    if run_folder::started(id).is_some_and(|it| SystemTime::from(it) < since) =>
-                {
-                    "is older than that"
-                }
+                Some(since) if ids.iter().all(|id| is_old(id, since)) => "is older than that",
                 None if collection.keep_runs.is_some() => "is not among the latest",
                 _ => continue,
             };
-            let path = self.runs_folder().join(id);
-            let files = self.entries(&format!("runs/{id}"))?;
-            let sizes = files
-                .iter()
-                .filter_map(|file| Some(file.metadata().ok()?.len()));
-            removed.push(Removed {
-                what: "run",
-                bytes: sizes.sum(),
-                path,
-                why: why.into(),
-            });
+            // Of a whole no part is left behind for being young.
+            let is_young = young.is_some_and(|young| !ids.iter().all(|id| is_old(id, young)));
+            if is_young || collection.living.contains(whole) {
+                continue;
+            }
+            for id in ids {
+                removed.push(self.listed_run(id, why)?);
+            }
         }
         Ok(())
+    }
+
+    fn listed_run(&self, id: &str, why: &str) -> Result<Removed, Error> {
+        let files = self.entries(&format!("runs/{id}"))?;
+        let sizes = files
+            .iter()
+            .filter_map(|file| Some(file.metadata().ok()?.len()));
+        Ok(Removed {
+            what: "run",
+            bytes: sizes.sum(),
+            path: self.runs_folder().join(id),
+            why: why.into(),
+        })
     }
 
     /// Returns what really went: a work folder may have found a holder meanwhile. A thing that cannot be removed keeps

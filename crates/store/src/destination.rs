@@ -1,8 +1,8 @@
 //! A file outside the store, written whole or not at all.
 
-use std::fs::{self, File, Permissions};
+use std::fs::{self, File, FileType, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{FileTypeExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::foreign::refuse_in_store;
@@ -12,19 +12,26 @@ use pipeline_files::DataFile;
 /// Where something is to be written.
 #[derive(Debug)]
 pub struct Destination {
+    /// As it was asked for.
     path: PathBuf,
+    /// The same, links followed.
+    end: PathBuf,
     overwrite: bool,
 }
 
 impl Destination {
-    /// `target`, or `file_name` in it if it is a folder. What is there already is replaced only if
-    /// `overwrite`.
+    /// `target`, or `file_name` in it if it is a folder. A file that is there already is replaced only if
+    /// `overwrite`, and anything else never; a link is followed.
     pub fn new(target: &Path, file_name: &str, overwrite: bool) -> Result<Self, Error> {
         let path = match target.is_dir() {
             true => target.join(file_name),
             false => target.to_path_buf(),
         };
-        let destination = Destination { path, overwrite };
+        let destination = Destination {
+            end: end_of(&path, "file")?,
+            path,
+            overwrite,
+        };
         refuse_in_store(destination.folder())?;
         destination.refuse_occupied()?;
         let path = &destination.path;
@@ -61,6 +68,12 @@ impl Destination {
         }
     }
 
+    /// The same of files by their paths.
+    pub fn refuse_files(&self, read: &[PathBuf]) -> Result<(), Error> {
+        let found = read.iter().map(|path| DataFile::at(path));
+        self.refuse_any_of(|| found.flatten().collect())
+    }
+
     /// Lets `fill` write a draft, which gets the file's name once it is complete; returns where it is.
     pub fn write(
         self,
@@ -79,8 +92,8 @@ impl Destination {
         fill(draft.as_file_mut(), &self.path)?;
         draft.as_file().sync_all().map_err(unwritten)?;
         let done = match self.overwrite {
-            true => draft.persist(&self.path),
-            false => draft.persist_noclobber(&self.path),
+            true => draft.persist(&self.end),
+            false => draft.persist_noclobber(&self.end),
         };
         match done {
             Ok(_) => Ok(self.path),
@@ -90,11 +103,11 @@ impl Destination {
     }
 
     fn folder(&self) -> &Path {
-        folder_of(&self.path)
+        folder_of(&self.end)
     }
 
     fn refuse_occupied(&self) -> Result<(), Error> {
-        match fs::symlink_metadata(&self.path) {
+        match fs::symlink_metadata(&self.end) {
             Ok(found) if found.is_dir() => Err(Error::Usage {
                 message: format!("{}: is a folder", self.path.display()),
                 hint: Some("name another file".into()),
@@ -124,7 +137,7 @@ impl FolderDestination {
             message: format!("{}: {what}", target.display()),
             hint: Some(hint.into()),
         };
-        let path = target.components().collect::<PathBuf>();
+        let path = end_of(&target.components().collect::<PathBuf>(), "folder")?;
         refuse_in_store(folder_of(&path))?;
         let replaces = match fs::read_dir(&path) {
             Ok(mut entries) => entries.next().is_some(),
@@ -178,6 +191,42 @@ impl FolderDestination {
     }
 }
 
+/// Names of what a process has open, whatever that is.
+const STREAMS: [&str; 4] = ["-", "/dev/stdin", "/dev/stdout", "/dev/stderr"];
+
+/// Where a path leads, links followed: a file, a folder, or nothing yet. Anything else would be lost for a new `file` or
+/// `folder` of its name.
+fn end_of(path: &Path, wanted: &str) -> Result<PathBuf, Error> {
+    let refused = |found: String| Error::Usage {
+        message: format!("{}: {found}, and a {wanted} is written", path.display()),
+        hint: Some(format!("name a {wanted}")),
+    };
+    let is_stream = STREAMS.iter().any(|name| path == Path::new(name));
+    if is_stream || path.starts_with("/dev/fd") || path.starts_with("/proc") {
+        return Err(refused("is an open stream".into()));
+    }
+    let is_link = fs::symlink_metadata(path).is_ok_and(|found| found.is_symlink());
+    let end = match is_link {
+        true => path.canonicalize(),
+        false => Ok(path.to_path_buf()),
+    };
+    let end = end.map_err(|error| refused(format!("is a link that leads nowhere ({error})")))?;
+    match fs::symlink_metadata(&end).map(|found| special(found.file_type())) {
+        Ok(Some(what)) => Err(refused(format!("is {what}"))),
+        _ => Ok(end),
+    }
+}
+
+fn special(kind: FileType) -> Option<&'static str> {
+    [
+        (kind.is_fifo(), "a pipe"),
+        (kind.is_socket(), "a socket"),
+        (kind.is_char_device() || kind.is_block_device(), "a device"),
+    ]
+    .into_iter()
+    .find_map(|(is, what)| is.then_some(what))
+}
+
 fn folder_of(path: &Path) -> &Path {
     match path.parent() {
         Some(folder) if folder != Path::new("") => folder,
@@ -219,6 +268,75 @@ mod tests {
             assert!(what.contains("would be replaced"), "{name}: {what}");
         }
         assert!(told("other.csv").is_ok() && told("new.csv").is_ok());
+    }
+
+    #[test]
+    fn pipes_sockets_devices_and_streams_are_never_replaced() {
+        let around = tempfile::tempdir().unwrap();
+        let place = |name: &str| around.path().join(name);
+        let made = std::process::Command::new("mkfifo")
+            .arg(place("pipe"))
+            .status();
+        assert!(made.unwrap().success());
+        let _bound = std::os::unix::net::UnixListener::bind(place("socket")).unwrap();
+        for (name, end) in [
+            ("to-pipe", "pipe"),
+            ("to-device", "/dev/null"),
+            ("lost", "none"),
+        ] {
+            std::os::unix::fs::symlink(end, place(name)).unwrap();
+        }
+        for (path, what) in [
+            (place("pipe"), "pipe: is a pipe, and a "),
+            (place("socket"), "socket: is a socket, and a "),
+            (place("to-pipe"), "to-pipe: is a pipe, and a "),
+            (place("to-device"), "to-device: is a device, and a "),
+            (place("lost"), "lost: is a link that leads nowhere ("),
+            ("/dev/null".into(), "/dev/null: is a device, and a "),
+            (
+                "/dev/stdout".into(),
+                "/dev/stdout: is an open stream, and a ",
+            ),
+            ("/dev/fd/1".into(), "/dev/fd/1: is an open stream, and a "),
+            ("-".into(), "-: is an open stream, and a "),
+        ] {
+            for overwrite in [false, true] {
+                let file = Destination::new(&path, "", overwrite).unwrap_err();
+                let folder = FolderDestination::new(&path, overwrite, &|_| true).unwrap_err();
+                for error in [file, folder] {
+                    assert!(error.to_string().contains(what), "{error}");
+                    let hint = error.hint().unwrap();
+                    assert!(hint == "name a file" || hint == "name a folder", "{hint}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_link_is_written_through_and_stays() {
+        let around = tempfile::tempdir().unwrap();
+        let place = |name: &str| around.path().join(name);
+        fs::create_dir_all(place("far/own")).unwrap();
+        fs::write(place("far/file"), "old").unwrap();
+        for (name, end) in [("link", "far/file"), ("folder", "far/own")] {
+            std::os::unix::fs::symlink(end, place(name)).unwrap();
+        }
+        let kept = Destination::new(&place("link"), "", false).unwrap_err();
+        assert!(kept.to_string().ends_with("link: is there already"));
+        let destination = Destination::new(&place("link"), "", true).unwrap();
+        let fill = |_: &mut File, path: &Path| {
+            assert_eq!(path, place("link"));
+            Ok(())
+        };
+        assert_eq!(destination.write(fill).unwrap(), place("link"));
+        assert_eq!(fs::read_to_string(place("far/file")).unwrap(), "");
+
+        let folder = FolderDestination::new(&place("folder"), false, &|_| true).unwrap();
+        let fill =
+            |folder: &Path| File::create(folder.join("in")).map_err(|e| Error::file(folder, e));
+        folder.write(fill).unwrap();
+        assert!(place("far/own/in").is_file());
+        assert!(place("link").is_symlink() && place("folder").is_symlink());
     }
 
     #[test]

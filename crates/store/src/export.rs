@@ -16,18 +16,20 @@ impl Store {
     /// Copies an artifact to `target`, or into it under `name` if it is a folder; returns where
     /// it went. The copy is digested on its way and gets its name only if it is the artifact.
     ///
-    /// What is there already is replaced only if `overwrite`.
+    /// What is there already is replaced only if `overwrite`, and none of the files `read` ever is.
     pub fn export(
         &self,
         artifact: &Artifact,
         name: &str,
         target: &Path,
         overwrite: bool,
+        read: &[PathBuf],
     ) -> Result<PathBuf, Error> {
         let source = self.artifact_path(artifact)?;
         let file_name = format!("{name}{}", extension(&source)?);
-        Destination::new(target, &file_name, overwrite)?
-            .write(|copy, target| self.copy_verified(artifact, &source, copy, target))
+        let destination = Destination::new(target, &file_name, overwrite)?;
+        destination.refuse_files(read)?;
+        destination.write(|copy, target| self.copy_verified(artifact, &source, copy, target))
     }
 
     fn copy_verified(
@@ -92,7 +94,7 @@ mod tests {
     fn a_copy_is_a_file_of_its_own_that_can_be_written() {
         let (folder, store, artifact) = exported("{\"n\": 1}");
         let target = store
-            .export(&artifact, "metrics", folder.path(), false)
+            .export(&artifact, "metrics", folder.path(), false, &[])
             .unwrap();
         assert_eq!(target, folder.path().join("metrics.json"));
         assert_eq!(fs::read_to_string(&target).unwrap(), "{\"n\": 1}");
@@ -105,11 +107,15 @@ mod tests {
     fn what_is_there_is_replaced_only_when_asked_to() {
         let (folder, store, artifact) = exported("text");
         let target = folder.path().join("out");
+        let export =
+            |overwrite, read: &[PathBuf]| store.export(&artifact, "a", &target, overwrite, read);
         fs::write(&target, "mine").unwrap();
-        let error = store.export(&artifact, "a", &target, false).unwrap_err();
+        let error = export(false, &[]).unwrap_err();
         assert_eq!(error.exit_code(), 2);
         assert_eq!(fs::read_to_string(&target).unwrap(), "mine");
-        store.export(&artifact, "a", &target, true).unwrap();
+        assert!(export(true, std::slice::from_ref(&target)).is_err());
+        assert_eq!(fs::read_to_string(&target).unwrap(), "mine");
+        export(true, &[]).unwrap();
         assert_eq!(fs::read_to_string(&target).unwrap(), "text");
     }
 
@@ -120,7 +126,9 @@ mod tests {
         fs::remove_file(&blob).unwrap();
         fs::write(&blob, "tent").unwrap();
         let target = folder.path().join("out");
-        let error = store.export(&artifact, "a", &target, false).unwrap_err();
+        let error = store
+            .export(&artifact, "a", &target, false, &[])
+            .unwrap_err();
         assert_eq!(error.exit_code(), 6);
         let left: Vec<_> = fs::read_dir(folder.path()).unwrap().flatten().collect();
         assert_eq!(left.len(), 1, "{left:?}");

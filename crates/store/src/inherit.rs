@@ -47,10 +47,24 @@ pub(super) fn new_attempt(place: &Folder, name: &str, ended: Option<&str>) -> io
     }
 }
 
-/// Whether an attempt left something to go on from.
-pub(super) fn is_left_in(attempt: &Folder) -> io::Result<bool> {
+/// Whether an attempt wrote something since then to go on from.
+pub(super) fn is_left_in(attempt: &Folder, since: SystemTime) -> io::Result<bool> {
     for (name, kind) in left_in(attempt)? {
-        if kind != FileType::Directory || !attempt.folder(&name)?.entries()?.is_empty() {
+        if is_written(attempt, &name, kind, since)? {
+            return Ok(true);
+        }
+    }
+    Ok(false)
+}
+
+/// Whether a file, or one in a folder, was written since then.
+fn is_written(place: &Folder, name: &OsStr, kind: FileType, since: SystemTime) -> io::Result<bool> {
+    if kind != FileType::Directory {
+        return Ok(place.modified(name)? >= since);
+    }
+    let inside = place.folder(name)?;
+    for (name, kind) in inside.entries()? {
+        if is_written(&inside, &name, kind, since)? {
             return Ok(true);
         }
     }
@@ -91,9 +105,11 @@ fn copy_all(from: &Folder, to: &Folder) -> io::Result<()> {
 fn copy(from: &Folder, to: &Folder, name: &OsStr) -> io::Result<()> {
     let source = from.open(name)?;
     let target = to.create(name)?;
-    target.set_permissions(source.metadata()?.permissions())?;
+    let metadata = source.metadata()?;
+    target.set_permissions(metadata.permissions())?;
     io::copy(&mut &source, &mut &target)?;
-    Ok(())
+    // It is no newer for being copied.
+    target.set_modified(metadata.modified()?)
 }
 
 #[cfg(test)]
@@ -128,5 +144,24 @@ mod tests {
         assert_eq!(read("new/resume/deep/state").as_deref(), Some("program's"));
         new_attempt(&place, "two", Some("gone")).unwrap();
         assert_eq!(read("two/resume/deep/state").as_deref(), Some("further"));
+    }
+
+    #[test]
+    fn what_was_taken_over_is_as_old_as_it_was_and_only_what_is_newer_was_got_on_with() {
+        let around = tempfile::tempdir().unwrap();
+        let path = |path: &str| around.path().join(path);
+        let long_ago = std::time::UNIX_EPOCH + std::time::Duration::from_secs(1_000_000_000);
+        for file in ["first/resume/deep/state", "first/resume.safetensors"] {
+            fs::create_dir_all(path(file).parent().unwrap()).unwrap();
+            let made = fs::File::create(path(file)).unwrap();
+            made.set_modified(long_ago).unwrap();
+        }
+        let place = Folder::root(around.path()).unwrap();
+        let second = new_attempt(&place, "second", None).unwrap();
+        let later = long_ago + std::time::Duration::from_secs(1);
+        assert!(is_left_in(&second, long_ago).unwrap());
+        assert!(!is_left_in(&second, later).unwrap());
+        fs::write(path("second/resume/deep/state"), "further").unwrap();
+        assert!(is_left_in(&second, later).unwrap());
     }
 }

@@ -7,7 +7,7 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rustix::fs::FileType;
 
@@ -105,15 +105,16 @@ impl Store {
         }
     }
 
-    /// Whether work on a key left something to go on from.
-    pub fn can_go_on(&self, key: &Key) -> bool {
+    /// Whether work on a key since then wrote something to go on from.
+    pub fn got_on(&self, key: &Key, since: SystemTime) -> bool {
         let find = || -> io::Result<bool> {
             let place = self.own_folder()?.folder("work")?.folder(key.to_string())?;
-            if inherit::is_left_in(&place)? {
+            if inherit::is_left_in(&place, since)? {
                 return Ok(true);
             }
             for (name, kind) in place.entries()? {
-                if kind == FileType::Directory && inherit::is_left_in(&place.folder(&name)?)? {
+                if kind == FileType::Directory && inherit::is_left_in(&place.folder(&name)?, since)?
+                {
                     return Ok(true);
                 }
             }

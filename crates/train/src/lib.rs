@@ -24,6 +24,7 @@ pub mod memory;
 pub mod monitor;
 pub mod monitored;
 pub mod number_scale;
+mod one_outcome;
 pub mod open_backbone;
 pub mod optimizer;
 pub mod options;

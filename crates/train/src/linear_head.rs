@@ -9,6 +9,7 @@ use super::head::{HeadValidation, LabelledFeatures, TrainedHead, scores};
 use super::history::History;
 use super::logistic::{Fit, Linear, Outcomes, Path, Problem, Scaling};
 use super::number_scale::NumberScale;
+use super::one_outcome;
 use super::options::is_default;
 use super::watch::Watch;
 use pipeline_checkpoint::FloatTensor;
@@ -124,7 +125,7 @@ pub fn solve_head(
         scaling: standard.clone(),
     };
     let validated = numbers_of(validation)?;
-    refuse_one_class(settings, validation)?;
+    refuse_one_outcome(settings, validation)?;
     let mut search = Search {
         values: &validated,
         truth: &validation.truth,
@@ -198,19 +199,15 @@ fn numbers_of(rows: &LabelledFeatures) -> Result<Vec<f32>, Error> {
     }
 }
 
-/// Fails if validation cannot choose: where it has one class, the least loss is that of the strongest penalty.
-fn refuse_one_class(settings: &LinearHeadSettings, rows: &LabelledFeatures) -> Result<(), Error> {
+/// Fails if validation cannot choose and is asked to.
+fn refuse_one_outcome(settings: &LinearHeadSettings, rows: &LabelledFeatures) -> Result<(), Error> {
     let Lbfgs { penalties, scaling } = &settings.optimizer;
-    let classes = rows.truth.classes().unwrap_or_default();
-    let has_one = !classes.is_empty() && classes.iter().all(|class| *class == classes[0]);
-    match has_one && penalties.len() * scaling.len() > 1 {
-        true => Err(Error::stage(format!(
-            "all {} stays of the validation split are of class {}: no penalty can be chosen by them",
-            classes.len(),
-            classes[0]
-        ))
-        .with_hint("give the validation split stays of several classes, or state one penalty and one scaling")),
-        false => Ok(()),
+    match one_outcome::of_validation(&rows.truth) {
+        Some(problem) if penalties.len() * scaling.len() > 1 => {
+            Err(Error::stage(format!("{problem}: no penalty can be chosen by them"))
+                .with_hint("give the validation split stays of several classes, or state one penalty and one scaling"))
+        }
+        _ => Ok(()),
     }
 }
 

@@ -9,6 +9,8 @@ use pipeline_model::host::HostParameters;
 
 /// How much of a standard deviation may be lost to rounding in the unit of the target.
 const MOST_ROUNDED: f64 = 1e-3;
+/// The largest number, and one by the least, of which a head's weights and scores stay far from the ends of 32-bit floats.
+const WIDEST: f64 = 1e30;
 /// A 32-bit float is rounded by this share of itself at most.
 const ROUNDING: f64 = 1.0 / (1 << 24) as f64;
 
@@ -55,10 +57,18 @@ impl NumberScale {
     }
 
     /// The same for a head, which says numbers in 32 bits and in their own unit. Fails where they would be rounded to a few
-    /// different ones: where their mean is many standard deviations from 0.
+    /// different ones: where their mean is many standard deviations from 0. And where they are near the ends of the range.
     pub fn for_head(truth: &Truth) -> Result<Option<Self>, Error> {
         let scale = Self::of_truth(truth)?;
         match scale {
+            Some(scale) if scale.deviation * WIDEST < 1.0 || scale.deviation.max(scale.mean.abs()) > WIDEST => {
+                Err(Error::stage(format!(
+                    "the target has mean {:e} and standard deviation {:e} over the training stays: a head says numbers in \
+                     32 bits, whose range is too narrow for them",
+                    scale.mean, scale.deviation
+                ))
+                .with_hint("state the target in another unit, or look for wrong numbers in its column"))
+            }
             Some(scale) if scale.mean.abs() * ROUNDING > MOST_ROUNDED * scale.deviation => {
                 Err(Error::stage(format!(
                     "the target has mean {:e} and standard deviation {:e} over the training stays: a head says numbers in \
@@ -169,6 +179,11 @@ mod tests {
             let named = format!("mean {mean:e} and standard deviation 1e0");
             assert!(error.to_string().contains(&named), "{error}");
             assert!(error.hint().unwrap().contains("offset"));
+        }
+        for unit in [1e-31, 1e31] {
+            let numbers = Truth::Numbers(vec![0.0, 2.0 * unit]);
+            let error = NumberScale::for_head(&numbers).unwrap_err();
+            assert!(error.to_string().contains("range is too narrow"), "{error}");
         }
         let classes = Truth::Classes(vec![0, 1]);
         assert_eq!(NumberScale::for_head(&classes).unwrap(), None);

@@ -12,6 +12,7 @@ use crate::commands::runs::SharedArguments;
 use crate::commands::sweep;
 use crate::display::table::{Align, Table};
 use crate::experiment::Experiment;
+use crate::submission::collecting;
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::Verbosity;
 use crate::terminal::{stderr, stdout};
@@ -39,7 +40,8 @@ pub struct GcArguments {
     #[arg(long, value_name = "RECIPE")]
     keep_recipe: Vec<PathBuf>,
 
-    /// Keep the latest N runs in the history; without --older-than, remove all other runs
+    /// Keep the latest N runs in the history, and submitted runs whose jobs are queued; without --older-than, remove all
+    /// other runs. A submitted run counts with the runs inside of its jobs as one
     #[arg(long, value_name = "N")]
     keep_runs: Option<usize>,
 
@@ -70,7 +72,14 @@ pub fn collect(gc: &GcArguments, verbosity: Verbosity) -> Result<(), Error> {
     let alone = store.hold_alone()?;
     let age = |days| Duration::from_secs(u64::from(days) * 24 * 60 * 60);
     let since = |days| SystemTime::now().checked_sub(age(days));
+    let of_runs = gc.older_than.is_some() || gc.keep_runs.is_some();
+    let (part_of, living) = match of_runs {
+        true => (collecting::parts(&store)?, collecting::living(&store)?),
+        false => Default::default(),
+    };
     let collection = Collection {
+        part_of,
+        living,
         unused_since: gc.older_than.and_then(since),
         max_bytes: gc.max_size,
         keep_runs: gc.keep_runs,

@@ -1,6 +1,5 @@
 //! `pipeline sweep best`: the best variant, and its recipe.
 
-use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,14 +9,15 @@ use serde::Serialize;
 use crate::arguments::{ExperimentArguments, Format, Selection};
 use crate::commands::sweep::batch::Batch;
 use crate::commands::sweep::ladder::{self, Climbed};
-use crate::terminal::stdout;
 use crate::terminal::verbosity::Verbosity;
+use crate::terminal::{page, stdout};
 use pipeline_error::Error;
 use pipeline_kinds::SweepRecipe;
 use pipeline_page::number;
 use pipeline_recipe::{Point, nearest};
 use pipeline_runner::sweep::record::{SettingRecord, ShowRecord, VariantRecord};
 use pipeline_store::Store;
+use pipeline_store::destination::Destination;
 
 #[derive(Debug, Args)]
 pub struct BestArguments {
@@ -69,7 +69,7 @@ struct BestRecord<'a> {
     recipe: &'a str,
     variant: &'a VariantRecord,
     setting: Option<&'a SettingRecord>,
-    written: Option<&'a Path>,
+    written: Option<String>,
 }
 
 /// Chooses, writes the recipe, and says which it is; nothing is executed.
@@ -97,7 +97,7 @@ pub fn execute(best: Best, verbosity: Verbosity) -> Result<ExitCode, Error> {
             recipe: &show.recipe,
             variant,
             setting,
-            written: best.write.as_deref(),
+            written: best.write.map(|path| path.display().to_string()),
         })?,
         Format::Human => stdout::print(&text(&show, variant, setting, best.write.as_deref()))?,
     }
@@ -150,6 +150,8 @@ fn write(
     path: &Path,
     force: bool,
 ) -> Result<(), Error> {
+    let destination = Destination::new(path, "", force)?;
+    destination.refuse_files(sweep.files())?;
     let failed = |what: String| Error::Usage {
         message: format!("{}: cannot be written: {what}", path.display()),
         hint: None,
@@ -168,23 +170,7 @@ fn write(
         "# Written by `pipeline sweep best {recipe}`: the variant {}.{objective}\n{resolved}",
         variant.name
     );
-    let mut draft =
-        tempfile::NamedTempFile::new_in(folder).map_err(|error| failed(error.to_string()))?;
-    let written = draft
-        .write_all(text.as_bytes())
-        .and_then(|()| draft.as_file().sync_all());
-    written.map_err(|error| failed(error.to_string()))?;
-    let kept = match force {
-        true => draft.persist(path),
-        false => draft.persist_noclobber(path),
-    };
-    match kept {
-        Ok(_) => Ok(()),
-        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => {
-            Err(failed("it exists".into()).with_hint("--force replaces it"))
-        }
-        Err(error) => Err(failed(error.error.to_string())),
-    }
+    page::write(destination, text.as_bytes()).map(|_| ())
 }
 
 fn objective(sweep: &SweepRecipe, setting: &SettingRecord) -> String {

@@ -1,7 +1,7 @@
 //! What is known of variants as a table for programs.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::fs;
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array, Int64Array, StringArray};
@@ -128,11 +128,14 @@ impl Frame {
         String::from_utf8(bytes).map_err(|error| failed(error.to_string()))
     }
 
-    /// The table as a Parquet file: whole numbers, numbers or text, column by column.
-    pub fn write_parquet(&self, path: &Path) -> Result<(), Error> {
+    /// The table as the bytes of a Parquet file: whole numbers, numbers or text, column by column.
+    pub fn parquet(&self) -> Result<Vec<u8>, Error> {
         let columns = self.columns.iter();
         let columns = columns.map(|(name, values)| (name.as_str(), array(values)));
-        parquet_file::write_nullable(path, columns.collect(), Compression::SNAPPY)
+        let failed = |error| Error::file(&std::env::temp_dir(), error);
+        let draft = tempfile::NamedTempFile::new().map_err(failed)?;
+        parquet_file::write_nullable(draft.path(), columns.collect(), Compression::SNAPPY)?;
+        fs::read(draft.path()).map_err(failed)
     }
 }
 

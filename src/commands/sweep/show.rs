@@ -1,7 +1,7 @@
 //! `pipeline sweep show`: what came of the variants.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -109,16 +109,18 @@ pub fn execute(show: Show, verbosity: Verbosity) -> Result<ExitCode, Error> {
         true => Frame::of_variants(&record),
         false => Frame::of_settings(&record),
     };
+    let put = |file_name, text: &[u8]| match &show.write {
+        None => stdout::print(&String::from_utf8_lossy(text)),
+        Some(target) => {
+            let place = page::place(target, file_name, sweep.files())?;
+            page::write(place, text).map(|_| ())
+        }
+    };
     match (show.format, &show.write) {
         (ShowFormat::Json, _) => stdout::print_json(&record)?,
-        (ShowFormat::Csv, target) => text_to(target.as_deref(), "sweep.csv", &frame().csv()?)?,
-        (ShowFormat::Html, target) => {
-            text_to(target.as_deref(), "sweep.html", &sweep_page(&record)?)?;
-        }
-        (ShowFormat::Parquet, Some(path)) => {
-            page::refuse_other_file(path, "sweep.parquet")?;
-            frame().write_parquet(path)?;
-        }
+        (ShowFormat::Csv, _) => put("sweep.csv", frame().csv()?.as_bytes())?,
+        (ShowFormat::Html, _) => put("sweep.html", sweep_page(&record)?.as_bytes())?,
+        (ShowFormat::Parquet, Some(_)) => put("sweep.parquet", &frame().parquet()?)?,
         (ShowFormat::Human | ShowFormat::Parquet, _) => {
             let style = Style::stdout();
             stdout::print(&match show.every_seed {
@@ -128,11 +130,4 @@ pub fn execute(show: Show, verbosity: Verbosity) -> Result<ExitCode, Error> {
         }
     }
     Ok(ExitCode::SUCCESS)
-}
-
-fn text_to(target: Option<&Path>, file_name: &str, text: &str) -> Result<(), Error> {
-    match target {
-        None => stdout::print(text),
-        Some(target) => page::write(target, file_name, text).map(|_| ()),
-    }
 }

@@ -8,6 +8,8 @@ use super::rules::Patterns;
 use super::{ImportRules, Matching, each};
 use crate::file::Checkpoint;
 use crate::wrappers::INSIDE;
+use pipeline_error::listed::first_names;
+use pipeline_error::pasted::toml_string;
 
 /// Prefixes that are tried: those that most tensors have.
 const TRIED: usize = 8;
@@ -16,38 +18,55 @@ const TRIED: usize = 8;
 const MOST_INSIDE: usize = 3;
 
 /// The rules, as a recipe has them, with which at least half of the missing parameters are found, or any where parts of
-/// wrappers go; and the reason in words.
-pub(super) fn rules(
+/// wrappers go. Where several copies of the weights fit, that one is to be chosen.
+pub(super) fn hint(
     checkpoint: &Checkpoint,
     shapes: &BTreeMap<&str, &[usize]>,
     rules: &ImportRules,
     patterns: &Patterns,
     matching: &Matching,
-) -> Option<(&'static str, String)> {
+) -> Option<String> {
     if matching.missing.is_empty() {
         return None;
     }
-    let left = |with: Vec<Renaming>| {
+    let lacking = |with: Vec<Renaming>| {
         let with = [with, patterns.rename.clone()].concat();
         let aside = |name: &str| patterns.ignore.first_match(&[name]).is_some();
         let sources = checkpoint.tensors.keys();
         let naming = Naming::of(sources, shapes, &with, rules.exact_names, aside);
-        Matching::of(checkpoint, shapes, naming).missing.len()
+        Matching::of(checkpoint, shapes, naming).lacking()
     };
-    let (reason, found) = match wrappers(matching, left) {
-        Some(found) => ("the names have parts of wrappers in them", found),
-        None => {
-            let found = prefix(matching, |prefix| left(vec![Renaming::without(prefix)]))?;
-            ("the tensors have a prefix of their own", found)
+    let rename = |why: &str, found: Vec<RenameRule>| {
+        let all: Vec<String> = found.iter().chain(&rules.rename).map(in_toml).collect();
+        let all = all.join(", ");
+        format!("{why}, which the import stage takes off by:\nrename = [{all}]")
+    };
+    if let Some(found) = wrappers(matching, lacking) {
+        return Some(rename("the names have parts of wrappers in them", found));
+    }
+    match &prefixes(matching, lacking)[..] {
+        [] => None,
+        [prefix] => {
+            let rule = RenameRule {
+                prefix: Some((*prefix).into()),
+                pattern: None,
+                to: String::new(),
+            };
+            Some(rename("the tensors have a prefix of their own", vec![rule]))
         }
-    };
-    let all: Vec<String> = found.iter().chain(&rules.rename).map(in_toml).collect();
-    Some((reason, all.join(", ")))
+        several => Some(format!(
+            "{} fit the model, each as a whole: choose one, whose prefix a rule of `rename` takes off, and list the rest in `ignore`",
+            first_names(several, TRIED)
+        )),
+    }
 }
 
 /// A rule that takes parts of wrappers out of names, as often as names need it, if any parameter is found without them:
-/// nothing else is called so. `left` says how many are missing with rules.
-fn wrappers(matching: &Matching, left: impl Fn(Vec<Renaming>) -> usize) -> Option<Vec<RenameRule>> {
+/// nothing else is called so. `lacking` says how many are not found with rules.
+fn wrappers(
+    matching: &Matching,
+    lacking: impl Fn(Vec<Renaming>) -> usize,
+) -> Option<Vec<RenameRule>> {
     let inside = INSIDE.iter().filter(|part| {
         let mut unused = matching.unused.iter();
         unused.any(|(name, _)| name.contains(&format!(".{part}")))
@@ -62,27 +81,35 @@ fn wrappers(matching: &Matching, left: impl Fn(Vec<Renaming>) -> usize) -> Optio
         to: "$1$2".into(),
     };
     let compiled = rule.compile().ok()?;
-    let tried = (1..=MOST_INSIDE).map(|times| (left(vec![compiled.clone(); times]), times));
+    let tried = (1..=MOST_INSIDE).map(|times| (lacking(vec![compiled.clone(); times]), times));
     let (left, times) = tried.min()?;
-    (left < matching.missing.len()).then(|| vec![rule; times])
+    (left < matching.lacking()).then(|| vec![rule; times])
 }
 
-/// A rule as a recipe states it. Patterns are full of backslashes, which strings in single quotes keep.
+/// A rule as a recipe states it. Patterns are full of backslashes, which strings in single quotes keep where they can.
 fn in_toml(rule: &RenameRule) -> String {
-    let to = &rule.to;
+    let to = toml_string(&rule.to);
     match (&rule.prefix, &rule.pattern) {
-        (_, Some(pattern)) => format!("{{ pattern = '{pattern}', to = {to:?} }}"),
+        (_, Some(pattern)) => {
+            let is_plain = |letter: char| !letter.is_control() && !"'$".contains(letter);
+            let pattern = match pattern.chars().all(is_plain) {
+                true => format!("'{pattern}'"),
+                false => toml_string(pattern),
+            };
+            format!("{{ pattern = {pattern}, to = {to} }}")
+        }
         (prefix, None) => {
-            let prefix = prefix.as_deref().unwrap_or_default();
-            format!("{{ prefix = {prefix:?}, to = {to:?} }}")
+            let prefix = toml_string(prefix.as_deref().unwrap_or_default());
+            format!("{{ prefix = {prefix}, to = {to} }}")
         }
     }
 }
 
-/// A rule that takes the beginning of names away, if at least half of the missing parameters are found without it: `net.`
-/// of `net.layer.weight`, also where the rest is in another layout. `left` says how many are missing then.
-fn prefix(matching: &Matching, left: impl Fn(&str) -> usize) -> Option<Vec<RenameRule>> {
-    let missing = matching.missing.len();
+/// The beginning of names without which at least half of the missing parameters are found, and the most of them: `net.` of
+/// `net.layer.weight`, also where the rest is in another layout. And others without which the same parameters are found
+/// once more: `ema.` of `ema.layer.weight`. `lacking` says how many are not found with rules.
+fn prefixes<'a>(matching: &'a Matching, lacking: impl Fn(Vec<Renaming>) -> usize) -> Vec<&'a str> {
+    let missing = matching.lacking();
     let mut shared: BTreeMap<&str, usize> = BTreeMap::new();
     for (_, names) in &matching.unused {
         // Rules see names without the prefix that every name has.
@@ -93,15 +120,21 @@ fn prefix(matching: &Matching, left: impl Fn(&str) -> usize) -> Option<Vec<Renam
     let mut likely: Vec<(&str, usize)> = shared.into_iter().collect();
     likely.retain(|(_, count)| 2 * count >= missing);
     likely.sort_by_key(|(prefix, count)| (usize::MAX - count, prefix.len()));
-    let left = likely
-        .into_iter()
-        .take(TRIED)
-        .map(|(prefix, _)| (left(prefix), prefix));
-    let (left, prefix) = left.min_by_key(|(left, _)| *left)?;
-    let rule = RenameRule {
-        prefix: Some(prefix.into()),
-        pattern: None,
-        to: String::new(),
+    let left = likely.into_iter().take(TRIED);
+    let left = left.map(|(prefix, _)| (lacking(vec![Renaming::without(prefix)]), prefix));
+    let fitting: Vec<(usize, &str)> = left.filter(|(left, _)| 2 * left <= missing).collect();
+    let Some((least, best)) = fitting.iter().min_by_key(|(left, _)| *left) else {
+        return Vec::new();
     };
-    (2 * left <= missing).then(|| vec![rule])
+    let is_copy = |other: &str| {
+        let mut both = [*best, other];
+        // The longer one may begin with the shorter.
+        both.sort_by_key(|prefix| usize::MAX - prefix.len());
+        lacking(both.map(Renaming::without).to_vec()) > *least
+    };
+    let copies = fitting.iter().map(|(_, prefix)| *prefix);
+    let copies = copies.filter(|prefix| prefix != best && is_copy(prefix));
+    let mut all: Vec<&str> = copies.chain([*best]).collect();
+    all.sort_unstable();
+    all
 }

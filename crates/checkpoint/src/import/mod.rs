@@ -92,7 +92,7 @@ pub fn audit(
         }
     }
     if !offences.is_empty() {
-        let rename = foreign_names::rules(checkpoint, &shapes, rules, &patterns, &matching);
+        let rename = foreign_names::hint(checkpoint, &shapes, rules, &patterns, &matching);
         return Err(offences.into_error(checkpoint, &matching, rules, &patterns, rename));
     }
     placeholders::refuse(checkpoint, &loaded)?;
@@ -210,6 +210,11 @@ impl<'a> Matching<'a> {
             unused,
             claimed: sources,
         }
+    }
+
+    /// How many parameters have no tensor of their own.
+    fn lacking(&self) -> usize {
+        self.missing.len() + self.claimed.len()
     }
 }
 
@@ -350,7 +355,12 @@ impl Matching<'_> {
             })
             .collect();
         let notes = checkpoint.notes.iter().cloned();
-        let notes = notes.chain(elsewhere::note(checkpoint, &new)).collect();
+        let nothing = "warning: no parameter is loaded: all of them are new";
+        let nothing = loaded.is_empty().then(|| nothing.to_string());
+        let notes = notes
+            .chain(nothing)
+            .chain(elsewhere::note(checkpoint, &new));
+        let notes = notes.collect();
         let numbers = |entry: &Loaded| entry.shape.iter().product::<usize>();
         Audit {
             file: checkpoint.file_name(),

@@ -85,10 +85,27 @@ impl<'a> Naming<'a> {
         [plain, source, renamed, &self.target(source)].map(str::to_string)
     }
 
+    /// What every name that is not left aside has lost.
+    pub(super) fn prefix(&self) -> &str {
+        self.prefix
+    }
+
     /// Rules that matched no name.
     pub(super) fn idle_rules(&self) -> impl Iterator<Item = &str> {
-        let idle = self.rules.iter().filter(|(_, matched)| *matched == 0);
+        let rules = self.rules.iter();
+        let idle = rules.filter(|(rule, matched)| *matched == 0 && !self.is_done(rule));
         idle.map(|(rule, _)| rule.text())
+    }
+
+    /// Whether a rule takes off what went by itself, as it does once the tensors without that prefix are ignored.
+    fn is_done(&self, rule: &Renaming) -> bool {
+        let gone = |(source, name): (&&str, &String)| {
+            let rest = rule.without_prefix(source)?;
+            source
+                .starts_with(self.prefix)
+                .then(|| rest.ends_with(name.as_str()))
+        };
+        !self.prefix.is_empty() && self.renamed.iter().filter_map(gone).any(|gone| gone)
     }
 
     /// What was done to the names, in words.

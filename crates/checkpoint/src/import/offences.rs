@@ -3,6 +3,7 @@ use std::collections::BTreeMap;
 use super::rules::PatternSet;
 use super::{ImportRules, Matching, Patterns, each, elsewhere, suggestion};
 use crate::file::Checkpoint;
+use pipeline_error::pasted::toml_string;
 use pipeline_error::{Code, Error};
 
 /// What can be wrong with a tensor, a parameter or a pattern.
@@ -73,7 +74,7 @@ impl Offences {
         matching: &Matching,
         rules: &ImportRules,
         patterns: &Patterns,
-        rename: Option<(&str, String)>,
+        rename: Option<String>,
     ) -> Error {
         let total: usize = self.lines.values().map(Vec::len).sum();
         let mut message = format!(
@@ -92,7 +93,8 @@ impl Offences {
             }
         }
         let missing = matching.missing.iter().map(|(name, _)| *name);
-        let hint = match elsewhere::hint(checkpoint, missing) {
+        let missing = missing.filter(|name| patterns.new.first_match(&[name]).is_none());
+        let hint = match elsewhere::hint(checkpoint, matching.naming.prefix(), missing) {
             Some(hint) => Some(hint),
             None => self.hint(matching, rules, patterns, rename),
         };
@@ -108,7 +110,7 @@ impl Offences {
         matching: &Matching,
         rules: &ImportRules,
         patterns: &Patterns,
-        rename: Option<(&str, String)>,
+        rename: Option<String>,
     ) -> Option<String> {
         let mut parts = Vec::new();
         let concerns = |kinds: &[Kind]| kinds.iter().any(|kind| self.lines.contains_key(kind));
@@ -121,13 +123,19 @@ impl Offences {
             Kind::IgnoredButUsed,
             Kind::IdlePattern,
         ];
-        if let Some((why, rules)) = rename {
-            parts.push(format!(
-                "{why}, which the import stage takes off by:\nrename = [{rules}]"
-            ));
+        if let Some(rename) = rename {
+            parts.push(rename);
+        } else if matching.pairs.is_empty() && matching.claimed.is_empty() {
+            parts.push(
+                "no tensor is called as a parameter of the model is: if it is the right file, `rename` of the import stage \
+                 says what its tensors are called there"
+                    .into(),
+            );
         } else if concerns(&by_name) && (new != rules.new || ignore != rules.ignore) {
             parts.push(format!(
-                "if all of this is meant, the import stage of the recipe says:\nnew = {new:?}\nignore = {ignore:?}"
+                "if all of this is meant, the import stage of the recipe says:\nnew = {}\nignore = {}",
+                in_toml(&new),
+                in_toml(&ignore)
             ));
         }
         if concerns(&[Kind::Shape]) {
@@ -142,6 +150,14 @@ impl Offences {
         }
         (!parts.is_empty()).then(|| parts.join("\n"))
     }
+}
+
+fn in_toml(patterns: &[String]) -> String {
+    let all: Vec<String> = patterns
+        .iter()
+        .map(|pattern| toml_string(pattern))
+        .collect();
+    format!("[{}]", all.join(", "))
 }
 
 fn recipe_new(matching: &Matching, patterns: &Patterns) -> Vec<String> {

@@ -74,6 +74,14 @@ impl Renaming {
         }
     }
 
+    /// A name without the prefix that the rule takes off; none of another rule, and where it does not match.
+    pub(super) fn without_prefix<'a>(&self, name: &'a str) -> Option<&'a str> {
+        match &self.way {
+            Way::Prefix(prefix, to) if to.is_empty() => name.strip_prefix(prefix.as_str()),
+            Way::Prefix(..) | Way::Pattern(..) => None,
+        }
+    }
+
     /// The rule in words.
     pub fn text(&self) -> &str {
         &self.text

@@ -5,6 +5,8 @@ use crate::dtype::Dtype;
 pub enum Global {
     /// `collections.OrderedDict`, and the dict that Lightning keeps hyper-parameters in.
     OrderedDict,
+    /// `collections.defaultdict`: called with what makes the values that lack.
+    DefaultDict,
     /// `argparse.Namespace` and its like: settings by name, in a dict that BUILD or SETITEMS gives.
     Namespace,
     /// A class of OmegaConf or ml_collections around what its attribute of this name holds.
@@ -140,7 +142,6 @@ const INERT: &[&str] = &[
     "collections.Counter",
     "collections.UserDict",
     "collections.UserList",
-    "collections.defaultdict",
     "collections.deque",
     "datetime.date",
     "datetime.datetime",
@@ -216,6 +217,7 @@ impl Global {
             | "lightning.pytorch.utilities.parsing.AttributeDict"
             | "lightning_fabric.utilities.data.AttributeDict"
             | "pytorch_lightning.utilities.parsing.AttributeDict" => Global::OrderedDict,
+            "collections.defaultdict" => Global::DefaultDict,
             "addict.addict.Dict"
             | "argparse.Namespace"
             | "easydict.EasyDict"

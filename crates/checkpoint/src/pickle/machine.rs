@@ -289,6 +289,8 @@ impl Machine<'_> {
             Value::Global(Global::OrderedDict) => {
                 Object::Dict(rebuild::entries(&self.heap, arguments)?)
             }
+            // Its items come after the call.
+            Value::Global(Global::DefaultDict) => Object::Dict(Vec::new()),
             // What it is called with, it is given again as its state or items.
             Value::Global(Global::Namespace) => Object::Namespace(Vec::new()),
             Value::Global(Global::Wrapper(attribute)) => Object::Wrapper(attribute, None),

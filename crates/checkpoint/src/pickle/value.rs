@@ -17,6 +17,16 @@ pub enum Value {
     Object(ObjectId),
 }
 
+impl Value {
+    /// The number of the object that it is, by which two values are known to be one.
+    pub fn id(self) -> Option<ObjectId> {
+        match self {
+            Value::Object(id) => Some(id),
+            _ => None,
+        }
+    }
+}
+
 /// The number of an object in its [`Heap`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ObjectId(pub(super) u32);

@@ -21,8 +21,8 @@ const KEYS: [&str; 8] = [
 const MAX_TABLES: usize = 64;
 const MAX_SETTINGS: usize = 1024;
 
-/// What a checkpoint states of its model: of each name the value that stands in the outermost tables which have it.
-/// They lie at the top, or beside the state dict in its `holder`. With several values there it is disputed.
+/// What a checkpoint states of its model: of each name the value that stands in its tables, and in tables inside of them.
+/// They lie at the top, or beside the state dict in its `holder`. With several values it is disputed.
 pub(super) fn stated(pickle: &Pickle, holder: Value) -> Stated {
     let heap = &pickle.heap;
     let mut level: Vec<Value> = Vec::new();
@@ -36,9 +36,9 @@ pub(super) fn stated(pickle: &Pickle, holder: Value) -> Stated {
         }
     }
     let mut settings: BTreeMap<String, Vec<Json>> = BTreeMap::new();
+    let mut stated = Stated::default();
     let mut looked = 0;
     while !level.is_empty() && looked < MAX_TABLES {
-        let mut found: BTreeMap<String, Vec<Json>> = BTreeMap::new();
         let mut below = Vec::new();
         for table in level {
             looked += 1;
@@ -51,19 +51,17 @@ pub(super) fn stated(pickle: &Pickle, holder: Value) -> Stated {
                 if heap.dict(*value).is_some() && below.len() < MAX_TABLES {
                     below.push(*value);
                 } else if let Some(value) = plain(heap, *value) {
-                    let values = found.entry(name.into()).or_default();
-                    if !values.contains(&value) {
+                    let values = settings.entry(name.into()).or_default();
+                    if !values.iter().any(|other| is_same(other, &value)) {
                         values.push(value);
                     }
+                } else if is_unread(heap, *value) {
+                    stated.unread.insert(name.into(), heap.kind(*value).into());
                 }
             }
         }
-        for (name, values) in found {
-            settings.entry(name).or_insert(values);
-        }
         level = below;
     }
-    let mut stated = Stated::default();
     for (name, mut values) in settings {
         match values.len() {
             1 => drop(stated.settings.insert(name, values.remove(0))),
@@ -71,6 +69,16 @@ pub(super) fn stated(pickle: &Pickle, holder: Value) -> Stated {
         }
     }
     stated
+}
+
+/// A number of Python may be 2 or 2.0.
+fn is_same(one: &Json, other: &Json) -> bool {
+    one == other || (one.is_number() && one.as_f64() == other.as_f64())
+}
+
+/// Whether a value may be a number in another form: nothing, a text and a table are none.
+fn is_unread(heap: &Heap, value: Value) -> bool {
+    value != Value::None && heap.text(value).is_none() && heap.dict(value).is_none()
 }
 
 fn plain(heap: &Heap, value: Value) -> Option<Json> {

@@ -1,5 +1,6 @@
 //! What `torch.save` writes: the zip since 1.6 and the stream of pickles before.
 
+mod dicts;
 mod hyper_parameters;
 mod legacy_file;
 mod state_dict;

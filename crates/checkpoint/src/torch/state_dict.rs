@@ -1,5 +1,9 @@
 use std::collections::{BTreeMap, BTreeSet};
 
+use super::dicts::{
+    Found, MAX_DEPTH, bare_names, holds_tensors, holds_weights, joined, levels, names,
+};
+use crate::elsewhere::{Elsewhere, Place};
 use crate::pickle::{Heap, Pickle, TensorView, Value};
 use crate::refusal::Refusal;
 use crate::wrappers::without_those_before;
@@ -8,12 +12,21 @@ use pipeline_error::listed::first_names;
 /// Where training frameworks put a model's state dict.
 const KEYS: [&str; 3] = ["state_dict", "model_state_dict", "model"];
 
-/// Dicts that are searched, and how many of them may lie in one another.
-const MAX_SEARCHED: usize = 256;
-const MAX_DEPTH: usize = 4;
+/// Classes that may hold a state dict and are not looked into.
+const CLOSED: [&str; 5] = [
+    "UserDict.UserDict",
+    "__builtin__.dict",
+    "box.box.Box",
+    "builtins.dict",
+    "collections.UserDict",
+];
 
-/// Entries of a dict that are looked at for dicts in it: state dicts are longer, and hold none.
-const MAX_ENTRIES: usize = 4096;
+/// What to do where it is unclear which state dict is meant.
+pub(super) const ALONE: &str = "save the state dict that you mean alone, best as safetensors";
+
+/// Names of tensors that are kept to find parameters that lack, and how long they may be.
+const MAX_ELSEWHERE: usize = 1 << 18;
+const LONGEST_NAME: usize = 256;
 
 /// Tensors that a note names.
 const SHOWN: usize = 5;
@@ -26,15 +39,25 @@ pub(super) struct StateDict<'a> {
     /// The dict that it lies in, or itself.
     pub(super) holder: Value,
     pub(super) notes: Vec<String>,
-    /// Names of tensors in other dicts, by themselves and behind the key of their dict, and where that lies.
-    pub(super) elsewhere: BTreeMap<String, String>,
+    pub(super) elsewhere: Elsewhere,
 }
 
 /// A dict that may be meant.
 struct Candidate {
-    place: String,
+    /// The keys that lead to it; none to the file's own entries.
+    path: String,
     dict: Value,
     holder: Value,
+}
+
+impl Candidate {
+    /// What messages call it.
+    fn place(&self) -> String {
+        match self.path.as_str() {
+            "" => "the file's own entries".into(),
+            path => format!("`{path}`"),
+        }
+    }
 }
 
 /// Finds the one state dict: under a customary key, or the pickle itself. If there is none, it is
@@ -48,33 +71,35 @@ pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
             heap.kind(pickle.root)
         )));
     }
-    let levels = levels(heap, pickle.root);
+    let levels = levels(heap, pickle.root)?;
     let by_level: Vec<Vec<Candidate>> =
         levels.iter().map(|dicts| candidates(heap, dicts)).collect();
     let has_key = by_level.iter().any(|level| !level.is_empty());
     let mut found: Vec<Candidate> = Vec::new();
     let mut chosen: Option<BTreeSet<&str>> = None;
+    let mut judged = BTreeSet::new();
     for (depth, mut here) in by_level.into_iter().enumerate() {
         if depth == 0 && is_module(heap, pickle.root, &here, has_key) {
             here.push(Candidate {
-                place: "the file's own entries".into(),
+                path: String::new(),
                 dict: pickle.root,
                 holder: pickle.root,
             });
         }
+        here.retain(|candidate| candidate.dict.id().is_some_and(|id| judged.insert(id)));
         let is_rival = |candidate: &Candidate| match &chosen {
-            Some(chosen) => names(heap, candidate.dict).any(|name| chosen.contains(name)),
+            Some(chosen) => bare_names(heap, candidate.dict).any(|name| chosen.contains(name)),
             None => true,
         };
-        for candidate in here.into_iter().filter(is_rival) {
-            if found.iter().all(|other| other.dict != candidate.dict) {
-                found.push(candidate);
-            }
-        }
+        found.extend(here.into_iter().filter(is_rival));
         if let (None, Some(first)) = (&chosen, found.first()) {
-            chosen = Some(names(heap, first.dict).collect());
+            chosen = Some(bare_names(heap, first.dict).collect());
         }
     }
+    let holders = found.iter().map(|candidate| candidate.holder);
+    holders
+        .chain([pickle.root])
+        .try_for_each(|holder| refuse_closed(heap, holder))?;
     match found.as_slice() {
         [one] => {
             let mut state_dict = collect(heap, one)?;
@@ -84,12 +109,12 @@ pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
             if one.dict != pickle.root {
                 state_dict.notes.extend(beside(heap, pickle.root));
             }
-            state_dict.elsewhere = elsewhere(heap, one.dict, &levels);
+            state_dict.elsewhere.tensors = elsewhere(heap, one.dict, &levels);
             Ok(state_dict)
         }
         [] => Err(none(heap, &levels)),
         many => {
-            let places: Vec<&str> = many.iter().map(|other| other.place.as_str()).collect();
+            let places: Vec<String> = many.iter().map(Candidate::place).collect();
             Err(ambiguous(&format!(
                 "has more than one state dict: {}",
                 places.join(", ")
@@ -101,26 +126,37 @@ pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
 /// Whether the file's own tensors are those of a model. Beside a state dict under a key they are a loss, a step, a random
 /// state, unless one is called as a module's is, with a dot, or as one of that state dict, or has two axes.
 fn is_module(heap: &Heap, root: Value, beside: &[Candidate], has_key: bool) -> bool {
-    let is_in = |name| {
-        let mut all = beside.iter().flat_map(|other| names(heap, other.dict));
-        all.any(|other| other == name)
-    };
+    let theirs = beside.iter().flat_map(|other| bare_names(heap, other.dict));
+    let theirs: BTreeSet<&str> = theirs.collect();
     let is_matrix = |name| {
         let tensor = heap.entry(root, name).and_then(|value| heap.tensor(value));
         tensor.is_some_and(|tensor| tensor.shape.len() > 1)
     };
-    names(heap, root).any(|name| !has_key || name.contains('.') || is_matrix(name) || is_in(name))
+    names(heap, root)
+        .any(|name| !has_key || name.contains('.') || is_matrix(name) || theirs.contains(name))
+}
+
+/// Refuses a dict that has, under a customary key, what may be the state dict and cannot be looked into.
+fn refuse_closed(heap: &Heap, holder: Value) -> Result<(), Refusal> {
+    for key in KEYS {
+        let kind = heap.entry(holder, key).map(|value| heap.kind(value));
+        if let Some(kind) = kind.filter(|kind| CLOSED.contains(kind)) {
+            let reason = format!("has {kind} under `{key}`, which is not looked into");
+            return Err(ambiguous(&reason));
+        }
+    }
+    Ok(())
 }
 
 /// What holds tensors under a customary key in these dicts.
-fn candidates(heap: &Heap, dicts: &[(String, Value)]) -> Vec<Candidate> {
+fn candidates(heap: &Heap, dicts: &[Found]) -> Vec<Candidate> {
     let keys = dicts
         .iter()
         .flat_map(|dict| KEYS.iter().map(move |key| (dict, *key)));
     let found = keys.filter_map(|((path, holder), key)| {
         let dict = heap.entry(*holder, key)?;
         holds_tensors(heap, dict).then(|| Candidate {
-            place: format!("`{}`", joined(path, key)),
+            path: joined(path, key),
             dict,
             holder: *holder,
         })
@@ -128,30 +164,30 @@ fn candidates(heap: &Heap, dicts: &[(String, Value)]) -> Vec<Candidate> {
     found.collect()
 }
 
-/// The names of the tensors in a dict.
-fn names(heap: &Heap, dict: Value) -> impl Iterator<Item = &str> {
-    let entries = heap.dict(dict).unwrap_or_default().iter();
-    let tensors = entries.filter(|(_, value)| heap.tensor(*value).is_some());
-    tensors.filter_map(|(name, _)| heap.text(*name))
-}
-
 /// A note for each other dict with tensors of the same names as the chosen one: averages of the weights, say, or the
-/// best of a run.
+/// best of a run. And one of the rest.
 fn not_read(
     heap: &Heap,
     (dict, chosen): (Value, &BTreeSet<&str>),
-    levels: &[Vec<(String, Value)>],
+    levels: &[Vec<Found>],
 ) -> Vec<String> {
-    let others = levels.iter().flatten().filter(|(_, other)| *other != dict);
-    let others = others.map(|(path, other)| {
-        let shared = names(heap, *other).filter(|name| chosen.contains(name));
-        (path, shared.count())
-    });
-    let others = others.filter(|(_, shared)| *shared > 0);
-    let notes = others.map(|(path, shared)| {
-        format!("{shared} tensors of the same names are under `{path}`, not read")
-    });
-    notes.collect()
+    let (mut notes, mut rest) = (Vec::new(), Vec::new());
+    for (path, other) in levels.iter().flatten().filter(|(_, other)| *other != dict) {
+        let shared = bare_names(heap, *other).filter(|name| chosen.contains(name));
+        match shared.count() {
+            // The file's own tensors have a note of their own.
+            0 if !path.is_empty() && holds_weights(heap, *other) => rest.push(path),
+            0 => {}
+            shared => notes.push(format!(
+                "{shared} tensors of the same names are under `{path}`, not read"
+            )),
+        }
+    }
+    if !rest.is_empty() {
+        let shown = first_names(rest, SHOWN);
+        notes.push(format!("tensors of other dicts are not read: {shown}"));
+    }
+    notes
 }
 
 /// A note of the file's own tensors, beside its state dict.
@@ -163,76 +199,36 @@ fn beside(heap: &Heap, root: Value) -> Option<String> {
 
 /// Tensors of dicts that are not the chosen one: under their own names, without a wrapper's, and behind the key that leads to their dict, as
 /// where a head's own state dict lies under `cls_head`.
-fn elsewhere(
-    heap: &Heap,
-    chosen: Value,
-    levels: &[Vec<(String, Value)>],
-) -> BTreeMap<String, String> {
+fn elsewhere(heap: &Heap, chosen: Value, levels: &[Vec<Found>]) -> BTreeMap<String, Place> {
     let mut found = BTreeMap::new();
     for (path, dict) in levels.iter().flatten().filter(|(_, dict)| *dict != chosen) {
         let key = path.rsplit('.').next().unwrap_or_default();
-        for name in names(heap, *dict).take(MAX_ENTRIES) {
+        for name in names(heap, *dict).filter(|name| name.len() <= LONGEST_NAME) {
+            if found.len() >= MAX_ELSEWHERE {
+                return found;
+            }
             let bare = without_those_before(name);
-            for name in [name.to_string(), bare.to_string(), joined(key, name)] {
-                found.entry(name).or_insert_with(|| path.clone());
+            for called in [
+                name.into(),
+                bare.into(),
+                joined(key, name),
+                joined(key, bare),
+            ] {
+                found.entry(called).or_insert_with(|| Place {
+                    dict: path.clone(),
+                    name: name.to_string(),
+                });
             }
         }
     }
     found
 }
 
-/// The dicts of a pickle by how deep they lie, each with the keys that lead to it.
-fn levels(heap: &Heap, root: Value) -> Vec<Vec<(String, Value)>> {
-    let mut levels = vec![vec![(String::new(), root)]];
-    let mut seen = vec![root];
-    while levels.len() < MAX_DEPTH {
-        let mut below = Vec::new();
-        for (path, dict) in levels.last().into_iter().flatten() {
-            // What is in a state dict is its own.
-            if levels.len() > 1 && holds_tensors(heap, *dict) {
-                continue;
-            }
-            for (key, value) in heap
-                .dict(*dict)
-                .unwrap_or_default()
-                .iter()
-                .take(MAX_ENTRIES)
-            {
-                if seen.len() < MAX_SEARCHED && heap.dict(*value).is_some() && !seen.contains(value)
-                {
-                    seen.push(*value);
-                    let key = heap.text(*key).unwrap_or(heap.kind(*key));
-                    below.push((joined(path, key), *value));
-                }
-            }
-        }
-        if below.is_empty() {
-            break;
-        }
-        levels.push(below);
-    }
-    levels
-}
-
-fn joined(path: &str, key: &str) -> String {
-    match path {
-        "" => key.to_string(),
-        path => format!("{path}.{key}"),
-    }
-}
-
-fn holds_tensors(heap: &Heap, value: Value) -> bool {
-    let entries = heap.dict(value).unwrap_or_default();
-    entries
-        .iter()
-        .any(|(_, value)| heap.tensor(*value).is_some())
-}
-
 fn ambiguous(reason: &str) -> Refusal {
-    Refusal::new(reason).with_hint("save the state dict that you mean alone, best as safetensors")
+    Refusal::new(reason).with_hint(ALONE)
 }
 
-fn none(heap: &Heap, levels: &[Vec<(String, Value)>]) -> Refusal {
+fn none(heap: &Heap, levels: &[Vec<Found>]) -> Refusal {
     let others: Vec<String> = levels
         .iter()
         .flatten()
@@ -252,10 +248,11 @@ fn none(heap: &Heap, levels: &[Vec<(String, Value)>]) -> Refusal {
 }
 
 fn collect<'a>(heap: &'a Heap, found: &Candidate) -> Result<StateDict<'a>, Refusal> {
-    let (dict, place) = (found.dict, &found.place);
+    let (dict, place) = (found.dict, found.place());
     let mut tensors = Vec::new();
     let mut seen = BTreeMap::new();
     let mut notes = vec![format!("tensors were found in {place}")];
+    let mut others = BTreeMap::new();
     for (key, value) in heap.dict(dict).unwrap_or_default() {
         let name = heap
             .text(*key)
@@ -273,10 +270,11 @@ fn collect<'a>(heap: &'a Heap, found: &Candidate) -> Result<StateDict<'a>, Refus
                 ))
                 .with_hint("save tensors alone: {name: value for name, value in model.state_dict().items() if isinstance(value, torch.Tensor)}"));
             }
-            _ => notes.push(format!(
-                "{name} in {place} is no tensor but {}",
-                heap.kind(*value)
-            )),
+            _ => {
+                let kind = heap.kind(*value);
+                notes.push(format!("{name} in {place} is no tensor but {kind}"));
+                others.insert(without_those_before(name).to_string(), kind);
+            }
         }
     }
     let opaque = heap.opaque_kinds();
@@ -294,6 +292,10 @@ fn collect<'a>(heap: &'a Heap, found: &Candidate) -> Result<StateDict<'a>, Refus
         tensors,
         holder: found.holder,
         notes,
-        elsewhere: BTreeMap::new(),
+        elsewhere: Elsewhere {
+            read: found.path.clone(),
+            tensors: BTreeMap::new(),
+            others,
+        },
     })
 }

@@ -1,3 +1,5 @@
+mod rivals;
+
 use std::io::{Cursor, Write};
 
 use zip::ZipWriter;
@@ -126,31 +128,6 @@ fn which_state_dict_is_meant_is_not_guessed() {
 }
 
 #[test]
-fn a_second_set_of_the_same_weights_is_refused_or_noted() {
-    let weights = || dict(&[("w", one())]);
-    let best = |weights| dict(&[("state_dict", weights)]);
-    let root = dict(&[("state_dict", weights()), ("best", best(weights()))]);
-    assert!(
-        refusal(&archive(&root, &[ONE]))
-            .contains("more than one state dict: `state_dict`, `best.state_dict`")
-    );
-    let other = dict(&[("mean", one())]);
-    let root = dict(&[
-        ("state_dict", weights()),
-        ("ema_state_dict", weights()),
-        ("callback", best(other)),
-    ]);
-    let notes = read(&archive(&root, &[ONE])).unwrap().notes;
-    assert_eq!(
-        notes,
-        [
-            "tensors were found in `state_dict`",
-            "1 tensors of the same names are under `ema_state_dict`, not read"
-        ]
-    );
-}
-
-#[test]
 fn a_loss_beside_the_state_dict_is_noted_and_other_dicts_are_known_by_name() {
     let weights = || dict(&[("w", one())]);
     for inside in [true, false] {
@@ -165,8 +142,8 @@ fn a_loss_beside_the_state_dict_is_noted_and_other_dicts_are_known_by_name() {
         assert_eq!(read.tensors.len(), 1);
         let beside = "tensors beside the state dict are not read: `loss`, `step`";
         assert!(read.notes.iter().any(|note| note == beside));
-        for name in ["out.w", "head.out.w", "out.b", "module.out.b"] {
-            assert_eq!(read.elsewhere[name], "head");
+        for name in ["out.w", "head.out.w", "out.b", "module.out.b", "head.out.b"] {
+            assert_eq!(read.elsewhere.tensors[name].dict, "head");
         }
     }
     let matrix = tensor("0", 1, &[1, 1], &[1, 1]);
@@ -225,6 +202,28 @@ fn settings_are_found_in_namespaces_and_beside_the_state_dict() {
 }
 
 #[test]
+fn a_setting_counts_in_every_table_and_is_known_to_be_there_in_a_form_that_is_not_read() {
+    let stated = |table: Vec<u8>| {
+        let root = dict(&[("model", dict(&[("w", one())])), ("args", table)]);
+        read(&archive(&root, &[ONE])).unwrap().stated
+    };
+    let heads = |number: i32| dict(&[("heads", int(number))]);
+    let nested = |inner| stated(dict(&[("heads", int(2)), ("model", inner)]));
+    assert_eq!(nested(heads(2)).settings["heads"], 2);
+    let two = b"G\x40\x00\x00\x00\x00\x00\x00\x00".to_vec();
+    assert_eq!(nested(dict(&[("heads", two)])).settings["heads"], 2);
+    assert_eq!(nested(heads(4)).disputed["heads"].len(), 2);
+    let items = heads(4).split_off(1);
+    let default = [
+        b"ccollections\ndefaultdict\n(c__builtin__\nint\ntR".to_vec(),
+        items,
+    ];
+    assert_eq!(stated(default.concat()).settings["heads"], 4);
+    let unread = stated(dict(&[("heads", tensor("0", 1, &[], &[]))])).unread;
+    assert_eq!(unread["heads"], "a tensor");
+}
+
+#[test]
 fn an_optimizer_of_several_groups_does_not_say_which_tensors_were_trained() {
     let list = |items: &[Vec<u8>]| [b"](".to_vec(), items.concat(), b"e".to_vec()].concat();
     let group = |numbers: &[i32]| {
@@ -250,6 +249,37 @@ fn an_optimizer_of_several_groups_does_not_say_which_tensors_were_trained() {
     let first = std::collections::BTreeSet::from(["a".to_string()]);
     assert_eq!(trained(&[group(&[0, 1])]), Some(first));
     assert_eq!(trained(&[group(&[1]), group(&[0])]), None);
+}
+
+#[test]
+fn an_optimizer_that_names_its_parameters_says_which_were_trained_whatever_their_order() {
+    let list = |items: Vec<Vec<u8>>| [b"](".to_vec(), items.concat(), b"e".to_vec()].concat();
+    let group = |numbers: &[i32], names: &[&str]| {
+        let numbers = numbers.iter().map(|number| int(*number)).collect();
+        let names = names.iter().map(|name| text(name)).collect();
+        dict(&[("params", list(numbers)), ("param_names", list(names))])
+    };
+    let moments = dict(&[("exp_avg", one())]);
+    let state = [b"}(".to_vec(), int(0), moments, b"u".to_vec()].concat();
+    let trained = |groups: Vec<Vec<u8>>| {
+        let optimizer = dict(&[("param_groups", list(groups)), ("state", state.clone())]);
+        let weights = dict(&[("a", one()), ("b", one())]);
+        let root = dict(&[("model", weights), ("optimizer", optimizer)]);
+        read(&archive(&root, &[ONE])).unwrap().trained
+    };
+    let second = Some(std::collections::BTreeSet::from(["b".to_string()]));
+    assert_eq!(trained(vec![group(&[0, 1], &["b", "a"])]), second);
+    assert_eq!(
+        trained(vec![group(&[0, 1], &["module.b", "module.a"])]),
+        second
+    );
+    assert_eq!(
+        trained(vec![group(&[1], &["a"]), group(&[0], &["b"])]),
+        second
+    );
+    // The names are not those of the state dict.
+    assert_eq!(trained(vec![group(&[0], &["b"])]), None);
+    assert_eq!(trained(vec![group(&[0, 1], &["b", "c"])]), None);
 }
 
 #[test]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::loss::Loss;
 use crate::config::{CleaningRule, Logarithm, Outside};
+use crate::missing::is_written_as;
 use pipeline_error::Error;
 
 /// The rules of a recipe, by variable of the source.
@@ -70,12 +71,6 @@ impl Cleaning {
         rule.and_then(|rule| rule.log)
             .map_or(value, |log| log.of(value))
     }
-}
-
-/// Whether a value is the number that a recipe states. MEDS and others store values of 32 bits: 99.9 is
-/// 99.9000015258789 there, which is what 99.9 in a recipe means, too. Whole numbers are what they are.
-fn is_written_as(value: f64, stated: f64) -> bool {
-    value == stated || (stated.fract() != 0.0 && value == f64::from(stated as f32))
 }
 
 impl Logarithm {

@@ -7,6 +7,7 @@ use super::Negatives;
 use super::table::{
     Ids, LabelTable, LongSource, Physionet2019Source, StaysTable, TimeColumn, WideSource,
 };
+use crate::id_names::{names_patients, names_stays};
 use crate::input_path::InputPath;
 
 /// Where the events and labels come from.
@@ -96,15 +97,34 @@ impl Source {
         }
     }
 
-    /// Whether `column` is that of patients, and not of stays.
-    pub fn names_patients(&self, column: &str) -> bool {
-        let (id, stays) = match self {
+    /// The column of stays in the tables of rows, and the table of stays.
+    pub(crate) fn row_tables(&self) -> (Option<&str>, Option<&StaysTable>) {
+        match self {
             Source::Long(source) => (source.id.as_deref(), source.stays.as_ref()),
             Source::Wide(source) => (source.id.as_deref(), source.stays.as_ref()),
-            _ => return false,
-        };
-        let of_stays = |stays: &StaysTable| stays.id == column || id == Some(column);
-        stays.is_some_and(|stays| stays.subject.as_deref() == Some(column) && !of_stays(stays))
+            _ => (None, None),
+        }
+    }
+
+    /// The columns of stays in the tables of rows and of stays.
+    pub(crate) fn stay_columns(&self) -> Vec<&str> {
+        let (id, stays) = self.row_tables();
+        let of_stays = stays.map(|stays| stays.id.as_str());
+        id.into_iter().chain(of_stays).collect()
+    }
+
+    /// The column of patients in the table of stays.
+    pub fn patient_column(&self) -> Option<&str> {
+        self.row_tables().1?.subject.as_deref()
+    }
+
+    /// Whether `column` is that of patients, and not of stays: the recipe says so, or its name does where the columns of
+    /// stays are called as such usually are.
+    pub fn names_patients(&self, column: &str) -> bool {
+        let of_stays = self.stay_columns();
+        let are_stays = !of_stays.is_empty() && of_stays.iter().all(|name| names_stays(name));
+        let is_named = self.patient_column() == Some(column);
+        !of_stays.contains(&column) && (is_named || are_stays && names_patients(column))
     }
 
     /// The table of labels by stay, if that is where they stand.

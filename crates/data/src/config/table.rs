@@ -41,8 +41,9 @@ pub struct LongSource {
     /// How ids are compared, also those of the labels and of a split file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ids: Option<Ids>,
-    /// Texts for a missing value, in any cell. Categories and names of variables have no other such texts; numbers
-    /// and times also have `NA`, `N/A`, `NaN`, `nan`, `null`, `NULL`, `None`.
+    /// Texts for a missing value, in any cell; a number among them is found however a cell of numbers writes it.
+    /// Categories and names of variables have no other such texts; numbers and times also have `NA`, `N/A`, `NaN`, `nan`,
+    /// `null`, `NULL`, `None`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
 }
@@ -81,8 +82,9 @@ pub struct WideSource {
     /// How ids are compared, also those of the labels and of a split file.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub ids: Option<Ids>,
-    /// Texts for a missing value, in any cell. Categories and names of variables have no other such texts; numbers
-    /// and times also have `NA`, `N/A`, `NaN`, `nan`, `null`, `NULL`, `None`.
+    /// Texts for a missing value, in any cell; a number among them is found however a cell of numbers writes it.
+    /// Categories and names of variables have no other such texts; numbers and times also have `NA`, `N/A`, `NaN`, `nan`,
+    /// `null`, `NULL`, `None`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
     /// With `row_label`: a prediction every few hours instead of one a stay.
@@ -179,8 +181,17 @@ fn why_unreadable(format: &str) -> Option<String> {
         Ok(text) => text,
         Err(error) => return Some(format!("is no format of times: {error}")),
     };
-    let read = strtime::parse(format, &text).and_then(|time| time.to_datetime());
-    match read {
+    let read = strtime::parse(format, &text);
+    // Else the time would be taken for one without a zone.
+    if let Ok(read) = &read
+        && read.offset().is_none()
+        && (read.iana_time_zone().is_some() || read.timestamp().is_some())
+    {
+        let what = "tells the zone by its name (%Q) or the time in seconds since 1970 (%s), which are not read: \
+                    write an offset (%z), or name the one zone of all times in `zone`";
+        return Some(what.into());
+    }
+    match read.and_then(|time| time.to_datetime()) {
         Ok(read) if read == written || read == written.date().to_datetime(Time::midnight()) => None,
         _ => Some("does not tell year, month, day and the hour of 24 (%H, or %I with %p)".into()),
     }

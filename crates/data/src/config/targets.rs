@@ -25,7 +25,7 @@ pub struct TargetTable {
     /// Beside `time` and in place of `id`: the column of patients.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// The column of times of prediction.
+    /// The column of times of prediction, told as the times of the source are.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub time: Option<String>,
     /// Of `classification` and `regression`: the column of values; left out: the target's name.
@@ -38,7 +38,8 @@ pub struct TargetTable {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 2))]
     pub classes: Option<usize>,
-    /// Texts that say that there is no value, besides an empty cell, `NA`, `N/A`, `NaN`, `nan`, `null`, `NULL` and `None`.
+    /// Texts that say that there is no value, besides an empty cell, `NA`, `N/A`, `NaN`, `nan`, `null`, `NULL` and `None`. A number
+    /// among them is found however it is written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub missing: Vec<String>,
     /// What to do with a stay that has no value: `"drop"` leaves it out where this target is learned or scored, and there alone.

@@ -10,7 +10,7 @@ use arrow::datatypes::{DataType, Field, Schema};
 use parquet::arrow::ProjectionMask;
 
 use super::EmbeddingRows;
-use crate::id_names::{counts_rows, index_in_words};
+use crate::id_names::{counts_rows, index_in_words, pandas_index};
 use crate::names::quoted;
 use crate::parquet_file::{self, Batches};
 use crate::small_table::SmallTable;
@@ -127,8 +127,10 @@ impl Found {
 fn of_csv(path: &Path) -> Result<Found, Error> {
     let table = SmallTable::read(path)?;
     let key = table.column(KEY)?;
-    refuse_index(path, table.header.iter())?;
-    let columns: Vec<usize> = (0..table.header.len()).filter(|&c| c != key).collect();
+    refuse_index(path, table.header.iter(), &[])?;
+    let columns = table.header.iter().filter(|name| *name != KEY);
+    let columns = columns.map(|name| table.column(name));
+    let columns = columns.collect::<Result<Vec<usize>, Error>>()?;
     if columns.is_empty() {
         return Err(no_numbers(path));
     }
@@ -142,12 +144,19 @@ fn of_csv(path: &Path) -> Result<Found, Error> {
     Ok(found)
 }
 
-/// Fails if a column is the number of a row, as tools write it beside a table.
-fn refuse_index<'a>(path: &Path, header: impl Iterator<Item = &'a String>) -> Result<(), Error> {
-    let is_index = |(at, name): &(usize, &String)| {
-        counts_rows(name) || (*at == 0 && matches!(name.as_str(), "index" | "level_0" | "rownames"))
+/// Fails if a column is the number of a row, as tools write it beside a table, or one of those that the file notes as its
+/// index.
+fn refuse_index<'a>(
+    path: &Path,
+    mut header: impl Iterator<Item = &'a String>,
+    noted: &[String],
+) -> Result<(), Error> {
+    let is_index = |name: &&String| {
+        counts_rows(name)
+            || matches!(name.as_str(), "index" | "level_0" | "rownames")
+            || (*name != KEY && noted.contains(name))
     };
-    let Some((_, name)) = header.enumerate().find(is_index) else {
+    let Some(name) = header.find(is_index) else {
         return Ok(());
     };
     Err(Error::file(path, index_in_words(name)).with_hint(
@@ -162,7 +171,7 @@ fn no_numbers(path: &Path) -> Error {
 fn of_parquet(path: &Path) -> Result<Found, Error> {
     let builder = parquet_file::open(path)?;
     let layout = Layout::of(path, builder.schema())?;
-    let mut roots = typed_column::positions(path, builder.schema(), &[(KEY, ColumnType::Text)])?;
+    let mut roots = typed_column::positions(path, builder.schema(), &[(KEY, ColumnType::Name)])?;
     roots.extend(
         layout
             .columns()
@@ -220,7 +229,8 @@ impl Layout {
                 (true, true) => Ok(Layout::Lists),
             };
         }
-        refuse_index(path, schema.fields().iter().map(|field| field.name()))?;
+        let header = schema.fields().iter().map(|field| field.name());
+        refuse_index(path, header, &pandas_index(schema))?;
         let wanted = others
             .iter()
             .map(|field| (field.name().as_str(), ColumnType::Number));

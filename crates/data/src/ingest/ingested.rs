@@ -10,6 +10,7 @@ use rayon::prelude::*;
 use super::SourceCounts;
 use super::event::{ENCODED, RawEvent};
 use super::event_log::EventLog;
+use super::origins::refuse_two_origins;
 use super::part::{Block, Part};
 use super::part_writer::PartWriter;
 use super::scattered::{BUCKETS, GatheredBlock, gather};
@@ -94,6 +95,7 @@ impl Ingested {
 
     /// Variables by name, series by id, the blocks of a series in the order of its rows.
     fn join(log: EventLog, parts: Vec<Part>, table: SeriesTable) -> Result<Self, Error> {
+        refuse_two_origins(&parts)?;
         let names: BTreeSet<&String> = parts.iter().flat_map(|part| &part.variables).collect();
         let variables: Vec<String> = names.into_iter().cloned().collect();
         let number = |name: &String| variables.partition_point(|other| other < name) as u32;

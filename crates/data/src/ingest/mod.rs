@@ -6,6 +6,7 @@
 mod event;
 mod event_log;
 mod ingested;
+mod origins;
 mod part;
 mod part_writer;
 mod scattered;

@@ -20,6 +20,10 @@ pub(super) struct Block {
 pub(super) struct Part {
     pub(super) files: Vec<PathBuf>,
     pub(super) variables: Vec<String>,
+    /// By variable: the one of whose categories it is, or itself where the source names it.
+    pub(super) origins: Vec<u32>,
+    /// A variable that has another origin, too, and that.
+    pub(super) second_origin: Option<(u32, u32)>,
     /// In the order of the writes.
     pub(super) blocks: Vec<Block>,
     /// Of writes whose rows were in no order of series, in the order of the writes.

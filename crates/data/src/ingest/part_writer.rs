@@ -91,12 +91,22 @@ impl<'a> PartWriter<'a> {
 
     /// The number of a variable; a heap string is made only for a name not seen before.
     pub(crate) fn variable(&mut self, name: &str) -> u32 {
+        self.variable_from(name, None)
+    }
+
+    /// The same of a category of a variable, or of what the source names itself.
+    fn variable_from(&mut self, name: &str, whose: Option<u32>) -> u32 {
         let name = name.trim();
         if let Some(&number) = self.numbers.get(name) {
+            let origin = whose.unwrap_or(number);
+            if self.part.origins[number as usize] != origin {
+                self.part.second_origin.get_or_insert((number, origin));
+            }
             return number;
         }
         let number = self.part.variables.len() as u32;
         self.part.variables.push(name.to_string());
+        self.part.origins.push(whose.unwrap_or(number));
         self.numbers.insert(name.to_string(), number);
         (self.is_categorical).push(self.categorical.contains(name));
         number
@@ -118,7 +128,7 @@ impl<'a> PartWriter<'a> {
             return None;
         }
         let name = category_name(self.name_of(variable), text);
-        Some(self.variable(&name))
+        Some(self.variable_from(&name, Some(variable)))
     }
 
     /// The number of a series, which exists from now on even if no event follows.

@@ -1,6 +1,9 @@
 use std::path::PathBuf;
 
-use arrow::array::{BooleanArray, FixedSizeBinaryArray, Int64Array, ListArray};
+use arrow::array::{
+    ArrayRef, BooleanArray, Date32Array, FixedSizeBinaryArray, Int64Array, ListArray,
+    TimestampSecondArray,
+};
 use arrow::datatypes::Int64Type;
 
 use super::*;
@@ -113,4 +116,18 @@ fn booleans_are_0_and_1_and_a_second_column_of_a_name_is_seen() {
     assert_eq!(number("none"), None);
     let found = table.column("twice").unwrap_err().to_string();
     assert!(found.contains("has two columns `twice`"), "{found}");
+}
+
+#[test]
+fn a_time_of_a_typed_column_needs_no_reading() {
+    let times = TimestampSecondArray::from(vec![Some(253_402_214_400), None]);
+    let days = Date32Array::from(vec![Some(1), None]);
+    let (_folder, path) = parquet(vec![("time", Arc::new(times)), ("day", Arc::new(days))]);
+    let table = SmallTable::read(&path).unwrap();
+    let of = |row: usize, column| table.time(&table.rows[row], column);
+    let found = of(0, 0).map(|time| (time.microseconds, time.is_day));
+    assert_eq!(found, Some((253_402_214_400_000_000, false)), "9999-12-31");
+    let found = of(0, 1).map(|time| (time.microseconds, time.is_day));
+    assert_eq!(found, Some((86_400_000_000, true)));
+    assert_eq!((of(1, 0), of(1, 1)), (None, None));
 }

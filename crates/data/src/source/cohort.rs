@@ -103,13 +103,8 @@ impl Cohort {
     }
 
     /// The table that lists its stays.
-    pub(super) fn table(&self) -> Option<&Path> {
-        self.listed.as_ref().map(|listed| listed.table.path())
-    }
-
-    /// The columns of that table.
-    pub(super) fn header(&self) -> Option<&[String]> {
-        self.listed.as_ref().map(|listed| &*listed.table.header)
+    pub(super) fn table(&self) -> Option<&SmallTable> {
+        self.listed.as_ref().map(|listed| &listed.table)
     }
 
     /// How the times of the source are told.
@@ -301,7 +296,11 @@ impl ListedStays {
             false => &row.fields[column],
         };
         let may_be_called_so = out.is_categorical(variable) && !text.is_empty();
-        if rules.lists(text) || (is_missing(text) && !may_be_called_so) {
+        let is_listed = match out.is_categorical(variable) {
+            true => rules.lists(text),
+            false => rules.lists_value(text),
+        };
+        if is_listed || (is_missing(text) && !may_be_called_so) {
             out.counts().missing += 1;
             return Ok(None);
         }

@@ -78,7 +78,7 @@ impl SourceFiles {
     }
 
     /// Adds the files below a folder with this ending, however it is written; every one of them, or
-    /// those that `is_read`, too.
+    /// those that `is_read`, too. Texts may be compressed; Parquet is within.
     pub(super) fn add_with_ending(
         &mut self,
         folder: &Path,
@@ -88,9 +88,12 @@ impl SourceFiles {
         if !folder.exists() {
             data_files_below(folder).map_err(unlisted)?;
         }
-        let has_ending = |below: &Path| {
-            let found = below.extension();
-            found.is_some_and(|found| found.eq_ignore_ascii_case(ending))
+        let has_ending = |below: &Path| match ending {
+            "parquet" => {
+                let found = below.extension();
+                found.is_some_and(|found| found.eq_ignore_ascii_case(ending))
+            }
+            _ => text_file::ending(below).as_deref() == Some(ending),
         };
         self.add(folder, |below| has_ending(below) && is_read(below))
     }

@@ -144,14 +144,19 @@ fn label_of(
     rules: &ReadRules,
 ) -> Result<Option<u32>, Error> {
     let text = &row.fields[column];
-    if let Some(class) = class(text) {
+    let is_listed = rules.lists_value(text);
+    if let Some(class) = class(text).filter(|_| !is_listed) {
         return Ok(Some(class));
     }
-    let says_none = is_missing(text) || rules.lists(text);
+    let says_none = is_missing(text) || is_listed;
     if says_none && rules.without_label == StayPolicy::Drop {
         return Ok(None);
     }
-    let what = format!("label `{text}` of stay {stay} is not a whole number ≥ 0, true or false");
+    let what = match is_listed {
+        true => "is among source.missing, so that it says nothing",
+        false => "is not a whole number ≥ 0, true or false",
+    };
+    let what = format!("label `{text}` of stay {stay} {what}");
     let hint = match says_none {
         true => "without_label = \"drop\" leaves out stays without a label and counts them",
         false => {
@@ -185,7 +190,11 @@ mod tests {
     }
 
     fn read_with(text: &str, without_label: StayPolicy) -> Result<Labels, Error> {
-        let rules = ReadRules {
+        read_by(text, &rules(without_label))
+    }
+
+    fn rules(without_label: StayPolicy) -> ReadRules {
+        ReadRules {
             ids: None,
             missing: vec!["?".into()],
             without_label,
@@ -194,12 +203,15 @@ mod tests {
                 of_tables: true,
                 categorical: true,
             },
-        };
+        }
+    }
+
+    fn read_by(text: &str, rules: &ReadRules) -> Result<Labels, Error> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("labels.csv");
         std::fs::write(&path, text).unwrap();
         let mut labels = Labels::default();
-        labels.read(&path, None, "id", "y", &rules)?;
+        labels.read(&path, None, "id", "y", rules)?;
         Ok(labels)
     }
 
@@ -245,5 +257,20 @@ mod tests {
             text.contains("stay 7 has label 0, but no label at"),
             "{text}"
         );
+    }
+
+    #[test]
+    fn a_class_that_the_recipe_lists_for_a_missing_value_is_none() {
+        let read = |missing: &str, without_label| {
+            let mut rules = rules(without_label);
+            rules.missing = vec![missing.into()];
+            read_by("id,y\n1,0\n2,9\n3,9.0\n", &rules)
+        };
+        let labels = read("9", StayPolicy::Drop).ok().unwrap();
+        let found: Vec<Option<u32>> = labels.labels.values().map(|entry| entry.label).collect();
+        assert_eq!(found, [Some(0), None, None]);
+        let text = read("9", StayPolicy::Error).err().unwrap().to_string();
+        let told = "line 3: label `9` of stay 2 is among source.missing";
+        assert!(text.contains(told), "{text}");
     }
 }

@@ -78,6 +78,11 @@ impl EventSource for Long {
         self.tables.stays(ingested, self.config.stays.as_ref())
     }
 
+    fn other_id(&self, column: &str, of_patients: bool) -> Option<String> {
+        let stays = self.config.stays.as_ref();
+        self.tables.other_id(column, of_patients, stays)
+    }
+
     fn place_of(&self, name: Sought) -> Option<String> {
         let variable = match name {
             Sought::Stay(_) => None,

@@ -9,39 +9,28 @@
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use arrow::array::{Array, DictionaryArray, RecordBatch, StringArray};
-use arrow::datatypes::{DataType, Field, Int32Type, Schema};
-use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ArrowReaderOptions, ParquetRecordBatchReaderBuilder};
+use arrow::datatypes::{DataType, Int32Type};
 
 use super::EventSource;
 use super::copies;
 use super::folder::SourceFiles;
 use super::meds_labels::{MedsLabel, label_files, read_labels, read_splits};
+use super::meds_shards::{
+    TEXT, VALUE, columns_of, has_values, holds_texts, open_row_group, refuse_two_kinds_of_times,
+};
 use super::rows::Cells;
 use super::stay_table::{Start, StayRow, StayTable};
 use crate::config::{DataConfig, Labels, MedsSource, SplitRule, StayPolicy};
 use crate::dataset::Split;
 use crate::go_on;
 use crate::ingest::{Ingested, PartWriter, RawEvent, STATIC};
-use crate::parquet_file::{self, Batches, sound};
+use crate::parquet_file;
 use crate::stay_id::StayId;
-use crate::typed_column::{self, ColumnType};
+use crate::typed_column;
 use pipeline_error::Error;
-
-/// Rows decoded at a time.
-const ROWS_IN_BATCH: usize = 1 << 14;
-/// What the standard requires of a shard.
-const COLUMNS: [(&str, ColumnType); 3] = [
-    ("subject_id", ColumnType::Number),
-    ("time", ColumnType::Time),
-    ("code", ColumnType::Text),
-];
-/// What it leaves to the shard. Where all values are null, some writers give the column no type.
-const VALUE: &str = "numeric_value";
 
 /// A MEDS dataset with a task's labels.
 pub(super) struct Meds {
@@ -49,6 +38,8 @@ pub(super) struct Meds {
     parts: Vec<RowGroup>,
     /// Shards without a column of values.
     without_values: usize,
+    /// Shards with texts of values.
+    with_texts: usize,
     /// The shards, and the files of labels or times of prediction.
     listed: [SourceFiles; 2],
     /// By patient, then by time of prediction.
@@ -84,11 +75,12 @@ impl Meds {
         let has_times_alone = source.prediction_times.is_some();
         refuse_two_kinds_of_times(files.files(), label_files.files())?;
         let mut parts = Vec::new();
-        let mut without_values = 0;
+        let (mut without_values, mut with_texts) = (0, 0);
         for file in files.files() {
             let builder = parquet_file::open(file)?;
             let columns = columns_of(file, builder.schema())?;
-            without_values += usize::from(columns.len() == COLUMNS.len());
+            without_values += usize::from(!has_values(&columns));
+            with_texts += usize::from(holds_texts(&builder));
             let mut rows_before = 0;
             for (number, group) in builder.metadata().row_groups().iter().enumerate() {
                 parts.push(RowGroup {
@@ -109,6 +101,7 @@ impl Meds {
         Ok(Self {
             parts,
             without_values,
+            with_texts,
             labels: read_labels(&label_files, label, config.without_label)?,
             listed: [files, label_files],
             splits,
@@ -198,6 +191,13 @@ impl EventSource for Meds {
             table.notes.push(format!(
                 "{} of {} shards have no column `{VALUE}`: their events have no values",
                 self.without_values,
+                self.listed[0].files().len()
+            ));
+        }
+        if self.with_texts > 0 {
+            table.notes.push(format!(
+                "{} of {} shards have texts in `{TEXT}`, which are not read: an event counts by its `{VALUE}`, or as present",
+                self.with_texts,
                 self.listed[0].files().len()
             ));
         }
@@ -307,30 +307,6 @@ impl Codes {
     }
 }
 
-/// Fails if some times know their zone and others do not: hours may lie between events and predictions.
-fn refuse_two_kinds_of_times(shards: &[PathBuf], labels: &[PathBuf]) -> Result<(), Error> {
-    let shards = shards.iter().map(|file| (file, "time"));
-    let labels = labels.iter().map(|file| (file, "prediction_time"));
-    let mut first: [Option<(&PathBuf, &str)>; 2] = [None, None];
-    for (file, column) in shards.chain(labels) {
-        let schema = parquet_file::open(file)?.schema().clone();
-        let Ok(field) = schema.field_with_name(column) else {
-            continue;
-        };
-        let is_zoned = matches!(field.data_type(), DataType::Timestamp(_, Some(_)));
-        first[usize::from(is_zoned)].get_or_insert((file, column));
-    }
-    let [Some((naive, without)), Some((zoned, with))] = first else {
-        return Ok(());
-    };
-    let what = format!(
-        "`{with}` knows its time zone, and `{without}` of {} does not: they cannot be compared",
-        naive.display()
-    );
-    Err(Error::file(zoned, what)
-        .with_hint("MEDS has no time zones: write both without one, on the same clock"))
-}
-
 /// Whether a code is that of births: `MEDS_BIRTH`, whatever follows it (`MEDS_BIRTH//F`).
 fn is_birth(code: &str) -> bool {
     let rest = code.strip_prefix("MEDS_BIRTH");
@@ -342,40 +318,4 @@ fn subject_number(id: &StayId) -> Option<i64> {
         StayId::Number(number) => i64::try_from(*number).ok(),
         StayId::Name(name) => name.parse().ok(),
     }
-}
-
-/// Where the columns of a shard are that are read.
-fn columns_of(path: &Path, schema: &Schema) -> Result<Vec<usize>, Error> {
-    let mut columns = typed_column::positions(path, schema, &COLUMNS)?;
-    if let Some(value) = parquet_file::position(path, schema, VALUE)? {
-        if *schema.field(value).data_type() != DataType::Null {
-            typed_column::positions(path, schema, &[(VALUE, ColumnType::Number)])?;
-        }
-        columns.push(value);
-    }
-    Ok(columns)
-}
-
-/// A reader of one row group that hands out codes as they are stored: as keys.
-fn open_row_group(path: &Path, number: usize) -> Result<Batches, Error> {
-    let builder = parquet_file::open(path)?;
-    let columns = columns_of(path, builder.schema())?;
-    let keys = DataType::Dictionary(Box::new(DataType::Int32), Box::new(DataType::Utf8));
-    let fields: Vec<Field> = (builder.schema().fields().iter())
-        .map(
-            |field| match field.name() == "code" && field.data_type() == &DataType::Utf8 {
-                true => Field::new("code", keys.clone(), field.is_nullable()),
-                false => field.as_ref().clone(),
-            },
-        )
-        .collect();
-    let options = ArrowReaderOptions::new().with_schema(Arc::new(Schema::new(fields)));
-    let file =
-        std::fs::File::open(path).map_err(|e| Error::file(path, format!("cannot be read: {e}")))?;
-    let builder = sound(path, || {
-        ParquetRecordBatchReaderBuilder::try_new_with_options(file, options)
-    })?;
-    let mask = ProjectionMask::roots(builder.parquet_schema(), columns);
-    let builder = builder.with_projection(mask).with_row_groups(vec![number]);
-    Batches::of(path, builder.with_batch_size(ROWS_IN_BATCH))
 }

@@ -3,11 +3,14 @@
 mod cohort;
 mod copies;
 mod folder;
+mod join_clock;
 mod labels;
 mod landmarks;
 mod long;
 mod meds;
 mod meds_labels;
+mod meds_shards;
+mod other_ids;
 mod other_stays;
 mod patient_columns;
 mod patient_parquet;
@@ -34,9 +37,9 @@ use super::config::{DataConfig, Source};
 use super::ingest::{Ingested, PartWriter};
 use super::like::Like;
 use super::stay_id::StayId;
+pub(super) use join_clock::JoinClock;
 pub(super) use labels::class as class_of;
 use pipeline_error::Error;
-pub(super) use rows::{WrittenTime, parse_timestamp};
 use rules::ReadRules;
 pub(super) use stay_table::{SkippedFile, Start, StayRow, StayTable};
 
@@ -61,6 +64,12 @@ pub(super) trait EventSource: Sync {
 
     /// The stays to make of the series that were read.
     fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error>;
+
+    /// Where a column of this name in the source's own tables holds another id than the column of stays, or of patients,
+    /// beside it; none where it has no such column.
+    fn other_id(&self, _column: &str, _of_patients: bool) -> Option<String> {
+        None
+    }
 
     /// The first place that spells a stay's id or a variable so, for a complaint about it.
     fn place_of(&self, _name: Sought) -> Option<String> {

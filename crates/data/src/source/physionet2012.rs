@@ -17,9 +17,8 @@ use super::labels::Labels;
 use super::rules::{ReadRules, Settings};
 use super::stay_files::StayFiles;
 use super::stay_table::StayTable;
-use super::value_text::value_hint;
+use super::value_text::{looks_missing, value_hint};
 use crate::config::Physionet2012Source;
-use crate::foreign_file;
 use crate::ingest::{Ingested, MICROSECONDS_OF_A_MINUTE, PartWriter, RawEvent};
 use crate::input_path::InputPath;
 use crate::stay_id::StayId;
@@ -134,8 +133,7 @@ fn read_record(
     rows: &mut PartWriter,
 ) -> Result<(StayId, bool), Error> {
     let (stay, id) = rows.stay_of_file(path, None)?;
-    let bytes = text_file::read_raw(path)?;
-    foreign_file::refuse(path, &bytes[..bytes.len().min(foreign_file::LOOKED_AT)])?;
+    let bytes = text_file::read(path)?;
     let bad_row =
         |line: usize, what: &str| Error::file(path, format!("line {line}: {what} (stay {id})"));
     let text = std::str::from_utf8(&bytes).map_err(|e| {
@@ -165,18 +163,15 @@ fn read_record(
             }
             continue;
         }
-        let bad_value = |what: String| {
-            let hint = value_hint(row.parameter, row.value.trim(), settings);
-            bad_row(index + 2, &what).with_hint(hint)
-        };
+        let bad_value = |what: String| bad_row(index + 2, &what).with_hint(hint_of(&row, settings));
         let value = parse_value(row.value);
         if value == Ok(-1.0) && MINUS_ONE_IS_MISSING.contains(&row.parameter) {
             rows.counts().missing += 1;
             continue;
         }
         let variable = rows.variable(row.parameter);
-        let (variable, value) = match rows.category(variable, row.value.trim()) {
-            Some(category) if !row.value.trim().is_empty() => (category, f64::NAN),
+        let (variable, value) = match rows.category(variable, row.value) {
+            Some(category) if !row.value.is_empty() => (category, f64::NAN),
             _ => (variable, value.map_err(bad_value)?),
         };
         has_events = true;
@@ -238,12 +233,12 @@ fn parse_row(line: &str) -> Result<Option<Row<'_>>, String> {
     if parameter.trim().is_empty() {
         return Ok(None);
     }
-    let minute = parse_time(time)
+    let minute = parse_time(time.trim())
         .ok_or_else(|| format!("time `{time}` of {parameter} is not HH:MM since admission"))?;
     Ok(Some(Row {
         minute,
         parameter: parameter.trim(),
-        value,
+        value: value.trim(),
     }))
 }
 
@@ -257,130 +252,20 @@ fn parse_time(text: &str) -> Option<u32> {
     (minutes < 60).then_some(hours * 60 + minutes)
 }
 
+/// What to do about a row whose value is no number. A cell that is empty says no more than a word for that.
+fn hint_of(row: &Row, settings: Settings) -> String {
+    match row.value.is_empty() || looks_missing(row.value) {
+        true => "a parameter without a value was not measured: take the row out".into(),
+        false => value_hint(row.parameter, row.value, settings),
+    }
+}
+
 fn parse_value(text: &str) -> Result<f64, String> {
-    match text.trim_end().parse::<f64>() {
+    match text.parse::<f64>() {
         Ok(value) if value.is_finite() => Ok(value),
         _ => Err(format!("value `{text}` is not a finite number")),
     }
 }
 
 #[cfg(test)]
-mod tests {
-    use std::collections::BTreeSet;
-
-    use super::*;
-    use crate::config::StayPolicy;
-
-    fn read_records(folders: &[InputPath]) -> Result<Ingested, Error> {
-        let source = Physionet2012 {
-            files: StayFiles {
-                files: list_records(folders)?,
-                labels: Labels::default(),
-                rules: ReadRules {
-                    ids: None,
-                    missing: Vec::new(),
-                    without_label: StayPolicy::Error,
-                    known: None,
-                    settings: Settings {
-                        of_tables: false,
-                        categorical: true,
-                    },
-                },
-            },
-            without_series: Mutex::default(),
-        };
-        let scratch = tempfile::tempdir().unwrap();
-        let (categorical, go_on) = (BTreeSet::new(), AtomicBool::new(false));
-        Ingested::read(&source, scratch.path(), 1 << 20, &categorical, &go_on)
-    }
-
-    fn record(bytes: &[u8]) -> Result<Ingested, Error> {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("12.txt"), bytes).unwrap();
-        read_records(&[InputPath::file(folder.path().to_path_buf())])
-    }
-
-    #[test]
-    fn a_record_is_read_with_its_descriptors_and_without_missing_markers() {
-        let text = "Time,Parameter,Value\r\n00:00,RecordID,12\r\n00:00,Age,54\r\n00:00,Height,-1\r\n01:07,Temp,-1\r\n48:00,Weight,80.5\r\n";
-        let cohort = record(text.as_bytes()).unwrap();
-        assert_eq!(cohort.variables, ["Age", "Temp", "Weight"]);
-        let (mut bytes, mut events) = (Vec::new(), Vec::new());
-        cohort
-            .load(&cohort.series[0], &mut bytes, &mut events)
-            .unwrap();
-        let events: Vec<(i64, u32, f64)> = (events.iter())
-            .map(|event| {
-                (
-                    event.time / MICROSECONDS_OF_A_MINUTE,
-                    event.variable,
-                    event.value,
-                )
-            })
-            .collect();
-        assert_eq!(events, [(0, 0, 54.0), (67, 1, -1.0), (2880, 2, 80.5)]);
-        assert_eq!((cohort.counts.rows, cohort.counts.missing), (5, 1));
-    }
-
-    #[test]
-    fn rows_that_name_no_parameter_are_skipped_and_counted() {
-        let text = "Time,Parameter,Value\n00:00,,-1\n00:10,HR,80\n00:20,,\n,,\n00:30, ,7\n";
-        let cohort = record(text.as_bytes()).unwrap();
-        assert_eq!(cohort.variables, ["HR"]);
-        assert_eq!((cohort.counts.rows, cohort.counts.unnamed), (5, 4));
-    }
-
-    #[test]
-    fn a_bad_row_is_named_with_file_line_and_stay() {
-        for (row, what) in [
-            ("00:10,HR,abc", "value `abc`"),
-            ("00:10,HR,", "value ``"),
-            ("00:10,HR,inf", "value `inf`"),
-            ("00:10,HR,NaN", "value `NaN`"),
-            ("-1:10,HR,80", "time `-1:10`"),
-            ("00:60,HR,80", "time `00:60`"),
-            ("10,HR,80", "time `10`"),
-            ("00:10", "1 field where"),
-            ("00:10,HR", "2 fields"),
-            ("00:10,HR,80,1", "4 fields"),
-            ("00:00,RecordID,13", "RecordID 13"),
-        ] {
-            let text = format!("Time,Parameter,Value\n00:00,Age,54\n{row}\n");
-            let error = record(text.as_bytes()).err().unwrap().to_string();
-            assert!(
-                error.contains("12.txt: line 3: ")
-                    && error.contains(what)
-                    && error.contains("(stay 12)"),
-                "{error}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_file_that_is_no_record_is_named() {
-        let refusal = |bytes: &[u8]| record(bytes).err().unwrap().to_string();
-        assert!(refusal(b"").contains("12.txt: is empty"));
-        assert!(
-            refusal(b"Time,Value\n").contains("no column `Parameter`; there is `Time`, `Value`")
-        );
-        assert!(refusal(b"Parameter,Time,Value\n").contains("is not `Time,Parameter,Value`"));
-        assert!(refusal(b"Time,Parameter,Value\n00:00,Age,5\xff\n").contains("line 2: not UTF-8"));
-    }
-
-    #[test]
-    fn a_stay_in_two_folders_is_refused() {
-        let folder = tempfile::tempdir().unwrap();
-        let folders: Vec<InputPath> = (["a", "b"].iter())
-            .map(|name| InputPath::file(folder.path().join(name)))
-            .collect();
-        for path in &folders {
-            std::fs::create_dir(path.as_ref()).unwrap();
-            std::fs::write(path.as_ref().join("12.txt"), "Time,Parameter,Value\n").unwrap();
-        }
-        let error = read_records(&folders).err().unwrap().to_string();
-        assert!(error.contains("stay 12 is there twice"), "{error}");
-        let empty = InputPath::file(folder.path().to_path_buf());
-        let error = read_records(&[empty]).err().unwrap().to_string();
-        assert!(error.contains("holds no record"), "{error}");
-    }
-}
+mod tests;

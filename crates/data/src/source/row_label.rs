@@ -85,7 +85,7 @@ pub(super) fn row_class(
             if let Some(class @ (0 | 1)) = class(&text) {
                 return Ok(Some(class == 1));
             }
-            let says_none = number.is_none() || rules.lists(&text);
+            let says_none = number.is_none() || rules.lists_value(&text);
             if says_none && rules.without_label == StayPolicy::Drop {
                 return Ok(None);
             }

@@ -212,19 +212,22 @@ pub(super) fn event_of(
     (id, rules): (&StayId, &ReadRules),
     out: &mut PartWriter,
 ) -> Result<Option<(u32, f64)>, Error> {
-    let says_nothing = |text: &str| rules.lists(text);
     if out.is_categorical(variable) {
         let named =
             |what: String| rows.error(row, format!("value of `{name}` (stay {id}): {what}"));
         let text = cells.category(row).map_err(named)?;
-        let text = text.filter(|text| !says_nothing(text));
+        let text = text.filter(|text| !rules.lists(text));
         let category = text.and_then(|text| out.category(variable, &text));
         return Ok(category.map(|category| (category, f64::NAN)));
     }
-    if !rules.missing.is_empty() && cells.text(row).is_some_and(|text| says_nothing(&text)) {
-        return Ok(None);
-    }
-    let Some(number) = cells.number(row) else {
+    let number = cells.number(row);
+    let is_listed = match number {
+        _ if rules.missing.is_empty() => false,
+        // Numbers are compared as such: writing each out would take longer than reading it.
+        Some(number) if number.is_finite() => rules.lists_number(number),
+        _ => cells.text(row).is_some_and(|text| rules.lists(&text)),
+    };
+    let Some(number) = number.filter(|_| !is_listed) else {
         return Ok(None);
     };
     if number.is_finite() {

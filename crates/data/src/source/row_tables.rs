@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use super::Sought;
 use super::cohort::Cohort;
+use super::other_ids::{RowColumns, difference, difference_of_rows};
 use super::other_stays::OtherStays;
 use super::patient_columns::PatientColumns;
 use super::row_place::RowPlaces;
@@ -29,6 +30,8 @@ pub(super) struct RowTables {
     others: OtherStays,
     /// Columns of the rows and of the stays that look like patients.
     patients: PatientColumns,
+    /// All columns of the rows.
+    columns: RowColumns,
     /// The column that names the stays of rows; without one, every file is a stay of its own.
     id: Option<String>,
 }
@@ -50,6 +53,7 @@ impl RowTables {
             zones: Mutex::default(),
             others: OtherStays::default(),
             patients: PatientColumns::new(split),
+            columns: RowColumns::default(),
             id: id.cloned(),
         })
     }
@@ -78,8 +82,9 @@ impl RowTables {
         RowPlaces::new(&self.cohort, &self.time, gathered, self.id.is_none())
     }
 
-    /// Looks for columns of patients in the header of a file of rows.
+    /// Takes the header of a file of rows.
     pub(super) fn see(&self, header: &[String]) {
+        self.columns.see(header);
         self.patients.see(header, self.id.as_ref());
     }
 
@@ -99,13 +104,15 @@ impl RowTables {
         zones.check()?;
         let mut stays = self.cohort.stays(ingested)?;
         stays.notes.extend(zones.note()?);
+        stays.zones = zones.clone();
+        stays.notes.extend(self.cohort.rules().note_of_unfound());
         self.files.tell(&mut stays)?;
-        if let (Some(listed), Some(header)) = (listed, self.cohort.header()) {
-            self.patients.see(header, Some(&listed.id));
+        if let (Some(listed), Some(table)) = (listed, self.cohort.table()) {
+            self.patients.see(&table.header, Some(&listed.id));
         }
         stays.notes.extend(self.patients.note(listed));
         if let Some(table) = self.cohort.table() {
-            let note = self.others.note(&ingested.counts, table)?;
+            let note = self.others.note(&ingested.counts, table.path())?;
             stays.notes.extend(note);
         }
         if ingested.counts.folded > 0 {
@@ -115,6 +122,30 @@ impl RowTables {
             ));
         }
         Ok(stays)
+    }
+
+    /// Where a column holds another id than that of the stay beside it, or of the patient, in the table of stays or in rows.
+    pub(super) fn other_id(
+        &self,
+        column: &str,
+        of_patients: bool,
+        listed: Option<&StaysTable>,
+    ) -> Option<String> {
+        let ids = self.cohort.rules().ids;
+        let own = listed.and_then(|listed| match of_patients {
+            true => listed.subject.as_deref(),
+            false => Some(&*listed.id),
+        });
+        let in_stays = (self.cohort.table().zip(own))
+            .and_then(|(table, own)| difference(table, [own, column], ids));
+        in_stays.or_else(|| {
+            let own = self
+                .id
+                .as_deref()
+                .filter(|own| *own != column && !of_patients)?;
+            let is_there = self.columns.has(column);
+            is_there.then(|| difference_of_rows(&self.files, [own, column], ids))?
+        })
     }
 
     /// The first row that names a stay or variable in exactly these letters, or where variables

@@ -5,13 +5,14 @@ use std::sync::Arc;
 
 use crate::config::{DataConfig, Ids, Source, StayPolicy};
 use crate::like::Like;
+use crate::missing::{self, MissingText};
 
 /// How ids, empty cells and empty labels are read.
 #[derive(Clone, Debug)]
 pub(super) struct ReadRules {
     pub(super) ids: Option<Ids>,
     /// Texts that say that there is nothing, of any kind.
-    pub(super) missing: Vec<String>,
+    pub(super) missing: Vec<MissingText>,
     /// What a label that says nothing is.
     pub(super) without_label: StayPolicy,
     /// The variables that a model has; none: it learns which there are. Others are left out, whatever their values.
@@ -34,7 +35,7 @@ impl ReadRules {
         let known = |like: &Like| Arc::new(like.names().into_iter().map(String::from).collect());
         Self {
             ids: config.source.ids(),
-            missing: config.source.missing().to_vec(),
+            missing: MissingText::all(config.source.missing()),
             without_label: config.without_label,
             known: like.map(known),
             settings: Settings {
@@ -52,6 +53,22 @@ impl ReadRules {
 
     /// Whether the recipe says that a text says that there is nothing.
     pub(super) fn lists(&self, text: &str) -> bool {
-        self.missing.iter().any(|missing| missing == text)
+        missing::lists(&self.missing, text)
+    }
+
+    /// The same of a cell that is read as a number, however the number is written.
+    pub(super) fn lists_value(&self, text: &str) -> bool {
+        missing::lists_value(&self.missing, text)
+    }
+
+    /// Whether the recipe says that a number says that there is nothing.
+    pub(super) fn lists_number(&self, number: f64) -> bool {
+        missing::lists_number(&self.missing, number)
+    }
+
+    /// What is worth reading of such texts that no cell says.
+    pub(super) fn note_of_unfound(&self) -> Option<String> {
+        let listed = self.settings.of_tables.then_some(&*self.missing);
+        missing::note_of_unfound("source.missing", "the events, stays and labels", listed?)
     }
 }

@@ -61,7 +61,9 @@ impl<'a> StayPlace<'a> {
         times: &mut StayTimes,
     ) -> Result<i64, Error> {
         let text = &self.row.fields[column];
-        let (time, told) = match clock.of_text(text) {
+        let typed = self.table.time(self.row, column);
+        let typed = typed.and_then(|time| clock.of_typed(time));
+        let (time, told) = match typed.unwrap_or_else(|| clock.of_text(text)) {
             TimeCell::At(time, told) => (time, told),
             TimeCell::Missing => {
                 let unit = clock.unit.name();
@@ -70,7 +72,12 @@ impl<'a> StayPlace<'a> {
             }
             unusable @ (TimeCell::Never | TimeCell::Unreadable) => {
                 let (what, hint) = clock.complaint(unusable, text);
-                let what = format!("{what}, which the events' times are");
+                // A time that clocks skipped, or one beyond reach, is told as those of the events are.
+                let of_events = match what.starts_with("is no time") {
+                    true => ", which the events' times are",
+                    false => "",
+                };
+                let what = format!("{what}{of_events}");
                 return Err(self.bad(column, &what).with_hint(hint));
             }
         };

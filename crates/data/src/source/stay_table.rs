@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::zones::Zones;
 use crate::dataset::Split;
 use crate::ingest::Ingested;
 use crate::stay_id::StayId;
@@ -56,6 +57,8 @@ pub(crate) struct StayTable {
     pub(crate) outcomes: BTreeSet<String>,
     /// Whether clocks show the date: microseconds since 1970.
     pub(crate) is_dated: bool,
+    /// What times say of their zones.
+    pub(crate) zones: Zones,
     /// What else was counted, by the name of the count.
     pub(crate) counts: Vec<(&'static str, u64)>,
     /// Stays that have descriptors, but no series.

@@ -12,6 +12,11 @@ const NOTHING: [&str; 18] = [
 /// What stands between groups of three digits, besides a comma.
 const SEPARATORS: [char; 6] = ['.', ' ', '\'', '_', '\u{a0}', '\u{202f}'];
 
+/// Whether a text is one of those.
+pub(super) fn looks_missing(text: &str) -> bool {
+    NOTHING.contains(&text.to_lowercase().as_str())
+}
+
 /// What to do about a value of `variable` that is no finite number, by these settings.
 pub(super) fn value_hint(variable: &str, text: &str, settings: Settings) -> String {
     let unsigned = text.strip_prefix(['-', '+']).unwrap_or(text);
@@ -19,7 +24,7 @@ pub(super) fn value_hint(variable: &str, text: &str, settings: Settings) -> Stri
     let is_infinite = text.parse::<f64>().is_ok_and(f64::is_infinite);
     let unit = unsigned.trim_start_matches(|c: char| c.is_ascii_digit() || c == '.');
     let parts: Vec<&str> = unsigned.split(',').collect();
-    if NOTHING.contains(&text.to_lowercase().as_str()) {
+    if looks_missing(text) {
         let listed = or(settings
             .of_tables
             .then(|| format!("state {}", missing(text))));

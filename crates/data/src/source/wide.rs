@@ -17,6 +17,7 @@ use crate::config::{SplitRule, WideSource};
 use crate::go_on;
 use crate::id_names::{counts_rows, index_in_words, may_count_rows};
 use crate::ingest::{Ingested, PartWriter, RawEvent};
+use crate::missing::MissingText;
 use pipeline_error::Error;
 use pipeline_error::pasted::toml_string;
 
@@ -42,7 +43,7 @@ impl Wide {
     ) -> Result<Self, Error> {
         let (stays, labels) = (config.stays.as_ref(), config.labels.as_ref());
         let rules = ReadRules {
-            missing: config.missing.clone(),
+            missing: MissingText::all(&config.missing),
             ..rules
         };
         let cohort = Cohort::open(stays, labels, &config.time, split, rules.clone())?;
@@ -121,6 +122,11 @@ impl EventSource for Wide {
             stays.outcomes.insert(column.clone());
         }
         Ok(stays)
+    }
+
+    fn other_id(&self, column: &str, of_patients: bool) -> Option<String> {
+        let stays = self.config.stays.as_ref();
+        self.tables.other_id(column, of_patients, stays)
     }
 
     fn place_of(&self, name: Sought) -> Option<String> {

@@ -15,8 +15,8 @@ pub(super) struct Sighting {
 
 /// The first time with a zone, and the first without one. Which are first does not depend on the order in
 /// which parts are read.
-#[derive(Debug, Default)]
-pub(super) struct Zones {
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Zones {
     zoned: Option<Sighting>,
     naive: Option<Sighting>,
     /// The first date without a time of day, which has no zone either.

@@ -79,6 +79,14 @@ fn parquet_says_what_csv_says_in_every_type_of_number_and_text() {
         let bytes = columns(names.clone(), means.clone(), stds.clone());
         assert_eq!(read_bytes(&bytes).unwrap(), expected);
     }
+    let codes: ArrayRef = Arc::new(Int64Array::from(vec![(1 << 53) + 1, 220_045]));
+    let found = read_bytes(&columns(codes, means.clone(), stds.clone())).unwrap();
+    let found: Vec<&str> = found.iter().map(|variable| &*variable.name).collect();
+    assert_eq!(
+        found,
+        ["220045", "9007199254740993"],
+        "codes by their digits"
+    );
     let text = refusal(columns(names.clone(), large, stds.clone()));
     assert!(
         text.contains("column `mean` is of type LargeUtf8"),

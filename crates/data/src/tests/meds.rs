@@ -335,3 +335,47 @@ fn a_bad_dataset_is_named_with_file_row_and_subject() {
         "{odd}"
     );
 }
+
+#[test]
+fn times_of_targets_know_their_zone_only_where_those_of_prediction_do() {
+    let folder = dataset();
+    let path = folder.path().join("y.parquet");
+    let mut config = config(folder.path());
+    let target = TargetTable {
+        task: Task::Regression,
+        path: InputPath::file(path.clone()),
+        delimiter: None,
+        id: None,
+        subject: Some("subject_id".into()),
+        time: Some("prediction_time".into()),
+        column: None,
+        columns: Vec::new(),
+        classes: None,
+        missing: Vec::new(),
+        without_value: StayPolicy::Error,
+    };
+    config.targets.insert("y".into(), target);
+    let table = |zone: Option<&str>| {
+        let minutes = [30, 1010, -45, -30].map(|minute| minute * MINUTE);
+        let times = TimestampMicrosecondArray::from(minutes.to_vec());
+        let times = match zone {
+            Some(zone) => times.with_timezone(zone),
+            None => times,
+        };
+        let subjects = Int64Array::from(vec![1, 2, 30, 30]);
+        let values = Float64Array::from(vec![1.0, 2.0, 3.0, 4.0]);
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("subject_id", Arc::new(subjects)),
+            ("prediction_time", Arc::new(times)),
+            ("y", Arc::new(values)),
+        ];
+        write(&path, columns);
+    };
+    table(None);
+    Built::of(&config, 2).unwrap();
+    table(Some("UTC"));
+    let text = refusal(&config);
+    assert!(text.contains("y.parquet: row 1: prediction_time"), "{text}");
+    let what = "knows its time zone, and `prediction_time` of";
+    assert!(text.contains(what), "{text}");
+}

@@ -162,3 +162,26 @@ fn the_hint_about_a_label_that_is_no_class_is_one_that_helps() {
         assert!(error.hint().unwrap().contains(hint), "{label:?}: {error}");
     }
 }
+
+#[test]
+fn texts_of_values_are_told_not_to_be_read() {
+    let told = |text: Option<&str>| {
+        let folder = dataset();
+        let shard = vec![
+            ("subject_id", integers(&[1])),
+            ("time", times(&[3])),
+            ("code", texts(&["HR"])),
+            ("numeric_value", numbers(&[80.0])),
+            (
+                "text_value",
+                Arc::new(StringArray::from(vec![text])) as ArrayRef,
+            ),
+        ];
+        write(&folder.path().join("data/z.parquet"), shard);
+        let built = Built::of(&config(folder.path()), 1).unwrap();
+        let mut notes = built.notes.into_iter();
+        notes.find(|note| note.contains("`text_value`"))
+    };
+    assert!(told(Some("sinus")).is_some_and(|note| note.starts_with("1 of ")));
+    assert_eq!(told(None), None);
+}

@@ -1,17 +1,29 @@
 //! How a column tells when.
 
+use crate::folder::Folder;
 use crate::names::{DATE, PATIENT, STAY, TIME, plain};
 use crate::table::{Look, Table};
+use pipeline_error::Error;
 use pipeline_error::pasted::toml_string;
 
 /// What a recipe says of times.
 pub struct Clock {
     /// The value of `time`.
     pub value: String,
+    /// The same without the column.
+    settings: String,
     /// Whether times are dates.
     pub is_dates: bool,
     /// Why, if it was guessed.
     pub why: Option<String>,
+}
+
+impl Clock {
+    /// Whether a recipe that says how the other times are written reads these too.
+    pub fn reads_as(&self, other: &Self) -> bool {
+        let day_first = self.settings.replace("%m/%d", "%d/%m");
+        self.settings == other.settings || self.why.is_some() && day_first == other.settings
+    }
 }
 
 /// None if the column holds no times.
@@ -19,27 +31,30 @@ pub fn of(table: &Table, column: usize) -> Option<Clock> {
     let name = &table.columns[column];
     let look = table.look(column);
     let (settings, why) = match look {
-        Look::Timestamp => ("as = \"timestamp\"".to_string(), None),
+        Look::Timestamp => (iso_date(table, column), None),
         Look::Duration => ("as = \"duration\"".into(), None),
         Look::SlashDate => slash_date(table, column),
-        Look::Number => number(table, column),
+        Look::Number => digits_date(table, column).unwrap_or_else(|| number(table, column)),
         Look::Empty | Look::Text => return None,
-    };
-    let why = match other_part(table, column) {
-        Some(other) => {
-            let warning = format!(
-                "`{}` is the other part of this time, and one column only is read: write both into one",
-                table.columns[other]
-            );
-            Some(why.map_or(warning.clone(), |why| format!("{warning}; {why}")))
-        }
-        None => why,
     };
     Some(Clock {
         value: format!("{{ column = {}, {settings} }}", toml_string(name)),
-        is_dates: matches!(look, Look::Timestamp | Look::SlashDate),
+        is_dates: settings.contains("\"timestamp\""),
+        settings,
         why,
     })
+}
+
+/// The clock of a column that several tables have: one of them may tell alone that the day comes first, or that times lie
+/// before 0.
+pub fn of_all(tables: &[&Table], column: &str) -> Option<Clock> {
+    let columns = tables
+        .iter()
+        .filter_map(|table| Some((*table, table.position(column)?)));
+    let (first, at) = columns.clone().next()?;
+    let alike = columns.filter(|(table, other)| table.look(*other) == first.look(at));
+    let clocks = alike.filter_map(|(table, at)| of(table, at));
+    clocks.min_by_key(|clock| !clock.settings.contains("negative") && clock.why.is_some())
 }
 
 /// The column without which this one does not tell the time: the date beside a time of day, the day beside an hour.
@@ -49,6 +64,21 @@ pub fn other_part(table: &Table, column: usize) -> Option<usize> {
     others.into_iter().find(|other| {
         *other != column && (is_part(table, column, *other) || is_part(table, *other, column))
     })
+}
+
+/// The complaint that the time is in two columns.
+pub fn two_columns(folder: &Folder, table: &Table, [one, other]: [usize; 2]) -> Error {
+    Error::Usage {
+        message: format!(
+            "{}: `{}` and `{}` tell the time together, and a recipe names one column of times",
+            folder.root.join(table.place()).display(),
+            table.columns[one],
+            table.columns[other]
+        ),
+        hint: Some(
+            "write both into one column, such as `2150-01-31 14:05`, or hours from the begin of the stay".into(),
+        ),
+    }
 }
 
 /// Whether `small` begins anew with each value of `large`.
@@ -117,6 +147,56 @@ fn number(table: &Table, column: usize) -> (String, Option<String>) {
     (settings, Some(why))
 }
 
+/// Dates whose year comes first. With twelve hours a day, a format says so.
+fn iso_date(table: &Table, column: usize) -> String {
+    let first = table.cells(column).next().unwrap_or_default();
+    let between = if first.contains('T') { "T" } else { " " };
+    match twelve_hours(first) {
+        Some(time) => with_format(&format!("%Y-%m-%d{between}{time}")),
+        None => "as = \"timestamp\"".into(),
+    }
+}
+
+/// Dates of digits only, as `20500131`.
+fn digits_date(table: &Table, column: usize) -> Option<(String, Option<String>)> {
+    let format = match table.cells(column).next()?.len() {
+        8 => "%Y%m%d",
+        12 => "%Y%m%d%H%M",
+        14 => "%Y%m%d%H%M%S",
+        _ => return None,
+    };
+    let is_whole = |text: &str| text.bytes().all(|byte| byte.is_ascii_digit());
+    let part = |text: &str, from: usize, to: usize| -> u32 {
+        let digits = text.get(from..to).and_then(|digits| digits.parse().ok());
+        digits.unwrap_or_default()
+    };
+    let length = table.cells(column).next()?.len();
+    let is_date = |text: &str| {
+        text.len() == length
+            && is_whole(text)
+            && (1800..3000).contains(&part(text, 0, 4))
+            && (1..=12).contains(&part(text, 4, 6))
+            && (1..=31).contains(&part(text, 6, 8))
+            && part(text, 8, 10) < 24
+            && part(text, 10, 12) < 60
+            && part(text, 12, 14) < 60
+    };
+    if !table.cells(column).all(is_date) {
+        return None;
+    }
+    if !table.is_of_texts(column) {
+        let (settings, why) = number(table, column);
+        let warning =
+            "its numbers look like dates, which are read of texts only: write them as `2150-01-31`";
+        return Some((
+            settings,
+            Some(format!("{warning}; {}", why.unwrap_or_default())),
+        ));
+    }
+    let why = format!("its {length} digits are dates in every row");
+    Some((with_format(format), Some(why)))
+}
+
 /// Whether the day or the month comes first: a number above 12 tells, and so do points.
 fn slash_date(table: &Table, column: usize) -> (String, Option<String>) {
     let part = |text: &str, at: usize| -> u32 {
@@ -134,24 +214,38 @@ fn slash_date(table: &Table, column: usize) -> (String, Option<String>) {
             Some("no number above 12 tells whether the month or the day comes first".to_string()),
         ),
     };
-    let time = match first.matches(':').count() {
-        0 => "",
-        1 => " %H:%M",
-        _ => " %H:%M:%S",
+    let time = match (twelve_hours(first), first.matches(':').count()) {
+        (Some(time), _) => format!(" {time}"),
+        (None, 0) => String::new(),
+        (None, 1) => " %H:%M".into(),
+        (None, _) => " %H:%M:%S".into(),
     };
-    (
-        format!(
-            "as = \"timestamp\", format = {}",
-            toml_string(&format!("{date}{time}"))
-        ),
-        why,
-    )
+    (with_format(&format!("{date}{time}")), why)
+}
+
+fn with_format(format: &str) -> String {
+    format!("as = \"timestamp\", format = {}", toml_string(format))
+}
+
+/// The format of a time of day with AM or PM behind it.
+fn twelve_hours(text: &str) -> Option<String> {
+    let half = text.get(text.len().checked_sub(2)?..)?;
+    if !half.eq_ignore_ascii_case("am") && !half.eq_ignore_ascii_case("pm") {
+        return None;
+    }
+    let clock = &text[..text.len() - 2];
+    let seconds = match clock.matches(':').count() {
+        0 | 1 => "",
+        _ if clock.contains('.') => ":%S%.f",
+        _ => ":%S",
+    };
+    let blank = if clock.ends_with(' ') { " " } else { "" };
+    Some(format!("%I:%M{seconds}{blank}%p"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::folder::Folder;
 
     /// A table of a file of these rows.
     fn table(text: &str) -> Table {
@@ -196,10 +290,33 @@ mod tests {
             for (column, other) in [(1, 2), (2, 1)] {
                 let found = other_part(&table, column);
                 assert_eq!(found, is_half.then_some(other), "{text}");
-                let warned = of(&table, column).unwrap().why;
-                let warned = warned.is_some_and(|why| why.contains("the other part"));
-                assert_eq!(warned, is_half, "{text}");
             }
         }
+    }
+
+    #[test]
+    fn formats_are_those_of_the_texts() {
+        for (cell, settings) in [
+            ("01/13/2150 04:00 AM", "%m/%d/%Y %I:%M %p"),
+            ("13/01/2150 4:00:10pm", "%d/%m/%Y %I:%M:%S%p"),
+            ("2150-01-13 04:00 PM", "%Y-%m-%d %I:%M %p"),
+            ("20500113", "%Y%m%d"),
+            ("20500113235959", "%Y%m%d%H%M%S"),
+        ] {
+            let table = table(&format!("id,time,x\n1,{cell},2\n1,{cell},3\n"));
+            let clock = of(&table, 1).unwrap();
+            let wanted = format!("as = \"timestamp\", format = \"{settings}\"");
+            assert!(
+                clock.is_dates && clock.settings == wanted,
+                "{}",
+                clock.value
+            );
+        }
+        for cell in ["20501301", "2050", "20500132"] {
+            let table = table(&format!("id,time,x\n1,{cell},2\n1,{cell},3\n"));
+            assert!(!of(&table, 1).unwrap().is_dates, "{cell}");
+        }
+        let plain = of(&table("id,time\n1,2150-01-13 04:00\n"), 1).unwrap();
+        assert_eq!(plain.settings, "as = \"timestamp\"");
     }
 }

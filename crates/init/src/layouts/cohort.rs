@@ -1,40 +1,33 @@
 //! Tables with one row a stay: labels, patients, begins of stays, splits.
 
+mod event_stays;
+mod join;
+mod label;
 pub mod mixed;
 pub mod outcomes;
 mod split;
 
 use std::collections::BTreeSet;
 
+pub use event_stays::EventStays;
+pub use label::{Label, label};
 pub use split::{draw_splits, split_file_or_draw};
 
-use super::{Looking, clock, no_label};
+use super::clock::{self, Clock};
 use crate::draft::{Draft, Place};
-use crate::folder::Folder;
-use crate::names::{KNOWN_AT_ADMISSION, PATIENT, SPLIT, START, STAY, plain, rank};
+use crate::names::{KNOWN_AT_ADMISSION, PATIENT, SPLIT, START, STAY, plain};
 use crate::table::{Look, Table};
 use crate::text::{below_root, list};
-use pipeline_error::Error;
-use pipeline_error::listed::first_of;
 use pipeline_error::pasted::toml_string;
+
+/// How the ids of stays are called in other tables, where those of the events are names of files.
+const USUAL_ID: &str = "stay_id";
 
 /// A table and its columns of ids.
 pub struct Cohort<'a> {
     pub table: &'a Table,
     id: usize,
     patient: Option<usize>,
-}
-
-/// The label of stays in a table.
-pub struct Label<'a> {
-    table: &'a Table,
-    id: usize,
-    column: usize,
-    /// Other columns of the tables that could be it.
-    others: Vec<String>,
-    /// Files that have a label of the same name, of stays that this one does not know.
-    left_out: Vec<String>,
-    is_asked: bool,
 }
 
 /// Where a table has its ids: one that tells its rows apart.
@@ -49,7 +42,8 @@ fn id_of(table: &Table, wanted: Option<&str>) -> Option<usize> {
 }
 
 /// The tables of the folder that have a row a stay, called as the events call them.
-pub fn cohorts<'a>(tables: &[&'a Table], events_id: &str) -> Vec<Cohort<'a>> {
+pub fn cohorts<'a>(tables: &[&'a Table], stays: &EventStays) -> Vec<Cohort<'a>> {
+    let events_id = stays.id.unwrap_or(USUAL_ID);
     let cohort = |table: &&'a Table| {
         let id = id_of(table, Some(events_id))?;
         let fits = plain(&table.columns[id]) == plain(events_id) && table.files.len() == 1;
@@ -59,69 +53,6 @@ pub fn cohorts<'a>(tables: &[&'a Table], events_id: &str) -> Vec<Cohort<'a>> {
     tables.iter().filter_map(cohort).collect()
 }
 
-/// The label that was asked for, or the likeliest.
-pub fn label<'a>(
-    tables: &[&'a Table],
-    events_id: Option<&str>,
-    looking: Looking,
-) -> Result<Option<Label<'a>>, Error> {
-    let mut found: Vec<(usize, &Table, usize, usize)> = Vec::new();
-    for table in tables {
-        let Some(id) = id_of(table, events_id).filter(|_| table.files.len() == 1) else {
-            continue;
-        };
-        if is_by_patient(&table.columns[id], events_id, tables) {
-            continue;
-        }
-        for column in (0..table.columns.len()).filter(|column| *column != id) {
-            let name = &table.columns[column];
-            let asked =
-                looking.label.is_some_and(|label| label == name) && table.classes(column).is_some();
-            let known = rank(name, &KNOWN_AT_ADMISSION).is_some() || table.is_row_number(column);
-            let is_label = table.is_binary(column) && constant(table, column).is_none();
-            if asked || (is_label && !known) {
-                found.push((outcomes::place(name), table, id, column));
-            }
-        }
-    }
-    found.sort_by_key(|(place, table, ..)| (*place, std::cmp::Reverse(table.rows.len())));
-    let names: Vec<String> = found
-        .iter()
-        .map(|(_, table, _, column)| table.columns[*column].clone())
-        .collect();
-    let chosen = match looking.label {
-        Some(label) => {
-            let asked = names.iter().position(|name| name == label);
-            Some(asked.ok_or_else(|| no_label(label, &names))?)
-        }
-        None => (!found.is_empty()).then_some(0),
-    };
-    Ok(chosen.map(|at| {
-        let (_, table, id, column) = found[at];
-        let (alike, others): (Vec<_>, Vec<_>) = (found.iter().enumerate())
-            .filter(|(other, _)| *other != at)
-            .map(|(_, (_, other, _, column))| (*other, *column))
-            .partition(|(other, _)| {
-                other.columns == table.columns && other.place() != table.place()
-            });
-        let alike: Vec<_> = (alike.into_iter())
-            .filter(|(other, at)| other.columns[*at] == table.columns[column])
-            .collect();
-        Label {
-            table,
-            id,
-            column,
-            others: (others.iter())
-                .map(|(other, column)| other.columns[*column].clone())
-                .collect(),
-            left_out: (alike.iter())
-                .map(|(other, _)| other.place().to_string())
-                .collect(),
-            is_asked: looking.label.is_some(),
-        }
-    }))
-}
-
 /// The one text that all rows of a whole table have there. In a part of a table others may come.
 fn constant(table: &Table, column: usize) -> Option<&str> {
     let mut cells = table.cells(column);
@@ -129,64 +60,22 @@ fn constant(table: &Table, column: usize) -> Option<&str> {
     (table.is_whole && cells.all(|text| text == first)).then_some(first)
 }
 
-/// Whether a table of stays says that ids in a column of this name are those of patients: no labels are joined by them.
-fn is_by_patient(id: &str, events_id: Option<&str>, tables: &[&Table]) -> bool {
-    let has = |table: &Table, name: &str| table.columns.iter().any(|column| column == name);
-    let Some(events_id) = events_id.filter(|events_id| *events_id != id) else {
-        return false;
-    };
-    tables
-        .iter()
-        .any(|table| has(table, events_id) && has(table, id))
-}
-
-impl<'a> Label<'a> {
-    /// The table that it is in.
-    pub fn table(&self) -> &'a Table {
-        self.table
-    }
-
-    pub fn write(&self, draft: &mut Draft) {
-        let names = &self.table.columns;
-        let value = format!(
-            "{{ path = {},{} id = {}, column = {} }}",
-            below_root(self.table.place()),
-            delimiter(self.table),
-            toml_string(&names[self.id]),
-            toml_string(&names[self.column])
-        );
-        if self.is_asked && self.left_out.is_empty() {
-            return draft.state(Place::Source, "labels", value);
-        }
-        let why = match &self.others[..] {
-            [] => format!("`{}` is the only column of 0 and 1", names[self.column]),
-            others => format!("the label could also be {}", first_of(others, 8)),
-        };
-        let why = match &self.left_out[..] {
-            [] => why,
-            files => format!(
-                "`labels` reads one file: {} has this column too and is left out with its stays, until all are in one file",
-                first_of(files, 8)
-            ),
-        };
-        draft.guess(Place::Source, "labels", value, why);
-    }
-}
-
 /// Writes `stays` and `split`, as far as a table tells them. Returns the table's text columns that became variables.
 pub fn write_stays(
-    folder: &Folder,
+    stays: &EventStays,
     cohorts: &[Cohort],
-    is_dates: bool,
-    id: &str,
+    clock: &Clock,
     draft: &mut Draft,
 ) -> Vec<String> {
-    if !draft.is_labelled {
-        draft.no_labels(outcomes::rejected(folder, Some(id)));
+    let (folder, id) = (stays.folder, stays.id.unwrap_or(USUAL_ID));
+    outcomes::note(stays, draft);
+    for cohort in cohorts {
+        note_other_clock(cohort.table, clock, draft);
     }
+    let begin = |table: &Table| start(table, clock);
     let worth = |cohort: &&Cohort| {
         let table = cohort.table;
-        let start = is_dates && start(table).is_some();
+        let start = begin(table).is_some();
         2 * usize::from(start)
             + usize::from(cohort.patient.is_some())
             + usize::from(splits(table).is_some())
@@ -200,6 +89,9 @@ pub fn write_stays(
         return Vec::new();
     };
     let table = cohort.table;
+    if let Some((one, other)) = stays.spelled_twice(table, cohort.id) {
+        draft.compare_ids_as_numbers(&one, &other);
+    }
     let name = |at: usize| toml_string(&table.columns[at]);
     let mut value = format!(
         "{{ path = {},{} id = {}",
@@ -211,7 +103,7 @@ pub fn write_stays(
     if let Some(patient) = cohort.patient {
         value += &format!(", subject = {}", name(patient));
     }
-    if let Some(start) = start(table).filter(|_| is_dates) {
+    if let Some(start) = begin(table) {
         value += &format!(", start = {}", name(start));
         why.push("minutes are counted from `start`".to_string());
     }
@@ -269,9 +161,26 @@ pub fn variables_of(table: &Table, column: usize) -> usize {
     }
 }
 
-fn start(table: &Table) -> Option<usize> {
-    let is_date = |at: &usize| clock::of(table, *at).is_some_and(|clock| clock.is_dates);
-    table.called(&START).into_iter().find(is_date)
+/// The begins of stays, which a recipe reads as it reads the times of the events.
+fn start(table: &Table, clock: &Clock) -> Option<usize> {
+    let is_alike = |at: &usize| {
+        let own = clock::of(table, *at).filter(|own| own.is_dates);
+        own.is_some_and(|own| !table.is_of_texts(*at) || own.reads_as(clock))
+    };
+    let starts = table.called(&START).into_iter();
+    starts.filter(|_| clock.is_dates).find(is_alike)
+}
+
+fn note_other_clock(table: &Table, clock: &Clock, draft: &mut Draft) {
+    let is_date = |at: &usize| clock::of(table, *at).is_some_and(|own| own.is_dates);
+    let first = table.called(&START).into_iter().find(is_date);
+    if let Some(at) = first.filter(|_| clock.is_dates && start(table, clock).is_none()) {
+        draft.note(format!(
+            "`{}` of {} is not read as the begin of stays: its times are written in another way than those of the events",
+            table.columns[at],
+            table.place()
+        ));
+    }
 }
 
 fn splits(table: &Table) -> Option<usize> {
@@ -316,5 +225,20 @@ mod tests {
 
     pub fn recipe(files: &[(&str, &str)]) -> String {
         draft(files).recipe("x", "data")
+    }
+
+    #[test]
+    fn begins_are_read_only_if_they_are_written_as_times_of_events_are() {
+        let events =
+            "stay_id,charttime,item,value\n1,2150-01-31 08:00,HR,70\n1,2150-01-31 09:00,HR,71\n";
+        for (begin, is_read) in [("2150-01-31", true), ("31/01/2150", false)] {
+            let stays = format!("stay_id,intime\n1,{begin} 07:00\n");
+            let folder = folder(&[("events.csv", events), ("stays.csv", &stays)]);
+            let draft = look(folder.path(), Looking::default()).unwrap();
+            let text = draft.recipe("x", "data");
+            assert_eq!(text.contains("start = \"intime\""), is_read, "{text}");
+            let why = "`intime` of stays.csv is not read as the begin of stays";
+            assert_eq!(draft.notes.join("\n").contains(why), !is_read);
+        }
     }
 }

@@ -2,20 +2,16 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::clock::Clock;
-use super::cohort::mixed;
+use super::cohort::{EventStays, mixed};
+use super::rows::{id_of, note_unread, of_rows, why_no_id, why_unread, window, write_categorical};
 use super::{Looking, clip, clock, cohort, drop_empty_stays, drop_incomplete_stays, largest};
 use crate::draft::{Draft, Place};
 use crate::folder::Folder;
-use crate::names::{OUTCOME, PATIENT, STAY, TIME, VALUE, VARIABLE, rank};
+use crate::names::{OUTCOME, TIME, VALUE, VARIABLE, rank};
 use crate::table::{Look, Table, has_decimal_comma, is_missing, is_number};
-use crate::text::{below_root, list};
 use pipeline_error::Error;
 use pipeline_error::listed::first_names;
 use pipeline_error::pasted::toml_string;
-
-/// From so many rows on, a column that repeats nothing tells rows apart, not stays.
-const ENOUGH_ROWS: usize = 8;
 
 /// Where a long table has its columns.
 struct Columns {
@@ -26,43 +22,12 @@ struct Columns {
     value: usize,
 }
 
-/// A draft of tables of rows: their files, and which columns tell stays and times.
-pub fn of_rows(
-    format: &'static str,
-    first: &Table,
-    tables: &[&Table],
-    id: Option<&str>,
-    clock: &Clock,
-) -> Draft {
-    let mut draft = Draft::new(format);
-    draft.state(Place::Source, "files", files(tables));
-    if let Some(character) = first.delimiter {
-        let text = if character == '\t' {
-            "tab".into()
-        } else {
-            character.to_string()
-        };
-        draft.state(Place::Source, "delimiter", toml_string(&text));
-    }
-    if let Some(id) = id {
-        match first.position(id).and_then(|at| why_id(first, at)) {
-            Some(why) => draft.guess(Place::Source, "id", toml_string(id), why),
-            None => draft.state(Place::Source, "id", toml_string(id)),
-        }
-    }
-    match &clock.why {
-        Some(why) => draft.guess(Place::Source, "time", clock.value.clone(), why.clone()),
-        None => draft.state(Place::Source, "time", clock.value.clone()),
-    }
-    draft
-}
-
 pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Error> {
     let Some((first, columns)) = largest(folder, columns_of) else {
         return Ok(None);
     };
     if let Some(other) = clock::other_part(first, columns.time) {
-        return Err(two_columns(folder, first, [columns.time, other]));
+        return Err(clock::two_columns(folder, first, [columns.time, other]));
     }
     let name = |at: usize| first.columns[at].as_str();
     let (time, variable, value) = (
@@ -71,16 +36,15 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
         name(columns.value),
     );
     let id = columns.id.map(name);
-    let is_alike = |table: &&Table| {
-        table.has(&[time, variable, value]) && id.is_none_or(|id| table.has(&[id]))
-    };
+    let wanted: Vec<&str> = [time, variable, value].into_iter().chain(id).collect();
+    let is_alike = |table: &&Table| table.has(&wanted) && table.delimiter == first.delimiter;
     let tables: Vec<&Table> = folder.tables.iter().filter(is_alike).collect();
     let others: Vec<&Table> = folder
         .tables
         .iter()
         .filter(|table| !is_alike(table))
         .collect();
-    let Some(clock) = clock::of(first, columns.time) else {
+    let Some(clock) = clock::of_all(&tables, time) else {
         return Ok(None);
     };
 
@@ -88,11 +52,11 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
     draft.state(Place::Source, "variable", toml_string(variable));
     draft.state(Place::Source, "value", toml_string(value));
 
-    let label = cohort::label(&others, id, looking)?;
+    let stays = EventStays::of(folder, &tables, id);
+    let label = cohort::label(&others, &stays, looking)?;
     draft.is_labelled = label.is_some();
-    let stay = id.unwrap_or("stay_id");
-    let cohorts = cohort::cohorts(&others, stay);
-    let mut categories = cohort::write_stays(folder, &cohorts, clock.is_dates, stay, &mut draft);
+    let cohorts = cohort::cohorts(&others, &stays);
+    let mut categories = cohort::write_stays(&stays, &cohorts, &clock, &mut draft);
     if let Some(label) = label {
         label.write(&mut draft);
         drop_incomplete_stays(&mut draft);
@@ -105,7 +69,14 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
     draft.saw_variables(seen.variables(&categories) + cohort::static_variables(&cohorts));
     write_categorical(&categories, &mut draft);
     clip(&mut draft);
+    let unlike = |table: &Table| why_unread(table, &wanted);
+    note_unread(&others, &stays, unlike, &mut draft);
     Ok(Some(draft))
+}
+
+/// Whether a table has the columns of a long one.
+pub fn is_long(table: &Table) -> bool {
+    columns_of(table).is_some()
 }
 
 fn columns_of(table: &Table) -> Option<Columns> {
@@ -140,94 +111,6 @@ fn columns_of(table: &Table) -> Option<Columns> {
         variable,
         value,
     })
-}
-
-/// The column that tells the stays of events apart.
-pub fn id_of(table: &Table, taken: &[usize]) -> Option<usize> {
-    let mut candidates = ids(table);
-    candidates.retain(|at| !taken.contains(at) && table.look(*at) != Look::Empty);
-    let mut of_stays = candidates.iter().copied();
-    of_stays
-        .find(|at| why_no_id(table, *at).is_none())
-        .or(candidates.first().copied())
-}
-
-/// Columns that are called like ids of stays, then those of patients.
-fn ids(table: &Table) -> Vec<usize> {
-    let mut ids = table.called(&STAY);
-    ids.extend(table.called(&PATIENT));
-    ids
-}
-
-/// What speaks against a column as the id of stays: it numbers rows, or begins anew with each patient.
-fn why_no_id(table: &Table, column: usize) -> Option<String> {
-    let name = &table.columns[column];
-    if table.rows.len() >= ENOUGH_ROWS && table.is_unique(column) {
-        return Some(format!("`{name}` is another in every row"));
-    }
-    let is_of_stays = rank(name, &STAY).is_some();
-    let mut patients = table.called(&PATIENT).into_iter();
-    let shared =
-        patients.find(|patient| is_of_stays && !table.is_constant_by(Some(column), *patient))?;
-    let patient = &table.columns[shared];
-    Some(format!("a `{name}` has several of `{patient}`"))
-}
-
-/// Why the id is this one and not a likelier column; None if it is the likeliest.
-fn why_id(table: &Table, id: usize) -> Option<String> {
-    let likelier = ids(table).into_iter().take_while(|at| *at != id);
-    let reasons: Vec<String> = likelier.filter_map(|at| why_no_id(table, at)).collect();
-    let of_patient = rank(&table.columns[id], &PATIENT).is_some();
-    let merged = of_patient.then_some("; all events of a patient are then one stay");
-    (!reasons.is_empty()).then(|| reasons.join("; ") + merged.unwrap_or_default())
-}
-
-/// The complaint that the time is in two columns.
-fn two_columns(folder: &Folder, table: &Table, [one, other]: [usize; 2]) -> Error {
-    Error::Usage {
-        message: format!(
-            "{}: `{}` and `{}` tell the time together, and a recipe names one column of times",
-            folder.root.join(table.place()).display(),
-            table.columns[one],
-            table.columns[other]
-        ),
-        hint: Some(
-            "write both into one column, such as `2150-01-31 14:05`, or hours from the begin of the stay".into(),
-        ),
-    }
-}
-
-/// The files of the tables; of a folder that holds nothing else of the kind, the folder's pattern.
-pub fn files(tables: &[&Table]) -> String {
-    let mut paths = Vec::new();
-    for table in tables {
-        match (&table.files[..], table.is_all_of_folder) {
-            ([_, _, ..], true) if table.folder.is_empty() => {
-                paths.push(format!("*.{}", table.ending))
-            }
-            ([_, _, ..], true) => paths.push(format!("{}/*.{}", table.folder, table.ending)),
-            (files, _) => paths.extend(files.iter().cloned()),
-        }
-    }
-    let paths: Vec<String> = paths.iter().map(|path| below_root(path)).collect();
-    format!("[{}]", paths.join(", "))
-}
-
-pub fn window(draft: &mut Draft) {
-    draft.guess(
-        Place::Events,
-        "hours",
-        "48",
-        "the window from the begin of a stay; what comes after it is not seen, which keeps the outcome itself out",
-    );
-}
-
-pub fn write_categorical(names: &[String], draft: &mut Draft) {
-    if !names.is_empty() {
-        let why = "their values are texts: each becomes a variable, `name=text`";
-        let names = list(names.iter().map(String::as_str));
-        draft.guess(Place::Events, "categorical", names, why);
-    }
 }
 
 /// Values of the variables that were looked at, by variable.
@@ -383,5 +266,21 @@ mod tests {
         let row = |stay, hour| format!("{stay},{hour},HR,{}", 2 * hour);
         let (draft, _) = drafted("stay_id,hour,label,amount", row).unwrap();
         assert_eq!(draft.format, "long");
+    }
+
+    #[test]
+    fn events_without_the_stay_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        };
+        let chart = "hadm_id,stay_id,hour,item,value\n5,1,0,HR,70\n5,1,1,HR,71\n6,2,0,HR,72\n";
+        write("chartevents.csv", chart);
+        let lab = "hadm_id,hour,item,value\n5,0,pH,7.4\n5,1,pH,7.3\n";
+        write("labevents.csv", lab);
+        let draft = super::super::look(folder.path(), Looking::default()).unwrap();
+        let notes = draft.notes.join("\n");
+        let why = "labevents.csv has events too and is not read: it has no column `stay_id`";
+        assert!(notes.contains(why), "{notes}");
     }
 }

@@ -20,6 +20,7 @@ struct Task {
     path: String,
     /// The column of the label.
     column: String,
+    classes: Option<usize>,
 }
 
 pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Error> {
@@ -43,6 +44,7 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
                 draft.guess(Place::Source, "labels", below_root(&task.path), why);
             }
         }
+        draft.has_classes(task.classes);
         if task.column != "boolean_value" {
             draft.state(Place::Source, "label", toml_string(&task.column));
         }
@@ -97,18 +99,18 @@ fn codes(folder: &Folder) -> usize {
 fn tasks(folder: &Folder) -> BTreeMap<String, Task> {
     let mut tasks = BTreeMap::new();
     for table in &folder.tables {
-        let column = ["boolean_value", "integer_value"].into_iter().find(|name| {
-            table
-                .position(name)
-                .is_some_and(|at| table.classes(at).is_some())
-        });
-        let (Some(column), true) = (column, table.has(&["subject_id", "prediction_time"])) else {
+        let mut columns = ["boolean_value", "integer_value"].into_iter();
+        let column = columns.find_map(|name| Some((name, table.classes(table.position(name)?)?)));
+        let (Some((column, classes)), true) =
+            (column, table.has(&["subject_id", "prediction_time"]))
+        else {
             continue;
         };
         let name = table.folder.rsplit('/').next().unwrap_or_default();
         let task = |path: &str| Task {
             path: path.into(),
             column: column.into(),
+            classes: Some(classes),
         };
         if !matches!(name, "" | "labels" | "task_labels") {
             tasks.insert(name.into(), task(&table.folder));

@@ -7,12 +7,14 @@ mod meds;
 mod patient_parquet;
 mod physionet2012;
 mod physionet2019;
+mod rows;
 mod wide;
 
 use std::path::Path;
 
 use crate::draft::Draft;
 use crate::folder::Folder;
+use crate::names::TIME;
 use crate::table::Table;
 use pipeline_error::Error;
 use pipeline_error::listed::first_of;
@@ -58,6 +60,9 @@ pub fn look(path: &Path, looking: Looking) -> Result<Draft, Error> {
             return Ok(draft);
         }
     }
+    if let Some(error) = folder.tables.iter().find_map(two_forms) {
+        return Err(error);
+    }
     let tables: Vec<String> = folder.tables.iter().map(described).collect();
     Err(Error::Usage {
         message: format!(
@@ -70,6 +75,20 @@ pub fn look(path: &Path, looking: Looking) -> Result<Draft, Error> {
              time, and one a variable; `pipeline init` without --from writes a recipe to start from"
                 .into(),
         ),
+    })
+}
+
+/// The complaint about a column of times that no one setting reads.
+fn two_forms(table: &Table) -> Option<Error> {
+    let mut columns = table.called(&TIME).into_iter();
+    let (at, (one, other)) = columns.find_map(|at| Some((at, table.times_of_two_forms(at)?)))?;
+    Some(Error::Usage {
+        message: format!(
+            "{}: `{}` holds times of several forms, `{one}` and `{other}`, and a recipe states one",
+            table.files.first()?,
+            table.columns[at]
+        ),
+        hint: Some("write all of them in one way, such as `2150-01-31 14:05`".into()),
     })
 }
 
@@ -121,4 +140,21 @@ fn clip(draft: &mut Draft) {
         "8.0",
         "z-scores beyond are typing errors more often than values; they are counted",
     );
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_of_two_forms_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let rows =
+            "stay_id,charttime,item,value\n1,2150-01-31 08:00,HR,70\n1,31/01/2150 09:00,HR,71\n";
+        std::fs::write(folder.path().join("a.csv"), rows).unwrap();
+        let error = look(folder.path(), Looking::default()).unwrap_err();
+        let forms =
+            "`charttime` holds times of several forms, `2150-01-31 08:00` and `31/01/2150 09:00`";
+        assert!(error.to_string().contains(forms), "{error}");
+    }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::cohort::EventStays;
 use super::{Looking, clip, cohort, drop_incomplete_stays};
 use crate::draft::{Draft, Place};
 use crate::folder::Folder;
@@ -23,7 +24,8 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
     let [Some(train), Some(validation), Some(test)] = parts else {
         return Ok(None);
     };
-    let variables = [train, validation, test].into_iter();
+    let parts = [train, validation, test];
+    let variables = parts.into_iter();
     let variables =
         variables.flat_map(|table| table.position("variable").map(|at| table.cells(at)));
     let variables = variables.flatten().collect::<BTreeSet<_>>().len();
@@ -52,8 +54,11 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
         .filter(outside)
         .filter(|table| split_of_folder(table.folder.rsplit('/').next().unwrap_or("")).is_none())
         .collect();
-    if let Some(label) = cohort::label(&beside, None, looking)? {
-        draft.is_labelled = true;
+    let stays = EventStays::of(folder, &parts, None);
+    let label = cohort::label(&beside, &stays, looking)?;
+    draft.is_labelled = label.is_some();
+    cohort::outcomes::note(&stays, &mut draft);
+    if let Some(label) = label {
         label.write(&mut draft);
         drop_incomplete_stays(&mut draft);
     } else {

@@ -1,23 +1,24 @@
 //! Tables with one row for each stay and time, and a column for each variable.
 
+mod roles;
+
 use std::collections::BTreeSet;
 
-use super::cohort::mixed;
+use super::cohort::{EventStays, mixed};
+use super::long::is_long;
+use super::rows::{id_of, note_unread, of_rows, why_unread, window, write_categorical};
 use super::{
     Looking, clip, clock, cohort, drop_empty_stays, drop_incomplete_stays, largest, no_label,
 };
 use crate::draft::{Draft, Place};
 use crate::folder::Folder;
-use crate::layouts::long::{id_of, of_rows, window, write_categorical};
-use crate::names::{KNOWN_AT_ADMISSION, OUTCOME, PATIENT, STAY, TIME, plain, rank};
-use crate::table::{Look, Table};
+use crate::names::TIME;
+use crate::table::Table;
 use crate::text::list;
 use pipeline_error::Error;
 use pipeline_error::listed::first_of;
 use pipeline_error::pasted::toml_string;
-
-/// Texts of a column with more of them are prose.
-const MOST_CATEGORIES: usize = 50;
+use roles::Roles;
 
 /// Where a wide table has its columns.
 struct Columns {
@@ -26,50 +27,37 @@ struct Columns {
     time: usize,
 }
 
-/// What the columns that are no id and no time hold.
-#[derive(Default)]
-struct Roles {
-    ignored: Vec<String>,
-    /// Columns that tell of the end of a stay, or that the label's table has too.
-    leaks: Vec<String>,
-    statics: Vec<String>,
-    categorical: Vec<String>,
-    /// Columns of 0 and 1 that are called like outcomes.
-    outcomes: Vec<usize>,
-    /// How many variables the columns make, categories included.
-    variables: usize,
-}
-
 pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Error> {
     let Some((first, columns)) = largest(folder, columns_of) else {
         return Ok(None);
     };
-    let Some(clock) = clock::of(first, columns.time) else {
+    let id = columns.id.map(|at| first.columns[at].as_str());
+    let time = first.columns[columns.time].as_str();
+    let (alike, others): (Vec<&Table>, Vec<&Table>) = (folder.tables.iter())
+        .partition(|table| table.columns == first.columns || is_alike(first, &columns, table));
+    let Some(clock) = clock::of_all(&alike, time) else {
         return Ok(None);
     };
-    let id = columns.id.map(|at| first.columns[at].as_str());
-    let is_alike = |table: &&Table| table.columns == first.columns;
-    let tables: Vec<&Table> = folder.tables.iter().filter(is_alike).collect();
-    let others: Vec<&Table> = folder
-        .tables
-        .iter()
-        .filter(|table| !is_alike(table))
-        .collect();
+    let stays = EventStays::of(folder, &alike, id);
     // An error of the tables is one only if the rows do not have the label either.
-    let label = cohort::label(&others, id, looking);
+    let label = cohort::label(&others, &stays, looking);
     let of_label = label.as_ref().ok().and_then(Option::as_ref);
     let beside = of_label.map(cohort::Label::table);
-    let roles = roles(first, &columns, beside, looking);
-    if roles.variables == 0 {
+    let mut roles = Roles::of(first, &columns, beside, looking);
+    if roles.variables.is_empty() {
         return Ok(None);
     }
+    if let Some(other) = clock::other_part(first, columns.time) {
+        return Err(clock::two_columns(folder, first, [columns.time, other]));
+    }
+    let (tables, apart): (Vec<&Table>, Vec<&Table>) =
+        (alike.iter().copied()).partition(|table| roles.take(first, table, beside, looking));
 
     let mut draft = of_rows("wide", first, &tables, id, &clock);
     let row_label = write_labels(first, &columns, &roles, label, looking, &mut draft)?;
-    note_numbers(first, &columns, &roles, &mut draft);
-    let stay = id.unwrap_or("stay_id");
-    let cohorts = cohort::cohorts(&others, stay);
-    let mut categories = cohort::write_stays(folder, &cohorts, clock.is_dates, stay, &mut draft);
+    note_numbers(&tables, &roles, &mut draft);
+    let cohorts = cohort::cohorts(&others, &stays);
+    let mut categories = cohort::write_stays(&stays, &cohorts, &clock, &mut draft);
     write_columns(first, &roles, row_label, &mut draft);
     match draft.is_labelled && row_label.is_none() {
         true => drop_incomplete_stays(&mut draft),
@@ -78,18 +66,47 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
     if row_label.is_none() {
         window(&mut draft);
     }
-    draft.saw_variables(roles.variables + cohort::static_variables(&cohorts));
+    let variables: usize = roles.variables.values().sum();
+    draft.saw_variables(variables + cohort::static_variables(&cohorts));
     categories.extend(roles.categorical);
     write_categorical(&categories, &mut draft);
     clip(&mut draft);
+    let wanted: Vec<&str> = id.into_iter().chain([time]).collect();
+    let unlike = |table: &Table| why_unread(table, &wanted);
+    note_unread(&others, &stays, unlike, &mut draft);
+    let why = "`ignore`, `statics` and `row_label` name columns of every table, and it has other such columns";
+    note_unread(&apart, &stays, |_| why.into(), &mut draft);
     Ok(Some(draft))
 }
 
+/// Whether a table has the stays and times of another in the same columns, and other variables.
+fn is_alike(first: &Table, columns: &Columns, table: &Table) -> bool {
+    let (Some(id), Some(own)) = (columns.id, columns_of(table)) else {
+        return false;
+    };
+    let is_same = |at: usize, other: usize| first.columns[at] == table.columns[other];
+    own.id.is_some_and(|own| is_same(id, own))
+        && is_same(columns.time, own.time)
+        && first.look(columns.time) == table.look(own.time)
+        && first.delimiter == table.delimiter
+        && !is_long(table)
+}
+
+/// Whether a table has rows of times, and variables in its columns.
+pub fn is_wide(table: &Table) -> bool {
+    let has_variables = |columns: Columns| {
+        let roles = Roles::of(table, &columns, None, Looking::default());
+        !roles.variables.is_empty()
+    };
+    columns_of(table).is_some_and(has_variables)
+}
+
 fn columns_of(table: &Table) -> Option<Columns> {
-    let times = table.called(&TIME).into_iter();
-    let time = times
-        .into_iter()
-        .find(|at| clock::of(table, *at).is_some())?;
+    let mut times = table.called(&TIME);
+    times.retain(|at| clock::of(table, *at).is_some());
+    let mut whole = times.iter();
+    let whole = whole.find(|at| clock::other_part(table, **at).is_none());
+    let time = *whole.or(times.first())?;
     let id = id_of(table, &[time]);
     // Rows of a stay repeat its id: a table with one row a stay has another use.
     let repeats = id.is_some_and(|id| !table.is_unique(id));
@@ -100,72 +117,23 @@ fn columns_of(table: &Table) -> Option<Columns> {
     })
 }
 
-fn roles(table: &Table, columns: &Columns, beside: Option<&Table>, looking: Looking) -> Roles {
-    let mut roles = Roles::default();
-    let is_beside = |name: &str| {
-        let mut beside = beside.iter().flat_map(|beside| &beside.columns);
-        beside.any(|column| plain(column) == plain(name))
-    };
-    for (at, name) in table.columns.iter().enumerate() {
-        if Some(at) == columns.id || at == columns.time {
-            continue;
-        }
-        let is_asked = looking.label.is_some_and(|label| label == name);
-        let is_outcome = table.is_binary(at) && (is_asked || rank(name, &OUTCOME).is_some());
-        let is_id = rank(name, &STAY).is_some() || rank(name, &PATIENT).is_some();
-        if is_outcome {
-            roles.outcomes.push(at);
-            continue;
-        }
-        if is_id || table.is_row_number(at) || mixed::decimal_comma(table, at).is_some() {
-            roles.ignored.push(name.clone());
-            continue;
-        }
-        let is_known = rank(name, &KNOWN_AT_ADMISSION).is_some();
-        if cohort::outcomes::is_outcome(name) || (is_beside(name) && !is_known) {
-            roles.leaks.push(name.clone());
-            continue;
-        }
-        match table.look(at) {
-            Look::Text if mixed::texts_among_numbers(table, at).is_some() => roles.variables += 1,
-            Look::Number | Look::Empty => roles.variables += 1,
-            Look::Text if is_category(table, at) => {
-                roles.variables += cohort::variables_of(table, at);
-                roles.categorical.push(name.clone());
-            }
-            _ => {
-                roles.ignored.push(name.clone());
+/// Says which columns hold numbers that are not read as they are.
+fn note_numbers(tables: &[&Table], roles: &Roles, draft: &mut Draft) {
+    let mut seen = BTreeSet::new();
+    for table in tables {
+        for (at, name) in table.columns.iter().enumerate() {
+            if !seen.insert(name) {
                 continue;
             }
-        }
-        if is_known && table.is_constant_by(columns.id, at) {
-            roles.statics.push(name.clone());
-        }
-    }
-    roles
-}
-
-/// Says which columns hold numbers that are not read as they are.
-fn note_numbers(table: &Table, columns: &Columns, roles: &Roles, draft: &mut Draft) {
-    for at in (0..table.columns.len()).filter(|at| Some(*at) != columns.id && *at != columns.time) {
-        let name = &table.columns[at];
-        if let Some(number) = mixed::decimal_comma(table, at) {
-            mixed::note_commas(table, at, number, draft);
-        } else if !roles.ignored.contains(name)
-            && !roles.leaks.contains(name)
-            && let Some(texts) = mixed::texts_among_numbers(table, at)
-        {
-            mixed::note_texts(&table.columns[at], &texts, draft);
+            if let Some(number) = mixed::decimal_comma(table, at) {
+                mixed::note_commas(table, at, number, draft);
+            } else if roles.variables.contains_key(name)
+                && let Some(texts) = mixed::texts_among_numbers(table, at)
+            {
+                mixed::note_texts(name, &texts, draft);
+            }
         }
     }
-}
-
-fn is_category(table: &Table, column: usize) -> bool {
-    let texts: BTreeSet<&str> = table.cells(column).collect();
-    let is_short = |text: &&str| text.len() <= 40;
-    texts.len() <= MOST_CATEGORIES
-        && texts.iter().all(is_short)
-        && 2 * texts.len() <= table.cells(column).count()
 }
 
 /// The label: of a table of its own, or of the rows. Returns the column of the rows that it is.
@@ -210,9 +178,6 @@ fn write_labels(
         (Ok(None), None) => {
             if let Some(label) = looking.label {
                 return Err(no_label(label, &[]));
-            }
-            for at in &roles.outcomes {
-                draft.note(repeated(name(*at)).to_string());
             }
             Ok(None)
         }
@@ -285,5 +250,58 @@ mod tests {
         let found = ignored("mort_icu", "1", labels);
         assert!(found.starts_with("[\"mort_icu\"]: "), "{found}");
         assert_eq!(ignored("MAP", "70", labels), "");
+    }
+
+    fn looked_at(files: &[(&str, &str)]) -> Result<(String, String), String> {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let draft = look(folder.path(), Looking::default()).map_err(|error| error.to_string())?;
+        Ok((draft.recipe("x", "data"), draft.notes.join("\n")))
+    }
+
+    #[test]
+    fn tables_of_other_variables_are_read_too_or_named() {
+        let vitals = "stay_id,hour,HR,SBP\n1,0,70,120\n1,1,71,121\n2,0,72,122\n";
+        let labs = "stay_id,hour,lactate\n1,0,2.5\n1,-1,3.5\n";
+        let (recipe, notes) = looked_at(&[("vitals.csv", vitals), ("labs.csv", labs)]).unwrap();
+        let files = "files = [\"${vars.root}/labs.csv\", \"${vars.root}/vitals.csv\"]";
+        assert!(recipe.contains(files), "{recipe}");
+        assert!(
+            recipe.contains("# guess: 3 variables were seen"),
+            "{recipe}"
+        );
+        assert!(recipe.contains("negative = \"drop\""), "{recipe}");
+        assert!(!notes.contains("is not read"), "{notes}");
+
+        let with_ids = "stay_id,hour,lactate,patient\n1,0,2.5,7\n1,1,3.5,7\n";
+        let other_stays = "patient_id,hour,pH\n7,0,7.4\n7,1,7.3\n";
+        let files = [
+            ("vitals.csv", vitals),
+            ("labs.csv", with_ids),
+            ("gas.csv", other_stays),
+        ];
+        let (recipe, notes) = looked_at(&files).unwrap();
+        assert!(
+            recipe.contains("files = [\"${vars.root}/vitals.csv\"]"),
+            "{recipe}"
+        );
+        for why in [
+            "labs.csv has events too and is not read: `ignore`",
+            "gas.csv has events too and is not read: it has no column `stay_id`",
+        ] {
+            assert!(notes.contains(why), "{notes}");
+        }
+    }
+
+    #[test]
+    fn a_day_beside_an_hour_is_refused() {
+        let grid = "stay_id,day,hour,HR\n1,0,23,70\n1,1,0,71\n2,0,1,72\n";
+        let error = looked_at(&[("grid.csv", grid)]).unwrap_err();
+        assert!(
+            error.contains("`hour` and `day` tell the time together"),
+            "{error}"
+        );
     }
 }

@@ -143,6 +143,8 @@ fn files_at(path: &Path) -> Vec<DataFile> {
 }
 
 impl Experiment for PredictionSource {
+    const DOCUMENT: &'static str = "source document";
+
     fn schema() -> &'static Json {
         &SCHEMA
     }

@@ -27,9 +27,19 @@ impl StageCheck<'_> {
             if !data.source.names_patients(column) {
                 continue;
             }
-            let problem = "is the column of patients, and rows are joined by ids of stays";
+            let is_named = data.source.patient_column() == Some(column);
+            let (problem, more) = match is_named {
+                true => (
+                    "is the column of patients, and rows are joined by ids of stays",
+                    "",
+                ),
+                false => (
+                    "is called like a column of patients, and rows are joined by ids of stays",
+                    "; `subject` in source.stays names the patients of stays",
+                ),
+            };
             let mistake = self.mistake(&path, problem, "ids of patients");
-            self.mistakes.push(mistake.help(help));
+            self.mistakes.push(mistake.help(format!("{help}{more}")));
         }
     }
 }

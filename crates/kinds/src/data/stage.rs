@@ -90,7 +90,10 @@ impl Stage for DataStage {
         // 9: names of files that are listed one by one are in the key where they say something, and all names of a file
         // in a folder; a gap is before the last event where there is no prediction.
         // 10: the table of variables says how stays were cut; of what a model does not know no value is read.
-        10
+        // 11: INT96 times outside 1677–2262 do not wrap; `missing` meets numbers however they are written, and labels;
+        // codes among attributes stay texts; targets by time are told as the source's times; compressed records of
+        // PhysioNet 2012 are read. Tables joined by ids of another kind, and categories of one name, are refused now.
+        11
     }
 
     fn fields(&self) -> Value {

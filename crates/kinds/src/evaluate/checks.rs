@@ -61,30 +61,35 @@ impl StageCheck<'_> {
     /// What is scored must be there: the label, or a target that the models say.
     pub(super) fn scored_target(&mut self, stage: &EvaluateTable) {
         let lookup = self.lookup();
-        let Some(name) = stage.target_name(&lookup) else {
-            self.needs_labels(&stage.data, "evaluation compares with labels");
-            return;
-        };
+        let name = stage.target_name(&lookup);
         let said = |model: &str| head_of(&lookup, model).map(|head| head.target());
         let other = (stage.model.names())
-            .find(|model| said(model).is_some_and(|said| said != Some(name.as_str())));
+            .find(|model| said(model).is_some_and(|said| said != name.as_deref()));
         if let Some(model) = other {
-            let problem = format!("scores the target `{name}`, and `{model}` learned another one");
+            let problem = match &name {
+                Some(name) => {
+                    format!("scores the target `{name}`, and `{model}` learned another one")
+                }
+                None => format!("scores the label, and `{model}` learned a target"),
+            };
             let field = if stage.target.is_some() {
                 "target"
             } else {
                 "model"
             };
             let mistake = self.mistake(&[field], &problem, "one target is scored");
-            self.mistakes.push(
-                mistake.help("all models of the stage must have learned the target that it scores"),
-            );
+            self.mistakes
+                .push(mistake.help("all models of the stage must have learned what it scores"));
         }
+        let Some(name) = name else {
+            self.needs_labels(&stage.data, "evaluation compares with labels");
+            return;
+        };
+        let trained_on = |model: &str| head_of(&lookup, model)?.head_trained_on();
         if stage.recalibrate_on == ChosenOn::Development
             && needs_validation(stage.recalibrate, &stage.operating_points)
-            && (stage.model.names().next())
-                .and_then(|model| head_of(&lookup, model)?.head_trained_on())
-                .is_some_and(|data| data != stage.data)
+            && (stage.model.names())
+                .any(|model| trained_on(model).is_some_and(|data| data != stage.data))
         {
             let problem = "has to be \"data\" where a target of other data is scored";
             let mistake = self.mistake(&["recalibrate_on"], problem, "or leave both out");

@@ -85,6 +85,7 @@ impl<'a> GivenTable<'a> {
             ids,
             truth: Some(known.truth),
             says: self.says.clone(),
+            target: asked.target().cloned(),
         };
         Ok((predictions, known.without))
     }

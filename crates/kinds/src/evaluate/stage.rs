@@ -13,6 +13,7 @@ use crate::asked::{Asked, TARGETS};
 use crate::ensemble::Ensemble;
 use crate::json::{as_json, write_json};
 use crate::overlap;
+use crate::scoring::Classifier;
 use pipeline_data::config::{PredictionTable, Task};
 use pipeline_data::dataset::{Dataset, Split};
 use pipeline_data::stay_columns::StayColumns;
@@ -101,8 +102,9 @@ impl EvaluateStage {
                     caveats.push(caveat);
                 }
             }
+            let told = model.classifier.must_say(self.target.as_ref());
+            told.map_err(|error| error.with_hint(self.to_be_asked(&model.classifier)))?;
             let table = model.features(|dataset| self.stays(dataset))?;
-            model.classifier.must_say(self.target.as_ref())?;
             let (predictions, without) = model.classifier.of_split(&table, split, asked)?;
             without_value = without;
             scored.push(predictions);
@@ -129,6 +131,22 @@ impl EvaluateStage {
             caveats,
             without_value,
         })
+    }
+
+    /// How to score a head that says another thing than is asked.
+    fn to_be_asked(&self, head: &Classifier) -> String {
+        match (&head.target, &self.target) {
+            (Some(said), Some(asked)) if said.name == asked.name => {
+                "the target of the data stage needs the classes or columns that the head learned, in their order".into()
+            }
+            (Some(said), _) => format!(
+                "target = \"{}\" scores what the head learned; heads of several targets need a stage each",
+                said.name
+            ),
+            (None, _) => {
+                "leave `target` out, which scores the label; `labels` of the data stage says which column that is".into()
+            }
+        }
     }
 
     /// The split that is scored and, where something is chosen on it, validation.
@@ -228,11 +246,13 @@ impl Stage for EvaluateStage {
     /// 9, of subgroups and numbers 10: one subject has no intervals, caveats tell of undefined resamples, calibration is
     /// found where Newton's method stopped, and of equal Youden indices the highest threshold is taken.
     /// 10, of subgroups and numbers 11: buckets of times are those of version 7 of `pretrain`.
+    /// 11, of subgroups and numbers 12: a head from a file is scored by nothing but its target; no correction turns the
+    /// ranking round.
     fn code_version(&self) -> u32 {
         let numbers = (self.target.as_ref()).is_some_and(|target| target.task == Task::Regression);
         match numbers || !self.settings.subgroups.is_empty() {
-            true => 11,
-            false => 10,
+            true => 12,
+            false => 11,
         }
     }
 

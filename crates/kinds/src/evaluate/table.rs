@@ -26,7 +26,7 @@ pub struct EvaluateTable {
     pub predictions: Option<PredictionTable>,
     /// The data stage to score on.
     pub data: String,
-    /// The target of the data stage that is scored; left out: the one that the model's head learned, or else the label.
+    /// The target of the data stage that is scored; left out: the one that the model's head learned in a stage of the recipe, or else the label. Of a head that was imported from a file it has to be stated, if that learned a target.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1))]
     pub target: Option<String>,

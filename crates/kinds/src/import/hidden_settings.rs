@@ -31,6 +31,7 @@ pub fn check_hidden_settings(
 ) -> Result<Vec<String>, Error> {
     let theirs = Theirs::of(stated, audit);
     let (mut wrong, mut unknown, mut notes) = (Vec::new(), Vec::new(), Vec::new());
+    let mut idle = Vec::new();
     for setting in HiddenSetting::ALL {
         let (place, ours) = (setting.place(), setting.of(model));
         let assumed = declared.assumed.contains(&setting);
@@ -50,18 +51,22 @@ pub fn check_hidden_settings(
                 difference(&value)
             )),
             (Some(value), false) => wrong.push(difference(&value)),
-            (None, true) => wrong.push(format!(
+            (None, true) => idle.push(format!(
                 "`model_changes` names {}, in which nothing is known to differ",
                 setting.name()
-            )),
-            (None, false) if trained == Trained::Unknown && assumed => notes.push(format!(
-                "{place} = {ours} is taken for what the weights were trained with, as `assume` says: their file does not tell"
             )),
             (None, false) if trained == Trained::Unsaid => notes.push(format!(
                 "{place} = {ours}: the reference's file does not say what its weights were trained with"
             )),
             (None, false) => match &trained {
-                Trained::Unknown => unknown.push((setting, "unknown".into(), ours)),
+                Trained::Unknown(known) if assumed => notes.push(format!(
+                    "{place} = {ours} is taken for what the weights were trained with, as `assume` says: {}",
+                    known.as_deref().unwrap_or("their file does not tell")
+                )),
+                Trained::Unknown(known) => {
+                    let known = known.as_deref().unwrap_or("unknown");
+                    unknown.push((setting, known.into(), ours));
+                }
                 Trained::Disputed(values) if assumed => notes.push(format!(
                     "{place} = {ours} is taken for what the weights were trained with, as `assume` says: their file states {}",
                     listed(values)
@@ -77,9 +82,17 @@ pub fn check_hidden_settings(
         return Err(failure(
             path,
             "the model would not compute what its weights were trained for",
-            &wrong,
+            &[wrong, idle].concat(),
             "set the model as it was, or list an intended change in the import's `model_changes`"
                 .into(),
+        ));
+    }
+    if !idle.is_empty() {
+        return Err(failure(
+            path,
+            "a change that is none is listed",
+            &idle,
+            "leave it out of the import's `model_changes`".into(),
         ));
     }
     if !unknown.is_empty() {
@@ -120,8 +133,8 @@ enum Trained {
     With(Value),
     /// One of these: several tables of the file state it.
     Disputed(Vec<Value>),
-    /// Nobody says, and it must be said.
-    Unknown,
+    /// Nobody says, and it must be said; the form in which the file has it, if that is not read.
+    Unknown(Option<String>),
     /// A file of the reference's that does not say it.
     Unsaid,
     /// The weights do not depend on it.
@@ -184,13 +197,15 @@ impl<'a> Theirs<'a> {
             let value = serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into());
             return Trained::With(value);
         }
+        let unread = self.stated.unread.get(name);
+        let unread = unread.map(|kind| format!("the file states {kind}, which is not read"));
         match setting {
             // A number of heads has no default that all reference models share: the recipe's counts.
             HiddenSetting::Heads | HiddenSetting::TransformerHeads if self.reference => {
                 Trained::Unsaid
             }
-            HiddenSetting::Heads | HiddenSetting::TransformerHeads => Trained::Unknown,
-            _ if assumed => Trained::Unknown,
+            HiddenSetting::Heads | HiddenSetting::TransformerHeads => Trained::Unknown(unread),
+            _ if assumed => Trained::Unknown(unread),
             // Files that say nothing are the reference's: it has one of each.
             HiddenSetting::LatentNorm
             | HiddenSetting::TimeBias

@@ -4,12 +4,12 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use super::built_model;
-use super::head_target::head_target;
+use super::head_target::ImportedHead;
 use crate::import::hidden_settings::{Declared, check_hidden_settings};
 use crate::import::pin;
 use crate::import::readout;
 use crate::import::table::StatedInputs;
-use crate::inputs::{DeclaredInputs, Inputs, UNKNOWN_INPUTS};
+use crate::inputs::{DeclaredInputs, Inputs, UNKNOWN_INPUTS, compared_by_a_run};
 use crate::json::{as_json, backbone_fields, write_json};
 use crate::model_artifact::ModelArtifact;
 use pipeline_checkpoint::{
@@ -114,18 +114,30 @@ impl ImportStage {
             imported.audit.notes.push(UNKNOWN_INPUTS.into());
         }
         imported.audit.notes.extend(readout::note(&config));
-        let target = head_target(&stated, self.into, &self.rules.new);
+        let target = self.head(path, &stated).target()?;
         Ok((imported, inputs, config, target))
     }
 
+    fn head<'a>(&'a self, path: &'a Path, stated: &'a Stated) -> ImportedHead<'a> {
+        ImportedHead {
+            path,
+            stated,
+            into: self.into,
+            new: &self.rules.new,
+        }
+    }
+
     /// Fails unless the weights at `path` were trained with the model's hidden settings, or the recipe says otherwise.
+    /// Says what is taken for granted of them, and of the head.
     fn check_hidden_settings(
         &self,
         path: &Path,
         stated: &Stated,
         audit: &Audit,
     ) -> Result<Vec<String>, Error> {
-        check_hidden_settings(path, stated, audit, &self.model, &self.hidden)
+        let mut notes = check_hidden_settings(path, stated, audit, &self.model, &self.hidden)?;
+        notes.extend(self.head(path, stated).note()?);
+        Ok(notes)
     }
 
     /// What the recipe says of the weights' inputs; a data stage's contract is asked of `variables`.
@@ -159,9 +171,12 @@ impl ImportStage {
     pub fn audit(&self, checkpoint: &Checkpoint) -> Result<Audit, Error> {
         let mut checkpoint = checkpoint.clone();
         let found = Inputs::take(&mut checkpoint)?;
-        // What the recipe states is compared by a run.
         let embeddings =
             DeclaredInputs::default().compare_embeddings(&mut checkpoint, &found, &self.rules)?;
+        let embeddings = match (&self.inputs, embeddings) {
+            (Some(StatedInputs::Data(stage)), Some(_)) => Some(compared_by_a_run(stage)),
+            (_, unread) => unread,
+        };
         let config = self.config(&checkpoint.path, &checkpoint)?;
         let mut audit = checkpoint::audit(&checkpoint, &self.targets(&config)?, &self.rules)?;
         let notes = self.check_hidden_settings(&checkpoint.path, &checkpoint.stated, &audit)?;
@@ -190,7 +205,7 @@ impl ImportStage {
     /// The model that the weights at `path` go into: its head has the outputs of the target that the weights say.
     fn config(&self, path: &Path, checkpoint: &Checkpoint) -> Result<ModelConfig, Error> {
         let mut config = self.config_of_label(path, checkpoint)?;
-        if let Some(target) = head_target(&checkpoint.stated, self.into, &self.rules.new) {
+        if let Some(target) = self.head(path, &checkpoint.stated).target()? {
             config.classifier.num_classes = target.outputs.len();
         }
         Ok(config)
@@ -198,29 +213,27 @@ impl ImportStage {
 
     /// The same for the label. Which variables have queries of their own in a readout is what the file states.
     fn config_of_label(&self, path: &Path, checkpoint: &Checkpoint) -> Result<ModelConfig, Error> {
-        let theirs = checkpoint.stated.metadata.get("model");
-        let theirs = theirs.and_then(|text| serde_json::from_str::<ModelConfig>(text).ok());
-        let layout = theirs.and_then(|model| model.readout_layout);
+        let layout = readout::layout(&checkpoint.stated);
         match self.into {
-            ModelMode::Pretrain => Ok(match &layout {
-                Some(_) => ModelConfig {
+            ModelMode::Pretrain => Ok(match layout {
+                Ok(layout @ Some(_)) => ModelConfig {
                     readout_layout: layout,
                     ..self.model.without_classifier()
                 },
-                None => ModelConfig {
+                _ => ModelConfig {
                     classifier: ClassifierConfig::default(),
                     ..self.model.clone()
                 },
             }),
             ModelMode::Classifier if self.model.readout().is_none() => Ok(self.model.clone()),
             ModelMode::Classifier => match layout {
-                Some(layout) => Ok(ModelConfig {
+                Ok(Some(layout)) => Ok(ModelConfig {
                     readout_layout: Some(layout.without_tasks()),
                     ..self.model.clone()
                 }),
-                None => {
+                layout => {
                     let names = checkpoint.tensors.keys().map(String::as_str);
-                    Err(readout::missing(path, names))
+                    Err(readout::missing(path, names, layout.err()))
                 }
             },
         }
@@ -246,7 +259,9 @@ impl Stage for ImportStage {
         // 6: settings inside of OmegaConf and ml_collections are compared, and no longer noted as not looked into.
         // 7: notes name tensors beside the state dict, and parameters declared new that other dicts hold; optimizers without
         // known moments do not say which tensors were trained.
-        7
+        // 8: copies behind a prefix and dicts that are not read are refused or noted, an optimizer that names its
+        // parameters says which were trained, and a head without metadata is noted.
+        8
     }
 
     fn fields(&self) -> Value {

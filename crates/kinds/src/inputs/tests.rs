@@ -115,6 +115,42 @@ fn embeddings_without_metadata_are_compared_with_the_data_that_the_recipe_names(
 }
 
 #[test]
+fn embeddings_behind_a_prefix_are_compared_unless_the_import_ignores_them() {
+    let behind = |metadata: bool| {
+        let (folder, mut read) = written(&known(&[]));
+        let tensors = std::mem::take(&mut read.tensors).into_iter();
+        let named = tensors.map(|(name, tensor)| (format!("module.{name}"), tensor));
+        read.tensors = named.collect();
+        if !metadata {
+            read.stated.metadata.clear();
+        }
+        (folder, read)
+    };
+    let (_folder, mut read) = behind(true);
+    assert_eq!(Inputs::take(&mut read).unwrap(), Some(known(&[])));
+    assert_eq!(read.tensors.keys().collect::<Vec<_>>(), ["module.w"]);
+
+    let mut other = contract();
+    other.embeddings[0] += 1.0;
+    let declared = DeclaredInputs {
+        stated: Some(Inputs::of(other)),
+        changes: Vec::new(),
+    };
+    let compared = |ignore: &[&str]| {
+        let rules = ImportRules {
+            ignore: ignore.iter().map(|pattern| pattern.to_string()).collect(),
+            ..ImportRules::default()
+        };
+        declared.compare_embeddings(&mut behind(false).1, &None, &rules)
+    };
+    let refusal = compared(&[]).unwrap_err().to_string();
+    assert!(refusal.contains("are others than those of the data stage"));
+    for ignore in ["inputs.embeddings", "module.inputs.*"] {
+        assert_eq!(compared(&[ignore]).unwrap(), None);
+    }
+}
+
+#[test]
 fn data_of_another_meaning_are_refused_by_field_unless_the_import_allows_it() {
     let mut data = contract();
     data.embeddings = vec![0.8, 0.6];

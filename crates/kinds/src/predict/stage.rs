@@ -2,11 +2,13 @@
 
 use serde_json::{Value, json};
 
+use super::checks::{CHOOSE_ELSEWHERE, chosen_by_label};
 use super::rows::Rows;
 use super::{CALIBRATION, CALIBRATION_FILE, Calibration, PredictionFormat};
 use crate::ensemble::Ensemble;
-use crate::evaluate::evaluation::{Predictions, rules};
+use crate::evaluate::evaluation::{Predictions, needs_validation, rules};
 use crate::says::Says;
+use crate::scoring::Classifier;
 use pipeline_data::stay_columns::StayColumns;
 use pipeline_error::Error;
 use pipeline_metrics::{BinaryScores, RecalibrationMethod, ThresholdRule};
@@ -33,12 +35,14 @@ impl PredictStage {
         for model in self.ensemble.read(context, "predict") {
             let model = model?;
             model.check_inputs()?;
-            let table = model.features(|dataset| (0..dataset.stays.len()).collect())?;
             let classifier = &model.classifier;
+            self.chooses_by_no_label(classifier)?;
+            let table = model.features(|dataset| (0..dataset.stays.len()).collect())?;
             all.push(Predictions {
                 outputs: vec![classifier.outputs(&table.ids, &table.values, table.width)?],
                 ids: table.ids.clone(),
                 says: classifier.says.clone(),
+                target: classifier.target.clone(),
                 ..Predictions::default()
             });
             validation.extend(model.of_development()?);
@@ -51,6 +55,21 @@ impl PredictStage {
         let all = Predictions::together(all)?;
         Ok((all.unwrap_or_default(), scores.transpose()?))
     }
+
+    /// Fails where the label would choose thresholds or corrections for a head that says a target. A check of the recipe knows
+    /// no target of a head that comes from a file.
+    fn chooses_by_no_label(&self, classifier: &Classifier) -> Result<(), Error> {
+        let chooses = needs_validation(self.recalibrate, &self.operating_points);
+        let Some(target) = classifier.target.as_ref().filter(|_| chooses) else {
+            return Ok(());
+        };
+        let (field, problem) = chosen_by_label(self.recalibrate, target);
+        let hint = match classifier.says {
+            Says::Classes(2) => CHOOSE_ELSEWHERE,
+            _ => "leave it out: it needs two classes",
+        };
+        Err(Error::stage(format!("{field} {problem}")).with_hint(hint))
+    }
 }
 
 impl Stage for PredictStage {
@@ -59,9 +78,10 @@ impl Stage for PredictStage {
     }
 
     /// 2: every stay has a pass of its own, and thresholds and correction are an artifact. 3: the encoder's work is arranged as
-    /// in version 5 of `pretrain`. 4: buckets of times are those of its version 7.
+    /// in version 5 of `pretrain`. 4: buckets of times are those of its version 7. 5: what a head of a target
+    /// says has no label beside it and is corrected by none, and no correction turns the ranking round.
     fn code_version(&self) -> u32 {
-        4
+        5
     }
 
     fn fields(&self) -> Value {
@@ -90,7 +110,11 @@ impl Stage for PredictStage {
         let values = predictions.values();
         let rows = match self.format {
             PredictionFormat::Meds => {
-                let labels = columns.labels_if_any(&rows_of)?;
+                let labels = match predictions.target {
+                    // The label is no truth of a target.
+                    Some(_) => None,
+                    None => columns.labels_if_any(&rows_of)?,
+                };
                 let labels = labels.map(|all| all.iter().map(|class| *class > 0).collect());
                 Rows::in_meds_schema(stays, labels, &values, &calibration)?
             }

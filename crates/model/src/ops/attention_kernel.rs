@@ -4,9 +4,8 @@
 //! events that is cheaper than the memory.
 
 use super::attention_pattern::{Attention, Segment};
-use super::cpu::{
-    BLOCK, add_scaled, add_weighted_rows, dot, softmax, vectorized, with_constant_head,
-};
+use super::cpu::{BLOCK, dot, softmax, vectorized, with_constant_head};
+use super::weighted_rows::{Targets, add_rows_to_each, add_weighted_rows};
 
 /// Where the numbers of a head lie in rows of queries and keys.
 #[derive(Clone, Copy, Debug)]
@@ -53,6 +52,7 @@ impl Rows {
 }
 
 /// One query row of one segment.
+#[derive(Clone, Copy)]
 struct Query {
     /// Its row in the output.
     row: usize,
@@ -112,6 +112,28 @@ impl Pairs {
             *weight += bias;
         }
         softmax(&mut self.weights, self.seen);
+    }
+
+    /// The gradient of each score from that of the output, `grad`; values lie `stride` numbers apart.
+    #[inline(always)]
+    fn slope(&mut self, grad: &[f32], values: &[f32], stride: usize) {
+        let Self {
+            seen,
+            weights,
+            factors,
+            slopes,
+        } = self;
+        let (weights, slopes) = (&weights[..*seen], &mut slopes[..*seen]);
+        let mut expected = 0f32;
+        for (key, ((weight, factor), slope)) in
+            weights.iter().zip(factors).zip(&mut *slopes).enumerate()
+        {
+            *slope = *factor * dot(grad, &values[key * stride..][..grad.len()]);
+            expected += weight * *slope;
+        }
+        for (slope, weight) in slopes.iter_mut().zip(weights) {
+            *slope = weight * (*slope - expected);
+        }
     }
 
     /// The factors of dropout; without it all are 1.
@@ -199,6 +221,45 @@ vectorized! {
     }
 }
 
+/// Queries whose weights are gathered before their gradients reach the keys: these are then sums in registers.
+const GATHERED: usize = 16;
+
+/// Where the weights lie with which a block of queries enters the gradients of its keys: of a value those of the output's
+/// gradients, of a key those of the queries. For each target the weights of all rows stand together, in the order in
+/// which these are added.
+#[derive(Clone, Copy)]
+struct Gathered {
+    queries: usize,
+    keys: usize,
+    heads: usize,
+    /// Keys are their own values, the same for all heads: each is one target.
+    shared: bool,
+}
+
+impl Gathered {
+    fn of(block: &[Query], numbers: Rows, heads: usize) -> Self {
+        Self {
+            queries: block.len(),
+            keys: block.last().map_or(0, |query| query.seen),
+            heads,
+            shared: numbers.next_head == 0,
+        }
+    }
+
+    fn count(self) -> usize {
+        2 * self.heads * self.keys * self.queries
+    }
+
+    /// Of the value, if `part` is 0, or of the key, if it is 1.
+    #[inline(always)]
+    fn place(self, part: usize, head: usize, key: usize, query: usize) -> usize {
+        match self.shared {
+            true => ((key * self.queries + query) * self.heads + head) * 2 + part,
+            false => ((part * self.heads + head) * self.keys + key) * self.queries + query,
+        }
+    }
+}
+
 #[inline(always)]
 fn backward_of(
     attention: &Attention,
@@ -208,69 +269,94 @@ fn backward_of(
     bias: &[f32],
     grad: &[f32],
 ) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
-    let mut grad_bias = vec![0f32; bias.len()];
-    let mut first_pair = 0;
-    let Rows {
-        query: width,
-        key: stride,
-        head: size,
-        next_head,
-        value,
-    } = numbers;
-    let (mut grad_q, mut grad_kv) = (vec![0f32; q.len()], vec![0f32; kv.len()]);
-    let mut pairs = Pairs::default();
-    for (query, grad_row) in queries(attention, numbers).zip(grad.chunks_exact(width)) {
-        let keys = &kv[query.first_key..];
-        let grad_keys = &mut grad_kv[query.first_key..];
-        pairs.resize(query.seen);
-        let of_bias = match bias.is_empty() {
-            true => 0..0,
-            false => first_pair..first_pair + query.seen,
-        };
-        first_pair += query.seen;
-        for head in 0..attention.heads {
-            let part = head * size;
-            let q_head = &q[query.start + part..][..size];
-            let grad_q_head = &mut grad_q[query.start + part..][..size];
-            let grad_out = &grad_row[part..][..size];
-            let (keys_head, own_bias) = (&keys[head * next_head..], &bias[of_bias.clone()]);
-            let grad_keys_head = &mut grad_keys[head * next_head..];
-            pairs.weigh(q_head, keys_head, stride, attention.scale, own_bias);
-            pairs.draw(attention, query.row, head);
-            let Pairs {
-                weights,
-                factors,
-                slopes,
-                ..
-            } = &mut pairs;
-            let (weights, slopes) = (&weights[..query.seen], &mut slopes[..query.seen]);
-            let mut expected = 0f32;
-            for (key, ((weight, factor), slope)) in
-                weights.iter().zip(factors).zip(&mut *slopes).enumerate()
-            {
-                let value = key * stride + value;
-                *slope = *factor * dot(grad_out, &keys_head[value..][..size]);
-                expected += weight * *slope;
-                add_scaled(
-                    &mut grad_keys_head[value..][..size],
-                    *factor * weight,
-                    grad_out,
-                );
-            }
-            for (slope, weight) in slopes.iter_mut().zip(weights) {
-                *slope = weight * (*slope - expected);
-            }
-            for (grad, slope) in grad_bias[of_bias.clone()].iter_mut().zip(&*slopes) {
-                *grad += slope;
-            }
-            for slope in &mut *slopes {
-                *slope *= attention.scale;
-            }
-            add_weighted_rows(grad_q_head, slopes, keys_head, stride);
-            for (key, slope) in slopes.iter().enumerate() {
-                add_scaled(&mut grad_keys_head[key * stride..][..size], *slope, q_head);
+    let mut grads = (
+        vec![0f32; q.len()],
+        vec![0f32; kv.len()],
+        vec![0f32; bias.len()],
+    );
+    let all: Vec<Query> = queries(attention, numbers).collect();
+    let segments = all.chunk_by(|one, other| one.first_key == other.first_key);
+    let (mut pairs, mut weights, mut first_pair) = (Pairs::default(), Vec::new(), 0);
+    for block in segments.flat_map(|segment| segment.chunks(GATHERED)) {
+        let gathered = Gathered::of(block, numbers, attention.heads);
+        weights.resize(gathered.count(), 0.0);
+        for (number, query) in block.iter().enumerate() {
+            let of_bias = match bias.is_empty() {
+                true => 0..0,
+                false => first_pair..first_pair + query.seen,
+            };
+            first_pair += query.seen;
+            for head in 0..attention.heads {
+                let part = head * numbers.head;
+                let q_head = &q[query.start + part..][..numbers.head];
+                let grad_out = &grad[query.row * numbers.query + part..][..numbers.head];
+                let keys = &kv[query.first_key + head * numbers.next_head..];
+                let own_bias = &bias[of_bias.clone()];
+                pairs.resize(query.seen);
+                pairs.weigh(q_head, keys, numbers.key, attention.scale, own_bias);
+                pairs.draw(attention, query.row, head);
+                pairs.slope(grad_out, &keys[numbers.value..], numbers.key);
+                for (grad, slope) in grads.2[of_bias.clone()].iter_mut().zip(&pairs.slopes) {
+                    *grad += slope;
+                }
+                for key in 0..query.seen {
+                    let slope = pairs.slopes[key] * attention.scale;
+                    pairs.slopes[key] = slope;
+                    weights[gathered.place(0, head, key, number)] =
+                        pairs.factors[key] * pairs.weights[key];
+                    weights[gathered.place(1, head, key, number)] = slope;
+                }
+                let slopes = &pairs.slopes[..query.seen];
+                let grad_q = &mut grads.0[query.start + part..][..numbers.head];
+                add_weighted_rows(grad_q, slopes, keys, numbers.key);
             }
         }
+        add_to_keys(&mut grads.1, block, numbers, gathered, &weights, (q, grad));
     }
-    (grad_q, grad_kv, grad_bias)
+    grads
+}
+
+/// Adds to the gradients of keys and values those of a block of queries.
+#[inline(always)]
+fn add_to_keys(
+    grad_kv: &mut [f32],
+    block: &[Query],
+    numbers: Rows,
+    gathered: Gathered,
+    weights: &[f32],
+    (q, grad): (&[f32], &[f32]),
+) {
+    let size = numbers.head;
+    let row = |query: &Query, head: usize, part: usize| match part {
+        0 => &grad[query.row * numbers.query + head * size..][..size],
+        _ => &q[query.start + head * size..][..size],
+    };
+    let unseen = |key: usize| block.partition_point(|query| query.seen <= key);
+    let first = block.first().map_or(0, |query| query.first_key);
+    let mut rows: Vec<&[f32]> = Vec::with_capacity(2 * gathered.heads * block.len());
+    let targets = |first: usize| Targets {
+        first,
+        stride: numbers.key,
+        width: size,
+    };
+    if gathered.shared {
+        for query in block {
+            rows.extend((0..2 * gathered.heads).map(|at| row(query, at / 2, at % 2)));
+        }
+        let a_query = 2 * gathered.heads;
+        let unseen = |key: usize| a_query * unseen(key);
+        add_rows_to_each(grad_kv, targets(first), weights, &rows, unseen);
+        return;
+    }
+    for part in 0..2 {
+        for head in 0..gathered.heads {
+            rows.clear();
+            rows.extend(block.iter().map(|query| row(query, head, part)));
+            let weights =
+                &weights[gathered.place(part, head, 0, 0)..][..gathered.keys * block.len()];
+            let value = if part == 0 { numbers.value } else { 0 };
+            let targets = targets(first + head * numbers.next_head + value);
+            add_rows_to_each(grad_kv, targets, weights, &rows, unseen);
+        }
+    }
 }

@@ -230,45 +230,6 @@ pub fn add_scaled(target: &mut [f32], scale: f32, source: &[f32]) {
     }
 }
 
-/// target += Σ weights[i] · the row that begins at `rows[i · stride]`, in the order of i.
-#[inline(always)]
-pub fn add_weighted_rows(target: &mut [f32], weights: &[f32], rows: &[f32], stride: usize) {
-    let width = target.len();
-    let (pairs, rest) = target.as_chunks_mut::<{ 2 * LANES }>();
-    let mut first = 0;
-    for target in pairs {
-        add_weighted_columns(target, weights, &rows[first..], stride);
-        first += 2 * LANES;
-    }
-    let (blocks, rest) = rest.as_chunks_mut::<LANES>();
-    for target in blocks {
-        add_weighted_columns(target, weights, &rows[first..], stride);
-        first += LANES;
-    }
-    if !rest.is_empty() {
-        for (row, weight) in weights.iter().enumerate() {
-            add_scaled(rest, *weight, &rows[row * stride..][first..width]);
-        }
-    }
-}
-
-/// As [`add_weighted_rows`], where the sums fit in registers.
-#[inline(always)]
-fn add_weighted_columns<const N: usize>(
-    target: &mut [f32; N],
-    weights: &[f32],
-    rows: &[f32],
-    stride: usize,
-) {
-    let mut sums = *target;
-    for (row, weight) in weights.iter().enumerate() {
-        for (sum, number) in sums.iter_mut().zip(&rows[row * stride..][..N]) {
-            *sum += weight * number;
-        }
-    }
-    *target = sums;
-}
-
 /// Columns whose sums stay in registers while all rows are added to them.
 const COLUMNS: usize = 64;
 

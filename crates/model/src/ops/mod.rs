@@ -30,6 +30,7 @@ mod spread;
 mod strided_product;
 mod taken;
 mod timed;
+mod weighted_rows;
 
 #[cfg(test)]
 pub(crate) mod gradient_check;

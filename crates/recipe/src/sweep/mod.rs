@@ -104,6 +104,11 @@ impl<E: Experiment> SweepRecipe<E> {
             experiment: PhantomData,
         })
     }
+
+    /// All files that it was read from, those that it extends among them.
+    pub fn files(&self) -> &[PathBuf] {
+        self.sources.files()
+    }
 }
 
 fn environment(name: &str) -> Option<String> {

@@ -24,13 +24,19 @@ pub struct Verdict {
     pub paths: BTreeSet<String>,
 }
 
-/// Checks a recipe's tree, and makes its paths start from the folders of their files.
-pub fn validate(tree: &mut Node, shape: Shape, mistakes: &mut Vec<Mistake>) -> Verdict {
+/// Checks the tree of a recipe or another `document`, and makes its paths start from the folders of their files.
+pub fn validate(
+    tree: &mut Node,
+    document: &'static str,
+    shape: Shape,
+    mistakes: &mut Vec<Mistake>,
+) -> Verdict {
     let stages = tree.child("stages").and_then(Node::as_table);
     let stages = stages.into_iter().flat_map(|table| table.iter());
     let whole = stages.filter(|entry| entry.node.child("kind").is_some());
     let whole = whole.map(|entry| entry.key.clone()).collect();
     let mut validator = Validator::new(mistakes);
+    validator.document = document;
     validator.stages = whole;
     validator.node(tree, shape);
     validator.verdict
@@ -45,6 +51,8 @@ pub fn validate_part(key: &str, node: &mut Node, shape: Shape, mistakes: &mut Ve
 
 struct Validator<'a, 's> {
     mistakes: &'a mut Vec<Mistake>,
+    /// What to call the whole.
+    document: &'static str,
     path: Vec<String>,
     /// Names of the stages that have a kind.
     stages: Vec<String>,
@@ -57,6 +65,7 @@ impl<'a, 's> Validator<'a, 's> {
     fn new(mistakes: &'a mut Vec<Mistake>) -> Self {
         Self {
             mistakes,
+            document: "recipe",
             path: Vec::new(),
             stages: Vec::new(),
             variants: BTreeMap::new(),
@@ -81,7 +90,7 @@ impl<'a, 's> Validator<'a, 's> {
     /// What to call the place in messages.
     fn name(&self) -> String {
         if self.path.is_empty() {
-            "the recipe".into()
+            format!("the {}", self.document)
         } else {
             format!("`{}`", self.path.join("."))
         }
@@ -142,6 +151,13 @@ impl<'a, 's> Validator<'a, 's> {
             found,
         )
         .code(Code::WrongType);
+        let mistake = match wanted.contains("an array") && is_of_items(node) {
+            true => mistake.help(format!(
+                "an item can only be set of an array that is stated: set the whole array, {} = […]",
+                self.path.join(".")
+            )),
+            false => mistake,
+        };
         self.report(traced(mistake, node.taken_from));
     }
 
@@ -197,6 +213,13 @@ fn traced(mistake: Mistake, taken_from: Option<Origin>) -> Mistake {
         Some(origin) => mistake.and(origin, "the value comes from here"),
         None => mistake,
     }
+}
+
+/// Whether it is the table that comes of setting items of an array which is not there.
+fn is_of_items(node: &Node) -> bool {
+    let is_item = |key: &str| key.parse::<usize>().is_ok();
+    let table = node.as_table();
+    table.is_some_and(|table| table.keys().next().is_some() && table.keys().all(is_item))
 }
 
 /// Integers are numbers; everything else is what it is.

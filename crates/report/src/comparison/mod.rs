@@ -27,7 +27,7 @@ pub struct Comparison {
     pub recipe: Vec<ComparedValue>,
     /// Metrics of stages that all runs have, by stage and name.
     pub metrics: Vec<ComparedMetric>,
-    /// Why some differences have no interval.
+    /// Why some differences have no interval, or one that leaves resamples out, and why no settings are compared.
     pub notes: Vec<String>,
     /// How intervals were made.
     pub bootstrap: BootstrapSettings,
@@ -171,14 +171,25 @@ pub fn compare(
         .iter()
         .map(|prefix| history::show(store, prefix))
         .collect::<Result<Vec<PastRunRecord>, Error>>()?;
-    let resolved: Vec<Option<&Value>> = runs.iter().map(|run| run.resolved.as_ref()).collect();
+    let resolved = runs.iter().map(|run| settings(store, run));
+    let resolved = resolved.collect::<Result<Vec<Option<&Value>>, Error>>()?;
     let mut comparison = Comparison {
         runs: runs.iter().map(outline).collect(),
-        recipe: recipes::differences(&resolved),
+        recipe: Vec::new(),
         metrics: Vec::new(),
         notes: Vec::new(),
         bootstrap,
     };
+    match (runs.iter().zip(&resolved)).find(|(_, resolved)| resolved.is_none()) {
+        None => {
+            let resolved: Vec<&Value> = resolved.into_iter().flatten().collect();
+            comparison.recipe = recipes::differences(&resolved);
+        }
+        Some((run, _)) => comparison.notes.push(format!(
+            "settings are not compared: run {} kept no recipe as it was resolved",
+            run.run.run
+        )),
+    }
     for stage in in_all(&runs) {
         let of_runs: Vec<&StageRecord> = (runs.iter())
             .filter_map(|run| stage_of(run, &stage))
@@ -200,6 +211,21 @@ pub fn compare(
         comparison.metrics.extend(metrics);
     }
     Ok(comparison)
+}
+
+/// What a run's recipe came to; none of a run that kept none, as one of a sweep does.
+fn settings<'a>(store: &Store, run: &'a PastRunRecord) -> Result<Option<&'a Value>, Error> {
+    let id = &run.run.run;
+    let path = store.runs_folder().join(id).join("resolved.json");
+    match &run.resolved {
+        None if path.exists() => Err(Error::Store {
+            message: format!("{}: it cannot be read, or not all of it", path.display()),
+            hint: Some(format!(
+                "the settings of run {id} are lost: compare another run, `pipeline runs` lists them"
+            )),
+        }),
+        resolved => Ok(resolved.as_ref()),
+    }
 }
 
 fn outline(run: &PastRunRecord) -> ComparedRun {

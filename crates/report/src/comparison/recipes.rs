@@ -10,10 +10,9 @@ use super::ComparedValue;
 const NO_SETTINGS: [&str; 5] = ["path", "set", "name", "description", "authors"];
 
 /// Every value that is not the same in all recipes as they were resolved, by path.
-pub(super) fn differences(resolved: &[Option<&Value>]) -> Vec<ComparedValue> {
-    let leaves: Vec<BTreeMap<String, &Value>> = (resolved.iter())
-        .map(|recipe| recipe.map(leaves_of).unwrap_or_default())
-        .collect();
+pub(super) fn differences(resolved: &[&Value]) -> Vec<ComparedValue> {
+    let leaves: Vec<BTreeMap<String, &Value>> =
+        (resolved.iter()).map(|recipe| leaves_of(recipe)).collect();
     let paths: BTreeSet<&String> = leaves.iter().flat_map(BTreeMap::keys).collect();
     let rows = paths.into_iter().map(|path| ComparedValue {
         path: path.clone(),
@@ -81,7 +80,7 @@ mod tests {
         second["path"] = json!("b.toml");
         second["stages"][1]["optimizer"]["lr"] = json!(0.2);
         second["stages"][1]["epochs"] = json!(7);
-        let found = differences(&[Some(&first), Some(&second)]);
+        let found = differences(&[&first, &second]);
         let row = |path: &str, values: [Value; 2]| ComparedValue {
             path: path.into(),
             values: values.into(),
@@ -93,6 +92,6 @@ mod tests {
                 row("stages.head.optimizer.lr", [json!(0.1), json!(0.2)]),
             ]
         );
-        assert_eq!(differences(&[Some(&first), Some(&first)]), []);
+        assert_eq!(differences(&[&first, &first]), []);
     }
 }

@@ -5,7 +5,7 @@ use std::collections::HashSet;
 use arrow::array::{Float64Array, StringArray};
 use serde_json::Value;
 
-use super::ComparedMetric;
+use super::{ComparedMetric, Comparison};
 use crate::scored::ScoredStays;
 use pipeline_data::parquet_file;
 use pipeline_data::stay_columns::StayColumns;
@@ -141,13 +141,33 @@ pub(super) fn pair(
         }
         let differences =
             (other.scores.resample(&bootstrap)).minus(&first.scores.resample(&bootstrap));
+        let mut undefined: Vec<(&str, usize)> = Vec::new();
         for (name, difference) in first.scores.names().iter().zip(differences) {
             if let Some(row) = metrics.iter_mut().find(|row| row.metric == *name) {
+                let interval = difference.as_ref().and_then(|paired| paired.interval);
+                undefined.extend(interval.map(|interval| (*name, interval.undefined)));
                 row.differences[place] = difference;
             }
         }
+        let left_out = left_out(&undefined, place, settings.resamples);
+        notes.extend(left_out.map(|left_out| format!("{stage}: {left_out}")));
     }
     Ok(())
+}
+
+/// In how many resamples differences are undefined, in words; none where none is in any.
+fn left_out(undefined: &[(&str, usize)], place: usize, resamples: usize) -> Option<String> {
+    let counts = undefined.iter().filter(|(_, count)| *count > 0);
+    let counts: Vec<String> = counts
+        .map(|(name, count)| format!("{name} in {count}"))
+        .collect();
+    let title = Comparison::difference_title(place);
+    (!counts.is_empty()).then(|| {
+        format!(
+            "of {resamples} resamples {title} is undefined for {}: intervals leave these out",
+            counts.join(", ")
+        )
+    })
 }
 
 /// Why two evaluations cannot be compared stay by stay.

@@ -82,3 +82,25 @@ fn what_cannot_be_removed_keeps_nothing_else_from_going() {
     assert!(error.starts_with("1 removed, 1 could not be"), "{error}");
     assert!(!blob.exists());
 }
+
+#[test]
+fn a_run_counts_with_its_parts_as_one_and_a_living_one_stays() {
+    let (folder, store, _) = store_with("text");
+    let [whole, part, other] =
+        ["0102", "0103", "0104"].map(|day| format!("2020{day}T000000Z-0000"));
+    for run in [&whole, &part, &other] {
+        fs::create_dir_all(folder.path().join("runs").join(run)).unwrap();
+    }
+    let mut collection = Collection {
+        keep_runs: Some(2),
+        part_of: BTreeMap::from([(part, whole.clone())]),
+        living: BTreeSet::from([whole.clone()]),
+        ..Collection::default()
+    };
+    assert_eq!(collect(&store, &collection).removed, []);
+    collection.keep_runs = Some(1);
+    assert_eq!(collect(&store, &collection).removed, []);
+    collection.living.clear();
+    assert_eq!(collect(&store, &collection).removed.len(), 2);
+    assert_eq!(store.run_ids().unwrap(), [other]);
+}

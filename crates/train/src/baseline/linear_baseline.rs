@@ -1,5 +1,6 @@
 use crate::logistic::{Linear, Outcomes, Path, Problem, Scaling};
 use crate::number_scale::NumberScale;
+use crate::one_outcome;
 use pipeline_data::target::Truth;
 use pipeline_error::Error;
 use pipeline_metrics::{self as metrics, MultiLabelScores};
@@ -112,6 +113,10 @@ fn refuse_what_is_not_seen(
             (numbers.is_empty()).then(|| "needs a stay in the training split".into())
         }
     };
+    let problem = problem.or_else(|| {
+        let same = one_outcome::of_validation(validation)?;
+        Some(format!("chooses its penalty on validation, and {same}"))
+    });
     match problem {
         None => Ok(()),
         Some(problem) => Err(Error::stage(format!("the baseline {problem}"))
@@ -202,6 +207,13 @@ mod tests {
         let error = fit(classes([1, 0]), (&[], Truth::Classes(vec![])));
         let error = error.unwrap_err().to_string();
         assert!(error.contains("a stay in the validation split"), "{error}");
+        let error = fit(classes([1, 0]), classes([0, 0]))
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains("all 2 stays of the validation split are of class 0"),
+            "{error}"
+        );
     }
 
     /// With one column of variance 1 the penalty α shrinks its coefficient by n / (n + α) (scikit-learn's `Ridge`).

@@ -156,10 +156,38 @@ fn the_penalty_with_the_least_validation_loss_is_kept_and_each_has_a_row() {
 }
 
 #[test]
-fn validation_of_one_class_chooses_no_penalty() {
+fn validation_of_one_class_or_of_the_same_labels_chooses_no_penalty() {
     let train = rows(2, 40, 3, 2);
     let mut validation = rows(99, 10, 3, 2);
-    validation.truth = Truth::Classes(vec![0; 10]);
+    let labels = Truth::Labels {
+        has: vec![false; 20],
+        labels: 2,
+    };
+    for (truth, outcome) in [
+        (Truth::Classes(vec![0; 10]), "are of class 0"),
+        (labels, "have the same labels"),
+    ] {
+        validation.truth = truth;
+        refuses_to_choose(&train, &validation, outcome);
+    }
+}
+
+fn refuses_to_choose(train: &LabelledFeatures, validation: &LabelledFeatures, outcome: &str) {
+    let train = match &validation.truth {
+        Truth::Labels { labels, .. } => {
+            let classes = train.truth.classes().unwrap_or_default().iter();
+            let has = classes.flat_map(|class| [*class == 1, *class == 0]);
+            let truth = Truth::Labels {
+                has: has.collect(),
+                labels: *labels,
+            };
+            &LabelledFeatures {
+                truth,
+                ..train.clone()
+            }
+        }
+        _ => train,
+    };
     let solved = |penalties: Vec<f64>| {
         let settings = LinearHeadSettings {
             optimizer: Lbfgs {
@@ -168,14 +196,12 @@ fn validation_of_one_class_chooses_no_penalty() {
             },
             class_weights: ClassWeights::default(),
         };
-        solve_head(&settings, 2, &train, &validation, &Unwatched)
+        solve_head(&settings, 2, train, validation, &Unwatched)
     };
     let error = solved(vec![1.0, 10.0]).err().map(|error| error.to_string());
     let error = error.unwrap_or_default();
-    assert!(
-        error.contains("all 10 stays of the validation split are of class 0"),
-        "{error}"
-    );
+    let named = format!("all 10 stays of the validation split {outcome}");
+    assert!(error.contains(&named), "{error}");
     assert!(solved(vec![1.0]).is_ok(), "nothing is to be chosen");
 }
 

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
+use crate::Place;
 
 #[test]
 fn weights_that_are_zero_everywhere_are_placeholders() {
@@ -57,7 +58,11 @@ fn parameters_under_another_dict_of_the_file_are_said_to_be_there() {
     let source: Vec<Named> = vec![("enc.weight", &[2, 3]), ("enc.bias", &[2])];
     let beside = |new: &[&str]| {
         let mut file = checkpoint(&source);
-        file.elsewhere.insert("slope".into(), "head".into());
+        let place = Place {
+            dict: "head".into(),
+            name: "slope".into(),
+        };
+        file.elsewhere.tensors.insert("slope".into(), place);
         import(file, &targets(&MODEL), &rules(new, &[]))
     };
     let error = beside(&[]).unwrap_err();
@@ -68,4 +73,145 @@ fn parameters_under_another_dict_of_the_file_are_said_to_be_there() {
     let notes = beside(&["slope"]).unwrap().audit.notes;
     let note = "warning: parameters that are declared new are in the file under `head`, which is not read: slope";
     assert_eq!(notes, [note]);
+}
+
+#[test]
+fn the_hint_for_another_dict_is_a_program_that_gives_its_tensors_their_names() {
+    let hint = |prefix: &str, dict: &str, name: &str| {
+        let names = ["enc.weight", "slope"].map(|name| format!("{prefix}{name}"));
+        let source: [Named; 2] = [(&names[0], &[2, 3]), (&names[1], &[])];
+        let mut file = checkpoint(&source);
+        let (dict, name) = (dict.to_string(), name.to_string());
+        file.elsewhere.read = "model".into();
+        file.elsewhere
+            .tensors
+            .insert("enc.bias".into(), Place { dict, name });
+        let error = import(file, &targets(&MODEL), &rules(&[], &[])).unwrap_err();
+        error.hint().unwrap().to_string()
+    };
+    for (prefix, dict, name, part) in [
+        ("", "head", "enc.bias", r#"**c["head"]"#),
+        (
+            "",
+            "enc",
+            "bias",
+            r#"**{"enc." + k: v for k, v in c["enc"].items()}"#,
+        ),
+        (
+            "",
+            "head",
+            "module.enc.bias",
+            r#"**{k.removeprefix("module."): v for k, v in c["head"].items()}"#,
+        ),
+        (
+            "module.",
+            "a.enc",
+            "module.bias",
+            r#"**{"module.enc." + k.removeprefix("module."): v for k, v in c["a"]["enc"].items()}"#,
+        ),
+        ("module.", "head", "module.enc.bias", r#"**c["head"]"#),
+        (
+            "module.",
+            "",
+            "enc.bias",
+            r#""module.enc.bias": c["enc.bias"]"#,
+        ),
+    ] {
+        let expected = format!(r#"torch.save({{**c["model"], {part}}}, "whole.pt")"#);
+        assert_has(&hint(prefix, dict, name), &[&expected]);
+    }
+}
+
+#[test]
+fn a_parameter_that_is_stored_as_another_value_is_said_to_be_there() {
+    let mut file = checkpoint(&MODEL[..2]);
+    file.elsewhere.others.insert("slope".into(), "a float");
+    let error = import(file, &targets(&MODEL), &rules(&[], &[])).unwrap_err();
+    let told = "slope [] – the file has a float there, no tensor";
+    assert_has(&error.to_string(), &[told]);
+}
+
+/// The tensors of [`MODEL`] behind each prefix.
+fn copies(prefixes: &[&str], more: &[(&str, &'static [usize])]) -> Vec<(String, &'static [usize])> {
+    let of = |prefix: &&str| MODEL.map(|(name, shape)| (format!("{prefix}{name}"), shape));
+    let more = more.iter().map(|(name, shape)| (name.to_string(), *shape));
+    prefixes.iter().flat_map(of).chain(more).collect()
+}
+
+fn named<'a>(tensors: &'a [(String, &'static [usize])]) -> Vec<Named<'a>> {
+    let tensors = tensors.iter();
+    tensors
+        .map(|(name, shape)| (name.as_str(), *shape))
+        .collect()
+}
+
+#[test]
+fn of_two_copies_that_fit_none_is_suggested() {
+    for (prefixes, told) in [
+        (["net.", "ema."], "`ema.`, `net.` fit the model"),
+        (["pl.", "pl.teacher."], "`pl.`, `pl.teacher.` fit the model"),
+    ] {
+        let source = copies(&prefixes, &[]);
+        let (_, hint) = failure(&named(&source), &MODEL, &rules(&[], &[]));
+        assert_has(&hint, &[told, "choose one"]);
+        assert!(!hint.contains("rename ="), "{hint}");
+    }
+}
+
+#[test]
+fn the_rule_for_a_wrapper_s_prefix_holds_once_the_other_tensors_are_ignored() {
+    let source = copies(&["model."], &[("loss.weight", &[2])]);
+    let source = named(&source);
+    let (_, hint) = failure(&source, &MODEL, &rules(&[], &[]));
+    assert_has(&hint, &["rename = [{ prefix = \"model.\", to = \"\" }]"]);
+    let mut first = rules(&[], &[]);
+    first.rename = vec![prefix("model.", "")];
+    let (_, hint) = failure(&source, &MODEL, &first);
+    assert_has(&hint, &["ignore = [\"loss.weight\"]"]);
+    first.ignore = vec!["loss.weight".into()];
+    let audit = import(checkpoint(&source), &targets(&MODEL), &first);
+    assert_eq!(audit.unwrap().audit.counts.loaded, 3);
+
+    first.rename.push(prefix("model.", "enc."));
+    let (message, _) = failure(&source, &MODEL, &first);
+    assert_has(&message, &["rename: `model.` → `enc.` matches no tensor"]);
+}
+
+#[test]
+fn no_rule_is_suggested_that_leads_two_tensors_to_one_parameter() {
+    let mut model = MODEL.to_vec();
+    model.extend([("a", &[1_usize][..]), ("b", &[1]), ("c", &[1])]);
+    let source = copies(
+        &[""],
+        &[
+            ("t.enc.weight", &[2, 3]),
+            ("t.enc.bias", &[2]),
+            ("t.slope", &[]),
+            ("t.a", &[1]),
+            ("t.b", &[1]),
+        ],
+    );
+    let (_, hint) = failure(&named(&source), &model, &rules(&[], &[]));
+    assert!(!hint.contains("rename ="), "{hint}");
+}
+
+#[test]
+fn a_suggested_pattern_is_a_string_of_toml() {
+    let mut file = checkpoint(&MODEL);
+    let tensor = file.tensors["slope"].clone();
+    file.tensors.insert("x\u{1b}".into(), tensor);
+    let error = import(file, &targets(&MODEL), &rules(&[], &[])).unwrap_err();
+    assert_has(error.hint().unwrap(), &[r#"ignore = ["x\u001b"]"#]);
+}
+
+#[test]
+fn an_import_of_nothing_is_not_suggested_and_noted_where_it_is_declared() {
+    let source: [Named; 1] = [("other", &[1])];
+    let (_, hint) = failure(&source, &MODEL, &rules(&[], &[]));
+    assert_has(&hint, &["`rename` of the import stage"]);
+    assert!(!hint.contains("new ="), "{hint}");
+    let all = rules(&["*"], &["other"]);
+    let imported = import(checkpoint(&source), &targets(&MODEL), &all).unwrap();
+    let note = "warning: no parameter is loaded: all of them are new";
+    assert_eq!(imported.audit.notes, [note]);
 }

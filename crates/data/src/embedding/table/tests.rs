@@ -7,7 +7,7 @@ use arrow::array::{
 use arrow::datatypes::{Float32Type, Float64Type};
 
 use super::*;
-use crate::parquet_file::{Compression, write_nullable};
+use crate::parquet_file::{Compression, write_nullable, write_with_text};
 
 fn table(text: &str) -> Result<EmbeddingRows, Error> {
     let folder = tempfile::tempdir().unwrap();
@@ -49,6 +49,8 @@ fn the_index_of_a_table_is_no_number_of_an_embedding() {
             "column `Unnamed: 0` is the index",
         ),
         ("index,Key,x\n0,a,1\n1,b,2\n", "column `index` is the index"),
+        ("Key,x,index\na,1,0\nb,2,1\n", "column `index` is the index"),
+        ("Key,1,1\na,1,0\nb,2,1\n", "has two columns `1`"),
     ] {
         let error = table(text).unwrap_err().to_string();
         assert!(error.contains(what), "{error}");
@@ -185,4 +187,34 @@ fn an_index_is_no_number_in_parquet_either() {
         error.contains("column `Unnamed: 0` is the index"),
         "{error}"
     );
+}
+
+#[test]
+fn the_index_that_pandas_notes_is_no_number_but_may_be_the_key() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cached.parquet");
+    let found = |index: &str| {
+        let columns = vec![
+            keys(&["HR", "pH"]),
+            ("0", numbers(vec![Some(1.0), Some(2.0)])),
+            ("row", numbers(vec![Some(17.0), Some(18.0)])),
+        ];
+        let note = format!(r#"{{"index_columns": ["{index}"], "columns": []}}"#);
+        write_with_text(&path, columns, Compression::SNAPPY, ("pandas", note)).unwrap();
+        of_variables(&path, &["HR", "pH"]).map_err(|error| error.to_string())
+    };
+    let error = found("row").unwrap_err();
+    assert!(error.contains("column `row` is the index"), "{error}");
+    assert_eq!(found("Key").map(|rows| rows.dimension), Ok(2));
+}
+
+#[test]
+fn whole_numbers_name_variables_by_their_digits() {
+    let codes: ArrayRef = Arc::new(Int64Array::from(vec![220_045, (1 << 53) + 1]));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("cached.parquet");
+    let columns = vec![("Key", codes), ("e0", numbers(vec![Some(1.0), Some(2.0)]))];
+    write_nullable(&path, columns, Compression::SNAPPY).unwrap();
+    let found = of_variables(&path, &["220045", "9007199254740993"]).unwrap();
+    assert_eq!(found.numbers, [1.0, 2.0]);
 }

@@ -11,8 +11,10 @@ use arrow::datatypes::{DataType, TimeUnit as ArrowUnit};
 use arrow::util::display::array_value_to_string;
 
 use super::clock::{Clock, TimeCell, Told};
+use super::days::Days;
 use crate::config::TimeUnit;
 use crate::missing::is_missing;
+use crate::small_table::TypedTime;
 use crate::typed_column::{self, FloatWidth, exact_text, holds_text};
 use pipeline_error::Error;
 
@@ -26,10 +28,10 @@ pub(in crate::source) enum Cells {
         exact: ArrayRef,
         rounded: Float64Array,
     },
-    /// Microseconds since 1970; of a type with a time zone if the file's is. `days`: the file has dates without a time.
+    /// Microseconds since 1970; of a type with a time zone if the file's is.
     Timestamp {
         cells: TimestampMicrosecondArray,
-        days: bool,
+        days: Days,
     },
     /// Microseconds.
     Duration(DurationMicrosecondArray),
@@ -78,12 +80,19 @@ impl Cells {
             DataType::Timestamp(_, Some(_)) => {
                 let zoned = DataType::Timestamp(microseconds, Some("+00:00".into()));
                 let cells = down(&to(&zoned)?);
-                Self::Timestamp { cells, days: false }
+                Self::Timestamp {
+                    cells,
+                    days: Days::No,
+                }
             }
             found @ (DataType::Timestamp(..) | DataType::Date32 | DataType::Date64) => {
                 Self::Timestamp {
                     cells: down(&to(&DataType::Timestamp(microseconds, None))?),
-                    days: *found == DataType::Date32,
+                    days: match found {
+                        DataType::Date32 => Days::Plain,
+                        DataType::Date64 => Days::WithClock,
+                        _ => Days::No,
+                    },
                 }
             }
             DataType::Duration(_) => Self::Duration(down(&to(&DataType::Duration(microseconds))?)),
@@ -130,7 +139,7 @@ impl Cells {
             Self::Exact { exact, .. } => exact_text(exact, row).map(Cow::Owned),
             Self::Timestamp { cells, days } => {
                 let text = array_value_to_string(cells, row).ok()?;
-                let date = text.split('T').next().filter(|_| *days);
+                let date = text.split('T').next().filter(|_| *days == Days::Plain);
                 Some(date.map(str::to_string).unwrap_or(text).into())
             }
             Self::Duration(cells) => array_value_to_string(cells, row).ok().map(Cow::Owned),
@@ -194,10 +203,14 @@ impl Cells {
             return TimeCell::Missing;
         }
         match (self, clock.unit) {
-            (Self::Timestamp { cells, days }, TimeUnit::Timestamp) => match cells.timezone() {
-                Some(_) => TimeCell::At(cells.value(row), Told::Zoned),
-                None => clock.of_naive(cells.value(row)).of_day_if(*days),
-            },
+            (Self::Timestamp { cells, days }, _) => {
+                let time = clock.of_typed(TypedTime {
+                    microseconds: cells.value(row),
+                    is_zoned: cells.timezone().is_some(),
+                    is_day: *days != Days::No,
+                });
+                time.unwrap_or(TimeCell::Unreadable)
+            }
             (Self::Duration(cells), TimeUnit::Duration) => {
                 TimeCell::At(cells.value(row), Told::Plain)
             }
@@ -235,9 +248,12 @@ fn down<T: Array + Clone + 'static>(array: &ArrayRef) -> T {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{BinaryArray, Date32Array, DictionaryArray, Float32Array, Int8Array};
+    use arrow::array::{
+        BinaryArray, Date32Array, Date64Array, DictionaryArray, Float32Array, Int8Array,
+    };
 
     use super::*;
+    use crate::config::{StayPolicy, TimeColumn};
 
     fn texts(column: ArrayRef) -> Vec<Option<String>> {
         let cells = Cells::of(Path::new("a.parquet"), 0, "c", &column).unwrap();
@@ -255,6 +271,27 @@ mod tests {
         let zoned = times.with_timezone("+02:00");
         let time = Some("1970-01-01T00:00:01Z".to_string());
         assert_eq!(texts(Arc::new(zoned)), [time]);
+    }
+
+    #[test]
+    fn a_day_of_either_type_is_known_to_have_no_time_of_day() {
+        let time = TimeColumn {
+            column: "t".into(),
+            unit: TimeUnit::Timestamp,
+            format: None,
+            zone: None,
+            negative: StayPolicy::Error,
+        };
+        let clock = Clock::new(&time).unwrap();
+        let days: [ArrayRef; 2] = [
+            Arc::new(Date32Array::from(vec![1])),
+            Arc::new(Date64Array::from(vec![86_400_000])),
+        ];
+        for column in days {
+            let cells = Cells::of(Path::new("a.parquet"), 0, "c", &column).unwrap();
+            let expected = TimeCell::At(86_400_000_000, Told::Day);
+            assert_eq!(cells.time(0, &clock), expected, "{}", column.data_type());
+        }
     }
 
     #[test]

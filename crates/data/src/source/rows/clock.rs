@@ -7,11 +7,9 @@ use jiff::tz::{Offset, TimeZone};
 use super::time_text::{WrittenTime, format_hint, parse_duration, parse_timestamp, written_as};
 use crate::config::{TimeColumn, TimeUnit};
 use crate::missing::is_missing;
+use crate::small_table::TypedTime;
 use crate::time_zone::{self, Instant};
 use pipeline_error::Error;
-
-/// Those of `2150-01-31`.
-const DAY_LETTERS: usize = 10;
 
 /// What a cell of times holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -94,7 +92,9 @@ impl Clock {
                 match written {
                     Some(WrittenTime::Zoned(time)) => TimeCell::At(time, Told::Zoned),
                     Some(WrittenTime::Naive(time)) => {
-                        let is_day = self.format.is_none() && text.len() == DAY_LETTERS;
+                        // `2150-01-31` and `21500131` have no clock behind the day.
+                        let is_day = !text.contains([' ', 'T', 't']);
+                        let is_day = self.format.is_none() && is_day;
                         self.of_civil(time).of_day_if(is_day)
                     }
                     None => TimeCell::Unreadable,
@@ -111,8 +111,16 @@ impl Clock {
         time.map_or(TimeCell::Unreadable, |time| TimeCell::At(time, Told::Plain))
     }
 
+    /// The time in a cell of timestamps, if that is how times are told.
+    pub(in crate::source) fn of_typed(&self, time: TypedTime) -> Option<TimeCell> {
+        (self.unit == TimeUnit::Timestamp).then(|| match time.is_zoned {
+            true => TimeCell::At(time.microseconds, Told::Zoned),
+            false => self.of_naive(time.microseconds).of_day_if(time.is_day),
+        })
+    }
+
     /// A date and time without a zone: microseconds since 1970, were it UTC.
-    pub(super) fn of_naive(&self, time: i64) -> TimeCell {
+    fn of_naive(&self, time: i64) -> TimeCell {
         if self.zone.is_none() {
             return TimeCell::At(time, Told::Naive);
         }
@@ -150,6 +158,13 @@ impl Clock {
                     .into(),
             );
         }
+        if let Some(limit) = self.passed_limit(text.trim()) {
+            return (
+                format!("is beyond the times that are read ({limit})"),
+                "a mark for a time that is not known is no time: take such rows out of what is read"
+                    .into(),
+            );
+        }
         let what = format!("is no time as {}", self.unit.name());
         if self.unit != TimeUnit::Timestamp {
             let hint =
@@ -173,6 +188,26 @@ impl Clock {
                     .into(),
             ),
         }
+    }
+
+    /// Which limit an unusable time lies beyond, if it is a time.
+    fn passed_limit(&self, text: &str) -> Option<&'static str> {
+        if self.unit.microseconds().is_some() {
+            let number = text.parse::<f64>().ok();
+            return number
+                .filter(|number| number.is_finite())
+                .map(|_| "100,000 years from 0");
+        }
+        let written = self.format.as_deref();
+        let civil = match written.and_then(|format| written_as(format, text)) {
+            Some(WrittenTime::Naive(time)) => Some(time),
+            // Timestamps of Parquet are shown so, whatever the format of texts.
+            _ => text.trim_end_matches(['Z', 'z']).parse::<DateTime>().ok(),
+        };
+        let beyond = civil.filter(|_| self.unit == TimeUnit::Timestamp);
+        beyond
+            .filter(|time| Offset::UTC.to_timestamp(*time).is_err())
+            .map(|_| "-9999-01-02 02:00 to 9999-12-30 22:00 UTC")
     }
 }
 
@@ -249,6 +284,43 @@ mod tests {
     }
 
     #[test]
+    fn a_day_alone_is_known_however_it_is_written() {
+        let told = |text| match clock(None, None).of_text(text) {
+            TimeCell::At(_, told) => told,
+            cell => panic!("{text}: {cell:?}"),
+        };
+        for (text, expected) in [
+            ("2150-01-03", Told::Day),
+            ("21500103", Told::Day),
+            ("2150-01-03 00:00", Told::Naive),
+            ("21500103T000000", Told::Naive),
+        ] {
+            assert_eq!(told(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_time_beyond_reach_is_told_from_what_is_no_time() {
+        let of = |clock: Clock, text: &str| {
+            assert_eq!(clock.of_text(text), TimeCell::Unreadable, "{text}");
+            clock.complaint(TimeCell::Unreadable, text).0
+        };
+        for text in ["9999-12-31", "9999-12-31 23:59", "9999-12-31T23:59:00Z"] {
+            let what = of(clock(None, None), text);
+            assert!(what.contains("9999-12-30 22:00 UTC"), "{text}: {what}");
+        }
+        let what = of(clock(Some("%d.%m.%Y"), None), "31.12.9999");
+        assert!(what.contains("9999-12-30 22:00 UTC"), "{what}");
+        let hours = || Clock {
+            unit: TimeUnit::Hours,
+            ..clock(None, None)
+        };
+        assert!(of(hours(), "1e9").contains("100,000 years"));
+        assert!(of(hours(), "inf").contains("is no time as hours"));
+        assert!(of(clock(None, None), "9999-12-32").contains("is no time as timestamp"));
+    }
+
+    #[test]
     fn a_zone_is_that_of_times_without_one() {
         let utc = clock(None, None);
         let east = clock(None, Some("+01:00"));
@@ -256,7 +328,13 @@ mod tests {
         let text = "1970-01-01 02:00";
         assert_eq!(utc.of_text(text), TimeCell::At(2 * hour, Told::Naive));
         assert_eq!(east.of_text(text), TimeCell::At(hour, Told::Plain));
-        assert_eq!(east.of_naive(2 * hour), TimeCell::At(hour, Told::Plain));
+        let typed = TypedTime {
+            microseconds: 2 * hour,
+            is_zoned: false,
+            is_day: false,
+        };
+        let told = Some(TimeCell::At(hour, Told::Plain));
+        assert_eq!(east.of_typed(typed), told);
         let zoned = TimeCell::At(2 * hour, Told::Zoned);
         assert_eq!(east.of_text("1970-01-01T02:00Z"), zoned);
     }

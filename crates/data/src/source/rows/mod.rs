@@ -5,6 +5,7 @@ mod cells;
 mod clock;
 mod csv_piece;
 mod csv_ranges;
+mod days;
 mod parquet_piece;
 mod table_files;
 mod time_text;
@@ -14,7 +15,6 @@ use std::path::{Path, PathBuf};
 pub(super) use cells::Cells;
 pub(super) use clock::{Clock, TimeCell, Told};
 pub(super) use table_files::TableFiles;
-pub(crate) use time_text::{WrittenTime, parse_timestamp};
 
 use crate::small_table::{SmallRow, SmallTable};
 use crate::text_file;

@@ -2,11 +2,10 @@
 
 use std::path::Path;
 
-use arrow::datatypes::Schema;
 use parquet::arrow::ProjectionMask;
-use serde_json::Value;
 
 use super::{Cells, Places, RowTaker, Rows};
+use crate::id_names::pandas_index;
 use crate::parquet_file::{self, Batches};
 use pipeline_error::Error;
 
@@ -48,16 +47,4 @@ pub(super) fn read(
         before += batch.num_rows();
     }
     Ok(())
-}
-
-/// The columns that pandas notes as the index of its table.
-fn pandas_index(schema: &Schema) -> Vec<String> {
-    let note = schema.metadata().get("pandas");
-    let note = note.and_then(|text| serde_json::from_str::<Value>(text).ok());
-    let columns = note
-        .as_ref()
-        .and_then(|note| note["index_columns"].as_array());
-    // An index that only counts rows is no column, and described by an object.
-    let names = columns.into_iter().flatten().filter_map(Value::as_str);
-    names.map(String::from).collect()
 }

@@ -228,3 +228,33 @@ fn files_that_are_stays_of_another_cohort_are_left_out() {
         built.notes
     );
 }
+
+#[test]
+fn numbers_for_a_missing_value_are_found_however_they_are_written() {
+    let folder = folder_with(&[
+        ("stays.csv", STAYS.as_bytes()),
+        (
+            "grid.csv",
+            wide_text(&ROWS).replace("60.5", "-9999.0").as_bytes(),
+        ),
+    ]);
+    let mut config = wide(folder.path(), &["grid.csv"], TimeUnit::Minutes);
+    let with = |config: &mut DataConfig, missing: &[&str]| {
+        let Source::Wide(source) = &mut config.source else {
+            panic!("a wide source")
+        };
+        source.missing = missing.iter().map(|text| text.to_string()).collect();
+        Built::of(config, 2).unwrap()
+    };
+    let measured = with(&mut config, &[]).report.counts["missing_markers"];
+    for missing in ["-9999", "-9999.00"] {
+        let built = with(&mut config, &[missing]);
+        assert_eq!(built.report.counts["missing_markers"], measured + 1);
+    }
+    untold(&config, "source.missing lists");
+    with(&mut config, &["-9998", "-9999"]);
+    told(
+        &config,
+        "source.missing lists `-9998`, and no cell of the events, stays and labels says so",
+    );
+}

@@ -3,9 +3,10 @@ use std::sync::Arc;
 
 use arrow::array::{ArrayRef, BooleanArray, Float32Array, Float64Array, StringArray, UInt32Array};
 
+use crate::asked::named;
 use crate::says::{Says, positive_of};
 use pipeline_data::parquet_file::{self, Compression};
-use pipeline_data::target::Truth;
+use pipeline_data::target::{Target, Truth};
 use pipeline_error::Error;
 
 /// What a model says of stays.
@@ -21,17 +22,31 @@ pub struct Predictions {
     pub given: Option<Vec<f64>>,
     /// What outputs say.
     pub says: Says,
+    /// The target that they say; none: the label.
+    pub target: Option<Target>,
 }
 
 impl Predictions {
-    /// What several models say of the same stays. Fails where the stays or their labels differ.
+    /// What several models say of the same stays. Fails where the stays, their labels, or what is said of them differ.
     pub fn together(models: Vec<Self>) -> Result<Option<Self>, Error> {
         let mut models = models.into_iter();
         let Some(mut all) = models.next() else {
             return Ok(None);
         };
         for model in models {
-            if (&model.ids, &model.truth, &model.says) != (&all.ids, &all.truth, &all.says) {
+            if (&model.target, &model.says) != (&all.target, &all.says) {
+                let said = |one: &Self| {
+                    let target = named(one.target.as_ref());
+                    format!("{target} ({})", one.says.describe())
+                };
+                return Err(Error::stage(format!(
+                    "the models of the ensemble say different things: {} and {}",
+                    said(&all),
+                    said(&model)
+                ))
+                .with_hint("ask each of them in a stage of its own"));
+            }
+            if (&model.ids, &model.truth) != (&all.ids, &all.truth) {
                 let differing = model
                     .ids
                     .iter()
@@ -142,6 +157,7 @@ fn mean_of(probabilities: &[Vec<f64>]) -> Vec<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use pipeline_data::config::Task;
 
     #[test]
     fn probabilities_near_one_keep_their_distance() {
@@ -151,6 +167,7 @@ mod tests {
             outputs: vec![vec![-20.0, 20.0, 0.0, 1.0, 1.0, 1.0]],
             given: None,
             says: Says::Classes(3),
+            target: None,
         };
         let rows = predictions.values();
         assert!(rows[1] < 1.0 && rows[0] > 0.0);
@@ -167,6 +184,7 @@ mod tests {
             outputs: vec![logits.to_vec()],
             given: None,
             says: Says::Classes(2),
+            target: None,
         };
         let (a, b) = ([0.0, 1.0, 2.0, -1.0], [0.5, 0.0, 0.0, 3.0]);
         let (first, second) = (of(["1", "2"], a), of(["1", "2"], b));
@@ -177,7 +195,19 @@ mod tests {
         assert_eq!(both.unwrap().values(), mean);
         let one = Predictions::together(vec![first.clone()]).unwrap().unwrap();
         assert_eq!(one.values(), Says::Classes(2).values(&a.map(f64::from)));
-        let error = Predictions::together(vec![first, of(["1", "3"], b)]).unwrap_err();
+        let others = of(["1", "3"], b);
+        let error = Predictions::together(vec![first.clone(), others]).unwrap_err();
         assert!(error.to_string().contains("stay 2 and stay 3"), "{error}");
+        let other_target = Predictions {
+            target: Some(Target {
+                name: "sepsis".into(),
+                task: Task::Classification,
+                outputs: vec!["0".into(), "1".into()],
+            }),
+            ..first.clone()
+        };
+        let error = Predictions::together(vec![first, other_target]).unwrap_err();
+        let differ = "different things: the label (one of 2 classes) and the target `sepsis` (one of 2 classes)";
+        assert!(error.to_string().contains(differ), "{error}");
     }
 }

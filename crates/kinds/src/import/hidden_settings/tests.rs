@@ -71,6 +71,28 @@ fn weights_of_ours_must_be_given_the_model_they_were_trained_in() {
     assert_eq!(notes.len(), 2, "{notes:?}");
     let idle = check(&file, &trained, &accepted, &[]).unwrap_err();
     assert!(idle.contains("names time_bias, in which nothing is known to differ"));
+    assert!(!idle.contains("would not compute"), "{idle}");
+    assert!(idle.contains("leave it out"), "{idle}");
+}
+
+#[test]
+fn a_setting_in_a_form_that_is_not_read_is_not_said_to_be_unknown() {
+    let (mut checkpoint, audit) = weights("a", &[]);
+    let unread = ("heads".to_string(), "a tensor".to_string());
+    checkpoint.stated.unread = BTreeMap::from([unread]);
+    let file = (checkpoint, audit);
+    let model = ModelConfig::default();
+    let told = "the file states a tensor, which is not read";
+    let message = check(&file, &model, &[], &[]).unwrap_err();
+    assert!(
+        message.contains(&format!("model.heads: {told}")),
+        "{message}"
+    );
+    let notes = check(&file, &model, &[], &HEADS).unwrap();
+    assert!(
+        notes[0].ends_with(&format!("as `assume` says: {told}")),
+        "{notes:?}"
+    );
 }
 
 #[test]

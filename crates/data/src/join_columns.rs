@@ -1,0 +1,147 @@
+//! Whether the columns that tables are joined by hold ids of the kind that the source's stays have: ids of two kinds may be
+//! the same numbers, and a stay would have another's label.
+
+use std::path::Path;
+
+use super::config::DataConfig;
+use super::id_names::{are_two_kinds_of_stays, names_patients, numbers_rows, says_nothing_of_ids};
+use super::source::EventSource;
+use pipeline_error::Error;
+
+/// The setting of a column of patients.
+const SUBJECT: &str = "subject";
+/// That of a split file, which has no setting for its column.
+const SPLITS: &str = "split.file";
+
+/// A column that rows are joined by.
+pub(super) struct JoinColumn<'a> {
+    /// What names it.
+    setting: String,
+    name: &'a str,
+    /// The one file that it is in, if it is one.
+    path: &'a Path,
+    /// Whether it holds ids of patients.
+    of_patients: bool,
+}
+
+impl<'a> JoinColumn<'a> {
+    /// Those that a recipe names.
+    pub(super) fn stated(config: &'a DataConfig) -> Vec<Self> {
+        let mut stated = Vec::new();
+        let mut add = |setting: String, path: &'a Path, name: &'a str, of_patients| {
+            stated.push(Self {
+                setting,
+                name,
+                path,
+                of_patients,
+            });
+        };
+        if let (Some(id), Some(_)) = config.source.row_tables() {
+            add("source.id".into(), Path::new(""), id, false);
+        }
+        if let Some(table) = config.source.label_table() {
+            add(
+                "source.labels.id".into(),
+                table.path.as_ref(),
+                &table.id,
+                false,
+            );
+        }
+        for (name, table) in &config.targets {
+            let (key, column) = key_of(&table.subject, &table.id);
+            let setting = format!("targets.{name}.{key}");
+            add(setting, table.path.as_ref(), column, key == SUBJECT);
+        }
+        if let Some(table) = &config.attributes {
+            let (key, column) = key_of(&table.subject, &table.id);
+            let setting = format!("attributes.{key}");
+            add(setting, table.path.as_ref(), column, key == SUBJECT);
+        }
+        stated
+    }
+
+    /// That of a split file.
+    pub(super) fn of_splits(path: &'a Path, name: &'a str, of_patients: bool) -> Self {
+        Self {
+            setting: SPLITS.into(),
+            name,
+            path,
+            of_patients,
+        }
+    }
+
+    /// Fails if it holds ids of another kind than it is joined with; else what is worth reading of it.
+    pub(super) fn check(
+        &self,
+        config: &DataConfig,
+        source: &dyn EventSource,
+    ) -> Result<Option<String>, Error> {
+        let own = config.source.stay_columns();
+        let Some(stay_id) = own.last() else {
+            return Ok(None);
+        };
+        let (setting, name) = (&self.setting, self.name);
+        if let Some(difference) = self.difference(config, source) {
+            let own = match self.of_patients {
+                true => config.source.patient_column().unwrap_or("subject_id"),
+                false => stay_id,
+            };
+            let what = format!("{setting}: `{name}` is another id than `{own}`: {difference}");
+            return Err(Error::stage(what).with_hint(self.hint(own)));
+        }
+        if !self.of_patients && config.source.names_patients(name) {
+            let what = format!(
+                "{setting}: `{name}` is called like a column of patients, and rows are joined by ids of stays, `{stay_id}`"
+            );
+            return Err(Error::stage(what).with_hint(
+                "`subject` in source.stays names the patients of stays; or join by a column of the stays' ids",
+            ));
+        }
+        Ok(self.other_kind(&own).map(|kind| {
+            format!(
+                "{setting}: `{name}` is called like ids of {kind}, and is joined with `{stay_id}` of the source: ids of two kinds \
+                 may be the same numbers"
+            )
+        }))
+    }
+
+    fn hint(&self, own: &str) -> String {
+        let key = if self.of_patients { SUBJECT } else { "id" };
+        match self.setting.as_str() {
+            SPLITS => format!("write a first column `{own}` of the ids that the source has"),
+            _ => format!(
+                "{key} = \"{own}\" joins by the ids that the source has; the table needs that column"
+            ),
+        }
+    }
+
+    /// Whose ids its name says that it holds, if not those of stays that are called as `own`.
+    fn other_kind(&self, own: &[&str]) -> Option<&'static str> {
+        let name = self.name;
+        let all = |is: &dyn Fn(&str) -> bool| own.iter().all(|own| is(own));
+        match name {
+            _ if self.of_patients || own.contains(&name) => None,
+            _ if all(&|own| are_two_kinds_of_stays(name, own)) => Some("stays of another kind"),
+            _ if names_patients(name) && all(&|own| !names_patients(own)) => Some("patients"),
+            _ if numbers_rows(name) => Some("rows"),
+            _ => None,
+        }
+    }
+
+    /// Where the source's own tables say that it is another id.
+    fn difference(&self, config: &DataConfig, source: &dyn EventSource) -> Option<String> {
+        let (_, stays) = config.source.row_tables();
+        let path = stays.map(|stays| -> &Path { stays.path.as_ref() });
+        let is_of_stays = path == Some(self.path);
+        let may_be_another = says_nothing_of_ids(self.name) && !is_of_stays;
+        (!may_be_another).then(|| source.other_id(self.name, self.of_patients))?
+    }
+}
+
+/// The setting that names the column, and the column.
+fn key_of<'a>(subject: &'a Option<String>, id: &'a Option<String>) -> (&'static str, &'a str) {
+    match (subject, id) {
+        (Some(subject), _) => (SUBJECT, subject),
+        (None, id) => ("id", id.as_deref().unwrap_or("stay_id")),
+    }
+}

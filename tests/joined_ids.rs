@@ -1,0 +1,130 @@
+//! Tables that are joined by ids of another kind than the source's stays have: both may be the same numbers.
+
+use crate::harness::Test;
+
+const STAYS: &str = "stay_id,hadm_id,fold,died
+1,2,train,0
+2,3,train,1
+3,4,tuning,0
+4,1,held_out,1
+";
+const CHARTS: &str = "stay_id,hour,item,value\n1,1,HR,81\n2,1,HR,82\n3,1,HR,83\n4,1,HR,84\n";
+const SPLIT: &str = "split = { column = \"fold\" }";
+const LABELS: &str = "labels = { path = \"stays.csv\", id = \"stay_id\", column = \"died\" }";
+
+const RECIPE: &str = r#"format = 1
+[model]
+input_dim = 8
+[stages.events]
+kind = "data"
+SPLIT
+MORE
+[stages.events.source]
+format = "long"
+files = ["charts.csv"]
+id = "stay_id"
+time = { column = "hour", as = "hours" }
+variable = "item"
+value = "value"
+stays = { path = "stays.csv", id = "stay_id" }
+LABELS
+"#;
+
+fn test(split: &str, more: &str, labels: &str) -> Test {
+    let recipe = RECIPE
+        .replace("SPLIT", split)
+        .replace("MORE", more)
+        .replace("LABELS", labels);
+    Test::new()
+        .recipe(&recipe)
+        .file("stays.csv", STAYS)
+        .file("charts.csv", CHARTS)
+        .args(["run", "recipe.toml"])
+}
+
+/// A table of four rows whose first column is `id`.
+fn table(id: &str, column: &str, values: [&str; 4]) -> String {
+    let rows = (1..).zip(values);
+    let rows = rows.map(|(id, value)| format!("{id},{value}\n"));
+    format!("{id},{column}\n{}", rows.collect::<String>())
+}
+
+/// The settings of labels in a table of their own.
+fn labelled_by(id: &str) -> Test {
+    let labels = LABELS
+        .replace("stays.csv", "labels.csv")
+        .replace("stay_id", id);
+    test(SPLIT, "", &labels).file("labels.csv", table(id, "died", ["0", "1", "0", "1"]))
+}
+
+const DIFFERS: &str = "stays.csv line 2 has stay_id `1` and hadm_id `2`";
+
+#[test]
+fn another_column_of_the_table_of_stays_is_no_id_of_stays() {
+    let other = LABELS.replace("stay_id", "hadm_id");
+    let outcome = test(SPLIT, "", &other).run().failure(3);
+    outcome
+        .stderr_has("source.labels.id: `hadm_id` is another id than `stay_id`: ")
+        .stderr_has(DIFFERS)
+        .stderr_has("hint: id = \"stay_id\" joins by the ids that the source has");
+    labelled_by("hadm_id").run().failure(3).stderr_has(DIFFERS);
+    let target = "targets.los = { path = \"los.csv\", task = \"regression\", id = \"hadm_id\" }";
+    let attributes = "attributes = { path = \"los.csv\", id = \"hadm_id\", columns = [\"los\"] }";
+    for (more, setting) in [(target, "targets.los.id"), (attributes, "attributes.id")] {
+        let joined = test(SPLIT, more, LABELS);
+        let joined = joined.file("los.csv", table("hadm_id", "los", ["1", "2", "3", "4"]));
+        let outcome = joined.run().failure(3).stderr_has(DIFFERS);
+        outcome.stderr_has(&format!("{setting}: `hadm_id` is another id"));
+    }
+    let splits = table("hadm_id", "split", ["test", "train", "train", "val"]);
+    let divided = test("split = { file = \"splits.csv\" }", "", LABELS);
+    let outcome = divided.file("splits.csv", splits).run().failure(3);
+    outcome
+        .stderr_has(DIFFERS)
+        .stderr_has("hint: write a first column `stay_id`");
+}
+
+#[test]
+fn a_column_of_the_rows_is_compared_too_and_one_that_repeats_the_id_is_as_good() {
+    let without = STAYS.replace("hadm_id", "room");
+    let charts = CHARTS.replace("value\n", "value,hadm_id\n");
+    let charts = ["81,2", "82,3", "83,4", "84,1"]
+        .iter()
+        .fold(charts, |charts, value| charts.replace(&value[..2], value));
+    let joined = labelled_by("hadm_id").file("stays.csv", &without);
+    let outcome = joined.file("charts.csv", charts).run().failure(3);
+    outcome.stderr_has("charts.csv line 2 has stay_id `1` and hadm_id `2`");
+    let same = "stay_id,hadm_id,fold,died\n1,1,train,0\n2,2,train,1\n3,,tuning,0\n4,4,held_out,1\n";
+    let joined = labelled_by("hadm_id").file("stays.csv", same);
+    joined.run().success();
+}
+
+#[test]
+fn ids_of_another_kind_by_their_name_are_told() {
+    let without = STAYS.replace("hadm_id", "room");
+    for (id, kind) in [("hadm_id", "stays of another kind"), ("row_id", "rows")] {
+        let joined = labelled_by(id).file("stays.csv", &without);
+        let note = format!("source.labels.id: `{id}` is called like ids of {kind}");
+        joined.run().success().stderr_has(&note);
+    }
+    for id in ["icustay_id", "STAYID", "id", "case"] {
+        let joined = labelled_by(id).file("stays.csv", &without);
+        let outcome = joined.run().success();
+        assert!(!outcome.stderr.contains("is called like ids"), "{outcome}");
+    }
+}
+
+#[test]
+fn a_name_of_patients_is_refused_where_no_setting_says_who_they_are() {
+    for id in ["subject_id", "uniquepid", "PatientID"] {
+        let mut joined = labelled_by(id);
+        let outcome = joined.run_with(["check", "recipe.toml"]).failure(2);
+        outcome
+            .stderr_has("labels.id is called like a column of patients, and rows are joined by ids of stays")
+            .stderr_has("`subject` in source.stays names the patients of stays");
+    }
+    let splits = table("subject_id", "split", ["test", "train", "train", "val"]);
+    let divided = test("split = { file = \"splits.csv\" }", "", LABELS);
+    let outcome = divided.file("splits.csv", splits).run().failure(3);
+    outcome.stderr_has("split.file: `subject_id` is called like a column of patients");
+}
