@@ -6,7 +6,6 @@ use std::path::{Path, PathBuf};
 use crate::terminal::page;
 use pipeline_error::Error;
 use pipeline_runner::Lock;
-use pipeline_store::destination::Destination;
 
 /// No lock that a run writes is longer.
 const MAX_BYTES: u64 = 64 << 20;
@@ -48,6 +47,5 @@ pub fn write(path: &Path, recipe: &Path, lock: &Lock) -> Result<(), Error> {
          # By hand: [stages.NAME.tolerances], how far metrics may lie from these; they are kept.\n\
          {body}"
     );
-    let place = Destination::new(path, "", true)?;
-    page::write(place, text.as_bytes()).map(|_| ())
+    page::replace(path, true, &[], text.as_bytes()).map(|_| ())
 }

@@ -32,11 +32,19 @@ time = {{ column = "hour", as = "hours" }}
 fn one_name_of_two_facts_is_refused_with_both() {
     wide(
         r#"["c", "c=a"]"#,
-        "stay_id,hour,c,c=a\n1,0,a=b,b\n2,1,a,c\n3,1,a,b\n4,1,a=b,\n",
+        "stay_id,hour,c,c=a\n1,0,a=b,b\n2,1,x,c\n3,1,x,b\n4,1,a=b,\n",
     )
     .run()
     .failure(3)
     .stderr_has("two variables are called `c=a=b`: `a=b` of `c`, and `b` of `c=a`");
+    // Of several such names the first is told, wherever it is read.
+    wide(
+        r#"["c", "c=a"]"#,
+        "stay_id,hour,c,c=a\n1,0,a=b,b\n2,1,a,c\n3,1,a,b\n4,1,a=b,\n",
+    )
+    .run()
+    .failure(3)
+    .stderr_has("two variables are called `c=a`: `a` of `c`, and a variable of its own");
     wide(
         r#"["c"]"#,
         "stay_id,hour,c,c=a\n1,0,a,5\n2,1,b,6\n3,1,a,7\n4,1,b,8\n",

@@ -253,7 +253,7 @@ fn help_of_a_word_that_is_no_subcommand_is_refused() {
         .stderr_has("`run` has no subcommand `plan`");
     test.run_with(["help", "sweep", "shwo"])
         .failure(2)
-        .stderr_has("did you mean `show`?");
+        .stderr_has("did you mean `pipeline help sweep show`?");
     test.run_with(["help", "sweep", "show"]).success();
 }
 

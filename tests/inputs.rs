@@ -205,7 +205,7 @@ fn issue17_a_backbone_of_one_hospital_is_not_finetuned_on_another_s_inputs() {
         .stderr_has("statistics: `B` (mean ")
         .stderr_has("a finetuned model gets an import of its own");
     let moved = "stages.moved={ kind = 'import', from = 'classifier', into = 'classifier', input_changes = ['statistics'] }";
-    let test_of = "stages.test={ kind = 'evaluate', model = 'moved', data = 'one', split = 'test', allow_overlap = 'the same ids' }";
+    let test_of = "stages.test={ kind = 'evaluate', model = 'moved', data = 'one', split = 'test', allow_overlap = 'the same ids', bootstrap = { resamples = 0 } }";
     run(
         &mut test,
         &[set[0], set[1], "--set", moved, "--set", test_of],

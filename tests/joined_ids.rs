@@ -104,27 +104,81 @@ fn ids_of_another_kind_by_their_name_are_told() {
     let without = STAYS.replace("hadm_id", "room");
     for (id, kind) in [("hadm_id", "stays of another kind"), ("row_id", "rows")] {
         let joined = labelled_by(id).file("stays.csv", &without);
-        let note = format!("source.labels.id: `{id}` is called like ids of {kind}");
+        let note = format!("source.labels.id: `{id}` is called as ids of {kind} are");
         joined.run().success().stderr_has(&note);
     }
     for id in ["icustay_id", "STAYID", "id", "case"] {
         let joined = labelled_by(id).file("stays.csv", &without);
         let outcome = joined.run().success();
-        assert!(!outcome.stderr.contains("is called like ids"), "{outcome}");
+        assert!(!outcome.stderr.contains("is called as ids"), "{outcome}");
     }
+}
+
+#[test]
+fn the_id_of_the_rows_is_compared_with_that_of_the_table_of_stays() {
+    let by = |id: &str, stays: &str| {
+        let recipe = RECIPE
+            .replace("SPLIT", SPLIT)
+            .replace("MORE", "")
+            .replace("LABELS", LABELS)
+            .replacen("id = \"stay_id\"", &format!("id = \"{id}\""), 1);
+        let test = Test::new().recipe(&recipe).file("stays.csv", stays);
+        let test = test.file("charts.csv", CHARTS.replace("stay_id", id));
+        test.args(["run", "recipe.toml"]).run()
+    };
+    let without = STAYS.replace("hadm_id", "room");
+    for (id, kind) in [
+        ("hadm_id", "stays of another kind"),
+        ("subject_id", "patients"),
+    ] {
+        let note = format!("source.id: `{id}` is called as ids of {kind} are");
+        by(id, &without).success().stderr_has(&note);
+    }
+    let outcome = by("icustay_id", &without).success();
+    assert!(!outcome.stderr.contains("is called as ids"), "{outcome}");
+    by("hadm_id", STAYS).failure(3).stderr_has(DIFFERS);
 }
 
 #[test]
 fn a_name_of_patients_is_refused_where_no_setting_says_who_they_are() {
     for id in ["subject_id", "uniquepid", "PatientID"] {
-        let mut joined = labelled_by(id);
-        let outcome = joined.run_with(["check", "recipe.toml"]).failure(2);
+        let outcome = labelled_by(id).run().failure(3);
+        let what = format!(
+            "source.labels.id: `{id}` is called like a column of patients, and rows are joined by ids of stays"
+        );
         outcome
-            .stderr_has("labels.id is called like a column of patients, and rows are joined by ids of stays")
+            .stderr_has(&what)
             .stderr_has("`subject` in source.stays names the patients of stays");
     }
+    // A word may be anything, and one stay a patient may have one id.
+    labelled_by("patient").run().success();
+    let same = "stay_id,mrn,fold,died\n1,1,train,0\n2,2,train,1\n3,3,tuning,0\n4,4,held_out,1\n";
+    let joined = labelled_by("mrn").file("stays.csv", same);
+    joined.run().success();
     let splits = table("subject_id", "split", ["test", "train", "train", "val"]);
     let divided = test("split = { file = \"splits.csv\" }", "", LABELS);
     let outcome = divided.file("splits.csv", splits).run().failure(3);
     outcome.stderr_has("split.file: `subject_id` is called like a column of patients");
+}
+
+#[test]
+fn patients_that_no_setting_names_are_joined_with_none() {
+    let target = "targets.los = { path = \"los.csv\", task = \"regression\", subject = \"subject_id\", time = \"at\" }";
+    let attributes =
+        "attributes = { path = \"los.csv\", subject = \"subject_id\", columns = [\"los\"] }";
+    for (more, setting) in [
+        (target, "targets.los.subject"),
+        (attributes, "attributes.subject"),
+    ] {
+        let joined = test(SPLIT, more, LABELS);
+        let joined = joined.file(
+            "los.csv",
+            table("subject_id", "at,los", ["1,1", "2,2", "3,3", "4,4"]),
+        );
+        let what = format!(
+            "{setting}: `subject_id` joins by patients, and source.stays names no column of them"
+        );
+        let outcome = joined.run().failure(3).stderr_has(&what);
+        outcome.stderr_has("hint: stays = { …, subject = \"COLUMN\" }");
+    }
 }

@@ -83,7 +83,10 @@ fn seconds_since_1970_are_told_not_to_be_seconds_of_a_stay() {
         .says("warning: 4 stays (such as stay 1 (")
         .says("have events more than 30 years after the begin")
         .says("time.as");
-    // A life in days, and a long one in hours.
+    for (unit, time) in [("minutes", "26297280"), ("hours", "438288")] {
+        with_unit(unit, [time; 4]).says("more than 30 years after the begin");
+    }
+    // A life in days, and a long stay in hours.
     with_unit("days", ["36525"; 4]).says_nothing_of("years after the begin");
-    with_unit("hours", ["1051920"; 4]).says_nothing_of("years after the begin");
+    with_unit("hours", ["175320"; 4]).says_nothing_of("years after the begin");
 }

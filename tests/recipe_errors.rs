@@ -239,6 +239,34 @@ fn a_misspelt_variable_of_a_recipe_that_extends_another_is_refused() {
 }
 
 #[test]
+fn a_variable_that_is_like_another_one_is_no_slip() {
+    let base = "format = 1\n[vars]\nroot = \"a\"\ncohort_a = \"b\"\nsites = { south = \"c\" }\n\
+        [stages.say]\nkind = \"command\"\noutputs = { o = \"o\" }\n\
+        run = \"echo ${vars.root} ${vars.cohort_a} ${vars.sites.south} > o\"\n";
+    let with = |vars: &str| {
+        let text = format!("format = 1\nextends = [\"base.toml\"]\n[vars]\n{vars}\n");
+        let test = Test::new().file("base.toml", base).recipe(&text);
+        test.args(["check", "recipe.toml"]).run()
+    };
+    for sound in [
+        "sites = { north = \"d\", south = \"e\" }",
+        "sites = { north = \"d\" }",
+        "root2 = \"d\"\ncohort_b = \"e\"",
+        "root = \"d\"\nroots = \"e\"",
+    ] {
+        with(sound).success();
+    }
+    for (slip, meant) in [
+        ("roots = \"d\"", "root"),
+        ("sites = { soutth = \"d\" }", "sites.south"),
+        ("sitse = { south = \"d\" }", "sites.south"),
+    ] {
+        let outcome = with(slip).failure(2);
+        outcome.stderr_has(&format!("did you mean `{meant}`?"));
+    }
+}
+
+#[test]
 fn a_stage_that_would_close_a_ring_is_no_stage_that_fits() {
     let change = ("from = \"pretrain\"", "from = \"weights\"");
     assert_shown(&[change], change.1, &["hint: `pretrain` would fit"]);

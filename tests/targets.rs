@@ -1,5 +1,6 @@
 //! Issue 20: several targets on one backbone; numbers and labels beside classes.
 
+mod compared;
 mod imported;
 mod mistakes;
 

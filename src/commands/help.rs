@@ -47,13 +47,16 @@ pub fn check_subcommands(whole: &Command, words: &[String]) -> Result<(), Error>
     let Some(mut command) = whole.find_subcommand(first) else {
         return Ok(());
     };
-    for word in rest {
+    for (position, word) in rest.iter().enumerate() {
         command = command.find_subcommand(word).ok_or_else(|| {
             let names = command.get_subcommands().map(Command::get_name);
             Error::Usage {
                 message: format!("`{}` has no subcommand `{word}`", command.get_name()),
                 hint: Some(match nearest(word, names) {
-                    Some(near) => format!("did you mean `{near}`?"),
+                    Some(near) => {
+                        let before = words[..=position].join(" ");
+                        format!("did you mean `pipeline help {before} {near}`?")
+                    }
                     None => format!("`pipeline help {first}` shows all of it"),
                 }),
             }

@@ -10,10 +10,8 @@ use clap_mangen::roff::{Roff, bold, roman};
 
 use crate::arguments::EXIT_CODES;
 use crate::examples;
-use crate::terminal::page::write as write_text;
-use crate::terminal::stdout;
+use crate::terminal::{page, stdout};
 use pipeline_error::Error;
-use pipeline_store::destination::Destination;
 
 /// Variables of the environment that pipeline looks at.
 const ENVIRONMENT: [(&str, &str); 6] = [
@@ -78,7 +76,8 @@ pub fn execute(arguments: &ManArguments, command: Command) -> Result<ExitCode, E
     let mut whole = command.disable_help_subcommand(true);
     whole.build();
     let Some(folder) = &arguments.folder else {
-        let page = page(&whole).map_err(|error| Error::stage(format!("manual page: {error}")))?;
+        let page =
+            page_of(&whole).map_err(|error| Error::stage(format!("manual page: {error}")))?;
         stdout::print(&String::from_utf8_lossy(&page))?;
         return Ok(ExitCode::SUCCESS);
     };
@@ -92,8 +91,8 @@ pub fn execute(arguments: &ManArguments, command: Command) -> Result<ExitCode, E
 /// Writes the pages of a command and of all below it, and returns where they are.
 fn write(command: &Command, folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let path = folder.join(format!("{}.1", page_name(command)));
-    let page = page(command).map_err(|error| refused(&path, &error))?;
-    let path = write_text(Destination::new(&path, "", true)?, &page)?;
+    let text = page_of(command).map_err(|error| refused(&path, &error))?;
+    let path = page::replace(&path, true, &[], &text)?;
     let mut written = vec![path];
     for subcommand in (command.get_subcommands()).filter(|inner| !inner.is_hide_set()) {
         written.extend(write(subcommand, folder)?);
@@ -115,7 +114,7 @@ fn page_name(command: &Command) -> &str {
         .unwrap_or_else(|| command.get_name())
 }
 
-fn page(command: &Command) -> std::io::Result<Vec<u8>> {
+fn page_of(command: &Command) -> std::io::Result<Vec<u8>> {
     let mut page = Vec::new();
     let source = concat!("pipeline ", env!("CARGO_PKG_VERSION"));
     let man = Man::new(command.clone()).source(source);

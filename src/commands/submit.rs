@@ -12,7 +12,6 @@ use crate::experiment::tell_of_exposure;
 use crate::interrupt;
 use crate::records::submission::{StageStanding, SubmitRecord, SubmittedJob};
 use crate::submission::asked::Asked;
-use crate::submission::expected::Expected;
 use crate::submission::job_script::{dependency, script};
 use crate::submission::planning::Planned;
 use crate::submission::record::Submission;
@@ -57,16 +56,9 @@ pub fn execute(arguments: SubmitArguments, verbosity: Verbosity) -> Result<ExitC
     subject.check_times(&asked)?;
     tell_of_exposure(&subject.exposure, verbosity);
     let interrupted = interrupt::listen();
-    let step = Step {
-        subject: &subject,
-        store: &store,
-        seconds: Expected::of(&subject, &store)?,
-        by: By::User,
-        verbosity,
-        interrupted,
-    };
     let format = arguments.format;
     if arguments.dry_run {
+        let step = Step::of(&subject, &store, By::User, verbosity, interrupted)?;
         return dry_run(&step, &store, asked, format);
     }
     let mut stages = subject.surveyed.iter();
@@ -83,7 +75,9 @@ pub fn execute(arguments: SubmitArguments, verbosity: Verbosity) -> Result<ExitC
         return Ok(ExitCode::SUCCESS);
     }
     slurm::require()?;
-    let mut submission = match Submission::find(&store, &asked)? {
+    let found = Submission::find(&store, &asked)?;
+    let is_known = found.is_some();
+    let mut submission = match found {
         Some(mut submission) => {
             submission.ask(asked)?;
             submission
@@ -98,6 +92,12 @@ pub fn execute(arguments: SubmitArguments, verbosity: Verbosity) -> Result<ExitC
             "waiting for {holder}, which submits jobs of this run"
         ));
     })?;
+    let subject = match is_known {
+        // Jobs, and whoever held it, have got further meanwhile.
+        true => Subject::open(&selection, &store, Failed::Retried)?,
+        false => subject,
+    };
+    let step = Step::of(&subject, &store, By::User, verbosity, interrupted)?;
     let stepped = step.take(&mut submission);
     held.remove();
     let Stepped {

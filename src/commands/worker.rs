@@ -15,7 +15,6 @@ use crate::device;
 use crate::display::progress::Progress;
 use crate::display::run_summary;
 use crate::interrupt;
-use crate::submission::expected::Expected;
 use crate::submission::note::{self, Beating};
 use crate::submission::part::Part;
 use crate::submission::record::Submission;
@@ -43,9 +42,9 @@ pub struct WorkerArguments {
     #[arg(value_name = "RUN")]
     run: String,
 
-    /// The number of the job in the run
+    /// The number of the job in the run; left out: the one that goes on submitting
     #[arg(value_name = "JOB")]
-    job: usize,
+    job: Option<usize>,
 
     #[command(flatten)]
     store: StoreArguments,
@@ -55,11 +54,20 @@ pub struct WorkerArguments {
 pub fn execute(arguments: &WorkerArguments, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let store = arguments.store.open()?;
     let submission = Submission::open(&store, &arguments.run)?;
-    let number = arguments.job;
-    let job = submission.ledger.job(number).ok_or_else(|| Error::Usage {
-        message: format!("run {} has no job {number}", submission.run),
-        hint: None,
+    let job = match arguments.job {
+        Some(number) => submission.ledger.job(number),
+        // Jobs of earlier programs name none.
+        None => submission.ledger.goes_on(),
+    };
+    let job = job.ok_or_else(|| {
+        let number = arguments.job.map(|number| number.to_string());
+        let which = number.as_deref().unwrap_or("that goes on submitting");
+        Error::Usage {
+            message: format!("run {} has no job {which}", submission.run),
+            hint: None,
+        }
     })?;
+    let number = job.job;
     match job.goes_on() {
         true => go_on(submission, number, &store, verbosity),
         false => Worker::of(&submission, job, &store)?.work(verbosity),
@@ -72,10 +80,6 @@ fn go_on(
     store: &Store,
     verbosity: Verbosity,
 ) -> Result<ExitCode, Error> {
-    if submission.ledger.cancelled {
-        verbosity.note("the run was cancelled: nothing more is submitted");
-        return Ok(ExitCode::SUCCESS);
-    }
     let stepped = step(&mut submission, own, store, verbosity);
     let (exit_code, declined) = match &stepped {
         Ok(stepped) => (0, stepped.declined.clone()),
@@ -84,16 +88,16 @@ fn go_on(
     if let Some(why) = &declined {
         verbosity.note(&format!("nothing is submitted: {why}"));
     }
+    for (job, id) in stepped.iter().flat_map(|stepped| &stepped.submitted) {
+        stdout::print(&format!("submitted {id} {}\n", job.name))?;
+    }
     let note = Note {
         exit_code: Some(exit_code),
         declined,
         ..here()
     };
-    note::write(&submission.note(own, 0), &note)?;
-    for (job, id) in stepped?.submitted {
-        stdout::print(&format!("submitted {id} {}\n", job.name))?;
-    }
-    Ok(ExitCode::SUCCESS)
+    let written = note::write(&submission.note(own, 0), &note);
+    stepped.and(written).map(|()| ExitCode::SUCCESS)
 }
 
 fn step(
@@ -106,14 +110,7 @@ fn step(
     let selection = submission.asked.selection(store.root());
     let held = submission.hold(store, interrupted, |_| ())?;
     let subject = Subject::open(&selection, store, Failed::Passed)?;
-    let step = Step {
-        subject: &subject,
-        store,
-        seconds: Expected::of(&subject, store)?,
-        by: By::Job(own),
-        verbosity,
-        interrupted,
-    };
+    let step = Step::of(&subject, store, By::Job(own), verbosity, interrupted)?;
     let stepped = step.take(submission);
     held.remove();
     stepped
@@ -150,8 +147,6 @@ struct Worker<'a> {
     /// Where it says how it stands.
     path: PathBuf,
     note: Note,
-    /// When this turn began, by the time of the store's file system.
-    since: SystemTime,
 }
 
 impl<'a> Worker<'a> {
@@ -173,16 +168,16 @@ impl<'a> Worker<'a> {
             task,
             path: submission.note(job.job, index),
             note: here(),
-            since: SystemTime::now(),
         })
     }
 
     fn work(mut self, verbosity: Verbosity) -> Result<ExitCode, Error> {
         note::write(&self.path, &self.note)?;
-        let written = fs::metadata(&self.path).and_then(|note| note.modified());
-        self.since = written.map_err(|error| Error::file(&self.path, error))?;
+        // By the time of the store's file system.
+        let began = fs::metadata(&self.path).and_then(|note| note.modified());
+        let began = began.map_err(|error| Error::file(&self.path, error))?;
         let beating = Beating::of(self.path.clone(), self.store.patience());
-        let worked = self.run(verbosity);
+        let worked = self.run(began, verbosity);
         drop(beating);
         self.note.exit_code = Some(worked.as_ref().err().map_or(0, Error::exit_code));
         note::write(&self.path, &self.note)?;
@@ -199,7 +194,7 @@ impl<'a> Worker<'a> {
         worked.map(|()| ExitCode::SUCCESS)
     }
 
-    fn run(&mut self, verbosity: Verbosity) -> Result<(), Error> {
+    fn run(&mut self, began: SystemTime, verbosity: Verbosity) -> Result<(), Error> {
         let interrupted = interrupt::listen();
         let selection = self.submission.asked.selection(self.store.root());
         device::require(&selection.device)?;
@@ -233,7 +228,7 @@ impl<'a> Worker<'a> {
         stdout::print(&run_summary::render(&record, Style::stdout()))?;
         let Some(error) = error else { return Ok(()) };
         if matches!(error, Error::Interrupted) && interrupt::warned() {
-            self.note.stopped = Some(match self.got_on(&record) {
+            self.note.stopped = Some(match self.got_on(&record, began) {
                 true => Stopped::Requeued,
                 false => Stopped::OutOfTime,
             });
@@ -270,14 +265,14 @@ impl<'a> Worker<'a> {
     }
 
     /// Whether another turn begins further on than this one did.
-    fn got_on(&self, record: &RunRecord) -> bool {
+    fn got_on(&self, record: &RunRecord, began: SystemTime) -> bool {
         let of_task =
             |stage: &&pipeline_runner::record::StageRecord| self.task.contains(&stage.name);
         record.stages.iter().filter(of_task).any(|stage| {
             let key = stage.key.as_ref();
             let key = key.and_then(|key| serde_json::from_value(key.as_str().into()).ok());
             stage.status == StageStatus::Executed
-                || key.is_some_and(|key| self.store.got_on(&key, self.since))
+                || key.is_some_and(|key| self.store.got_on(&key, began))
         })
     }
 

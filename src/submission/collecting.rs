@@ -24,21 +24,32 @@ pub fn parts(store: &Store) -> Result<BTreeMap<String, String>, Error> {
     Ok(parts.collect())
 }
 
-/// Runs with jobs that are queued or at work. The queue is asked only if a run's record does not say that all of it is
-/// over.
-pub fn living(store: &Store) -> Result<BTreeSet<String>, Error> {
-    let ids = store.run_ids()?.into_iter();
-    // One that cannot be read can be neither watched nor cancelled.
-    let submissions = ids.filter_map(|id| Submission::of_run(store, &id).ok().flatten());
-    let open: Vec<Submission> = submissions.filter(is_open).collect();
-    let rows = match open.is_empty() {
-        true => None,
-        false => slurm::queue().ok(),
-    };
-    let lives = open
-        .into_iter()
-        .filter(|submission| rows.as_ref().is_none_or(|rows| may_live(submission, rows)));
-    Ok(lives.map(|submission| submission.run).collect())
+/// Runs with jobs that are queued or at work, and why runs are among them of which nobody knows. The queue is asked only if
+/// a run's record does not say that all of it is over.
+pub fn living(store: &Store) -> Result<(BTreeSet<String>, Vec<String>), Error> {
+    let (mut living, mut unknown) = (BTreeSet::new(), Vec::new());
+    let mut open = Vec::new();
+    for id in store.run_ids()? {
+        match Submission::of_run(store, &id) {
+            Ok(found) => open.extend(found.filter(is_open)),
+            Err(error) => {
+                unknown.push(format!("run {id} stays, as if it had jobs: {error}"));
+                living.insert(id);
+            }
+        }
+    }
+    if open.is_empty() {
+        return Ok((living, unknown));
+    }
+    match slurm::queue() {
+        Ok(rows) => open.retain(|submission| may_live(submission, &rows)),
+        Err(error) => unknown.push(format!(
+            "submitted runs that may be queued stay, {}: {error}",
+            open.len()
+        )),
+    }
+    living.extend(open.into_iter().map(|submission| submission.run));
+    Ok((living, unknown))
 }
 
 /// Whether nobody wrote down the end of a task.
@@ -52,8 +63,7 @@ fn is_open(submission: &Submission) -> bool {
             !is_over && !ledger.ended.contains_key(&(job.job, index))
         })
     };
-    let mut jobs = ledger.jobs.iter();
-    !ledger.cancelled && jobs.any(|job| !ledger.not_submitted.contains(&job.job) && is_open(job))
+    !ledger.cancelled && ledger.submitted().any(is_open)
 }
 
 /// The queue tells of this user's jobs alone.

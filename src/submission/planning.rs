@@ -52,7 +52,7 @@ impl Step<'_> {
                 .ledger
                 .tasks_of(name, &self.subject.identities[name]);
             let ends = ended.filter_map(|(job, index)| match tasks.get(&(job.job, index))?.state {
-                // A task that never began was cancelled for the sake of what it waited for, and had no try.
+                // A task that never began had no try: it was cancelled with what it waited for, or removed by hand.
                 TaskState::Ended(End::Cancelled) if tasks[&(job.job, index)].has_begun() => {
                     Some(End::Killed)
                 }

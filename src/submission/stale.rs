@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::record::Submission;
 use super::standing::{StageState, Task, TaskId};
 use super::step::{By, Step};
-use pipeline_cluster::TaskState;
+use pipeline_cluster::{JobRecord, TaskState};
 
 impl Step<'_> {
     /// Tasks that wait for nothing that could come, or that are of another recipe than it is now. Only somebody who submits
-    /// says so of a recipe, and has a new job that goes on submitting instead of one that waits.
+    /// says so of a recipe.
     pub(super) fn stale(
         &self,
         submission: &Submission,
@@ -26,13 +26,10 @@ impl Step<'_> {
             let Some(job) = submission.ledger.job(id.0) else {
                 continue;
             };
-            let queued = matches!(task.state, TaskState::Queued(_));
             if job.goes_on() {
-                if queued && self.by == By::User {
-                    stale.insert(*id);
-                }
                 continue;
             }
+            let queued = matches!(task.state, TaskState::Queued(_));
             let lives = queued || matches!(task.state, TaskState::Runs(_));
             let is_other = |name: &String| {
                 let known = self.subject.identities.get(name);
@@ -58,6 +55,21 @@ impl Step<'_> {
             }
         }
         stale
+    }
+
+    /// Jobs that go on submitting and wait, where somebody submits, and has a new one.
+    pub(super) fn replaced(
+        &self,
+        submission: &Submission,
+        tasks: &BTreeMap<TaskId, Task>,
+    ) -> BTreeSet<TaskId> {
+        let is_replaced = |(id, task): &(&TaskId, &Task)| {
+            self.by == By::User
+                && matches!(task.state, TaskState::Queued(_))
+                && (submission.ledger.job(id.0)).is_some_and(JobRecord::goes_on)
+        };
+        let replaced = tasks.iter().filter(is_replaced);
+        replaced.map(|(id, _)| *id).collect()
     }
 
     fn by_name<'a>(&'a self, standing: &'a [StageState]) -> BTreeMap<&'a str, &'a StageState> {

@@ -184,7 +184,7 @@ pub fn changed<'a>(
     let stages = subject.surveyed.iter().zip(standing);
     let open = stages.filter(|(_, state)| **state != StageState::Done);
     let names = open.map(|(stage, _)| stage.planned.name.as_str());
-    let jobs = submission.ledger.jobs.iter().rev();
+    let jobs = submission.ledger.submitted().rev();
     let of_rung = jobs.filter(|job| job.rung == subject.rung);
     let is_other = |name: &&str| {
         let last = of_rung.clone().find_map(|job| job.identities.get(*name));

@@ -60,10 +60,34 @@ pub struct Step<'a> {
     pub interrupted: &'a AtomicBool,
 }
 
-impl Step<'_> {
-    /// Does it. Whoever calls holds the submission.
+impl<'a> Step<'a> {
+    /// One of a subject as it stands now.
+    pub fn of(
+        subject: &'a Subject,
+        store: &'a Store,
+        by: By,
+        verbosity: Verbosity,
+        interrupted: &'a AtomicBool,
+    ) -> Result<Self, Error> {
+        Ok(Self {
+            subject,
+            store,
+            seconds: Expected::of(subject, store)?,
+            by,
+            verbosity,
+            interrupted,
+        })
+    }
+
+    /// Does it. Whoever calls holds the submission, and has surveyed the subject since anybody else held it.
     pub fn take(&self, submission: &mut Submission) -> Result<Stepped, Error> {
         submission.reread()?;
+        if submission.ledger.cancelled && self.by == By::User {
+            return Err(Error::Usage {
+                message: format!("run {} was cancelled meanwhile", submission.run),
+                hint: Some("submit again: it begins a new run".into()),
+            });
+        }
         let tasks = self.find_out(submission)?;
         if let Some(why) = self.declines(submission) {
             return Ok(Stepped {
@@ -89,6 +113,9 @@ impl Step<'_> {
             let id = self.submit(submission, &job, &dependency)?;
             submitted.push((job, id));
         }
+        // Not before: where this breaks off, the earlier one goes on.
+        let replaced = self.replaced(submission, &tasks);
+        slurm::cancel(&ids(submission, &replaced))?;
         let mut living = living(submission, &tasks, &stale);
         living.extend(submitted.iter().map(|(_, id)| id.clone()));
         let retries = cluster.retry.times > 0;
@@ -108,15 +135,19 @@ impl Step<'_> {
         })
     }
 
-    /// Why a job has no say any more: somebody has submitted again, or the recipe is another one, which nobody submitted.
+    /// Why a job has no say any more: somebody has cancelled the run or submitted again, or the recipe is another one, which
+    /// nobody submitted.
     fn declines(&self, submission: &Submission) -> Option<&'static str> {
         let By::Job(own) = self.by else { return None };
+        if submission.ledger.cancelled {
+            return Some("the run was cancelled");
+        }
         let latest = submission.ledger.goes_on();
         let Some(job) = latest.filter(|latest| latest.job == own) else {
             return Some("a later job goes on submitting");
         };
         let known = &self.subject.identities;
-        let mut later = submission.ledger.jobs.iter().filter(|job| job.job > own);
+        let mut later = submission.ledger.submitted().filter(|job| job.job > own);
         if later.any(|job| {
             let mut nodes = job.identities.iter();
             job.rung == self.subject.rung
@@ -124,7 +155,10 @@ impl Step<'_> {
         }) {
             return Some("something else was submitted later");
         }
-        (job.subject.as_ref() != Some(&self.subject.digest)).then_some(
+        // Earlier programs wrote none down.
+        let subject = job.subject.as_ref();
+        let is_other = subject.is_some_and(|subject| *subject != self.subject.digest);
+        is_other.then_some(
             "the recipe, a variable of the environment or the program has changed since it was submitted: \
              `pipeline submit` submits what it is now",
         )

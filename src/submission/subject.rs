@@ -74,12 +74,12 @@ impl Subject {
         let Experiment { recipe, nodes } = experiment;
         let names = nodes.iter().map(|node| node.name.clone());
         let identities = identities(&nodes, &selection.device);
+        let resources = names.map(|name| (name.clone(), recipe.resources_of(&name)));
+        let resources: BTreeMap<String, Resources> = resources.collect();
         Ok(Self {
-            resources: names
-                .map(|name| (name.clone(), recipe.resources_of(&name)))
-                .collect(),
-            digest: digest(&identities)?,
+            digest: digest(&(&identities, &resources))?,
             identities,
+            resources,
             variants: BTreeMap::new(),
             name: recipe.name,
             nodes,
@@ -101,7 +101,7 @@ impl Subject {
             let here = Self::of_batch(&sweep, batch, surveyed, selection, rung)?;
             if rung == 0 {
                 // It has all variants; which of them a later rung has follows from their results.
-                whole = digest(&(&here.identities, &sweep.config))?;
+                whole = digest(&(&here.identities, &here.resources, &sweep.config))?;
             }
             found = Some(here);
             rung += 1;

@@ -26,6 +26,13 @@ pub fn write(destination: Destination, text: &[u8]) -> Result<PathBuf, Error> {
     })
 }
 
+/// Writes a text to `path`. An earlier file is replaced only if `force`, and none of the files `read`.
+pub fn replace(path: &Path, force: bool, read: &[PathBuf], text: &[u8]) -> Result<PathBuf, Error> {
+    let destination = Destination::new(path, "", force)?;
+    destination.refuse_files(read)?;
+    write(destination, text)
+}
+
 /// Fails if a file is there that neither ends as `file_name` does nor begins as our pages do: a recipe given by mistake, say.
 fn refuse_other_file(target: &Path, file_name: &str) -> Result<(), Error> {
     let ending = Path::new(file_name).extension().unwrap_or_default();

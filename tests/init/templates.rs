@@ -57,7 +57,7 @@ fn a_shipped_recipe_is_run_and_extended_by_its_name() {
     );
     assert_eq!(stage(&extended, "events")["status"], "cached");
     let missing = test.run_with(["run", "finetun"]).failure(2);
-    missing.stderr_has("one of the shipped finetune, meds");
+    missing.stderr_has("did you mean the shipped recipe `finetune`?");
     let kept = Path::new(run["run"].as_str().expect("a run")).to_path_buf();
     let kept = test
         .folder()

@@ -133,3 +133,20 @@ fn a_run_whose_jobs_are_queued_is_not_collected_and_its_workers_go_with_it() {
     assert_eq!(collect(&mut slurm, "1"), 0, "it is one run");
     assert_eq!(collect(&mut slurm, "0"), 3, "with its two workers");
 }
+
+#[test]
+fn a_run_of_which_nobody_knows_is_not_collected_and_it_is_said_why() {
+    let mut slurm = Slurm::new(RECIPE, CLUSTER);
+    slurm.submit().success();
+    let run = slurm.run();
+    let collect = |slurm: &mut Slurm, why: &str| {
+        let gc = ["cache", "gc", "--keep-runs", "0"];
+        let outcome = slurm.test.run_with(gc).success();
+        outcome.stdout_has("0 removed").stderr_has(why);
+    };
+    fs::write(slurm.state().join("down"), "").expect("a file");
+    collect(&mut slurm, "submitted runs that may be queued stay, 1: ");
+    let asked = slurm.test.folder().join(".pipeline/runs").join(&run);
+    fs::write(asked.join("submission.json"), "{").expect("a file");
+    collect(&mut slurm, &format!("run {run} stays, as if it had jobs: "));
+}

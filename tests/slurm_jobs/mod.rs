@@ -5,6 +5,7 @@
 mod cluster;
 mod goes_on;
 mod history;
+mod meanwhile;
 mod records;
 mod submitting;
 mod sweeps;

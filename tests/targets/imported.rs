@@ -1,9 +1,11 @@
 //! Heads that come from a file: each is asked what it learned, and nothing else.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use pipeline_checkpoint::{self as checkpoint, FloatTensor};
 use pipeline_data::parquet_file;
+use serde_json::Value;
 
 use crate::document::{artifact, repository};
 use crate::harness::{Outcome, Test};
@@ -34,6 +36,13 @@ data = "one"
 optimizer = { kind = "lbfgs" }
 "#;
 
+/// The AUROC of an evaluate stage.
+fn auroc(outcome: &Outcome, name: &str) -> Value {
+    let auroc = metrics(outcome, name)["auroc"].clone();
+    assert!(auroc.is_number(), "{name}: {outcome}");
+    auroc
+}
+
 /// A recipe that trains these heads.
 fn training(more: &str) -> String {
     let heads = ["high", "odd", "grade"].map(|target| head(target, SOLVED, ""));
@@ -52,6 +61,20 @@ fn trained() -> (Test, Outcome) {
     }
     (test, outcome)
 }
+
+/// The tensors of a file of weights, and its metadata.
+fn weights(path: &Path) -> (BTreeMap<String, FloatTensor>, BTreeMap<String, String>) {
+    let read = checkpoint::read(path).expect("weights");
+    let tensors = read.tensors.into_iter().map(|(name, tensor)| {
+        let shape = tensor.shape().to_vec();
+        let values = tensor.into_f32(false).expect("F32");
+        (name, FloatTensor { shape, values })
+    });
+    (tensors.collect(), read.stated.metadata)
+}
+
+/// What an import has to state of a file without metadata.
+const UNTOLD: &str = "inputs = { data = \"one\" }\nassume = [\"heads\", \"transformer_heads\"]";
 
 /// Runs the stage `asked` beside imports of these weights, each called like its file.
 fn ask(test: &mut Test, imports: &[&str], more: &str, asked: &str) -> Outcome {
@@ -89,7 +112,6 @@ fn a_head_from_a_file_is_scored_by_the_target_that_it_learned_alone() {
         .stderr_has("the model's head says the target `high`, and the label is asked")
         .stderr_has("hint: target = \"high\" scores what the head learned");
     let scored = score("\"high\"", "target = \"high\"").success();
-    let auroc = |outcome: &Outcome, name| metrics(outcome, name)["auroc"].clone();
     assert_eq!(auroc(&scored, "asked"), auroc(&before, "high_test"));
     score("\"high\"", "target = \"odd\"")
         .failure(3)
@@ -129,13 +151,11 @@ fn a_prediction_by_a_head_from_a_file_is_chosen_by_no_label_and_mixed_with_no_ot
         ask(&mut test, models, "", &asked)
     };
     let on_data = "recalibrate_on = \"data\"\n";
+    let points = "operating_points = [{ kind = \"sensitivity\", target = 0.8 }]\n";
     let chosen = "would be chosen by the label, and the head says the target `high`";
     for (field, more) in [
         ("recalibrate", "recalibrate = \"platt\"\n"),
-        (
-            "operating_points",
-            "operating_points = [{ kind = \"sensitivity\", target = 0.8 }]\n",
-        ),
+        ("operating_points", points),
     ] {
         predict(&["high"], &[on_data, more].concat())
             .failure(3)
@@ -148,8 +168,7 @@ fn a_prediction_by_a_head_from_a_file_is_chosen_by_no_label_and_mixed_with_no_ot
         "say different things: the target `high` (one of 2 classes) and the label (one of 2 classes)",
     );
     predict(&["high"], "threshold = 0.3\n").success();
-    let calibrated = [on_data, "recalibrate = \"platt\"\n"].concat();
-    predict(&["died"], &calibrated).success();
+    predict(&["died"], &[on_data, points].concat()).success();
 }
 
 #[test]
@@ -160,13 +179,16 @@ fn heads_of_several_questions_are_a_mistake_before_they_are_trained() {
     };
     of("kind = \"predict\"\nmodel = [\"high\", \"odd\"]")
         .failure(2)
-        .stderr_has("averages `high` and `odd`, which learned different targets");
+        .stderr_has("averages `high` and `odd`, which learned different things");
     of("kind = \"predict\"\nmodel = [\"died\", \"odd\"]")
         .failure(2)
-        .stderr_has("averages `died` and `odd`, which learned different targets");
+        .stderr_has("averages `died` and `odd`, which learned different things");
     of(&evaluate("[\"died\", \"high\"]", ""))
         .failure(2)
         .stderr_has("scores the label, and `high` learned a target");
+    of(&evaluate("[\"high\", \"died\"]", ""))
+        .failure(2)
+        .stderr_has("scores the target `high`, and `died` learned the label");
     // The second head's validation split is another one, too.
     let elsewhere = [
         data("two", "one", "like = \"one\""),
@@ -186,14 +208,7 @@ fn heads_of_several_questions_are_a_mistake_before_they_are_trained() {
 fn a_head_whose_target_cannot_be_read_is_refused_and_one_without_is_noted() {
     let (mut test, _) = trained();
     let path = test.folder().join("high.safetensors");
-    let read = checkpoint::read(&path).expect("weights");
-    let mut metadata = read.stated.metadata.clone();
-    let tensors = read.tensors.into_iter().map(|(name, tensor)| {
-        let shape = tensor.shape().to_vec();
-        let values = tensor.into_f32(false).expect("F32");
-        (name, FloatTensor { shape, values })
-    });
-    let tensors = tensors.collect();
+    let (tensors, mut metadata) = weights(&path);
     let target = metadata.get_mut("target").expect("a target");
     *target = target.replace('}', ",\"unit\":\"x\"}");
     checkpoint::write_safetensors(&path, &tensors, &metadata).expect("weights");
@@ -206,13 +221,51 @@ fn a_head_whose_target_cannot_be_read_is_refused_and_one_without_is_noted() {
         .stderr_has("new = [\"cls_head.*\"]");
 
     checkpoint::write_safetensors(&path, &tensors, &BTreeMap::new()).expect("weights");
-    let stated = "inputs = { data = \"one\" }\nassume = [\"heads\", \"transformer_heads\"]";
-    ask(&mut test, &["high"], stated, &scored)
+    ask(&mut test, &["high"], UNTOLD, &scored)
         .success()
         .stderr_has("the head is taken to say the label: its file does not tell");
     let told = ask(&mut test, &["died"], "", &evaluate("\"died\"", "")).success();
     let is_noted = told.stderr.contains("is taken to say the label");
     assert!(!is_noted, "{told}");
+}
+
+#[test]
+fn a_head_of_a_foreign_file_is_scored_by_a_target_that_its_outputs_can_say() {
+    let (mut test, before) = trained();
+    let path = test.folder().join("high.safetensors");
+    let (tensors, _) = weights(&path);
+    checkpoint::write_safetensors(&path, &tensors, &BTreeMap::new()).expect("weights");
+    let target = |name: &str| evaluate("\"high\"", &format!("target = \"{name}\""));
+    let taken =
+        "the head is taken to say the target `high`: its file does not tell what it was trained on";
+    let scored = ask(&mut test, &["high"], UNTOLD, &target("high"))
+        .success()
+        .stderr_has(taken);
+    assert_eq!(auroc(&scored, "asked"), auroc(&before, "high_test"));
+    let document = scored.json();
+    let report = std::fs::read_to_string(artifact(&document, "asked", "metrics")).expect("text");
+    assert!(report.contains(taken), "{report}");
+    for (name, other) in [
+        ("grade", "one of 3 classes (outputs: 3)"),
+        ("findings", "the labels high, low, odd (outputs: 3)"),
+        ("hours", "the number `hours` (outputs: 1)"),
+    ] {
+        ask(&mut test, &["high"], UNTOLD, &target(name))
+            .failure(3)
+            .stderr_has(&format!(
+                "it is taken to say one of 2 classes (outputs: 2), and the target `{name}` is {other}"
+            ))
+            .stderr_has("hint: leave `target` out, which scores the label, or state a classification of 2 classes");
+    }
+
+    // The weights that the import wrote know as little.
+    let weights = artifact(&document, "high", "weights");
+    std::fs::copy(weights, test.folder().join("again.safetensors")).expect("a copy");
+    let asked = evaluate("\"again\"", "target = \"grade\"");
+    ask(&mut test, &["again"], "", &asked)
+        .failure(3)
+        .stderr_has("the head is taken to say the label: its file does not tell")
+        .stderr_has("the head's file does not tell what it was trained on: it is taken to say");
 }
 
 #[test]

@@ -1,10 +1,13 @@
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-/// What lies in a file beside the tensors that are read, so that parameters that lack can be found there.
+use super::dict_path::DictPath;
+
+/// What lies in a file beside the tensors that are read, so that parameters that are missing can be found there.
 #[derive(Clone, Debug, Default)]
 pub struct Elsewhere {
-    /// The dict that is read, as the keys that lead to it.
-    pub read: String,
+    /// The dict that is read.
+    pub read: DictPath,
     /// Tensors of other dicts, by each name that a model may have for them.
     pub tensors: BTreeMap<String, Place>,
     /// Entries of the dict that is read that are no tensors, by name, and their kind.
@@ -14,8 +17,8 @@ pub struct Elsewhere {
 /// Where a tensor lies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Place {
-    /// The keys that lead to its dict; none to the file's own entries.
-    pub dict: String,
+    /// Its dict.
+    pub dict: Arc<DictPath>,
     /// Its name there.
     pub name: String,
 }
@@ -23,9 +26,9 @@ pub struct Place {
 impl Place {
     /// In words.
     pub(super) fn words(&self) -> String {
-        match self.dict.as_str() {
-            "" => "beside the state dict, where nothing is read".into(),
-            dict => format!("under `{dict}`, which is not read"),
+        match self.dict.is_root() {
+            true => "beside the state dict, where nothing is read".into(),
+            false => format!("under `{}`, which is not read", self.dict),
         }
     }
 }

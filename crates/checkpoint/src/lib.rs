@@ -24,6 +24,7 @@
 mod bytes;
 mod container;
 mod contents;
+mod dict_path;
 mod dtype;
 mod elsewhere;
 mod file;
@@ -45,6 +46,7 @@ mod wrappers;
 mod writer;
 
 pub use container::Container;
+pub use dict_path::DictPath;
 pub use dtype::Dtype;
 pub use elsewhere::{Elsewhere, Place};
 pub use file::{Checkpoint, Open, container, read, read_from, read_with};
@@ -59,8 +61,9 @@ pub use refusal::Refusal;
 pub use sharded::files_of;
 pub use source::Source;
 pub use source_tensor::{Conversion, SourceTensor};
-pub use stated::Stated;
+pub use stated::{Stated, is_same};
 pub use statistics::Statistics;
+pub use wrappers::without_those_before;
 pub use writer::{read_metadata, safetensors_bytes, write_safetensors};
 
 #[cfg(test)]

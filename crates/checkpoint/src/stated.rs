@@ -9,8 +9,8 @@ pub struct Stated {
     pub metadata: BTreeMap<String, String>,
     /// Hyper-parameters of a training framework that are numbers, words or truth values, by name.
     pub settings: BTreeMap<String, Value>,
-    /// Those that stand in several tables with several values, which are all here.
-    pub disputed: BTreeMap<String, Vec<Value>>,
+    /// Those that stand in several tables with several values: where, and which.
+    pub disputed: BTreeMap<String, Vec<(String, Value)>>,
     /// Those whose value is in a form that is not read, and which: a tensor, a list.
     pub unread: BTreeMap<String, String>,
 }
@@ -31,6 +31,11 @@ impl Stated {
         join(&mut self.disputed, other.disputed)?;
         join(&mut self.unread, other.unread)
     }
+}
+
+/// Whether two settings are one: a number of Python may be 2 or 2.0.
+pub fn is_same(one: &Value, other: &Value) -> bool {
+    one == other || (one.is_number() && one.as_f64() == other.as_f64())
 }
 
 /// Entries that two parts may state differently: they describe the part, not the model.

@@ -20,7 +20,7 @@ pub(super) const INSIDE: [&str; 4] = [
 ];
 
 /// A name without what wrappers put before it.
-pub(super) fn without_those_before(mut name: &str) -> &str {
+pub fn without_those_before(mut name: &str) -> &str {
     while let Some(rest) = BEFORE.iter().find_map(|part| name.strip_prefix(part)) {
         name = rest;
     }

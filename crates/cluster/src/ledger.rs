@@ -156,6 +156,12 @@ impl Ledger {
         latest.find(|job| job.goes_on() && self.ids.contains_key(&job.job))
     }
 
+    /// Jobs that were submitted, or may have been.
+    pub fn submitted(&self) -> impl DoubleEndedIterator<Item = &JobRecord> + Clone {
+        let jobs = self.jobs.iter();
+        jobs.filter(move |job| !self.not_submitted.contains(&job.job))
+    }
+
     /// The job with this number.
     pub fn job(&self, number: usize) -> Option<&JobRecord> {
         self.jobs.iter().find(|job| job.job == number)
@@ -215,6 +221,7 @@ mod tests {
         assert_eq!(ledger.adopted(&rows), [adopted]);
         ledger.add(Entry::NotSubmitted { job: 1 });
         assert_eq!(ledger.in_doubt().count(), 0);
+        assert_eq!(ledger.submitted().count(), 1);
         assert_eq!(ledger.tasks_of("events", "a").count(), 1);
         assert_eq!(
             ledger.tasks_of("events", "b").count(),

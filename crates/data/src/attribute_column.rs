@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow::array::{ArrayRef, Float64Array, StringArray};
 
 use super::decimal_text::plain_whole;
-use super::missing::{MissingText, is_missing, lists_number};
+use super::missing::{MissingText, finite, is_missing, lists_number};
 
 /// A column of attributes.
 pub(super) struct AttributeColumn {
@@ -32,7 +32,7 @@ impl AttributeColumn {
 
     /// Whether every text is a number and says no more than that: of codes each is another, whatever number it spells.
     fn is_of_numbers(&self, missing: &[MissingText]) -> bool {
-        let mut spelled: HashMap<u64, &String> = HashMap::new();
+        let mut spelled: HashMap<u64, &str> = HashMap::new();
         self.texts.iter().flatten().all(|text| {
             let Some(number) = finite(text) else {
                 return is_missing(text);
@@ -42,24 +42,22 @@ impl AttributeColumn {
             }
             // 0 and -0 are one number.
             let bits = (number + 0.0).to_bits();
+            // A column of floats that was read as text has `54` and `54.0`; two zeros are a code's.
+            let text = text.strip_suffix(".0").unwrap_or(text);
             !is_code(text, number) && *spelled.entry(bits).or_insert(text) == text
         })
     }
 }
 
-fn finite(text: &str) -> Option<f64> {
-    let number = text.parse::<f64>().ok();
-    number.filter(|number| number.is_finite())
-}
-
 /// Whether a text is a code like `0117`, `+5`, `1E2` or `999000011000001104`: as a number it would be written in another way,
-/// as another code may be. Of small fractions (`1e-05`) programs write exponents, too: these are numbers.
+/// as another code may be. Programs that write a number with an exponent give that a sign: R `1e+05`, pandas `1e+16`.
 fn is_code(text: &str, number: f64) -> bool {
     let digits = text.trim_start_matches(['-', '+']).as_bytes();
     let begins_with_zeros = matches!(digits, [b'0', next, ..] if next.is_ascii_digit());
-    let has_exponent = text.contains(['e', 'E']) && !text.contains("e-");
+    let exponent = text.split_once(['e', 'E']).map(|(_, exponent)| exponent);
+    let has_bare_exponent = exponent.is_some_and(|exponent| !exponent.starts_with(['-', '+']));
     let is_rounded = plain_whole(text).is_some_and(|whole| whole != number.to_string());
-    begins_with_zeros || text.starts_with('+') || has_exponent || is_rounded
+    begins_with_zeros || text.starts_with('+') || has_bare_exponent || is_rounded
 }
 
 #[cfg(test)]
@@ -85,7 +83,9 @@ mod tests {
             ["None", "daily"],
             ["1E2", "100"],
             ["+5", "7"],
+            ["1E2", "54"],
             ["250.0", "250.00"],
+            ["250", "250.00"],
             ["999000011000001104", "5"],
             ["9007199254740993", "5"],
         ] {
@@ -98,6 +98,9 @@ mod tests {
             ["54", "-7.25"],
             ["1.2e-05", "3.0"],
             ["2", "2"],
+            ["1e+05", "54"],
+            ["1.5e+16", "1E-7"],
+            ["54", "54.0"],
         ] {
             let column = of(numbers, false, &[]);
             assert_eq!(column.data_type(), &DataType::Float64, "{numbers:?}");

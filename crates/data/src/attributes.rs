@@ -9,7 +9,7 @@ use super::attribute_column::AttributeColumn;
 use super::config::{AttributeTable, Ids, Source};
 use super::missing::{MissingText, lists};
 use super::small_table::{Layout, SmallTable};
-use super::source::StayRow;
+use super::source::{StayRow, StayTable};
 use super::spellings::{plain_name, spelling_hint};
 use super::stay_id::StayId;
 use pipeline_error::Error;
@@ -29,8 +29,9 @@ impl Attributes {
     pub(super) fn read<'s>(
         table: &AttributeTable,
         source: &Source,
-        stays: &'s [StayRow],
+        stays: &'s StayTable,
     ) -> Result<Self, Error> {
+        let (stays, missing) = (&stays.rows, &stays.missing);
         let path: &Path = table.path.as_ref();
         let rows = SmallTable::read_as(path, &Layout::separated_by(table.delimiter))?;
         let key = table.subject.as_deref().or(table.id.as_deref());
@@ -71,11 +72,10 @@ impl Attributes {
             return Err(Error::file(path, what)
                 .with_hint("`id` is the column of stay ids, `subject` that of patients"));
         }
-        let missing = MissingText::all(source.missing());
         let says = |column: usize| {
             let cell = |row: usize| {
                 let text = &rows.rows[row].fields[column];
-                let says_nothing = text.is_empty() || lists(&missing, text);
+                let says_nothing = text.is_empty() || lists(missing, text);
                 (!says_nothing).then(|| text.to_string())
             };
             found.iter().map(|row| row.and_then(cell)).collect()
@@ -89,7 +89,7 @@ impl Attributes {
         Ok(Self {
             columns: columns.collect(),
             without: found.iter().filter(|row| row.is_none()).count() as u64,
-            missing,
+            missing: missing.clone(),
         })
     }
 

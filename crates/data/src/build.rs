@@ -20,6 +20,7 @@ use super::ingest::Ingested;
 use super::join_columns::JoinColumn;
 use super::like::Like;
 use super::matched;
+use super::missing::note_of_unfound;
 use super::names::quoted;
 use super::notes::{tell, tell_of_categories, tell_skipped};
 use super::profile;
@@ -82,7 +83,8 @@ fn build_from(
     let ingested = Ingested::read(&*source, work, config.memory.0, &categorical, interrupted)?;
     let mut table = source.stays(&ingested)?;
     for column in JoinColumn::stated(config) {
-        table.notes.extend(column.check(config, &*source)?);
+        let note = column.check(config, &*source, interrupted)?;
+        table.notes.extend(note);
     }
     refuse_two_spellings(&*source, &ingested, &config.source)?;
     tell_of_categories(config, &ingested, notes);
@@ -115,12 +117,9 @@ fn build_from(
     }
 
     let assigner = SplitAssigner::new(config, seed, &table.rows)?;
-    if let Some((path, name, of_patients)) = assigner.column() {
-        let column = JoinColumn::of_splits(path, name, of_patients);
-        column
-            .check(config, &*source)?
-            .into_iter()
-            .for_each(&mut *notes);
+    if let Some(column) = JoinColumn::of_assigner(&assigner) {
+        let note = column.check(config, &*source, interrupted)?;
+        note.into_iter().for_each(&mut *notes);
     }
     report.set("unused_splits", assigner.unused(&table.rows));
     if config.without_split == StayPolicy::Drop {
@@ -177,12 +176,18 @@ fn build_from(
     count(&mut report, config, &fitted, &scored);
     tell(&material, &fitted, &scored, notes);
     let kept: Vec<usize> = scored.kept.iter().map(|kept| kept.row).collect();
+    let columns = attributes.columns(&kept);
+    // Of a variable that a model does not have, no cell is read.
+    if like.is_none() {
+        let note = note_of_unfound("source.missing", &table.missing);
+        note.into_iter().for_each(&mut *notes);
+    }
     tables::write_stays(
         &tables::place(work, "stays"),
         &scored.kept,
         config.labels,
         table.is_dated,
-        &attributes.columns(&kept),
+        &columns,
     )?;
     if !config.targets.is_empty() {
         let columns = targets.columns(&kept);
@@ -291,7 +296,7 @@ fn read_attributes(
     let Some(described) = &config.attributes else {
         return Ok(Attributes::default());
     };
-    let attributes = Attributes::read(described, &config.source, &table.rows)?;
+    let attributes = Attributes::read(described, &config.source, table)?;
     report.set("stays_without_attributes", attributes.without);
     if attributes.without > 0 {
         let (without, all) = (attributes.without, table.rows.len());

@@ -2,16 +2,20 @@
 //! the same numbers, and a stay would have another's label.
 
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 
 use super::config::DataConfig;
 use super::id_names::{are_two_kinds_of_stays, names_patients, numbers_rows, says_nothing_of_ids};
-use super::source::EventSource;
+use super::source::{ComparedIds, EventSource};
+use super::split::SplitAssigner;
 use pipeline_error::Error;
 
 /// The setting of a column of patients.
 const SUBJECT: &str = "subject";
 /// That of a split file, which has no setting for its column.
 const SPLITS: &str = "split.file";
+/// That of the rows of a source.
+const OF_ROWS: &str = "source.id";
 
 /// A column that rows are joined by.
 pub(super) struct JoinColumn<'a> {
@@ -37,7 +41,7 @@ impl<'a> JoinColumn<'a> {
             });
         };
         if let (Some(id), Some(_)) = config.source.row_tables() {
-            add("source.id".into(), Path::new(""), id, false);
+            add(OF_ROWS.into(), Path::new(""), id, false);
         }
         if let Some(table) = config.source.label_table() {
             add(
@@ -60,14 +64,15 @@ impl<'a> JoinColumn<'a> {
         stated
     }
 
-    /// That of a split file.
-    pub(super) fn of_splits(path: &'a Path, name: &'a str, of_patients: bool) -> Self {
-        Self {
+    /// That of a split file, if there is one.
+    pub(super) fn of_assigner(assigner: &'a SplitAssigner) -> Option<Self> {
+        let (path, name, of_patients) = assigner.column()?;
+        Some(Self {
             setting: SPLITS.into(),
             name,
             path,
             of_patients,
-        }
+        })
     }
 
     /// Fails if it holds ids of another kind than it is joined with; else what is worth reading of it.
@@ -75,13 +80,16 @@ impl<'a> JoinColumn<'a> {
         &self,
         config: &DataConfig,
         source: &dyn EventSource,
+        interrupted: &AtomicBool,
     ) -> Result<Option<String>, Error> {
-        let own = config.source.stay_columns();
+        let own = self.own(config);
         let Some(stay_id) = own.last() else {
             return Ok(None);
         };
         let (setting, name) = (&self.setting, self.name);
-        if let Some(difference) = self.difference(config, source) {
+        self.refuse_unknown_patients(config, &own)?;
+        let compared = self.compared(config, source, interrupted)?;
+        if let ComparedIds::Differ(difference) = &compared {
             let own = match self.of_patients {
                 true => config.source.patient_column().unwrap_or("subject_id"),
                 false => stay_id,
@@ -89,20 +97,45 @@ impl<'a> JoinColumn<'a> {
             let what = format!("{setting}: `{name}` is another id than `{own}`: {difference}");
             return Err(Error::stage(what).with_hint(self.hint(own)));
         }
+        if compared == ComparedIds::Equal {
+            return Ok(None);
+        }
         if !self.of_patients && config.source.names_patients(name) {
             let what = format!(
                 "{setting}: `{name}` is called like a column of patients, and rows are joined by ids of stays, `{stay_id}`"
             );
-            return Err(Error::stage(what).with_hint(
-                "`subject` in source.stays names the patients of stays; or join by a column of the stays' ids",
-            ));
+            return Err(Error::stage(what).with_hint(by_stays(config)));
         }
         Ok(self.other_kind(&own).map(|kind| {
             format!(
-                "{setting}: `{name}` is called like ids of {kind}, and is joined with `{stay_id}` of the source: ids of two kinds \
-                 may be the same numbers"
+                "{setting}: `{name}` is called as ids of {kind} are, and is joined with `{stay_id}` of the source: ids of two \
+                 kinds may be the same numbers"
             )
         }))
+    }
+
+    /// The source's columns of stays that it is joined with.
+    fn own<'c>(&self, config: &'c DataConfig) -> Vec<&'c str> {
+        let (_, stays) = config.source.row_tables();
+        match (self.setting.as_str(), stays) {
+            (OF_ROWS, Some(stays)) => vec![&stays.id],
+            _ => config.source.stay_columns(),
+        }
+    }
+
+    /// Fails if it is joined with patients of whom the source knows none: without them a stay counts as its own.
+    fn refuse_unknown_patients(&self, config: &DataConfig, own: &[&str]) -> Result<(), Error> {
+        let are_patients = own
+            .iter()
+            .any(|own| *own == self.name || names_patients(own));
+        if !self.of_patients || are_patients || config.source.patient_column().is_some() {
+            return Ok(());
+        }
+        let what = format!(
+            "{}: `{}` joins by patients, and source.stays names no column of them",
+            self.setting, self.name
+        );
+        Err(Error::stage(what).with_hint("stays = { …, subject = \"COLUMN\" } names the patients"))
     }
 
     fn hint(&self, own: &str) -> String {
@@ -128,13 +161,30 @@ impl<'a> JoinColumn<'a> {
         }
     }
 
-    /// Where the source's own tables say that it is another id.
-    fn difference(&self, config: &DataConfig, source: &dyn EventSource) -> Option<String> {
+    /// Whether the source's own tables say that it is another id.
+    fn compared(
+        &self,
+        config: &DataConfig,
+        source: &dyn EventSource,
+        interrupted: &AtomicBool,
+    ) -> Result<ComparedIds, Error> {
         let (_, stays) = config.source.row_tables();
         let path = stays.map(|stays| -> &Path { stays.path.as_ref() });
         let is_of_stays = path == Some(self.path);
-        let may_be_another = says_nothing_of_ids(self.name) && !is_of_stays;
-        (!may_be_another).then(|| source.other_id(self.name, self.of_patients))?
+        match says_nothing_of_ids(self.name) && !is_of_stays {
+            true => Ok(ComparedIds::Unknown),
+            false => source.compared_ids(self.name, self.of_patients, interrupted),
+        }
+    }
+}
+
+/// What helps where rows are joined by patients in place of stays.
+fn by_stays(config: &DataConfig) -> &'static str {
+    match (config.source.row_tables().1, config.source.patient_column()) {
+        (Some(_), None) => {
+            "join by a column of the stays' ids; `subject` in source.stays names the patients of stays"
+        }
+        _ => "join by a column of the stays' ids",
     }
 }
 

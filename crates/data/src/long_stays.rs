@@ -8,12 +8,12 @@ const YEAR: i64 = 365 * 86_400_000_000;
 /// More than a life.
 const YEARS: i64 = 130;
 
-/// Lives are not counted in seconds, and 1970 is longer ago.
-const YEARS_IN_SECONDS: i64 = 30;
+/// Lives are not counted in hours or less, and 1970 is longer ago.
+const YEARS_IN_HOURS: i64 = 30;
 
 fn years(config: &DataConfig) -> i64 {
     match config.source.time().map(|time| time.unit) {
-        Some(TimeUnit::Seconds) => YEARS_IN_SECONDS,
+        Some(TimeUnit::Seconds | TimeUnit::Minutes | TimeUnit::Hours) => YEARS_IN_HOURS,
         _ => YEARS,
     }
 }

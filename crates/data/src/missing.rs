@@ -66,17 +66,13 @@ pub(super) fn lists_value(listed: &[MissingText], text: &str) -> bool {
     lists(listed, text) || by_value
 }
 
-/// What is worth reading of texts that no cell says.
-pub(super) fn note_of_unfound(
-    setting: &str,
-    cells: &str,
-    listed: &[MissingText],
-) -> Option<String> {
+/// What is worth reading of texts that no cell says, once all cells have been read.
+pub(super) fn note_of_unfound(setting: &str, listed: &[MissingText]) -> Option<String> {
     let unfound = listed.iter();
     let unfound = unfound.filter(|one| !one.was_found.load(Ordering::Relaxed));
     let unfound = quoted(unfound.map(|one| &one.text));
     (!unfound.is_empty())
-        .then(|| format!("{setting} lists {unfound}, and no cell of {cells} says so"))
+        .then(|| format!("{setting} lists {unfound}, and no cell that was read says so"))
 }
 
 /// Whether a value is the number that a recipe states. MEDS and others store values of 32 bits: 99.9 is
@@ -91,7 +87,8 @@ fn finds(listed: &[MissingText], is_it: impl Fn(&MissingText) -> bool) -> bool {
     found.inspect(|one| one.mark()).fold(false, |_, _| true)
 }
 
-fn finite(text: &str) -> Option<f64> {
+/// The number that a text spells, unless it is infinite or none.
+pub(super) fn finite(text: &str) -> Option<f64> {
     let number = text.parse::<f64>().ok();
     number.filter(|number| number.is_finite())
 }
@@ -118,9 +115,9 @@ mod tests {
         let listed: Vec<MissingText> = ["-1", "-1.0", "x", "y"].map(Into::into).into();
         let shared = listed.clone();
         assert!(lists_number(&shared, -1.0) && lists(&shared, "y"));
-        let note = note_of_unfound("missing", "the table", &listed);
-        let told = "missing lists `x`, and no cell of the table says so";
+        let note = note_of_unfound("missing", &listed);
+        let told = "missing lists `x`, and no cell that was read says so";
         assert_eq!(note.as_deref(), Some(told));
-        assert_eq!(note_of_unfound("missing", "the table", &listed[..2]), None);
+        assert_eq!(note_of_unfound("missing", &listed[..2]), None);
     }
 }

@@ -16,7 +16,7 @@ const BY_STAY: &str = "join by the stay's id: `id` names its column";
 pub(super) struct JoinedStay {
     pub(super) id: StayId,
     pub(super) subject: StayId,
-    /// When it is predicted, in microseconds since 1970.
+    /// When it is predicted, in microseconds on the source's clock.
     pub(super) time: Option<i64>,
 }
 

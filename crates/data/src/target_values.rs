@@ -116,7 +116,7 @@ impl TargetValues {
         }
         join.check_zones()?;
         let setting = format!("targets.{name}.missing");
-        let note = note_of_unfound(&setting, "these stays", &missing);
+        let note = note_of_unfound(&setting, &missing);
         self.notes.extend(note);
         let cells = |row: &usize| said.get(row).and_then(|(_, cells)| cells.clone());
         let of_stay: Vec<Option<Vec<Cell>>> = match key {
@@ -204,10 +204,12 @@ fn cells_of(
     (table, missing): (&TargetTable, &[MissingText]),
     title: &str,
 ) -> Result<Option<Vec<Cell>>, Error> {
+    let texts = columns.iter().map(|&column| &row.fields[column]);
+    let listed: Vec<bool> = texts.map(|text| lists_value(missing, text)).collect();
     let mut cells = Vec::with_capacity(columns.len());
-    for &column in columns {
+    for (&column, is_listed) in columns.iter().zip(listed) {
         let text = &row.fields[column];
-        if lists_value(missing, text) || is_missing(text) {
+        if is_listed || is_missing(text) {
             return match table.without_value {
                 StayPolicy::Drop => Ok(None),
                 StayPolicy::Error => {

@@ -1,6 +1,6 @@
 //! The tables of a folder: each by its begin, many files of one layout as one.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use crate::table::Table;
@@ -14,7 +14,7 @@ const MOST_CELLS: usize = 1_000_000;
 /// Files of one folder that are looked at, where there are many of one kind.
 const LOOKED_AT: usize = 4;
 
-/// Of more files of one kind not even all headers are read, unless the first few differ.
+/// Of more files of one folder and ending not even all headers are read, unless those of a few differ.
 const MANY: usize = 100;
 
 /// Cells of one of many files.
@@ -79,15 +79,12 @@ impl Folder {
     /// Adds files of one folder and one ending: those of one header are one table. Of many files a few are looked at,
     /// and all where these differ.
     fn add(&mut self, ending: &str, files: &[PathBuf]) {
-        let step = match files.len() <= MANY {
-            true => 1,
-            false => files.len().div_ceil(LOOKED_AT),
-        };
+        let telling = telling(files);
         let unread = self.unread.len();
-        let mut kinds = self.by_header(files, step);
-        if step > 1 && (kinds.len() > 1 || self.unread.len() > unread) {
+        let mut kinds = self.by_header(&telling);
+        if telling.len() < files.len() && (kinds.len() > 1 || self.unread.len() > unread) {
             self.unread.truncate(unread);
-            kinds = self.by_header(files, 1);
+            kinds = self.by_header(files);
         }
         let all_alike = kinds.len() == 1 && self.unread.len() == unread;
         for (_, same) in kinds {
@@ -108,9 +105,9 @@ impl Folder {
     }
 
     /// Files by their header, in order.
-    fn by_header(&mut self, files: &[PathBuf], step: usize) -> Vec<(Vec<String>, Vec<PathBuf>)> {
+    fn by_header(&mut self, files: &[PathBuf]) -> Vec<(Vec<String>, Vec<PathBuf>)> {
         let mut kinds: Vec<(Vec<String>, Vec<PathBuf>)> = Vec::new();
-        for path in files.iter().step_by(step) {
+        for path in files {
             let names = match preview(path, 1) {
                 Ok(table) => header(&table),
                 Err(error) => {
@@ -125,6 +122,28 @@ impl Folder {
         }
         kinds
     }
+}
+
+/// The files whose headers tell whether all have one: of many a few, and one of each shape of names.
+fn telling(files: &[PathBuf]) -> Vec<PathBuf> {
+    if files.len() <= MANY {
+        return files.to_vec();
+    }
+    let step = files.len().div_ceil(LOOKED_AT);
+    let mut telling: BTreeSet<&PathBuf> = files.iter().step_by(step).collect();
+    let shapes: BTreeMap<String, &PathBuf> = files.iter().map(|path| (shape(path), path)).collect();
+    // Names of letters at random have a shape each, which tells nothing.
+    if shapes.len() <= LOOKED_AT {
+        telling.extend(shapes.into_values());
+    }
+    telling.into_iter().cloned().collect()
+}
+
+/// A file's name without digits: names of stays mostly differ in nothing else.
+fn shape(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let rest = name.chars().filter(|letter| !letter.is_ascii_digit());
+    rest.collect()
 }
 
 fn header(table: &Preview) -> Vec<String> {
@@ -189,15 +208,24 @@ mod tests {
     }
 
     #[test]
-    fn one_file_of_another_kind_among_many_is_found() {
-        let folder = tempfile::tempdir().unwrap();
-        for stay in 0..MANY + 9 {
-            let names = if stay == 0 { "id,died" } else { "hour,HR" };
-            let path = folder.path().join(format!("{stay:04}.csv"));
-            std::fs::write(path, format!("{names}\n1,2\n")).unwrap();
+    fn one_file_of_another_kind_among_many_is_found_if_it_is_looked_at() {
+        for (odd, counts) in [
+            ("0000", &[1, MANY + 8][..]),
+            ("labels", &[MANY + 9, 1]),
+            // Its name is like the rest, and it is not among the few.
+            ("0001", &[MANY + 9]),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            let write = |name: &str, text: &str| {
+                std::fs::write(folder.path().join(format!("{name}.csv")), text).unwrap();
+            };
+            for stay in 0..MANY + 9 {
+                write(&format!("{stay:04}"), "hour,HR\n1,2\n");
+            }
+            write(odd, "id,died\n1,2\n");
+            let found = Folder::open(folder.path()).unwrap();
+            let files = found.tables.iter().map(|table| table.files.len());
+            assert_eq!(files.collect::<Vec<_>>(), counts, "{odd}");
         }
-        let found = Folder::open(folder.path()).unwrap();
-        let counts: Vec<usize> = found.tables.iter().map(|table| table.files.len()).collect();
-        assert_eq!(counts, [1, MANY + 8]);
     }
 }

@@ -7,7 +7,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 
 use crate::json::as_json;
-use pipeline_checkpoint::{Checkpoint, FloatTensor, ImportRules, SourceTensor};
+use pipeline_checkpoint::{
+    Checkpoint, FloatTensor, ImportRules, SourceTensor, without_those_before,
+};
 use pipeline_data::contract::{Difference, InputContract, InputField};
 use pipeline_error::{Code, Error};
 use pipeline_stage::StageContext;
@@ -227,14 +229,20 @@ pub fn compared_by_a_run(stage: &str) -> String {
     format!("{EMBEDDINGS} is not compared here: a run compares it with that of `{stage}`")
 }
 
-/// What the embeddings are called in a file: a wrapper may have put a prefix before all that was saved.
+/// What the embeddings are called in a file: they have a wrapper's prefix, or one that all tensors have. A tensor of the
+/// model may be called so behind another.
 fn embeddings_in(checkpoint: &Checkpoint) -> Option<String> {
     if checkpoint.tensors.contains_key(EMBEDDINGS) {
         return Some(EMBEDDINGS.into());
     }
-    let behind = format!(".{EMBEDDINGS}");
-    let names = checkpoint.tensors.keys();
-    let mut names = names.filter(|name| name.ends_with(&behind));
+    let tensors = &checkpoint.tensors;
+    let is_before_all = |prefix: &str| tensors.keys().all(|name| name.starts_with(prefix));
+    let are_embeddings = |name: &&String| {
+        let prefix = name.strip_suffix(EMBEDDINGS);
+        let prefix = prefix.filter(|prefix| prefix.ends_with('.'));
+        without_those_before(name) == EMBEDDINGS || prefix.is_some_and(is_before_all)
+    };
+    let mut names = tensors.keys().filter(are_embeddings);
     let name = names.next()?;
     names.next().is_none().then(|| name.clone())
 }

@@ -115,6 +115,11 @@ pub trait StageKind {
         None
     }
 
+    /// Of a stage that scores: the name of the target; none: the label. `stage` gives the others of the recipe.
+    fn scored_target(&self, _stage: &Lookup) -> Option<String> {
+        None
+    }
+
     /// The nodes that the stage `name` becomes, derived ones before its own.
     fn nodes(&self, name: &str, around: &dyn Around) -> Vec<Node>;
 

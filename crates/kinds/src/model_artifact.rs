@@ -18,6 +18,14 @@ use pipeline_model::host::HostParameters;
 use pipeline_model::parameter::ParameterSpec;
 use pipeline_model::seqsetvae::parameter_specs;
 
+/// What the metadata say of a head of which no file told what it was trained on.
+const UNTOLD: (&str, &str) = ("head", "\"untold\"");
+
+/// Whether metadata say that no file told what the head was trained on.
+pub fn is_untold(metadata: &BTreeMap<String, String>) -> bool {
+    metadata.get(UNTOLD.0).is_some_and(|text| text == UNTOLD.1)
+}
+
 /// Weights, and what they are for.
 #[derive(Clone, Debug)]
 pub struct ModelArtifact {
@@ -35,6 +43,8 @@ pub struct ModelArtifact {
     pub inputs: Inputs,
     /// The target that the head says; none: the label.
     pub target: Option<Target>,
+    /// Whether that is taken for granted, because the head's file did not tell what it was trained on.
+    pub head_untold: bool,
 }
 
 impl ModelArtifact {
@@ -81,6 +91,9 @@ impl ModelArtifact {
         if let Some(target) = &self.target {
             metadata.insert("target".into(), to_json(target));
         }
+        if self.head_untold {
+            metadata.insert(UNTOLD.0.into(), UNTOLD.1.into());
+        }
         metadata
     }
 
@@ -105,6 +118,7 @@ impl ModelArtifact {
             parameters: parameters_of(held)?,
             inputs,
             target,
+            head_untold: is_untold(&metadata),
         };
         artifact.check_names(path)?;
         Ok(artifact)
@@ -131,7 +145,7 @@ impl ModelArtifact {
     }
 
     /// Makes the head say `target`, or the label where it is none: a new head takes the number of its outputs from it, and one
-    /// that was trained must say it already.
+    /// that was trained must say it already. What is trained by it is told.
     pub fn ask(&mut self, target: Option<&Target>) -> Result<(), Error> {
         let is_new = |name: &String| !Head::owns(name) || self.new.contains(name);
         if self.specs()?.iter().all(|spec| is_new(&spec.name)) {
@@ -139,9 +153,11 @@ impl ModelArtifact {
                 self.config.classifier.num_classes = target.outputs.len();
             }
             self.target = target.cloned();
+            self.head_untold = false;
             return Ok(());
         }
         if self.target.as_ref() == target {
+            self.head_untold = false;
             return Ok(());
         }
         let (says, asked) = (named(self.target.as_ref()), named(target));

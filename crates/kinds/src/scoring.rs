@@ -33,6 +33,8 @@ pub struct Classifier {
     pub says: Says,
     /// The target that they say; none: the label.
     pub target: Option<Target>,
+    /// Whether the label is taken for granted, because its file does not tell what they say.
+    pub untold: bool,
 }
 
 impl Classifier {
@@ -52,6 +54,7 @@ impl Classifier {
             head: Head::new(&ParameterSource::given(&parameters), &artifact.config)?,
             says: Says::of_model(artifact),
             target: artifact.target.clone(),
+            untold: artifact.head_untold,
         })
     }
 
@@ -64,13 +67,14 @@ impl Classifier {
         Ok(rows.concat())
     }
 
-    /// Fails unless it says the target, or the label where it is none.
-    pub fn must_say(&self, asked: Option<&Target>) -> Result<(), Error> {
+    /// Fails unless it says the target, or the label where it is none. Says so if a target is taken for granted.
+    pub fn must_say(&self, asked: Option<&Target>) -> Result<Option<String>, Error> {
         let said = self.target.as_ref();
         if said == asked {
-            return Ok(());
+            return Ok(None);
         }
         let (said, asked) = match (said, asked) {
+            (None, Some(asked)) if self.untold => return self.taken_to_say(asked).map(Some),
             (Some(said), Some(asked)) if said.name == asked.name => {
                 (self.says.describe(), Says::of_target(asked).describe())
             }
@@ -78,6 +82,23 @@ impl Classifier {
         };
         let message = format!("the model's head says {said}, and {asked} is asked");
         Err(Error::stage(message))
+    }
+
+    /// That it is taken to say the target, of a head whose file does not tell. Fails unless its outputs can be: of what is
+    /// no class, nobody knows how outputs are to be read.
+    fn taken_to_say(&self, asked: &Target) -> Result<String, Error> {
+        let (target, wanted) = (named(Some(asked)), Says::of_target(asked));
+        if wanted == self.says {
+            return Ok(format!(
+                "the head is taken to say {target}: its file does not tell what it was trained on"
+            ));
+        }
+        let of = |says: &Says| format!("{} (outputs: {})", says.describe(), says.outputs());
+        Err(Error::stage(format!(
+            "the head's file does not tell what it was trained on: it is taken to say {}, and {target} is {}",
+            of(&self.says),
+            of(&wanted)
+        )))
     }
 
     fn of_stay(&self, id: &str, features: &[f32]) -> Result<Vec<f32>, Error> {
@@ -108,7 +129,7 @@ impl Classifier {
             truth: Some(known.truth),
             given: None,
             says: self.says.clone(),
-            target: self.target.clone(),
+            target: asked.target().cloned(),
         };
         Ok((predictions, known.without))
     }

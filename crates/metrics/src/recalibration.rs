@@ -46,12 +46,7 @@ impl Recalibration {
             Error::stage(format!(
                 "the probabilities of the validation split cannot be recalibrated: {reason}"
             ))
-            .with_hint(match reason {
-                Undefined::Reversed => {
-                    "look at the labels of the validation split and at the split itself, or leave `recalibrate` out"
-                }
-                _ => "try another method, or leave `recalibrate` out",
-            })
+            .with_hint("try another method, or leave `recalibrate` out")
         })
     }
 
@@ -77,11 +72,8 @@ impl Recalibration {
             RecalibrationMethod::Platt => platt(labels, &logits, positives),
             RecalibrationMethod::Isotonic => {
                 let ranking = Ranking::new(labels, probabilities)?;
-                match Isotonic::fit(&ranking) {
-                    Some(fit) if fit.is_constant() => Err(Undefined::Reversed),
-                    Some(fit) => Ok(Recalibration::Isotonic(fit)),
-                    None => Err(Undefined::NoStays),
-                }
+                let fit = Isotonic::fit(&ranking).map(Recalibration::Isotonic);
+                fit.ok_or(Undefined::NoStays)
             }
             RecalibrationMethod::Temperature => temperature(labels, &logits),
         })
@@ -94,6 +86,25 @@ impl Recalibration {
             Recalibration::Isotonic(_) => "isotonic",
             Recalibration::Temperature(_) => "temperature",
         }
+    }
+
+    /// The warning about a correction that does not keep the ranking, as of scores that rank the stays of validation the
+    /// wrong way round, or no better than chance.
+    pub fn warning(&self) -> Option<String> {
+        let does = match self {
+            Recalibration::Platt { slope, .. } if *slope <= 0.0 => {
+                format!("has the slope {slope:.3} and turns the ranking of stays round")
+            }
+            Recalibration::Isotonic(fit) if fit.is_constant() => {
+                "gives all stays one probability".to_string()
+            }
+            _ => return None,
+        };
+        Some(format!(
+            "warning: the correction `{}` {does}: in the validation split the higher probabilities are not those of \
+             class 1. Look at the labels of that split, and at the split",
+            self.name()
+        ))
     }
 
     /// The corrected probability.
@@ -113,8 +124,6 @@ impl Recalibration {
     }
 }
 
-/// A line that falls would turn the ranking round.
-///
 /// Platt's targets, (N₊ + 1) / (N₊ + 2) and 1 / (N₋ + 2), keep the line finite where a score separates the classes.
 fn platt(labels: &[bool], logits: &[f64], positives: usize) -> Result<Recalibration, Undefined> {
     let negatives = (labels.len() - positives) as f64;
@@ -130,10 +139,7 @@ fn platt(labels: &[bool], logits: &[f64], positives: usize) -> Result<Recalibrat
     let weights = vec![1.0; labels.len()];
     let line = LogitLine::fit(start, Free::Both, &Items::of(logits, &targets, &weights))?;
     let LogitLine { intercept, slope } = line;
-    match slope > 0.0 {
-        true => Ok(Recalibration::Platt { intercept, slope }),
-        false => Err(Undefined::Reversed),
-    }
+    Ok(Recalibration::Platt { intercept, slope })
 }
 
 fn temperature(labels: &[bool], logits: &[f64]) -> Result<Recalibration, Undefined> {
@@ -222,22 +228,22 @@ mod tests {
     }
 
     #[test]
-    fn scores_that_rank_the_wrong_way_round_are_turned_by_no_method() {
+    fn a_correction_that_does_not_keep_the_ranking_is_warned_of() {
         let reversed = PROBABILITIES.map(|probability| 1.0 - probability);
-        for method in [
-            RecalibrationMethod::Platt,
-            RecalibrationMethod::Isotonic,
-            RecalibrationMethod::Temperature,
-        ] {
-            let two = Recalibration::fit(method, &[false, true], &[0.9, 0.1]).unwrap();
-            assert_eq!(two, Err(Undefined::Reversed), "{method:?}");
-            if method != RecalibrationMethod::Isotonic {
-                let eight = Recalibration::fit(method, &LABELS, &reversed).unwrap();
-                assert_eq!(eight, Err(Undefined::Reversed), "{method:?}");
-            }
+        let warning = |method, labels: &[bool], probabilities: &[f64]| {
+            let fit = Recalibration::fit(method, labels, probabilities).unwrap();
+            fit.unwrap().warning()
+        };
+        let (platt, isotonic) = (RecalibrationMethod::Platt, RecalibrationMethod::Isotonic);
+        let line = warning(platt, &LABELS, &reversed).unwrap();
+        assert!(line.contains("`platt` has the slope -"), "{line}");
+        let line = warning(isotonic, &[false, true], &[0.9, 0.1]).unwrap();
+        assert!(line.contains("gives all stays one probability"), "{line}");
+        for method in [platt, isotonic] {
+            assert_eq!(warning(method, &LABELS, &PROBABILITIES), None);
         }
-        let scores = BinaryScores::new(LABELS.to_vec(), reversed.to_vec()).unwrap();
-        let error = Recalibration::of_validation(RecalibrationMethod::Platt, &scores).unwrap_err();
-        assert!(error.hint().unwrap().starts_with("look at the labels"));
+        let cold = RecalibrationMethod::Temperature;
+        let wrong = Recalibration::fit(cold, &[false, true], &[0.9, 0.1]).unwrap();
+        assert_eq!(wrong, Err(Undefined::Reversed));
     }
 }

@@ -21,8 +21,7 @@ pub enum Undefined {
     ConstantOutcome,
     /// A logistic curve becomes a step: it has no finite slope.
     Separated,
-    /// The lower scores are those of the positives, so that no temperature helps, and any other correction would turn
-    /// the ranking round or level it.
+    /// The lower scores are those of the positives, so that no temperature helps.
     Reversed,
     /// Newton's method found no optimum.
     NotConverged,

@@ -49,20 +49,25 @@ pub(super) fn unknown_variable(
     })
 }
 
-/// The misspelt variables of `own`, which a recipe states that extends others: nothing reads them, and a variable of nearly
-/// that name is stated below or read in `tree`, all of the recipes together. Any other may be for one more recipe, which
-/// extends this one.
+/// The misspelt variables of `own`, the table of a recipe that extends another one. Nothing in `tree`, all recipes together,
+/// reads them, and each is one slip away from a variable that is read or stated `below`, but not in `own` too. Any other
+/// variable may be for one more recipe, which extends this one.
 pub(super) fn misspelt_variables(own: &Node, below: Option<&Node>, tree: &Node) -> Vec<Mistake> {
     let read = names_read_in(tree);
-    let mut known = read.clone();
-    known.extend(below.into_iter().flat_map(known_vars));
-    let mistakes = leaves(own, "").into_iter().filter_map(|(name, place)| {
+    let is_stated = |vars: &Node, name: &str| {
         let keys: Vec<&str> = name.split('.').collect();
-        let is_stated = below.is_some_and(|vars| vars.at(&keys).is_some());
-        if is_stated || is_read(&name, &read) {
+        vars.at(&keys).is_some()
+    };
+    let mut known = read.clone();
+    let below_names = below.into_iter().flat_map(|vars| leaves(vars, ""));
+    known.extend(below_names.map(|(name, _)| name));
+    let mistakes = leaves(own, "").into_iter().filter_map(|(name, place)| {
+        if below.is_some_and(|vars| is_stated(vars, &name)) || is_read(&name, &read) {
             return None;
         }
-        let near = nearest(&name, known.iter().map(String::as_str))?;
+        let meant = known.iter().map(String::as_str);
+        let meant = meant.filter(|other| is_slip(&name, other) && !is_stated(own, other));
+        let near = nearest(&name, meant)?;
         let message = format!("nothing reads the variable `{name}`");
         let mistake = Mistake::new(message, place, "stated here alone");
         let help = format!("did you mean `{near}`?");
@@ -82,6 +87,22 @@ fn leaves(table: &Node, prefix: &str) -> Vec<(String, Origin)> {
         }
     });
     names.collect()
+}
+
+/// Whether a variable's dotted name may be another one misspelt: one key of it is near the other's, and all others are the
+/// same. Things in a row are near and no slips: `root` and `root2`, `cohort_a` and `cohort_b`.
+fn is_slip(name: &str, other: &str) -> bool {
+    let [keys, others] = [name, other].map(|name| name.split('.').collect::<Vec<&str>>());
+    let mut differing = keys.iter().zip(&others).filter(|(key, other)| key != other);
+    let (Some((&key, &meant)), None) = (differing.next(), differing.next()) else {
+        return false;
+    };
+    let without_digits = |key: &str| key.replace(|it: char| it.is_ascii_digit(), "");
+    let without_last = |key: &str| key.chars().rev().skip(1).collect::<String>();
+    keys.len() == others.len()
+        && nearest(key, [meant]).is_some()
+        && without_digits(key) != without_digits(meant)
+        && without_last(key) != without_last(meant)
 }
 
 /// Whether a variable is among those that are read: by itself, in a table that is read whole, or as a table of some.

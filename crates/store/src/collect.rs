@@ -103,8 +103,8 @@ impl Store {
         list_work(&inventory, collection, &mut removed);
         if let Some(young) = self.young_since() {
             removed.retain(|listed| {
-                let goes =
-                    listed.what == "action" || last_written(&inventory, listed) < Some(young);
+                let goes = matches!(listed.what, "action" | "run")
+                    || last_written(&inventory, listed) < Some(young);
                 remaining_bytes += if !goes && listed.what == "blob" {
                     listed.bytes
                 } else {
@@ -198,7 +198,8 @@ impl Store {
                 _ => continue,
             };
             // Of a whole no part is left behind for being young.
-            let is_young = young.is_some_and(|young| !ids.iter().all(|id| is_old(id, young)));
+            let written = ids.iter().filter_map(|id| self.run_written(id)).max();
+            let is_young = young.is_some_and(|young| written >= Some(young));
             if is_young || collection.living.contains(whole) {
                 continue;
             }
@@ -207,6 +208,16 @@ impl Store {
             }
         }
         Ok(())
+    }
+
+    /// When a run's folder or a file in it was last written to.
+    fn run_written(&self, id: &str) -> Option<SystemTime> {
+        let files = self.entries(&format!("runs/{id}")).unwrap_or_default();
+        let files = files.into_iter().map(|file| file.path());
+        let written = files.chain([self.runs_folder().join(id)]);
+        written
+            .filter_map(|path| path.symlink_metadata().ok()?.modified().ok())
+            .max()
     }
 
     fn listed_run(&self, id: &str, why: &str) -> Result<Removed, Error> {

@@ -210,7 +210,17 @@ fn end_of(path: &Path, wanted: &str) -> Result<PathBuf, Error> {
         true => path.canonicalize(),
         false => Ok(path.to_path_buf()),
     };
-    let end = end.map_err(|error| refused(format!("is a link that leads nowhere ({error})")))?;
+    let end = end.map_err(|error| {
+        let to = path.with_file_name(fs::read_link(path).unwrap_or_default());
+        let (path, to) = (path.display(), to.display());
+        match error.kind() {
+            io::ErrorKind::NotFound => Error::Usage {
+                message: format!("{path}: is a link to {to}, which is not there"),
+                hint: Some(format!("make {to}, or remove the link")),
+            },
+            _ => refused(format!("is a link that cannot be followed ({error})")),
+        }
+    })?;
     match fs::symlink_metadata(&end).map(|found| special(found.file_type())) {
         Ok(Some(what)) => Err(refused(format!("is {what}"))),
         _ => Ok(end),
@@ -282,7 +292,7 @@ mod tests {
         for (name, end) in [
             ("to-pipe", "pipe"),
             ("to-device", "/dev/null"),
-            ("lost", "none"),
+            ("ring", "ring"),
         ] {
             std::os::unix::fs::symlink(end, place(name)).unwrap();
         }
@@ -291,7 +301,7 @@ mod tests {
             (place("socket"), "socket: is a socket, and a "),
             (place("to-pipe"), "to-pipe: is a pipe, and a "),
             (place("to-device"), "to-device: is a device, and a "),
-            (place("lost"), "lost: is a link that leads nowhere ("),
+            (place("ring"), "ring: is a link that cannot be followed ("),
             ("/dev/null".into(), "/dev/null: is a device, and a "),
             (
                 "/dev/stdout".into(),
@@ -308,6 +318,25 @@ mod tests {
                     let hint = error.hint().unwrap();
                     assert!(hint == "name a file" || hint == "name a folder", "{hint}");
                 }
+            }
+        }
+    }
+
+    #[test]
+    fn a_link_to_nothing_is_refused_with_what_it_names() {
+        let around = tempfile::tempdir().unwrap();
+        let place = |name: &str| around.path().join(name);
+        std::os::unix::fs::symlink("far/none", place("link")).unwrap();
+        let end = place("far/none").display().to_string();
+        for overwrite in [false, true] {
+            let file = Destination::new(&place("link"), "", overwrite).unwrap_err();
+            let folder = FolderDestination::new(&place("link"), overwrite, &|_| true).unwrap_err();
+            for error in [file, folder] {
+                let told = error.to_string();
+                let what = format!("link: is a link to {end}, which is not there");
+                assert!(told.ends_with(&what), "{told}");
+                let hint = format!("make {end}, or remove the link");
+                assert_eq!(error.hint(), Some(hint.as_str()));
             }
         }
     }

@@ -9,7 +9,8 @@ use pipeline_model::host::HostParameters;
 
 /// How much of a standard deviation may be lost to rounding in the unit of the target.
 const MOST_ROUNDED: f64 = 1e-3;
-/// The largest number, and one by the least, of which a head's weights and scores stay far from the ends of 32-bit floats.
+/// The largest mean and deviation of which a head's weights and scores stay far from the ends of 32-bit floats; the least
+/// deviation is 1 over it.
 const WIDEST: f64 = 1e30;
 /// A 32-bit float is rounded by this share of itself at most.
 const ROUNDING: f64 = 1.0 / (1 << 24) as f64;

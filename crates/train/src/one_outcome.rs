@@ -11,8 +11,11 @@ pub(crate) fn of_validation(truth: &Truth) -> Option<String> {
         _ if stays == 0 => None,
         Truth::Classes(classes) => (classes.iter().all(|class| *class == classes[0]))
             .then(|| format!("{all} are of class {}", classes[0])),
-        Truth::Labels { has, labels } => (has.chunks(*labels).all(|stay| stay == &has[..*labels]))
-            .then(|| format!("{all} have the same labels")),
+        Truth::Labels { has, labels } => {
+            let mut stays = has.chunks((*labels).max(1));
+            let first = stays.next();
+            (stays.all(|stay| Some(stay) == first)).then(|| format!("{all} have the same labels"))
+        }
         Truth::Numbers(_) => None,
     }
 }

@@ -40,8 +40,8 @@ pub struct GcArguments {
     #[arg(long, value_name = "RECIPE")]
     keep_recipe: Vec<PathBuf>,
 
-    /// Keep the latest N runs in the history, and submitted runs whose jobs are queued; without --older-than, remove all
-    /// other runs. A submitted run counts with the runs inside of its jobs as one
+    /// Keep the latest N runs (a submitted run and the runs of its jobs count as one) and all submitted runs with queued
+    /// jobs; without --older-than, remove all others
     #[arg(long, value_name = "N")]
     keep_runs: Option<usize>,
 
@@ -73,10 +73,13 @@ pub fn collect(gc: &GcArguments, verbosity: Verbosity) -> Result<(), Error> {
     let age = |days| Duration::from_secs(u64::from(days) * 24 * 60 * 60);
     let since = |days| SystemTime::now().checked_sub(age(days));
     let of_runs = gc.older_than.is_some() || gc.keep_runs.is_some();
-    let (part_of, living) = match of_runs {
+    let (part_of, (living, unknown)) = match of_runs {
         true => (collecting::parts(&store)?, collecting::living(&store)?),
         false => Default::default(),
     };
+    for why in unknown {
+        verbosity.note(&why);
+    }
     let collection = Collection {
         part_of,
         living,

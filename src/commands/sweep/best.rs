@@ -17,7 +17,6 @@ use pipeline_page::number;
 use pipeline_recipe::{Point, nearest};
 use pipeline_runner::sweep::record::{SettingRecord, ShowRecord, VariantRecord};
 use pipeline_store::Store;
-use pipeline_store::destination::Destination;
 
 #[derive(Debug, Args)]
 pub struct BestArguments {
@@ -150,8 +149,6 @@ fn write(
     path: &Path,
     force: bool,
 ) -> Result<(), Error> {
-    let destination = Destination::new(path, "", force)?;
-    destination.refuse_files(sweep.files())?;
     let failed = |what: String| Error::Usage {
         message: format!("{}: cannot be written: {what}", path.display()),
         hint: None,
@@ -170,7 +167,7 @@ fn write(
         "# Written by `pipeline sweep best {recipe}`: the variant {}.{objective}\n{resolved}",
         variant.name
     );
-    page::write(destination, text.as_bytes()).map(|_| ())
+    page::replace(path, force, sweep.files(), text.as_bytes()).map(|_| ())
 }
 
 fn objective(sweep: &SweepRecipe, setting: &SettingRecord) -> String {

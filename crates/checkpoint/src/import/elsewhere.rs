@@ -1,11 +1,11 @@
 //! Parameters that lie in the file, but in another dict than the one that is read.
 
 use std::collections::BTreeMap;
-use std::iter::once;
 
 use serde_json::Value;
 
 use super::New;
+use crate::dict_path::DictPath;
 use crate::elsewhere::Place;
 use crate::file::Checkpoint;
 use crate::wrappers::without_those_before;
@@ -31,43 +31,48 @@ pub(super) fn hint<'a>(
     prefix: &str,
     missing: impl Iterator<Item = &'a str>,
 ) -> Option<String> {
-    let mut parts: BTreeMap<&str, String> = BTreeMap::new();
+    let mut parts: BTreeMap<(&DictPath, &str), Option<String>> = BTreeMap::new();
     for name in missing {
         if let Some(place) = checkpoint.elsewhere.tensors.get(name) {
-            let part = || part(place, &format!("{prefix}{name}"));
             // Of the file's own entries each is a part.
-            let holds = if place.dict.is_empty() {
-                name
-            } else {
-                &place.dict
-            };
-            parts.entry(holds).or_insert_with(part);
+            let own = if place.dict.is_root() { name } else { "" };
+            let part = || part(place, &format!("{prefix}{name}"));
+            parts.entry((&*place.dict, own)).or_insert_with(part);
         }
     }
     if parts.is_empty() {
         return None;
     }
-    let read = once(format!("**{}", loaded(&checkpoint.elsewhere.read)));
-    let all: Vec<String> = read.chain(parts.into_values()).collect();
-    Some(format!(
-        "one dict of the file is read: save one state dict that holds all, in Python:\nimport torch\n\
-         c = torch.load({}, map_location=\"cpu\")\ntorch.save({{{}}}, \"whole.pt\")",
-        quoted(&checkpoint.path.display().to_string()),
-        all.join(", ")
-    ))
+    // Python keeps the last of two tensors with one name: the one that is read.
+    let read = loaded(&checkpoint.elsewhere.read).map(|dict| format!("**{dict}"));
+    let all: Option<Vec<String>> = parts.into_values().chain([read]).collect();
+    let save = "one dict of the file is read: save one state dict that holds all";
+    Some(match all {
+        None => format!("{save} these tensors, under the model's names"),
+        Some(all) => format!(
+            "{save}, in Python, which runs code that lies in the file:\nimport torch\n\
+             c = torch.load({}, map_location=\"cpu\", weights_only=False)\ntorch.save({{{}}}, \"whole.pt\")",
+            quoted(&checkpoint.path.display().to_string()),
+            all.join(", ")
+        ),
+    })
 }
 
-/// The tensors of another dict, in Python, so that the one at `place` is called `wanted`.
-fn part(place: &Place, wanted: &str) -> String {
-    if place.dict.is_empty() {
-        return format!("{}: c[{}]", quoted(wanted), quoted(&place.name));
+/// The tensors of another dict, in Python, so that the one at `place` is called `wanted`; none if Python cannot reach it.
+fn part(place: &Place, wanted: &str) -> Option<String> {
+    let dict = loaded(&place.dict)?;
+    if place.dict.is_root() {
+        return Some(format!(
+            "{}: {dict}[{}]",
+            quoted(wanted),
+            quoted(&place.name)
+        ));
     }
-    let dict = loaded(&place.dict);
     let bare = without_those_before(&place.name);
     let before = |name: &'_ str| name.strip_suffix(bare).unwrap_or_default().to_string();
     let (put, taken) = (before(wanted), before(&place.name));
     if put == taken {
-        return format!("**{dict}");
+        return Some(format!("**{dict}"));
     }
     let key = match taken.as_str() {
         "" => "k".into(),
@@ -77,13 +82,14 @@ fn part(place: &Place, wanted: &str) -> String {
         "" => key,
         put => format!("{} + {key}", quoted(put)),
     };
-    format!("**{{{key}: v for k, v in {dict}.items()}}")
+    Some(format!("**{{{key}: v for k, v in {dict}.items()}}"))
 }
 
 /// A dict of the file that Python has loaded.
-fn loaded(path: &str) -> String {
-    let keys = path.split('.').map(|key| format!("[{}]", quoted(key)));
-    format!("c{}", keys.collect::<String>())
+fn loaded(path: &DictPath) -> Option<String> {
+    let keys = path.in_python()?.iter();
+    let keys = keys.map(|key| format!("[{}]", quoted(key)));
+    Some(format!("c{}", keys.collect::<String>()))
 }
 
 /// A string of Python, as JSON has it.

@@ -55,7 +55,7 @@ pub(super) fn hint(
             Some(rename("the tensors have a prefix of their own", vec![rule]))
         }
         several => Some(format!(
-            "{} fit the model, each as a whole: choose one, whose prefix a rule of `rename` takes off, and list the rest in `ignore`",
+            "{} each fit half of the model or more: choose one, whose prefix a rule of `rename` takes off, and list the rest in `ignore`",
             first_names(several, TRIED)
         )),
     }

@@ -99,13 +99,8 @@ impl<'a> Naming<'a> {
 
     /// Whether a rule takes off what went by itself, as it does once the tensors without that prefix are ignored.
     fn is_done(&self, rule: &Renaming) -> bool {
-        let gone = |(source, name): (&&str, &String)| {
-            let rest = rule.without_prefix(source)?;
-            source
-                .starts_with(self.prefix)
-                .then(|| rest.ends_with(name.as_str()))
-        };
-        !self.prefix.is_empty() && self.renamed.iter().filter_map(gone).any(|gone| gone)
+        rule.taken_off()
+            .is_some_and(|prefix| self.prefix.starts_with(prefix))
     }
 
     /// What was done to the names, in words.
@@ -267,6 +262,24 @@ mod tests {
         assert_eq!(naming.renamings().len(), 4);
         let exact = Naming::of(sources.iter(), &targets, &rules, true, |_| false);
         assert_eq!(exact.target("module.enc.w"), "module.enc.w");
+    }
+
+    #[test]
+    fn a_rule_for_a_prefix_that_went_by_itself_is_not_idle_whatever_the_next_one_does() {
+        let rules = [("model.", ""), ("enc.", "set_encoder."), ("net.", "")];
+        let rules = rules.map(|(prefix, to)| {
+            let rule = RenameRule {
+                prefix: Some(prefix.into()),
+                pattern: None,
+                to: to.into(),
+            };
+            rule.compile().unwrap()
+        });
+        let sources = names(&["model.enc.a", "model.enc.b"]);
+        let targets = targets(&["set_encoder.a", "set_encoder.b"]);
+        let naming = Naming::of(sources.iter(), &targets, &rules, false, |_| false);
+        assert_eq!(naming.target("model.enc.a"), "set_encoder.a");
+        assert_eq!(naming.idle_rules().collect::<Vec<_>>(), ["`net.` → ``"]);
     }
 
     #[test]

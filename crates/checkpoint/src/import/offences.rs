@@ -123,9 +123,11 @@ impl Offences {
             Kind::IgnoredButUsed,
             Kind::IdlePattern,
         ];
+        let mut missing = matching.missing.iter();
+        let all_new = missing.all(|(name, _)| patterns.new.first_match(&[name]).is_some());
         if let Some(rename) = rename {
             parts.push(rename);
-        } else if matching.pairs.is_empty() && matching.claimed.is_empty() {
+        } else if matching.pairs.is_empty() && matching.claimed.is_empty() && !all_new {
             parts.push(
                 "no tensor is called as a parameter of the model is: if it is the right file, `rename` of the import stage \
                  says what its tensors are called there"

@@ -74,10 +74,10 @@ impl Renaming {
         }
     }
 
-    /// A name without the prefix that the rule takes off; none of another rule, and where it does not match.
-    pub(super) fn without_prefix<'a>(&self, name: &'a str) -> Option<&'a str> {
+    /// The prefix that the rule takes off; none of another rule.
+    pub(super) fn taken_off(&self) -> Option<&str> {
         match &self.way {
-            Way::Prefix(prefix, to) if to.is_empty() => name.strip_prefix(prefix.as_str()),
+            Way::Prefix(prefix, to) if to.is_empty() && !prefix.is_empty() => Some(prefix),
             Way::Prefix(..) | Way::Pattern(..) => None,
         }
     }

@@ -5,7 +5,7 @@ use crate::dtype::Dtype;
 pub enum Global {
     /// `collections.OrderedDict`, and the dict that Lightning keeps hyper-parameters in.
     OrderedDict,
-    /// `collections.defaultdict`: called with what makes the values that lack.
+    /// `collections.defaultdict`: called with what makes the values that are missing.
     DefaultDict,
     /// `argparse.Namespace` and its like: settings by name, in a dict that BUILD or SETITEMS gives.
     Namespace,

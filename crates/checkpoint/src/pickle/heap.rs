@@ -195,6 +195,11 @@ impl Heap {
         }
     }
 
+    /// Whether a value is an object whose attributes [`dict`](Self::dict) gives.
+    pub fn is_namespace(&self, value: Value) -> bool {
+        matches!(self.object(value), Some(Object::Namespace(_)))
+    }
+
     /// The tensor that a value is.
     pub fn tensor(&self, value: Value) -> Option<&TensorView> {
         match self.object(value)? {

@@ -17,4 +17,4 @@ mod value;
 pub use heap::Heap;
 pub use heap::TensorView;
 pub use machine::{Pickle, load};
-pub use value::Value;
+pub use value::{ObjectId, Value};

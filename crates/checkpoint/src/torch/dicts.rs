@@ -2,8 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use super::state_dict::ALONE;
-use crate::pickle::{Heap, Value};
+use super::state_dict::{ALONE, KEYS, is_closed};
+use crate::dict_path::DictPath;
+use crate::pickle::{Heap, TensorView, Value};
 use crate::refusal::Refusal;
 use crate::wrappers::without_those_before;
 
@@ -15,13 +16,15 @@ pub(super) const MAX_DEPTH: usize = 4;
 const LONGEST_KEY: usize = 256;
 
 /// A dict, and the keys that lead to it.
-pub(super) type Found = (String, Value);
+pub(super) type Found = (DictPath, Value);
 
-/// The dicts by how deep they lie. More than are searched are refused: a second state dict could be among them.
+/// The dicts by how deep they lie, without those that hold nothing to look for. More than are searched are refused: a
+/// second state dict could be among them.
 pub(super) fn levels(heap: &Heap, root: Value) -> Result<Vec<Vec<Found>>, Refusal> {
-    let mut levels = vec![vec![(String::new(), root)]];
+    let mut levels = vec![vec![(reached(heap, DictPath::default(), root), root)]];
     let mut seen = BTreeSet::new();
     seen.extend(root.id());
+    let mut searched = 0;
     while levels.len() < MAX_DEPTH {
         let mut below = Vec::new();
         for (path, dict) in levels.last().into_iter().flatten() {
@@ -32,18 +35,17 @@ pub(super) fn levels(heap: &Heap, root: Value) -> Result<Vec<Vec<Found>>, Refusa
             for (key, value) in heap.dict(*dict).unwrap_or_default() {
                 let is_dict = heap.dict(*value).is_some();
                 let is_new = is_dict && value.id().is_some_and(|id| seen.insert(id));
-                if !is_new || is_of_optimizer(heap, *value) {
+                if !is_new || !may_hold_weights(heap, *value) || is_of_optimizer(heap, *value) {
                     continue;
                 }
-                if seen.len() > MAX_SEARCHED {
+                searched += 1;
+                if searched >= MAX_SEARCHED {
                     return Err(Refusal::new(format!(
                         "holds more than {MAX_SEARCHED} dicts, so that a second state dict could lie in it unseen"
                     ))
                     .with_hint(ALONE));
                 }
-                let key = heap.text(*key).unwrap_or(heap.kind(*key)).chars();
-                let key: String = key.take(LONGEST_KEY).collect();
-                below.push((joined(path, &key), *value));
+                below.push((below_key(heap, path, *key, *value), *value));
             }
         }
         if below.is_empty() {
@@ -54,10 +56,43 @@ pub(super) fn levels(heap: &Heap, root: Value) -> Result<Vec<Vec<Found>>, Refusa
     Ok(levels)
 }
 
-/// What torch's optimizers save: its tensors are moments.
+/// The path of the dict under a key of the one at `path`.
+fn below_key(heap: &Heap, path: &DictPath, key: Value, dict: Value) -> DictPath {
+    let text = heap.text(key);
+    let shown = shown(text.unwrap_or(heap.kind(key)));
+    let below = reached(heap, path.below(shown), dict);
+    match text == Some(shown) {
+        true => below,
+        false => below.out_of_reach(),
+    }
+}
+
+/// As much of a key as is told.
+pub(super) fn shown(key: &str) -> &str {
+    let end = key.char_indices().nth(LONGEST_KEY);
+    end.map_or(key, |(end, _)| &key[..end])
+}
+
+/// The path of a dict, which Python reaches unless it is an object with attributes.
+pub(super) fn reached(heap: &Heap, path: DictPath, dict: Value) -> DictPath {
+    match heap.is_namespace(dict) {
+        true => path.out_of_reach(),
+        false => path,
+    }
+}
+
+/// Whether a dict has an entry that is a tensor or in which one may lie.
+fn may_hold_weights(heap: &Heap, dict: Value) -> bool {
+    let mut values = heap.dict(dict).unwrap_or_default().iter();
+    values.any(|(_, value)| {
+        heap.tensor(*value).is_some() || heap.dict(*value).is_some() || is_closed(heap, *value)
+    })
+}
+
+/// What torch's optimizers save, which hold no state dict of a model: its tensors are moments.
 fn is_of_optimizer(heap: &Heap, dict: Value) -> bool {
-    let keys = ["state", "param_groups"];
-    keys.iter().all(|key| heap.entry(dict, key).is_some())
+    let has = |key: &str| heap.entry(dict, key).is_some();
+    ["state", "param_groups"].into_iter().all(has) && !KEYS.into_iter().any(has)
 }
 
 pub(super) fn joined(path: &str, key: &str) -> String {
@@ -69,9 +104,13 @@ pub(super) fn joined(path: &str, key: &str) -> String {
 
 /// The names of the tensors in a dict.
 pub(super) fn names(heap: &Heap, dict: Value) -> impl Iterator<Item = &str> {
+    named_tensors(heap, dict).map(|(name, _)| name)
+}
+
+/// The tensors in a dict that have a name.
+pub(super) fn named_tensors(heap: &Heap, dict: Value) -> impl Iterator<Item = (&str, &TensorView)> {
     let entries = heap.dict(dict).unwrap_or_default().iter();
-    let tensors = entries.filter(|(_, value)| heap.tensor(*value).is_some());
-    tensors.filter_map(|(name, _)| heap.text(*name))
+    entries.filter_map(|(name, value)| Some((heap.text(*name)?, heap.tensor(*value)?)))
 }
 
 /// The same without what wrappers put before them: a dict may have been saved with a wrapper, and another without.

@@ -1,9 +1,11 @@
 use std::collections::BTreeMap;
+use std::rc::Rc;
 
 use serde_json::Value as Json;
 
+use super::dicts::{joined, shown};
 use crate::pickle::{Heap, Pickle, Value};
-use crate::stated::Stated;
+use crate::stated::{Stated, is_same};
 
 /// Where training frameworks and people put what a model was built with.
 const KEYS: [&str; 8] = [
@@ -21,64 +23,98 @@ const KEYS: [&str; 8] = [
 const MAX_TABLES: usize = 64;
 const MAX_SETTINGS: usize = 1024;
 
+/// Forms of a value that OmegaConf takes from elsewhere or is yet to be given.
+const OPEN: [&str; 2] = ["an interpolation", "a value that is yet to be given"];
+
+/// A table, and the keys that lead to it.
+type Table = (Rc<str>, Value);
+
 /// What a checkpoint states of its model: of each name the value that stands in its tables, and in tables inside of them.
-/// They lie at the top, or beside the state dict in its `holder`. With several values it is disputed.
-pub(super) fn stated(pickle: &Pickle, holder: Value) -> Stated {
+/// They lie at the top, or beside the state dict in its `holder`. With several values it is disputed. A note says so if
+/// there is more than is looked into.
+pub(super) fn stated(pickle: &Pickle, holder: Value) -> (Stated, Option<String>) {
     let heap = &pickle.heap;
-    let mut level: Vec<Value> = Vec::new();
-    for dict in [pickle.root, holder] {
-        let tables = KEYS.iter().filter_map(|key| heap.entry(dict, key));
-        let tables = tables.map(|table| heap.unwrapped(table));
-        for table in tables.filter(|table| heap.dict(*table).is_some()) {
-            if !level.contains(&table) {
-                level.push(table);
-            }
-        }
-    }
-    let mut settings: BTreeMap<String, Vec<Json>> = BTreeMap::new();
+    let mut level = tables(pickle, holder);
+    let mut settings: BTreeMap<String, Vec<(Rc<str>, Json)>> = BTreeMap::new();
     let mut stated = Stated::default();
-    let mut looked = 0;
+    let (mut looked, mut is_all) = (0, true);
     while !level.is_empty() && looked < MAX_TABLES {
         let mut below = Vec::new();
-        for table in level {
+        for (place, table) in level {
             looked += 1;
             let entries = heap.dict(table).unwrap_or_default();
+            is_all &= entries.len() <= MAX_SETTINGS;
             for (name, value) in entries.iter().take(MAX_SETTINGS) {
                 let Some(name) = heap.text(*name) else {
                     continue;
                 };
-                let value = &heap.unwrapped(*value);
-                if heap.dict(*value).is_some() && below.len() < MAX_TABLES {
-                    below.push(*value);
-                } else if let Some(value) = plain(heap, *value) {
-                    let values = settings.entry(name.into()).or_default();
-                    if !values.iter().any(|other| is_same(other, &value)) {
-                        values.push(value);
+                let value = heap.unwrapped(*value);
+                if heap.dict(value).is_some() {
+                    match below.len() < MAX_TABLES {
+                        true => below.push((shown(&joined(&place, name)).into(), value)),
+                        false => is_all = false,
                     }
-                } else if is_unread(heap, *value) {
-                    stated.unread.insert(name.into(), heap.kind(*value).into());
+                } else if let Some(value) = plain(heap, value) {
+                    let values = settings.entry(name.into()).or_default();
+                    if !values.iter().any(|(_, other)| is_same(other, &value)) {
+                        values.push((place.clone(), value));
+                    }
+                } else if let Some(form) = unread(heap, value) {
+                    let known = stated.unread.entry(name.into()).or_insert(form.into());
+                    if OPEN.contains(&known.as_str()) {
+                        *known = form.into();
+                    }
                 }
             }
         }
         level = below;
     }
     for (name, mut values) in settings {
-        match values.len() {
-            1 => drop(stated.settings.insert(name, values.remove(0))),
-            _ => drop(stated.disputed.insert(name, values)),
+        // An open value most likely is the one that the file has in another table.
+        let is_open = |form: &String| OPEN.contains(&form.as_str());
+        if stated.unread.get(&name).is_some_and(is_open) {
+            stated.unread.remove(&name);
+        }
+        if let [_] = values[..] {
+            stated.settings.insert(name, values.remove(0).1);
+        } else {
+            let values = values.into_iter();
+            let values = values.map(|(place, value)| (joined(&place, &name), value));
+            let values = values.collect();
+            stated.disputed.insert(name, values);
         }
     }
-    stated
+    let more = format!(
+        "hyper-parameters beyond {MAX_TABLES} tables or {MAX_SETTINGS} settings of one are not read"
+    );
+    is_all &= level.is_empty();
+    (stated, (!is_all).then_some(more))
 }
 
-/// A number of Python may be 2 or 2.0.
-fn is_same(one: &Json, other: &Json) -> bool {
-    one == other || (one.is_number() && one.as_f64() == other.as_f64())
+/// The tables at the top and beside the state dict.
+fn tables(pickle: &Pickle, holder: Value) -> Vec<Table> {
+    let heap = &pickle.heap;
+    let mut tables: Vec<Table> = Vec::new();
+    for dict in [pickle.root, holder] {
+        for key in KEYS {
+            let table = heap.entry(dict, key).map(|table| heap.unwrapped(table));
+            let table = table.filter(|table| heap.dict(*table).is_some());
+            let is_new = |table: &Value| tables.iter().all(|(_, other)| other != table);
+            if let Some(table) = table.filter(is_new) {
+                tables.push((key.into(), table));
+            }
+        }
+    }
+    tables
 }
 
-/// Whether a value may be a number in another form: nothing, a text and a table are none.
-fn is_unread(heap: &Heap, value: Value) -> bool {
-    value != Value::None && heap.text(value).is_none() && heap.dict(value).is_none()
+/// The form of a value that may be a number, and is not read: nothing, a word and a table are none.
+fn unread(heap: &Heap, value: Value) -> Option<&'static str> {
+    match heap.text(value) {
+        Some("???") => Some(OPEN[1]),
+        Some(text) => text.contains("${").then_some(OPEN[0]),
+        None => (value != Value::None).then(|| heap.kind(value)),
+    }
 }
 
 fn plain(heap: &Heap, value: Value) -> Option<Json> {
@@ -86,11 +122,7 @@ fn plain(heap: &Heap, value: Value) -> Option<Json> {
         Value::Bool(value) => Some(value.into()),
         Value::Int(value) => Some(value.into()),
         Value::Float(value) => Some(value.into()),
-        // OmegaConf's words for a value that stands elsewhere, and for one that is yet to be given.
-        _ => match heap.text(value)? {
-            "???" => None,
-            text if text.contains("${") => None,
-            text => Some(text.into()),
-        },
+        _ if unread(heap, value).is_some() => None,
+        _ => heap.text(value).map(Into::into),
     }
 }

@@ -57,11 +57,13 @@ pub(crate) fn read(bytes: Vec<u8>) -> Result<Contents, Refusal> {
             rest.len()
         )));
     }
+    let (stated, more) = stated(&object, state_dict.holder);
     let mut notes = state_dict.notes.clone();
+    notes.extend(more);
     notes.push("this format has no checksum: a changed bit goes unseen".into());
     Ok(Contents {
         trained: trained(&object, &state_dict),
-        stated: stated(&object, state_dict.holder),
+        stated,
         tensors: storages.finish()?,
         elsewhere: state_dict.elsewhere,
         notes,

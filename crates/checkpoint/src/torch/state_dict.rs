@@ -1,22 +1,24 @@
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 
 use super::dicts::{
-    Found, MAX_DEPTH, bare_names, holds_tensors, holds_weights, joined, levels, names,
+    Found, MAX_DEPTH, bare_names, holds_tensors, holds_weights, joined, levels, named_tensors,
+    names, reached,
 };
+use crate::dict_path::DictPath;
 use crate::elsewhere::{Elsewhere, Place};
-use crate::pickle::{Heap, Pickle, TensorView, Value};
+use crate::pickle::{Heap, ObjectId, Pickle, TensorView, Value};
 use crate::refusal::Refusal;
 use crate::wrappers::without_those_before;
-use pipeline_error::listed::first_names;
+use pipeline_error::listed::{counted, first_names, first_of};
 
 /// Where training frameworks put a model's state dict.
-const KEYS: [&str; 3] = ["state_dict", "model_state_dict", "model"];
+pub(super) const KEYS: [&str; 3] = ["state_dict", "model_state_dict", "model"];
 
 /// Classes that may hold a state dict and are not looked into.
-const CLOSED: [&str; 5] = [
+const CLOSED: [&str; 4] = [
     "UserDict.UserDict",
     "__builtin__.dict",
-    "box.box.Box",
     "builtins.dict",
     "collections.UserDict",
 ];
@@ -24,11 +26,11 @@ const CLOSED: [&str; 5] = [
 /// What to do where it is unclear which state dict is meant.
 pub(super) const ALONE: &str = "save the state dict that you mean alone, best as safetensors";
 
-/// Names of tensors that are kept to find parameters that lack, and how long they may be.
+/// Names of tensors that are kept to find parameters that are missing, and how long they may be.
 const MAX_ELSEWHERE: usize = 1 << 18;
 const LONGEST_NAME: usize = 256;
 
-/// Tensors that a note names.
+/// Tensors or dicts that a message names.
 const SHOWN: usize = 5;
 
 /// A state dict inside a pickle.
@@ -44,20 +46,9 @@ pub(super) struct StateDict<'a> {
 
 /// A dict that may be meant.
 struct Candidate {
-    /// The keys that lead to it; none to the file's own entries.
-    path: String,
+    path: DictPath,
     dict: Value,
     holder: Value,
-}
-
-impl Candidate {
-    /// What messages call it.
-    fn place(&self) -> String {
-        match self.path.as_str() {
-            "" => "the file's own entries".into(),
-            path => format!("`{path}`"),
-        }
-    }
 }
 
 /// Finds the one state dict: under a customary key, or the pickle itself. If there is none, it is
@@ -72,21 +63,25 @@ pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
         )));
     }
     let levels = levels(heap, pickle.root)?;
-    let by_level: Vec<Vec<Candidate>> =
-        levels.iter().map(|dicts| candidates(heap, dicts)).collect();
+    for (path, dict) in levels.iter().flatten() {
+        refuse_closed(heap, path, *dict)?;
+    }
+    let mut judged: BTreeSet<ObjectId> = pickle.root.id().into_iter().collect();
+    let by_level = levels.iter();
+    let by_level: Vec<_> = by_level
+        .map(|dicts| candidates(heap, dicts, &mut judged))
+        .collect();
     let has_key = by_level.iter().any(|level| !level.is_empty());
     let mut found: Vec<Candidate> = Vec::new();
     let mut chosen: Option<BTreeSet<&str>> = None;
-    let mut judged = BTreeSet::new();
     for (depth, mut here) in by_level.into_iter().enumerate() {
         if depth == 0 && is_module(heap, pickle.root, &here, has_key) {
             here.push(Candidate {
-                path: String::new(),
+                path: reached(heap, DictPath::default(), pickle.root),
                 dict: pickle.root,
                 holder: pickle.root,
             });
         }
-        here.retain(|candidate| candidate.dict.id().is_some_and(|id| judged.insert(id)));
         let is_rival = |candidate: &Candidate| match &chosen {
             Some(chosen) => bare_names(heap, candidate.dict).any(|name| chosen.contains(name)),
             None => true,
@@ -96,10 +91,6 @@ pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
             chosen = Some(bare_names(heap, first.dict).collect());
         }
     }
-    let holders = found.iter().map(|candidate| candidate.holder);
-    holders
-        .chain([pickle.root])
-        .try_for_each(|holder| refuse_closed(heap, holder))?;
     match found.as_slice() {
         [one] => {
             let mut state_dict = collect(heap, one)?;
@@ -114,10 +105,10 @@ pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
         }
         [] => Err(none(heap, &levels)),
         many => {
-            let places: Vec<String> = many.iter().map(Candidate::place).collect();
+            let places = many.iter().map(|candidate| candidate.path.place());
             Err(ambiguous(&format!(
                 "has more than one state dict: {}",
-                places.join(", ")
+                first_of(places, SHOWN)
             )))
         }
     }
@@ -128,35 +119,41 @@ pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
 fn is_module(heap: &Heap, root: Value, beside: &[Candidate], has_key: bool) -> bool {
     let theirs = beside.iter().flat_map(|other| bare_names(heap, other.dict));
     let theirs: BTreeSet<&str> = theirs.collect();
-    let is_matrix = |name| {
-        let tensor = heap.entry(root, name).and_then(|value| heap.tensor(value));
-        tensor.is_some_and(|tensor| tensor.shape.len() > 1)
-    };
-    names(heap, root)
-        .any(|name| !has_key || name.contains('.') || is_matrix(name) || theirs.contains(name))
+    named_tensors(heap, root).any(|(name, tensor)| {
+        !has_key || name.contains('.') || tensor.shape.len() > 1 || theirs.contains(name)
+    })
+}
+
+/// Whether a value may hold a state dict and cannot be looked into.
+pub(super) fn is_closed(heap: &Heap, value: Value) -> bool {
+    CLOSED.contains(&heap.kind(value))
 }
 
 /// Refuses a dict that has, under a customary key, what may be the state dict and cannot be looked into.
-fn refuse_closed(heap: &Heap, holder: Value) -> Result<(), Refusal> {
+fn refuse_closed(heap: &Heap, path: &DictPath, holder: Value) -> Result<(), Refusal> {
     for key in KEYS {
-        let kind = heap.entry(holder, key).map(|value| heap.kind(value));
-        if let Some(kind) = kind.filter(|kind| CLOSED.contains(kind)) {
-            let reason = format!("has {kind} under `{key}`, which is not looked into");
-            return Err(ambiguous(&reason));
+        let closed = heap.entry(holder, key);
+        if let Some(closed) = closed.filter(|value| is_closed(heap, *value)) {
+            return Err(ambiguous(&format!(
+                "has {} under {}, which is not looked into",
+                heap.kind(closed),
+                path.below(key).place()
+            )));
         }
     }
     Ok(())
 }
 
-/// What holds tensors under a customary key in these dicts.
-fn candidates(heap: &Heap, dicts: &[Found]) -> Vec<Candidate> {
+/// Dicts with tensors under a customary key in these, but for those that have been `judged`.
+fn candidates(heap: &Heap, dicts: &[Found], judged: &mut BTreeSet<ObjectId>) -> Vec<Candidate> {
     let keys = dicts
         .iter()
         .flat_map(|dict| KEYS.iter().map(move |key| (dict, *key)));
     let found = keys.filter_map(|((path, holder), key)| {
         let dict = heap.entry(*holder, key)?;
-        holds_tensors(heap, dict).then(|| Candidate {
-            path: joined(path, key),
+        let is_new = judged.insert(dict.id()?);
+        (is_new && holds_tensors(heap, dict)).then(|| Candidate {
+            path: reached(heap, path.below(key), dict),
             dict,
             holder: *holder,
         })
@@ -164,30 +161,29 @@ fn candidates(heap: &Heap, dicts: &[Found]) -> Vec<Candidate> {
     found.collect()
 }
 
-/// A note for each other dict with tensors of the same names as the chosen one: averages of the weights, say, or the
+/// A note of the other dicts with tensors of the same names as the chosen one: averages of the weights, say, or the
 /// best of a run. And one of the rest.
 fn not_read(
     heap: &Heap,
     (dict, chosen): (Value, &BTreeSet<&str>),
     levels: &[Vec<Found>],
 ) -> Vec<String> {
-    let (mut notes, mut rest) = (Vec::new(), Vec::new());
+    let (mut copies, mut rest) = (Vec::new(), Vec::new());
     for (path, other) in levels.iter().flatten().filter(|(_, other)| *other != dict) {
         let shared = bare_names(heap, *other).filter(|name| chosen.contains(name));
         match shared.count() {
             // The file's own tensors have a note of their own.
-            0 if !path.is_empty() && holds_weights(heap, *other) => rest.push(path),
+            0 if !path.is_root() && holds_weights(heap, *other) => rest.push(path.place()),
             0 => {}
-            shared => notes.push(format!(
-                "{shared} tensors of the same names are under `{path}`, not read"
-            )),
+            shared => copies.push(format!("{} ({})", path.place(), counted(shared, "tensor"))),
         }
     }
-    if !rest.is_empty() {
-        let shown = first_names(rest, SHOWN);
-        notes.push(format!("tensors of other dicts are not read: {shown}"));
-    }
-    notes
+    let note = |places: Vec<String>, of: &str| {
+        let shown = first_of(&places, SHOWN);
+        (!places.is_empty()).then(|| format!("tensors of {of} are not read: {shown}"))
+    };
+    let notes = [note(copies, "the same names"), note(rest, "other dicts")];
+    notes.into_iter().flatten().collect()
 }
 
 /// A note of the file's own tensors, beside its state dict.
@@ -197,12 +193,12 @@ fn beside(heap: &Heap, root: Value) -> Option<String> {
     (!all.is_empty()).then(|| format!("tensors beside the state dict are not read: {shown}"))
 }
 
-/// Tensors of dicts that are not the chosen one: under their own names, without a wrapper's, and behind the key that leads to their dict, as
-/// where a head's own state dict lies under `cls_head`.
+/// Tensors of dicts that are not the chosen one: under their own names, without a wrapper's, and behind the key that leads
+/// to their dict, as where a head's own state dict lies under `cls_head`.
 fn elsewhere(heap: &Heap, chosen: Value, levels: &[Vec<Found>]) -> BTreeMap<String, Place> {
     let mut found = BTreeMap::new();
     for (path, dict) in levels.iter().flatten().filter(|(_, dict)| *dict != chosen) {
-        let key = path.rsplit('.').next().unwrap_or_default();
+        let (key, path) = (path.last(), Arc::new(path.clone()));
         for name in names(heap, *dict).filter(|name| name.len() <= LONGEST_NAME) {
             if found.len() >= MAX_ELSEWHERE {
                 return found;
@@ -215,7 +211,7 @@ fn elsewhere(heap: &Heap, chosen: Value, levels: &[Vec<Found>]) -> BTreeMap<Stri
                 joined(key, bare),
             ] {
                 found.entry(called).or_insert_with(|| Place {
-                    dict: path.clone(),
+                    dict: Arc::clone(&path),
                     name: name.to_string(),
                 });
             }
@@ -229,12 +225,9 @@ fn ambiguous(reason: &str) -> Refusal {
 }
 
 fn none(heap: &Heap, levels: &[Vec<Found>]) -> Refusal {
-    let others: Vec<String> = levels
-        .iter()
-        .flatten()
-        .filter(|(_, dict)| holds_tensors(heap, *dict))
-        .map(|(path, _)| format!("`{path}`"))
-        .collect();
+    let others = levels.iter().flatten();
+    let others = others.filter(|(_, dict)| holds_tensors(heap, *dict));
+    let others: Vec<&DictPath> = others.map(|(path, _)| path).collect();
     if others.is_empty() {
         return Refusal::new(format!(
             "holds no tensor that has a name, also in {MAX_DEPTH} dicts inside one another"
@@ -243,12 +236,12 @@ fn none(heap: &Heap, levels: &[Vec<Found>]) -> Refusal {
     ambiguous(&format!(
         "has no state dict under `{}`; tensors are under {}",
         KEYS.join("`, `"),
-        others.join(", ")
+        first_names(others, SHOWN)
     ))
 }
 
 fn collect<'a>(heap: &'a Heap, found: &Candidate) -> Result<StateDict<'a>, Refusal> {
-    let (dict, place) = (found.dict, found.place());
+    let (dict, place) = (found.dict, found.path.place());
     let mut tensors = Vec::new();
     let mut seen = BTreeMap::new();
     let mut notes = vec![format!("tensors were found in {place}")];

@@ -1,4 +1,5 @@
 mod rivals;
+mod settings;
 
 use std::io::{Cursor, Write};
 
@@ -143,7 +144,7 @@ fn a_loss_beside_the_state_dict_is_noted_and_other_dicts_are_known_by_name() {
         let beside = "tensors beside the state dict are not read: `loss`, `step`";
         assert!(read.notes.iter().any(|note| note == beside));
         for name in ["out.w", "head.out.w", "out.b", "module.out.b", "head.out.b"] {
-            assert_eq!(read.elsewhere.tensors[name].dict, "head");
+            assert_eq!(read.elsewhere.tensors[name].dict.to_string(), "head");
         }
     }
     let matrix = tensor("0", 1, &[1, 1], &[1, 1]);
@@ -151,76 +152,6 @@ fn a_loss_beside_the_state_dict_is_noted_and_other_dicts_are_known_by_name() {
         let root = dict(&[("model", weights()), (name, own)]);
         assert!(refusal(&archive(&root, &[ONE])).contains("the file's own entries"));
     }
-}
-
-#[test]
-fn settings_are_found_in_namespaces_and_beside_the_state_dict() {
-    let heads = |number: i32| dict(&[("heads", int(number))]);
-    let namespace = [
-        b"cargparse\nNamespace\n)\x81".to_vec(),
-        heads(2),
-        b"b".to_vec(),
-    ]
-    .concat();
-    let weights = || dict(&[("w", one())]);
-    let beside = dict(&[("state_dict", weights()), ("hyper_parameters", heads(2))]);
-    for root in [
-        dict(&[("model", weights()), ("args", namespace)]),
-        dict(&[("ck", beside)]),
-    ] {
-        let stated = read(&archive(&root, &[ONE])).unwrap().stated;
-        assert_eq!(stated.settings["heads"], 2);
-    }
-    let wrapped = |class: &[u8], attribute: &str, inner: Vec<u8>| {
-        let attributes = dict(&[("_parent", b"N".to_vec()), (attribute, inner)]);
-        [class, b"\n)\x81", &attributes, b"b"].concat()
-    };
-    let node = |inner| wrapped(b"comegaconf.nodes\nAnyNode", "_val", inner);
-    let table = |entry| {
-        let inner = dict(&[("heads", node(entry))]);
-        wrapped(b"comegaconf.dictconfig\nDictConfig", "_content", inner)
-    };
-    let nested = |entry| {
-        let inner = dict(&[("model", table(entry))]);
-        let class = b"cml_collections.config_dict.config_dict\nConfigDict";
-        let root = dict(&[
-            ("model", weights()),
-            ("config", wrapped(class, "_fields", inner)),
-        ]);
-        read(&archive(&root, &[ONE])).unwrap().stated
-    };
-    assert_eq!(nested(int(2)).settings["heads"], 2);
-    assert!(nested(text("${other.heads}")).settings.is_empty());
-    let root = dict(&[
-        ("model", weights()),
-        ("args", heads(2)),
-        ("config", heads(4)),
-    ]);
-    let stated = read(&archive(&root, &[ONE])).unwrap().stated;
-    assert!(stated.settings.is_empty());
-    assert_eq!(stated.disputed["heads"].len(), 2);
-}
-
-#[test]
-fn a_setting_counts_in_every_table_and_is_known_to_be_there_in_a_form_that_is_not_read() {
-    let stated = |table: Vec<u8>| {
-        let root = dict(&[("model", dict(&[("w", one())])), ("args", table)]);
-        read(&archive(&root, &[ONE])).unwrap().stated
-    };
-    let heads = |number: i32| dict(&[("heads", int(number))]);
-    let nested = |inner| stated(dict(&[("heads", int(2)), ("model", inner)]));
-    assert_eq!(nested(heads(2)).settings["heads"], 2);
-    let two = b"G\x40\x00\x00\x00\x00\x00\x00\x00".to_vec();
-    assert_eq!(nested(dict(&[("heads", two)])).settings["heads"], 2);
-    assert_eq!(nested(heads(4)).disputed["heads"].len(), 2);
-    let items = heads(4).split_off(1);
-    let default = [
-        b"ccollections\ndefaultdict\n(c__builtin__\nint\ntR".to_vec(),
-        items,
-    ];
-    assert_eq!(stated(default.concat()).settings["heads"], 4);
-    let unread = stated(dict(&[("heads", tensor("0", 1, &[], &[]))])).unread;
-    assert_eq!(unread["heads"], "a tensor");
 }
 
 #[test]

@@ -14,6 +14,8 @@ const MAX_SETTINGS: usize = 64;
 /// place in the state dict if the optimizer was given every parameter in that order and the model has no buffers: taken
 /// to be so only when there are as many parameters as tensors and every moment has the shape of its tensor. With several
 /// groups it is not: torch numbers parameters group by group, and layers of one shape could be taken for each other.
+///
+/// Either way nothing is known of a state dict with tensors that the optimizer was not given, such as buffers.
 pub(super) fn trained(pickle: &Pickle, state_dict: &StateDict) -> Option<BTreeSet<String>> {
     let heap = &pickle.heap;
     let optimizer = optimizer(heap, pickle.root)?;

@@ -69,12 +69,13 @@ pub(crate) fn read(file: impl Source, length: u64) -> Result<Contents, Refusal> 
             storages.supply(&key, storage)?;
         }
     }
+    let (stated, more) = stated(&pickle, state_dict.holder);
     Ok(Contents {
         trained: trained(&pickle, &state_dict),
-        stated: stated(&pickle, state_dict.holder),
+        stated,
         tensors: storages.finish()?,
         elsewhere: state_dict.elsewhere,
-        notes: state_dict.notes,
+        notes: state_dict.notes.into_iter().chain(more).collect(),
     })
 }
 

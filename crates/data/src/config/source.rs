@@ -7,7 +7,7 @@ use super::Negatives;
 use super::table::{
     Ids, LabelTable, LongSource, Physionet2019Source, StaysTable, TimeColumn, WideSource,
 };
-use crate::id_names::{names_patients, names_stays};
+use crate::id_names::{names_patients, names_stays, says_nothing_of_ids};
 use crate::input_path::InputPath;
 
 /// Where the events and labels come from.
@@ -107,7 +107,7 @@ impl Source {
     }
 
     /// The columns of stays in the tables of rows and of stays.
-    pub(crate) fn stay_columns(&self) -> Vec<&str> {
+    pub fn stay_columns(&self) -> Vec<&str> {
         let (id, stays) = self.row_tables();
         let of_stays = stays.map(|stays| stays.id.as_str());
         id.into_iter().chain(of_stays).collect()
@@ -120,11 +120,12 @@ impl Source {
 
     /// Whether `column` is that of patients, and not of stays: the recipe says so, or its name does where the columns of
     /// stays are called as such usually are.
-    pub fn names_patients(&self, column: &str) -> bool {
+    pub(crate) fn names_patients(&self, column: &str) -> bool {
         let of_stays = self.stay_columns();
         let are_stays = !of_stays.is_empty() && of_stays.iter().all(|name| names_stays(name));
+        let is_called_so = names_patients(column) && !says_nothing_of_ids(column);
         let is_named = self.patient_column() == Some(column);
-        !of_stays.contains(&column) && (is_named || are_stays && names_patients(column))
+        !of_stays.contains(&column) && (is_named || are_stays && is_called_so)
     }
 
     /// The table of labels by stay, if that is where they stand.

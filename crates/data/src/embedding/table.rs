@@ -1,6 +1,6 @@
 //! Embeddings that a file states: CSV or Parquet.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::fmt::Display;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -128,9 +128,11 @@ fn of_csv(path: &Path) -> Result<Found, Error> {
     let table = SmallTable::read(path)?;
     let key = table.column(KEY)?;
     refuse_index(path, table.header.iter(), &[])?;
-    let columns = table.header.iter().filter(|name| *name != KEY);
-    let columns = columns.map(|name| table.column(name));
-    let columns = columns.collect::<Result<Vec<usize>, Error>>()?;
+    let mut names = HashSet::new();
+    if let Some(twice) = table.header.iter().find(|name| !names.insert(*name)) {
+        table.column(twice)?;
+    }
+    let columns: Vec<usize> = (0..table.header.len()).filter(|&at| at != key).collect();
     if columns.is_empty() {
         return Err(no_numbers(path));
     }

@@ -11,7 +11,7 @@ pub(super) fn refuse_two_origins(parts: &[Part]) -> Result<(), Error> {
     let mut origins: BTreeMap<&str, BTreeSet<&str>> = BTreeMap::new();
     for part in parts {
         let first = (0..).zip(part.origins.iter().copied());
-        for (variable, origin) in first.chain(part.second_origin) {
+        for (variable, origin) in first.chain(part.second_origins.iter().copied()) {
             let [name, origin] = [variable, origin].map(|at| part.variables[at as usize].as_str());
             // No other name can be a category's.
             if name.contains('=') {

@@ -1,5 +1,6 @@
 //! What is known of a part of a source once it has been read.
 
+use std::collections::BTreeSet;
 use std::path::PathBuf;
 
 use super::SourceCounts;
@@ -22,8 +23,8 @@ pub(super) struct Part {
     pub(super) variables: Vec<String>,
     /// By variable: the one of whose categories it is, or itself where the source names it.
     pub(super) origins: Vec<u32>,
-    /// A variable that has another origin, too, and that.
-    pub(super) second_origin: Option<(u32, u32)>,
+    /// Variables that have another origin, too, and that.
+    pub(super) second_origins: BTreeSet<(u32, u32)>,
     /// In the order of the writes.
     pub(super) blocks: Vec<Block>,
     /// Of writes whose rows were in no order of series, in the order of the writes.

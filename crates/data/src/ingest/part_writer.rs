@@ -100,7 +100,7 @@ impl<'a> PartWriter<'a> {
         if let Some(&number) = self.numbers.get(name) {
             let origin = whose.unwrap_or(number);
             if self.part.origins[number as usize] != origin {
-                self.part.second_origin.get_or_insert((number, origin));
+                self.part.second_origins.insert((number, origin));
             }
             return number;
         }

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use arrow::datatypes::DataType;
 
 use super::meds_labels::label_files;
+use super::meds_shards::NO_ZONES;
 use super::rows::{Clock, RowPlace, TimeCell, Told};
 use super::zones::{Seen, Sighting, Zones};
 use crate::config::{Source, StayPolicy, TimeColumn, TimeUnit};
@@ -82,16 +83,13 @@ impl JoinClock {
         let (time, told) = match (first, second) {
             (TimeCell::At(time, told), _) | (_, Some(TimeCell::At(time, told))) => (time, told),
             (unusable @ (TimeCell::Never | TimeCell::Unreadable), _) if self.is_stated => {
-                let (what, hint) = self.clock.complaint(unusable, text);
-                return Err(bad(&what).with_hint(hint));
+                let told = self.clock.complaint(unusable, text);
+                return Err(bad(&told.what).with_hint(told.hint));
             }
             _ => return Err(bad("is no time")),
         };
         if let Some(meds) = &self.meds {
-            meds.compare(told).map_err(|what| {
-                bad(&what)
-                    .with_hint("MEDS has no time zones: write both without one, on the same clock")
-            })?;
+            (meds.compare(told)).map_err(|what| bad(&what).with_hint(NO_ZONES))?;
         }
         if self.seen.is_new(told) {
             let sighting = Sighting {

@@ -144,8 +144,10 @@ fn label_of(
     rules: &ReadRules,
 ) -> Result<Option<u32>, Error> {
     let text = &row.fields[column];
-    let is_listed = rules.lists_value(text);
-    if let Some(class) = class(text).filter(|_| !is_listed) {
+    let class = class(text);
+    // `missing = ["0"]` is usual of grids, and means no label.
+    let is_listed = !matches!(class, Some(0 | 1)) && rules.lists_value(text);
+    if let Some(class) = class.filter(|_| !is_listed) {
         return Ok(Some(class));
     }
     let says_none = is_missing(text) || is_listed;
@@ -272,5 +274,16 @@ mod tests {
         let text = read("9", StayPolicy::Error).err().unwrap().to_string();
         let told = "line 3: label `9` of stay 2 is among source.missing";
         assert!(text.contains(told), "{text}");
+    }
+
+    #[test]
+    fn the_classes_0_and_1_are_labels_whatever_a_recipe_lists() {
+        for missing in ["0", "0.0", "1"] {
+            let mut rules = rules(StayPolicy::Drop);
+            rules.missing = vec![missing.into()];
+            let labels = read_by("id,y\n1,0\n2,1\n3,0.0\n", &rules).ok().unwrap();
+            let found: Vec<Option<u32>> = labels.labels.values().map(|entry| entry.label).collect();
+            assert_eq!(found, [Some(0), Some(1), Some(0)], "{missing}");
+        }
     }
 }

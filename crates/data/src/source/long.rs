@@ -10,7 +10,7 @@ use super::row_tables::RowTables;
 use super::rows::{Cells, RowTaker, Rows, position_of};
 use super::rules::ReadRules;
 use super::stay_table::StayTable;
-use super::{EventSource, Sought};
+use super::{ComparedIds, EventSource, Sought};
 use crate::config::{Ids, LongSource, SplitRule};
 use crate::decimal_text::plain_decimal;
 use crate::go_on;
@@ -78,9 +78,14 @@ impl EventSource for Long {
         self.tables.stays(ingested, self.config.stays.as_ref())
     }
 
-    fn other_id(&self, column: &str, of_patients: bool) -> Option<String> {
+    fn compared_ids(
+        &self,
+        column: &str,
+        of_patients: bool,
+        interrupted: &AtomicBool,
+    ) -> Result<ComparedIds, Error> {
         let stays = self.config.stays.as_ref();
-        self.tables.other_id(column, of_patients, stays)
+        (self.tables).compared_ids((column, of_patients), stays, interrupted)
     }
 
     fn place_of(&self, name: Sought) -> Option<String> {

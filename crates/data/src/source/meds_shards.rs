@@ -19,6 +19,9 @@ const COLUMNS: [(&str, ColumnType); 3] = [
     ("time", ColumnType::Time),
     ("code", ColumnType::Text),
 ];
+/// What helps where one of two times has a zone.
+pub(super) const NO_ZONES: &str =
+    "MEDS has no time zones: write both without one, on the same clock";
 /// What it leaves to the shard. Where all values are null, some writers give the column no type.
 pub(super) const VALUE: &str = "numeric_value";
 /// What else a value may be.
@@ -101,6 +104,5 @@ pub(super) fn refuse_two_kinds_of_times(
         "`{with}` knows its time zone, and `{without}` of {} does not: they cannot be compared",
         naive.display()
     );
-    Err(Error::file(zoned, what)
-        .with_hint("MEDS has no time zones: write both without one, on the same clock"))
+    Err(Error::file(zoned, what).with_hint(NO_ZONES))
 }

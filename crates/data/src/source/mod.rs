@@ -1,6 +1,7 @@
 //! Formats in: what a source must tell, and who reads which.
 
 mod cohort;
+mod compared_ids;
 mod copies;
 mod folder;
 mod join_clock;
@@ -37,6 +38,7 @@ use super::config::{DataConfig, Source};
 use super::ingest::{Ingested, PartWriter};
 use super::like::Like;
 use super::stay_id::StayId;
+pub(super) use compared_ids::ComparedIds;
 pub(super) use join_clock::JoinClock;
 pub(super) use labels::class as class_of;
 use pipeline_error::Error;
@@ -65,10 +67,15 @@ pub(super) trait EventSource: Sync {
     /// The stays to make of the series that were read.
     fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error>;
 
-    /// Where a column of this name in the source's own tables holds another id than the column of stays, or of patients,
-    /// beside it; none where it has no such column.
-    fn other_id(&self, _column: &str, _of_patients: bool) -> Option<String> {
-        None
+    /// Whether a column of this name in the source's own tables holds the ids of the column of stays, or of patients,
+    /// beside it. Looks at `interrupted` now and then.
+    fn compared_ids(
+        &self,
+        _column: &str,
+        _of_patients: bool,
+        _interrupted: &AtomicBool,
+    ) -> Result<ComparedIds, Error> {
+        Ok(ComparedIds::Unknown)
     }
 
     /// The first place that spells a stay's id or a variable so, for a complaint about it.

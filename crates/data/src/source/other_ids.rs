@@ -2,13 +2,19 @@
 
 use std::collections::BTreeSet;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
+use super::ComparedIds;
 use super::rows::{Cells, RowTaker, Rows, TableFiles, position_of};
 use crate::config::Ids;
+use crate::go_on;
 use crate::small_table::{SmallRow, SmallTable};
 use crate::stay_id::StayId;
 use pipeline_error::Error;
+
+/// Ids of two kinds differ in one of so many rows.
+const ROWS: usize = 1_000_000;
 
 /// The names of all columns of rows, gathered while parts are read.
 #[derive(Default)]
@@ -30,37 +36,57 @@ impl RowColumns {
     }
 }
 
-/// The first row of a small table whose two columns hold different ids, in words.
-pub(super) fn difference(
+/// Compares two columns of a small table.
+pub(super) fn compare(
     table: &SmallTable,
     [own, column]: [&str; 2],
     ids: Option<Ids>,
-) -> Option<String> {
-    let [own_at, at] = [own, column].map(|name| table.column(name).ok());
-    let (own_at, at) = (own_at?, at?);
+) -> ComparedIds {
+    let (Ok(own_at), Ok(at)) = (table.column(own), table.column(column)) else {
+        return ComparedIds::Unknown;
+    };
     let id = |row: &SmallRow, column: usize| table.id(row, column, ids).ok().flatten();
-    table.rows.iter().find_map(|row| {
-        let (first, second) = (id(row, own_at)?, id(row, at)?);
-        let place = table.place(row.line);
-        (first != second).then(|| format!("{place} has {own} `{first}` and {column} `{second}`"))
-    })
+    let mut found = ComparedIds::Unknown;
+    for row in &table.rows {
+        let (Some(first), Some(second)) = (id(row, own_at), id(row, at)) else {
+            continue;
+        };
+        if first != second {
+            let place = table.place(row.line);
+            let what = format!("{place} has {own} `{first}` and {column} `{second}`");
+            return ComparedIds::Differ(what);
+        }
+        found = ComparedIds::Equal;
+    }
+    found
 }
 
-/// The same of the rows of the source, which are read again.
-pub(super) fn difference_of_rows(
+/// The same of the first rows of the source, which are read again.
+pub(super) fn compare_rows(
     files: &TableFiles,
     columns: [&str; 2],
     ids: Option<Ids>,
-) -> Option<String> {
+    interrupted: &AtomicBool,
+) -> Result<ComparedIds, Error> {
     let mut comparison = Comparison {
         columns,
         ids,
-        found: None,
+        compared: 0,
+        difference: None,
+        interrupted,
     };
-    (0..files.parts()).find_map(|part| {
-        // Whatever ends the search, either a difference is found or there is none.
+    for part in 0..files.parts() {
+        // Whatever ends reading, the comparison knows how far it came.
         let _ = files.read(part, &mut comparison);
-        comparison.found.take()
+        go_on(interrupted)?;
+        if comparison.is_done() {
+            break;
+        }
+    }
+    Ok(match comparison.difference {
+        Some(what) => ComparedIds::Differ(what),
+        None if comparison.compared == 0 => ComparedIds::Unknown,
+        None => ComparedIds::Equal,
     })
 }
 
@@ -68,10 +94,17 @@ pub(super) fn difference_of_rows(
 struct Comparison<'a> {
     columns: [&'a str; 2],
     ids: Option<Ids>,
-    found: Option<String>,
+    /// Rows with both ids.
+    compared: usize,
+    difference: Option<String>,
+    interrupted: &'a AtomicBool,
 }
 
 impl Comparison<'_> {
+    fn is_done(&self) -> bool {
+        self.difference.is_some() || self.compared >= ROWS
+    }
+
     fn id(&self, cells: &Cells, row: usize) -> Option<StayId> {
         let text = cells.name(row).ok()??;
         StayId::read(&text, self.ids).ok()?
@@ -94,16 +127,20 @@ impl RowTaker for Comparison<'_> {
         let [own, other] = &rows.columns[..] else {
             return Ok(());
         };
+        go_on(self.interrupted)?;
         for row in 0..rows.len() {
             let (Some(first), Some(second)) = (self.id(own, row), self.id(other, row)) else {
                 continue;
             };
+            self.compared += 1;
             if first != second {
                 let (file, [own, column]) = (rows.file.display(), self.columns);
                 let place = rows.place(row).told()?;
-                let found = format!("{file} {place} has {own} `{first}` and {column} `{second}`");
-                self.found = Some(found.clone());
-                return Err(Error::stage(found));
+                let what = format!("{file} {place} has {own} `{first}` and {column} `{second}`");
+                self.difference = Some(what);
+            }
+            if self.is_done() {
+                return Err(Error::stage("the comparison is done"));
             }
         }
         Ok(())

@@ -169,10 +169,10 @@ impl<'a> RowPlaces<'a> {
             }
             unusable @ (TimeCell::Never | TimeCell::Unreadable) => {
                 let text = cells.shown(row);
-                let (what, hint) = self.clock.complaint(unusable, &text);
-                let what = format!("{name} `{text}` {what} {}", of());
+                let told = self.clock.complaint(unusable, &text);
+                let what = format!("{name} `{text}` {} {}", told.what, of());
                 let hint = match self.states_times() {
-                    true => hint,
+                    true => told.hint,
                     false => format!("write a number of {}: 1, 2, …", self.time.unit.name()),
                 };
                 return Err(rows.error(row, what).with_hint(hint));

@@ -1,18 +1,20 @@
 //! Tables of rows, whatever a row is.
 
 use std::cell::RefCell;
+use std::collections::HashMap;
 use std::path::Path;
+use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
-use super::Sought;
 use super::cohort::Cohort;
-use super::other_ids::{RowColumns, difference, difference_of_rows};
+use super::other_ids::{RowColumns, compare, compare_rows};
 use super::other_stays::OtherStays;
 use super::patient_columns::PatientColumns;
 use super::row_place::RowPlaces;
 use super::rows::{Cells, RowTaker, Rows, TableFiles, position_of};
 use super::stay_table::StayTable;
 use super::zones::Zones;
+use super::{ComparedIds, Sought};
 use crate::config::{Ids, SplitRule, StaysTable, TimeColumn};
 use crate::delimiter::Delimiter;
 use crate::ingest::{Ingested, PartWriter};
@@ -32,6 +34,8 @@ pub(super) struct RowTables {
     patients: PatientColumns,
     /// All columns of the rows.
     columns: RowColumns,
+    /// How ids of columns of the rows compare with those of stays: several settings may name a column.
+    compared: Mutex<HashMap<String, ComparedIds>>,
     /// The column that names the stays of rows; without one, every file is a stay of its own.
     id: Option<String>,
 }
@@ -54,6 +58,7 @@ impl RowTables {
             others: OtherStays::default(),
             patients: PatientColumns::new(split),
             columns: RowColumns::default(),
+            compared: Mutex::default(),
             id: id.cloned(),
         })
     }
@@ -105,7 +110,10 @@ impl RowTables {
         let mut stays = self.cohort.stays(ingested)?;
         stays.notes.extend(zones.note()?);
         stays.zones = zones.clone();
-        stays.notes.extend(self.cohort.rules().note_of_unfound());
+        let rules = self.cohort.rules();
+        if rules.settings.of_tables {
+            stays.missing.clone_from(&rules.missing);
+        }
         self.files.tell(&mut stays)?;
         if let (Some(listed), Some(table)) = (listed, self.cohort.table()) {
             self.patients.see(&table.header, Some(&listed.id));
@@ -124,28 +132,46 @@ impl RowTables {
         Ok(stays)
     }
 
-    /// Where a column holds another id than that of the stay beside it, or of the patient, in the table of stays or in rows.
-    pub(super) fn other_id(
+    /// Whether a column holds the ids of the stays beside it, or of the patients, in the table of stays and in rows.
+    pub(super) fn compared_ids(
         &self,
-        column: &str,
-        of_patients: bool,
+        (column, of_patients): (&str, bool),
         listed: Option<&StaysTable>,
-    ) -> Option<String> {
+        interrupted: &AtomicBool,
+    ) -> Result<ComparedIds, Error> {
         let ids = self.cohort.rules().ids;
         let own = listed.and_then(|listed| match of_patients {
             true => listed.subject.as_deref(),
             false => Some(&*listed.id),
         });
-        let in_stays = (self.cohort.table().zip(own))
-            .and_then(|(table, own)| difference(table, [own, column], ids));
-        in_stays.or_else(|| {
-            let own = self
-                .id
-                .as_deref()
-                .filter(|own| *own != column && !of_patients)?;
-            let is_there = self.columns.has(column);
-            is_there.then(|| difference_of_rows(&self.files, [own, column], ids))?
-        })
+        let in_stays = match self.cohort.table().zip(own) {
+            Some((table, own)) => compare(table, [own, column], ids),
+            None => ComparedIds::Unknown,
+        };
+        let may_differ = !of_patients && !matches!(in_stays, ComparedIds::Differ(_));
+        let own = self.id.as_deref().filter(|own| *own != column);
+        match own.filter(|_| may_differ && self.columns.has(column)) {
+            None => Ok(in_stays),
+            Some(own) => Ok(match self.compared_rows([own, column], interrupted)? {
+                ComparedIds::Unknown => in_stays,
+                found => found,
+            }),
+        }
+    }
+
+    fn compared_rows(
+        &self,
+        columns: [&str; 2],
+        interrupted: &AtomicBool,
+    ) -> Result<ComparedIds, Error> {
+        let mut known = self.compared.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(found) = known.get(columns[1]) {
+            return Ok(found.clone());
+        }
+        let ids = self.cohort.rules().ids;
+        let found = compare_rows(&self.files, columns, ids, interrupted)?;
+        known.insert(columns[1].to_string(), found.clone());
+        Ok(found)
     }
 
     /// The first row that names a stay or variable in exactly these letters, or where variables

@@ -65,10 +65,4 @@ impl ReadRules {
     pub(super) fn lists_number(&self, number: f64) -> bool {
         missing::lists_number(&self.missing, number)
     }
-
-    /// What is worth reading of such texts that no cell says.
-    pub(super) fn note_of_unfound(&self) -> Option<String> {
-        let listed = self.settings.of_tables.then_some(&*self.missing);
-        missing::note_of_unfound("source.missing", "the events, stays and labels", listed?)
-    }
 }

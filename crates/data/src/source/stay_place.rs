@@ -71,14 +71,11 @@ impl<'a> StayPlace<'a> {
                 return Err(self.bad(column, &what));
             }
             unusable @ (TimeCell::Never | TimeCell::Unreadable) => {
-                let (what, hint) = clock.complaint(unusable, text);
-                // A time that clocks skipped, or one beyond reach, is told as those of the events are.
-                let of_events = match what.starts_with("is no time") {
-                    true => ", which the events' times are",
-                    false => "",
-                };
-                let what = format!("{what}{of_events}");
-                return Err(self.bad(column, &what).with_hint(hint));
+                let mut told = clock.complaint(unusable, text);
+                if told.is_of_source {
+                    told.what += ", which the events' times are";
+                }
+                return Err(self.bad(column, &told.what).with_hint(told.hint));
             }
         };
         times.folded += u64::from(told == Told::Folded);

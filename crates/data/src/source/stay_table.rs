@@ -5,6 +5,7 @@ use std::collections::BTreeSet;
 use super::zones::Zones;
 use crate::dataset::Split;
 use crate::ingest::Ingested;
+use crate::missing::MissingText;
 use crate::stay_id::StayId;
 
 /// When a stay begins on the clock of its series.
@@ -59,6 +60,8 @@ pub(crate) struct StayTable {
     pub(crate) is_dated: bool,
     /// What times say of their zones.
     pub(crate) zones: Zones,
+    /// Texts that say that there is nothing, and whether a cell has said so.
+    pub(crate) missing: Vec<MissingText>,
     /// What else was counted, by the name of the count.
     pub(crate) counts: Vec<(&'static str, u64)>,
     /// Stays that have descriptors, but no series.

@@ -12,7 +12,7 @@ use super::row_tables::RowTables;
 use super::rows::{RowTaker, Rows, position_of};
 use super::rules::ReadRules;
 use super::stay_table::StayTable;
-use super::{EventSource, Sought};
+use super::{ComparedIds, EventSource, Sought};
 use crate::config::{SplitRule, WideSource};
 use crate::go_on;
 use crate::id_names::{counts_rows, index_in_words, may_count_rows};
@@ -124,9 +124,14 @@ impl EventSource for Wide {
         Ok(stays)
     }
 
-    fn other_id(&self, column: &str, of_patients: bool) -> Option<String> {
+    fn compared_ids(
+        &self,
+        column: &str,
+        of_patients: bool,
+        interrupted: &AtomicBool,
+    ) -> Result<ComparedIds, Error> {
         let stays = self.config.stays.as_ref();
-        self.tables.other_id(column, of_patients, stays)
+        (self.tables).compared_ids((column, of_patients), stays, interrupted)
     }
 
     fn place_of(&self, name: Sought) -> Option<String> {

@@ -159,7 +159,8 @@ fn iso_date(table: &Table, column: usize) -> String {
 
 /// Dates of digits only, as `20500131`.
 fn digits_date(table: &Table, column: usize) -> Option<(String, Option<String>)> {
-    let format = match table.cells(column).next()?.len() {
+    let length = table.cells(column).next()?.len();
+    let format = match length {
         8 => "%Y%m%d",
         12 => "%Y%m%d%H%M",
         14 => "%Y%m%d%H%M%S",
@@ -170,7 +171,6 @@ fn digits_date(table: &Table, column: usize) -> Option<(String, Option<String>)>
         let digits = text.get(from..to).and_then(|digits| digits.parse().ok());
         digits.unwrap_or_default()
     };
-    let length = table.cells(column).next()?.len();
     let is_date = |text: &str| {
         text.len() == length
             && is_whole(text)

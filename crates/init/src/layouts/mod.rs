@@ -60,7 +60,8 @@ pub fn look(path: &Path, looking: Looking) -> Result<Draft, Error> {
             return Ok(draft);
         }
     }
-    if let Some(error) = folder.tables.iter().find_map(two_forms) {
+    let mut tables = folder.tables.iter();
+    if let Some(error) = tables.find_map(|table| two_forms(&folder, table)) {
         return Err(error);
     }
     let tables: Vec<String> = folder.tables.iter().map(described).collect();
@@ -79,13 +80,13 @@ pub fn look(path: &Path, looking: Looking) -> Result<Draft, Error> {
 }
 
 /// The complaint about a column of times that no one setting reads.
-fn two_forms(table: &Table) -> Option<Error> {
+fn two_forms(folder: &Folder, table: &Table) -> Option<Error> {
     let mut columns = table.called(&TIME).into_iter();
     let (at, (one, other)) = columns.find_map(|at| Some((at, table.times_of_two_forms(at)?)))?;
     Some(Error::Usage {
         message: format!(
             "{}: `{}` holds times of several forms, `{one}` and `{other}`, and a recipe states one",
-            table.files.first()?,
+            folder.root.join(table.place()).display(),
             table.columns[at]
         ),
         hint: Some("write all of them in one way, such as `2150-01-31 14:05`".into()),
@@ -153,8 +154,10 @@ mod tests {
             "stay_id,charttime,item,value\n1,2150-01-31 08:00,HR,70\n1,31/01/2150 09:00,HR,71\n";
         std::fs::write(folder.path().join("a.csv"), rows).unwrap();
         let error = look(folder.path(), Looking::default()).unwrap_err();
-        let forms =
-            "`charttime` holds times of several forms, `2150-01-31 08:00` and `31/01/2150 09:00`";
-        assert!(error.to_string().contains(forms), "{error}");
+        let forms = format!(
+            "{}: `charttime` holds times of several forms, `2150-01-31 08:00` and `31/01/2150 09:00`",
+            folder.path().join("a.csv").display()
+        );
+        assert!(error.to_string().contains(&forms), "{error}");
     }
 }

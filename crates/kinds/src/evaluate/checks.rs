@@ -2,7 +2,7 @@
 
 use super::evaluation::needs_validation;
 use super::{ChosenOn, EvaluateTable};
-use crate::kind::StageCheck;
+use crate::kind::{StageCheck, StageKind};
 use crate::scoring::head_of;
 use pipeline_data::config::{PredictionTable, Task};
 use pipeline_data::target::Target;
@@ -61,17 +61,18 @@ impl StageCheck<'_> {
     /// What is scored must be there: the label, or a target that the models say.
     pub(super) fn scored_target(&mut self, stage: &EvaluateTable) {
         let lookup = self.lookup();
-        let name = stage.target_name(&lookup);
+        let name = stage.scored_target(&lookup);
         let said = |model: &str| head_of(&lookup, model).map(|head| head.target());
-        let other = (stage.model.names())
-            .find(|model| said(model).is_some_and(|said| said != name.as_deref()));
-        if let Some(model) = other {
-            let problem = match &name {
-                Some(name) => {
-                    format!("scores the target `{name}`, and `{model}` learned another one")
-                }
-                None => format!("scores the label, and `{model}` learned a target"),
+        let others = (stage.model.names()).filter_map(|model| Some((model, said(model)?)));
+        let mut others = others.filter(|(_, said)| *said != name.as_deref());
+        if let Some((model, said)) = others.next() {
+            let learned = match (&name, said) {
+                (Some(_), Some(_)) => "another one",
+                (None, Some(_)) => "a target",
+                (_, None) => "the label",
             };
+            let scored = truth(name.as_deref());
+            let problem = format!("scores {scored}, and `{model}` learned {learned}");
             let field = if stage.target.is_some() {
                 "target"
             } else {
@@ -96,6 +97,24 @@ impl StageCheck<'_> {
             self.mistakes.push(mistake);
         }
         self.needs_target(&stage.data, &name);
+    }
+
+    /// A difference is said of models that are asked the same.
+    pub(super) fn compared(&mut self, stage: &EvaluateTable) {
+        let lookup = self.lookup();
+        let own = stage.scored_target(&lookup);
+        for (with, name) in &stage.compare {
+            let other = lookup(name).filter(|other| other.scored_split().is_some());
+            let other = other.map(|other| other.scored_target(&lookup));
+            let Some(other) = other.filter(|other| *other != own) else {
+                continue;
+            };
+            let (own, other) = (truth(own.as_deref()), truth(other.as_deref()));
+            let problem = format!("names `{name}`, which scores {other}; this stage scores {own}");
+            let mistake = self.mistake(&["compare", with], &problem, "another truth");
+            self.mistakes
+                .push(mistake.help("compare stages that score the same target"));
+        }
     }
 
     fn of_two_classes(&mut self, target: &Target, settings: &[(&str, bool)]) {
@@ -212,4 +231,9 @@ impl StageCheck<'_> {
             }
         }
     }
+}
+
+/// The target of this name, or the label, in words.
+fn truth(target: Option<&str>) -> String {
+    target.map_or_else(|| "the label".into(), |name| format!("the target `{name}`"))
 }

@@ -11,6 +11,7 @@ use crate::says::Says;
 use pipeline_data::config::PredictionTable;
 use pipeline_data::dataset::Split;
 use pipeline_data::given_predictions::{GivenPredictions, PredictedStays};
+use pipeline_data::parquet_file::StreamedRows;
 use pipeline_data::stay_columns::{StayColumns, StayNames};
 use pipeline_data::target::Target;
 use pipeline_error::Error;
@@ -110,15 +111,43 @@ pub fn table_fields(table: &PredictionTable) -> Value {
     fields
 }
 
-/// What the artifact `predictions` of an evaluate stage says of exactly these stays.
-pub fn said_of(path: &Path, ids: &[String], says: &Says) -> Result<Vec<f64>, Error> {
-    let (found, said) = said_in(path, says)?;
-    if found == ids {
-        return Ok(said);
+/// What the artifact `predictions` of an evaluate stage says of exactly the stays of `own`, of which the same is true there.
+pub fn said_of(path: &Path, own: &Predictions) -> Result<Vec<f64>, Error> {
+    let (found, said) = said_in(path, &own.says)?;
+    if found == own.ids {
+        return same_truth(path, own).map(|()| said);
     }
-    let differing = found.iter().zip(ids).find(|(other, own)| other != own);
+    let differing = found.iter().zip(&own.ids).find(|(other, own)| other != own);
     Err(Error::stage(match differing {
         Some((other, own)) => format!("its stay {other} stands where this one has stay {own}"),
-        None => format!("it has {} stays, and this one {}", found.len(), ids.len()),
+        None => format!(
+            "it has {} stays, and this one {}",
+            found.len(),
+            own.ids.len()
+        ),
     }))
+}
+
+/// Fails unless the same is true of the same stays there.
+fn same_truth(path: &Path, own: &Predictions) -> Result<(), Error> {
+    let columns = own.truth_columns();
+    let names: Vec<&str> = columns.iter().map(|(name, _)| name.as_str()).collect();
+    let mut before = 0;
+    for batch in StreamedRows::open(path, &names)? {
+        let batch = batch?;
+        for (name, truth) in &columns {
+            let truth = truth.slice(before, batch.num_rows());
+            let mut rows = 0..batch.num_rows();
+            if let Some(found) = batch.column_by_name(name)
+                && **found != *truth
+                && let Some(row) = rows.find(|row| *found.slice(*row, 1) != *truth.slice(*row, 1))
+            {
+                let stay = &own.ids[before + row];
+                let what = format!("it scores another truth: `{name}` of stay {stay} differs");
+                return Err(Error::stage(what));
+            }
+        }
+        before += batch.num_rows();
+    }
+    Ok(())
 }

@@ -89,6 +89,7 @@ impl StageKind for EvaluateTable {
 
     fn check(&self, check: &mut StageCheck) {
         check.scored_target(self);
+        check.compared(self);
         check.models(&self.model);
         check.scored(self);
         check.evaluate(self);
@@ -101,7 +102,7 @@ impl StageKind for EvaluateTable {
     }
 
     fn metrics(&self, stage: &Lookup) -> Option<Vec<String>> {
-        let task = task_of(stage, &self.data, self.target_name(stage).as_deref());
+        let task = task_of(stage, &self.data, self.scored_target(stage).as_deref());
         if task != Task::Classification {
             return Some(TargetEvaluation::names(task, self.baseline().is_some()));
         }
@@ -117,6 +118,16 @@ impl StageKind for EvaluateTable {
 
     fn scored_split(&self) -> Option<Split> {
         Some(self.split)
+    }
+
+    /// The stated one, or that which the head of the first model learned.
+    fn scored_target(&self, stage: &Lookup) -> Option<String> {
+        let learned = || {
+            let model = self.model.names().next()?;
+            head_of(stage, model)?.target()
+        };
+        let name = self.target.as_deref().or_else(learned);
+        name.map(str::to_string)
     }
 
     fn nodes(&self, name: &str, around: &dyn Around) -> Vec<Node> {
@@ -227,19 +238,9 @@ impl EvaluateTable {
         Some(Node::of_stage(&format!("{name}:baseline"), false, stage))
     }
 
-    /// The name of the target that is scored: the stated one, or that which the head of the first model learned.
-    fn target_name(&self, stage: &Lookup) -> Option<String> {
-        let learned = || {
-            let model = self.model.names().next()?;
-            head_of(stage, model)?.target()
-        };
-        let name = self.target.as_deref().or_else(learned);
-        name.map(str::to_string)
-    }
-
     /// The target that is scored, as the data stage has it.
     fn target(&self, stage: &Lookup) -> Option<Target> {
-        target_of(stage, &self.data, &self.target_name(stage)?)
+        target_of(stage, &self.data, &self.scored_target(stage)?)
     }
 
     fn choice(&self) -> Choice<'_> {

@@ -97,13 +97,15 @@ impl EvaluateStage {
         let (mut scored, mut validation, mut caveats) = (Vec::new(), Vec::new(), Vec::new());
         for model in self.ensemble.read(context, "be evaluated") {
             let model = model?;
-            for caveat in model.check_inputs()? {
+            let mut known = model.check_inputs()?;
+            let told = model.classifier.must_say(self.target.as_ref());
+            let taken = told.map_err(|e| e.with_hint(self.to_be_asked(&model.classifier)))?;
+            known.extend(taken.inspect(|line| context.reporter.note(line)));
+            for caveat in known {
                 if !caveats.contains(&caveat) {
                     caveats.push(caveat);
                 }
             }
-            let told = model.classifier.must_say(self.target.as_ref());
-            told.map_err(|error| error.with_hint(self.to_be_asked(&model.classifier)))?;
             let table = model.features(|dataset| self.stays(dataset))?;
             let (predictions, without) = model.classifier.of_split(&table, split, asked)?;
             without_value = without;
@@ -142,6 +144,10 @@ impl EvaluateStage {
             (Some(said), _) => format!(
                 "target = \"{}\" scores what the head learned; heads of several targets need a stage each",
                 said.name
+            ),
+            (None, _) if head.untold => format!(
+                "leave `target` out, which scores the label, or state a classification of {} classes",
+                head.says.outputs()
             ),
             (None, _) => {
                 "leave `target` out, which scores the label; `labels` of the data stage says which column that is".into()
@@ -186,7 +192,7 @@ impl EvaluateStage {
     ) -> Result<Vec<(String, Vec<f64>)>, Error> {
         let others = self.compare.keys().enumerate().map(|(number, with)| {
             let path = context.input(&compare_role(number), "predictions")?;
-            let said = said_of(path, &predictions.ids, &predictions.says).map_err(|what| {
+            let said = said_of(path, predictions).map_err(|what| {
                 Error::stage(format!("compare.{with}: {what}"))
                     .with_hint("both stages have to score the same split of the same data")
             })?;
@@ -246,8 +252,8 @@ impl Stage for EvaluateStage {
     /// 9, of subgroups and numbers 10: one subject has no intervals, caveats tell of undefined resamples, calibration is
     /// found where Newton's method stopped, and of equal Youden indices the highest threshold is taken.
     /// 10, of subgroups and numbers 11: buckets of times are those of version 7 of `pretrain`.
-    /// 11, of subgroups and numbers 12: a head from a file is scored by nothing but its target; no correction turns the
-    /// ranking round.
+    /// 11, of subgroups and numbers 12: a head from a file is scored by nothing but its target, and a caveat tells of a
+    /// correction that turns the ranking round.
     fn code_version(&self) -> u32 {
         let numbers = (self.target.as_ref()).is_some_and(|target| target.task == Task::Regression);
         match numbers || !self.settings.subgroups.is_empty() {
@@ -329,7 +335,9 @@ impl Stage for EvaluateStage {
         }
         let mut measured = self.measure(&said, &stays, &rows, context)?;
         let inversion = measured.report.inversion();
-        for line in inversion.into_iter().chain(doubt(&mut measured.report)) {
+        let of_measuring = measured.report.caveats()[said.caveats.len()..].to_vec();
+        let doubts = doubt(&mut measured.report);
+        for line in of_measuring.into_iter().chain(inversion).chain(doubts) {
             context.reporter.note(&line);
         }
         let file = |name: &str| context.work.join(name);

@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::model_artifact::is_untold;
 use pipeline_checkpoint::{Pattern, Stated};
 use pipeline_data::target::Target;
 use pipeline_error::Error;
@@ -45,10 +46,15 @@ impl ImportedHead<'_> {
         }
     }
 
-    /// What the audit says of a head whose file does not tell what it says.
+    /// Whether it is taken over from a file that does not tell what it says, or that an import wrote which was told as little.
+    pub fn is_untold(&self) -> Result<bool, Error> {
+        let is_told = self.is_ours() && !is_untold(&self.stated.metadata);
+        Ok(self.is_taken_over() && !is_told && self.target()?.is_none())
+    }
+
+    /// What the audit says of such a head.
     pub fn note(&self) -> Result<Option<String>, Error> {
-        let is_told = !self.is_taken_over() || self.is_ours() || self.target()?.is_some();
-        Ok((!is_told).then(|| {
+        Ok(self.is_untold()?.then(|| {
             "the head is taken to say the label: its file does not tell what it was trained on"
                 .into()
         }))
@@ -123,6 +129,9 @@ mod tests {
         assert_eq!(of(&[mode, ("target", TARGET)]), Ok((Some(2), false)));
         assert_eq!(of(&[("target", TARGET)]), Ok((Some(2), false)));
         assert_eq!(of(&[mode]), Ok((None, false)));
+        // Another import wrote the metadata, and knew as little.
+        let untold = ("head", "\"untold\"");
+        assert_eq!(of(&[mode, untold]), Ok((None, true)));
         assert_eq!(of(&[]), Ok((None, true)));
         assert_eq!(of(&[("target", "mortality")]), Ok((None, true)));
         assert_eq!(

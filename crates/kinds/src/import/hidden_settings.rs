@@ -1,15 +1,22 @@
 //! Settings of the model that its parameters' names and shapes do not show: they must be those that the weights
 //! were trained with, or weights that fit everywhere compute something else.
 
+mod verdict;
+
 use std::path::Path;
 
 use serde_json::Value;
 
-use pipeline_checkpoint::{Audit, Stated, TensorSummary};
+use pipeline_checkpoint::{Audit, Stated, TensorSummary, is_same};
+use pipeline_error::listed::first_of;
 use pipeline_error::{Code, Error};
 use pipeline_model::classifier::Head;
 use pipeline_model::config::ModelConfig;
 use pipeline_model::hidden_setting::HiddenSetting;
+use verdict::Verdict;
+
+/// Values that a message names.
+const SHOWN: usize = 5;
 
 /// What a recipe says of settings that no shape shows.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -30,98 +37,106 @@ pub fn check_hidden_settings(
     declared: &Declared,
 ) -> Result<Vec<String>, Error> {
     let theirs = Theirs::of(stated, audit);
-    let (mut wrong, mut unknown, mut notes) = (Vec::new(), Vec::new(), Vec::new());
-    let mut idle = Vec::new();
+    let (mut notes, mut wrong) = (Vec::new(), Vec::new());
+    let (mut idle, mut unknown) = (Vec::new(), Vec::new());
     for setting in HiddenSetting::ALL {
-        let (place, ours) = (setting.place(), setting.of(model));
-        let assumed = declared.assumed.contains(&setting);
-        let trained = theirs.setting(setting, assumed);
-        let other = match &trained {
-            Trained::With(value) if !is_same(value, &ours) => Some(value.to_string()),
-            Trained::Disputed(values) if values.iter().all(|value| !is_same(value, &ours)) => {
-                Some(listed(values))
-            }
-            _ => None,
-        };
-        let difference =
-            |value: &String| format!("{place} is {ours}, the weights were trained with {value}");
-        match (other, declared.changes.contains(&setting)) {
-            (Some(value), true) => notes.push(format!(
-                "{}, as `model_changes` allows",
-                difference(&value)
-            )),
-            (Some(value), false) => wrong.push(difference(&value)),
-            (None, true) => idle.push(format!(
-                "`model_changes` names {}, in which nothing is known to differ",
-                setting.name()
-            )),
-            (None, false) if trained == Trained::Unsaid => notes.push(format!(
-                "{place} = {ours}: the reference's file does not say what its weights were trained with"
-            )),
-            (None, false) => match &trained {
-                Trained::Unknown(known) if assumed => notes.push(format!(
-                    "{place} = {ours} is taken for what the weights were trained with, as `assume` says: {}",
-                    known.as_deref().unwrap_or("their file does not tell")
-                )),
-                Trained::Unknown(known) => {
-                    let known = known.as_deref().unwrap_or("unknown");
-                    unknown.push((setting, known.into(), ours));
-                }
-                Trained::Disputed(values) if assumed => notes.push(format!(
-                    "{place} = {ours} is taken for what the weights were trained with, as `assume` says: their file states {}",
-                    listed(values)
-                )),
-                Trained::Disputed(values) => {
-                    unknown.push((setting, format!("the file states {}", listed(values)), ours));
-                }
-                Trained::With(_) | Trained::Unsaid | Trained::Whatever => {}
-            },
+        let trained = theirs.setting(setting, declared.assumed.contains(&setting));
+        match judge(setting, trained, &setting.of(model), declared) {
+            Verdict::Right => {}
+            Verdict::Noted(line) => notes.push(line),
+            Verdict::Wrong(line) => wrong.push(line),
+            Verdict::Idle(line) => idle.push(line),
+            Verdict::Unknown(setting, line) => unknown.push((setting, line)),
         }
     }
+    match wrong.is_empty() && idle.is_empty() && unknown.is_empty() {
+        true => Ok(notes),
+        false => Err(refuse(path, &wrong, &idle, &unknown)),
+    }
+}
+
+/// Compares the value of the recipe's with the one of the training.
+fn judge(setting: HiddenSetting, trained: Trained, ours: &Value, declared: &Declared) -> Verdict {
+    let place = setting.place();
+    let other = match &trained {
+        Trained::With(value) if !is_same(value, ours) => Some(value.to_string()),
+        Trained::Disputed { values, told } if values.iter().all(|value| !is_same(value, ours)) => {
+            Some(told.clone())
+        }
+        _ => None,
+    };
+    match (other, declared.changes.contains(&setting)) {
+        (Some(value), is_meant) => {
+            let line = format!("{place} is {ours}, the weights were trained with {value}");
+            return match is_meant {
+                true => Verdict::Noted(format!("{line}, as `model_changes` allows")),
+                false => Verdict::Wrong(line),
+            };
+        }
+        (None, true) => {
+            let name = setting.name();
+            return Verdict::Idle(format!("{name}, in which nothing is known to differ"));
+        }
+        (None, false) => {}
+    }
+    let known = match trained {
+        Trained::With(_) | Trained::Whatever => return Verdict::Right,
+        Trained::Unsaid => {
+            return Verdict::Noted(format!(
+                "{place} = {ours}: the reference's file does not say what its weights were trained with"
+            ));
+        }
+        Trained::Unknown(known) => known,
+        Trained::Disputed { told, .. } => Some(format!("the file states {told}")),
+    };
+    match (declared.assumed.contains(&setting), known.as_deref()) {
+        (true, known) => Verdict::Noted(format!(
+            "{place} = {ours} is taken for what the weights were trained with, as `assume` says: {}",
+            known.unwrap_or("their file does not tell")
+        )),
+        (false, known) => {
+            let known = known.unwrap_or("unknown");
+            Verdict::Unknown(setting, format!("{place}: {known}; the recipe's is {ours}"))
+        }
+    }
+}
+
+/// The error of what is wrong and what is listed in vain; where there is neither, of what is unknown.
+fn refuse(
+    path: &Path,
+    wrong: &[String],
+    idle: &[String],
+    unknown: &[(HiddenSetting, String)],
+) -> Error {
+    let mut parts = Vec::new();
+    let mut hints = Vec::new();
+    let section = |heading: &str, lines: &[String]| format!("{heading}:\n  {}", lines.join("\n  "));
     if !wrong.is_empty() {
-        return Err(failure(
-            path,
-            "the model would not compute what its weights were trained for",
-            &[wrong, idle].concat(),
+        let heading = "the model would not compute what its weights were trained for";
+        parts.push(section(heading, wrong));
+        hints.push(
             "set the model as it was, or list an intended change in the import's `model_changes`"
-                .into(),
-        ));
+                .to_string(),
+        );
     }
     if !idle.is_empty() {
-        return Err(failure(
-            path,
-            "a change that is none is listed",
-            &idle,
-            "leave it out of the import's `model_changes`".into(),
+        let heading = "`model_changes` lists a change that is none";
+        parts.push(section(heading, idle));
+        hints.push("leave a change that is none out of the import's `model_changes`".into());
+    }
+    if parts.is_empty() {
+        let heading =
+            "the file does not say what its weights were trained with, and no shape shows it";
+        let lines: Vec<String> = unknown.iter().map(|(_, line)| line.clone()).collect();
+        let names: Vec<&str> = unknown.iter().map(|(setting, _)| setting.name()).collect();
+        parts.push(section(heading, &lines));
+        hints.push(format!(
+            "if the recipe's [model] has them as they were, the import stage says: assume = {names:?}"
         ));
     }
-    if !unknown.is_empty() {
-        let names: Vec<&str> = unknown.iter().map(|(setting, ..)| setting.name()).collect();
-        let lines = unknown.iter().map(|(setting, known, ours)| {
-            format!("{}: {known}; the recipe's is {ours}", setting.place())
-        });
-        return Err(failure(
-            path,
-            "the file does not say what its weights were trained with, and no shape shows it",
-            &lines.collect::<Vec<_>>(),
-            format!(
-                "if the recipe's [model] has them as they were, the import stage says: assume = {names:?}"
-            ),
-        ));
-    }
-    Ok(notes)
-}
-
-/// `2 and 4`
-fn listed(values: &[Value]) -> String {
-    let values: Vec<String> = values.iter().map(Value::to_string).collect();
-    values.join(" and ")
-}
-
-fn failure(path: &Path, what: &str, lines: &[String], hint: String) -> Error {
     Error::Audit {
-        message: format!("{}: {what}:\n  {}", path.display(), lines.join("\n  ")),
-        hint: Some(hint),
+        message: format!("{}: {}", path.display(), parts.join("\n")),
+        hint: Some(hints.join("; ")),
     }
     .coded(Code::HiddenSetting)
 }
@@ -131,8 +146,8 @@ fn failure(path: &Path, what: &str, lines: &[String], hint: String) -> Error {
 enum Trained {
     /// This.
     With(Value),
-    /// One of these: several tables of the file state it.
-    Disputed(Vec<Value>),
+    /// One of these, or one in a form that is not read: several tables of the file state it, as is told.
+    Disputed { values: Vec<Value>, told: String },
     /// Nobody says, and it must be said; the form in which the file has it, if that is not read.
     Unknown(Option<String>),
     /// A file of the reference's that does not say it.
@@ -187,25 +202,20 @@ impl<'a> Theirs<'a> {
             // Weights from before there was the setting have what is its default.
             return Trained::With(table.get(name).cloned().unwrap_or(reference));
         }
-        if let Some(value) = self.stated.settings.get(name) {
-            return Trained::With(value.clone());
-        }
-        if let Some(values) = self.stated.disputed.get(name) {
-            return Trained::Disputed(values.clone());
+        if let Some(trained) = self.in_tables(name) {
+            return trained;
         }
         if let Some(text) = self.stated.metadata.get(name) {
             let value = serde_json::from_str(text).unwrap_or_else(|_| text.as_str().into());
             return Trained::With(value);
         }
-        let unread = self.stated.unread.get(name);
-        let unread = unread.map(|kind| format!("the file states {kind}, which is not read"));
         match setting {
             // A number of heads has no default that all reference models share: the recipe's counts.
             HiddenSetting::Heads | HiddenSetting::TransformerHeads if self.reference => {
                 Trained::Unsaid
             }
-            HiddenSetting::Heads | HiddenSetting::TransformerHeads => Trained::Unknown(unread),
-            _ if assumed => Trained::Unknown(unread),
+            HiddenSetting::Heads | HiddenSetting::TransformerHeads => Trained::Unknown(None),
+            _ if assumed => Trained::Unknown(None),
             // Files that say nothing are the reference's: it has one of each.
             HiddenSetting::LatentNorm
             | HiddenSetting::TimeBias
@@ -213,11 +223,35 @@ impl<'a> Theirs<'a> {
             | HiddenSetting::Pooling => Trained::With(reference),
         }
     }
-}
 
-/// A number of Python may be 2 or 2.0.
-fn is_same(theirs: &Value, ours: &Value) -> bool {
-    theirs == ours || (theirs.is_number() && theirs.as_f64() == ours.as_f64())
+    /// What the file's hyper-parameters state of a setting; none if they do not have it.
+    fn in_tables(&self, name: &str) -> Option<Trained> {
+        let stated = self.stated;
+        let one = stated.settings.get(name);
+        let several = || stated.disputed.get(name).into_iter().flatten();
+        let unread = stated.unread.get(name);
+        let unread = unread.map(|form| format!("{form}, which is not read"));
+        let values = one.into_iter().chain(several().map(|(_, value)| value));
+        let values: Vec<Value> = values.cloned().collect();
+        let unread = match (&values[..], unread) {
+            ([], unread) => {
+                return Some(Trained::Unknown(Some(format!(
+                    "the file states {}",
+                    unread?
+                ))));
+            }
+            ([value], None) => return Some(Trained::With(value.clone())),
+            (_, unread) => unread,
+        };
+        let several = several().map(|(place, value)| format!("`{place} = {value}`"));
+        let told = one.map(Value::to_string).into_iter().chain(several);
+        let told = first_of(told, SHOWN);
+        let told = [told].into_iter().chain(unread).collect::<Vec<_>>();
+        Some(Trained::Disputed {
+            values,
+            told: told.join(" and "),
+        })
+    }
 }
 
 /// The reference stores a second decoder inside the set encoder, whatever that is called, and nothing uses it. Models of

@@ -17,7 +17,6 @@ use pipeline_checkpoint::{
 };
 use pipeline_data::contract::{InputContract, InputField};
 use pipeline_data::input_path::InputPath;
-use pipeline_data::target::Target;
 use pipeline_error::Error;
 use pipeline_model::config::{ClassifierConfig, ModelConfig, ModelMode};
 use pipeline_model::host::{HostParameters, digests};
@@ -85,13 +84,13 @@ impl ImportStage {
         pin::check(path, pin)
     }
 
-    /// Reads and audits the file. What is to be said of settings that no shape shows is among the audit's notes.
+    /// Reads and audits the file; the model's parameters are the import's. What no shape shows is among the audit's notes.
     fn read(
         &self,
         path: &Path,
         scratch: &Path,
         declared: &DeclaredInputs,
-    ) -> Result<(Import, Inputs, ModelConfig, Option<Target>), Error> {
+    ) -> Result<(Import, ModelArtifact), Error> {
         let mut checkpoint = match &self.from {
             WeightSource::File {
                 sha256: Some(pin), ..
@@ -114,8 +113,18 @@ impl ImportStage {
             imported.audit.notes.push(UNKNOWN_INPUTS.into());
         }
         imported.audit.notes.extend(readout::note(&config));
-        let target = self.head(path, &stated).target()?;
-        Ok((imported, inputs, config, target))
+        let (head, new) = (self.head(path, &stated), &imported.audit.new);
+        let artifact = ModelArtifact {
+            config,
+            mode: self.into,
+            new: new.iter().map(|new| new.target.clone()).collect(),
+            trainable: None,
+            parameters: HostParameters::new(),
+            inputs,
+            target: head.target()?,
+            head_untold: head.is_untold()?,
+        };
+        Ok((imported, artifact))
     }
 
     fn head<'a>(&'a self, path: &'a Path, stated: &'a Stated) -> ImportedHead<'a> {
@@ -352,7 +361,7 @@ impl Stage for ImportStage {
             let variables = context.input(INPUTS_FIELD, "variables")?;
             InputContract::read(variables).map(Inputs::of)
         })?;
-        let (imported, inputs, config, target) = self.read(path, context.work, &declared)?;
+        let (imported, artifact) = self.read(path, context.work, &declared)?;
         let mut audit = imported.audit;
         audit
             .render()
@@ -361,15 +370,6 @@ impl Stage for ImportStage {
         // Content, not place: the same weights give the same audit wherever they lie.
         audit.file = format!("blake3:{}", self.source_digest(context)?);
         let weights = context.work.join("weights.safetensors");
-        let artifact = ModelArtifact {
-            config,
-            mode: self.into,
-            new: audit.new.iter().map(|new| new.target.clone()).collect(),
-            trainable: None,
-            parameters: HostParameters::new(),
-            inputs,
-            target,
-        };
         let layers = built_model::layers(&artifact, imported.tensors)?;
         let (digests, written) = rayon::join(
             || digests(&layers),

@@ -25,7 +25,8 @@ pub struct ImportTable {
     /// Exactly the tensors that may be left over, by pattern.
     #[serde(default)]
     pub ignore: Vec<String>,
-    /// What tensors are called in the model, one rule after the other; a rule that matches nothing is an error.
+    /// What tensors are called in the model, one rule after the other; a rule that matches nothing is an error,
+    /// unless it takes off a wrapper's prefix that went by itself.
     #[serde(default)]
     pub rename: Vec<RenameRule>,
     /// Whether names are translated before and after the rules.

@@ -151,6 +151,29 @@ fn embeddings_behind_a_prefix_are_compared_unless_the_import_ignores_them() {
 }
 
 #[test]
+fn only_a_wrapper_s_prefix_or_one_that_all_tensors_have_stands_before_the_embeddings() {
+    let (_folder, read) = written(&known(&[]));
+    let named = |weight: &str, embeddings: &str| {
+        let tensors = [(weight, "w"), (embeddings, EMBEDDINGS)];
+        let tensors = tensors.map(|(name, old)| (name.to_string(), read.tensors[old].clone()));
+        let mut file = read.clone();
+        file.tensors = tensors.into();
+        embeddings_in(&file)
+    };
+    for (weight, embeddings, found) in [
+        ("module.w", "module.inputs.embeddings", true),
+        ("loss.w", "module.model.inputs.embeddings", true),
+        ("net.w", "net.inputs.embeddings", true),
+        ("w", "net.inputs.embeddings", false),
+        ("decoder.w", "encoder.inputs.embeddings", false),
+        ("my_w", "my_inputs.embeddings", false),
+    ] {
+        let expected = found.then(|| embeddings.to_string());
+        assert_eq!(named(weight, embeddings), expected, "{embeddings}");
+    }
+}
+
+#[test]
 fn data_of_another_meaning_are_refused_by_field_unless_the_import_allows_it() {
     let mut data = contract();
     data.embeddings = vec![0.8, 0.6];

@@ -65,7 +65,7 @@ impl StageCheck<'_> {
         };
         if let Some((other, _)) = learned.iter().find(|(_, other)| other != target) {
             let problem =
-                format!("averages `{first}` and `{other}`, which learned different targets");
+                format!("averages `{first}` and `{other}`, which learned different things");
             let mistake = self.mistake(&["model"], &problem, "no mean of these");
             self.mistakes
                 .push(mistake.help("predict with each of them in a stage of its own"));

@@ -11,7 +11,7 @@ use crate::says::Says;
 use crate::scoring::Classifier;
 use pipeline_data::stay_columns::StayColumns;
 use pipeline_error::Error;
-use pipeline_metrics::{BinaryScores, RecalibrationMethod, ThresholdRule};
+use pipeline_metrics::{BinaryScores, Recalibration, RecalibrationMethod, ThresholdRule};
 use pipeline_stage::{Stage, StageContext, StageInput, StageOutput};
 
 /// Predicts.
@@ -79,7 +79,7 @@ impl Stage for PredictStage {
 
     /// 2: every stay has a pass of its own, and thresholds and correction are an artifact. 3: the encoder's work is arranged as
     /// in version 5 of `pretrain`. 4: buckets of times are those of its version 7. 5: what a head of a target
-    /// says has no label beside it and is corrected by none, and no correction turns the ranking round.
+    /// says has no label beside it and is corrected by none.
     fn code_version(&self) -> u32 {
         5
     }
@@ -104,6 +104,8 @@ impl Stage for PredictStage {
             _ => Vec::new(),
         };
         let calibration = Calibration::choose(self.recalibrate, &rules, validation.as_ref())?;
+        let warning = (calibration.recalibration.as_ref()).and_then(Recalibration::warning);
+        warning.iter().for_each(|line| context.reporter.note(line));
         let columns = StayColumns::read(context.input("data", "stays")?)?;
         let rows_of = columns.rows_of(&predictions.ids)?;
         let stays = columns.names()?.of_rows(&rows_of);

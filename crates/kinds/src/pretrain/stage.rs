@@ -175,6 +175,7 @@ impl Stage for PretrainStage {
             parameters: trained.parameters,
             inputs: Inputs::of(contract),
             target: None,
+            head_untold: false,
         };
         let written = artifact.write(&context.work.join("checkpoint.safetensors"))?;
         Ok(StageOutput {

@@ -114,9 +114,9 @@ impl Pairs {
         softmax(&mut self.weights, self.seen);
     }
 
-    /// The gradient of each score from that of the output, `grad`; values lie `stride` numbers apart.
+    /// The gradient of each score from that of the output, `grad`.
     #[inline(always)]
-    fn slope(&mut self, grad: &[f32], values: &[f32], stride: usize) {
+    fn slope(&mut self, grad: &[f32], keys: &[f32], numbers: Rows) {
         let Self {
             seen,
             weights,
@@ -128,11 +128,31 @@ impl Pairs {
         for (key, ((weight, factor), slope)) in
             weights.iter().zip(factors).zip(&mut *slopes).enumerate()
         {
-            *slope = *factor * dot(grad, &values[key * stride..][..grad.len()]);
+            let value = &keys[key * numbers.key + numbers.value..][..grad.len()];
+            *slope = *factor * dot(grad, value);
             expected += weight * *slope;
         }
         for (slope, weight) in slopes.iter_mut().zip(weights) {
             *slope = weight * (*slope - expected);
+        }
+    }
+
+    /// The slopes by the products that `scale` makes scores of.
+    #[inline(always)]
+    fn scaled_slopes(&mut self, scale: f32) -> &[f32] {
+        let slopes = &mut self.slopes[..self.seen];
+        for slope in &mut *slopes {
+            *slope *= scale;
+        }
+        slopes
+    }
+
+    /// Puts into `to` the weights with which a query (its head, and its number in the block) enters the gradients.
+    #[inline(always)]
+    fn gather(&self, gathered: Gathered, (head, query): (usize, usize), to: &mut [f32]) {
+        for key in 0..self.seen {
+            to[gathered.place(0, head, key, query)] = self.factors[key] * self.weights[key];
+            to[gathered.place(1, head, key, query)] = self.slopes[key];
         }
     }
 
@@ -200,8 +220,8 @@ fn forward_of(
             for (weight, factor) in weights.iter_mut().zip(factors) {
                 *weight *= *factor;
             }
-            let weights = &weights[..query.seen];
-            add_weighted_rows(out_head, weights, &keys_head[value..], stride);
+            let (weights, values) = (&weights[..query.seen], keys_head.get(value..));
+            add_weighted_rows(out_head, weights, values.unwrap_or_default(), stride);
         }
     }
     output
@@ -281,34 +301,28 @@ fn backward_of(
         let gathered = Gathered::of(block, numbers, attention.heads);
         weights.resize(gathered.count(), 0.0);
         for (number, query) in block.iter().enumerate() {
-            let of_bias = match bias.is_empty() {
+            let own = match bias.is_empty() {
                 true => 0..0,
                 false => first_pair..first_pair + query.seen,
             };
             first_pair += query.seen;
+            let (own_bias, grad_bias) = (&bias[own.clone()], &mut grads.2[own]);
             for head in 0..attention.heads {
                 let part = head * numbers.head;
+                let keys = &kv[query.first_key + head * numbers.next_head..];
                 let q_head = &q[query.start + part..][..numbers.head];
                 let grad_out = &grad[query.row * numbers.query + part..][..numbers.head];
-                let keys = &kv[query.first_key + head * numbers.next_head..];
-                let own_bias = &bias[of_bias.clone()];
                 pairs.resize(query.seen);
                 pairs.weigh(q_head, keys, numbers.key, attention.scale, own_bias);
                 pairs.draw(attention, query.row, head);
-                pairs.slope(grad_out, &keys[numbers.value..], numbers.key);
-                for (grad, slope) in grads.2[of_bias.clone()].iter_mut().zip(&pairs.slopes) {
+                pairs.slope(grad_out, keys, numbers);
+                for (grad, slope) in grad_bias.iter_mut().zip(&pairs.slopes) {
                     *grad += slope;
                 }
-                for key in 0..query.seen {
-                    let slope = pairs.slopes[key] * attention.scale;
-                    pairs.slopes[key] = slope;
-                    weights[gathered.place(0, head, key, number)] =
-                        pairs.factors[key] * pairs.weights[key];
-                    weights[gathered.place(1, head, key, number)] = slope;
-                }
-                let slopes = &pairs.slopes[..query.seen];
+                let slopes = pairs.scaled_slopes(attention.scale);
                 let grad_q = &mut grads.0[query.start + part..][..numbers.head];
                 add_weighted_rows(grad_q, slopes, keys, numbers.key);
+                pairs.gather(gathered, (head, number), &mut weights);
             }
         }
         add_to_keys(&mut grads.1, block, numbers, gathered, &weights, (q, grad));

@@ -4,11 +4,10 @@ use std::sync::Arc;
 
 use candle_core::{CpuStorage, CustomOp2, D, Layout, Result, Shape, Tensor, bail};
 
-use super::cpu::{
-    add_scaled, contiguous, dot, read, softmax_of_columns, vectorized, with_constant_head,
-};
+use super::cpu::{contiguous, dot, read, softmax_of_columns, vectorized, with_constant_head};
 use super::form::has_cpu_kernels;
 use super::timed::Timed;
+use super::weighted_rows::{Targets, add_rows_to_each};
 
 /// Σ softmax(scores) v per segment, query and head.
 ///
@@ -97,6 +96,7 @@ fn forward_of(starts: &[usize], sizes: Sizes, scores: &[f32], v: &[f32]) -> Vec<
     let rows_a_segment = columns / heads;
     let mut output = vec![0f32; (starts.len() - 1) * rows_a_segment * width];
     let (mut weights, mut scratch) = (Vec::new(), Vec::new());
+    let mut of_queries = Vec::new();
     let segments = starts
         .windows(2)
         .zip(output.chunks_exact_mut(rows_a_segment * width));
@@ -104,14 +104,30 @@ fn forward_of(starts: &[usize], sizes: Sizes, scores: &[f32], v: &[f32]) -> Vec<
         weights.clear();
         weights.extend_from_slice(&scores[segment[0] * columns..segment[1] * columns]);
         softmax_of_columns(&mut weights, columns, &mut scratch);
-        let values = v[segment[0] * width..].chunks_exact(width);
-        for (row, weights) in values.zip(weights.chunks_exact(columns)) {
-            for (column, (out, weight)) in out.chunks_exact_mut(size).zip(weights).enumerate() {
-                add_scaled(out, *weight, &row[column % heads * size..][..size]);
+        for head in 0..heads {
+            let rows = heads_of(&v[segment[0] * width..segment[1] * width], sizes, head);
+            of_queries.clear();
+            for query in 0..rows_a_segment {
+                let column = query * heads + head;
+                of_queries.extend(weights.iter().skip(column).step_by(columns));
             }
+            let targets = Targets {
+                first: head * size,
+                stride: width,
+                width: size,
+            };
+            add_rows_to_each(out, targets, &of_queries, &rows, |_| 0);
         }
     }
     output
+}
+
+/// The numbers of a head in each of `rows` [·, width].
+#[inline(always)]
+fn heads_of(rows: &[f32], sizes: Sizes, head: usize) -> Vec<&[f32]> {
+    let rows = rows.chunks_exact(sizes.width);
+    rows.map(|row| &row[head * sizes.head..][..sizes.head])
+        .collect()
 }
 
 vectorized! {
@@ -138,31 +154,41 @@ fn backward_of(
     let rows_a_segment = columns / heads;
     let (mut grad_scores, mut grad_v) = (vec![0f32; scores.len()], vec![0f32; v.len()]);
     let (mut weights, mut scratch) = (Vec::new(), Vec::new());
-    let mut expected = vec![0f32; columns];
+    let (mut expected, mut of_rows) = (vec![0f32; columns], Vec::new());
     let segments = starts
         .windows(2)
         .zip(grad.chunks_exact(rows_a_segment * width));
     for (segment, grad) in segments {
         let own = segment[0] * columns..segment[1] * columns;
+        let own_values = segment[0] * width..segment[1] * width;
         weights.clear();
         weights.extend_from_slice(&scores[own.clone()]);
         softmax_of_columns(&mut weights, columns, &mut scratch);
         let slopes = &mut grad_scores[own];
-        let rows = v[segment[0] * width..]
-            .chunks_exact(width)
-            .zip(grad_v[segment[0] * width..].chunks_exact_mut(width));
         expected.fill(0.0);
-        for ((row, grad_row), (weights, slopes)) in rows.zip(
-            weights
-                .chunks_exact(columns)
-                .zip(slopes.chunks_exact_mut(columns)),
-        ) {
+        let rows = v[own_values.clone()].chunks_exact(width);
+        let pairs = weights
+            .chunks_exact(columns)
+            .zip(slopes.chunks_exact_mut(columns));
+        for (row, (weights, slopes)) in rows.zip(pairs) {
             for (column, grad) in grad.chunks_exact(size).enumerate() {
-                let part = column % heads * size;
-                slopes[column] = dot(grad, &row[part..][..size]);
+                slopes[column] = dot(grad, &row[column % heads * size..][..size]);
                 expected[column] += weights[column] * slopes[column];
-                add_scaled(&mut grad_row[part..][..size], weights[column], grad);
             }
+        }
+        for head in 0..heads {
+            let of_queries = heads_of(grad, sizes, head);
+            of_rows.clear();
+            for weights in weights.chunks_exact(columns) {
+                of_rows.extend(weights.iter().skip(head).step_by(heads));
+            }
+            let targets = Targets {
+                first: head * size,
+                stride: width,
+                width: size,
+            };
+            let grad_v = &mut grad_v[own_values.clone()];
+            add_rows_to_each(grad_v, targets, &of_rows, &of_queries, |_| 0);
         }
         for (weights, slopes) in weights
             .chunks_exact(columns)

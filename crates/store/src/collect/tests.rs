@@ -104,3 +104,35 @@ fn a_run_counts_with_its_parts_as_one_and_a_living_one_stays() {
     assert_eq!(collect(&store, &collection).removed.len(), 2);
     assert_eq!(store.run_ids().unwrap(), [other]);
 }
+
+#[test]
+fn a_run_with_a_young_part_stays_whole_where_leases_are_needed() {
+    let (folder, store, _) = store_with("text");
+    let no_locks = || std::io::Error::from_raw_os_error(libc::ENOLCK);
+    let lock = fs::File::open(folder.path()).unwrap();
+    let taken = (store.locks).take(&lock, |_| Err(fs::TryLockError::Error(no_locks())));
+    taken.unwrap();
+    let [whole, part] = ["0102", "0103"].map(|day| format!("2020{day}T000000Z-0000"));
+    let place = |run: &String| folder.path().join("runs").join(run);
+    let long_ago = SystemTime::now() - 2 * YOUNG;
+    for run in [&whole, &part] {
+        fs::create_dir_all(place(run)).unwrap();
+        fs::write(place(run).join("events.jsonl"), "").unwrap();
+        for path in [place(run).join("events.jsonl"), place(run)] {
+            let written = fs::File::open(path).unwrap();
+            written.set_modified(long_ago).unwrap();
+        }
+    }
+    let collection = Collection {
+        keep_runs: Some(0),
+        part_of: BTreeMap::from([(part.clone(), whole)]),
+        ..Collection::default()
+    };
+    let events = fs::File::open(place(&part).join("events.jsonl")).unwrap();
+    events.set_modified(SystemTime::now()).unwrap();
+    assert_eq!(collect(&store, &collection).removed, []);
+    events.set_modified(long_ago).unwrap();
+    let removed = collect(&store, &collection).removed;
+    assert!(removed.iter().all(|it| it.what == "run"), "{removed:?}");
+    assert_eq!(removed.len(), 2);
+}

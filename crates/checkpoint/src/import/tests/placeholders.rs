@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use super::*;
-use crate::Place;
+use crate::{DictPath, Place};
 
 #[test]
 fn weights_that_are_zero_everywhere_are_placeholders() {
@@ -59,7 +59,7 @@ fn parameters_under_another_dict_of_the_file_are_said_to_be_there() {
     let beside = |new: &[&str]| {
         let mut file = checkpoint(&source);
         let place = Place {
-            dict: "head".into(),
+            dict: DictPath::of(&["head"]).into(),
             name: "slope".into(),
         };
         file.elsewhere.tensors.insert("slope".into(), place);
@@ -77,12 +77,12 @@ fn parameters_under_another_dict_of_the_file_are_said_to_be_there() {
 
 #[test]
 fn the_hint_for_another_dict_is_a_program_that_gives_its_tensors_their_names() {
-    let hint = |prefix: &str, dict: &str, name: &str| {
+    let hint = |prefix: &str, dict: &[&str], name: &str| {
         let names = ["enc.weight", "slope"].map(|name| format!("{prefix}{name}"));
         let source: [Named; 2] = [(&names[0], &[2, 3]), (&names[1], &[])];
         let mut file = checkpoint(&source);
-        let (dict, name) = (dict.to_string(), name.to_string());
-        file.elsewhere.read = "model".into();
+        let (dict, name) = (DictPath::of(dict).into(), name.to_string());
+        file.elsewhere.read = DictPath::of(&["model"]);
         file.elsewhere
             .tensors
             .insert("enc.bias".into(), Place { dict, name });
@@ -90,36 +90,62 @@ fn the_hint_for_another_dict_is_a_program_that_gives_its_tensors_their_names() {
         error.hint().unwrap().to_string()
     };
     for (prefix, dict, name, part) in [
-        ("", "head", "enc.bias", r#"**c["head"]"#),
+        ("", &["head"][..], "enc.bias", r#"**c["head"]"#),
         (
             "",
-            "enc",
+            &["enc"],
             "bias",
             r#"**{"enc." + k: v for k, v in c["enc"].items()}"#,
         ),
         (
             "",
-            "head",
+            &["head"],
             "module.enc.bias",
             r#"**{k.removeprefix("module."): v for k, v in c["head"].items()}"#,
         ),
         (
             "module.",
-            "a.enc",
+            &["a.b", "enc"],
             "module.bias",
-            r#"**{"module.enc." + k.removeprefix("module."): v for k, v in c["a"]["enc"].items()}"#,
+            r#"**{"module.enc." + k.removeprefix("module."): v for k, v in c["a.b"]["enc"].items()}"#,
         ),
-        ("module.", "head", "module.enc.bias", r#"**c["head"]"#),
+        ("module.", &["head"], "module.enc.bias", r#"**c["head"]"#),
         (
             "module.",
-            "",
+            &[],
             "enc.bias",
             r#""module.enc.bias": c["enc.bias"]"#,
         ),
     ] {
-        let expected = format!(r#"torch.save({{**c["model"], {part}}}, "whole.pt")"#);
-        assert_has(&hint(prefix, dict, name), &[&expected]);
+        let expected = format!(r#"torch.save({{{part}, **c["model"]}}, "whole.pt")"#);
+        let load = "map_location=\"cpu\", weights_only=False)";
+        assert_has(&hint(prefix, dict, name), &[load, &expected]);
     }
+}
+
+#[test]
+fn weights_that_are_read_win_over_those_of_the_same_names_and_no_program_is_given_that_fails() {
+    let hint = |dict: DictPath| {
+        let mut file = checkpoint(&MODEL[..2]);
+        file.elsewhere.read = DictPath::of(&["model"]);
+        let dict = std::sync::Arc::new(dict);
+        // An average of all weights, the slope among them.
+        for (name, _) in MODEL {
+            let place = Place {
+                dict: dict.clone(),
+                name: name.into(),
+            };
+            file.elsewhere.tensors.insert(name.into(), place);
+        }
+        let error = import(file, &targets(&MODEL), &rules(&[], &[])).unwrap_err();
+        error.hint().unwrap().to_string()
+    };
+    let average = DictPath::of(&["ema"]);
+    let program = r#"torch.save({**c["ema"], **c["model"]}, "whole.pt")"#;
+    assert_has(&hint(average.clone()), &[program]);
+    let without = hint(average.out_of_reach());
+    assert_has(&without, &["save one state dict that holds all these"]);
+    assert!(!without.contains("torch.save"), "{without}");
 }
 
 #[test]
@@ -148,8 +174,14 @@ fn named<'a>(tensors: &'a [(String, &'static [usize])]) -> Vec<Named<'a>> {
 #[test]
 fn of_two_copies_that_fit_none_is_suggested() {
     for (prefixes, told) in [
-        (["net.", "ema."], "`ema.`, `net.` fit the model"),
-        (["pl.", "pl.teacher."], "`pl.`, `pl.teacher.` fit the model"),
+        (
+            ["net.", "ema."],
+            "`ema.`, `net.` each fit half of the model or more",
+        ),
+        (
+            ["pl.", "pl.teacher."],
+            "`pl.`, `pl.teacher.` each fit half of the model or more",
+        ),
     ] {
         let source = copies(&prefixes, &[]);
         let (_, hint) = failure(&named(&source), &MODEL, &rules(&[], &[]));
@@ -210,6 +242,9 @@ fn an_import_of_nothing_is_not_suggested_and_noted_where_it_is_declared() {
     let (_, hint) = failure(&source, &MODEL, &rules(&[], &[]));
     assert_has(&hint, &["`rename` of the import stage"]);
     assert!(!hint.contains("new ="), "{hint}");
+    let more: [Named; 2] = [("other", &[1]), ("more", &[1])];
+    let (_, hint) = failure(&more, &MODEL, &rules(&["*"], &["other"]));
+    assert_has(&hint, &["new = [\"*\"]", "ignore = [\"other\", \"more\"]"]);
     let all = rules(&["*"], &["other"]);
     let imported = import(checkpoint(&source), &targets(&MODEL), &all).unwrap();
     let note = "warning: no parameter is loaded: all of them are new";

@@ -4,6 +4,7 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
 
+use super::complaint::Complaint;
 use super::time_text::{WrittenTime, format_hint, parse_duration, parse_timestamp, written_as};
 use crate::config::{TimeColumn, TimeUnit};
 use crate::missing::is_missing;
@@ -146,46 +147,43 @@ impl Clock {
     }
 
     /// What is wrong with a time that cannot be used, and what to do.
-    pub(in crate::source) fn complaint(&self, cell: TimeCell, text: &str) -> (String, String) {
+    pub(in crate::source) fn complaint(&self, cell: TimeCell, text: &str) -> Complaint {
         if cell == TimeCell::Never {
-            return (
+            return Complaint::of_any(
                 format!(
                     "never was in {}: clocks were set forward over it",
                     self.zone_name
                 ),
                 "dates that were shifted for privacy keep no daylight saving time: zone = \"+01:00\" is an offset \
-                 all year"
-                    .into(),
+                 all year",
             );
         }
         if let Some(limit) = self.passed_limit(text.trim()) {
-            return (
+            return Complaint::of_any(
                 format!("is beyond the times that are read ({limit})"),
-                "a mark for a time that is not known is no time: take such rows out of what is read"
-                    .into(),
+                "a mark for a time that is not known is no time: take such rows out of what is read",
             );
         }
         let what = format!("is no time as {}", self.unit.name());
         if self.unit != TimeUnit::Timestamp {
             let hint =
                 "`as` says what times are: minutes, hours, days, seconds, timestamp, duration";
-            return (what, hint.into());
+            return Complaint::of_source(what, hint);
         }
         match (&self.format, format_hint(text.trim())) {
-            (Some(format), _) => (
+            (Some(format), _) => Complaint::of_source(
                 format!("is no time as `{format}`"),
-                "time.format says how all times of the source are written".into(),
+                "time.format says how all times of the source are written",
             ),
-            (None, Some((true, hint))) => (
-                "is ambiguous as timestamp: the day or the month may be first".into(),
+            (None, Some((true, hint))) => Complaint::of_any(
+                "is ambiguous as timestamp: the day or the month may be first",
                 hint,
             ),
-            (None, Some((false, hint))) => (what, hint),
-            (None, None) => (
+            (None, Some((false, hint))) => Complaint::of_source(what, hint),
+            (None, None) => Complaint::of_source(
                 what,
                 "`as` says what times are: minutes, hours, days, seconds, timestamp, duration; time.format how \
-                 timestamps are written: \"%m/%d/%Y %H:%M\""
-                    .into(),
+                 timestamps are written: \"%m/%d/%Y %H:%M\"",
             ),
         }
     }
@@ -247,7 +245,8 @@ mod tests {
         let zoned = of("%d.%m.%Y %H:%M %z", "03.01.1970 01:00 +0100");
         assert_eq!(zoned, TimeCell::At(2 * DAY, Told::Zoned));
         let plain = clock(None, None);
-        let (what, hint) = plain.complaint(TimeCell::Unreadable, "04/01/2150 12:01");
+        let Complaint { what, hint, .. } =
+            plain.complaint(TimeCell::Unreadable, "04/01/2150 12:01");
         assert!(what.contains("ambiguous"), "{what}");
         assert!(hint.contains("\"%m/%d/%Y %H:%M\""), "{hint}");
     }
@@ -270,7 +269,8 @@ mod tests {
             ("04/13/2150 10:00Z", "%m/%d/%Y %H:%MZ"),
             ("04/13/2150 9:05:02.123 PM", "%m/%d/%Y %I:%M:%S%.f %p"),
         ] {
-            let (what, hint) = clock(None, None).complaint(TimeCell::Unreadable, text);
+            let Complaint { what, hint, .. } =
+                clock(None, None).complaint(TimeCell::Unreadable, text);
             assert_eq!(
                 setting(&hint, "format").as_deref(),
                 Some(format),
@@ -303,7 +303,7 @@ mod tests {
     fn a_time_beyond_reach_is_told_from_what_is_no_time() {
         let of = |clock: Clock, text: &str| {
             assert_eq!(clock.of_text(text), TimeCell::Unreadable, "{text}");
-            clock.complaint(TimeCell::Unreadable, text).0
+            clock.complaint(TimeCell::Unreadable, text).what
         };
         for text in ["9999-12-31", "9999-12-31 23:59", "9999-12-31T23:59:00Z"] {
             let what = of(clock(None, None), text);

@@ -3,6 +3,7 @@
 
 mod cells;
 mod clock;
+mod complaint;
 mod csv_piece;
 mod csv_ranges;
 mod days;

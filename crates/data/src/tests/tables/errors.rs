@@ -19,7 +19,10 @@ fn a_bad_row_of_a_long_table_is_named_with_file_line_and_stay() {
             "line 7: time `soon` is no time as minutes (stay 9)",
         ),
         ("9,-1,HR,1", "line 7: time `-1` is before 0 (stay 9)"),
-        ("9,1e300,HR,1", "line 7: time `1e300` is no time"),
+        (
+            "9,1e300,HR,1",
+            "line 7: time `1e300` is beyond the times that are read",
+        ),
         ("9,1,,1", "line 7: no item is named (stay 9)"),
         (",1,HR,1", "line 7: the stay id is blank"),
         ("9,1,HR", "line 7: 3 fields where the header has 4"),

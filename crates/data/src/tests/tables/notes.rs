@@ -255,6 +255,70 @@ fn numbers_for_a_missing_value_are_found_however_they_are_written() {
     with(&mut config, &["-9998", "-9999"]);
     told(
         &config,
-        "source.missing lists `-9998`, and no cell of the events, stays and labels says so",
+        "source.missing lists `-9998`, and no cell that was read says so",
+    );
+}
+
+/// The long cohort whose source lists this for a missing value.
+fn listing(folder: &Path, missing: &str) -> DataConfig {
+    let mut config = long(folder, &["e.csv"], TimeUnit::Minutes);
+    let Source::Long(source) = &mut config.source else {
+        panic!("a long source")
+    };
+    source.missing = vec![missing.into()];
+    config
+}
+
+#[test]
+fn a_missing_value_may_be_said_by_an_attribute_alone() {
+    let people = "stay,weight\n9,-8\n10,70\n11,80\n12,-8.0\n";
+    let folder = self::folder();
+    std::fs::write(folder.path().join("people.csv"), people).unwrap();
+    let mut config = listing(folder.path(), "-8.00");
+    told(
+        &config,
+        "source.missing lists `-8.00`, and no cell that was read says so",
+    );
+    config.attributes = Some(AttributeTable {
+        path: input(folder.path(), "people.csv"),
+        delimiter: None,
+        id: Some("stay".into()),
+        subject: None,
+        columns: vec!["weight".into()],
+    });
+    untold(&config, "source.missing lists");
+}
+
+#[test]
+fn labels_are_read_where_a_missing_value_is_written_as_they_are() {
+    let folder = self::folder();
+    let mut config = listing(folder.path(), "0");
+    config.without_label = StayPolicy::Drop;
+    untold(&config, "without a label");
+}
+
+#[test]
+fn every_column_of_a_target_may_say_a_missing_value() {
+    let folder = self::folder();
+    let table = "stay,a,b\n9,NA,?\n10,0,1\n11,1,0\n12,1,1\n";
+    std::fs::write(folder.path().join("t.csv"), table).unwrap();
+    let mut config = long(folder.path(), &["e.csv"], TimeUnit::Minutes);
+    let target = TargetTable {
+        task: Task::MultiLabel,
+        path: input(folder.path(), "t.csv"),
+        delimiter: None,
+        id: Some("stay".into()),
+        subject: None,
+        time: None,
+        column: None,
+        columns: vec!["a".into(), "b".into()],
+        classes: None,
+        missing: vec!["?".into(), "x".into()],
+        without_value: StayPolicy::Drop,
+    };
+    config.targets.insert("findings".into(), target);
+    told(
+        &config,
+        "targets.findings.missing lists `x`, and no cell that was read says so",
     );
 }

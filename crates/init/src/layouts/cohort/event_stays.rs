@@ -68,10 +68,14 @@ impl<'a> EventStays<'a> {
         self.ids.keys().filter(is_there).count()
     }
 
+    /// Whether all ids were seen, and all rows of a table beside the events.
+    pub fn all_seen_with(&self, table: &Table) -> bool {
+        self.is_whole && table.is_whole
+    }
+
     /// An id of the events and one of a column that has none of theirs.
     pub fn strangers<'t>(&self, table: &'t Table, column: usize) -> Option<(&str, &'t str)> {
-        let all_seen = self.is_whole && table.is_whole;
-        if !all_seen || self.found_in(table, column) > 0 {
+        if !self.all_seen_with(table) || self.found_in(table, column) > 0 {
             return None;
         }
         let own = self.ids.values().next()?.first()?;

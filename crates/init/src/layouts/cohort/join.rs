@@ -7,6 +7,9 @@ use super::outcomes::is_outcome;
 use crate::names::{KNOWN_AT_ADMISSION, PATIENT, STAY, plain, rank};
 use crate::table::{Look, Table};
 
+/// Names that ids of stays and of patients share.
+const OF_EITHER: [&str; 2] = ["id", "stay"];
+
 /// How the rows of a table find their stays.
 pub enum Join {
     /// By the ids in a column.
@@ -53,8 +56,15 @@ impl Join {
 fn under_another_name(table: &Table, column: usize, stays: &EventStays) -> Join {
     let name = &table.columns[column];
     let (found, count) = (stays.found_in(table, column), stays.count());
+    let is_of_either = |name: &str| is_called(name, &OF_EITHER);
+    // A stay that a part of the table does not have may be in the rest.
+    let misses_some = table.is_whole && found < count;
     if let Some(id) = stays.id
-        && (stays.stand_beside(name) || is_other_kind(name, stays) && found < count)
+        && (stays.stand_beside(name)
+            || misses_some
+                && is_other_kind(name, stays)
+                && !is_of_either(name)
+                && !is_of_either(id))
     {
         return Join::Refused(format!(
             "is by `{name}`, and stays are by `{id}`: labels need one row a stay, with its `{id}`"
@@ -62,6 +72,19 @@ fn under_another_name(table: &Table, column: usize, stays: &EventStays) -> Join 
     }
     if let Some(why) = strangers(table, column, stays) {
         return Join::Refused(why);
+    }
+    // A few numbers are in both by chance.
+    let least = match stays.all_seen_with(table) {
+        true => count.min(table.rows.len()).div_ceil(2),
+        false => 1,
+    };
+    if found < least {
+        let id = stays.id.map(|id| format!("its `{id}`"));
+        let id = id.unwrap_or_else(|| "the name of its file".into());
+        return Join::Refused(format!(
+            "is by `{name}`, which has {found} of the {count} stays that were looked at: labels need one row a stay, \
+             with {id}"
+        ));
     }
     let counts = match counts_rows(table, column) {
         true => ", and it counts the rows of its table",
@@ -99,12 +122,12 @@ fn may_be_id(table: &Table, column: usize, stays: &EventStays) -> bool {
 /// Whether a column numbers the rows of its table, from 0 or from 1.
 fn counts_rows(table: &Table, column: usize) -> bool {
     let number = |row: &Vec<String>| row[column].trim().parse::<f64>().ok();
-    let first = table.rows.first().and_then(number);
-    let counts = |(at, row)| number(row) == first.map(|first| first + f64::from(at));
-    first.is_some_and(|first| first == 0.0 || first == 1.0)
-        && (0_u32..)
-            .zip(&table.rows)
-            .all(|(at, row)| counts((at, row)))
+    let Some(first) = table.rows.first().and_then(number) else {
+        return false;
+    };
+    let mut rows = (0_u32..).zip(&table.rows);
+    (first == 0.0 || first == 1.0)
+        && rows.all(|(at, row)| number(row) == Some(first + f64::from(at)))
 }
 
 fn is_called(name: &str, list: &[&str]) -> bool {
@@ -203,6 +226,53 @@ mod tests {
         assert!(all.contains("id = \"subject_id\""), "{all}");
         let (some, notes) = joined("stay_id", &["1", "2", "3"], table);
         assert_eq!(some, "labels = \"none\"", "{notes}");
+    }
+
+    #[test]
+    fn ids_of_which_a_few_are_those_of_stays_are_refused() {
+        let ids: Vec<String> = (1..=30).map(|id| id.to_string()).collect();
+        let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+        let table = |from: u32, to: u32| -> String {
+            let rows = (from..=to).rev().map(|id| format!("{id},{}\n", id % 2));
+            format!("hadm_id,died\n{}", rows.collect::<String>())
+        };
+        let (labels, notes) = joined("stay_id", &ids, &table(25, 60));
+        assert_eq!(labels, "labels = \"none\"");
+        let why = "`died` of labels.csv is by `hadm_id`, which has 6 of the 30 stays";
+        assert!(notes.contains(why), "{notes}");
+        for (from, to) in [(1, 8), (16, 60), (1, 90)] {
+            let (labels, notes) = joined("stay_id", &ids, &table(from, to));
+            assert!(labels.contains("id = \"hadm_id\""), "{labels}");
+            assert!(notes.contains("`hadm_id` is taken for"), "{notes}");
+        }
+    }
+
+    #[test]
+    fn a_bare_id_may_be_that_of_patients_of_whom_some_have_no_label() {
+        for (events, id) in [("patient_id", "id"), ("id", "patient_id")] {
+            let table = format!("{id},died\n7,0\n9,1\n");
+            let (labels, notes) = joined(events, &["7", "8", "9"], &table);
+            assert!(labels.contains(&format!("id = \"{id}\"")), "{labels}");
+            let why = format!("`{id}` is taken for the `{events}` of the events: 2 of 3 stays");
+            assert!(notes.contains(&why), "{notes}");
+        }
+    }
+
+    /// Rows of so many cells that about a thousand of them are looked at.
+    #[test]
+    fn stays_may_be_in_rows_that_were_not_looked_at() {
+        let columns: String = (0..1000).map(|column| format!(",c{column}")).collect();
+        let mut table = format!("record_id,died{columns}\n");
+        for id in 1..=1100 {
+            table += &format!("{id},{}{}\n", id % 2, ",".repeat(1000));
+        }
+        let (labels, notes) = joined("patient_id", &["1", "2", "1090"], &table);
+        assert!(labels.contains("id = \"record_id\""), "{notes}");
+        assert!(notes.contains("2 of 3 stays are in it"), "{notes}");
+        let (labels, notes) = joined("patient_id", &["1089", "1090"], &table);
+        assert_eq!(labels, "labels = \"none\"");
+        let why = "is by `record_id`, which has 0 of the 2 stays that were looked at";
+        assert!(notes.contains(why), "{notes}");
     }
 
     #[test]

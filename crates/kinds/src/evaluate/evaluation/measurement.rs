@@ -98,6 +98,14 @@ impl Report {
         }
     }
 
+    /// What has to be kept in mind about the numbers.
+    pub fn caveats(&self) -> &[String] {
+        match self {
+            Self::Classes(evaluation) => &evaluation.caveats,
+            Self::Target(evaluation) => &evaluation.caveats,
+        }
+    }
+
     /// Writes the artifact.
     pub fn write(&self, path: &Path) -> Result<(), Error> {
         match self {
@@ -201,6 +209,7 @@ impl Measurement<'_> {
         let mut columns = Vec::new();
         if let (Some(method), Some(validation)) = (self.settings.recalibrate, &validation) {
             let fit = Recalibration::of_validation(method, validation)?;
+            evaluation.caveats.extend(fit.warning());
             let validation = corrected(&fit, validation)?;
             let corrected = corrected(&fit, &scores)?;
             let report = RecalibrationReport::measure(

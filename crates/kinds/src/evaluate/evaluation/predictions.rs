@@ -99,6 +99,28 @@ impl Predictions {
         self.classes().iter().map(|label| *label > 0).collect()
     }
 
+    /// The columns of the artifact that hold what is true of the stays.
+    pub fn truth_columns(&self) -> Vec<(String, ArrayRef)> {
+        match (&self.truth, &self.says) {
+            (Some(Truth::Classes(classes)), _) => {
+                vec![("label".into(), Arc::new(UInt32Array::from(classes.clone())))]
+            }
+            (Some(Truth::Numbers(observed)), _) => vec![(
+                "observed".into(),
+                Arc::new(Float64Array::from(observed.clone())),
+            )],
+            (Some(Truth::Labels { has, labels }), Says::Labels(names)) => {
+                let column = |(label, name): (usize, &String)| -> (String, ArrayRef) {
+                    let has = has.iter().skip(label).step_by(*labels);
+                    let has: BooleanArray = has.map(|has| Some(*has)).collect();
+                    (format!("label_{name}"), Arc::new(has))
+                };
+                names.iter().enumerate().map(column).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
     /// Writes the artifact, with what else is known of the stays, a column each.
     pub fn write(&self, path: &Path, others: Vec<(String, Vec<f64>)>) -> Result<(), Error> {
         let numbers = |column: Vec<f64>| -> ArrayRef { Arc::new(Float64Array::from(column)) };
@@ -107,22 +129,7 @@ impl Predictions {
             "stay_id".into(),
             Arc::new(StringArray::from(self.ids.clone())),
         )];
-        match (&self.truth, &self.says) {
-            (Some(Truth::Classes(classes)), _) => {
-                columns.push(("label".into(), Arc::new(UInt32Array::from(classes.clone()))));
-            }
-            (Some(Truth::Numbers(observed)), _) => {
-                columns.push(("observed".into(), numbers(observed.clone())));
-            }
-            (Some(Truth::Labels { has, labels }), Says::Labels(names)) => {
-                for (label, name) in names.iter().enumerate() {
-                    let has = has.iter().skip(label).step_by(*labels);
-                    let has: BooleanArray = has.map(|has| Some(*has)).collect();
-                    columns.push((format!("label_{name}"), Arc::new(has)));
-                }
-            }
-            _ => {}
-        }
+        columns.extend(self.truth_columns());
         let said = self.says.by_column(&self.values());
         let said = self.says.columns().into_iter().zip(said);
         columns.extend(said.map(|(name, column)| (name, numbers(column))));

@@ -28,6 +28,31 @@ fn weights(tensor: &str, metadata: &[(&str, String)]) -> (Checkpoint, Audit) {
     (checkpoint, audit)
 }
 
+/// A checkpoint of one tensor beside one that only the reference stores.
+fn of_reference() -> (Checkpoint, Audit) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("w.safetensors");
+    let values = |values: &[f32]| FloatTensor {
+        shape: vec![values.len()],
+        values: values.to_vec(),
+    };
+    let theirs = ("set_encoder.decoder_layers.0.w", values(&[1.0, 2.0]));
+    let tensors = [("a", values(&[1.0])), theirs];
+    let tensors = tensors.map(|(name, tensor)| (name.to_string(), tensor));
+    write_safetensors(&path, &tensors.into(), &BTreeMap::new()).unwrap();
+    let checkpoint = read(&path).unwrap();
+    let target = TargetTensor {
+        name: "a".into(),
+        shape: vec![1],
+    };
+    let rules = ImportRules {
+        ignore: vec!["set_encoder.*".into()],
+        ..ImportRules::default()
+    };
+    let audit = audit(&checkpoint, &[target], &rules).unwrap();
+    (checkpoint, audit)
+}
+
 fn of_model(model: &ModelConfig) -> [(&'static str, String); 1] {
     [("model", serde_json::to_string(model).unwrap())]
 }
@@ -70,9 +95,17 @@ fn weights_of_ours_must_be_given_the_model_they_were_trained_in() {
     let notes = check(&file, &model, &accepted, &[]).unwrap();
     assert_eq!(notes.len(), 2, "{notes:?}");
     let idle = check(&file, &trained, &accepted, &[]).unwrap_err();
-    assert!(idle.contains("names time_bias, in which nothing is known to differ"));
+    assert!(idle.contains("time_bias, in which nothing is known to differ"));
     assert!(!idle.contains("would not compute"), "{idle}");
-    assert!(idle.contains("leave it out"), "{idle}");
+    assert!(idle.contains("`model_changes` lists a change that is none"));
+    assert!(idle.contains("leave a change that is none out"), "{idle}");
+    let both = [accepted[0], HiddenSetting::LatentNorm];
+    let message = check(&file, &model, &both, &[]).unwrap_err();
+    let wrong = "model.time_bias is \"zero\", the weights were trained with \"elapsed\"";
+    let expected = format!(
+        "would not compute what its weights were trained for:\n  {wrong}\n`model_changes` lists a change that is none:\n  latent_norm, in"
+    );
+    assert!(message.contains(&expected), "{message}");
 }
 
 #[test]
@@ -93,6 +126,44 @@ fn a_setting_in_a_form_that_is_not_read_is_not_said_to_be_unknown() {
         notes[0].ends_with(&format!("as `assume` says: {told}")),
         "{notes:?}"
     );
+}
+
+#[test]
+fn a_form_that_is_not_read_counts_for_every_setting_in_every_file_and_beside_a_value() {
+    let unread = |file: &(Checkpoint, Audit), name: &str| {
+        let (mut checkpoint, audit) = file.clone();
+        let unread = (name.to_string(), "a list".to_string());
+        checkpoint.stated.unread = BTreeMap::from([unread]);
+        (checkpoint, audit)
+    };
+    let model = ModelConfig::default();
+    let file = unread(&weights("a", &[]), "latent_norm");
+    let message = check(&file, &model, &[], &HEADS).unwrap_err();
+    let told = "the file states a list, which is not read";
+    let expected = format!("model.latent_norm: {told}; the recipe's is false");
+    assert!(message.contains(&expected), "{message}");
+    let all = HiddenSetting::ALL;
+    assert!(check(&file, &model, &[], &all).is_ok());
+
+    let reference = of_reference();
+    assert_eq!(check(&reference, &model, &[], &[]).unwrap().len(), 2);
+    let message = check(&unread(&reference, "heads"), &model, &[], &[]).unwrap_err();
+    assert!(
+        message.contains(&format!("model.heads: {told}")),
+        "{message}"
+    );
+
+    let (mut checkpoint, audit) = unread(&weights("a", &[]), "heads");
+    let two = ("heads".to_string(), 2.into());
+    checkpoint.stated.settings = BTreeMap::from([two]);
+    let file = (checkpoint, audit);
+    let message = check(&file, &model, &[], &[]).unwrap_err();
+    let expected = "model.heads: the file states 2 and a list, which is not read";
+    assert!(message.contains(expected), "{message}");
+    assert!(check(&file, &model, &[], &HEADS).is_ok());
+    let four = ModelConfig { heads: 4, ..model };
+    let message = check(&file, &four, &[], &HEADS).unwrap_err();
+    assert!(message.contains("model.heads is 4, the weights were trained with 2 and a list"));
 }
 
 #[test]
@@ -167,23 +238,28 @@ fn a_pooling_matters_to_a_head_that_was_trained_on_it() {
 #[test]
 fn values_that_a_file_disputes_are_for_the_recipe_to_decide() {
     let (mut checkpoint, audit) = weights("a", &[]);
-    let disputed = [("heads", vec![2.into(), 4.into()])];
-    let disputed = disputed.map(|(name, values)| (name.to_string(), values));
-    checkpoint.stated.disputed = BTreeMap::from(disputed);
+    let values = [("args.heads", 2), ("config.heads", 4)];
+    let values = values.map(|(place, value)| (place.to_string(), value.into()));
+    checkpoint.stated.disputed = BTreeMap::from([("heads".into(), values.into())]);
     let file = (checkpoint, audit);
     let of_heads = |heads| ModelConfig {
         heads,
         ..ModelConfig::default()
     };
     let message = check(&file, &of_heads(4), &[], &[]).unwrap_err();
+    let told = "`args.heads = 2`, `config.heads = 4`";
+    let expected = format!("model.heads: the file states {told}; the recipe's is 4");
+    assert!(message.contains(&expected), "{message}");
+    let notes = check(&file, &of_heads(4), &[], &HEADS).unwrap();
     assert!(
-        message.contains("model.heads: the file states 2 and 4; the recipe's is 4"),
+        notes[0].contains(&format!("the file states {told}")),
+        "{notes:?}"
+    );
+    let message = check(&file, &of_heads(8), &[], &HEADS).unwrap_err();
+    assert!(
+        message.contains(&format!("trained with {told}")),
         "{message}"
     );
-    let notes = check(&file, &of_heads(4), &[], &HEADS).unwrap();
-    assert!(notes[0].contains("their file states 2 and 4"), "{notes:?}");
-    let message = check(&file, &of_heads(8), &[], &HEADS).unwrap_err();
-    assert!(message.contains("trained with 2 and 4"), "{message}");
 }
 
 #[test]
