@@ -20,7 +20,7 @@ use crate::physionet_layout::{self, FOLDER};
 const MAIN_JOB: [(&str, &str); 8] = [
     (
         "events",
-        "f8d58b0ccce356857a1f342617045aa99b7c836352ff679536011dd9abe139de",
+        "961be58f33556fae926778d5ef8eba99e4ae04ae8f3565bc332022adfe5a28ca",
     ),
     (
         "pretrain",
@@ -28,7 +28,7 @@ const MAIN_JOB: [(&str, &str); 8] = [
     ),
     (
         "weights",
-        "2a77e50654f24c7689487678e1bd7335a54d24a6c4b89879e9104bba2cf92d34",
+        "f9f3d6989915417fe1d41e7b3bf028d7ba986427e0da11bdbe575c2c96535282",
     ),
     (
         "frozen",
@@ -48,7 +48,7 @@ const MAIN_JOB: [(&str, &str); 8] = [
     ),
     (
         "test",
-        "c296ee6e41412c3019849d20d93623004968cad2fe734211ba7e73cb91ec8522",
+        "773065094567c2a8db3172631f13add6226e25ed6c3359b7f84e457a0ee1d4a6",
     ),
 ];
 
@@ -56,7 +56,7 @@ const MAIN_JOB: [(&str, &str); 8] = [
 const IN_EPOCHS: [(&str, &str); 7] = [
     (
         "events",
-        "f8d58b0ccce356857a1f342617045aa99b7c836352ff679536011dd9abe139de",
+        "961be58f33556fae926778d5ef8eba99e4ae04ae8f3565bc332022adfe5a28ca",
     ),
     (
         "pretrain",

@@ -3,14 +3,14 @@
 //! Two thirds of a model's work. As one operation its activations are read and written while they lie in the cache,
 //! and the graph has one gradient to add up instead of six.
 
-use std::sync::Mutex;
+use std::sync::{Arc, Mutex, OnceLock};
 
 use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor, bail};
 
 use super::cpu::{contiguous, read};
 use super::form::has_cpu_kernels;
 use super::layer_norm::EPS_OF_LAYERS;
-use super::mab_output_kernel::{Activations, Widths, backward, forward};
+use super::mab_output_kernel::{Activations, Transposed, Widths, backward, forward};
 use super::timed::Timed;
 use super::{gelu, layer_norm, linear_in};
 use crate::precision::Precision;
@@ -24,6 +24,8 @@ pub struct MabOutput {
     /// Projection, first norm, both layers of FF, last norm: weight and bias of each.
     parameters: [Tensor; 10],
     precision: Precision,
+    /// Kept from the first pass without a graph on: no step changes parameters that are no variables.
+    transposed: Arc<OnceLock<Transposed>>,
 }
 
 impl MabOutput {
@@ -33,6 +35,7 @@ impl MabOutput {
         Self {
             parameters,
             precision,
+            transposed: Arc::default(),
         }
     }
 
@@ -59,12 +62,13 @@ impl MabOutput {
         let parameters = std::array::from_fn(|part| &*read_all[part]);
         let x = x.contiguous()?;
         let (x_numbers, widths) = (read(&x)?, self.widths()?);
-        let y = timed(
-            NAME,
-            Pass::Forward,
-            || forward(&x_numbers, parameters, widths, false).0,
-            |y| size_of_val(y.as_slice()) + size_of_val(&*x_numbers),
-        );
+        let forward = || {
+            let transposed = (self.transposed).get_or_init(|| Transposed::of(parameters, widths));
+            forward(&x_numbers, parameters, transposed, widths, false).0
+        };
+        let y = timed(NAME, Pass::Forward, forward, |y| {
+            size_of_val(y.as_slice()) + size_of_val(&*x_numbers)
+        });
         Tensor::from_vec(y, x.shape(), x.device())
     }
 
@@ -126,7 +130,9 @@ impl CustomOp2 for Op {
         packed_layout: &Layout,
     ) -> Result<(CpuStorage, Shape)> {
         let (x, packed) = (contiguous(x, x_layout)?, contiguous(packed, packed_layout)?);
-        let (y, activations) = forward(x, self.widths.split(packed), self.widths, true);
+        let parameters = self.widths.split(packed);
+        let transposed = Transposed::of(parameters, self.widths);
+        let (y, activations) = forward(x, parameters, &transposed, self.widths, true);
         *self.kept() = Some(activations);
         Ok((CpuStorage::F32(y), x_layout.shape().clone()))
     }

@@ -64,6 +64,22 @@ fn transpose(matrix: &[f32], columns: usize) -> Vec<f32> {
     transposed
 }
 
+/// The weights of the projection and of both layers of FF, as [`transpose`] turns them.
+#[derive(Debug)]
+pub struct Transposed([Vec<f32>; 3]);
+
+impl Transposed {
+    /// Those of the parameters.
+    pub fn of(parameters: [&[f32]; 10], widths: Widths) -> Self {
+        let Widths { row, hidden } = widths;
+        Self([
+            transpose(parameters[0], row),
+            transpose(parameters[4], row),
+            transpose(parameters[6], hidden),
+        ])
+    }
+}
+
 /// What the backward pass needs of the forward pass, [rows, ·] each.
 #[derive(Debug, Default)]
 pub struct Activations {
@@ -117,24 +133,23 @@ fn append_linear<'y>(
 pub fn forward(
     x: &[f32],
     parameters: [&[f32]; 10],
+    Transposed([out_proj, ff_in, ff_out]): &Transposed,
     widths: Widths,
     keep: bool,
 ) -> (Vec<f32>, Activations) {
     let Widths { row, hidden } = widths;
     let [
-        out_proj,
+        _,
         out_bias,
         ln1,
         ln1_bias,
-        ff_in,
+        _,
         in_bias,
-        ff_out,
+        _,
         fed_bias,
         ln2,
         ln2_bias,
     ] = parameters;
-    let (out_proj, ff_in) = (transpose(out_proj, row), transpose(ff_in, row));
-    let ff_out = transpose(ff_out, hidden);
     let kept = if keep { x.len() / row } else { BLOCK };
     let mut kept = Activations::with_capacity(kept, widths);
     let mut y = Vec::with_capacity(x.len());
@@ -144,13 +159,13 @@ pub fn forward(
             kept.clear();
         }
         let rows = x.len() / row;
-        let projected = append_linear(&mut kept.projected, x, row, &out_proj, out_bias);
+        let projected = append_linear(&mut kept.projected, x, row, out_proj, out_bias);
         let normal = &mut normal[..rows * row];
         layer_norm::normalise(projected, ln1, ln1_bias, EPS, normal);
-        let before = append_linear(&mut kept.hidden, normal, row, &ff_in, in_bias);
+        let before = append_linear(&mut kept.hidden, normal, row, ff_in, in_bias);
         let activated = &mut activated[..rows * hidden];
         gelu::activate(before, activated);
-        let fed = append_linear(&mut kept.fed, activated, hidden, &ff_out, fed_bias);
+        let fed = append_linear(&mut kept.fed, activated, hidden, ff_out, fed_bias);
         let done = y.len();
         y.resize(done + x.len(), 0.0);
         layer_norm::normalise(fed, ln2, ln2_bias, EPS, &mut y[done..]);
