@@ -269,6 +269,24 @@ fn a_head_of_a_foreign_file_is_scored_by_a_target_that_its_outputs_can_say() {
 }
 
 #[test]
+fn a_head_of_a_foreign_file_is_trained_further_on_a_target_that_its_outputs_can_say() {
+    let (mut test, _) = trained();
+    let path = test.folder().join("high.safetensors");
+    let (tensors, _) = weights(&path);
+    checkpoint::write_safetensors(&path, &tensors, &BTreeMap::new()).expect("weights");
+    let further = |target: &str| {
+        format!(
+            "kind = \"finetune\"\nmodel = \"opened\"\ntarget = \"{target}\"\nepochs = 1\n\n[stages.opened]\nkind = \"freeze\"\n\
+             model = \"high\"\ntrainable = [\"cls_head.*\"]\nmax_trainable_fraction = 0.9\n"
+        )
+    };
+    ask(&mut test, &["high"], UNTOLD, &further("high")).success();
+    ask(&mut test, &["high"], UNTOLD, &further("grade"))
+        .failure(4)
+        .stderr_has("the head's file does not tell what it was trained on");
+}
+
+#[test]
 fn predictions_of_a_target_have_no_label_beside_them_in_the_schema_of_meds() {
     let late = (1..=11).map(|stay| format!("{stay},{}\n", u8::from(stay % 2 == 0)));
     let base = repository("recipes/meds.toml");

@@ -50,12 +50,16 @@ impl AttributeColumn {
 }
 
 /// Whether a text is a code like `0117`, `+5`, `1E2` or `999000011000001104`: as a number it would be written in another way,
-/// as another code may be. Programs that write a number with an exponent give that a sign: R `1e+05`, pandas `1e+16`.
+/// as another code may be. Programs that write a number with an exponent give that a sign or a point before it: R `1e+05`,
+/// pandas `1e+16`, Spark `1.0E8`.
 fn is_code(text: &str, number: f64) -> bool {
     let digits = text.trim_start_matches(['-', '+']).as_bytes();
     let begins_with_zeros = matches!(digits, [b'0', next, ..] if next.is_ascii_digit());
-    let exponent = text.split_once(['e', 'E']).map(|(_, exponent)| exponent);
-    let has_bare_exponent = exponent.is_some_and(|exponent| !exponent.starts_with(['-', '+']));
+    let has_bare_exponent = text
+        .split_once(['e', 'E'])
+        .is_some_and(|(mantissa, exponent)| {
+            !mantissa.contains('.') && !exponent.starts_with(['-', '+'])
+        });
     let is_rounded = plain_whole(text).is_some_and(|whole| whole != number.to_string());
     begins_with_zeros || text.starts_with('+') || has_bare_exponent || is_rounded
 }
@@ -99,6 +103,7 @@ mod tests {
             ["1.2e-05", "3.0"],
             ["2", "2"],
             ["1e+05", "54"],
+            ["1.5E7", "1.0E8"],
             ["1.5e+16", "1E-7"],
             ["54", "54.0"],
         ] {

@@ -95,7 +95,7 @@ impl<'a> JoinColumn<'a> {
                 false => stay_id,
             };
             let what = format!("{setting}: `{name}` is another id than `{own}`: {difference}");
-            return Err(Error::stage(what).with_hint(self.hint(own)));
+            return Err(Error::stage(what).with_hint(self.hint(own, config)));
         }
         if compared == ComparedIds::Equal {
             return Ok(None);
@@ -138,9 +138,16 @@ impl<'a> JoinColumn<'a> {
         Err(Error::stage(what).with_hint("stays = { …, subject = \"COLUMN\" } names the patients"))
     }
 
-    fn hint(&self, own: &str) -> String {
+    fn hint(&self, own: &str, config: &DataConfig) -> String {
         let key = if self.of_patients { SUBJECT } else { "id" };
+        let (_, stays) = config.source.row_tables();
+        let may_name_patients = stays.is_some() && config.source.patient_column().is_none();
         match self.setting.as_str() {
+            SPLITS if names_patients(self.name) && may_name_patients => format!(
+                "stays = {{ …, subject = \"{}\" }}, where the table of stays has that column, tells who the patients are, and \
+                 the splits are theirs",
+                self.name
+            ),
             SPLITS => format!("write a first column `{own}` of the ids that the source has"),
             _ => format!(
                 "{key} = \"{own}\" joins by the ids that the source has; the table needs that column"

@@ -68,7 +68,8 @@ pub(super) fn lists_value(listed: &[MissingText], text: &str) -> bool {
 
 /// What is worth reading of texts that no cell says, once all cells have been read.
 pub(super) fn note_of_unfound(setting: &str, listed: &[MissingText]) -> Option<String> {
-    let unfound = listed.iter();
+    // Cells that say `NaN` or nothing are missing anyway, and nobody asks the list.
+    let unfound = listed.iter().filter(|one| !is_missing(&one.text));
     let unfound = unfound.filter(|one| !one.was_found.load(Ordering::Relaxed));
     let unfound = quoted(unfound.map(|one| &one.text));
     (!unfound.is_empty())
@@ -96,6 +97,14 @@ pub(super) fn finite(text: &str) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn texts_that_are_missing_anyway_are_not_looked_for() {
+        assert_eq!(note_of_unfound("missing", &["".into(), "NaN".into()]), None);
+        let note = note_of_unfound("missing", &["NA".into(), "?".into()]);
+        let said = "missing lists `?`, and no cell that was read says so";
+        assert_eq!(note.as_deref(), Some(said));
+    }
 
     #[test]
     fn a_number_is_listed_however_it_is_written_and_a_text_letter_by_letter() {

@@ -165,9 +165,15 @@ impl TargetValues {
             if without.len() > NAMED { ", …" } else { "" }
         );
         if table.without_value == StayPolicy::Error || without.len() == stays {
-            return Err(Error::file(path, format!("has no value of {which}")).with_hint(
-                "without_value = \"drop\" leaves such stays out where the target is learned or scored",
-            ));
+            let hint = match without.len() == stays {
+                true => {
+                    "are its ids, or patients and times, those of the stays, and are its times written as the source's are?"
+                }
+                false => {
+                    "without_value = \"drop\" leaves such stays out where the target is learned or scored"
+                }
+            };
+            return Err(Error::file(path, format!("has no value of {which}")).with_hint(hint));
         }
         self.notes
             .push(format!("target `{name}` has no value of {which}"));

@@ -46,7 +46,7 @@ pub const PATIENT: [&str; 9] = [
 ];
 
 /// Columns of the times of events.
-pub const TIME: [&str; 24] = [
+pub const TIME: [&str; 25] = [
     "charttime",
     "time",
     "timestamp",
@@ -71,6 +71,7 @@ pub const TIME: [&str; 24] = [
     "date",
     "recordedat",
     "storetime",
+    "starttime",
 ];
 
 /// Columns of dates and days, which may be half of a time.

@@ -8,6 +8,7 @@ use serde::de::DeserializeOwned;
 use super::asked::named;
 use super::inputs::{EMBEDDINGS, Inputs};
 use super::json::as_json;
+use super::says::Says;
 use pipeline_checkpoint::{self as checkpoint, Checkpoint, FloatTensor, TensorValues};
 use pipeline_data::target::Target;
 use pipeline_error::Error;
@@ -160,7 +161,21 @@ impl ModelArtifact {
             self.head_untold = false;
             return Ok(());
         }
-        let (says, asked) = (named(self.target.as_ref()), named(target));
+        let asked = named(target);
+        if self.head_untold {
+            if target.is_some_and(|target| Says::of_target(target) == Says::of_model(self)) {
+                self.target = target.cloned();
+                self.head_untold = false;
+                return Ok(());
+            }
+            return Err(Error::Audit {
+                message: format!(
+                    "the head's file does not tell what it was trained on: it is taken to say the label, and {asked} is asked"
+                ),
+                hint: Some("begin with a new head: import with new = [\"cls_head.*\"]".into()),
+            });
+        }
+        let says = named(self.target.as_ref());
         Err(Error::Audit {
             message: format!("the head was trained to say {says}, and {asked} is asked"),
             hint: Some("begin with a new head: import with new = [\"cls_head.*\"]".into()),

@@ -48,7 +48,10 @@ impl<'a> Naming<'a> {
         for source in sources {
             let mut name = source.strip_prefix(prefix).unwrap_or(source).to_string();
             for (rule, matched) in &mut rules {
-                if let Some(other) = rule.apply(&name) {
+                // A rule may be stated in the file's own names: what went by itself is no part of them any more.
+                let rest = rule.taken_off().and_then(|all| all.strip_prefix(prefix));
+                let without = || Some(name.strip_prefix(rest?)?.to_string());
+                if let Some(other) = rule.apply(&name).or_else(without) {
                     name = other;
                     *matched += 1;
                 }
@@ -168,6 +171,18 @@ mod tests {
 
     fn targets<'a>(all: &[&'a str]) -> BTreeMap<&'a str, &'static [usize]> {
         all.iter().map(|name| (*name, &[][..])).collect()
+    }
+
+    #[test]
+    fn a_rule_in_the_names_of_the_file_holds_where_a_part_of_it_went_by_itself() {
+        let sources = names(&["model.net.a", "model.net.b", "loss.weight"]);
+        let rule = Renaming::without("model.net.");
+        let aside = |name: &str| name == "loss.weight";
+        let rules = [rule];
+        let naming = Naming::of(sources.iter(), &targets(&["a", "b"]), &rules, false, aside);
+        assert_eq!(naming.prefix(), "model.");
+        assert_eq!(naming.target("model.net.a"), "a");
+        assert_eq!(naming.idle_rules().count(), 0);
     }
 
     #[test]

@@ -19,7 +19,7 @@ pub struct AttributeTable {
     /// In place of `id`: the column of patients. All stays of one have what his row says.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub subject: Option<String>,
-    /// The columns to keep. One whose every value is a number is one of numbers, unless some are codes: written with leading zeros, a plus or an exponent without a sign (`1E2`), too long for a number, or two texts of one number (`250.0`, `250.00`; not `54`, `54.0`); else of texts. An empty cell says nothing, nor do `source.missing` and, among numbers, `NA` and its like.
+    /// The columns to keep. One whose every value is a number is one of numbers, unless some are codes: written with leading zeros, a plus or an exponent without a sign or a point (`1E2`), too long for a number, or two texts of one number (`250.0`, `250.00`; not `54`, `54.0`); else of texts. An empty cell says nothing, nor do `source.missing` and, among numbers, `NA` and its like.
     #[schemars(length(min = 1))]
     pub columns: Vec<String>,
 }

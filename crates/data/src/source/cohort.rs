@@ -107,6 +107,11 @@ impl Cohort {
         self.listed.as_ref().map(|listed| &listed.table)
     }
 
+    /// The columns of the table of labels but for that of ids.
+    pub(super) fn label_columns(&self) -> impl Iterator<Item = &String> {
+        self.labels.iter().flat_map(Labels::columns)
+    }
+
     /// How the times of the source are told.
     pub(super) fn clock(&self) -> &Clock {
         &self.clock

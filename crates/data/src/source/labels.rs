@@ -83,6 +83,11 @@ impl Labels {
         Ok(())
     }
 
+    /// The columns of the tables but for that of ids.
+    pub(super) fn columns(&self) -> &BTreeSet<String> {
+        &self.columns
+    }
+
     /// Gives every stay its label. Ids that are spelled in two ways are an error.
     pub(super) fn label(&self, stays: &mut StayTable, ingested: &Ingested) -> Result<(), Error> {
         let mut used = 0;
@@ -146,7 +151,7 @@ fn label_of(
     let text = &row.fields[column];
     let class = class(text);
     // `missing = ["0"]` is usual of grids, and means no label.
-    let is_listed = !matches!(class, Some(0 | 1)) && rules.lists_value(text);
+    let is_listed = rules.lists_value(text) && !matches!(class, Some(0 | 1));
     if let Some(class) = class.filter(|_| !is_listed) {
         return Ok(Some(class));
     }

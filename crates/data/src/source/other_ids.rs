@@ -10,6 +10,7 @@ use super::rows::{Cells, RowTaker, Rows, TableFiles, position_of};
 use crate::config::Ids;
 use crate::go_on;
 use crate::small_table::{SmallRow, SmallTable};
+use crate::spellings::plain_name;
 use crate::stay_id::StayId;
 use pipeline_error::Error;
 
@@ -51,7 +52,7 @@ pub(super) fn compare(
         let (Some(first), Some(second)) = (id(row, own_at), id(row, at)) else {
             continue;
         };
-        if first != second {
+        if are_two(&first, &second, ids) {
             let place = table.place(row.line);
             let what = format!("{place} has {own} `{first}` and {column} `{second}`");
             return ComparedIds::Differ(what);
@@ -59,6 +60,12 @@ pub(super) fn compare(
         found = ComparedIds::Equal;
     }
     found
+}
+
+/// Whether two ids are of two things, and not one number in two spellings.
+fn are_two(first: &StayId, second: &StayId, ids: Option<Ids>) -> bool {
+    let spelled = |id: &StayId| plain_name(&id.to_string());
+    first != second && (ids == Some(Ids::Text) || spelled(first) != spelled(second))
 }
 
 /// The same of the first rows of the source, which are read again.
@@ -133,7 +140,7 @@ impl RowTaker for Comparison<'_> {
                 continue;
             };
             self.compared += 1;
-            if first != second {
+            if are_two(&first, &second, self.ids) {
                 let (file, [own, column]) = (rows.file.display(), self.columns);
                 let place = rows.place(row).told()?;
                 let what = format!("{file} {place} has {own} `{first}` and {column} `{second}`");

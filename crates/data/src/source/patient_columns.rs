@@ -22,8 +22,12 @@ impl PatientColumns {
     }
 
     /// Adds those of a header but for `id`, the column of stays.
-    pub(super) fn see(&self, header: &[String], id: Option<&String>) {
-        let found = header.iter().filter(|name| names_patients(name));
+    pub(super) fn see<'a>(
+        &self,
+        header: impl IntoIterator<Item = &'a String>,
+        id: Option<&String>,
+    ) {
+        let found = header.into_iter().filter(|name| names_patients(name));
         let found = found.filter(|name| Some(*name) != id);
         let mut all = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         all.extend(found.cloned());
@@ -31,14 +35,21 @@ impl PatientColumns {
 
     /// What is worth reading of them: a split knows patients only by `stays.subject`.
     pub(super) fn note(&self, stays: Option<&StaysTable>) -> Option<String> {
-        if self.has_one_split || stays.is_some_and(|stays| stays.subject.is_some()) {
+        if stays.is_some_and(|stays| stays.subject.is_some()) {
+            return None;
+        }
+        self.note_with("source.stays.subject names the column of patients")
+    }
+
+    /// The same of a source whose recipe names no patients, with the setting that keeps their stays together.
+    pub(super) fn note_with(&self, remedy: &str) -> Option<String> {
+        if self.has_one_split {
             return None;
         }
         let all = self.found.lock().unwrap_or_else(PoisonError::into_inner);
         let name = all.first()?;
         Some(format!(
-            "`{name}` looks like ids of patients, and stays of one patient may come into several splits: \
-             source.stays.subject names the column of patients"
+            "`{name}` looks like ids of patients, and stays of one patient may come into several splits: {remedy}"
         ))
     }
 }

@@ -13,6 +13,7 @@ use parquet::arrow::ProjectionMask;
 use super::EventSource;
 use super::folder::{SourceFiles, subfolders};
 use super::labels::Labels;
+use super::patient_columns::PatientColumns;
 use super::rows::Cells;
 use super::rules::ReadRules;
 use super::stay_files::StayFiles;
@@ -28,6 +29,8 @@ use pipeline_error::Error;
 /// A folder of the reference's layout.
 pub(super) struct PatientParquet {
     files: StayFiles,
+    /// Of patients whose stays a split may part.
+    note: Option<String>,
 }
 
 impl PatientParquet {
@@ -43,6 +46,7 @@ impl PatientParquet {
         }
         let files = list_files(source.path.as_ref(), split)?;
         Ok(Self {
+            note: note_of_patients(&labels, split),
             files: StayFiles {
                 files,
                 labels,
@@ -69,8 +73,20 @@ impl EventSource for PatientParquet {
     }
 
     fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
-        self.files.stays(ingested)
+        let mut stays = self.files.stays(ingested)?;
+        stays.notes.extend(self.note.clone());
+        Ok(stays)
     }
+}
+
+/// A split that is written down may know patients; one that is drawn does not, as no setting of this source names them.
+fn note_of_patients(labels: &Labels, split: &SplitRule) -> Option<String> {
+    let (SplitRule::Ratio(_) | SplitRule::Independent(_) | SplitRule::Folds(_)) = split else {
+        return None;
+    };
+    let patients = PatientColumns::new(split);
+    patients.see(labels.columns(), None);
+    patients.note_with("split = { file = … } says the split of every stay")
 }
 
 fn list_files(root: &Path, split: &SplitRule) -> Result<SourceFiles, Error> {

@@ -30,7 +30,7 @@ pub(super) struct RowTables {
     /// What the times of rows say of their zones, gathered while reading.
     zones: Mutex<Zones>,
     others: OtherStays,
-    /// Columns of the rows and of the stays that look like patients.
+    /// Columns of the rows, the stays and the labels that look like patients.
     patients: PatientColumns,
     /// All columns of the rows.
     columns: RowColumns,
@@ -118,6 +118,7 @@ impl RowTables {
         if let (Some(listed), Some(table)) = (listed, self.cohort.table()) {
             self.patients.see(&table.header, Some(&listed.id));
         }
+        (self.patients).see(self.cohort.label_columns(), self.id.as_ref());
         stays.notes.extend(self.patients.note(listed));
         if let Some(table) = self.cohort.table() {
             let note = self.others.note(&ingested.counts, table.path())?;

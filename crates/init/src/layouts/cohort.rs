@@ -10,6 +10,7 @@ mod split;
 use std::collections::BTreeSet;
 
 pub use event_stays::EventStays;
+use join::Join;
 pub use label::{Label, label};
 pub use split::{draw_splits, split_file_or_draw};
 
@@ -27,7 +28,11 @@ const USUAL_ID: &str = "stay_id";
 pub struct Cohort<'a> {
     pub table: &'a Table,
     id: usize,
+    /// Why the rows are joined by `id`, if that was guessed.
+    why_id: Option<String>,
     patient: Option<usize>,
+    /// How much it tells of stays: their begins, patients and splits.
+    worth: usize,
 }
 
 /// Where a table has its ids: one that tells its rows apart.
@@ -41,16 +46,31 @@ fn id_of(table: &Table, wanted: Option<&str>) -> Option<usize> {
     candidates.into_iter().find(|at| table.is_unique(*at))
 }
 
-/// The tables of the folder that have a row a stay, called as the events call them.
-pub fn cohorts<'a>(tables: &[&'a Table], stays: &EventStays) -> Vec<Cohort<'a>> {
-    let events_id = stays.id.unwrap_or(USUAL_ID);
+/// The tables of the folder that have a row a stay. Those that call stays otherwise than the events count only where no
+/// other tells of stays.
+pub fn cohorts<'a>(tables: &[&'a Table], stays: &EventStays, clock: &Clock) -> Vec<Cohort<'a>> {
     let cohort = |table: &&'a Table| {
-        let id = id_of(table, Some(events_id))?;
-        let fits = plain(&table.columns[id]) == plain(events_id) && table.files.len() == 1;
+        let Join::On { column: id, why } = Join::of(table, stays) else {
+            return None;
+        };
         let patient = table.called(&PATIENT).into_iter().find(|at| *at != id);
-        fits.then_some(Cohort { table, id, patient })
+        Some(Cohort {
+            table,
+            id,
+            why_id: why,
+            patient,
+            worth: 2 * usize::from(start(table, clock).is_some())
+                + usize::from(patient.is_some())
+                + usize::from(splits(table).is_some()),
+        })
     };
-    tables.iter().filter_map(cohort).collect()
+    let single = tables.iter().filter(|table| table.files.len() == 1);
+    let mut found: Vec<Cohort> = single.filter_map(cohort).collect();
+    let is_told = |cohort: &Cohort| cohort.why_id.is_none() && cohort.worth > 0;
+    if found.iter().any(is_told) {
+        found.retain(|cohort| cohort.why_id.is_none());
+    }
+    found
 }
 
 /// The one text that all rows of a whole table have there. In a part of a table others may come.
@@ -72,18 +92,8 @@ pub fn write_stays(
     for cohort in cohorts {
         note_other_clock(cohort.table, clock, draft);
     }
-    let begin = |table: &Table| start(table, clock);
-    let worth = |cohort: &&Cohort| {
-        let table = cohort.table;
-        let start = begin(table).is_some();
-        2 * usize::from(start)
-            + usize::from(cohort.patient.is_some())
-            + usize::from(splits(table).is_some())
-    };
-    let best = cohorts
-        .iter()
-        .filter(|cohort| worth(cohort) > 0)
-        .max_by_key(worth);
+    let telling = cohorts.iter().filter(|cohort| cohort.worth > 0);
+    let best = telling.max_by_key(|cohort| cohort.worth);
     let Some(cohort) = best else {
         split_file_or_draw(folder, Some(id), draft);
         return Vec::new();
@@ -100,10 +110,15 @@ pub fn write_stays(
         name(cohort.id)
     );
     let mut why = Vec::new();
+    if let Some(why_id) = &cohort.why_id {
+        why.push(format!(
+            "{why_id}; stays that it does not have are left out"
+        ));
+    }
     if let Some(patient) = cohort.patient {
         value += &format!(", subject = {}", name(patient));
     }
-    if let Some(start) = begin(table) {
+    if let Some(start) = start(table, clock) {
         value += &format!(", start = {}", name(start));
         why.push("minutes are counted from `start`".to_string());
     }
@@ -149,7 +164,10 @@ pub fn static_variables(cohorts: &[Cohort]) -> usize {
         let known = cohort.table.called(&KNOWN_AT_ADMISSION).into_iter();
         known.map(|at| variables_of(cohort.table, at)).sum()
     };
-    cohorts.iter().map(of_table).max().unwrap_or_default()
+    let read = cohorts
+        .iter()
+        .filter(|one| one.why_id.is_none() || one.worth > 0);
+    read.map(of_table).max().unwrap_or_default()
 }
 
 /// How many variables a column makes: one, or one a category.
@@ -225,6 +243,33 @@ mod tests {
 
     pub fn recipe(files: &[(&str, &str)]) -> String {
         draft(files).recipe("x", "data")
+    }
+
+    #[test]
+    fn a_table_under_another_name_of_ids_gives_patients_begins_and_splits() {
+        let events = "stay_id,charttime,item,value\n5,2150-01-01 08:00,HR,70\n5,2150-01-01 09:00,HR,71\n\
+             6,2150-01-02 08:00,HR,72\n6,2150-01-02 09:00,HR,75\n";
+        let own = "icustay_id,subject_id,intime,died,split\n5,7,2150-01-01 07:00,0,train\n\
+                   6,8,2150-01-02 07:00,1,test\n";
+        let told = "stay_id,subject_id\n5,7\n6,8\n";
+        let text_of = |files: &[(&str, &str)]| {
+            let draft = look(folder(files).path(), Looking::default()).unwrap();
+            draft.recipe("x", "data")
+        };
+        let text = text_of(&[("events.csv", events), ("y.csv", own)]);
+        let stays = "id = \"icustay_id\", subject = \"subject_id\", start = \"intime\" }";
+        let why = "`icustay_id` is taken for the `stay_id` of the events: 2 of 2 stays are in it; stays that";
+        assert!(text.contains(stays) && text.contains(why), "{text}");
+        assert!(text.contains("split = { column = \"split\" }"), "{text}");
+        let text = text_of(&[("events.csv", events), ("stays.csv", told), ("y.csv", own)]);
+        assert!(text.contains("/stays.csv\", id = \"stay_id\""), "{text}");
+    }
+
+    #[test]
+    fn a_table_without_a_stay_of_the_events_gives_no_stays() {
+        let text = recipe(&[("y.csv", "stay_id,subject_id,died\n8,7,0\n9,8,1\n")]);
+        assert!(text.contains("no stay is in both"), "{text}");
+        assert!(!text.contains("\nstays = "), "{text}");
     }
 
     #[test]

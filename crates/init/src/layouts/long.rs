@@ -4,10 +4,10 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::cohort::{EventStays, mixed};
 use super::rows::{id_of, note_unread, of_rows, why_no_id, why_unread, window, write_categorical};
-use super::{Looking, clip, clock, cohort, drop_empty_stays, drop_incomplete_stays, largest};
+use super::{Looking, clip, clock, cohort, drop_empty_stays, drop_incomplete_stays, largest, wide};
 use crate::draft::{Draft, Place};
 use crate::folder::Folder;
-use crate::names::{OUTCOME, TIME, VALUE, VARIABLE, rank};
+use crate::names::{OUTCOME, START, TIME, VALUE, VARIABLE, rank};
 use crate::table::{Look, Table, has_decimal_comma, is_missing, is_number};
 use pipeline_error::Error;
 use pipeline_error::listed::first_names;
@@ -23,7 +23,7 @@ struct Columns {
 }
 
 pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Error> {
-    let Some((first, columns)) = largest(folder, columns_of) else {
+    let Some((first, columns)) = events_of(folder) else {
         return Ok(None);
     };
     if let Some(other) = clock::other_part(first, columns.time) {
@@ -55,7 +55,7 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
     let stays = EventStays::of(folder, &tables, id);
     let label = cohort::label(&others, &stays, looking)?;
     draft.is_labelled = label.is_some();
-    let cohorts = cohort::cohorts(&others, &stays);
+    let cohorts = cohort::cohorts(&others, &stays, &clock);
     let mut categories = cohort::write_stays(&stays, &cohorts, &clock, &mut draft);
     if let Some(label) = label {
         label.write(&mut draft);
@@ -72,6 +72,17 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
     let unlike = |table: &Table| why_unread(table, &wanted);
     note_unread(&others, &stays, unlike, &mut draft);
     Ok(Some(draft))
+}
+
+/// The largest long table. One whose times are begins, such as those of infusions, is it only where no other table has
+/// events.
+fn events_of(folder: &Folder) -> Option<(&Table, Columns)> {
+    let of_times = |table: &Table| {
+        let is_begin = |at: usize| rank(&table.columns[at], &START).is_some();
+        columns_of(table).filter(|columns| !is_begin(columns.time))
+    };
+    let is_alone = || !folder.tables.iter().any(wide::is_wide);
+    largest(folder, of_times).or_else(|| largest(folder, columns_of).filter(|_| is_alone()))
 }
 
 /// Whether a table has the columns of a long one.
@@ -198,6 +209,37 @@ mod tests {
         let draft = draft.map_err(|error| error.to_string())?;
         let recipe = draft.recipe("x", "data");
         Ok((draft, recipe))
+    }
+
+    #[test]
+    fn a_table_of_begins_has_events_and_comes_after_all_others() {
+        let mut begins = String::from("stay_id,starttime,itemid,amount\n");
+        for hour in 1..6 {
+            begins += &format!("1,2150-01-01 0{hour}:00,7,{hour}\n2,2150-01-02 0{hour}:00,7,1\n");
+        }
+        let long =
+            "stay_id,charttime,item,value\n1,2150-01-01 08:00,HR,7\n1,2150-01-01 09:00,HR,8\n";
+        let wide = "stay_id,charttime,HR\n1,2150-01-01 08:00,7\n1,2150-01-01 09:00,8\n";
+        for (other, format, time) in [
+            (None, "long", "starttime"),
+            (Some(long), "long", "charttime"),
+            (Some(wide), "wide", "charttime"),
+        ] {
+            let folder = tempfile::tempdir().unwrap();
+            std::fs::write(folder.path().join("inputevents.csv"), &begins).unwrap();
+            if let Some(other) = other {
+                std::fs::write(folder.path().join("chartevents.csv"), other).unwrap();
+            }
+            let draft = super::super::look(folder.path(), Looking::default()).unwrap();
+            assert_eq!(draft.format, format);
+            let text = draft.recipe("x", "data");
+            assert!(
+                text.contains(&format!("time = {{ column = \"{time}\"")),
+                "{text}"
+            );
+            let note = "inputevents.csv has events too and is not read";
+            assert_eq!(draft.notes.join("\n").contains(note), other.is_some());
+        }
     }
 
     #[test]

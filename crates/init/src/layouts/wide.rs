@@ -12,7 +12,7 @@ use super::{
 };
 use crate::draft::{Draft, Place};
 use crate::folder::Folder;
-use crate::names::TIME;
+use crate::names::{START, TIME, rank};
 use crate::table::Table;
 use crate::text::list;
 use pipeline_error::Error;
@@ -56,7 +56,7 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
     let mut draft = of_rows("wide", first, &tables, id, &clock);
     let row_label = write_labels(first, &columns, &roles, label, looking, &mut draft)?;
     note_numbers(&tables, &roles, &mut draft);
-    let cohorts = cohort::cohorts(&others, &stays);
+    let cohorts = cohort::cohorts(&others, &stays, &clock);
     let mut categories = cohort::write_stays(&stays, &cohorts, &clock, &mut draft);
     write_columns(first, &roles, row_label, &mut draft);
     match draft.is_labelled && row_label.is_none() {
@@ -103,7 +103,10 @@ pub fn is_wide(table: &Table) -> bool {
 
 fn columns_of(table: &Table) -> Option<Columns> {
     let mut times = table.called(&TIME);
-    times.retain(|at| clock::of(table, *at).is_some());
+    // Rows of a begin each are stays or infusions, not a grid.
+    times.retain(|at| {
+        rank(&table.columns[*at], &START).is_none() && clock::of(table, *at).is_some()
+    });
     let mut whole = times.iter();
     let whole = whole.find(|at| clock::other_part(table, **at).is_none());
     let time = *whole.or(times.first())?;

@@ -60,9 +60,11 @@ impl ImportedHead<'_> {
         }))
     }
 
-    /// Whether this program wrote the metadata: it states what every model is for.
+    /// Whether this program wrote the metadata: it states what every model is for. Another one means something else by
+    /// the word `mode`.
     fn is_ours(&self) -> bool {
-        self.stated.metadata.contains_key("mode")
+        let mode = self.stated.metadata.get("mode");
+        mode.is_some_and(|text| serde_json::from_str::<ModelMode>(text).is_ok())
     }
 
     fn is_taken_over(&self) -> bool {
@@ -134,6 +136,8 @@ mod tests {
         assert_eq!(of(&[mode, untold]), Ok((None, true)));
         assert_eq!(of(&[]), Ok((None, true)));
         assert_eq!(of(&[("target", "mortality")]), Ok((None, true)));
+        let another = ("mode", "finetune");
+        assert_eq!(of(&[another, ("target", "mortality")]), Ok((None, true)));
         assert_eq!(
             said(&[], ModelMode::Classifier, &["cls_head.*"]),
             Ok((None, false))

@@ -1,5 +1,6 @@
 //! What is told of tables that are read as they were not meant.
 
+use super::super::patient_layout::{reference, small_layout};
 use super::*;
 
 /// A note of the stage with this in it.
@@ -47,6 +48,46 @@ fn a_column_of_patients_that_no_setting_names_is_told() {
     untold(&config, "ids of patients");
     with_subject(&mut config, None);
     told(&config, "`patient` looks like ids of patients");
+}
+
+#[test]
+fn a_column_of_patients_in_the_table_of_labels_alone_is_told() {
+    let folder = folder();
+    let write = |name: &str, text: &str| std::fs::write(folder.path().join(name), text).unwrap();
+    write(
+        "places.csv",
+        "stay,age,fold\n9,50,train\n10,,valid\n11,70,held_out\n12,51,train\n",
+    );
+    let labels = "stay,died\n9,0\n10,1\n11,0\n12,1\n";
+    write("labels.csv", labels);
+    let mut config = long(folder.path(), &["e.csv"], TimeUnit::Minutes);
+    with_subject(&mut config, None);
+    let Source::Long(source) = &mut config.source else {
+        panic!("a long source")
+    };
+    source.stays.as_mut().unwrap().path = input(folder.path(), "places.csv");
+    source.labels.as_mut().unwrap().path = input(folder.path(), "labels.csv");
+    untold(&config, "ids of patients");
+    let of_patients = "stay,subject_id,died\n9,1,0\n10,2,1\n11,3,0\n12,1,1\n";
+    write("labels.csv", of_patients);
+    told(&config, "`subject_id` looks like ids of patients");
+}
+
+#[test]
+fn patients_of_stays_that_are_files_are_told_where_the_split_is_drawn() {
+    let layout = small_layout();
+    let labels = "ts_id,subject_id,in_hospital_mortality\n1,7,0\n2,7,1\n3,8,1\n";
+    std::fs::write(layout.path().join("oc.csv"), labels).unwrap();
+    let mut config = reference(layout.path());
+    config.statistics = None;
+    untold(&config, "ids of patients");
+    config.split = SplitRule::Folds(Folds {
+        count: 3,
+        fold: 0,
+        repeat: 0,
+        stratified: false,
+    });
+    told(&config, "`subject_id` looks like ids of patients");
 }
 
 #[test]

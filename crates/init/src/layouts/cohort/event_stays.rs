@@ -82,6 +82,16 @@ impl<'a> EventStays<'a> {
         Some((own, table.cells(column).next()?))
     }
 
+    /// The ending of an id that is one of the events' without it, as of a name of a file.
+    pub fn ending_of<'t>(&self, id: &'t str) -> Option<&'t str> {
+        let id = id.trim();
+        let mut endings = id.match_indices('.').map(|(at, _)| id.split_at(at));
+        let is_own = |(own, ending): &(&str, &str)| {
+            ending[1..].starts_with(char::is_alphabetic) && self.ids.contains_key(&value_of(own))
+        };
+        endings.find(is_own).map(|(_, ending)| ending)
+    }
+
     /// Whether a table of the folder, or of the events, has the stays' ids beside a column of this name: its ids are then
     /// those of something else, such as the patients.
     pub fn stand_beside(&self, column: &str) -> bool {

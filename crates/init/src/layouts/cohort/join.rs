@@ -4,6 +4,7 @@ use std::cmp::Reverse;
 
 use super::event_stays::EventStays;
 use super::outcomes::is_outcome;
+use crate::layouts::{long, wide};
 use crate::names::{KNOWN_AT_ADMISSION, PATIENT, STAY, plain, rank};
 use crate::table::{Look, Table};
 
@@ -20,16 +21,21 @@ pub enum Join {
     },
     /// Its ids are others than those of the stays, and why.
     Refused(String),
-    /// It has not one row a stay.
+    /// Its ids do not tell its rows apart, and why.
+    Repeated(String),
+    /// It has no ids of stays, or rows of events.
     Unfit,
 }
 
 impl Join {
     pub fn of(table: &Table, stays: &EventStays) -> Self {
+        if table.rows.is_empty() {
+            return Join::Repeated("is in a table without rows".into());
+        }
         let is_same = |name: &String| stays.id.is_some_and(|id| plain(id) == plain(name));
         if let Some(column) = table.columns.iter().position(is_same) {
             if !table.is_unique_in_files(column) {
-                return Join::Unfit;
+                return repeated(table, column);
             }
             return match strangers(table, column, stays) {
                 Some(why) => Join::Refused(why),
@@ -47,10 +53,23 @@ impl Join {
                 place(name),
             )
         });
-        best.map_or(Join::Unfit, |column| {
-            under_another_name(table, column, stays)
-        })
+        if let Some(column) = best {
+            return under_another_name(table, column, stays);
+        }
+        let mut ids = table.called(&STAY);
+        ids.extend(table.called(&PATIENT));
+        ids.first().map_or(Join::Unfit, |id| repeated(table, *id))
     }
+}
+
+fn repeated(table: &Table, id: usize) -> Join {
+    if long::is_long(table) || wide::is_wide(table) {
+        return Join::Unfit;
+    }
+    let id = &table.columns[id];
+    Join::Repeated(format!(
+        "has no row of its own for each `{id}`: an id is blank or comes twice"
+    ))
 }
 
 fn under_another_name(table: &Table, column: usize, stays: &EventStays) -> Join {
@@ -98,8 +117,11 @@ fn under_another_name(table: &Table, column: usize, stays: &EventStays) -> Join 
 
 fn strangers(table: &Table, column: usize, stays: &EventStays) -> Option<String> {
     let (own, other) = stays.strangers(table, column)?;
+    let ending = table.cells(column).find_map(|id| stays.ending_of(id));
+    let mend = ending.map(|ending| format!("; write the ids without `{ending}`"));
     Some(format!(
-        "has ids such as `{other}`, and the events such as `{own}`: no stay is in both"
+        "has ids such as `{other}`, and the events such as `{own}`: no stay is in both{}",
+        mend.unwrap_or_default()
     ))
 }
 
@@ -285,7 +307,8 @@ mod tests {
         ]);
         let draft = look(folder.path(), Looking::default()).unwrap();
         let notes = draft.notes.join("\n");
-        let why = "`y_true` of list.csv has ids such as `7.csv`, and the events such as `7`";
+        let why = "`y_true` of list.csv has ids such as `7.csv`, and the events such as `7`: no stay is in both; \
+                   write the ids without `.csv`";
         assert!(notes.contains(why), "{notes}");
         assert!(!draft.is_labelled);
     }

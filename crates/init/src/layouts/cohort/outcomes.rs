@@ -6,6 +6,7 @@ use super::constant;
 use super::event_stays::EventStays;
 use super::join::Join;
 use crate::draft::Draft;
+use crate::layouts::{long, wide};
 use crate::names::{KNOWN_AT_ADMISSION, OUTCOME, PATIENT, SPLIT, STAY, plain, rank};
 use crate::table::Table;
 use pipeline_error::Error;
@@ -20,6 +21,9 @@ const CLASSES: [&str; 12] = [
 /// Why an outcome in the rows of events is no label.
 const IN_ROWS: &str =
     "is in the rows of the events, and labels are read of a table with one row a stay";
+
+/// Why an outcome beside the events, in a table that no id joins to them, is no label.
+const NO_IDS: &str = "is in a table without a column that is called as ids of stays";
 
 /// Whole numbers of more than so many values are measured, not classes.
 const MOST_CLASSES: usize = 10;
@@ -61,7 +65,7 @@ pub fn place(name: &str) -> usize {
 
 /// Names the columns that look like labels and are none. Where labels were found, only those of stays by other ids.
 pub fn note(stays: &EventStays, draft: &mut Draft) {
-    let rejected = rejected(stays).into_iter();
+    let rejected = rejected(stays, None).into_iter();
     match draft.is_labelled {
         true => {
             let by_others = rejected.filter(|one| one.is_by_others);
@@ -74,7 +78,7 @@ pub fn note(stays: &EventStays, draft: &mut Draft) {
 /// The complaint about a label that was asked for and cannot be read as one.
 pub fn complaint(label: &str, stays: &EventStays) -> Option<Error> {
     let begin = format!("`{label}` of ");
-    let mut rejected = rejected(stays).into_iter();
+    let mut rejected = rejected(stays, Some(label)).into_iter();
     let found = rejected.find(|one| one.text.starts_with(&begin))?;
     Some(Error::Usage {
         message: format!("--label {label}: {}", found.text),
@@ -92,21 +96,29 @@ struct Rejected {
     is_by_others: bool,
 }
 
-fn rejected(stays: &EventStays) -> Vec<Rejected> {
+/// Columns that look like labels and are none, and the one that was asked for.
+fn rejected(stays: &EventStays, asked: Option<&str>) -> Vec<Rejected> {
     let mut found = Vec::new();
     for table in &stays.folder.tables {
-        let is_of_events = stays.is_of_events(table);
-        let join = match is_of_events {
+        let join = match stays.is_of_events(table) {
             true => Join::Unfit,
             false => Join::of(table, stays),
         };
+        let has_events = stays.is_of_events(table) || long::is_long(table) || wide::is_wide(table);
         for (at, name) in table.columns.iter().enumerate() {
+            let is_asked = asked == Some(name);
             let why = match &join {
                 Join::On { column, .. } if *column != at => why_not(table, at),
-                Join::Refused(why) if is_outcome(name) || is_class(table, at) => Some(why.clone()),
-                Join::Unfit if is_of_events && is_outcome(name) && table.is_binary(at) => {
-                    Some(IN_ROWS.into())
+                Join::Refused(why) | Join::Repeated(why)
+                    if is_asked || is_outcome(name) || is_class(table, at) =>
+                {
+                    Some(why.clone())
                 }
+                Join::Unfit if is_outcome(name) && table.is_binary(at) => match has_events {
+                    true => Some(IN_ROWS.into()),
+                    false => Some(NO_IDS.into()),
+                },
+                Join::Unfit if is_asked && !has_events => Some(NO_IDS.into()),
                 _ => None,
             };
             if let Some(why) = why {
@@ -123,8 +135,9 @@ fn rejected(stays: &EventStays) -> Vec<Rejected> {
 
 /// Whether a column has two classes in its rows, whatever its name.
 fn is_class(table: &Table, at: usize) -> bool {
-    let is_known = rank(&table.columns[at], &KNOWN_AT_ADMISSION).is_some();
-    !is_known && table.is_binary(at) && constant(table, at).is_none()
+    let is_in = |list: &[&str]| rank(&table.columns[at], list).is_some();
+    let is_other = is_in(&KNOWN_AT_ADMISSION) || is_in(&STAY) || is_in(&PATIENT);
+    !is_other && table.is_binary(at) && constant(table, at).is_none()
 }
 
 /// Why a column of a table with one row a stay is no label; none where it does not look like one.
@@ -272,6 +285,37 @@ mod tests {
             notes.contains("`DIED` of events.csv is in the rows"),
             "{notes}"
         );
+    }
+
+    #[test]
+    fn a_label_in_a_table_that_does_not_join_is_named_and_not_denied() {
+        let events = "stay_id,hour,variable,value\n1,0,HR,7\n1,1,HR,8\n2,0,HR,9\n";
+        let repeated = "`died` of y.csv has no row of its own for each";
+        for (table, why) in [
+            ("stay_id,died\n1,0\n1,0\n2,1\n", repeated),
+            ("stay_id,died\n1,0\n,1\n2,1\n", repeated),
+            ("hadm_id,stay_id,died\n6,1,0\n7,NA,1\n8,2,1\n", repeated),
+            ("icustay_id,died\n1,0\n1,0\n2,1\n", repeated),
+            (
+                "stay_id,died\n",
+                "`died` of y.csv is in a table without rows",
+            ),
+            (
+                "healthsystemstay,died\n71,0\n72,1\n",
+                "`died` of y.csv is in a table without a column that is called as ids",
+            ),
+        ] {
+            let folder = folder(&[("events.csv", events), ("y.csv", table)]);
+            let draft = look(folder.path(), Looking::default()).unwrap();
+            assert!(!draft.is_labelled);
+            let text = draft.recipe("x", "data");
+            assert!(text.contains(why), "{text}");
+            let asked = Looking {
+                label: Some("died"),
+            };
+            let error = look(folder.path(), asked).unwrap_err();
+            assert!(error.to_string().contains(why), "{error}");
+        }
     }
 
     #[test]
