@@ -22,7 +22,7 @@ mod written;
 
 pub use listing::{DataFile, DataFiles, ListingError, data_files_below, files_below, is_hidden};
 pub use pattern::FilePattern;
-pub use regular::{open, read_at_most, refuse_special};
+pub use regular::{open, read_at_most, refuse_special, special};
 pub use tree_hash::hash_file;
 pub use unique_map::UniqueMap;
 pub use written::{Written, write_parts};

@@ -41,7 +41,8 @@ pub fn refuse_special(metadata: &Metadata) -> io::Result<()> {
     }
 }
 
-fn special(kind: FileType) -> Option<&'static str> {
+/// What a thing is that is no file, folder or link.
+pub fn special(kind: FileType) -> Option<&'static str> {
     [
         (kind.is_fifo(), "a pipe"),
         (kind.is_socket(), "a socket"),

@@ -1,13 +1,13 @@
 //! A file outside the store, written whole or not at all.
 
-use std::fs::{self, File, FileType, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io;
-use std::os::unix::fs::{FileTypeExt, PermissionsExt};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 
 use crate::foreign::refuse_in_store;
 use pipeline_error::Error;
-use pipeline_files::DataFile;
+use pipeline_files::{DataFile, special};
 
 /// Where something is to be written.
 #[derive(Debug)]
@@ -225,16 +225,6 @@ fn end_of(path: &Path, wanted: &str) -> Result<PathBuf, Error> {
         Ok(Some(what)) => Err(refused(format!("is {what}"))),
         _ => Ok(end),
     }
-}
-
-fn special(kind: FileType) -> Option<&'static str> {
-    [
-        (kind.is_fifo(), "a pipe"),
-        (kind.is_socket(), "a socket"),
-        (kind.is_char_device() || kind.is_block_device(), "a device"),
-    ]
-    .into_iter()
-    .find_map(|(is, what)| is.then_some(what))
 }
 
 fn folder_of(path: &Path) -> &Path {

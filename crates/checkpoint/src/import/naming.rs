@@ -169,6 +169,15 @@ mod tests {
         all.iter().map(|name| name.to_string()).collect()
     }
 
+    fn compiled((prefix, to): (&str, &str)) -> Renaming {
+        let rule = RenameRule {
+            prefix: Some(prefix.into()),
+            pattern: None,
+            to: to.into(),
+        };
+        rule.compile().unwrap()
+    }
+
     fn targets<'a>(all: &[&'a str]) -> BTreeMap<&'a str, &'static [usize]> {
         all.iter().map(|name| (*name, &[][..])).collect()
     }
@@ -261,14 +270,7 @@ mod tests {
             ("encoder.", "set_encoder."),
             ("x.", "y."),
         ];
-        let rules = rules.map(|(prefix, to)| {
-            let rule = RenameRule {
-                prefix: Some(prefix.into()),
-                pattern: None,
-                to: to.into(),
-            };
-            rule.compile().unwrap()
-        });
+        let rules = rules.map(compiled);
         let sources = names(&["module.enc.w"]);
         let targets = targets(&["setvae.setvae.w"]);
         let naming = Naming::of(sources.iter(), &targets, &rules, false, |_| false);
@@ -282,14 +284,7 @@ mod tests {
     #[test]
     fn a_rule_for_a_prefix_that_went_by_itself_is_not_idle_whatever_the_next_one_does() {
         let rules = [("model.", ""), ("enc.", "set_encoder."), ("net.", "")];
-        let rules = rules.map(|(prefix, to)| {
-            let rule = RenameRule {
-                prefix: Some(prefix.into()),
-                pattern: None,
-                to: to.into(),
-            };
-            rule.compile().unwrap()
-        });
+        let rules = rules.map(compiled);
         let sources = names(&["model.enc.a", "model.enc.b"]);
         let targets = targets(&["set_encoder.a", "set_encoder.b"]);
         let naming = Naming::of(sources.iter(), &targets, &rules, false, |_| false);
