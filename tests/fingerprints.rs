@@ -64,7 +64,7 @@ const IN_EPOCHS: [(&str, &str); 7] = [
     ),
     (
         "weights",
-        "cae6a5c318396281fd20ce86beabde8599d51867e545e9c6d57d5038d5e56f67",
+        "d6c2ec05b4811a5ae8d0a6717b39550a7954acf785877d1a6730bb4d7a20a28d",
     ),
     (
         "frozen",
@@ -80,7 +80,7 @@ const IN_EPOCHS: [(&str, &str); 7] = [
     ),
     (
         "test",
-        "03e28fb96c6be6b3a3b4c16e691854dcc896e30f1aadc899d1065e2e528c029d",
+        "3c56d3411dfb35e14f203d2e2f3604637bb4b5a5cc9e862da7bca9b2b73943ab",
     ),
 ];
 
