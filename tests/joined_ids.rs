@@ -104,13 +104,13 @@ fn ids_of_another_kind_by_their_name_are_told() {
     let without = STAYS.replace("hadm_id", "room");
     for (id, kind) in [("hadm_id", "stays of another kind"), ("row_id", "rows")] {
         let joined = labelled_by(id).file("stays.csv", &without);
-        let note = format!("source.labels.id: `{id}` is called as ids of {kind} are");
+        let note = format!("source.labels.id: `{id}` is named like ids of {kind}");
         joined.run().success().stderr_has(&note);
     }
     for id in ["icustay_id", "STAYID", "id", "case"] {
         let joined = labelled_by(id).file("stays.csv", &without);
         let outcome = joined.run().success();
-        assert!(!outcome.stderr.contains("is called as ids"), "{outcome}");
+        assert!(!outcome.stderr.contains("is named like ids"), "{outcome}");
     }
 }
 
@@ -131,11 +131,11 @@ fn the_id_of_the_rows_is_compared_with_that_of_the_table_of_stays() {
         ("hadm_id", "stays of another kind"),
         ("subject_id", "patients"),
     ] {
-        let note = format!("source.id: `{id}` is called as ids of {kind} are");
+        let note = format!("source.id: `{id}` is named like ids of {kind}");
         by(id, &without).success().stderr_has(&note);
     }
     let outcome = by("icustay_id", &without).success();
-    assert!(!outcome.stderr.contains("is called as ids"), "{outcome}");
+    assert!(!outcome.stderr.contains("is named like ids"), "{outcome}");
     by("hadm_id", STAYS).failure(3).stderr_has(DIFFERS);
 }
 
@@ -181,4 +181,38 @@ fn patients_that_no_setting_names_are_joined_with_none() {
         let outcome = joined.run().failure(3).stderr_has(&what);
         outcome.stderr_has("hint: stays = { …, subject = \"COLUMN\" }");
     }
+}
+
+/// Where each stay is its own patient, as with landmarks, a split file may call the ids as patients are called.
+#[test]
+fn a_split_of_patients_holds_where_each_stay_is_its_own() {
+    let recipe = r#"format = 1
+[model]
+input_dim = 8
+[stages.events]
+kind = "data"
+split = { file = "splits.csv" }
+[stages.events.source]
+format = "wide"
+files = ["grid.csv"]
+id = "pid"
+time = { column = "hour", as = "hours" }
+row_label = "sepsis"
+landmarks = { every_hours = 3, horizon_hours = 4 }
+"#;
+    let (mut grid, mut splits) = (
+        "pid,hour,HR,sepsis\n".to_string(),
+        "patient_id,split\n".to_string(),
+    );
+    for stay in 1..=30 {
+        let split = ["train", "train", "train", "validation", "test"][stay / 2 % 5];
+        splits += &format!("{stay},{split}\n");
+        for hour in 0..20 {
+            let label = u8::from(stay % 2 == 1 && hour >= 8);
+            grid += &format!("{stay},{hour},{},{label}\n", 60 + (7 * stay + hour) % 9);
+        }
+    }
+    let test = Test::new().recipe(recipe).file("grid.csv", grid);
+    let test = test.file("splits.csv", splits);
+    test.args(["run", "recipe.toml"]).run().success();
 }

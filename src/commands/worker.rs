@@ -88,16 +88,19 @@ fn go_on(
     if let Some(why) = &declined {
         verbosity.note(&format!("nothing is submitted: {why}"));
     }
-    for (job, id) in stepped.iter().flat_map(|stepped| &stepped.submitted) {
-        stdout::print(&format!("submitted {id} {}\n", job.name))?;
-    }
     let note = Note {
         exit_code: Some(exit_code),
         declined,
         ..here()
     };
     let written = note::write(&submission.note(own, 0), &note);
-    stepped.and(written).map(|()| ExitCode::SUCCESS)
+    let mut submitted = stepped.iter().flat_map(|stepped| &stepped.submitted);
+    let printed = submitted
+        .try_for_each(|(job, id)| stdout::print(&format!("submitted {id} {}\n", job.name)));
+    stepped
+        .and(written)
+        .and(printed)
+        .map(|()| ExitCode::SUCCESS)
 }
 
 fn step(

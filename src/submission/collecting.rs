@@ -33,7 +33,9 @@ pub fn living(store: &Store) -> Result<(BTreeSet<String>, Vec<String>), Error> {
         match Submission::of_run(store, &id) {
             Ok(found) => open.extend(found.filter(is_open)),
             Err(error) => {
-                unknown.push(format!("run {id} stays, as if it had jobs: {error}"));
+                unknown.push(format!(
+                    "run {id} is kept because its submission cannot be read: {error}"
+                ));
                 living.insert(id);
             }
         }
@@ -44,7 +46,7 @@ pub fn living(store: &Store) -> Result<(BTreeSet<String>, Vec<String>), Error> {
     match slurm::queue() {
         Ok(rows) => open.retain(|submission| may_live(submission, &rows)),
         Err(error) => unknown.push(format!(
-            "submitted runs that may be queued stay, {}: {error}",
+            "{} submitted runs that may still have queued jobs are kept: {error}",
             open.len()
         )),
     }

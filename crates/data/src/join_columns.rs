@@ -5,7 +5,9 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
 use super::config::DataConfig;
-use super::id_names::{are_two_kinds_of_stays, names_patients, numbers_rows, says_nothing_of_ids};
+use super::id_names::{
+    are_two_kinds_of_stays, names_patients, names_stays, numbers_rows, says_nothing_of_ids,
+};
 use super::source::{ComparedIds, EventSource};
 use super::split::SplitAssigner;
 use pipeline_error::Error;
@@ -108,7 +110,7 @@ impl<'a> JoinColumn<'a> {
         }
         Ok(self.other_kind(&own).map(|kind| {
             format!(
-                "{setting}: `{name}` is called as ids of {kind} are, and is joined with `{stay_id}` of the source: ids of two \
+                "{setting}: `{name}` is named like ids of {kind}, and is joined with `{stay_id}` of the source: ids of two \
                  kinds may be the same numbers"
             )
         }))
@@ -123,19 +125,25 @@ impl<'a> JoinColumn<'a> {
         }
     }
 
-    /// Fails if it is joined with patients of whom the source knows none: without them a stay counts as its own.
+    /// Fails if it is joined with patients of whom the source knows none, and whose ids are those of stays: without
+    /// patients a stay counts as its own.
     fn refuse_unknown_patients(&self, config: &DataConfig, own: &[&str]) -> Result<(), Error> {
-        let are_patients = own
-            .iter()
-            .any(|own| *own == self.name || names_patients(own));
-        if !self.of_patients || are_patients || config.source.patient_column().is_some() {
+        let are_stays = !own.contains(&self.name) && own.iter().any(|own| names_stays(own));
+        if !self.of_patients || !are_stays || config.source.patient_column().is_some() {
             return Ok(());
         }
         let what = format!(
             "{}: `{}` joins by patients, and source.stays names no column of them",
             self.setting, self.name
         );
-        Err(Error::stage(what).with_hint("stays = { …, subject = \"COLUMN\" } names the patients"))
+        let (_, stays) = config.source.row_tables();
+        let hint = match (stays, own.last()) {
+            (None, Some(own)) => {
+                format!("rename the column to `{own}` if each stay is its own patient")
+            }
+            _ => "stays = { …, subject = \"COLUMN\" } names the patients".into(),
+        };
+        Err(Error::stage(what).with_hint(hint))
     }
 
     fn hint(&self, own: &str, config: &DataConfig) -> String {

@@ -167,7 +167,7 @@ impl TargetValues {
         if table.without_value == StayPolicy::Error || without.len() == stays {
             let hint = match without.len() == stays {
                 true => {
-                    "are its ids, or patients and times, those of the stays, and are its times written as the source's are?"
+                    "check that the ids (or patients and times) match those of the stays, and that times are written as in the source"
                 }
                 false => {
                     "without_value = \"drop\" leaves such stays out where the target is learned or scored"

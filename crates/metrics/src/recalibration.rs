@@ -93,16 +93,16 @@ impl Recalibration {
     pub fn warning(&self) -> Option<String> {
         let does = match self {
             Recalibration::Platt { slope, .. } if *slope <= 0.0 => {
-                format!("has the slope {slope:.3} and turns the ranking of stays round")
+                format!("has the slope {slope:.3}, which reverses the ranking of stays")
             }
             Recalibration::Isotonic(fit) if fit.is_constant() => {
-                "gives all stays one probability".to_string()
+                "gives every stay the same probability".to_string()
             }
             _ => return None,
         };
         Some(format!(
-            "warning: the correction `{}` {does}: in the validation split the higher probabilities are not those of \
-             class 1. Look at the labels of that split, and at the split",
+            "warning: the correction `{}` {does}: in the validation split, higher probabilities do not go with class 1. Check \
+             the labels of that split, and how it was drawn",
             self.name()
         ))
     }
@@ -238,7 +238,10 @@ mod tests {
         let line = warning(platt, &LABELS, &reversed).unwrap();
         assert!(line.contains("`platt` has the slope -"), "{line}");
         let line = warning(isotonic, &[false, true], &[0.9, 0.1]).unwrap();
-        assert!(line.contains("gives all stays one probability"), "{line}");
+        assert!(
+            line.contains("gives every stay the same probability"),
+            "{line}"
+        );
         for method in [platt, isotonic] {
             assert_eq!(warning(method, &LABELS, &PROBABILITIES), None);
         }

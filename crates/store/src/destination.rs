@@ -215,8 +215,8 @@ fn end_of(path: &Path, wanted: &str) -> Result<PathBuf, Error> {
         let (path, to) = (path.display(), to.display());
         match error.kind() {
             io::ErrorKind::NotFound => Error::Usage {
-                message: format!("{path}: is a link to {to}, which is not there"),
-                hint: Some(format!("make {to}, or remove the link")),
+                message: format!("{path}: is a link to {to}, which does not exist"),
+                hint: Some(format!("write to {to} itself, or remove the link")),
             },
             _ => refused(format!("is a link that cannot be followed ({error})")),
         }
@@ -323,9 +323,9 @@ mod tests {
             let folder = FolderDestination::new(&place("link"), overwrite, &|_| true).unwrap_err();
             for error in [file, folder] {
                 let told = error.to_string();
-                let what = format!("link: is a link to {end}, which is not there");
+                let what = format!("link: is a link to {end}, which does not exist");
                 assert!(told.ends_with(&what), "{told}");
-                let hint = format!("make {end}, or remove the link");
+                let hint = format!("write to {end} itself, or remove the link");
                 assert_eq!(error.hint(), Some(hint.as_str()));
             }
         }

@@ -253,7 +253,7 @@ impl Stage for EvaluateStage {
     /// found where Newton's method stopped, and of equal Youden indices the highest threshold is taken.
     /// 10, of subgroups and numbers 11: buckets of times are those of version 7 of `pretrain`.
     /// 11, of subgroups and numbers 12: a head from a file is scored by nothing but its target, and a caveat tells of a
-    /// correction that turns the ranking round.
+    /// correction that reverses the ranking.
     fn code_version(&self) -> u32 {
         let numbers = (self.target.as_ref()).is_some_and(|target| target.task == Task::Regression);
         match numbers || !self.settings.subgroups.is_empty() {

@@ -120,9 +120,9 @@ fn refuse(
         );
     }
     if !idle.is_empty() {
-        let heading = "`model_changes` lists a change that is none";
+        let heading = "`model_changes` lists settings that do not differ";
         parts.push(section(heading, idle));
-        hints.push("leave a change that is none out of the import's `model_changes`".into());
+        hints.push("remove them from the import's `model_changes`".into());
     }
     if parts.is_empty() {
         let heading =

@@ -97,13 +97,13 @@ fn weights_of_ours_must_be_given_the_model_they_were_trained_in() {
     let idle = check(&file, &trained, &accepted, &[]).unwrap_err();
     assert!(idle.contains("time_bias, in which nothing is known to differ"));
     assert!(!idle.contains("would not compute"), "{idle}");
-    assert!(idle.contains("`model_changes` lists a change that is none"));
-    assert!(idle.contains("leave a change that is none out"), "{idle}");
+    assert!(idle.contains("`model_changes` lists settings that do not differ"));
+    assert!(idle.contains("remove them from"), "{idle}");
     let both = [accepted[0], HiddenSetting::LatentNorm];
     let message = check(&file, &model, &both, &[]).unwrap_err();
     let wrong = "model.time_bias is \"zero\", the weights were trained with \"elapsed\"";
     let expected = format!(
-        "would not compute what its weights were trained for:\n  {wrong}\n`model_changes` lists a change that is none:\n  latent_norm, in"
+        "would not compute what its weights were trained for:\n  {wrong}\n`model_changes` lists settings that do not differ:\n  latent_norm, in"
     );
     assert!(message.contains(&expected), "{message}");
 }
