@@ -10,6 +10,7 @@ use super::record::Submission;
 use super::slurm;
 use pipeline_cluster::{JobRecord, QueueRow};
 use pipeline_error::Error;
+use pipeline_error::listed::counted;
 use pipeline_runner::history::Worker;
 use pipeline_store::Store;
 
@@ -46,8 +47,8 @@ pub fn living(store: &Store) -> Result<(BTreeSet<String>, Vec<String>), Error> {
     match slurm::queue() {
         Ok(rows) => open.retain(|submission| may_live(submission, &rows)),
         Err(error) => unknown.push(format!(
-            "{} submitted runs that may still have queued jobs are kept: {error}",
-            open.len()
+            "{} kept, as jobs may still be queued: {error}",
+            counted(open.len(), "submitted run")
         )),
     }
     living.extend(open.into_iter().map(|submission| submission.run));

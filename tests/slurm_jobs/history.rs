@@ -145,8 +145,14 @@ fn a_run_of_which_nobody_knows_is_not_collected_and_it_is_said_why() {
         outcome.stdout_has("0 removed").stderr_has(why);
     };
     fs::write(slurm.state().join("down"), "").expect("a file");
-    collect(&mut slurm, "submitted runs that may be queued stay, 1: ");
+    collect(
+        &mut slurm,
+        "1 submitted run kept, as jobs may still be queued: ",
+    );
     let asked = slurm.test.folder().join(".pipeline/runs").join(&run);
     fs::write(asked.join("submission.json"), "{").expect("a file");
-    collect(&mut slurm, &format!("run {run} stays, as if it had jobs: "));
+    collect(
+        &mut slurm,
+        &format!("run {run} is kept because its submission cannot be read: "),
+    );
 }
