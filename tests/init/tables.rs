@@ -2,6 +2,8 @@
 
 use std::fmt::Write;
 
+use serde_json::Value;
+
 use super::{STAYS, assert_scored, died, from_data_to_metrics};
 use crate::document::stage;
 use crate::harness::Test;
@@ -22,6 +24,14 @@ fn labels(header: &str, row: impl Fn(u32) -> String) -> String {
         writeln!(text, "{}", row(stay)).expect("a line");
     }
     text
+}
+
+/// The recipe that `init` writes for a table of events and one of outcomes, with `more` arguments, and the run of it.
+fn of_events(events: String, outcomes: String, more: &[&str]) -> (Value, Value) {
+    let mut test = Test::new()
+        .file("data/events.csv", events)
+        .file("data/outcomes.csv", outcomes);
+    from_data_to_metrics(&mut test, "data", more)
 }
 
 #[test]
@@ -48,10 +58,7 @@ fn three_classes_that_are_asked_for_run_to_metrics() {
         format!("{stay},{hour},HR,{}", 60 + 5 * (stay % 3) + hour)
     });
     let outcomes = labels("stay_id,severity", |stay| format!("{stay},{}", stay % 3));
-    let mut test = Test::new()
-        .file("data/events.csv", events)
-        .file("data/outcomes.csv", outcomes);
-    let (_, run) = from_data_to_metrics(&mut test, "data", &["--label", "severity"]);
+    let (_, run) = of_events(events, outcomes, &["--label", "severity"]);
     let scored = &stage(&run, "test")["metrics"]["n"];
     assert!(scored.as_u64().expect("n") > 0);
 }
@@ -67,10 +74,7 @@ fn twelve_hours_and_ids_with_zeros_run_as_they_were_guessed() {
         )
     });
     let outcomes = labels("stay_id,died", |stay| format!("{stay},{}", died(stay)));
-    let mut test = Test::new()
-        .file("data/events.csv", events)
-        .file("data/outcomes.csv", outcomes);
-    let (_, run) = from_data_to_metrics(&mut test, "data", &[]);
+    let (_, run) = of_events(events, outcomes, &[]);
     assert_scored(&run);
 }
 
@@ -80,10 +84,7 @@ fn dates_of_digits_are_dates() {
         format!("{stay},2150010{},HR,{}", 1 + day, 60 + stay % 7 + day)
     });
     let outcomes = labels("stay_id,died", |stay| format!("{stay},{}", died(stay)));
-    let mut test = Test::new()
-        .file("data/events.csv", events)
-        .file("data/outcomes.csv", outcomes);
-    let (_, run) = from_data_to_metrics(&mut test, "data", &[]);
+    let (_, run) = of_events(events, outcomes, &[]);
     assert_scored(&run);
 }
 
@@ -97,10 +98,7 @@ fn labels_are_joined_by_the_ids_of_stays_and_by_no_number_of_rows() {
         let stay = 31 - row;
         format!("{row},{stay},{}", died(stay))
     });
-    let mut test = Test::new()
-        .file("data/events.csv", events)
-        .file("data/outcomes.csv", outcomes);
-    let (init, run) = from_data_to_metrics(&mut test, "data", &[]);
+    let (init, run) = of_events(events, outcomes, &[]);
     assert_scored(&run);
     let labels = super::guessed(&init, "stages.events.source.labels");
     assert!(labels.contains("id = \"subject_id\""), "{labels}");
