@@ -24,7 +24,7 @@ const MAIN_JOB: [(&str, &str); 8] = [
     ),
     (
         "pretrain",
-        "ae8e99db6f3cc7134d95a1f18a102bd3610172671e016780c80c8cb0594a287f",
+        "d1d1d1e2f6e3403fbbbf1ad9ded2d492cfe52db1ee407fc6b73cd4ab3ca4c58e",
     ),
     (
         "weights",
@@ -36,11 +36,11 @@ const MAIN_JOB: [(&str, &str); 8] = [
     ),
     (
         "classifier:features",
-        "d8a6a26e210ea107926c1f3aae185d815d10682bafd6bcec040646a5940a0f48",
+        "ee8c0a236b460e13c95c15a90b704ec434dd13a7a5e9f1d3e2d6749b5b479588",
     ),
     (
         "classifier",
-        "bc63739df21da3361c3d612b84a95c2314639a85a9047284f9299fa2582dac5c",
+        "f95a0e871055482a321447d6155d29c9b0fc9d9303890596c8539a587842391f",
     ),
     (
         "test:baseline",
@@ -48,7 +48,7 @@ const MAIN_JOB: [(&str, &str); 8] = [
     ),
     (
         "test",
-        "773065094567c2a8db3172631f13add6226e25ed6c3359b7f84e457a0ee1d4a6",
+        "84dd3f81c65f123011988ba2b8e3f1e866162851d86e43788db43dc64f86080f",
     ),
 ];
 
@@ -60,7 +60,7 @@ const IN_EPOCHS: [(&str, &str); 7] = [
     ),
     (
         "pretrain",
-        "583d6deb2a6866e9ee8c6c378cc93c989b0c70a0dde4a20d55fb02f05f0cfadb",
+        "7571746aba8cc3da22f816a6aa24ee62544e3876e0602eff918ab35d2f20a972",
     ),
     (
         "weights",
@@ -72,15 +72,15 @@ const IN_EPOCHS: [(&str, &str); 7] = [
     ),
     (
         "classifier:features",
-        "d8a6a26e210ea107926c1f3aae185d815d10682bafd6bcec040646a5940a0f48",
+        "ee8c0a236b460e13c95c15a90b704ec434dd13a7a5e9f1d3e2d6749b5b479588",
     ),
     (
         "classifier",
-        "61b238a533d1710cf59c0c38e802accbafec438cc9fcb5df8e20a3cc4e1e8eee",
+        "2e65c7bd80d596cfc6211797e3e564355d3166a213c3a4ef4f96621144c22e58",
     ),
     (
         "test",
-        "3c56d3411dfb35e14f203d2e2f3604637bb4b5a5cc9e862da7bca9b2b73943ab",
+        "a878b5b4aced8cf6ba8ac369083fd1517dbea95c346a4152b152920f170ec1ce",
     ),
 ];
 

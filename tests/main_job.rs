@@ -28,6 +28,25 @@ const STAGES: [(&str, &str, &[&str]); 8] = [
     ),
 ];
 
+const BITS: [([&str; 2], &str); 4] = [
+    (
+        ["pretrain", "checkpoint"],
+        "4863bc70276f2418a6998980540f1ab7ddcfef53f8f4e964663f490458bca427",
+    ),
+    (
+        ["classifier:features", "features"],
+        "6f7d2927ffa770cee1dcdbdbcbc03b3c7978ec8b8d28daddf962394e857c25b0",
+    ),
+    (
+        ["classifier", "weights"],
+        "788cb9504593e1b9b03fb10eda5dabcc8ad305d04d65cb5269bde80efd3a4ced",
+    ),
+    (
+        ["test", "predictions"],
+        "b64927e12f2ce2fb842fc02d4adfabd47b1e8eebff75de4c2d705b49a3eadf07",
+    ),
+];
+
 /// The main job on 160 stays: two epochs, so that pretraining can be disturbed.
 fn arguments<'a>(more: &[&'a str]) -> Vec<&'a str> {
     static RECIPE: LazyLock<String> = LazyLock::new(|| repository("recipes/finetune.toml"));
@@ -144,10 +163,29 @@ fn neither_threads_nor_jobs_nor_the_place_of_the_store_change_a_byte() {
     for more in [
         ["--threads", "2", "--jobs", "1"],
         ["--threads", "2", "--jobs", "2"],
+        ["--threads", "4", "--jobs", "1"],
     ] {
         let document = main_job(&mut Test::new(), &more).success().json();
         assert_eq!(statuses(&document), all("executed"));
         assert_undisturbed(&document);
+    }
+}
+
+/// The bits that every x86-64 with AVX2 and FMA comes to, with AVX-512 or without. Where a change is meant to alter
+/// them, the versions of the stages rise and these are taken anew.
+#[test]
+fn results_have_the_same_bits_whatever_the_width_of_vectors() {
+    #[cfg(target_arch = "x86_64")]
+    let fused = std::is_x86_feature_detected!("avx2") && std::is_x86_feature_detected!("fma");
+    #[cfg(not(target_arch = "x86_64"))]
+    let fused = false;
+    if !fused {
+        println!("skipped: this is no x86-64 with AVX2 and FMA");
+        return;
+    }
+    for ([stage, artifact], digest) in BITS {
+        let made = &UNDISTURBED[&(stage.to_string(), artifact.to_string())];
+        assert_eq!(made, digest, "{artifact} of {stage}");
     }
 }
 

@@ -161,8 +161,9 @@ impl Stage for FeaturesStage {
 
     /// 3: the data's inputs are compared with those of the weights. 4: every stay has a pass of its own.
     /// 5: the encoder's work is arranged as in version 5 of `pretrain`. 6: buckets of times are those of its version 7.
+    /// 7: sums are in the order of its version 8.
     fn code_version(&self) -> u32 {
-        6
+        7
     }
 
     fn fields(&self) -> Value {

@@ -108,7 +108,8 @@ impl Layer {
             by_head(&self.value)?,
         );
         let scale = 1.0 / ((width / heads) as f64).sqrt();
-        let scores = (query.matmul(&key.t()?)? * scale)?;
+        // Of keys that lie in columns few scores would be summed in lanes of this CPU's vectors.
+        let scores = (query.matmul(&key.t()?.contiguous()?)? * scale)?;
         let mixed = softmax(&scores)?.matmul(&value)?;
         mixed
             .transpose(0, 1)?

@@ -112,7 +112,8 @@ impl Stage for DiagnoseStage {
         // 4: every stay has a pass of its own.
         // 5: the encoder's work is arranged as in version 5 of `pretrain`.
         // 6: buckets of times are those of version 7 of `pretrain`.
-        6
+        // 7: sums are in the order of its version 8.
+        7
     }
 
     fn fields(&self) -> Value {

@@ -254,11 +254,12 @@ impl Stage for EvaluateStage {
     /// 10, of subgroups and numbers 11: buckets of times are those of version 7 of `pretrain`.
     /// 11, of subgroups and numbers 12: a head from a file is scored by nothing but its target, and a caveat tells of a
     /// correction that reverses the ranking.
+    /// 12, of subgroups and numbers 13: sums are in the order of version 8 of `pretrain`.
     fn code_version(&self) -> u32 {
         let numbers = (self.target.as_ref()).is_some_and(|target| target.task == Task::Regression);
         match numbers || !self.settings.subgroups.is_empty() {
-            true => 12,
-            false => 11,
+            true => 13,
+            false => 12,
         }
     }
 

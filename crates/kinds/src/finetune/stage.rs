@@ -284,10 +284,11 @@ impl Stage for FinetuneStage {
     /// 6, of numbers: R² on validation is measured as in version 8 of `evaluate`. 6, of classes: AUROC and average precision
     /// on validation are of probabilities in double precision, which tie less often near 1.
     /// 7, of several labels 6: an opened backbone's buckets of times are those of version 7 of `pretrain`.
+    /// 8, of several labels 7: sums are in the order of version 8 of `pretrain`.
     fn code_version(&self) -> u32 {
         match &self.target {
-            Some(target) if target.task == Task::MultiLabel => 6,
-            _ => 7,
+            Some(target) if target.task == Task::MultiLabel => 7,
+            _ => 8,
         }
     }
 

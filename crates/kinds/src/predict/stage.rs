@@ -79,9 +79,9 @@ impl Stage for PredictStage {
 
     /// 2: every stay has a pass of its own, and thresholds and correction are an artifact. 3: the encoder's work is arranged as
     /// in version 5 of `pretrain`. 4: buckets of times are those of its version 7. 5: what a head of a target
-    /// says has no label beside it and is corrected by none.
+    /// says has no label beside it and is corrected by none. 6: sums are in the order of version 8 of `pretrain`.
     fn code_version(&self) -> u32 {
-        5
+        6
     }
 
     fn fields(&self) -> Value {
