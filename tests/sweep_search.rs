@@ -1,5 +1,8 @@
 //! Sweeps that do not try everything: successive halving, and optimizers outside.
 
+use std::io::{BufRead, BufReader, Write};
+use std::process::Stdio;
+
 use serde_json::{Value, json};
 
 use crate::document::repository;
@@ -198,6 +201,53 @@ nonsense
         (&nonsense["id"], &nonsense["status"]),
         (&Value::Null, &json!("refused"))
     );
+}
+
+/// The optimizer would compare scores of two data sets.
+#[test]
+fn an_input_that_changes_between_two_requests_ends_the_search() {
+    let test = test(SWEEP).args(["sweep", "sweep.toml", "--ask-tell", "--quiet"]);
+    let mut search = test
+        .command()
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .expect("it starts");
+    let mut requests = search.stdin.take().expect("its input");
+    let answers = BufReader::new(search.stdout.take().expect("its output"));
+    let mut answers = answers.lines().map(|line| line.expect("text")).skip(1);
+    for x in [4, 5] {
+        let request = format!(r#"{{"id": {x}, "overrides": {{"stages.score.env.X": "{x}"}}}}"#);
+        writeln!(requests, "{request}").expect("it reads");
+        if x == 4 {
+            let answer = answers.next().expect("an answer");
+            assert!(answer.contains(r#""status":"done""#), "{answer}");
+            std::fs::write(test.folder().join("in/start.txt"), "other").expect("a new input");
+        }
+    }
+    assert_eq!(answers.next(), None);
+    drop(requests);
+    let output = search.wait_with_output().expect("it ends");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(3), "{stderr}");
+    let told = "in/start.txt: (inputs.start) changed since an earlier request was answered";
+    assert!(stderr.contains(told), "{stderr}");
+}
+
+#[test]
+fn draws_that_come_to_an_earlier_setting_are_counted() {
+    let sweep = SWEEP.replace(
+        "[sweep.grid]\n\"stages.score.env.X\" = [\"1\", \"3\", \"2\"]",
+        "[sweep.random]\ncount = 9\ndraw.\"stages.score.env.X\" = { kind = \"choice\", values = [\"1\", \"2\"] }",
+    );
+    let mut test = test(&sweep);
+    let note = "note: of 9 draws of [sweep.random], 7 come to the settings of earlier ones";
+    let plan = test.run_with(["sweep", "plan", "sweep.toml"]).success();
+    plan.stdout_has("4 variants have").stderr_has(note);
+    test.run_with(["sweep", "sweep.toml"])
+        .success()
+        .stderr_has(note);
 }
 
 /// The main job, small; two rates for 2 epochs, the better for 4 and then for 8.

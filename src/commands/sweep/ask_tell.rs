@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, Receiver, RecvTimeoutError};
@@ -25,7 +26,9 @@ use pipeline_kinds::{SweepRecipe, SweepVariant};
 use pipeline_recipe::sweep_config::{Distribution, SweepObjective};
 use pipeline_runner::sweep::record::{Metrics, VariantRecord, VariantStatus};
 use pipeline_runner::{self as runner, RunOptions};
+use pipeline_stage::Node;
 use pipeline_store::Store;
+use pipeline_store::digest::Digest;
 
 /// How long a wait for a line may hide that the user asked to stop.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -85,6 +88,7 @@ pub fn execute(
         space: space.map(|(path, from)| (path.as_str(), from)).collect(),
     })?;
     let requests = listen();
+    let mut inputs = Inputs::default();
     while let Some(lines) = next(&requests, interrupted)? {
         let mut asked: Vec<(Value, SweepVariant)> = Vec::new();
         for line in lines {
@@ -94,7 +98,10 @@ pub fn execute(
             }
         }
         if !asked.is_empty() {
-            answer(&sweep, asked, &options, &store, interrupted, verbosity)?;
+            let (ids, variants): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
+            let batch = Batch::of(&sweep, variants)?;
+            inputs.check(&batch.nodes, &store)?;
+            answer(ids, &batch, &options, &store, interrupted, verbosity)?;
         }
     }
     Ok(ExitCode::SUCCESS)
@@ -200,19 +207,46 @@ fn understood(sweep: &mut SweepRecipe, bytes: &[u8]) -> Result<(Value, SweepVari
     }
 }
 
+/// Digests of what variants read outside the store, by place and whether it is data.
+#[derive(Default)]
+struct Inputs(BTreeMap<(PathBuf, bool), Digest>);
+
+impl Inputs {
+    /// Fails if one was something else when an earlier request was answered: an optimizer would compare answers of
+    /// different data. A file that cannot be read is the run's to tell.
+    fn check(&mut self, nodes: &[Node], store: &Store) -> Result<(), Error> {
+        let digests = store.external_digests();
+        for input in nodes.iter().flat_map(|node| node.stage.external_inputs()) {
+            let place = (input.path, input.of_data);
+            let Ok(now) = digests.digest(&place.0, place.1) else {
+                continue;
+            };
+            let before = self.0.get(&place).copied();
+            if before.is_some_and(|before| before != now) {
+                let what = format!(
+                    "({}) changed since an earlier request was answered",
+                    input.field
+                );
+                let hint = "its answers and those to come are of different data: begin a new study";
+                return Err(Error::file(&place.0, what).with_hint(hint));
+            }
+            self.0.insert(place, now);
+        }
+        Ok(())
+    }
+}
+
 fn answer(
-    sweep: &SweepRecipe,
-    asked: Vec<(Value, SweepVariant)>,
+    ids: Vec<Value>,
+    batch: &Batch,
     options: &RunOptions,
     store: &Store,
     interrupted: &AtomicBool,
     verbosity: Verbosity,
 ) -> Result<(), Error> {
-    let (ids, variants): (Vec<_>, Vec<_>) = asked.into_iter().unzip();
-    let batch = Batch::of(sweep, variants)?;
     let progress = Progress::stderr(verbosity);
     let outcome = runner::run(
-        &sweep.name,
+        &batch.recipe,
         &batch.nodes,
         options,
         &|| Ok(Vec::new()),

@@ -69,7 +69,7 @@ fn check_units(
 /// Variants and the united graph of their stages.
 pub struct Batch {
     /// The recipe's name.
-    recipe: String,
+    pub recipe: String,
     objective: SweepObjective,
     /// What each variant is.
     pub planned: Vec<PlannedVariant>,

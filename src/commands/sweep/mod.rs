@@ -84,10 +84,21 @@ pub fn keys_of(selection: &Selection, store: &Store) -> Result<BTreeSet<String>,
     Ok(keys)
 }
 
+/// Says that a larger `count` gave fewer variants.
+fn tell_of_repeated_draws(sweep: &SweepRecipe, verbosity: Verbosity) {
+    let repeated = sweep.repeated_draws();
+    if let (1.., Some(random)) = (repeated, &sweep.config.random) {
+        verbosity.note(&format!(
+            "of {} draws of [sweep.random], {repeated} come to the settings of earlier ones, and give no variant of their own",
+            random.count
+        ));
+    }
+}
+
 /// Runs the variants, or does what the subcommand says.
 pub fn execute(arguments: SweepArguments, verbosity: Verbosity) -> Result<ExitCode, Error> {
     match arguments.command {
-        Some(SweepCommand::Plan(raw)) => plan::execute(raw.validate()?),
+        Some(SweepCommand::Plan(raw)) => plan::execute(raw.validate()?, verbosity),
         Some(SweepCommand::Show(raw)) => show::execute(raw.validate()?, verbosity),
         Some(SweepCommand::Best(raw)) => best::execute(raw.validate()?, verbosity),
         None => {

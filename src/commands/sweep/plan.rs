@@ -7,10 +7,12 @@ use clap::Args;
 
 use crate::arguments::{ExperimentArguments, Format, Selection};
 use crate::commands::sweep::batch::Batch;
+use crate::commands::sweep::tell_of_repeated_draws;
 use crate::display::sweep_plan_table;
 use crate::records::sweep_plan::{SharedStage, Sharing, SweepPlanRecord};
 use crate::terminal::stdout;
 use crate::terminal::style::Style;
+use crate::terminal::verbosity::Verbosity;
 use pipeline_error::Error;
 use pipeline_kinds::SweepRecipe;
 use pipeline_runner::record::{PlannedStage, PlannedStatus};
@@ -44,8 +46,9 @@ pub struct Plan {
 }
 
 /// Plans; nothing is executed.
-pub fn execute(plan: Plan) -> Result<ExitCode, Error> {
+pub fn execute(plan: Plan, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let sweep = SweepRecipe::open(&plan.selection.recipe, &plan.selection.overrides)?;
+    tell_of_repeated_draws(&sweep, verbosity);
     let first = sweep.on_rung(0, &sweep.points()?);
     let points = first.into_iter().map(|(_, point)| point).collect();
     let batch = Batch::of(&sweep, sweep.variants(points)?)?;

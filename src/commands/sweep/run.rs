@@ -5,7 +5,7 @@ use std::process::ExitCode;
 use serde::Serialize;
 
 use crate::arguments::{Format, Selection};
-use crate::commands::sweep::ladder;
+use crate::commands::sweep::{ladder, tell_of_repeated_draws};
 use crate::display::progress::Progress;
 use crate::display::{run_summary, sweep_table};
 use crate::experiment::{revision_document, tell_of_exposure};
@@ -33,6 +33,7 @@ pub fn execute(
 ) -> Result<ExitCode, Error> {
     let sweep = SweepRecipe::open(&selection.recipe, &selection.overrides)?;
     tell_of_exposure(&sweep.exposure, verbosity);
+    tell_of_repeated_draws(&sweep, verbosity);
     let store = Store::open(&selection.store)?;
     options.private = sweep.exposure.holds_environment;
     options.remote = remote.open(sweep.remote.as_ref())?;

@@ -97,7 +97,7 @@ impl Axes<'_> {
         (!places.is_empty()).then_some(Axis { places, origin })
     }
 
-    fn random(&mut self) -> Option<Axis> {
+    pub(super) fn random(&mut self) -> Option<Axis> {
         let random = self.config.random.as_ref()?;
         let node = self.sweep.at(&["random", "draw"])?;
         let mut places = vec![Vec::new(); usize::try_from(random.count).unwrap_or(0)];

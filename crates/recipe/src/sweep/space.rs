@@ -29,6 +29,21 @@ impl<E: Experiment> SweepRecipe<E> {
         }
     }
 
+    /// Draws of `[sweep.random]` that come to the setting of an earlier one, and give no variant of their own.
+    pub fn repeated_draws(&self) -> u64 {
+        let mut axes = Axes {
+            sweep: &self.sweep,
+            config: &self.config,
+            sources: &self.sources,
+            mistakes: &mut Vec::new(),
+        };
+        let different = axes.random().map(|axis| axis.places.len() as u64);
+        let drawn = self.config.random.as_ref().map(|random| random.count);
+        drawn
+            .zip(different)
+            .map_or(0, |(drawn, different)| drawn - different)
+    }
+
     pub(super) fn points_or(&self, mistakes: &mut Vec<Mistake>) -> Vec<Point> {
         let mut axes = Axes {
             sweep: &self.sweep,
