@@ -20,7 +20,7 @@ use pipeline_kinds::diagnose::DiagnoseTable;
 use pipeline_kinds::finetune::FinetuneTable;
 use pipeline_kinds::import::ImportFrom;
 use pipeline_kinds::json::read_json;
-use pipeline_kinds::{StageConfig, StageKind};
+use pipeline_kinds::{StageConfig, StageKind, Surroundings};
 use pipeline_runner::{self as runner, RunOptions};
 use pipeline_stage::Node;
 use pipeline_store::Store;
@@ -65,9 +65,10 @@ pub fn execute(diagnosing: Diagnosing, verbosity: Verbosity) -> Result<ExitCode,
     let (mut experiment, store) = diagnosing.selection.open()?;
     let wanted = wanted(&experiment.recipe, diagnosing.stage.as_deref())?;
     let mut targets = Vec::with_capacity(wanted.len());
+    let around = Surroundings::of(&experiment.recipe);
     for (model, stage) in &wanted {
         let name = format!("{model}:{DIAGNOSIS}");
-        let nodes = stage.nodes(&name, &experiment.recipe);
+        let nodes = stage.nodes(&name, &around);
         experiment.nodes.extend(nodes);
         targets.push(name);
     }

@@ -33,9 +33,20 @@ impl Stated {
     }
 }
 
-/// Whether two settings are one: a number of Python may be 2 or 2.0.
-pub fn is_same(one: &Value, other: &Value) -> bool {
-    one == other || (one.is_number() && one.as_f64() == other.as_f64())
+/// Whether a stated setting is that of a model: a number of Python may be 2 or 2.0, and one of a command line `"2"`.
+pub fn is_same(stated: &Value, ours: &Value) -> bool {
+    let written = || match stated.as_str()? {
+        "True" => Some(true.into()),
+        "False" => Some(false.into()),
+        text => serde_json::from_str(text)
+            .ok()
+            .filter(|value: &Value| !value.is_string()),
+    };
+    match ours {
+        Value::String(_) => stated == ours,
+        _ if stated.is_string() => written().is_some_and(|stated| is_same(&stated, ours)),
+        _ => stated == ours || (stated.is_number() && stated.as_f64() == ours.as_f64()),
+    }
 }
 
 /// Entries that two parts may state differently: they describe the part, not the model.
@@ -61,6 +72,16 @@ fn join<V: PartialEq>(
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_or_truth_value_may_be_written_as_text() {
+        let same = |stated: Value, ours: Value| is_same(&stated, &ours);
+        assert!(same("2".into(), 2.into()) && same(2.0.into(), 2.into()));
+        assert!(same("True".into(), true.into()) && same("false".into(), false.into()));
+        assert!(!same("4".into(), 2.into()) && !same("two".into(), 2.into()));
+        assert!(!same("True".into(), 1.into()) && !same(2.into(), "2".into()));
+        assert!(same("zero".into(), "zero".into()) && !same("\"2\"".into(), 2.into()));
+    }
 
     fn stated(name: &str, value: &str) -> Stated {
         Stated::of_metadata(BTreeMap::from([(name.to_string(), value.to_string())]))

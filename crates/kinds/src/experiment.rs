@@ -55,9 +55,27 @@ pub fn resolve(path: &Path, overrides: &[Override]) -> Result<(Recipe, Resolved)
 /// The nodes of a recipe, in its order; those that the planner derives stand before their stage's own.
 pub fn nodes_of(recipe: &Recipe) -> Vec<StageNode> {
     let stages = recipe.stages.iter();
+    let around = Surroundings::of(recipe);
     stages
-        .flat_map(|(name, stage)| stage.table().nodes(name, recipe))
+        .flat_map(|(name, stage)| stage.table().nodes(name, &around))
         .collect()
+}
+
+/// A recipe whose stages are found by name, however many there are.
+pub struct Surroundings<'a> {
+    recipe: &'a Recipe,
+    by_name: BTreeMap<&'a str, &'a StageConfig>,
+}
+
+impl<'a> Surroundings<'a> {
+    /// Those of a recipe's stages.
+    pub fn of(recipe: &'a Recipe) -> Self {
+        let by_name = (recipe.stages.iter()).map(|(name, stage)| (name.as_str(), stage));
+        Self {
+            recipe,
+            by_name: by_name.collect(),
+        }
+    }
 }
 
 impl Experiment {
@@ -81,17 +99,17 @@ impl Experiment {
     }
 }
 
-impl Around for Recipe {
+impl Around for Surroundings<'_> {
     fn model(&self) -> &ModelConfig {
-        &self.model
+        &self.recipe.model
     }
 
     fn seed(&self) -> u64 {
-        self.seed
+        self.recipe.seed
     }
 
     fn stage(&self, name: &str) -> Option<&dyn StageKind> {
-        self.experiment.stage(name).map(StageConfig::table)
+        self.by_name.get(name).map(|stage| stage.table())
     }
 }
 

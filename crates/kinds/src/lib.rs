@@ -58,7 +58,9 @@ mod training_context;
 mod tests;
 
 pub use document::{published_schema, schema};
-pub use experiment::{Experiment, Recipe, SweepRecipe, SweepVariant, load, nodes_of, resolve};
+pub use experiment::{
+    Experiment, Recipe, Surroundings, SweepRecipe, SweepVariant, load, nodes_of, resolve,
+};
 pub use inputs::contract_of;
 pub use kind::{
     Around, Imported, Lookup, ModelHeld, ModelUse, ReportPart, ReportSection, StageCheck, StageKind,

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::experiment::Recipe;
+use crate::experiment::{Recipe, Surroundings};
 use crate::import::{Declared, ImportStage, ImportTable, WeightSource};
 use crate::list::StageConfig;
 use pipeline_checkpoint::{Audit, Checkpoint, ImportRules};
@@ -44,9 +44,10 @@ impl Rehearsal {
         let wanted = imports
             .into_iter()
             .filter(|(name, _)| only.is_none_or(|only| name == only));
+        let around = Surroundings::of(recipe);
         let rehearsal = |(name, stage): (String, &ImportTable)| Rehearsal {
             stage: Some(name),
-            import: stage.stage(recipe),
+            import: stage.stage(&around),
         };
         Ok(wanted.map(rehearsal).collect())
     }
