@@ -1,12 +1,13 @@
 //! A recipe and the nodes it expands to.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use crate::arguments::Selection;
 use crate::terminal::verbosity::Verbosity;
 use pipeline_error::Error;
+use pipeline_files::files_meant;
 use pipeline_kinds::{self as kinds, Recipe, StageConfig};
 use pipeline_model::config::ModelConfig;
 use pipeline_recipe::{Exposure, Override, recipe_bytes};
@@ -28,6 +29,11 @@ impl Experiment {
         let recipe = kinds::load(path, overrides)?;
         let nodes = kinds::nodes_of(&recipe);
         Ok(Experiment { recipe, nodes })
+    }
+
+    /// As [`files_read`].
+    pub fn files_read(&self) -> Vec<PathBuf> {
+        files_read(&self.recipe.files, &self.nodes)
     }
 
     /// A table `[sweep]` says nothing about the recipe itself, which may be run before its variants.
@@ -63,6 +69,13 @@ impl Experiment {
         documents.extend(revision_document(&selection.recipe));
         Ok(documents)
     }
+}
+
+/// The files of a recipe, and those that its stages read from outside the store: no command replaces any of them.
+pub fn files_read(recipe: &[PathBuf], nodes: &[Node]) -> Vec<PathBuf> {
+    let external = nodes.iter().flat_map(|node| node.stage.external_inputs());
+    let external = external.flat_map(|input| files_meant(&input.path, input.of_data));
+    recipe.iter().cloned().chain(external).collect()
 }
 
 /// A line that says how much memory a recipe's largest model takes; empty if it has none.

@@ -34,8 +34,8 @@ pub fn read(path: &Path) -> Result<Option<Lock>, Error> {
     Lock::parse(&text).map(Some).map_err(wrong)
 }
 
-/// Puts the lock of `recipe` in its place, whole or not at all.
-pub fn write(path: &Path, recipe: &Path, lock: &Lock) -> Result<(), Error> {
+/// Puts the lock of `recipe` in its place, whole or not at all, unless it is one of the files `read`.
+pub fn write(path: &Path, recipe: &Path, read: &[PathBuf], lock: &Lock) -> Result<(), Error> {
     let failed = |what: String| Error::Usage {
         message: format!("{}: cannot be written: {what}", path.display()),
         hint: None,
@@ -47,5 +47,5 @@ pub fn write(path: &Path, recipe: &Path, lock: &Lock) -> Result<(), Error> {
          # By hand: [stages.NAME.tolerances], how far metrics may lie from these; they are kept.\n\
          {body}"
     );
-    page::replace(path, true, &[], text.as_bytes()).map(|_| ())
+    page::replace(path, true, read, text.as_bytes()).map(|_| ())
 }

@@ -1,6 +1,7 @@
 //! Issue 17: a bundle predicts what the stage does, and holds nothing else.
 
 mod made;
+mod replaced;
 
 use std::fs;
 use std::path::Path;

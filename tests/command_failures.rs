@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::command_stage::{command, recipe, run, text};
-use crate::document::stage;
+use crate::document::{artifact, stage};
 use crate::harness::Test;
 use crate::running::Running;
 
@@ -279,4 +279,54 @@ fn a_script_does_not_find_what_lies_beside_the_original() {
         )
         .file("scripts/b.sh", "echo hidden\n");
     run(&mut test).failure(3).stderr_has("b.sh");
+}
+
+#[test]
+fn what_outlives_a_program_is_ended_before_its_outputs_are_taken() {
+    // One that writes on in a session of its own, and one in the program's group, which ends with it.
+    let fields = r#"
+run = [
+    "bash", "-c",
+    "exec 7> a.txt; echo 1 >&7; setsid sh -c 'while sleep 0.05; do echo 2 >&7; done' > /dev/null 2>&1 & sleep 60 & until grep -q 2 a.txt; do sleep 0.01; done; sleep WAIT",
+]
+outputs = { a = "a.txt" }
+"#;
+    for wait in ["0", "0.4"] {
+        let mut test = command(&fields.replace("WAIT", wait));
+        let outcome = run(&mut test).success();
+        let told = "ended what the program left running: ";
+        let names = outcome.stderr.split_once(told).expect("a note").1;
+        let names = names.lines().next().unwrap_or_default();
+        // The shell, and what it waited for if it was there at the moment.
+        assert!(["sh", "sh, sleep"].contains(&names), "{outcome}");
+        std::thread::sleep(Duration::from_millis(200));
+        test.run_with(["cache", "verify"]).success();
+    }
+}
+
+#[test]
+fn a_program_that_leaves_only_what_ends_with_it_is_told_nothing() {
+    let fields = "run = \"sleep 60 & (sleep 60; true) & echo 1 > a\"\noutputs = { a = \"a\" }";
+    for _ in 0..5 {
+        let outcome = run(&mut command(fields)).success();
+        assert!(!outcome.stderr.contains("left running"), "{outcome}");
+    }
+}
+
+#[test]
+fn a_variable_that_is_empty_or_no_text_is_not_called_unset() {
+    let fields = "run = \"printf %s $V > a\"\noutputs = { a = \"a\" }\n";
+    let line = |value: &str| format!("V={value} pipeline run recipe.toml --format json");
+    for list in ["pass_env", "secret_env"] {
+        let test = command(&format!("{fields}{list} = [\"V\"]"));
+        let document = test.shell(&line("$(printf '\\377x')")).success().json();
+        let bytes = std::fs::read(artifact(&document, "clean", "a")).expect("an artifact");
+        assert_eq!(bytes, b"\xffx");
+    }
+    let test = command(&format!("{fields}secret_env = [\"V\"]"));
+    test.shell(&line(""))
+        .failure(3)
+        .stderr_has("secret_env names `V`, which is empty");
+    let test = command(&format!("{fields}pass_env = [\"V\"]"));
+    test.shell(&line("")).success();
 }

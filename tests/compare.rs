@@ -249,3 +249,26 @@ fn regressions_are_compared_on_the_same_resamples() {
     let bounds = ["lower", "upper"].map(|bound| number(&paired["interval"][bound]));
     assert!(bounds[0] < difference && difference < bounds[1], "{paired}");
 }
+
+#[test]
+fn stays_of_one_patient_have_no_intervals_and_it_is_said_why() {
+    let mut test = two_cohorts();
+    let table = test.folder().join("b.csv");
+    let text = std::fs::read_to_string(&table).expect("it was written");
+    let one = text.lines().map(|line| {
+        let mut cells: Vec<&str> = line.split(',').collect();
+        if cells[2] == "held_out" {
+            cells[1] = "alone";
+        }
+        cells.join(",") + "\n"
+    });
+    std::fs::write(&table, one.collect::<String>()).expect("it can be written");
+    let mut ids = Vec::new();
+    for said in ["vars.said=1", "vars.said=2"] {
+        let run = ["run", "recipe.toml", "--format", "json", "--set", said];
+        ids.push(id(&test.run_with(run).success().json()).to_string());
+    }
+    let compared = test.run_with(["compare", &ids[0], &ids[1]]).success();
+    assert!(!compared.stdout.contains("resamples of the patients"));
+    compared.stdout_has("note: test: no intervals: all 80 stays are of one patient");
+}

@@ -91,3 +91,113 @@ fn issue19_an_action_without_a_checksum_is_made_again() {
     assert_eq!(stage(&again, "test")["status"], "executed");
     assert_eq!(stage(&again, "classifier")["status"], "cached");
 }
+
+fn record_of(test: &Test, document: &Value, name: &str) -> PathBuf {
+    let run = document["run"].as_str().expect("an id");
+    test.folder().join(".pipeline/runs").join(run).join(name)
+}
+
+#[test]
+fn an_edited_record_of_a_run_is_not_shown_and_is_damage_that_nothing_makes_again() {
+    let (mut test, document) = evaluated();
+    let again = run(&mut test, &[]).success().json();
+    let runs = [&document, &again].map(|document| document["run"].as_str().expect("an id"));
+    edit(&record_of(&test, &document, "summary.json"), "auroc");
+    let refused = "summary.json: is not as it was written";
+    for command in [
+        &["runs"][..],
+        &["runs", "show", runs[0]],
+        &["compare", runs[0], runs[1]],
+        &["report", "recipe.toml"],
+        &["mlflow", runs[0]],
+    ] {
+        let outcome = test.run_with(command.iter().copied()).failure(6);
+        outcome
+            .stderr_has(refused)
+            .stderr_has("`pipeline cache verify`");
+    }
+    let verified = test.run_with(["cache", "verify"]).failure(6);
+    verified
+        .stderr_has("summary.json: the record of a run is not as it was written")
+        .stderr_has("hint: the record of a run is not made again")
+        .stderr_has("and no result is lost");
+    test.run_with(["cache", "verify"]).success();
+    // What is left of the run are its events.
+    let auroc = stage(&document, "test")["metrics"]["auroc"].as_f64();
+    let shown = format!("{:.4}", auroc.expect("a number"));
+    test.run_with(["runs"]).success().stdout_has("unfinished");
+    test.run_with(["compare", runs[0], runs[1]])
+        .success()
+        .stdout_has(&shown);
+}
+
+#[test]
+fn a_record_of_another_run_is_damage_and_so_are_events_that_are_cut_short() {
+    let (mut test, document) = evaluated();
+    let other = run(&mut test, &["--set", "stages.classifier.epochs=1"]);
+    let other = other.success().json();
+    let runs = [&document, &other].map(|document| document["run"].as_str().expect("an id"));
+    test.run_with(["compare", runs[0], runs[1]])
+        .success()
+        .stdout_has("epochs");
+    let [from, to] = [&document, &other].map(|it| record_of(&test, it, "resolved.json"));
+    fs::copy(from, to).expect("a copy");
+    let refused = "resolved.json: is not as it was written";
+    for command in [
+        &["compare", runs[0], runs[1]][..],
+        &["runs", "show", runs[1]],
+    ] {
+        test.run_with(command.iter().copied())
+            .failure(6)
+            .stderr_has(refused);
+    }
+    let events = record_of(&test, &document, "events.jsonl");
+    let text = fs::read(&events).expect("events");
+    fs::write(&events, &text[..text.len() - 9]).expect("a part of them");
+    test.run_with(["cache", "verify"])
+        .failure(6)
+        .stderr_has("resolved.json: the record of a run is not as it was written")
+        .stderr_has("events.jsonl: the record of a run is not whole: its last line is cut short");
+    test.run_with(["cache", "verify"]).success();
+}
+
+#[test]
+fn a_record_without_a_checksum_is_read_and_its_metrics_are_those_of_the_results() {
+    let (mut test, document) = evaluated();
+    for name in ["summary.json", "resolved.json", "environment.json"] {
+        let path = record_of(&test, &document, name);
+        let text = fs::read_to_string(&path).expect("text");
+        let (text, seal) = text.split_once(",\n  \"checksum\": ").expect("a checksum");
+        assert_eq!(seal.len(), "\"\"\n}\n".len() + 64, "it is the last member");
+        fs::write(&path, format!("{text}\n}}\n")).expect("a record");
+    }
+    edit(&record_of(&test, &document, "summary.json"), "auroc");
+    test.run_with(["cache", "verify"]).success();
+    let id = document["run"].as_str().expect("an id");
+    let shown = test.run_with(["runs", "show", id, "--format", "json"]);
+    let shown = shown.success().json();
+    assert_eq!(shown["stages"], document["stages"]);
+    assert_eq!(shown["resolved"].get("checksum"), None);
+}
+
+#[test]
+fn a_result_that_could_have_been_the_nearest_is_named_where_it_is_damaged() {
+    let (mut test, document) = evaluated();
+    let explain = [
+        "explain",
+        "recipe.toml",
+        "test",
+        "--set",
+        "stages.test.split=\"validation\"",
+    ];
+    let sound = test.run_with(explain).success();
+    assert!(sound.stdout.contains("nearest ") && !sound.stdout.contains("note: "));
+    let action = action_of(&test, &document, "test");
+    edit(&action, "auroc");
+    let name = action.file_name().and_then(|name| name.to_str());
+    test.run_with(explain)
+        .success()
+        .stdout_has("no earlier result of kind evaluate to compare with")
+        .stdout_has("note: not compared with earlier results that cannot be read")
+        .stdout_has(name.expect("a key"));
+}

@@ -81,3 +81,90 @@ fn neither_the_recipe_nor_what_it_extends_is_replaced() {
     let base = std::fs::read_to_string(test.folder().join("base.toml"));
     assert_eq!(base.expect("the recipe"), PRETRAIN);
 }
+
+/// The stage `name`, a program that reads a file or folder.
+fn reader(name: &str, input: &str) -> String {
+    format!(
+        "\n[stages.{name}]\nkind = \"command\"\nrun = \"echo 1 > o\"\ninputs = {{ i = \"{input}\" }}\noutputs = {{ o = \"o\" }}\n"
+    )
+}
+
+#[test]
+fn no_file_that_a_stage_reads_is_replaced() {
+    let inputs = [
+        ("table", "table.csv"),
+        ("folder", "folder"),
+        ("page", "page.html"),
+        ("card", "card.md"),
+    ];
+    let recipe = inputs.map(|(name, input)| reader(name, input)).concat();
+    let mut test = Test::new().recipe(&format!("format = 1\n{recipe}"));
+    let files = ["table.csv", "folder/deep/a", "page.html", "card.md"];
+    for name in files {
+        test = test.file(name, "ours");
+    }
+    test.run_with(["run", "recipe.toml"]).success();
+    let export = ["export", "recipe.toml", "table", "o", "--force"];
+    for name in ["table.csv", "folder/../folder/deep/a"] {
+        test.run_with(export.iter().chain(&[name]))
+            .failure(2)
+            .stderr_has("is read, as ")
+            .stderr_has("would be replaced");
+    }
+    for (option, name) in [("--output", "page.html"), ("--model-card", "card.md")] {
+        test.run_with(["report", "recipe.toml", option, name])
+            .failure(2)
+            .stderr_has("would be replaced");
+    }
+    for name in files {
+        let text = std::fs::read_to_string(test.folder().join(name));
+        assert_eq!(text.expect("the input"), "ours", "{name}");
+    }
+    // Its neighbour is nobody's.
+    test.run_with(export.iter().chain(&["folder.csv"]))
+        .success();
+}
+
+#[test]
+fn neither_weights_histories_nor_a_lock_replace_what_a_stage_reads() {
+    let mut test = Test::new().recipe(PRETRAIN);
+    test.run_with(["run", "recipe.toml"]).success();
+    test.run_with(["lock", "recipe.toml"]).success();
+    let weights = ["export", "recipe.toml", "pretrain", "checkpoint"];
+    let as_pytorch = |target| weights.into_iter().chain([target, "--layout", "pytorch"]);
+    test.run_with(as_pytorch("w.safetensors")).success();
+    let boards = ["export", "recipe.toml", "boards", "--layout", "tensorboard"];
+    test.run_with(boards).success();
+
+    let inputs = ["w.safetensors", "boards", "recipe.lock"];
+    let names = ["weights", "histories", "locked"];
+    let readers = names
+        .iter()
+        .zip(inputs)
+        .map(|(name, input)| reader(name, input));
+    let mut test = test.recipe(&[PRETRAIN.to_string(), readers.collect()].concat());
+    test.run_with(["run", "recipe.toml"]).success();
+    test.run_with(as_pytorch("w.safetensors").chain(["--force"]))
+        .failure(2)
+        .stderr_has("would be replaced");
+    test.run_with(boards.iter().chain(&["--force"]))
+        .failure(2)
+        .stderr_has("would be replaced");
+    test.run_with(["lock", "recipe.toml"])
+        .failure(2)
+        .stderr_has("would be replaced");
+}
+
+#[test]
+fn safetensors_get_no_ending_of_another_format() {
+    let mut test = Test::new().recipe(PRETRAIN);
+    test.run_with(["run", "recipe.toml"]).success();
+    for name in ["q.pt", "q.PTH", "q.ckpt", "q.bin"] {
+        let export = ["export", "recipe.toml", "pretrain", "checkpoint", name];
+        test.run_with(export.into_iter().chain(["--layout", "pytorch"]))
+            .failure(2)
+            .stderr_has("ends as a file of torch.save, and safetensors are written")
+            .stderr_has("hint: name it q.safetensors");
+        assert!(!test.folder().join(name).exists());
+    }
+}

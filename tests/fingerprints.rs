@@ -20,7 +20,7 @@ use crate::physionet_layout::{self, FOLDER};
 const MAIN_JOB: [(&str, &str); 8] = [
     (
         "events",
-        "961be58f33556fae926778d5ef8eba99e4ae04ae8f3565bc332022adfe5a28ca",
+        "f9e284d850f5eb8c5ed6eccf812a5073b66db1fbc9b8bd24e54ac0975dcd27e6",
     ),
     (
         "pretrain",
@@ -28,7 +28,7 @@ const MAIN_JOB: [(&str, &str); 8] = [
     ),
     (
         "weights",
-        "f9f3d6989915417fe1d41e7b3bf028d7ba986427e0da11bdbe575c2c96535282",
+        "d2f4767f518e0dca9da6c47b898ddc7e14eb92cbef1c72aedb13d445303b8448",
     ),
     (
         "frozen",
@@ -56,7 +56,7 @@ const MAIN_JOB: [(&str, &str); 8] = [
 const IN_EPOCHS: [(&str, &str); 7] = [
     (
         "events",
-        "961be58f33556fae926778d5ef8eba99e4ae04ae8f3565bc332022adfe5a28ca",
+        "f9e284d850f5eb8c5ed6eccf812a5073b66db1fbc9b8bd24e54ac0975dcd27e6",
     ),
     (
         "pretrain",

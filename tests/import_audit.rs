@@ -258,6 +258,27 @@ fn a_truncated_file_is_named() {
     refused(test).stderr_has("weights.safetensors");
 }
 
+#[test]
+fn a_folder_is_refused_before_the_run_and_the_checkpoint_in_it_is_named() {
+    let recipe = recipe(r#"{ path = "folder" }"#, NEW, IGNORE);
+    let mut test = Test::new()
+        .recipe(&recipe)
+        .file("folder/notes.txt", "weights");
+    let path = test.folder().join("folder/w.safetensors");
+    write_safetensors(&path, &weights(), &BTreeMap::new()).expect("weights can be written");
+    let hint = "hint: name the checkpoint in it: \"";
+    for command in ["check", "plan", "run"] {
+        let outcome = test.run_with([command, "recipe.toml"]).failure(2);
+        let outcome = outcome.stderr_has("folder: is a folder").stderr_has(hint);
+        outcome.stderr_has("folder/w.safetensors\"\n");
+    }
+    let outcome = test.run_with(["inspect", "folder"]).failure(2);
+    outcome.stderr_has("folder: is no file").stderr_has(hint);
+    std::fs::write(path.with_file_name(".metadata"), "").expect("a file");
+    let outcome = test.run_with(["check", "recipe.toml"]).failure(2);
+    outcome.stderr_has("torch.distributed.checkpoint.format_utils dcp_to_torch /");
+}
+
 /// The import of good weights, and a freeze of them.
 fn freeze(trainable: &str) -> Test {
     let import = recipe(r#"{ path = "weights.safetensors" }"#, NEW, IGNORE);

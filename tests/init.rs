@@ -1,5 +1,6 @@
 //! `pipeline init`: a recipe for a folder of data of every layout runs to metrics as it was written.
 
+mod parquet;
 mod tables;
 mod templates;
 

@@ -20,16 +20,27 @@ fn grid() -> String {
     rows
 }
 
-fn test(more: &str, stage: &str) -> Test {
-    let splits: String = (1..=60)
-        .map(|stay| {
-            let split = ["train", "train", "train", "validation", "test"][stay / 3 % 5];
-            format!("{stay},{split}\n")
-        })
-        .collect();
-    Test::new()
-        .recipe(&format!(
-            r#"format = 1
+/// The same with dates; the first rows of every stay have no label, or no value.
+fn dated(without_label: u32, without_value: u32) -> String {
+    let shown = |line: &str| {
+        let cells: Vec<&str> = line.split(',').collect();
+        let hour: u32 = cells[1].parse().expect("an hour");
+        let value = if hour < without_value { "" } else { cells[2] };
+        let label = if hour < without_label { "" } else { cells[3] };
+        let (day, hour) = (1 + hour / 24, hour % 24);
+        format!(
+            "{},2150-01-{day:02} {hour:02}:00,{value},{label}\n",
+            cells[0]
+        )
+    };
+    let grid = grid();
+    let (header, rows) = grid.split_once('\n').expect("a header");
+    format!("{header}\n{}", rows.lines().map(shown).collect::<String>())
+}
+
+fn recipe(more: &str, stage: &str) -> String {
+    format!(
+        r#"format = 1
 [model]
 input_dim = 8
 [stages.events]
@@ -44,7 +55,18 @@ time = {{ column = "hour", as = "hours" }}
 row_label = "aki"
 {more}
 "#
-        ))
+    )
+}
+
+fn test(more: &str, stage: &str) -> Test {
+    let splits: String = (1..=60)
+        .map(|stay| {
+            let split = ["train", "train", "train", "validation", "test"][stay / 3 % 5];
+            format!("{stay},{split}\n")
+        })
+        .collect();
+    Test::new()
+        .recipe(&recipe(more, stage))
         .file("grid.csv", grid())
         .file("splits.csv", format!("stay_id,split\n{splits}"))
 }
@@ -168,6 +190,54 @@ fn issue16_a_landmark_whose_stay_ends_before_its_horizon_is_negative_only_if_the
     let outcome = run(test(&more, "")).success();
     assert_eq!(count(&outcome, "landmarks_unfinished"), 0);
     assert!(ids(&outcome).contains(&"1@14".to_string()));
+}
+
+#[test]
+fn issue16_dated_stays_begin_with_their_first_event_whatever_its_row_says() {
+    const STAGE: &str = "hours = 6\nwithout_label = \"drop\"";
+    let of = |more: &str, without_label, without_value| {
+        let recipe = recipe(more, STAGE).replace("as = \"hours\"", "as = \"timestamp\"");
+        let test = test(more, STAGE).recipe(&recipe);
+        let rows = dated(without_label, without_value);
+        run(test.file("grid.csv", rows)).success()
+    };
+    for more in [
+        "negatives = \"matched\"",
+        "landmarks = { every_hours = 3, horizon_hours = 4 }",
+    ] {
+        let expected = run(test(more, STAGE)).success();
+        let found = of(more, 2, 0);
+        assert_eq!(events(&found), events(&expected), "{more}");
+        assert_eq!(ids(&found), ids(&expected), "{more}");
+        let mut begins = std::collections::BTreeMap::new();
+        for event in events(&of(more, 0, 2)) {
+            let begin = begins.entry(event.0).or_insert(event.2);
+            *begin = begin.min(event.2);
+        }
+        assert!(begins.values().all(|minute| *minute == 0.0), "{begins:?}");
+    }
+}
+
+#[test]
+fn issue16_rows_without_a_label_do_not_lengthen_what_is_known_of_a_stay() {
+    let unlabelled = |line: &str| {
+        let hour = line.split(',').nth(1).and_then(|hour| hour.parse().ok());
+        match hour.is_some_and(|hour: u32| hour > 12) {
+            true => format!("{},\n", line.rsplit_once(',').expect("a label").0),
+            false => format!("{line}\n"),
+        }
+    };
+    let more = "landmarks = { every_hours = 3, horizon_hours = 4 }";
+    let test = test(more, "without_label = \"drop\"");
+    let rows: String = grid().lines().map(unlabelled).collect();
+    let outcome = run(test.file("grid.csv", rows)).success();
+    let ids = ids(&outcome);
+    let of_one = ids.iter().filter(|id| id.starts_with("1@"));
+    assert_eq!(
+        of_one.collect::<Vec<_>>(),
+        ["1@3", "1@6"],
+        "9 + 4 is past hour 12"
+    );
 }
 
 #[test]

@@ -10,7 +10,7 @@ use arrow::array::{
 use crate::document::repository;
 use crate::harness::Test;
 use crate::issue16_tables::{
-    HOUR, STAYS, WITH_START, WITHOUT_START, charts, count, events, long, run, table,
+    HOUR, STAYS, WITH_START, WITHOUT_START, charts, charts_parquet, count, events, long, run, table,
 };
 
 const PATIENTS: i64 = 40;
@@ -175,6 +175,26 @@ fn issue16_a_stray_date_in_a_long_table_is_told_with_the_setting_that_mends_it()
     outcome
         .says("2 of 6 events of the training split")
         .says("is the begin of stays on the clock of the events");
+}
+
+#[test]
+fn issue16_the_mark_for_no_time_is_none_and_a_time_that_cannot_be_counted_to_is_refused() {
+    let test = |times: [i64; 4]| {
+        let stays = STAYS.replace("2150-01-01", "1900-01-01");
+        let test = Test::new()
+            .recipe(&long("charts.parquet", TIMESTAMP, WITH_START))
+            .file("stays.csv", stays);
+        charts_parquet(&test.folder().join("charts.parquet"), times, None);
+        test
+    };
+    let later = 190 * 365 * DAY;
+    run(test([i64::MIN, later, later, later]))
+        .failure(3)
+        .says("charts.parquet: row 1: no charttime (stay 1)");
+    run(test([i64::MAX - 1, later, later, later]))
+        .failure(3)
+        .says("stay 1 (")
+        .says("292,000 years after its begin");
 }
 
 #[test]

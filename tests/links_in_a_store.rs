@@ -1,7 +1,7 @@
 //! Issue 19: nothing outside a store is emptied, overwritten or deleted through a link in it.
 
 use std::fs;
-use std::os::unix::fs::{chown, symlink};
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::path::PathBuf;
 
 use crate::document::repository;
@@ -138,14 +138,43 @@ fn issue19_a_store_may_be_a_link_itself() {
     assert!(test.folder().join("disk/actions/v1").is_dir());
 }
 
+/// Says who may write the store's own folder.
+fn set_mode(test: &Test, mode: u32) {
+    let store = test.folder().join(".pipeline");
+    fs::set_permissions(store, fs::Permissions::from_mode(mode)).expect("permissions");
+}
+
 #[test]
 fn issue19_a_folder_of_somebody_else_in_a_store_is_refused_by_name() {
     let (mut test, _) = ran();
     let work = test.folder().join(".pipeline/work");
+    set_mode(&test, 0o755);
     // Whoever is not the administrator cannot make one.
     if chown(&work, Some(12345), None).is_err() {
         return;
     }
     let refused = test.run_with(["run", "recipe.toml"]).failure(6);
-    refused.stderr_has(".pipeline/work: belongs to somebody else than the store");
+    refused
+        .stderr_has(".pipeline/work: belongs to somebody else than the store")
+        .stderr_has("hint: if it is a colleague's, its results need not be lost");
+}
+
+#[test]
+fn a_store_that_is_shared_with_a_group_has_folders_of_all_its_members() {
+    let (mut test, _) = ran();
+    let store = test.folder().join(".pipeline");
+    set_mode(&test, 0o755);
+    for name in ["work", "runs", "actions/v1"] {
+        if chown(store.join(name), Some(12345), None).is_err() {
+            println!("skipped: only the administrator can give a folder away");
+            return;
+        }
+    }
+    test.run_with(["runs"]).failure(6);
+    set_mode(&test, 0o2775);
+    test.run_with(["run", "recipe.toml", "--refresh", "one"])
+        .success();
+    for command in [&["runs"][..], &["cache", "verify"], &["cache", "gc"]] {
+        test.run_with(command.iter().copied()).success();
+    }
 }

@@ -56,6 +56,7 @@ mod manual;
 mod many_recipe;
 mod many_stages;
 mod meds_dev;
+mod meds_labels;
 mod meds_layout;
 mod meds_predictions;
 mod memory_limits;

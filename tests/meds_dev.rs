@@ -200,6 +200,12 @@ fn labels_of_an_aces_task_are_found_and_learned_where_python_has_es_aces() {
         .recipe(&format!(
             "format = 1\nextends = [\"{base}\"]\n\n[stages.labels.inputs]\ntask = \"task.yaml\"\npredicates = \"predicates.yaml\"\n\n[stages.pretrain]\nepochs = 1\n"
         ));
+    // No data, as for the data stage; and an ending that is one however it is written.
+    let data = test.folder().join("meds/data");
+    let hidden = data.join(".ipynb_checkpoints");
+    std::fs::create_dir(&hidden).expect("a folder can be made");
+    std::fs::copy(data.join("0.parquet"), hidden.join("0.parquet")).expect("a copy");
+    std::fs::rename(data.join("1.parquet"), data.join("1.PARQUET")).expect("another name");
     let document = test.run_with(["run", "recipe.toml", "--format", "json"]);
     let document = document.success().json();
     let labels = rows(&artifact(&document, "labels", "labels"));
@@ -214,4 +220,16 @@ fn labels_of_an_aces_task_are_found_and_learned_where_python_has_es_aces() {
     let expected = (1..=12).map(|id| (id, feverish(id)));
     assert_eq!(found, expected.collect());
     assert_eq!(stage(&document, "test")["metrics"]["n"], 4);
+
+    for (line, key) in [
+        ("    label: coma\n", "`label`"),
+        ("    index_timestamp: end\n", "`index_timestamp`"),
+    ] {
+        let without = task.replace("trigger: icu_admission", "trigger: _RECORD_START");
+        test = test.file("task.yaml", without.replace(line, ""));
+        let outcome = test.run_with(["run", "recipe.toml", "labels"]);
+        outcome.failure(3).stderr_has(&format!(
+            "is null: a window of the task needs the key {key}"
+        ));
+    }
 }

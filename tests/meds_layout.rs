@@ -30,23 +30,9 @@ pub fn write(test: Test) -> Test {
             events(&of_shard),
         );
     }
-    let labelled: Vec<i64> = ids().take(11).collect();
-    let classes = labelled.iter().map(|id| Some(id % 2 == 1));
-    table(
+    labels(
         &root.join("labels/in_hospital_mortality/0.parquet"),
-        vec![
-            ("subject_id", Arc::new(Int64Array::from(labelled.clone()))),
-            (
-                "prediction_time",
-                Arc::new(
-                    labelled
-                        .iter()
-                        .map(|_| Some(40 * HOUR))
-                        .collect::<TimestampMicrosecondArray>(),
-                ),
-            ),
-            ("boolean_value", Arc::new(classes.collect::<BooleanArray>())),
-        ],
+        ids().take(11),
     );
     let split = |id: i64| match id {
         ..=6 => "train",
@@ -67,6 +53,22 @@ pub fn write(test: Test) -> Test {
         ],
     );
     test.env("MEDS", &root.to_string_lossy())
+}
+
+/// Writes a label of each of these patients.
+pub fn labels(path: &Path, ids: impl Iterator<Item = i64>) {
+    let labelled: Vec<i64> = ids.collect();
+    let classes = labelled.iter().map(|id| Some(id % 2 == 1));
+    let times = labelled.iter().map(|_| Some(40 * HOUR));
+    let columns: Vec<(&str, ArrayRef)> = vec![
+        ("subject_id", Arc::new(Int64Array::from(labelled.clone()))),
+        (
+            "prediction_time",
+            Arc::new(times.collect::<TimestampMicrosecondArray>()),
+        ),
+        ("boolean_value", Arc::new(classes.collect::<BooleanArray>())),
+    ];
+    table(path, columns);
 }
 
 /// Writes a table of Parquet.

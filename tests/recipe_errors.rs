@@ -142,6 +142,17 @@ fn a_variable_that_is_not_there_is_shown() {
     assert_shown(&[change], change.1, &["vars.stay", "did you mean"]);
 }
 
+/// It ended at the first `}`, and the rest of it went into the value.
+#[test]
+fn a_reference_in_the_default_of_another_is_refused() {
+    let change = ("${vars.stays}", "${env:STAYS:-${vars.stays}}");
+    assert_shown(
+        &[change],
+        change.1,
+        &["a reference cannot hold another one"],
+    );
+}
+
 #[test]
 fn a_set_variable_that_is_not_there_is_refused_with_the_one_that_was_meant() {
     let text = recipe(&[]);

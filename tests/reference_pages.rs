@@ -96,10 +96,18 @@ fn the_page_of_recipes_is_the_schema() {
 
 #[test]
 fn the_page_of_metrics_is_the_schema() {
-    let title = "# The artifact `metrics`\n\nThis page lists every field of the artifact `metrics` of an evaluate stage, from [its JSON schema](../../schemas/metrics.schema.json). [Evaluation](../evaluation.md#metrics) has the definitions.\n";
+    let title = "# The artifact `metrics`\n\nThis page lists every field of the artifact `metrics` of an evaluate stage that scores classes, from [its JSON schema](../../schemas/metrics.schema.json). A target that is a number or several labels has [another document](target-metrics.md). [Evaluation](../evaluation.md#metrics) has the definitions.\n";
     let text = schema_page("schemas/metrics.schema.json", title);
     assert!(text.contains("| `auroc` |"));
     is_current("docs/reference/metrics.md", &text);
+}
+
+#[test]
+fn the_page_of_metrics_of_targets_is_the_schema() {
+    let title = "# The artifact `metrics` of a target\n\nThis page lists every field of the artifact `metrics` of an evaluate stage that scores a number or several labels, from [its JSON schema](../../schemas/target-metrics.schema.json). Classes have [another document](metrics.md). [Tasks](../tasks.md) explains targets.\n";
+    let text = schema_page("schemas/target-metrics.schema.json", title);
+    assert!(text.contains("| `target` |"));
+    is_current("docs/reference/target-metrics.md", &text);
 }
 
 fn schema_page(path: &str, title: &str) -> String {

@@ -335,6 +335,7 @@ fn what_is_wrong_with_the_settings_is_told_before_anything_runs() {
         "s3://key:secret@bucket",
         "file://host/x",
         "s3://",
+        "s3:///prefix",
     ] {
         refused(
             &format!("url = \"{url}\""),

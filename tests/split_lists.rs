@@ -3,6 +3,7 @@
 use crate::document::stage;
 use crate::harness::{Outcome, Test};
 use crate::inputs::{MODEL, VARIABLES, cohort_of, data, run};
+use crate::issue16_tables::{self, STAYS, WITHOUT_START, charts, count, long};
 
 /// Ids, one a line.
 fn list(ids: impl Iterator<Item = usize>) -> String {
@@ -67,4 +68,47 @@ fn stays_without_a_split_are_left_out_where_the_recipe_says_so() {
     test.run_with(["check", "recipe.toml"])
         .failure(2)
         .stderr_has("without_split is stated, and every stay has a split by this rule");
+}
+
+#[test]
+fn an_empty_cell_of_a_split_file_or_column_is_no_split() {
+    let rows = (0..60).map(|id| match id {
+        0..36 => format!("{id},train\n"),
+        36..48 => format!("{id},validation\n"),
+        48..55 => format!("{id},test\n"),
+        _ => format!("{id},\n"),
+    });
+    let splits = format!("id,split\n{}", rows.collect::<String>());
+    let of_file = |more: &str| {
+        let rule = "split = { file = \"splits.csv\" }";
+        let one = data("one", "one", more).replace("split = { ratio = [0.6, 0.2, 0.2] }", rule);
+        let mut cohort = cohort_of(Test::new(), "one", 0, &VARIABLES, |_| 1)
+            .file("splits.csv", &splits)
+            .recipe(&[MODEL, &one].concat());
+        run(&mut cohort, &["one"])
+    };
+    of_file("")
+        .failure(3)
+        .stderr_has("has no split in splits.csv")
+        .stderr_has("without_split = \"drop\"");
+    let document = of_file("without_split = \"drop\"").success().json();
+    let metrics = &stage(&document, "one")["metrics"];
+    assert_eq!(metrics["test.stays"], 7);
+    assert_eq!(metrics["stays_without_split"], 5);
+
+    let of_column = |more: &str| {
+        let time = "{ column = \"charttime\", as = \"timestamp\" }";
+        let recipe = long("charts.csv", time, WITHOUT_START);
+        let test = Test::new()
+            .recipe(&recipe.replace("kind =", &format!("{more}\nkind =")))
+            .file("charts.csv", charts(["2150-05-01 08:30"; 4]))
+            .file("stays.csv", STAYS.replacen("train", "", 1));
+        issue16_tables::run(test)
+    };
+    of_column("")
+        .failure(3)
+        .says("stay 1 (")
+        .says("has no split in the source");
+    let outcome = of_column("without_split = \"drop\"").success();
+    assert_eq!(count(&outcome, "stays_without_split"), 1);
 }

@@ -134,7 +134,7 @@ fn the_best_recipe_runs_alone_from_where_it_is_and_finds_everything_in_the_store
     ];
     test.run_with(write).success().stdout_has("X=3,seed=1\n");
     test.run_with(write).failure(2).stderr_has("--force");
-    for own in ["sweep.toml", "base.toml"] {
+    for own in ["sweep.toml", "base.toml", "in/start.txt"] {
         let onto_itself = ["sweep", "best", "sweep.toml", "--force", "--write", own];
         test.run_with(onto_itself)
             .failure(2)

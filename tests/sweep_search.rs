@@ -93,6 +93,7 @@ fn issue16_a_request_without_an_id_is_told_so_with_its_line() {
 {"id": null, "overrides": {}}
 {"id": 7, "override": {}}
 {"id": 8, "overrides": {"stages.score.env.X": "4", "stages.score.env.X": "5"}}
+{"id": 12345678901234567890123, "overrides": {}}
 "#;
     let output = assert_cmd::Command::from_std(test.command())
         .write_stdin(asked)
@@ -123,6 +124,8 @@ fn issue16_a_request_without_an_id_is_told_so_with_its_line() {
         errors[3].contains("the key `stages.score.env.X` stands twice"),
         "{errors:?}"
     );
+    let not_repeated = "no 64-bit integer holds, and could not be repeated";
+    assert!(errors[4].contains(not_repeated), "{errors:?}");
 }
 
 #[test]

@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::process::Command;
 
 use pipeline_checkpoint::{self as checkpoint, FloatTensor, write_safetensors};
 use serde_json::{Value, json};
 
-use crate::document::{artifact, repository};
+use crate::document::{artifact, python_with, repository};
 use crate::harness::{Outcome, Test};
 
 type Tensors = BTreeMap<String, FloatTensor>;
@@ -187,6 +188,64 @@ fn issue16_what_makes_a_foreign_file_right_is_said() {
         ));
         let outcome = test.run_with(["run", "recipe.toml", "weights"]).failure(4);
         outcome.stderr_has(command);
+    }
+}
+
+/// Files that torch writes on demand and are not read.
+const ON_DEMAND: &str = r#"
+import torch
+import torch.distributed.checkpoint as dcp
+weights = {"a.w": torch.ones(2, 3)}
+for protocol in (0, 1):
+    torch.save(weights, f"zip{protocol}.pt", pickle_protocol=protocol)
+    torch.save(weights, f"old{protocol}.pt", pickle_protocol=protocol, _use_new_zipfile_serialization=False)
+torch.save({0: torch.ones(2)}, "numbered.pt")
+torch.serialization.set_crc32_options(False)
+torch.save(weights, "unchecked.pt")
+dcp.save({"model": weights}, checkpoint_id="parts")
+"#;
+
+#[test]
+fn files_that_torch_writes_on_demand_are_named_with_what_to_do() {
+    let Some(python) = python_with("torch; torch.serialization.set_crc32_options") else {
+        eprintln!("notice: no Python with torch 2.6: its files on demand are not tested");
+        return;
+    };
+    let mut test = Test::new();
+    let made = Command::new(&python)
+        .args(["-W", "ignore", "-c", ON_DEMAND])
+        .current_dir(test.folder())
+        .output()
+        .expect("Python was there a moment ago");
+    let said = String::from_utf8_lossy(&made.stderr);
+    assert!(made.status.success(), "{said}");
+    for (file, told, hint) in [
+        ("zip0.pt", "a pickle of protocol 0", "torch does not load"),
+        ("zip1.pt", "a pickle of protocol 1", "weights_only=False"),
+        ("old0.pt", "pickle protocol 0", "torch does not load"),
+        ("old1.pt", "pickle protocol 1", "weights_only=False"),
+        ("numbered.pt", "is an int, not a string", "state_dict()"),
+        (
+            "unchecked.pt",
+            "set_crc32_options(False)",
+            "weights_only=False",
+        ),
+        ("parts/__0_0.distcp", "is a part of", "dcp_to_torch DIR"),
+        ("parts/.metadata", "is the index of", "dcp_to_torch DIR"),
+    ] {
+        let outcome = test.run_with(["inspect", file]).failure(4);
+        outcome.stderr_has(told).stderr_has(hint);
+    }
+    for file in ["zip1.pt", "old1.pt", "unchecked.pt"] {
+        let program = format!(
+            "import torch; torch.save(torch.load('{file}', map_location='cpu', weights_only=False), 'weights.pt')"
+        );
+        let again = Command::new(&python)
+            .args(["-W", "ignore", "-c", &program])
+            .current_dir(test.folder())
+            .status();
+        assert!(again.expect("Python was there").success(), "{file}");
+        test.run_with(["inspect", "weights.pt"]).success();
     }
 }
 

@@ -1,18 +1,19 @@
 //! Which files of a folder are read, and what a path or a pattern means.
 
+mod formats;
+mod patterns;
+
 use std::fs;
 use std::os::unix::fs::symlink;
 use std::process::Command;
 
 use serde_json::{Value, json};
 
-use crate::document::{artifact, digests, repository, stage};
+use crate::document::{artifact, digests, stage};
 use crate::harness::{Outcome, Test};
-use crate::{meds_layout, physionet_layout};
 
 pub const STAYS: &str = "stay_id,fold,died\n1,train,0\n2,train,1\n3,tuning,0\n4,held_out,1\n";
 pub const ROWS: &str = "stay_id,hour,item,value\n1,1,HR,81\n2,1,HR,82\n3,1,HR,83\n4,1,HR,84\n";
-const THIRD: &str = "stay_id,hour,item,value\n1,3,HR,71\n2,3,HR,72\n3,3,HR,73\n4,3,HR,74\n";
 const MORE: &str = "stay_id,hour,item,value\n1,2,HR,91\n2,2,HR,92\n3,2,HR,93\n4,2,HR,94\n";
 
 pub const LONG: &str = r#"format = 1
@@ -233,142 +234,6 @@ fn a_compressed_file_that_is_a_stay_is_called_like_the_others() {
     let run = ["run", "recipe.toml", "--format", "json"];
     let compressed = test.run_with(run).success().json();
     assert_eq!(digests(&compressed), digests(&plain));
-}
-
-#[test]
-fn issue16_a_pattern_may_be_spelled_in_any_way() {
-    let test = charts().file("charts/deep/er/b.csv", MORE);
-    let root = test.folder().display().to_string();
-    let recipe = |files: &str| {
-        LONG.replace("\"charts\"", files)
-            .replace("\"stays", "\"../stays")
-    };
-    let expected = rows_read(&test);
-    assert_eq!(expected, 8);
-    let mut test = test.file("recipes/sub/x", "");
-    for (files, rows) in [
-        ("\"../charts/*.csv\"".to_string(), 4),
-        ("\"../charts/**/*.csv\"".into(), 8),
-        ("\"sub/../../charts/**/b.csv\"".into(), 4),
-        ("\"../char?s/a.[c]sv\"".into(), 4),
-        ("\"../charts/{a,deep/er/b}.csv\"".into(), 8),
-        (format!("\"{root}/charts/**/*.csv\""), 8),
-        (format!("\"{root}/*/a.csv\", \"../charts/*/*/*.csv\""), 8),
-    ] {
-        test = test.file("recipes/recipe.toml", recipe(&files));
-        let run = ["run", "recipes/recipe.toml", "--format", "json"];
-        let document = test.run_with(run).success().json();
-        let counts = &profile(&document, "events")["counts"];
-        assert_eq!(counts["source_rows"], rows, "{files}");
-        test.run_with(["check", "recipes/recipe.toml"]).success();
-        test.run_with(["check", "recipes/recipe.toml", "--resolved"])
-            .success();
-        let plan = test.run_with(["plan", "recipes/recipe.toml"]).success();
-        plan.stdout_has("everything is up to date");
-    }
-    // A new file that fits is a reason to run again.
-    let mut test = test.file("charts/c/d.csv", THIRD);
-    let plan = test.run_with(["plan", "recipes/recipe.toml"]).success();
-    plan.stdout_has("everything is up to date");
-    let test = test.file("recipes/recipe.toml", recipe("\"../charts/**/*.csv\""));
-    let test = test.args(["run", "recipes/recipe.toml"]);
-    test.run().success();
-    let mut test = test.file("charts/e.csv", MORE);
-    let plan = test.run_with(["plan", "recipes/recipe.toml"]).success();
-    plan.stdout_has("source.files.0");
-    for (files, what) in [
-        (
-            "\"../charts/*.parquet\"",
-            "../charts/*.parquet: this pattern fits no file",
-        ),
-        ("\"../charts/[.csv\"", "is no pattern of paths"),
-        ("\"../nowhere/*.csv\"", "nowhere: No such file"),
-        ("\"../charts/z.csv\"", "z.csv: No such file"),
-    ] {
-        test = test.file("recipes/recipe.toml", recipe(files));
-        let outcome = test.run_with(["check", "recipes/recipe.toml"]).failure(2);
-        outcome
-            .stderr_has(what)
-            .stderr_has("paths are relative to the file");
-    }
-    // Where one file is meant, a pattern is none.
-    let one = LONG.replace("{ path = \"stays.csv\"", "{ path = \"stay*.csv\"");
-    let mut test = test.recipe(&one);
-    test.run_with(["check", "recipe.toml"])
-        .failure(2)
-        .stderr_has("stay*.csv: No such file");
-}
-
-#[test]
-fn a_folder_of_text_files_is_refused_with_the_pattern_that_reads_them() {
-    let test = charts();
-    fs::rename(
-        test.folder().join("charts/a.csv"),
-        test.folder().join("charts/a.txt"),
-    )
-    .expect("a file");
-    let outcome = refused(&test).stderr_has("charts: holds no table (*.csv");
-    outcome.stderr_has("files = [\"FOLDER/*.txt\"]");
-    assert_eq!(rows_read(&reading(test, "\"charts/*.txt\"")), 4);
-}
-
-#[test]
-fn issue16_the_records_of_challenges_are_found_by_the_same_rules() {
-    let test = physionet_layout::point_at(physionet_layout::write(Test::new()));
-    let recipe = repository("recipes/physionet2012.toml");
-    let run = ["run", &recipe, "events", "--format", "json"];
-    let test = test.args(run);
-    let before = test.run().success().json();
-    let set = test.folder().join(physionet_layout::FOLDER).join("set-a");
-    let record = fs::read_to_string(set.join("104.txt")).expect("a record");
-    let name = |file: &str| format!("{}/set-a/{file}", physionet_layout::FOLDER);
-    let test = test
-        .file(&name(".104.txt"), "no record")
-        .file(&name(".ipynb_checkpoints/104-checkpoint.txt"), &record);
-    assert_eq!(
-        stage(&test.run().success().json(), "events")["status"],
-        "cached"
-    );
-    fs::rename(set.join("104.txt"), set.join("104.TXT")).expect("a file");
-    let test = test.file(&name("index.html"), "<html>");
-    let after = test.run().success().json();
-    let table = |document: &Value| digests(document)[&("events".into(), "events".into())].clone();
-    assert_eq!(table(&after), table(&before));
-    assert_eq!(
-        profile(&after, "events")["skipped_files"],
-        json!(["index.html"])
-    );
-    let test = test.file(&name("104.txt"), &record);
-    refused(&test).stderr_has("104.txt: lies beside `104.TXT`");
-}
-
-#[test]
-fn issue16_shards_are_found_by_the_same_rules() {
-    let test = meds_layout::write(Test::new());
-    let recipe = repository("recipes/meds.toml");
-    let run = ["run", &recipe, "events", "--format", "json"];
-    let test = test.args(run);
-    let before = test.run().success().json();
-    let data = test.folder().join("meds/data");
-    let test = test
-        .file("meds/data/.ipynb_checkpoints/0.parquet", "no table")
-        .file("meds/data/._0.parquet", "no table");
-    assert_eq!(
-        stage(&test.run().success().json(), "events")["status"],
-        "cached"
-    );
-    fs::rename(data.join("0.parquet"), data.join("0.Parquet")).expect("a file");
-    symlink("0.Parquet", data.join("a link.parquet")).expect("a link");
-    let test = test.file("meds/data/dataset.json", "{}");
-    let after = test.run().success().json();
-    let table = |document: &Value| digests(document)[&("events".into(), "events".into())].clone();
-    assert_eq!(table(&after), table(&before));
-    assert_eq!(
-        profile(&after, "events")["skipped_files"],
-        json!(["dataset.json"])
-    );
-    fs::copy(data.join("0.Parquet"), data.join("0.parquet")).expect("a copy");
-    refused(&test).stderr_has("0.parquet: lies beside `0.Parquet`");
 }
 
 #[test]

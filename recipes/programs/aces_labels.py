@@ -16,16 +16,38 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 COLUMNS = ["subject_id", "prediction_time", "boolean_value"]
+# Columns that a task may leave empty, with the key of a window that fills them.
+KEYS = [
+    ("prediction_time", "index_timestamp", "`start` or `end`"),
+    ("boolean_value", "label", "the name of a predicate"),
+]
+# How names begin that are no data.
+HIDDEN = (".", "_", "~$")
+
+
+def shards_below(data: str) -> list[Path]:
+    """The shards that a data stage reads: no hidden file, none in a hidden folder, and each once."""
+    shards = set()
+    for folder, folders, names in os.walk(data, followlinks=True):
+        folders[:] = [name for name in folders if not name.startswith(HIDDEN)]
+        names = [name for name in names if name.lower().endswith(".parquet") and not name.startswith(HIDDEN)]
+        shards.update(Path(folder, name).resolve() for name in names)
+    return sorted(shards)
 
 
 def main(data: str, task: str, predicates: str, target: str) -> None:
-    shards = sorted(str(file.relative_to(data).with_suffix("")) for file in Path(data).rglob("*.parquet"))
-    if not shards:
+    files = shards_below(data)
+    if not files:
         sys.exit(f"{data}: no shard (*.parquet)")
     found = Path(os.environ["TMPDIR"]).resolve()
+    # es-aces finds no file whose ending is in capitals, and reads some letters of names as its own syntax.
+    shards = [str(number) for number in range(len(files))]
+    (found / "shards").mkdir()
+    for shard, file in zip(shards, files):
+        (found / "shards" / f"{shard}.parquet").symlink_to(file)
     settings = {
         "data.standard": "meds",
-        "data.root": f"'{Path(data).absolute()}'",
+        "data.root": f"'{found}/shards'",
         "data.shard": ",".join(f"'{shard}'" for shard in shards),
         "cohort_name": "task",
         "config_path": f"'{Path(task).absolute()}'",
@@ -40,6 +62,9 @@ def main(data: str, task: str, predicates: str, target: str) -> None:
     labels = pa.concat_tables(tables).sort_by([(name, "ascending") for name in COLUMNS[:2]])
     if labels.num_rows == 0:
         sys.exit(f"{task}: no subject has what the task asks for")
+    for name, key, value in KEYS:
+        if labels[name].null_count == labels.num_rows:
+            sys.exit(f"{task}: every {name} is null: a window of the task needs the key `{key}`, with {value}")
     pq.write_table(labels, target)
     positive = pc.sum(labels["boolean_value"]).as_py()
     print(f"{labels.num_rows} labels in {len(shards)} shards, {positive} of them positive")

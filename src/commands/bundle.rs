@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::arguments::{ExperimentArguments, Format, Selection};
 use crate::commands::graph::drawing;
 use crate::commands::outputs;
+use crate::experiment::files_read;
 use crate::terminal::stdout;
 use pipeline_error::Error;
 use pipeline_kinds::bundle::{BundleContents, BundledArtifacts, MadeBy, Provenance};
@@ -35,7 +36,7 @@ pub struct BundleArguments {
     #[arg(long, value_name = "ID", value_parser = license)]
     license: Option<String>,
 
-    /// Replace a bundle that is there already
+    /// Replace a bundle that is there already, if nothing else is in its folder and nobody has edited its README.md
     #[arg(long)]
     force: bool,
 
@@ -108,7 +109,8 @@ pub fn execute(bundling: &Bundling) -> Result<ExitCode, Error> {
         card: hub_card(&gathered, bundling.license.as_deref()),
         provenance: provenance(bundling, &gathered, &behind),
     };
-    let manifest = contents.write(&bundling.folder, bundling.force)?;
+    let read = files_read(&recipe.files, &nodes);
+    let manifest = contents.write(&bundling.folder, bundling.force, &read)?;
     let record = MadeRecord {
         path: bundling.folder.display().to_string(),
         files: manifest.files.into_keys().collect(),

@@ -20,7 +20,8 @@ use crate::terminal::style::Style;
 use crate::terminal::verbosity::Verbosity;
 use pipeline_error::Error;
 use pipeline_page::number;
-use pipeline_store::audit::{Mending, StoreAudit};
+use pipeline_store::Store;
+use pipeline_store::audit::{Damage, Mending, StoreAudit};
 
 #[derive(Debug, Args)]
 pub struct CacheArguments {
@@ -226,12 +227,26 @@ fn verify(shared: &SharedArguments, repair: bool) -> Result<(), Error> {
         hint: Some(match damage_is {
             "left" => "a run is going on, so nothing was changed: verify again after it".into(),
             _ => format!(
-                "run the recipes again: what is lost is made again. Damaged files are in {} \
-                 until `pipeline cache gc`; --repair removes them",
+                "{}. Damaged files are in {} until `pipeline cache gc`; --repair removes them",
+                remedy(&store, &audit),
                 store.damaged_folder().display()
             ),
         }),
     })
+}
+
+/// What to do about damage. A run is in the past: nothing makes its record again.
+fn remedy(store: &Store, audit: &StoreAudit) -> String {
+    let runs = store.runs_folder();
+    let is_record = |damage: &&Damage| damage.path.starts_with(&runs);
+    let records = audit.damage.iter().filter(is_record).count();
+    let again = "run the recipes again: what is lost is made again";
+    let lost = "the record of a run is not made again: the history goes on without it";
+    match (records, audit.damage.len() - records) {
+        (0, _) => again.into(),
+        (_, 0) => format!("{lost}, and no result is lost"),
+        _ => format!("{again}; {lost}"),
+    }
 }
 
 fn listed(audit: &StoreAudit) -> String {

@@ -1,7 +1,7 @@
 //! `pipeline export`: an artifact as a file of one's own.
 
 use std::io::Write;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
@@ -193,8 +193,8 @@ fn stored(
     store: &Store,
 ) -> Result<ExportRecord, Error> {
     let (name, target) = (&export.artifact, &export.target);
-    let read = &experiment.recipe.files;
-    let path = store.export(artifact, name, target, export.force, read)?;
+    let read = experiment.files_read();
+    let path = store.export(artifact, name, target, export.force, &read)?;
     Ok(ExportRecord {
         path: path.display().to_string(),
         digest: artifact.digest.to_string(),
@@ -228,6 +228,26 @@ fn require_weights(nodes: &[Node], kind: &str, export: &ArtifactExport) -> Resul
     })
 }
 
+/// Endings by which torch.load would be called, which reads no safetensors.
+const OTHER_ENDINGS: [&str; 4] = ["pt", "pth", "ckpt", "bin"];
+
+fn refuse_ending(target: &Path) -> Result<(), Error> {
+    let ending = target.extension().unwrap_or_default().to_ascii_lowercase();
+    if target.is_dir() || !OTHER_ENDINGS.iter().any(|other| ending == *other) {
+        return Ok(());
+    }
+    Err(Error::Usage {
+        message: format!(
+            "{}: ends as a file of torch.save, and safetensors are written",
+            target.display()
+        ),
+        hint: Some(format!(
+            "name it {}, and read it with safetensors.torch.load_file",
+            target.with_extension("safetensors").display()
+        )),
+    })
+}
+
 fn pytorch(
     export: &ArtifactExport,
     artifact: &Artifact,
@@ -235,9 +255,10 @@ fn pytorch(
     store: &Store,
     verbosity: Verbosity,
 ) -> Result<ExportRecord, Error> {
+    refuse_ending(&export.target)?;
     let file_name = format!("{}.safetensors", export.artifact);
     let destination = Destination::new(&export.target, &file_name, export.force)?;
-    destination.refuse_files(&experiment.recipe.files)?;
+    destination.refuse_files(&experiment.files_read())?;
     let weights = pytorch_layout::convert(&store.verified_path(artifact)?)?;
     let path = destination.write(|file, path| {
         let written = file.write_all(&weights.bytes);

@@ -71,7 +71,12 @@ pub fn execute(export: &TensorboardExport) -> Result<ExitCode, Error> {
     let artifacts = done
         .into_iter()
         .filter_map(|stage| Some((&stage.planned.name, history_of(stage)?)));
-    let files = write(artifacts.collect(), export, &store)?;
+    let files = write(
+        artifacts.collect(),
+        export,
+        &experiment.files_read(),
+        &store,
+    )?;
     if missing.is_empty() || !files.is_empty() {
         show(&FilesRecord { files }, export.format)?;
     }
@@ -125,6 +130,7 @@ fn no_history(export: &TensorboardExport, with_history: Vec<String>) -> Error {
 fn write(
     histories: Vec<(&String, &Artifact)>,
     export: &TensorboardExport,
+    read: &[PathBuf],
     store: &Store,
 ) -> Result<Vec<FileRecord>, Error> {
     let mut files = Vec::with_capacity(histories.len());
@@ -133,6 +139,7 @@ fn write(
         make(&folder)?;
         let target = folder.join(tensorboard::FILE_NAME);
         let destination = Destination::new(&target, tensorboard::FILE_NAME, export.force)?;
+        destination.refuse_files(read)?;
         files.push((stage, artifact, destination));
     }
     let written = files.into_iter().map(|(stage, artifact, destination)| {

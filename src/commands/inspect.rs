@@ -128,13 +128,10 @@ fn fits(imports: &[ImportRecord]) -> bool {
 
 /// That there is no such file is a mistake on the command line; what is in it is not.
 fn read(path: &Path) -> Result<Checkpoint, Error> {
-    let unreadable = |message: String| Error::Usage {
-        message,
-        hint: None,
-    };
-    fs::metadata(path).map_err(|error| unreadable(format!("{}: {error}", path.display())))?;
+    let unreadable = |message: String, hint| Error::Usage { message, hint };
+    fs::metadata(path).map_err(|error| unreadable(format!("{}: {error}", path.display()), None))?;
     checkpoint::read(path).map_err(|error| match error {
-        Error::Stage { message, .. } => unreadable(message),
+        Error::Stage { message, hint } => unreadable(message, hint),
         other => other,
     })
 }

@@ -66,7 +66,7 @@ pub fn execute(locking: Locking, verbosity: Verbosity) -> Result<ExitCode, Error
             ));
         }
     }
-    lock_file::write(&path, &selection.recipe, &lock)?;
+    lock_file::write(&path, &selection.recipe, &experiment.files_read(), &lock)?;
     match format {
         Format::Json => stdout::print_json(&LockedRecord {
             path: path.display().to_string(),

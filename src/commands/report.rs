@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::arguments::{ExperimentArguments, Format, Selection};
 use crate::commands::graph::drawing;
+use crate::experiment::files_read;
 use crate::terminal::verbosity::Verbosity;
 use crate::terminal::{page, stdout};
 use pipeline_error::Error;
@@ -88,7 +89,8 @@ pub fn execute(wanted: Report, verbosity: Verbosity) -> Result<ExitCode, Error> 
             hint: Some("give them two names".into()),
         });
     }
-    let place = |target: &Path, file_name| page::place(target, file_name, &recipe.files);
+    let read = files_read(&recipe.files, &nodes);
+    let place = |target: &Path, file_name| page::place(target, file_name, &read);
     let card_place = wanted.model_card.as_deref();
     let card_place = card_place.map(|target| place(target, "model-card.md"));
     let card_place = card_place.transpose()?;

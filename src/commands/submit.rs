@@ -61,8 +61,7 @@ pub fn execute(arguments: SubmitArguments, verbosity: Verbosity) -> Result<ExitC
         let step = Step::of(&subject, &store, By::User, verbosity, interrupted)?;
         return dry_run(&step, &store, asked, format);
     }
-    let mut stages = subject.surveyed.iter();
-    if stages.all(|stage| stage.planned.status == PlannedStatus::Cached) {
+    if is_up_to_date(&subject) {
         match format {
             Format::Json => stdout::print_json(&SubmitRecord {
                 run: None,
@@ -139,6 +138,11 @@ fn standing(
     }
 }
 
+fn is_up_to_date(subject: &Subject) -> bool {
+    let mut stages = subject.surveyed.iter();
+    stages.all(|stage| stage.planned.status == PlannedStatus::Cached)
+}
+
 fn dry_run(step: &Step, store: &Store, asked: Asked, format: Format) -> Result<ExitCode, Error> {
     let mut submission = Submission::imagined(store, asked);
     let Planned { drafts, rest } = step.would(&submission.asked.cluster);
@@ -161,6 +165,9 @@ fn dry_run(step: &Step, store: &Store, asked: Asked, format: Format) -> Result<E
         Format::Human => {
             for script in jobs.iter().filter_map(|job| job.script.as_ref()) {
                 stdout::print(&format!("{script}\n"))?;
+            }
+            if is_up_to_date(step.subject) {
+                stdout::print("everything is up to date\n")?;
             }
             if rest {
                 stdout::print(

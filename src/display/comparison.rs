@@ -69,6 +69,7 @@ fn metrics(comparison: &Comparison, style: Style) -> String {
     }
     let mut table = Table::with_heading(heading).yielding(&["stage"]);
     let mut before = "";
+    let mut has_intervals = false;
     for row in &comparison.metrics {
         let stage = if row.stage == before {
             ""
@@ -80,6 +81,7 @@ fn metrics(comparison: &Comparison, style: Style) -> String {
         cells.extend((0..runs).map(|index| Cell::from(row.shown(index))));
         for index in 1..runs {
             let interval = row.interval(index);
+            has_intervals |= interval.is_some();
             cells.push(row.shown_difference(index).into());
             cells.push(interval.as_ref().map_or(Cell::from(""), marked));
         }
@@ -88,10 +90,10 @@ fn metrics(comparison: &Comparison, style: Style) -> String {
     let percent = comparison.bootstrap.level * 100.0;
     table.render(style)
         + &match comparison.bootstrap.resamples {
-            0 => String::new(),
-            resamples => format!(
+            resamples if has_intervals => format!(
                 "\nintervals: {percent} % of {resamples} resamples of the patients, the same ones for both runs\n"
             ),
+            _ => String::new(),
         }
 }
 

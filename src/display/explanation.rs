@@ -48,7 +48,19 @@ pub fn render(explanation: &Explanation, style: Style) -> String {
             text += &compared(explanation, style);
         }
     }
-    text + &not_known(explanation)
+    text + &not_known(explanation) + &not_read(explanation)
+}
+
+/// An earlier result that is damaged could have been nearer.
+fn not_read(explanation: &Explanation) -> String {
+    let lines = explanation.unreadable.iter();
+    let lines: String = lines.map(|line| format!("  {line}\n")).collect();
+    match lines.is_empty() {
+        true => lines,
+        false => format!(
+            "\nnote: not compared with earlier results that cannot be read; `pipeline cache verify` moves them aside\n{lines}"
+        ),
+    }
 }
 
 /// A line that does not wrap: of a digest the beginning will do.
@@ -154,6 +166,7 @@ mod tests {
                     stage: "frozen".into(),
                 })
                 .into(),
+            unreadable: Vec::new(),
         }
     }
 

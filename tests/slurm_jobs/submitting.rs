@@ -74,6 +74,9 @@ fn a_recipe_is_submitted_once_and_ends_as_a_run_does() {
         .submit()
         .success()
         .stdout_is("everything is up to date\n");
+    let dry = ["submit", "recipe.toml", "--dry-run"];
+    let dry = slurm.test.run_with(dry).success();
+    dry.stdout_is("everything is up to date\n");
     slurm.is_done(RECIPE);
 }
 

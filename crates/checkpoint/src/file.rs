@@ -6,10 +6,12 @@ use std::path::{Path, PathBuf};
 use super::container::{Container, container_of, contents, start};
 use super::contents::Contents;
 use super::elsewhere::Elsewhere;
+use super::folder::in_place_of_folder;
 use super::sharded;
 use super::source::{FileSource, Source};
 use super::source_tensor::SourceTensor;
 use super::stated::Stated;
+use super::torch::distributed;
 use pipeline_error::Error;
 
 /// What a checkpoint file holds.
@@ -64,7 +66,7 @@ pub fn read_with(path: &Path, open: &mut Open) -> Result<Checkpoint, Error> {
     let file = open(path).map_err(|error| Error::file(path, error))?;
     let metadata = file.metadata().map_err(|error| Error::file(path, error))?;
     if !metadata.is_file() {
-        return Err(Error::file(path, "is no file"));
+        return Err(Error::file(path, "is no file").with_hint(in_place_of_folder(path)));
     }
     if sharded::is_index(path) {
         let (container, contents) =
@@ -79,8 +81,11 @@ pub type Open<'a> = dyn FnMut(&Path) -> io::Result<File> + 'a;
 
 /// As [`read`], of `length` bytes that are open already; `path` is what errors call them.
 pub fn read_from(path: &Path, file: impl Source, length: u64) -> Result<Checkpoint, Error> {
-    let (container, contents) =
-        contents(file, length).map_err(|refusal| refusal.into_error(path))?;
+    let (container, contents) = contents(file.clone(), length).map_err(|refusal| {
+        let start = start(&mut { file }).unwrap_or_default();
+        let refusal = distributed::refusal(path, &start).unwrap_or(refusal);
+        refusal.into_error(path)
+    })?;
     Ok(Checkpoint::of(path, container, contents))
 }
 

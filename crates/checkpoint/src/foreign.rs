@@ -1,5 +1,9 @@
 //! Files that are no checkpoints, and what they are instead.
 
+use std::path::Path;
+
+use crate::container;
+use crate::pickle::{AGAIN, ANEW};
 use crate::refusal::Refusal;
 
 /// Bytes of a file's start that tell.
@@ -10,11 +14,18 @@ const SAVE: &str =
 
 /// Why a file of `length` bytes that begins so is not read.
 pub(super) fn refusal(start: &[u8], length: u64) -> Refusal {
-    let (what, hint) = known(start).unwrap_or_else(|| (other(start), SAVE));
+    let unread = known(start).or_else(|| old_protocol(start));
+    let (what, hint) = unread.unwrap_or_else(|| (other(start), SAVE));
     Refusal::new(format!(
         "no checkpoint: the file ({length} bytes) is {what}"
     ))
     .with_hint(hint)
+}
+
+/// What the file at `path` is and what to do, if it is of a kind that often lies where another file should be.
+pub fn stand_in(path: &Path) -> Option<(&'static str, &'static str)> {
+    let mut file = pipeline_files::open(path).ok()?;
+    known(&container::start(&mut file).ok()?)
 }
 
 /// What a file that begins so is, if it is of a kind that often lies where a checkpoint should be.
@@ -27,15 +38,15 @@ pub(super) fn known(start: &[u8]) -> Option<(&'static str, &'static str)> {
     let begins = |with: &str| text.starts_with(with);
     Some(match start {
         _ if begins("version https://git-lfs.github.com/spec/") => (
-            "a Git LFS pointer, which stands in place of the weights",
-            "fetch the weights in the repository it is from: git lfs install && git lfs pull",
+            "a Git LFS pointer, which stands in place of the real file",
+            "fetch the real file in the repository it is from: git lfs install && git lfs pull",
         ),
         _ if begins("<!doctype html") || begins("<html") || begins("<head") || begins("<!--") => (
-            "an HTML page, which a server sent in place of the weights",
+            "an HTML page, which a server sent in place of the real file",
             "download it again from the address of the file itself (on Hugging Face `resolve`, not `blob`; log in where it asks for it): curl -fL -o FILE ADDRESS",
         ),
         _ if begins("<?xml") || begins("<error") => (
-            "an XML document, most likely a server's error in place of the weights",
+            "an XML document, most likely a server's error in place of the real file",
             "read it to see what the server says, and download the file again: curl -fL -o FILE ADDRESS",
         ),
         // By their names alone these programs would know a compressed file, and no checkpoint's name ends so.
@@ -59,6 +70,21 @@ pub(super) fn known(start: &[u8]) -> Option<(&'static str, &'static str)> {
         ),
         _ if start.get(257..262) == Some(b"ustar") => ("a tar archive", "unpack it: tar -xf FILE"),
         _ => return None,
+    })
+}
+
+/// What torch.save writes in the format of before 1.6 with the pickle protocols before 2: its magic number in text.
+fn old_protocol(start: &[u8]) -> Option<(&'static str, &'static str)> {
+    let version = start.strip_prefix(b"L119547037146038801333356L\n.")?;
+    Some(match version.first() {
+        Some(b'I') => (
+            "what torch.save writes with pickle protocol 0, known are 2 to 5",
+            ANEW,
+        ),
+        _ => (
+            "what torch.save writes with pickle protocol 1, known are 2 to 5",
+            AGAIN,
+        ),
     })
 }
 
@@ -99,6 +125,16 @@ mod tests {
             ),
             (b"\x1f\x8b\x08\x00", "gzip", "gunzip < FILE > NEW"),
             (b"\x80\x02}.", "a bare pickle", "torch.save"),
+            (
+                b"L119547037146038801333356L\n.I1001\n.(dp0\n",
+                "protocol 0",
+                "torch does not load",
+            ),
+            (
+                b"L119547037146038801333356L\n.M\xe9\x03.}q\0",
+                "protocol 1",
+                "weights_only=False",
+            ),
             (b"hello", "is text", "torch.save"),
         ] {
             let error = refusal(start, 9).into_error(std::path::Path::new("w.pt"));

@@ -29,6 +29,7 @@ mod dtype;
 mod elsewhere;
 mod file;
 mod float_tensor;
+mod folder;
 mod foreign;
 mod import;
 mod inspect;
@@ -51,6 +52,8 @@ pub use dtype::Dtype;
 pub use elsewhere::{Elsewhere, Place};
 pub use file::{Checkpoint, Open, container, read, read_from, read_with};
 pub use float_tensor::{FloatTensor, TensorValues, tensor_digest};
+pub use folder::in_place_of_folder;
+pub use foreign::stand_in;
 pub use import::{
     Audit, Counts, Flag, Ignored, Import, ImportRules, Loaded, New, RenameRule, Renamed,
     TargetTensor, audit, import,

@@ -12,7 +12,7 @@ use super::bytes::Buffer;
 use super::source::Source;
 use super::source_tensor::SourceTensor;
 use super::stated::Stated;
-use super::writer::unpacked;
+use super::writer::metadata_of;
 use crate::contents::Contents;
 use crate::elsewhere::Elsewhere;
 use crate::refusal::{Refusal, refuse_excess};
@@ -109,9 +109,7 @@ fn tensors(header: &[u8]) -> serde_json::Result<(Described, BTreeMap<String, Str
         .map(|(name, info)| (name, info.clone()))
         .collect();
     tensors.sort_by(|(a, one), (b, two)| (one.data_offsets, a).cmp(&(two.data_offsets, b)));
-    let stated = metadata.metadata().iter().flatten();
-    let stated = stated.map(|(name, text)| (name.clone(), text.clone()));
-    Ok((tensors, unpacked(stated.collect())?))
+    Ok((tensors, metadata_of(header)?))
 }
 
 fn dtype(dtype: FileDtype) -> Option<Dtype> {
@@ -161,6 +159,26 @@ mod tests {
         let header = r#"{"a":{"dtype":"F8_E4M3","shape":[4],"data_offsets":[0,4]}}"#;
         let reason = read(file(header, &[0; 4])).unwrap_err().to_string();
         assert_eq!(reason, "tensor a: the type F8_E4M3 is not read");
+    }
+
+    #[test]
+    fn metadata_that_say_two_things_of_one_key_are_refused_by_its_name() {
+        let tensor = r#""a":{"dtype":"U8","shape":[1],"data_offsets":[0,1]}"#;
+        let reason = |metadata: &str| {
+            let header = format!(r#"{{"__metadata__":{metadata},{tensor}}}"#);
+            read(file(&header, &[0])).map_err(|refusal| refusal.to_string())
+        };
+        let stated = reason(r#"{"heads":"4"}"#).unwrap().stated;
+        assert_eq!(stated.metadata["heads"], "4");
+        assert!(reason("null").unwrap().stated.metadata.is_empty());
+        for twice in [
+            r#"{"heads":"4","heads":"2"}"#,
+            r#"{"heads":"4","h\u0065ads":"4"}"#,
+            r#"{"pipeline":"{\"heads\":\"4\",\"heads\":\"2\"}"}"#,
+        ] {
+            let reason = reason(twice).unwrap_err();
+            assert!(reason.contains("the key `heads` stands twice"), "{reason}");
+        }
     }
 
     #[test]

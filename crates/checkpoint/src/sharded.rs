@@ -31,14 +31,14 @@ struct Index {
     /// The shard of every tensor.
     weight_map: UniqueMap<String>,
     /// What whoever wrote it had to say.
-    #[serde(default)]
-    metadata: BTreeMap<String, Value>,
+    metadata: Option<UniqueMap<Value>>,
 }
 
 impl Index {
     /// The words, numbers and truth values among its metadata, as the metadata of a shard say them.
     fn stated(&self) -> Result<Stated, Refusal> {
-        let words = self.metadata.iter().filter_map(|(name, value)| {
+        let metadata = self.metadata.iter().flat_map(|metadata| &metadata.0);
+        let words = metadata.filter_map(|(name, value)| {
             let word = match value {
                 Value::String(word) => word.clone(),
                 Value::Number(_) | Value::Bool(_) => value.to_string(),
@@ -206,6 +206,20 @@ mod tests {
 
     fn index(folder: &tempfile::TempDir) -> PathBuf {
         folder.path().join("m.safetensors.index.json")
+    }
+
+    #[test]
+    fn an_index_whose_metadata_say_two_things_of_one_key_is_refused_by_its_name() {
+        let folder = folder(SOUND);
+        for metadata in [
+            r#""heads": 4, "heads": 2"#,
+            r#""heads": 4, "h\u0065ads": 4"#,
+        ] {
+            let text = format!(r#"{{"metadata": {{{metadata}}}, "weight_map": {SOUND}}}"#);
+            fs::write(index(&folder), text).unwrap();
+            let reason = read(&index(&folder)).unwrap_err().to_string();
+            assert!(reason.contains("the key `heads` stands twice"), "{reason}");
+        }
     }
 
     const SOUND: &str =

@@ -5,7 +5,7 @@ use std::io::{self, Read};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-use pipeline_files::{Written, write_parts};
+use pipeline_files::{UniqueMap, Written, write_parts};
 use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 use serde::Deserialize;
@@ -94,11 +94,6 @@ fn header<T: TensorValues>(
 /// The metadata of a safetensors file: what [`write_safetensors`] was given, or, in a file by
 /// others, the entries as they stand. Reads the header only.
 pub fn read_metadata(path: &Path) -> Result<BTreeMap<String, String>, Error> {
-    #[derive(Deserialize)]
-    struct Header {
-        #[serde(rename = "__metadata__", default)]
-        metadata: BTreeMap<String, String>,
-    }
     let damaged = |error: &dyn std::fmt::Display| {
         Refusal::new(format!("damaged safetensors header: {error}")).into_error(path)
     };
@@ -115,10 +110,18 @@ pub fn read_metadata(path: &Path) -> Result<BTreeMap<String, String>, Error> {
     if header.len() as u64 != length {
         return Err(damaged(&"longer than the file"));
     }
-    let metadata = serde_json::from_slice::<Header>(&header)
-        .map_err(|error| damaged(&error))?
-        .metadata;
-    unpacked(metadata).map_err(|error| damaged(&error))
+    metadata_of(&header).map_err(|error| damaged(&error))
+}
+
+/// The metadata in a safetensors header, as [`read_metadata`] gives them.
+pub(super) fn metadata_of(header: &[u8]) -> serde_json::Result<BTreeMap<String, String>> {
+    #[derive(Deserialize)]
+    struct Header {
+        #[serde(rename = "__metadata__")]
+        metadata: Option<UniqueMap<String>>,
+    }
+    let metadata = serde_json::from_slice::<Header>(header)?.metadata;
+    unpacked(metadata.map_or_else(BTreeMap::new, |metadata| metadata.0))
 }
 
 /// A file's metadata: ours, if they are there.
@@ -126,7 +129,7 @@ pub(super) fn unpacked(
     mut metadata: BTreeMap<String, String>,
 ) -> serde_json::Result<BTreeMap<String, String>> {
     match metadata.remove(METADATA_KEY) {
-        Some(text) => serde_json::from_str(&text),
+        Some(text) => serde_json::from_str::<UniqueMap<String>>(&text).map(|ours| ours.0),
         None => Ok(metadata),
     }
 }
@@ -224,6 +227,14 @@ mod tests {
         bytes.extend(header);
         std::fs::write(&path, &bytes).unwrap();
         assert_eq!(read_metadata(&path).unwrap()["format"], "pt");
+        let twice = br#"{"__metadata__":{"heads":"4","h\u0065ads":"2"}}"#;
+        let both = [&(twice.len() as u64).to_le_bytes()[..], twice].concat();
+        std::fs::write(&path, both).unwrap();
+        let refusal = read_metadata(&path).unwrap_err().to_string();
+        assert!(
+            refusal.contains("the key `heads` stands twice"),
+            "{refusal}"
+        );
         std::fs::write(&path, &bytes[..20]).unwrap();
         assert_eq!(read_metadata(&path).unwrap_err().exit_code(), 4);
     }

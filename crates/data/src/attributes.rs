@@ -10,7 +10,7 @@ use super::config::{AttributeTable, Ids, Source};
 use super::missing::{MissingText, lists};
 use super::small_table::{Layout, SmallTable};
 use super::source::{StayRow, StayTable};
-use super::spellings::{plain_name, spelling_hint};
+use super::spellings::{plain_name, spelling_hint, told_apart};
 use super::stay_id::StayId;
 use pipeline_error::Error;
 
@@ -122,10 +122,8 @@ fn refuse_second_spellings<'a>(
     match twins.min() {
         None => Ok(()),
         Some((row, id, other)) => {
-            let what = format!(
-                "{} `{id}` is spelled `{other}` in the source",
-                rows.header[key]
-            );
+            let [id, other] = told_apart([&id.to_string(), &other.to_string()]);
+            let what = format!("{} {id} is spelled {other} in the source", rows.header[key]);
             Err(rows.error(rows.rows[row].line, what))
         }
     }

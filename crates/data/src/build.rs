@@ -83,10 +83,11 @@ fn build_from(
     let ingested = Ingested::read(&*source, work, config.memory.0, &categorical, interrupted)?;
     let mut table = source.stays(&ingested)?;
     for column in JoinColumn::stated(config) {
+        column.refuse_patients_of_meds(config, &table)?;
         let note = column.check(config, &*source, interrupted)?;
         table.notes.extend(note);
     }
-    refuse_two_spellings(&*source, &ingested, &config.source)?;
+    refuse_two_spellings(&*source, &ingested, config)?;
     tell_of_categories(config, &ingested, notes);
     std::mem::take(&mut table.notes)
         .into_iter()

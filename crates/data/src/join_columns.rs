@@ -4,13 +4,14 @@
 use std::path::Path;
 use std::sync::atomic::AtomicBool;
 
-use super::config::DataConfig;
+use super::config::{DataConfig, Source};
 use super::id_names::{
     are_two_kinds_of_stays, names_patients, names_stays, numbers_rows, says_nothing_of_ids,
 };
-use super::source::{ComparedIds, EventSource};
+use super::source::{ComparedIds, EventSource, StayRow, StayTable};
 use super::split::SplitAssigner;
 use pipeline_error::Error;
+use pipeline_error::pasted::toml_string;
 
 /// The setting of a column of patients.
 const SUBJECT: &str = "subject";
@@ -113,6 +114,36 @@ impl<'a> JoinColumn<'a> {
                 "{setting}: `{name}` is named like ids of {kind}, and is joined with `{stay_id}` of the source: ids of two \
                  kinds may be the same numbers"
             )
+        }))
+    }
+
+    /// Fails if it holds patients and rows are joined by stays that have ids of their own: `SUBJECT@TIME`, where a patient of
+    /// MEDS has several. Only patients with one stay would be found.
+    pub(super) fn refuse_patients_of_meds(
+        &self,
+        config: &DataConfig,
+        stays: &StayTable,
+    ) -> Result<(), Error> {
+        let is_named = matches!(config.source, Source::Meds(_)) && names_patients(self.name);
+        let has_own =
+            |stay: &&StayRow| stay.subject.as_ref().is_some_and(|whose| *whose != stay.id);
+        let Some(stay) = stays.rows.iter().find(has_own) else {
+            return Ok(());
+        };
+        if self.of_patients || !is_named {
+            return Ok(());
+        }
+        let (setting, name) = (&self.setting, self.name);
+        let what = format!(
+            "{setting}: `{name}` is called like a column of patients, and rows are joined by ids of stays, such as `{}`",
+            stay.id
+        );
+        let subject = toml_string(name);
+        Err(Error::stage(what).with_hint(match setting.as_str() {
+            "attributes.id" => format!("subject = {subject} in place of `id` joins by patients"),
+            _ => format!(
+                "subject = {subject} and time = \"prediction_time\" in place of `id` join by patients and their times of prediction"
+            ),
         }))
     }
 

@@ -81,6 +81,7 @@ mod records;
 mod report;
 mod score;
 mod settings;
+pub mod shard_names;
 mod shift;
 mod small_table;
 mod source;

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use arrow::array::{Array, StringArray};
+use arrow::array::{Array, ArrayRef, StringArray};
 use arrow::compute::{can_cast_types, cast};
 use arrow::datatypes::DataType;
 use csv::Trim;
+use serde_json::Value;
 
 use super::parquet_file;
 use super::records::reader_builder;
@@ -27,6 +28,8 @@ pub struct Preview {
     pub delimiter: Option<char>,
     /// Whether these are all rows.
     pub is_whole: bool,
+    /// The index of pandas that is a range in the file's metadata, and no column.
+    pub range_index: Option<String>,
 }
 
 /// A column.
@@ -51,6 +54,8 @@ pub enum CellKind {
     Timestamp,
     /// A span of time.
     Duration,
+    /// A time of day without a date.
+    TimeOfDay,
 }
 
 /// The begin of the table at `path`, at most `most_cells` of it, but a row in any case. Errors: unreadable, empty,
@@ -102,6 +107,7 @@ fn read_text(path: &Path, delimiter: u8, most_cells: usize) -> Result<Preview, E
         columns,
         rows,
         delimiter: None,
+        range_index: None,
     })
 }
 
@@ -122,12 +128,8 @@ fn of_parquet(path: &Path, most_cells: usize) -> Result<Preview, Error> {
         let batch = batch.slice(0, batch.num_rows().min(most - rows.len()));
         let mut columns: Vec<StringArray> = Vec::new();
         for name in &names {
-            let cells = batch.column_by_name(name);
-            let text = cells.and_then(|cells| cast(cells, &DataType::Utf8).ok());
-            let text = text.and_then(|text| text.as_any().downcast_ref().cloned());
-            columns.push(text.ok_or_else(|| {
-                Error::file(path, format!("column `{name}` cannot be written as text"))
-            })?);
+            let text = batch.column_by_name(name).and_then(written);
+            columns.push(text.unwrap_or_else(|| StringArray::new_null(batch.num_rows())));
         }
         let field = |column: &StringArray, row: usize| match column.is_null(row) {
             true => String::new(),
@@ -147,7 +149,29 @@ fn of_parquet(path: &Path, most_cells: usize) -> Result<Preview, Error> {
         rows,
         delimiter: None,
         is_whole,
+        range_index: table.text("pandas").and_then(range_index),
     })
+}
+
+/// Cells as text; times that know their zone as UTC, as a run reads them: names of zones cannot be cast. None where the
+/// type says that it can be written and a cell cannot.
+fn written(cells: &ArrayRef) -> Option<StringArray> {
+    let utc = match cells.data_type() {
+        DataType::Timestamp(unit, Some(_)) => {
+            cast(cells, &DataType::Timestamp(*unit, Some("+00:00".into()))).ok()?
+        }
+        _ => cells.clone(),
+    };
+    let text = cast(&utc, &DataType::Utf8).ok()?;
+    text.as_any().downcast_ref().cloned()
+}
+
+/// The name of an index that pandas describes as a range.
+fn range_index(metadata: &str) -> Option<String> {
+    let metadata: Value = serde_json::from_str(metadata).ok()?;
+    let mut indices = metadata["index_columns"].as_array()?.iter();
+    let range = indices.find(|index| index["kind"] == "range")?;
+    range["name"].as_str().map(str::to_string)
 }
 
 fn kind_of(data_type: &DataType) -> CellKind {
@@ -155,6 +179,7 @@ fn kind_of(data_type: &DataType) -> CellKind {
         DataType::Boolean => CellKind::Boolean,
         DataType::Timestamp(..) | DataType::Date32 | DataType::Date64 => CellKind::Timestamp,
         DataType::Duration(_) => CellKind::Duration,
+        DataType::Time32(_) | DataType::Time64(_) => CellKind::TimeOfDay,
         _ if typed_column::is_number(data_type) => CellKind::Number,
         _ => CellKind::Text,
     }
@@ -164,7 +189,10 @@ fn kind_of(data_type: &DataType) -> CellKind {
 mod tests {
     use std::sync::Arc;
 
-    use arrow::array::{ArrayRef, BooleanArray, DurationSecondArray, Float64Array};
+    use arrow::array::{
+        BooleanArray, DurationSecondArray, Float64Array, Time64MicrosecondArray,
+        TimestampMillisecondArray,
+    };
 
     use super::*;
     use crate::parquet_file::{Compression, write_nullable};
@@ -220,5 +248,46 @@ mod tests {
         );
         assert_eq!(table.rows[1][0], "");
         assert_eq!(table.rows[0][2], "true");
+    }
+
+    #[test]
+    fn times_of_any_zone_are_utc_and_a_cell_that_cannot_be_written_costs_no_table() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.parquet");
+        let zoned = |zone: &str| -> ArrayRef {
+            Arc::new(TimestampMillisecondArray::from(vec![0]).with_timezone(zone))
+        };
+        let columns: Vec<(&str, ArrayRef)> = vec![
+            ("utc", zoned("UTC")),
+            ("named", zoned("Europe/Berlin")),
+            ("offset", zoned("+01:00")),
+            (
+                "beyond",
+                Arc::new(TimestampMillisecondArray::from(vec![i64::MAX / 1_000])),
+            ),
+            ("day", Arc::new(Time64MicrosecondArray::from(vec![0]))),
+        ];
+        write_nullable(&path, columns, Compression::SNAPPY).unwrap();
+        let table = preview(&path, 100).unwrap();
+        let kinds: Vec<CellKind> = table.columns.iter().map(|column| column.kind).collect();
+        let time = CellKind::Timestamp;
+        assert_eq!(kinds, [time, time, time, time, CellKind::TimeOfDay]);
+        assert_eq!(table.rows.len(), 1);
+        for cell in &table.rows[0][..3] {
+            assert_eq!(cell, "1970-01-01T00:00:00Z");
+        }
+    }
+
+    #[test]
+    fn an_index_of_pandas_that_is_no_column_is_named() {
+        let range = r#"{"index_columns": [{"kind": "range", "name": "stay_id", "start": 3}]}"#;
+        assert_eq!(range_index(range).as_deref(), Some("stay_id"));
+        for none in [
+            r#"{"index_columns": [{"kind": "range", "name": null}]}"#,
+            r#"{"index_columns": ["stay_id"]}"#,
+            "{}",
+        ] {
+            assert_eq!(range_index(none), None, "{none}");
+        }
     }
 }

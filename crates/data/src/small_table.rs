@@ -6,7 +6,7 @@ mod typed_time;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use arrow::array::{Array, StringArray};
+use arrow::array::{Array, ArrayRef, StringArray};
 use arrow::datatypes::{DataType, Field};
 use csv::{ErrorKind, Position, StringRecord, Trim};
 
@@ -16,10 +16,11 @@ use super::parquet_file::{self, StreamedRows};
 use super::records::{CLOSE_THE_QUOTE, behind_a_line_end, look_through, reader_builder};
 use super::stay_id::StayId;
 use super::text_file::{self, Container, LineCounter};
-use super::typed_column::FloatWidth;
+use super::typed_column::{FloatWidth, without_nats};
 use parquet_cells::{is_written, without_ornament, written};
 use pipeline_error::memory::{MORE_MEMORY, excess};
 use pipeline_error::{Code, Error};
+use pipeline_files::data_files_below;
 pub(super) use typed_time::TypedTime;
 
 /// Bytes of memory that a row takes beside its fields.
@@ -97,6 +98,7 @@ impl SmallTable {
 
     /// The same of a text laid out in another way.
     pub(super) fn read_as(path: &Path, layout: &Layout) -> Result<Self, Error> {
+        refuse_folder(path)?;
         let table = match text_file::container(path)? {
             Container::Parquet => Self::of_parquet(path)?,
             _ => Self::of_text(path, layout)?,
@@ -159,10 +161,11 @@ impl SmallTable {
         let mut rows = Vec::new();
         for batch in StreamedRows::at(path, builder, roots)? {
             let batch = batch?;
-            let columns = (header.iter().zip(batch.columns()))
+            let cells: Vec<ArrayRef> = batch.columns().iter().map(without_nats).collect();
+            let columns = (header.iter().zip(&cells))
                 .map(|(name, column)| written(path, name, column))
                 .collect::<Result<Vec<_>, Error>>()?;
-            for (times, column) in times.iter_mut().zip(batch.columns()) {
+            for (times, column) in times.iter_mut().zip(&cells) {
                 times.extend(TypedTime::of_column(column));
             }
             for row in 0..batch.num_rows() {
@@ -289,6 +292,19 @@ impl SmallTable {
             }
         }
     }
+}
+
+/// Fails with what would be a table, if the path is a folder.
+fn refuse_folder(path: &Path) -> Result<(), Error> {
+    if !path.is_dir() {
+        return Ok(());
+    }
+    let files = data_files_below(path).map_or(Vec::new(), |found| found.files);
+    let hint = match &files[..] {
+        [only] => format!("name its file: {}", only.path.display()),
+        _ => "name one file; pandas.read_parquet(\"FOLDER\").to_parquet(\"one.parquet\") makes it of many".into(),
+    };
+    Err(Error::file(path, "is a folder, where one table is expected").with_hint(hint))
 }
 
 /// Fails if a quote is not closed, or has taken in what looks like a row.

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::config::{Source, SplitLists};
 use super::dataset::Split;
 use super::id_names::{names_patients, names_stays};
+use super::missing::is_missing;
 use super::names::quoted;
 use super::small_table::SmallTable;
 use super::source::StayRow;
@@ -153,7 +154,7 @@ impl SplitTable {
         };
         // A table is one file; of lists each is the ids of one split.
         let line = match self.files.len() {
-            1 => format!("add a line for it: the {whose} id and train, validation or test"),
+            1 => format!("a line says it: the {whose} id and train, validation or test"),
             _ => format!("add the {whose} id as a line of one of the lists"),
         };
         let hint =
@@ -244,16 +245,14 @@ impl SplitTable {
         else {
             return Ok(());
         };
-        let [first, second] = [found.first, found.second];
+        let [first, second] = found.shown();
         let place = |place: Option<Place>| {
             place.map_or("the source".to_string(), |place| self.place(place))
         };
         let what = format!(
-            "`{}` ({}) and `{}` ({}) are two spellings of one id",
-            first.0,
-            place(first.1),
-            second.0,
-            place(second.1)
+            "{first} ({}) and {second} ({}) are two spellings of one id",
+            place(found.first.1),
+            place(found.second.1)
         );
         Err(Error::file(&self.path(), what).with_hint(SPELLING_HINT))
     }
@@ -279,6 +278,7 @@ fn key_of_header(name: &str, source: &Source) -> Option<Key> {
     }
 }
 
+/// What the table says; a stay whose split is empty has none.
 fn splits_of(
     table: &SmallTable,
     source: &Source,
@@ -299,6 +299,9 @@ fn splits_of(
     for row in &table.rows {
         let id = (table.id(row, 0, source.ids())?)
             .ok_or_else(|| table.error(row.line, "the stay id is blank"))?;
+        if is_missing(&row.fields[1]) {
+            continue;
+        }
         let split = Split::from_name(&row.fields[1]).ok_or_else(|| {
             let what = format!("unknown split `{}` of stay {id}", &row.fields[1]);
             table

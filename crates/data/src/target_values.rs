@@ -269,13 +269,10 @@ fn refuse_second_spellings(
     let of_rows = unused.iter().map(|id| (id.into(), ()));
     match twins(ids, of_stays.chain(of_rows)) {
         None => Ok(()),
-        Some(found) => Err(Error::file(
-            path,
-            format!(
-                "stay id `{}` is also spelled `{}`",
-                found.first.0, found.second.0
-            ),
-        )
-        .with_hint(SPELLING_HINT)),
+        Some(found) => {
+            let [first, second] = found.shown();
+            let what = format!("stay id {first} is also spelled {second}");
+            Err(Error::file(path, what).with_hint(SPELLING_HINT))
+        }
     }
 }

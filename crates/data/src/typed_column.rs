@@ -3,13 +3,13 @@
 use std::path::Path;
 
 use arrow::array::{
-    Array, ArrayRef, AsArray, Float64Array, Int64Array, RecordBatch, StringArray,
+    Array, ArrayRef, AsArray, BooleanArray, Float64Array, Int64Array, RecordBatch, StringArray,
     TimestampMicrosecondArray,
 };
-use arrow::compute::cast;
+use arrow::compute::{cast, nullif};
 use arrow::datatypes::{
-    DataType, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, Schema, TimeUnit,
-    UInt64Type,
+    DataType, Decimal32Type, Decimal64Type, Decimal128Type, Decimal256Type, Int64Type, Schema,
+    TimeUnit, UInt64Type,
 };
 use arrow::util::display::array_value_to_string;
 
@@ -214,6 +214,31 @@ pub(crate) fn strict_cast(cells: &ArrayRef, to: &DataType) -> Result<ArrayRef, B
     })
 }
 
+/// Which cells are NaT, numpy's mark for no time: the least number of 64 bits, whatever the unit. Most programs write null
+/// for it. `None` where no cell is one.
+fn nats(cells: &ArrayRef) -> Option<BooleanArray> {
+    let data_type = match cells.data_type() {
+        DataType::Dictionary(_, values) => values,
+        data_type => data_type,
+    };
+    if !matches!(data_type, DataType::Timestamp(..) | DataType::Duration(_)) {
+        return None;
+    }
+    let numbers = cast(cells, &DataType::Int64).ok()?;
+    let numbers = numbers.as_primitive::<Int64Type>();
+    let is_nat = |number: Option<i64>| number == Some(i64::MIN);
+    numbers.values().contains(&i64::MIN).then(|| {
+        let nats = numbers.iter().map(|number| Some(is_nat(number)));
+        nats.collect()
+    })
+}
+
+/// The cells, null where they are NaT.
+pub(crate) fn without_nats(cells: &ArrayRef) -> ArrayRef {
+    let plain = nats(cells).and_then(|nats| nullif(cells, &nats).ok());
+    plain.unwrap_or_else(|| cells.clone())
+}
+
 /// The column `name`, which holds text, or whole numbers: their digits.
 pub(crate) fn text(path: &Path, rows: &RecordBatch, name: &str) -> Result<StringArray, Error> {
     cast_to(path, rows, name, &DataType::Utf8)
@@ -224,13 +249,21 @@ pub(crate) fn numbers(path: &Path, rows: &RecordBatch, name: &str) -> Result<Flo
     cast_to(path, rows, name, &DataType::Float64)
 }
 
-/// The column `name`, which holds times, in microseconds; `before` rows of the file come first.
+/// The column `name`, which holds times, in microseconds; `before` rows of the file come first. What null means there is for
+/// the caller to say, and NaT is an error.
 pub(crate) fn times(
     path: &Path,
     before: usize,
     rows: &RecordBatch,
     name: &str,
 ) -> Result<TimestampMicrosecondArray, Error> {
+    let nats = nats(column(path, rows, name)?);
+    let nat = nats.and_then(|nats| nats.iter().position(|is_nat| is_nat == Some(true)));
+    if let Some(row) = nat {
+        let what = format!("row {}: {name} is NaT, which is no time", before + row + 1);
+        return Err(Error::file(path, what)
+            .with_hint("null says that there is no time; where one is needed, take the row out"));
+    }
     let plain = DataType::Timestamp(TimeUnit::Microsecond, None);
     cast_from(path, before, rows, name, &plain)
 }
@@ -310,7 +343,37 @@ fn column<'a>(path: &Path, rows: &'a RecordBatch, name: &str) -> Result<&'a Arra
 
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
+    use arrow::array::{DurationSecondArray, TimestampMillisecondArray, TimestampNanosecondArray};
+
     use super::*;
+
+    #[test]
+    fn the_mark_for_no_time_is_none_in_every_unit() {
+        let times = [Some(i64::MIN), None, Some(i64::MIN + 1), Some(0)];
+        let columns: [ArrayRef; 4] = [
+            Arc::new(TimestampMillisecondArray::from(times.to_vec())),
+            Arc::new(TimestampMicrosecondArray::from(times.to_vec()).with_timezone("UTC")),
+            Arc::new(TimestampNanosecondArray::from(times.to_vec())),
+            Arc::new(DurationSecondArray::from(times.to_vec())),
+        ];
+        for column in columns {
+            let plain = without_nats(&column);
+            assert_eq!(plain.data_type(), column.data_type());
+            let nulls: Vec<bool> = (0..4).map(|row| plain.is_null(row)).collect();
+            assert_eq!(nulls, [true, true, false, false]);
+        }
+        let whole: ArrayRef = Arc::new(Int64Array::from(vec![i64::MIN]));
+        assert_eq!(without_nats(&whole).null_count(), 0);
+        let times: ArrayRef = Arc::new(TimestampNanosecondArray::from(vec![0, i64::MIN]));
+        let rows = RecordBatch::try_from_iter([("time", times)]).unwrap();
+        let error = super::times(Path::new("a.parquet"), 10, &rows, "time").unwrap_err();
+        assert!(
+            error.to_string().contains("a.parquet: row 12: time is NaT"),
+            "{error}"
+        );
+    }
 
     #[test]
     fn a_float_that_may_have_been_the_next_whole_number_is_no_name() {

@@ -14,6 +14,7 @@
 
 pub mod glob;
 mod listing;
+mod meant;
 mod pattern;
 mod regular;
 mod tree_hash;
@@ -21,6 +22,7 @@ mod unique_map;
 mod written;
 
 pub use listing::{DataFile, DataFiles, ListingError, data_files_below, files_below, is_hidden};
+pub use meant::files_meant;
 pub use pattern::FilePattern;
 pub use regular::{open, read_at_most, refuse_special, special};
 pub use tree_hash::hash_file;

@@ -169,6 +169,12 @@ impl Draft {
         guesses
     }
 
+    /// The table of the source alone, as a recipe has it that names the data with `root` before it.
+    pub(crate) fn source(&self, root: &str) -> String {
+        let table = format!("[stages.events.source]\n{}", lines(&self.source));
+        table.replace("${vars.root}", root)
+    }
+
     /// The recipe. `root` is where the data are, relative to the recipe.
     pub fn recipe(&self, name: &str, root: &str) -> String {
         let (model, after) = main_job();

@@ -23,6 +23,12 @@ const FEW_CELLS: usize = 20_000;
 /// Endings of tables, less what says how they are compressed.
 const ENDINGS: [&str; 5] = ["csv", "tsv", "psv", "txt", "parquet"];
 
+/// Endings of tables of other programs, and of texts that are compressed otherwise.
+const UNREAD: [&str; 18] = [
+    "xlsx", "xls", "ods", "sas7bdat", "xpt", "dta", "sav", "rds", "rdata", "feather", "arrow",
+    "orc", "avro", "jsonl", "ndjson", "bz2", "xz", "zip",
+];
+
 /// What was found.
 pub struct Folder {
     /// The folder; where one file was asked for, the folder that it is in.
@@ -59,7 +65,7 @@ impl Folder {
         let mut folder = Self {
             root,
             tables: Vec::new(),
-            unread: Vec::new(),
+            unread: unread(&files),
         };
         for ((_, ending), files) in by_kind(files) {
             folder.add(&ending, &files);
@@ -164,6 +170,17 @@ fn by_kind(files: Vec<PathBuf>) -> BTreeMap<(PathBuf, String), Vec<PathBuf>> {
         }
     }
     kinds
+}
+
+/// The files that are tables of a kind that is not read.
+fn unread(files: &[PathBuf]) -> Vec<String> {
+    let is_such = |path: &&PathBuf| {
+        let ending = path.extension().and_then(|ending| ending.to_str());
+        ending.is_some_and(|ending| UNREAD.contains(&&*ending.to_ascii_lowercase()))
+    };
+    let files = files.iter().filter(is_such).map(|path| path.display());
+    let unread = files.map(|path| format!("{path}: write it as .csv or .parquet to have it read"));
+    unread.collect()
 }
 
 /// `csv.gz`: the ending of a table's name in lower case.

@@ -87,7 +87,7 @@ pub const DATE: [&str; 8] = [
 ];
 
 /// Columns of the names of what was measured.
-pub const VARIABLE: [&str; 14] = [
+pub const VARIABLE: [&str; 39] = [
     "variable",
     "variablename",
     "item",
@@ -102,6 +102,31 @@ pub const VARIABLE: [&str; 14] = [
     "vital",
     "name",
     "label",
+    "variableid",
+    "variablecode",
+    "itemname",
+    "itemcode",
+    "parameterid",
+    "paramid",
+    "parametername",
+    "measure",
+    "measurementname",
+    "analyte",
+    "test",
+    "testcode",
+    "testname",
+    "loinc",
+    "loinccode",
+    "labname",
+    "mnemonic",
+    "metric",
+    "component",
+    "signal",
+    "codeid",
+    "conceptcode",
+    "conceptname",
+    "featurename",
+    "vitalname",
 ];
 
 /// Columns of measured values.

@@ -32,6 +32,8 @@ pub struct Table {
     pub is_whole: bool,
     /// Whether all files of this ending in the folder are of this layout.
     pub is_all_of_folder: bool,
+    /// The index of pandas that is no column of the file.
+    pub range_index: Option<String>,
 }
 
 /// What a column's texts look like.
@@ -47,6 +49,8 @@ pub enum Look {
     SlashDate,
     /// `26:30`, `1 days 02:30:00`, or that type of Parquet.
     Duration,
+    /// A time of day of Parquet, which a run does not read.
+    TimeOfDay,
     /// Everything else.
     Text,
 }
@@ -77,6 +81,7 @@ impl Table {
                 .collect(),
             kinds: first.columns.iter().map(|column| column.kind).collect(),
             delimiter: first.delimiter,
+            range_index: first.range_index.clone(),
             rows_of_files: previews.iter().map(|one| one.rows.len()).collect(),
             rows: previews.into_iter().flat_map(|one| one.rows).collect(),
             files,
@@ -136,6 +141,7 @@ impl Table {
             CellKind::Number | CellKind::Boolean => return Look::Number,
             CellKind::Timestamp => return Look::Timestamp,
             CellKind::Duration => return Look::Duration,
+            CellKind::TimeOfDay => return Look::TimeOfDay,
             CellKind::Text => {}
         }
         let mut looks = self.cells(column).map(look_of);
@@ -156,6 +162,12 @@ impl Table {
         let other = self.cells(column).find(other)?;
         (self.is_of_texts(column) && self.cells(column).all(|text| is_time(&text)))
             .then_some((first, other))
+    }
+
+    /// The least of a column of numbers.
+    pub fn least(&self, column: usize) -> Option<f64> {
+        let numbers = self.cells(column).filter_map(|text| text.parse().ok());
+        numbers.reduce(f64::min)
     }
 
     /// Whether a column holds 0 and 1, or true and false, both of them or one.
@@ -284,9 +296,20 @@ pub fn is_number(text: &str) -> bool {
     text.parse::<f64>().is_ok_and(f64::is_finite)
 }
 
-/// `36,5`: a number but for its decimal comma.
-pub fn has_decimal_comma(text: &str) -> bool {
-    text.matches(',').count() == 1 && is_number(&text.replace(',', "."))
+/// `36,5` or `1,000`: a number but for its commas.
+pub fn has_commas(text: &str) -> bool {
+    has_thousands(text) || text.matches(',').count() == 1 && is_number(&text.replace(',', "."))
+}
+
+/// `1,000`: three digits behind each comma. The run's own complaint tells separators from decimal commas so.
+pub fn has_thousands(text: &str) -> bool {
+    let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));
+    let mut groups = whole.trim_start_matches(['-', '+']).split(',');
+    is_digits(fraction)
+        && groups.next().is_some_and(is_digits)
+        && whole.contains(',')
+        && groups.all(|group| group.len() == 3 && is_digits(group))
 }
 
 #[cfg(test)]
@@ -315,6 +338,24 @@ mod tests {
             ("ü/ü/ü", Look::Text),
         ] {
             assert_eq!(look_of(text), look, "{text}");
+        }
+    }
+
+    #[test]
+    fn commas_before_three_digits_each_separate_thousands() {
+        for (text, commas, thousands) in [
+            ("1,000", true, true),
+            ("-1,234,567.5", true, true),
+            ("36,5", true, false),
+            ("1,0000", true, false),
+            ("1,23,456", false, false),
+            ("1.5,000", false, false),
+            ("1000", false, false),
+            (",000", true, false),
+            ("a,000", false, false),
+        ] {
+            let found = (has_commas(text), has_thousands(text));
+            assert_eq!(found, (commas, thousands), "{text}");
         }
     }
 }

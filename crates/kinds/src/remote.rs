@@ -17,6 +17,7 @@ pub(crate) fn mistakes(remote: &Node) -> Vec<Mistake> {
     let refused = url.filter(|(_, url)| {
         let place = SCHEMES.iter().find_map(|scheme| url.strip_prefix(scheme));
         place.is_none_or(|place| place.is_empty() || place.contains('@'))
+            || url.starts_with("s3:///")
     });
     let refused = refused.map(|(node, _)| {
         Mistake::new("`remote.url` is no remote cache", node.origin, "stated here").help(

@@ -69,6 +69,9 @@ fn push_text<'t>(pieces: &mut Vec<Piece<'t>>, text: &'t str, span: Range<usize>)
 }
 
 fn reference(inside: &str) -> Content<'_> {
+    if inside.contains("${") {
+        return Content::Malformed("a reference cannot hold another one");
+    }
     if let Some(path) = inside.strip_prefix("vars.") {
         return Content::Var(path);
     }

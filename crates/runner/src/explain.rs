@@ -38,6 +38,9 @@ pub struct Explanation {
     pub differences: Vec<ExplainedDifference>,
     /// Inputs that are not known yet, by path.
     pub unknown: Vec<UnknownInput>,
+    /// Earlier results that cannot be read, so that nothing was compared with them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub unreadable: Vec<String>,
 }
 
 /// The earlier result that a stage is compared with.
@@ -131,7 +134,17 @@ pub fn explain(
             .into_iter()
             .map(|(path, stage)| UnknownInput { path, stage })
             .collect(),
+        unreadable: unreadable(store),
     })
+}
+
+/// The files of results that cannot be read; none where the store as a whole cannot.
+fn unreadable(store: &Store) -> Vec<String> {
+    let files = store.inventory().map(|held| held.unreadable);
+    let files = files.unwrap_or_default().into_iter();
+    files
+        .map(|(path, what)| format!("{}: {what}", path.display()))
+        .collect()
 }
 
 /// To the second; none for a time that no calendar holds.

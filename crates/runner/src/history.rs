@@ -20,6 +20,7 @@ use super::revision::Revision;
 use super::run::RunSummary;
 use pipeline_error::Error;
 use pipeline_store::Store;
+use pipeline_store::action::Action;
 use pipeline_store::run_folder;
 
 /// One run in a list of runs.
@@ -188,8 +189,8 @@ pub fn making_run(store: &Store, id: &str) -> Result<MakingRun, Error> {
         run: run.run,
         started: run.started,
         status: run.status,
-        environment: document(&folder.join("environment.json"))?,
-        revision: document(&folder.join(Revision::FILE))?,
+        environment: document(store, id, "environment.json")?,
+        revision: document(store, id, Revision::FILE)?,
         notes: notes(&folder.join("events.jsonl")),
     })
 }
@@ -211,7 +212,7 @@ pub fn run(store: &Store, id: &str) -> Result<(PastRun, Vec<StageRecord>), Error
 
 /// What a run was to do; none if it ended before it wrote its plan.
 pub fn plan(store: &Store, id: &str) -> Result<Option<PlanRecord>, Error> {
-    document(&store.runs_folder().join(id).join("plan.json"))
+    document(store, id, "plan.json")
 }
 
 /// The run whose id starts like this, if it is one.
@@ -227,14 +228,38 @@ pub fn show(store: &Store, prefix: &str) -> Result<PastRunRecord, Error> {
         several => return Err(ambiguous(prefix, several)),
     };
     let folder = store.runs_folder().join(id);
-    let (run, stages) = outline(store, id)?;
+    let (run, mut stages) = outline(store, id)?;
+    stages
+        .par_iter_mut()
+        .for_each(|stage| take_metrics(store, stage));
+    let mut resolved: Option<Value> = document(store, id, "resolved.json")?;
+    if let Some(Value::Object(resolved)) = &mut resolved {
+        resolved.remove("checksum");
+    }
     Ok(PastRunRecord {
         run,
         stages,
-        environment: document(&folder.join("environment.json"))?,
+        environment: document(store, id, "environment.json")?,
         recipe_text: text(&folder.join("recipe.toml"))?,
-        resolved: document(&folder.join("resolved.json"))?,
+        resolved,
     })
+}
+
+/// Takes a stage's metrics from the very result that it made or used, if the store still has that: events and records
+/// of older pipelines have no checksum.
+fn take_metrics(store: &Store, stage: &mut StageRecord) {
+    let key = stage.key.clone().map(Value::String);
+    let key = key.and_then(|key| serde_json::from_value(key).ok());
+    let action = key.and_then(|key| store.action(&key).ok());
+    let is_it = |action: &Action| {
+        let made = action.outputs.iter();
+        let made = made.map(|(name, made)| (name, made.digest.to_string()));
+        let recorded = stage.outputs.iter();
+        made.eq(recorded.map(|(name, output)| (name, output.digest.clone())))
+    };
+    if let Some(action) = action.filter(is_it) {
+        stage.metrics = action.metrics;
+    }
 }
 
 /// The stages of a run that ended.
@@ -263,9 +288,9 @@ fn ambiguous(prefix: &str, several: &[&String]) -> Error {
 
 fn outline(store: &Store, id: &str) -> Result<(PastRun, Vec<StageRecord>), Error> {
     let folder = store.runs_folder().join(id);
-    let summary: Option<RunSummary> = document(&folder.join("summary.json"))?;
+    let summary: Option<RunSummary> = document(store, id, "summary.json")?;
     // Of a document that cannot be read `cache verify` tells: the run is listed without it.
-    let called: Option<Called> = document(&folder.join("resolved.json")).unwrap_or_default();
+    let called: Option<Called> = document(store, id, "resolved.json").unwrap_or_default();
     let set = called.map(|called| called.set).unwrap_or_default();
     let worker_of = worker_of(store, id)?;
     let outline = |recipe, status, started, seconds, exit_code, stages: &[StageRecord]| {
@@ -296,7 +321,7 @@ fn outline(store: &Store, id: &str) -> Result<(PastRun, Vec<StageRecord>), Error
         let run = outline(recipe, status, summary.started, seconds, exit_code, &stages);
         return Ok((run, stages));
     }
-    let plan: Option<PlanRecord> = document(&folder.join("plan.json"))?;
+    let plan: Option<PlanRecord> = document(store, id, "plan.json")?;
     let recipe = plan.map(|plan| plan.recipe);
     let stages = stages_that_ended(&folder.join("events.jsonl"));
     let started = run_folder::started(id).unwrap_or_default();
@@ -306,7 +331,7 @@ fn outline(store: &Store, id: &str) -> Result<(PastRun, Vec<StageRecord>), Error
 
 /// The submitted run whose jobs the run of this id is a part of.
 pub(crate) fn worker_of(store: &Store, id: &str) -> Result<Option<String>, Error> {
-    let worker = document::<Worker>(&store.runs_folder().join(id).join(Worker::FILE))?;
+    let worker = document::<Worker>(store, id, Worker::FILE)?;
     Ok(worker.map(|worker| worker.run))
 }
 
@@ -336,30 +361,38 @@ fn notes(events: &Path) -> Vec<(String, String)> {
 }
 
 /// A document of a run; none where a power cut has left a part of it, which `cache verify` tells of.
-fn document<T: DeserializeOwned>(path: &Path) -> Result<Option<T>, Error> {
-    let Some(text) = text(path)? else {
+fn document<T: DeserializeOwned>(store: &Store, id: &str, name: &str) -> Result<Option<T>, Error> {
+    let path = store.runs_folder().join(id).join(name);
+    let Some(text) = text(&path)? else {
         return Ok(None);
     };
-    match serde_json::from_str(&text) {
-        Ok(document) => Ok(Some(document)),
-        Err(error) if error.is_eof() => Ok(None),
-        Err(error) => Err(unreadable(path, &error.to_string())),
-    }
+    let document = match serde_json::from_str(&text) {
+        Ok(document) => document,
+        Err(error) if error.is_eof() => return Ok(None),
+        Err(error) => return Err(unreadable(&path, &error.to_string())),
+    };
+    run_folder::check_document(id, name, text.as_bytes())
+        .map_err(|what| unreadable(&path, what))?;
+    Ok(Some(document))
 }
 
-/// A text of a run; none where bytes of it are missing: they are zeros then.
+/// A text of a run; none where bytes of it are missing, which are zeros then, and where it is another user's alone.
 fn text(path: &Path) -> Result<Option<String>, Error> {
     match fs::read(path) {
         Ok(bytes) if bytes.contains(&0) => Ok(None),
         Ok(bytes) => Ok(String::from_utf8(bytes).ok()),
-        Err(error) if error.kind() == ErrorKind::NotFound => Ok(None),
-        Err(error) => Err(unreadable(path, &error.to_string())),
+        Err(error) => match error.kind() {
+            ErrorKind::NotFound | ErrorKind::PermissionDenied => Ok(None),
+            _ => Err(unreadable(path, &error.to_string())),
+        },
     }
 }
 
 fn unreadable(path: &Path, what: &str) -> Error {
     Error::Store {
         message: format!("{}: {what}", path.display()),
-        hint: Some("delete the run's folder: nothing but the history is in it".into()),
+        hint: Some(
+            "`pipeline cache verify` moves it aside, and the run is listed without it".into(),
+        ),
     }
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
+use std::fs::DirEntry;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ use serde::de::IgnoredAny;
 use super::digest::Digest;
 use super::folder::Folder;
 use super::inventory::Inventory;
-use super::{Hold, Store, durable, failed, folder, unread};
+use super::{Hold, Store, durable, failed, folder, run_folder, unread};
 use pipeline_error::Error;
 
 /// What was looked at and what is wrong with it.
@@ -109,38 +110,24 @@ impl Store {
                 });
             }
         }
-        audit.damage.extend(self.torn_records()?);
+        audit.damage.extend(self.damaged_records()?);
         Ok(audit)
     }
 
-    /// Documents of runs of which a power cut has left a part: they are not synced, since a run would wait for its
-    /// record longer than for its work, and nothing is made of them.
-    fn torn_records(&self) -> Result<Vec<Damage>, Error> {
-        let torn = |path: &Path| -> Result<Option<String>, Error> {
-            let bytes = match folder::read(path) {
-                Ok(bytes) => bytes,
-                Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-                    return Err(unread(path, error));
-                }
-                Err(error) => return Ok(Some(error.to_string())),
-            };
-            let parsed = serde_json::from_slice::<IgnoredAny>(&bytes);
-            Ok(parsed.err().map(|error| error.to_string()))
-        };
+    /// Records of runs that are not as they were written. They are not synced, since a run would wait for its record
+    /// longer than for its work: a power cut may have left a part of one.
+    fn damaged_records(&self) -> Result<Vec<Damage>, Error> {
         let mut records = Vec::new();
         for id in self.run_ids()? {
-            let files = self.entries(&format!("runs/{id}"))?.into_iter();
-            records.extend(files.map(|file| file.path()));
+            let files = self.entries(&format!("runs/{id}"))?;
+            let has_ended = files.iter().any(|file| file.file_name() == "summary.json");
+            records.extend(files.into_iter().map(|file| (id.clone(), has_ended, file)));
         }
-        let documents = records.par_iter().filter(|path| {
-            let ending = path.extension();
-            ending.is_some_and(|ending| ending == "json")
-        });
-        let damage = documents.filter_map(|path| {
-            let what = torn(path).transpose()?;
+        let damage = records.par_iter().filter_map(|(id, has_ended, file)| {
+            let what = record_fault(id, *has_ended, file).transpose()?;
             Some(what.map(|what| Damage {
-                path: path.clone(),
-                what: format!("the record of a run is not whole: {what}"),
+                path: file.path(),
+                what: format!("the record of a run {what}"),
                 lost: BTreeSet::new(),
                 unusable: true,
             }))
@@ -231,6 +218,50 @@ impl Store {
     }
 }
 
+/// What is wrong with a file of a run. Fails where this user may not read it.
+fn record_fault(id: &str, has_ended: bool, file: &DirEntry) -> Result<Option<String>, Error> {
+    let (path, name) = (file.path(), file.file_name());
+    let name = name.to_string_lossy();
+    let is_events = name == "events.jsonl";
+    if !is_events && !name.ends_with(".json") {
+        return Ok(None);
+    }
+    let bytes = match folder::read(&path) {
+        Ok(bytes) => bytes,
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
+            return Err(unread(&path, error));
+        }
+        Err(error) => return Ok(Some(format!("cannot be read: {error}"))),
+    };
+    if is_events {
+        return Ok(events_fault(&bytes, has_ended));
+    }
+    let parsed = serde_json::from_slice::<IgnoredAny>(&bytes);
+    let fault = match parsed {
+        Err(error) => Some(format!("is not whole: {error}")),
+        Ok(_) => run_folder::check_document(id, &name, &bytes)
+            .err()
+            .map(Into::into),
+    };
+    Ok(fault)
+}
+
+/// What is wrong with the events of a run. A run that was killed, or goes on, may not have written all of its last line.
+fn events_fault(bytes: &[u8], has_ended: bool) -> Option<String> {
+    let whole = bytes.iter().rposition(|byte| *byte == b'\n');
+    let (whole, last) = bytes.split_at(whole.map_or(0, |end| end + 1));
+    let mut lines = whole.split_inclusive(|byte| *byte == b'\n').enumerate();
+    let odd = lines.find_map(|(line, text)| {
+        let error = serde_json::from_slice::<IgnoredAny>(text).err()?;
+        Some(format!("is not whole: line {}: {error}", line + 1))
+    });
+    let is_cut = match has_ended {
+        true => bytes.is_empty() || !last.is_empty(),
+        false => last.contains(&0),
+    };
+    odd.or_else(|| is_cut.then(|| "is not whole: its last line is cut short".into()))
+}
+
 fn lost_by_blob(inventory: &Inventory) -> BTreeMap<Digest, BTreeSet<String>> {
     let mut lost: BTreeMap<Digest, BTreeSet<String>> = BTreeMap::new();
     for stored in &inventory.actions {
@@ -248,5 +279,26 @@ fn if_there(done: io::Result<()>) -> io::Result<()> {
     match done {
         Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
         done => done,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_are_whole_lines_and_only_a_run_that_was_killed_may_have_begun_another() {
+        let fault = |text: &str, has_ended| events_fault(text.as_bytes(), has_ended);
+        for sound in ["{}\n", "{}\n{\"a\":1}\n"] {
+            assert_eq!(fault(sound, true), None);
+            assert_eq!(fault(sound, false), None);
+        }
+        for cut in ["", "{}\n{\"a\"", "{}"] {
+            assert!(fault(cut, true).is_some(), "{cut}");
+            assert_eq!(fault(cut, false), None, "{cut}");
+        }
+        assert!(fault("{}\n\0\0", false).is_some());
+        let joined = fault("{}\n{\"a\"{}\n", false).unwrap();
+        assert!(joined.starts_with("is not whole: line 2: "), "{joined}");
     }
 }

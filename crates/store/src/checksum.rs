@@ -10,30 +10,45 @@ use super::digest::Digest;
 const BEFORE: &str = ",\n  \"checksum\": \"";
 const BEHIND: &str = "\"\n}";
 const HEX_DIGITS: usize = 64;
+/// The end that is digested in place of the checksum.
+pub(super) const END: &[u8] = b"\n}";
 
 /// The document of a struct, indented, with its checksum.
 pub(super) fn sealed<T: Serialize>(value: &T) -> serde_json::Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(value)?;
     let digest = Digest::of_bytes(&bytes);
-    bytes.truncate(bytes.len().saturating_sub("\n}".len()));
-    bytes.extend(format!("{BEFORE}{digest}{BEHIND}").into_bytes());
+    bytes.truncate(bytes.len().saturating_sub(END.len()));
+    bytes.extend(seal(digest).into_bytes());
     Ok(bytes)
+}
+
+/// A document's end with its checksum.
+pub(super) fn seal(digest: Digest) -> String {
+    format!("{BEFORE}{digest}{BEHIND}")
 }
 
 /// Whether a document is whole and has no checksum: written by a pipeline that gave it none.
 pub(super) fn is_unsealed(bytes: &[u8]) -> bool {
+    let digits = bytes.strip_suffix(BEHIND.as_bytes());
+    let digits = digits.and_then(<[u8]>::last_chunk::<HEX_DIGITS>);
+    // Of one whose name is damaged.
+    let has_digest = digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
     let read = serde_json::from_slice::<Value>(bytes);
-    read.is_ok_and(|read| read.is_object() && read.get("checksum").is_none())
+    !has_digest && read.is_ok_and(|read| read.is_object() && read.get("checksum").is_none())
 }
 
 /// Fails unless a document is one that [`sealed`] made, byte for byte.
 pub(super) fn check(bytes: &[u8]) -> Result<(), &'static str> {
+    check_at("", bytes)
+}
+
+/// The same of a document whose checksum is that of its place, too: anywhere else it is damage.
+pub(super) fn check_at(place: &str, bytes: &[u8]) -> Result<(), &'static str> {
     let tail = BEFORE.len() + HEX_DIGITS + BEHIND.len();
     let end = bytes.len().saturating_sub(tail);
     let (body, tail) = bytes.split_at(end);
-    let whole = [body, b"\n}"].concat();
-    let expected = format!("{BEFORE}{}{BEHIND}", Digest::of_bytes(&whole));
-    match tail == expected.as_bytes() {
+    let whole = [place.as_bytes(), body, END].concat();
+    match tail == seal(Digest::of_bytes(&whole)).as_bytes() {
         true => Ok(()),
         false if is_unsealed(bytes) => Err("has no checksum: an older pipeline wrote it"),
         false => Err("is not as it was written: its checksum is that of other contents"),
@@ -49,7 +64,10 @@ mod tests {
     fn one_without_a_checksum_is_told_from_one_that_was_changed() {
         assert!(is_unsealed(b"{\"key\": 1}"));
         assert!(!is_unsealed(b"{\"key\":"));
-        assert!(!is_unsealed(&sealed(&json!({ "key": 1 })).unwrap()));
+        let sealed = String::from_utf8(sealed(&json!({ "key": 1 })).unwrap()).unwrap();
+        for sealed in [sealed.replace("checksum", "bhecksum"), sealed] {
+            assert!(!is_unsealed(sealed.as_bytes()));
+        }
     }
 
     #[test]

@@ -50,28 +50,13 @@ impl Destination {
     }
 
     /// Fails if it is one of the files that what is written is made from. They are listed only if there is a file.
-    pub fn refuse_any_of(&self, read: impl FnOnce() -> Vec<DataFile>) -> Result<(), Error> {
-        let Ok(there) = DataFile::at(&self.path) else {
-            return Ok(());
-        };
-        let is_it = |file: &DataFile| file.identity == there.identity;
-        match read().into_iter().find(is_it) {
-            None => Ok(()),
-            Some(file) => Err(Error::Usage {
-                message: format!(
-                    "{}: is read, as {}, and would be replaced",
-                    self.path.display(),
-                    file.path.display()
-                ),
-                hint: Some("name another file".into()),
-            }),
-        }
+    pub fn refuse_any_of(&self, read: impl FnOnce() -> Vec<PathBuf>) -> Result<(), Error> {
+        refuse_read(&self.path, read)
     }
 
-    /// The same of files by their paths.
+    /// The same of files that are listed already.
     pub fn refuse_files(&self, read: &[PathBuf]) -> Result<(), Error> {
-        let found = read.iter().map(|path| DataFile::at(path));
-        self.refuse_any_of(|| found.flatten().collect())
+        self.refuse_any_of(|| read.to_vec())
     }
 
     /// Lets `fill` write a draft, which gets the file's name once it is complete; returns where it is.
@@ -162,6 +147,11 @@ impl FolderDestination {
         Ok(Self { path, replaces })
     }
 
+    /// The folder that is replaced; none if nothing is there yet.
+    pub fn replaced(&self) -> Option<&Path> {
+        self.replaces.then_some(&*self.path)
+    }
+
     /// Lets `fill` write a draft, which gets the folder's name once it is complete.
     pub fn write<T>(self, fill: impl FnOnce(&Path) -> Result<T, Error>) -> Result<T, Error> {
         let unwritten = |error: io::Error| Error::Usage {
@@ -188,6 +178,25 @@ impl FolderDestination {
         // It has another name now.
         let _ = new.keep();
         Ok(filled)
+    }
+}
+
+/// Fails if the file at `path` is one of those that are `read`, under whatever name.
+pub fn refuse_read(path: &Path, read: impl FnOnce() -> Vec<PathBuf>) -> Result<(), Error> {
+    let Ok(there) = DataFile::at(path) else {
+        return Ok(());
+    };
+    let is_it = |read: &PathBuf| DataFile::at(read).is_ok_and(|it| it.identity == there.identity);
+    match read().into_iter().find(is_it) {
+        None => Ok(()),
+        Some(read) => Err(Error::Usage {
+            message: format!(
+                "{}: is read, as {}, and would be replaced",
+                path.display(),
+                read.display()
+            ),
+            hint: Some("name another file or folder".into()),
+        }),
     }
 }
 
@@ -260,8 +269,8 @@ mod tests {
         std::os::unix::fs::symlink("events.csv", place("soft.csv")).unwrap();
         let told = |name: &str| {
             let destination = Destination::new(&place(name), "", true).unwrap();
-            let read = || vec![DataFile::at(&place("events.csv")).unwrap()];
-            destination.refuse_any_of(read).map_err(|e| e.to_string())
+            let read = destination.refuse_files(&[place("events.csv")]);
+            read.map_err(|e| e.to_string())
         };
         for name in ["events.csv", "hard.csv", "soft.csv", "./events.csv"] {
             let what = told(name).unwrap_err();

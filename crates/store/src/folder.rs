@@ -24,6 +24,9 @@ use pipeline_error::Error;
 /// How often a folder is made that goes away before it can be opened: its last holder removes it.
 const RACES: usize = 1000;
 
+/// What is wrong with a folder that somebody else may have put into the store.
+const FOREIGN: &str = "belongs to somebody else than the store";
+
 /// A folder of the store.
 #[derive(Debug)]
 pub(super) struct Folder {
@@ -31,6 +34,8 @@ pub(super) struct Folder {
     path: PathBuf,
     /// Whom the store belongs to.
     owner: u32,
+    /// The group that its owner shares it with: its own folder can be written by it.
+    group: Option<u32>,
 }
 
 /// Something in a store that is not taken for a part of it.
@@ -44,11 +49,13 @@ impl Folder {
     /// The store's own folder. The way there may lead over links.
     pub(super) fn root(path: &Path) -> io::Result<Self> {
         let held = File::open(path)?;
-        let owner = held.metadata()?.uid();
+        let found = held.metadata()?;
+        let is_shared = found.mode() & Mode::WGRP.bits() != 0;
         Ok(Self {
             held: held.into(),
             path: path.to_path_buf(),
-            owner,
+            owner: found.uid(),
+            group: is_shared.then_some(found.gid()),
         })
     }
 
@@ -204,6 +211,7 @@ impl Folder {
             held: self.held.try_clone()?,
             path: self.path.clone(),
             owner: self.owner,
+            group: self.group,
         };
         for component in below.components() {
             let Component::Normal(name) = component else {
@@ -218,14 +226,14 @@ impl Folder {
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
         let held = rustix::fs::openat(&self.held, name, flags, Mode::empty());
         let held = held.map_err(|errno| self.explained(name, errno))?;
-        let owner = rustix::fs::fstat(&held)?.st_uid;
-        if !self.trusts(owner) {
-            return Err(self.refused(name, "belongs to somebody else than the store"));
+        if !self.trusts(&rustix::fs::fstat(&held)?) {
+            return Err(self.refused(name, FOREIGN));
         }
         Ok(Self {
             held,
             path: self.path.join(name),
             owner: self.owner,
+            group: self.group,
         })
     }
 
@@ -272,11 +280,11 @@ impl Folder {
         io::Error::other(Refused { path, what })
     }
 
-    /// The administrator could do everything anyway.
-    fn trusts(&self, owner: u32) -> bool {
+    /// The administrator could do everything anyway, and so may whoever the store is shared with.
+    fn trusts(&self, folder: &Stat) -> bool {
         // SAFETY: it reads a number of the process and cannot fail.
         let ours = unsafe { libc::geteuid() };
-        owner == self.owner || owner == ours || owner == 0
+        [self.owner, ours, 0].contains(&folder.st_uid) || self.group == Some(folder.st_gid)
     }
 }
 
@@ -292,13 +300,23 @@ impl std::error::Error for Refused {}
 /// What is told of an entry of the store that is none: its name, and what to do. None of other errors.
 pub(super) fn refusal(error: &io::Error) -> Option<Error> {
     let Refused { path, what } = error.get_ref()?.downcast_ref()?;
-    Some(Error::Store {
-        message: format!("{}: {what}, and is not taken for a part of the store", path.display()),
-        hint: Some(
+    let hint = match *what {
+        FOREIGN => {
+            "if it is a colleague's, its results need not be lost: let the store's own folder be writable by your group \
+             (`chmod g+rwxs`), and give all in it that group (`chgrp -R`; `chmod -R g+rwX`); if nobody knows it, move \
+             it away"
+        }
+        _ => {
             "move it away; to keep a store elsewhere, name that place with --store or PIPELINE_STORE: the store's own \
              folder may be a link, what is in it may not"
-                .into(),
+        }
+    };
+    Some(Error::Store {
+        message: format!(
+            "{}: {what}, and is not taken for a part of the store",
+            path.display()
         ),
+        hint: Some(hint.into()),
     })
 }
 

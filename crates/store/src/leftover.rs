@@ -1,13 +1,16 @@
-//! What a program had started when the run that started it was killed.
+//! What a program had started when the run that started it was killed, or when it ended itself.
 //!
 //! The kernel ends the program itself together with us, but not what the program started: a
-//! shell's child may live on, and write into the folder after the next run has made it anew.
+//! shell's child may live on, and write into the folder after the next run has made it anew. A child in
+//! a session of its own also outlives its program's group, and may write into what the program has made.
 
+use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
 use std::io;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::folder::Folder;
@@ -20,28 +23,86 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// milliseconds, on a busy machine. A program may also have emptied its own for good.
 const BECOMING: Duration = Duration::from_millis(500);
 
+/// What a job of Slurm knows itself by: one that a program submitted is no part of it, though it has its environment.
+const JOB: &str = "SLURM_JOB_ID";
+/// While a program ran for less than this, the numbers of processes have not come round.
+const QUICK: Duration = Duration::from_millis(250);
+/// To look at so many numbers takes about as long as to list all processes.
+const FEW: libc::pid_t = 1000;
+
 /// Kills every process whose `$HOME` or `$TMPDIR` is in this folder, and waits until they are gone. `folder` is absolute.
 ///
 /// Only who holds the work folder may call this: then nobody else's program is meant.
 pub fn end(folder: &Path) -> io::Result<()> {
+    end_of(folder, 0, all).map(drop)
+}
+
+/// The same of what a program left that has ended: the names of the processes outside of its group, whose own end is
+/// told by that of the group. After a program that ran shortly this does not list all processes.
+pub fn end_after(folder: &Path, program: u32, ran: Duration) -> io::Result<BTreeSet<String>> {
+    let program = libc::pid_t::try_from(program).unwrap_or(0);
+    end_of(folder, program, || {
+        let since = (ran < QUICK).then(|| since(program)).flatten();
+        since.map_or_else(all, Ok)
+    })
+}
+
+/// Ends processes among the `candidates`: names of those that are in another group than `program`.
+fn end_of(
+    folder: &Path,
+    program: libc::pid_t,
+    candidates: impl Fn() -> io::Result<Vec<libc::pid_t>>,
+) -> io::Result<BTreeSet<String>> {
     let start = Instant::now();
+    let mut names = BTreeSet::new();
     loop {
-        let found = processes_of(folder)?;
+        let found = processes_of(folder, program, candidates()?);
         match found.theirs.first() {
-            None if !found.becoming || start.elapsed() > BECOMING => return Ok(()),
+            None if !found.becoming || start.elapsed() > BECOMING => return Ok(names),
             Some(first) if start.elapsed() > PATIENCE => {
                 return Err(io::Error::other(format!(
-                    "process {first}, which an earlier run started, writes here and cannot be stopped"
+                    "process {first}, which a program started here, may go on writing and cannot be stopped"
                 )));
             }
             _ => {}
         }
         for process in found.theirs {
+            // SAFETY: it asks for a number, which is -1 where the process is gone by itself.
+            let group = unsafe { libc::getpgid(process) };
+            if ![program, -1].contains(&group) {
+                let name = fs::read(format!("/proc/{process}/comm")).unwrap_or_default();
+                names.insert(String::from_utf8_lossy(&name).trim_end().to_string());
+            }
             // SAFETY: sends a signal and touches no memory.
             unsafe { libc::kill(process, libc::SIGKILL) };
         }
-        std::thread::sleep(LOOK);
+        thread::sleep(LOOK);
     }
+}
+
+/// Every process.
+fn all() -> io::Result<Vec<libc::pid_t>> {
+    let processes = match fs::read_dir("/proc") {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        processes => processes?,
+    };
+    let numbers = processes.map(|entry| {
+        let name = entry?.file_name();
+        Ok(name.to_str().and_then(|name| name.parse().ok()))
+    });
+    numbers.filter_map(Result::transpose).collect()
+}
+
+/// What may be a process that was started after this one: numbers are given in turn, also to threads. None where these
+/// are too many, or have come round.
+fn since(program: libc::pid_t) -> Option<Vec<libc::pid_t>> {
+    // SAFETY: it asks for a number.
+    let latest = thread::Builder::new().spawn(|| unsafe { libc::gettid() });
+    let latest = latest.ok()?.join().ok()?;
+    let numbers = program.checked_add(1)?..latest;
+    (1..FEW)
+        .contains(&(latest - program))
+        .then(|| numbers.collect())
 }
 
 /// As [`end`], if there is anything in the folder but what is `kept`: a look at all processes takes a millisecond.
@@ -60,34 +121,32 @@ struct Found {
     becoming: bool,
 }
 
-fn processes_of(folder: &Path) -> io::Result<Found> {
+fn processes_of(folder: &Path, program: libc::pid_t, candidates: Vec<libc::pid_t>) -> Found {
     let places = ["HOME=", "TMPDIR="];
     let places = places.map(|name| [name.as_bytes(), folder.as_os_str().as_bytes(), b"/"].concat());
+    let our_job = std::env::var_os(JOB).unwrap_or_default();
     let mut found = Found::default();
-    let processes = match fs::read_dir("/proc") {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(found),
-        processes => processes?,
-    };
-    for entry in processes {
-        let name = entry?.file_name();
-        let Some(process) = name.to_str().and_then(|name| name.parse().ok()) else {
-            continue;
-        };
-        let of = Path::new("/proc").join(name);
+    for process in candidates {
+        let of = Path::new("/proc").join(process.to_string());
         // Unreadable are those that have just ended, and other users'.
         let Ok(environment) = fs::read(of.join("environ")) else {
             continue;
         };
         // Neither is there for a thread of the kernel and for what has ended, but those have no program.
-        found.becoming |= environment.is_empty()
+        found.becoming |= process > program
+            && environment.is_empty()
             && fs::read(of.join("cmdline")).is_ok_and(|line| line.is_empty())
             && fs::read_link(of.join("exe")).is_ok();
-        if environment
-            .split(|byte| *byte == 0)
-            .any(|variable| places.iter().any(|place| variable.starts_with(place)))
-        {
+        let variables = || environment.split(|byte| *byte == 0);
+        let of_another_job = variables().any(|variable| {
+            let job = variable.strip_prefix(JOB.as_bytes());
+            let job = job.and_then(|rest| rest.strip_prefix(b"="));
+            job.is_some_and(|job| job != our_job.as_bytes())
+        });
+        let is_here = |variable: &[u8]| places.iter().any(|place| variable.starts_with(place));
+        if !of_another_job && variables().any(is_here) {
             found.theirs.push(process);
         }
     }
-    Ok(found)
+    found
 }

@@ -57,6 +57,7 @@ mod network;
 pub mod publish;
 pub mod rows;
 pub mod run_folder;
+mod sealing;
 mod stat_cache;
 pub mod work;
 

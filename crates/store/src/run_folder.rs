@@ -1,7 +1,7 @@
 //! The record of one run, appended while it goes on.
 
 use std::fs::{File, Permissions};
-use std::io::{self, BufWriter, ErrorKind, Write};
+use std::io::{self, BufWriter, ErrorKind, Seek, SeekFrom, Write};
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
@@ -15,12 +15,15 @@ use rustix::fs::FileType;
 use serde::Serialize;
 
 use super::folder::Folder;
-use super::{Hold, Store, failed, rows, unwritable};
+use super::sealing::Sealing;
+use super::{Hold, Store, checksum, failed, rows, unwritable};
 use pipeline_error::Error;
 
-/// So much of a long text is put together before it is written: more would only be memory that
-/// has to be fetched.
+/// Events that become known together are written in pieces of this size.
 const CHUNK: usize = 64 << 10;
+
+/// Documents without a checksum: of a submitted run they are written anew.
+const REWRITTEN: [&str; 2] = ["plan.json", "submission.json"];
 
 /// `runs/ID/`: `events.jsonl`, and documents such as `plan.json` and `summary.json`.
 #[derive(Debug)]
@@ -29,6 +32,8 @@ pub struct RunFolder {
     folder: Folder,
     started: Timestamp,
     events: File,
+    /// How much of `events` is whole lines.
+    whole: u64,
     /// Lines on their way to `events`; empty between calls.
     lines: Vec<u8>,
     private: bool,
@@ -61,6 +66,7 @@ impl Store {
             folder,
             started,
             events,
+            whole: 0,
             lines: Vec::new(),
             private,
             _hold: hold,
@@ -119,29 +125,51 @@ impl RunFolder {
                 lines.push(b'\n');
                 if lines.len() >= CHUNK {
                     self.events.write_all(lines)?;
+                    self.whole += lines.len() as u64;
                     lines.clear();
                 }
             }
             // Whole lines in one call, so that a crash cannot leave two of them interleaved.
-            self.events.write_all(lines)
+            self.events.write_all(lines)?;
+            self.whole += lines.len() as u64;
+            Ok(())
         };
         let written = write();
         self.lines.clear();
+        if written.is_err() {
+            // The next line would be joined to a part of this one.
+            let cut = self.events.set_len(self.whole);
+            let _ = cut.and_then(|()| self.events.seek(SeekFrom::Start(self.whole)));
+        }
         written.map_err(|error: io::Error| failed(&self.path().join("events.jsonl"), error))
     }
 
-    /// Writes a document, whole or not at all.
+    /// Writes a document, whole or not at all, with a checksum.
     pub fn write(&self, name: &str, document: &impl Serialize) -> Result<(), Error> {
-        self.write_by(name, |draft| {
-            let mut draft = BufWriter::with_capacity(CHUNK, draft);
-            rows::write(&mut draft, document)?;
-            draft.flush()
+        self.write_by(name, |draft| match REWRITTEN.contains(&name) {
+            true => {
+                let mut draft = BufWriter::with_capacity(CHUNK, draft);
+                rows::write(&mut draft, document)?;
+                draft.flush()
+            }
+            false => {
+                let mut draft = Sealing::new(&place(&self.id, name), draft);
+                rows::write(&mut draft, document)?;
+                draft.end()
+            }
         })
     }
 
-    /// Writes a file, whole or not at all.
+    /// Writes a file, whole or not at all; a document with a checksum.
     pub fn write_bytes(&self, name: &str, bytes: &[u8]) -> Result<(), Error> {
-        self.write_by(name, |mut draft| draft.write_all(bytes))
+        self.write_by(name, |mut draft| {
+            if !name.ends_with(".json") {
+                return draft.write_all(bytes);
+            }
+            let mut draft = Sealing::new(&place(&self.id, name), draft);
+            draft.write_all(bytes)?;
+            draft.end()
+        })
     }
 
     fn write_by(
@@ -155,6 +183,21 @@ impl RunFolder {
             .and_then(|()| self.folder.rename(&draft, &self.folder, name))
             .map_err(|error| failed(&self.path().join(name), error))
     }
+}
+
+/// Fails unless a document of the run of this id is as it was written for that run. One without a checksum passes: an
+/// older pipeline wrote it, or it is written anew while the run goes on.
+pub fn check_document(id: &str, name: &str, bytes: &[u8]) -> Result<(), &'static str> {
+    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
+    match checksum::check_at(&place(id, name), bytes) {
+        Err(_) if !bytes.starts_with(b"{") || checksum::is_unsealed(bytes) => Ok(()),
+        checked => checked,
+    }
+}
+
+/// What a document's checksum is that of beside its text.
+fn place(id: &str, name: &str) -> String {
+    format!("{id}/{name}\n")
 }
 
 /// When the run of this id started, to 1/65536 of a second; none if this is no run's id.
@@ -196,6 +239,7 @@ fn new_folder(runs: &Folder, private: bool) -> io::Result<(String, Folder, Times
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
     use std::fs;
 
     #[test]
@@ -220,5 +264,26 @@ mod tests {
         let events = fs::read_to_string(run.path().join("events.jsonl")).unwrap();
         assert_eq!(events, "\"one\"\n\"two\\nlines\"\n\"three\"\n");
         assert_eq!(fs::read_dir(run.path()).unwrap().count(), 2);
+    }
+
+    #[test]
+    fn a_document_is_that_of_its_run_as_it_was_written_or_has_no_checksum() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let never = AtomicBool::new(false);
+        let run = store.start_run(false, &never, || ()).unwrap();
+        run.write("summary.json", &json!({ "auroc": 0.5 })).unwrap();
+        run.write_bytes("resolved.json", b"{\"seed\":1}").unwrap();
+        for name in ["summary.json", "resolved.json"] {
+            let bytes = fs::read(run.path().join(name)).unwrap();
+            check_document(run.id(), name, &bytes).unwrap();
+            check_document(run.id(), "other.json", &bytes).unwrap_err();
+            check_document("20261123T091500Z-0a1b", name, &bytes).unwrap_err();
+            let mut edited = bytes.clone();
+            edited[4] ^= 1;
+            check_document(run.id(), name, &edited).unwrap_err();
+        }
+        check_document(run.id(), "summary.json", b"{\"auroc\":0.5}\n").unwrap();
+        check_document(run.id(), "variants.json", b"[1]").unwrap();
     }
 }

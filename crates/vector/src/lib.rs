@@ -1,4 +1,7 @@
-//! Loops that are compiled for several widths of vector, with the same bits on each.
+//! Loops that are compiled for several widths of vector, and sums and products of matrices, with the same bits on each.
+
+pub mod product;
+pub mod sums;
 
 /// A function that is compiled three times, for any CPU, for AVX2 and for AVX-512, and chooses when it is called.
 ///

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::{Number, Value};
 
 use crate::arguments::Selection;
 use crate::commands::sweep::batch::Batch;
@@ -192,6 +192,13 @@ fn understood(sweep: &mut SweepRecipe, bytes: &[u8]) -> Result<(Value, SweepVari
     })?;
     if request.id.is_null() {
         let error = "the `id` of a request must not be null: it is what the answer is known by";
+        return Err(refused(
+            Value::Null,
+            format!("{error}; this is the answer to the line {}", shown(line)),
+        ));
+    }
+    if request.id.as_number().is_some_and(Number::is_f64) {
+        let error = "the `id` of a request is a number that no 64-bit integer holds, and could not be repeated: write it as text";
         return Err(refused(
             Value::Null,
             format!("{error}; this is the answer to the line {}", shown(line)),

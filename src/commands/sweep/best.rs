@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::arguments::{ExperimentArguments, Format, Selection};
 use crate::commands::sweep::batch::Batch;
 use crate::commands::sweep::ladder::{self, Climbed};
+use crate::experiment::files_read;
 use crate::terminal::verbosity::Verbosity;
 use crate::terminal::{page, stdout};
 use pipeline_error::Error;
@@ -76,7 +77,9 @@ pub fn execute(best: Best, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let sweep = SweepRecipe::open(&best.selection.recipe, &best.selection.overrides)?;
     let store = Store::open(&best.selection.store)?;
     let mut reason = None;
+    let mut read = sweep.files().to_vec();
     let stored = |batch: Batch| {
+        read.extend(files_read(&[], &batch.nodes));
         let surveyed = batch.survey(&best.selection, &store)?;
         let show = batch.known(&surveyed, &store)?;
         reason = reason.take().or(batch.undefined(&surveyed, &store));
@@ -86,7 +89,8 @@ pub fn execute(best: Best, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let variant = chosen(&show, best.variant.as_deref(), reason.as_deref())?;
     let setting = show.settings.iter().find(|one| one.name == variant.setting);
     if let Some(path) = &best.write {
-        write(&sweep, &points, variant, setting, path, best.force)?;
+        let to = (path.as_path(), best.force);
+        write(&sweep, &points, variant, setting, to, &read)?;
     }
     if show.settings.iter().any(|one| !one.is_complete()) {
         verbosity.note("not every variant has the objective yet: a better one may be among them");
@@ -146,8 +150,8 @@ fn write(
     points: &[Point],
     variant: &VariantRecord,
     setting: Option<&SettingRecord>,
-    path: &Path,
-    force: bool,
+    (path, force): (&Path, bool),
+    read: &[PathBuf],
 ) -> Result<(), Error> {
     let failed = |what: String| Error::Usage {
         message: format!("{}: cannot be written: {what}", path.display()),
@@ -167,7 +171,7 @@ fn write(
         "# Written by `pipeline sweep best {recipe}`: the variant {}.{objective}\n{resolved}",
         variant.name
     );
-    page::replace(path, force, sweep.files(), text.as_bytes()).map(|_| ())
+    page::replace(path, force, read, text.as_bytes()).map(|_| ())
 }
 
 fn objective(sweep: &SweepRecipe, setting: &SettingRecord) -> String {

@@ -11,6 +11,7 @@ use crate::commands::sweep::batch::Batch;
 use crate::commands::sweep::frame::Frame;
 use crate::commands::sweep::ladder;
 use crate::display::sweep_table;
+use crate::experiment::files_read;
 use crate::terminal::style::Style;
 use crate::terminal::verbosity::Verbosity;
 use crate::terminal::{page, stdout};
@@ -90,7 +91,9 @@ pub fn execute(show: Show, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let sweep = SweepRecipe::open(&show.selection.recipe, &show.selection.overrides)?;
     let store = Store::open(&show.selection.store)?;
     let mut folds = BTreeMap::new();
+    let mut read = sweep.files().to_vec();
     let stored = |batch: Batch| {
+        read.extend(files_read(&[], &batch.nodes));
         let surveyed = batch.survey(&show.selection, &store)?;
         let record = batch.known(&surveyed, &store)?;
         folds.extend(batch.scored_folds(surveyed, &store));
@@ -112,7 +115,7 @@ pub fn execute(show: Show, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let put = |file_name, text: &[u8]| match &show.write {
         None => stdout::print(&String::from_utf8_lossy(text)),
         Some(target) => {
-            let place = page::place(target, file_name, sweep.files())?;
+            let place = page::place(target, file_name, &read)?;
             page::write(place, text).map(|_| ())
         }
     };

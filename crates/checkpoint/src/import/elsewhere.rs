@@ -1,6 +1,6 @@
 //! Parameters that lie in the file, but in another dict than the one that is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde_json::Value;
 
@@ -17,8 +17,8 @@ const SHOWN: usize = 5;
 /// Where a parameter lies that the state dict lacks.
 pub(super) fn describe(checkpoint: &Checkpoint, name: &str) -> Option<String> {
     let elsewhere = &checkpoint.elsewhere;
-    match (elsewhere.tensors.get(name), elsewhere.others.get(name)) {
-        (Some(place), _) => Some(format!(" – it is in the file, {}", place.words())),
+    match (elsewhere.words(name), elsewhere.others.get(name)) {
+        (Some(words), _) => Some(format!(" – it is in the file, {words}")),
         (None, Some(kind)) => Some(format!(" – the file has {kind} there, no tensor")),
         (None, None) => None,
     }
@@ -32,8 +32,12 @@ pub(super) fn hint<'a>(
     missing: impl Iterator<Item = &'a str>,
 ) -> Option<String> {
     let mut parts: BTreeMap<(&DictPath, &str), Option<String>> = BTreeMap::new();
+    let mut rivals = BTreeSet::new();
     for name in missing {
         if let Some(place) = checkpoint.elsewhere.tensors.get(name) {
+            if checkpoint.elsewhere.rivals.contains_key(name) {
+                rivals.extend(checkpoint.elsewhere.dicts(name));
+            }
             // Of the file's own entries each is a part.
             let own = if place.dict.is_root() { name } else { "" };
             let part = || part(place, &format!("{prefix}{name}"));
@@ -48,6 +52,11 @@ pub(super) fn hint<'a>(
     let all: Option<Vec<String>> = parts.into_values().chain([read]).collect();
     let save = "one dict of the file is read: save one state dict that holds all";
     Some(match all {
+        _ if !rivals.is_empty() => format!(
+            "the file does not say which of these dicts belong together: {}; save one state dict that holds all these tensors, \
+             under the model's names",
+            first_of(rivals.iter().map(|dict| dict.place()), SHOWN)
+        ),
         None => format!("{save} these tensors, under the model's names"),
         Some(all) => format!(
             "{save}, in Python, which runs code that lies in the file:\nimport torch\n\
@@ -87,9 +96,7 @@ fn part(place: &Place, wanted: &str) -> Option<String> {
 
 /// A dict of the file that Python has loaded.
 fn loaded(path: &DictPath) -> Option<String> {
-    let keys = path.in_python()?.iter();
-    let keys = keys.map(|key| format!("[{}]", quoted(key)));
-    Some(format!("c{}", keys.collect::<String>()))
+    Some(format!("c{}", path.in_python()?))
 }
 
 /// A string of Python, as JSON has it.
@@ -100,14 +107,44 @@ fn quoted(text: &str) -> String {
 /// A note of parameters that are declared new and lie in the file.
 pub(super) fn note(checkpoint: &Checkpoint, new: &[New]) -> Option<String> {
     let found = new.iter().filter_map(|new| {
-        let place = checkpoint.elsewhere.tensors.get(&new.target)?;
-        Some((&new.target, place))
+        let words = checkpoint.elsewhere.words(&new.target)?;
+        Some((&new.target, words))
     });
     let found: Vec<_> = found.collect();
-    let (_, place) = found.first()?;
+    let (_, words) = found.first()?;
     let names = first_of(found.iter().map(|(name, _)| name), SHOWN);
     Some(format!(
-        "warning: parameters that are declared new are in the file {}: {names}",
-        place.words()
+        "warning: parameters that are declared new are in the file {words}: {names}"
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::fixtures::{checkpoint, targets};
+    use crate::import::{ImportRules, import};
+
+    #[test]
+    fn of_several_dicts_all_are_named_and_none_is_taken() {
+        let mut file = checkpoint(&[("enc.weight", &[2])]);
+        let dict = |key: &str| std::sync::Arc::new(DictPath::of(&[key, "head"]));
+        let place = Place {
+            dict: dict("old"),
+            name: "bias".into(),
+        };
+        let elsewhere = &mut file.elsewhere;
+        elsewhere.tensors.insert("head.bias".into(), place);
+        let rivals = vec![dict("new")];
+        elsewhere.rivals.insert("head.bias".into(), rivals);
+        let model = targets(&[("enc.weight", &[2]), ("head.bias", &[2])]);
+        let error = import(file, &model, &ImportRules::default()).unwrap_err();
+        let told = "head.bias [2] – it is in the file, where several dicts hold the module: `old.head`, `new.head`";
+        assert!(error.to_string().contains(told), "{error}");
+        let hint = error.hint().unwrap();
+        assert!(
+            hint.contains("belong together: `new.head`, `old.head`; save"),
+            "{hint}"
+        );
+        assert!(!hint.contains("import torch"), "{hint}");
+    }
 }

@@ -1,11 +1,12 @@
 //! Parts of names that another program adds, and that keep a checkpoint's names from fitting.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::ImportRules;
+use super::matching::{Matching, each};
 use super::naming::Naming;
 use super::rename::{RenameRule, Renaming};
 use super::rules::Patterns;
-use super::{ImportRules, Matching, each};
 use crate::file::Checkpoint;
 use crate::wrappers::INSIDE;
 use pipeline_error::listed::first_names;
@@ -26,25 +27,27 @@ pub(super) fn hint(
     patterns: &Patterns,
     matching: &Matching,
 ) -> Option<String> {
-    if matching.missing.is_empty() {
+    if matching.lacking() == matching.claimed.len() {
         return None;
     }
+    let aside = |name: &str| patterns.ignore.first_match(&[name]).is_some();
+    let sources = checkpoint.tensors.keys();
     let lacking = |with: Vec<Renaming>| {
         let with = [with, patterns.rename.clone()].concat();
-        let aside = |name: &str| patterns.ignore.first_match(&[name]).is_some();
-        let sources = checkpoint.tensors.keys();
-        let naming = Naming::of(sources, shapes, &with, rules.exact_names, aside);
+        let naming = Naming::of(sources.clone(), shapes, &with, rules.exact_names, aside);
         Matching::of(checkpoint, shapes, naming).lacking()
     };
     let rename = |why: &str, found: Vec<RenameRule>| {
-        let all: Vec<String> = found.iter().chain(&rules.rename).map(in_toml).collect();
-        let all = all.join(", ");
-        format!("{why}, which the import stage takes off by:\nrename = [{all}]")
+        let all = [found, rules.rename.clone()].concat();
+        let with: Vec<Renaming> = all.iter().filter_map(|rule| rule.compile().ok()).collect();
+        let naming = Naming::of(sources.clone(), shapes, &with, rules.exact_names, aside);
+        let busy = busy_rules(&all, &naming);
+        format!("{why}, which the import stage takes off by:\n{busy}")
     };
-    if let Some(found) = wrappers(matching, lacking) {
+    if let Some(found) = wrappers(matching, &lacking) {
         return Some(rename("the names have parts of wrappers in them", found));
     }
-    match &prefixes(matching, lacking)[..] {
+    match &prefixes(matching, &lacking)[..] {
         [] => None,
         [prefix] => {
             let rule = RenameRule {
@@ -84,6 +87,35 @@ fn wrappers(
     let tried = (1..=MOST_INSIDE).map(|times| (lacking(vec![compiled.clone(); times]), times));
     let (left, times) = tried.min()?;
     (left < matching.lacking()).then(|| vec![rule; times])
+}
+
+/// Those of the rules that have something to do, as a recipe states them.
+pub(super) fn busy_rules(rules: &[RenameRule], naming: &Naming) -> String {
+    let idle: Vec<usize> = naming.idle_rules().map(|(number, _)| number).collect();
+    let busy = rules.iter().enumerate();
+    let busy = busy.filter(|(number, _)| !idle.contains(number));
+    let busy: Vec<String> = busy.map(|(_, rule)| in_toml(rule)).collect();
+    format!("rename = [{}]", busy.join(", "))
+}
+
+/// The beginning of names behind which half of the tensors that are used, or more, are in the file once more.
+pub(super) fn second_copy<'a>(matching: &'a Matching, patterns: &Patterns) -> Option<&'a str> {
+    let used = matching.pairs.iter().map(|pair| each(&pair.names)[0]);
+    let used: BTreeSet<&str> = used.collect();
+    let mut copied: BTreeMap<&str, usize> = BTreeMap::new();
+    for (_, names) in &matching.unused {
+        if patterns.ignore.first_match(&each(names)).is_some() {
+            continue;
+        }
+        let name = each(names)[0];
+        let parts = name.match_indices('.');
+        let parts = parts.map(|(dot, _)| name.split_at(dot + 1));
+        for (before, _) in parts.filter(|(_, rest)| used.contains(rest)) {
+            *copied.entry(before).or_default() += 1;
+        }
+    }
+    let (prefix, count) = copied.into_iter().max_by_key(|(_, count)| *count)?;
+    (2 * count >= used.len()).then_some(prefix)
 }
 
 /// A rule as a recipe states it. Patterns are full of backslashes, which strings in single quotes keep where they can.

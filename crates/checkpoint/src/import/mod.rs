@@ -1,9 +1,11 @@
 //! The strict import: a checkpoint's tensors into a model's parameters, or every reason why not.
 
+mod among;
 mod audit;
 mod elsewhere;
 mod foreign_names;
-
+mod in_parts;
+mod matching;
 mod naming;
 mod nearest;
 mod numbers;
@@ -12,6 +14,7 @@ mod placeholders;
 mod rename;
 mod render;
 mod rules;
+mod shard;
 mod suggestion;
 
 use std::collections::BTreeMap;
@@ -25,7 +28,7 @@ pub use rules::ImportRules;
 use super::file::Checkpoint;
 use super::float_tensor::FloatTensor;
 use super::inspect;
-use super::source_tensor::SourceTensor;
+use matching::{Matching, Pair, each};
 use naming::Naming;
 use offences::{Kind, Offences};
 use pipeline_error::Error;
@@ -135,89 +138,6 @@ fn target_shapes(target: &[TargetTensor]) -> Result<BTreeMap<&str, &[usize]>, Er
     Ok(shapes)
 }
 
-/// A parameter and its source.
-struct Pair<'a> {
-    target: &'a str,
-    shape: &'a [usize],
-    source: &'a str,
-    /// The names that `ignore` could call it by.
-    names: [String; 4],
-    tensor: &'a SourceTensor,
-}
-
-impl Pair<'_> {
-    /// What messages call it.
-    fn name(&self) -> String {
-        match self.source == self.target {
-            true => self.target.to_string(),
-            false => format!("{} (there {})", self.target, self.source),
-        }
-    }
-}
-
-/// Who belongs to whom, before any number is looked at.
-struct Matching<'a> {
-    naming: Naming<'a>,
-    pairs: Vec<Pair<'a>>,
-    /// Parameters without a source.
-    missing: Vec<(&'a str, &'a [usize])>,
-    /// Sources without a parameter: their name in the file, and those that `ignore` could call it by.
-    unused: Vec<(&'a str, [String; 4])>,
-    /// Targets that several sources claim.
-    claimed: BTreeMap<String, Vec<&'a str>>,
-}
-
-/// The names as patterns take them.
-fn each(names: &[String; 4]) -> [&str; 4] {
-    names.each_ref().map(String::as_str)
-}
-
-impl<'a> Matching<'a> {
-    fn of(
-        checkpoint: &'a Checkpoint,
-        shapes: &BTreeMap<&'a str, &'a [usize]>,
-        naming: Naming<'a>,
-    ) -> Self {
-        let mut sources: BTreeMap<String, Vec<&str>> = BTreeMap::new();
-        for name in checkpoint.tensors.keys() {
-            sources.entry(naming.target(name)).or_default().push(name);
-        }
-        let (mut pairs, mut unused) = (Vec::new(), Vec::new());
-        for (target, names) in &sources {
-            match (shapes.get_key_value(&**target), &names[..]) {
-                (Some((target, shape)), [source]) => pairs.push(Pair {
-                    target,
-                    shape,
-                    source,
-                    names: naming.names(source),
-                    tensor: &checkpoint.tensors[*source],
-                }),
-                (Some(_), _) => {}
-                (None, names) => {
-                    unused.extend(names.iter().map(|name| (*name, naming.names(name))));
-                }
-            }
-        }
-        let without = shapes
-            .iter()
-            .filter(|(name, _)| !sources.contains_key(**name));
-        let missing = without.map(|(name, shape)| (*name, *shape)).collect();
-        sources.retain(|target, names| names.len() > 1 && shapes.contains_key(&**target));
-        Matching {
-            naming,
-            pairs,
-            missing,
-            unused,
-            claimed: sources,
-        }
-    }
-
-    /// How many parameters have no tensor of their own.
-    fn lacking(&self) -> usize {
-        self.missing.len() + self.claimed.len()
-    }
-}
-
 /// Flags parameters that are one tensor in the file. `loaded` are the pairs' in their order.
 fn flag_tied(pairs: &[Pair], loaded: &mut [Loaded]) {
     let mut first: BTreeMap<(*const u8, usize), usize> = BTreeMap::new();
@@ -299,11 +219,8 @@ impl Matching<'_> {
     }
 
     fn idle_patterns(&self, patterns: &Patterns, to: &mut Offences) {
-        for rule in self.naming.idle_rules() {
-            to.add(
-                Kind::IdlePattern,
-                format!("rename: {rule} matches no tensor"),
-            );
+        for (_, told) in self.naming.idle_rules() {
+            to.add(Kind::IdlePattern, format!("rename: {told}"));
         }
         let targets = self.missing.iter().map(|(name, _)| *name);
         let present = self.pairs.iter().map(|pair| pair.target);
@@ -314,9 +231,11 @@ impl Matching<'_> {
                 format!("new: `{pattern}` matches no parameter"),
             );
         }
+        let claimed = self.claimed.values().flatten();
+        let claimed: Vec<_> = claimed.map(|name| self.naming.names(name)).collect();
         let left = self.unused.iter().map(|(_, names)| each(names));
         let used = self.pairs.iter().map(|pair| each(&pair.names));
-        let all: Vec<[&str; 4]> = left.chain(used).collect();
+        let all: Vec<[&str; 4]> = left.chain(used).chain(claimed.iter().map(each)).collect();
         for pattern in patterns.ignore.idle(all.iter().map(|names| &names[..])) {
             to.add(
                 Kind::IdlePattern,

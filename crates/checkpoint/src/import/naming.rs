@@ -1,5 +1,6 @@
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
+use super::among::Among;
 use super::rename::Renaming;
 use crate::wrappers::BEFORE;
 
@@ -23,6 +24,8 @@ pub(super) struct Naming<'a> {
     renamed: BTreeMap<&'a str, String>,
     /// A prefix and what takes its place.
     layout: Option<(&'static str, &'static str)>,
+    /// Sources that `ignore` calls by their name in the file, and those that it calls by that without the prefix.
+    ignored: [BTreeSet<&'a str>; 2],
 }
 
 impl<'a> Naming<'a> {
@@ -42,11 +45,17 @@ impl<'a> Naming<'a> {
             (false, true) => wrapper_prefix(sources.clone(), targets),
             (false, false) => wrapper_prefix(counted.iter().copied(), targets),
         };
+        let plain = |name: &'b String| name.strip_prefix(prefix).unwrap_or(name);
+        let ignored = |called: &dyn Fn(&'b String) -> &'b str| {
+            let ignored = sources.clone().filter(|name| aside(called(name)));
+            ignored.map(String::as_str).collect()
+        };
+        let ignored = [ignored(&String::as_str), ignored(&plain)];
         let all = sources.clone().all(|name| name.starts_with(prefix));
         let mut rules: Vec<(&Renaming, usize)> = rules.iter().map(|rule| (rule, 0)).collect();
         let mut renamed = BTreeMap::new();
         for source in sources {
-            let mut name = source.strip_prefix(prefix).unwrap_or(source).to_string();
+            let mut name = plain(source).to_string();
             for (rule, matched) in &mut rules {
                 // A rule may be stated in the file's own names: what went by itself is no part of them any more.
                 let rest = rule.taken_off().and_then(|all| all.strip_prefix(prefix));
@@ -67,6 +76,7 @@ impl<'a> Naming<'a> {
                 false => layout(&renamed, targets),
             },
             renamed,
+            ignored,
         }
     }
 
@@ -88,16 +98,58 @@ impl<'a> Naming<'a> {
         [plain, source, renamed, &self.target(source)].map(str::to_string)
     }
 
+    /// Whether `ignore` calls a source by its name in the file.
+    pub(super) fn is_ignored(&self, source: &str) -> bool {
+        self.ignored[0].contains(source)
+    }
+
+    /// Takes from sources with one target those that `ignore` calls by names by which it does not call the rest, and
+    /// says which names these are.
+    pub(super) fn take_ignored(&self, sources: &mut Vec<&'a str>) -> (Vec<&'a str>, Option<Among>) {
+        for (ignored, among) in self.ignored.iter().zip([Among::InFile, Among::Plain]) {
+            let all = sources.iter().copied();
+            let (out, rest): (Vec<&str>, _) = all.partition(|name| ignored.contains(name));
+            if !out.is_empty() && !rest.is_empty() {
+                *sources = rest;
+                return (out, Some(among));
+            }
+        }
+        (Vec::new(), None)
+    }
+
+    /// As [`Self::names`], of a source beside which `ignore` calls another by the names of one kind: the translated ones
+    /// both have.
+    pub(super) fn names_among(&self, source: &'a str, among: Option<Among>) -> [String; 4] {
+        let names = self.names(source);
+        let [plain, in_file, ..] = &names;
+        match among {
+            None => names,
+            Some(Among::Plain) => [plain, in_file, plain, in_file].map(String::clone),
+            Some(Among::InFile) => [in_file; 4].map(String::clone),
+        }
+    }
+
     /// What every name that is not left aside has lost.
     pub(super) fn prefix(&self) -> &str {
         self.prefix
     }
 
-    /// Rules that matched no name.
-    pub(super) fn idle_rules(&self) -> impl Iterator<Item = &str> {
-        let rules = self.rules.iter();
-        let idle = rules.filter(|(rule, matched)| *matched == 0 && !self.is_done(rule));
-        idle.map(|(rule, _)| rule.text())
+    /// Rules that matched no name, by their number, and what is to be said of them.
+    pub(super) fn idle_rules(&self) -> impl Iterator<Item = (usize, String)> {
+        let rules = self.rules.iter().enumerate();
+        let idle = rules.filter(|(_, (rule, matched))| *matched == 0 && !self.is_done(rule));
+        idle.map(|(number, (rule, _))| {
+            let mut in_file = self.renamed.keys();
+            let why =
+                match !self.prefix.is_empty() && in_file.any(|name| rule.apply(name).is_some()) {
+                    true => format!(
+                        ": rules see names without `{}`, which went by itself",
+                        self.prefix
+                    ),
+                    false => String::new(),
+                };
+            (number, format!("{} matches no tensor{why}", rule.text()))
+        })
     }
 
     /// Whether a rule takes off what went by itself, as it does once the tensors without that prefix are ignored.
@@ -176,6 +228,10 @@ mod tests {
             to: to.into(),
         };
         rule.compile().unwrap()
+    }
+
+    fn idle(naming: &Naming) -> Vec<String> {
+        naming.idle_rules().map(|(_, told)| told).collect()
     }
 
     fn targets<'a>(all: &[&'a str]) -> BTreeMap<&'a str, &'static [usize]> {
@@ -275,7 +331,7 @@ mod tests {
         let targets = targets(&["setvae.setvae.w"]);
         let naming = Naming::of(sources.iter(), &targets, &rules, false, |_| false);
         assert_eq!(naming.target("module.enc.w"), "setvae.setvae.w");
-        assert_eq!(naming.idle_rules().collect::<Vec<_>>(), ["`x.` → `y.`"]);
+        assert_eq!(idle(&naming), ["`x.` → `y.` matches no tensor"]);
         assert_eq!(naming.renamings().len(), 4);
         let exact = Naming::of(sources.iter(), &targets, &rules, true, |_| false);
         assert_eq!(exact.target("module.enc.w"), "module.enc.w");
@@ -289,7 +345,7 @@ mod tests {
         let targets = targets(&["set_encoder.a", "set_encoder.b"]);
         let naming = Naming::of(sources.iter(), &targets, &rules, false, |_| false);
         assert_eq!(naming.target("model.enc.a"), "set_encoder.a");
-        assert_eq!(naming.idle_rules().collect::<Vec<_>>(), ["`net.` → ``"]);
+        assert_eq!(idle(&naming), ["`net.` → `` matches no tensor"]);
     }
 
     #[test]

@@ -1,7 +1,10 @@
 use std::collections::BTreeMap;
 
+use super::matching::{Matching, each};
 use super::rules::PatternSet;
-use super::{ImportRules, Matching, Patterns, each, elsewhere, suggestion};
+use super::{
+    ImportRules, Patterns, elsewhere, foreign_names, in_parts, placeholders, shard, suggestion,
+};
 use crate::file::Checkpoint;
 use pipeline_error::pasted::toml_string;
 use pipeline_error::{Code, Error};
@@ -94,10 +97,19 @@ impl Offences {
         }
         let missing = matching.missing.iter().map(|(name, _)| *name);
         let missing = missing.filter(|name| patterns.new.first_match(&[name]).is_none());
-        let hint = match elsewhere::hint(checkpoint, matching.naming.prefix(), missing) {
-            Some(hint) => Some(hint),
-            None => self.hint(matching, rules, patterns, rename),
+        let missing: Vec<&str> = missing.collect();
+        let beside = || {
+            let prefix = matching.naming.prefix();
+            elsewhere::hint(checkpoint, prefix, missing.iter().copied())
         };
+        let shard = || match missing.is_empty() {
+            true => None,
+            false => shard::hint(&checkpoint.path),
+        };
+        let hint = in_parts::hint(matching, patterns, &missing)
+            .or_else(shard)
+            .or_else(beside)
+            .or_else(|| self.hint(matching, rules, patterns, rename));
         let error = Error::Audit { message, hint };
         match self.lines.keys().find_map(|kind| kind.code()) {
             Some(code) => error.coded(code),
@@ -112,10 +124,43 @@ impl Offences {
         patterns: &Patterns,
         rename: Option<String>,
     ) -> Option<String> {
-        let mut parts = Vec::new();
-        let concerns = |kinds: &[Kind]| kinds.iter().any(|kind| self.lines.contains_key(kind));
-        let new = recipe_new(matching, patterns);
-        let ignore = recipe_ignore(matching, patterns);
+        let mut parts = match rename {
+            Some(rename) => vec![rename],
+            None => self.by_name(matching, rules, patterns),
+        };
+        if self.count(Kind::Shape) > 0 {
+            let other = matching.pairs.iter();
+            let mut other = other.filter(|pair| pair.tensor.shape() != pair.shape);
+            if matching.pairs.iter().any(placeholders::is_empty) {
+                parts.push(placeholders::HINT.to_string());
+            }
+            if other.any(|pair| !placeholders::is_empty(pair)) {
+                parts.push("the model's sizes are set in the recipe's [model] table".to_string());
+            }
+        }
+        if self.count(Kind::Type) > 0 {
+            parts.push(
+                "weights are F32, F16 or BF16; `allow_narrowing = true` in the import stage rounds F64, and \
+                 others must be converted where the file comes from"
+                    .into(),
+            );
+        }
+        if parts.is_empty() && matching.naming.idle_rules().next().is_some() {
+            let busy = foreign_names::busy_rules(&rules.rename, &matching.naming);
+            parts.push(format!(
+                "without the rules that match nothing the import stage of the recipe says:\n{busy}"
+            ));
+        }
+        (!parts.is_empty()).then(|| parts.join("\n"))
+    }
+
+    /// What to do about names that do not fit and have no prefix of their own.
+    fn by_name(
+        &self,
+        matching: &Matching,
+        rules: &ImportRules,
+        patterns: &Patterns,
+    ) -> Vec<String> {
         let by_name = [
             Kind::Missing,
             Kind::Unused,
@@ -123,34 +168,47 @@ impl Offences {
             Kind::IgnoredButUsed,
             Kind::IdlePattern,
         ];
+        let concerned = by_name.iter().any(|kind| self.count(*kind) > 0);
         let mut missing = matching.missing.iter();
         let all_new = missing.all(|(name, _)| patterns.new.first_match(&[name]).is_some());
-        if let Some(rename) = rename {
-            parts.push(rename);
-        } else if matching.pairs.is_empty() && matching.claimed.is_empty() && !all_new {
-            parts.push(
-                "no tensor is called as a parameter of the model is: if it is the right file, `rename` of the import stage \
-                 says what its tensors are called there"
+        // To ignore the rest and not these would be the opposite of the choice that `ignore` states.
+        let unwanted = self.count(Kind::Unused) > 0
+            && !matching.pairs.is_empty()
+            && matching.unwanted().count() == matching.pairs.len();
+        if !matching.claimed.is_empty() {
+            return vec![
+                "several tensors are for one parameter: list all but the one to load in `ignore`, by their names in the file"
                     .into(),
-            );
-        } else if concerns(&by_name) && (new != rules.new || ignore != rules.ignore) {
-            parts.push(format!(
-                "if all of this is meant, the import stage of the recipe says:\nnew = {}\nignore = {}",
-                in_toml(&new),
-                in_toml(&ignore)
-            ));
+            ];
         }
-        if concerns(&[Kind::Shape]) {
-            parts.push("the model's sizes are set in the recipe's [model] table".to_string());
+        if unwanted || (matching.pairs.is_empty() && !all_new) {
+            let but = if unwanted {
+                "but those that `ignore` lists "
+            } else {
+                ""
+            };
+            return vec![format!(
+                "no tensor {but}is called as a parameter of the model is: if it is the right file, `rename` of the import \
+                 stage says what its tensors are called there"
+            )];
         }
-        if concerns(&[Kind::Type]) {
-            parts.push(
-                "weights are F32, F16 or BF16; `allow_narrowing = true` in the import stage rounds F64, and \
-                 others must be converted where the file comes from"
-                    .into(),
-            );
+        let new = recipe_new(matching, patterns);
+        let ignore = recipe_ignore(matching, patterns);
+        if !concerned || (new == rules.new && ignore == rules.ignore) {
+            return Vec::new();
         }
-        (!parts.is_empty()).then(|| parts.join("\n"))
+        let copy = foreign_names::second_copy(matching, patterns).map(|prefix| {
+            format!(
+                "half of the model or more is in the file twice, once behind `{prefix}`: to load that, list the rest in `ignore`, \
+                 by its names in the file, and take the prefix off in `rename`"
+            )
+        });
+        let declared = format!(
+            "if all of this is meant, the import stage of the recipe says:\nnew = {}\nignore = {}",
+            in_toml(&new),
+            in_toml(&ignore)
+        );
+        copy.into_iter().chain([declared]).collect()
     }
 }
 

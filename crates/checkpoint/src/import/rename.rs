@@ -24,7 +24,7 @@ impl RenameRule {
         let way = match (&self.prefix, &self.pattern) {
             (Some(prefix), None) => Way::Prefix(prefix.clone(), self.to.clone()),
             (None, Some(pattern)) => {
-                let whole = Regex::new(&format!("^(?:{pattern})$"));
+                let whole = whole(pattern);
                 let whole = whole.map_err(|error| ("pattern", last_line(&error.to_string())))?;
                 let template = Template::read(&self.to, whole.captures_len())
                     .map_err(|reason| ("to", reason))?;
@@ -44,6 +44,14 @@ impl RenameRule {
         let from = self.prefix.as_ref().or(self.pattern.as_ref());
         format!("`{}` → `{}`", from.map_or("", String::as_str), self.to)
     }
+}
+
+/// The expression of a whole name.
+fn whole(pattern: &str) -> Result<Regex, regex::Error> {
+    // Alone it is an expression, or what is put around it would become a part of it.
+    Regex::new(pattern)?;
+    // A comment, which `(?x)` allows, goes on to the end of its line.
+    Regex::new(&format!("^(?:{pattern})$")).or_else(|_| Regex::new(&format!("^(?:{pattern}\n)$")))
 }
 
 /// The reason is the last line of a parser's drawing.
@@ -182,6 +190,9 @@ mod tests {
         );
         assert_eq!(renaming.apply("x.h.12.attn.weight"), None);
         assert_eq!(renaming.apply("h.x.attn.weight"), None);
+        let commented = pattern(r"(?x) dec \. (.*) # all", "$1").compile().unwrap();
+        assert_eq!(commented.apply("dec.weight").unwrap(), "weight");
+        assert_eq!(commented.apply("my.dec.weight"), None);
         // An alternative at the top is one of whole names as well.
         let either = pattern("a|b", "c").compile().unwrap();
         assert_eq!(either.apply("a").unwrap(), "c");
@@ -192,6 +203,10 @@ mod tests {
     fn rules_that_cannot_be_meant_are_refused_with_their_field() {
         let (field, reason) = pattern("a(", "b").compile().unwrap_err();
         assert_eq!((field, reason.as_str()), ("pattern", "unclosed group"));
+        for inside_out in ["x)|(?:dec", "x)|(dec"] {
+            let (field, reason) = pattern(inside_out, "b").compile().unwrap_err();
+            assert_eq!((field, reason.as_str()), ("pattern", "unopened group"));
+        }
         let (field, reason) = pattern("(a)", "$2").compile().unwrap_err();
         assert_eq!(field, "to");
         assert_eq!(reason, "names group $2, and the pattern has 1");

@@ -9,7 +9,8 @@ pub struct ImportRules {
     pub new: Vec<String>,
     /// Patterns of exactly the tensors that have no target, by their name in the file, with or
     /// without a prefix that goes, or the name that they have after the rules or would have in the
-    /// model.
+    /// model. Of several tensors for one parameter the plainest of these names counts by which some are matched and
+    /// some are not.
     pub ignore: Vec<String>,
     /// What tensors are called in the model, one rule after the other.
     pub rename: Vec<RenameRule>,

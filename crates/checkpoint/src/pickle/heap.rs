@@ -187,6 +187,11 @@ impl Heap {
         }
     }
 
+    /// The members of a list or tuple.
+    pub fn members(&self, value: Value) -> Option<&[Value]> {
+        self.list(value).or_else(|| self.tuple(value))
+    }
+
     /// The entries of a dictionary or a namespace, in their order.
     pub fn dict(&self, value: Value) -> Option<&[(Value, Value)]> {
         match self.object(value)? {
@@ -238,6 +243,11 @@ impl Heap {
                 None => "nothing",
             },
         }
+    }
+
+    /// All objects, in the order of the file.
+    pub fn values(&self) -> impl DoubleEndedIterator<Item = Value> {
+        (0..self.objects.len() as u32).map(|number| Value::Object(ObjectId(number)))
     }
 
     /// All storages, in the order of the file; one may come more than once.

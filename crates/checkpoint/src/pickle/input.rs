@@ -18,6 +18,11 @@ impl<'a> Input<'a> {
         self.position
     }
 
+    /// The first of all bytes.
+    pub(super) fn first(&self) -> Option<u8> {
+        self.bytes.first().copied()
+    }
+
     pub(super) fn take(&mut self, count: usize) -> Result<&'a [u8], Refusal> {
         let rest = &self.bytes[self.position..];
         let taken = rest.get(..count);

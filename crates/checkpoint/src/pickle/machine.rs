@@ -9,6 +9,12 @@ use super::stack::Stack;
 use super::value::Value;
 use crate::refusal::Refusal;
 
+/// How torch writes a file of protocol 1 with the default protocol.
+pub(crate) const AGAIN: &str = "save it again with the default protocol, in Python, which runs code that lies in the file: python3 -c \"import torch; torch.save(torch.load('FILE', map_location='cpu', weights_only=False), 'weights.pt')\"";
+
+/// How to come to the default protocol from 0, which torch writes and does not read.
+pub(crate) const ANEW: &str = "torch does not load protocol 0: save it with the default protocol where it comes from: torch.save(model.state_dict(), 'weights.pt')";
+
 /// A finished pickle.
 #[derive(Debug)]
 pub struct Pickle {
@@ -107,13 +113,25 @@ impl Machine<'_> {
             b'R' | 0x81 => self.reduce()?,
             0x92 => self.stack.pop().and_then(|_| self.reduce())?, // NEWOBJ_EX: without the keywords
             b'b' => self.set_state()?,
-            other => {
-                return Err(Refusal::new(format!(
-                    "opcode {other:#04x} is not supported"
-                )));
-            }
+            other => return Err(self.unsupported(other)),
         }
         Ok(None)
+    }
+
+    /// Protocols before 2 do not begin with their number, and only the first memoises with text.
+    fn unsupported(&self, opcode: u8) -> Refusal {
+        let reason = format!("opcode {opcode:#04x} is not supported");
+        match (self.input.first(), opcode) {
+            (Some(0x80), _) => Refusal::new(reason),
+            (_, b'p') => Refusal::new(format!(
+                "{reason}: a pickle of protocol 0, known are 2 to 5"
+            ))
+            .with_hint(ANEW),
+            _ => Refusal::new(format!(
+                "{reason}: a pickle of protocol 1, known are 2 to 5"
+            ))
+            .with_hint(AGAIN),
+        }
     }
 
     /// The key whose value is being built, in the innermost dict that is.

@@ -16,5 +16,6 @@ mod value;
 
 pub use heap::Heap;
 pub use heap::TensorView;
+pub(super) use machine::{AGAIN, ANEW};
 pub use machine::{Pickle, load};
 pub use value::{ObjectId, Value};

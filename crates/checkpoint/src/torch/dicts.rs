@@ -1,30 +1,25 @@
 //! The dicts of a pickle, without those of optimizers.
 
-use std::collections::BTreeSet;
-
-use super::state_dict::{ALONE, KEYS, is_closed};
+use super::state_dict::KEYS;
+use super::walk::Walk;
 use crate::dict_path::DictPath;
 use crate::pickle::{Heap, TensorView, Value};
 use crate::refusal::Refusal;
 use crate::wrappers::without_those_before;
 
-/// Dicts that are searched, and how many of them may lie in one another.
-const MAX_SEARCHED: usize = 65_536;
+/// Dicts that may lie in one another.
 pub(super) const MAX_DEPTH: usize = 4;
 
 /// Letters of a key that are told: one of a million could be the key of every dict.
 const LONGEST_KEY: usize = 256;
 
-/// A dict, and the keys that lead to it.
+/// A dict, and the steps that lead to it.
 pub(super) type Found = (DictPath, Value);
 
-/// The dicts by how deep they lie, without those that hold nothing to look for. More than are searched are refused: a
-/// second state dict could be among them.
-pub(super) fn levels(heap: &Heap, root: Value) -> Result<Vec<Vec<Found>>, Refusal> {
+/// The dicts by how deep they lie, also in lists and tuples, without those that hold nothing to look for.
+pub(super) fn levels(heap: &Heap, root: Value, mut walk: Walk) -> Result<Vec<Vec<Found>>, Refusal> {
     let mut levels = vec![vec![(reached(heap, DictPath::default(), root), root)]];
-    let mut seen = BTreeSet::new();
-    seen.extend(root.id());
-    let mut searched = 0;
+    let is_wanted = |dict: Value| !is_of_optimizer(heap, dict);
     while levels.len() < MAX_DEPTH {
         let mut below = Vec::new();
         for (path, dict) in levels.last().into_iter().flatten() {
@@ -33,19 +28,10 @@ pub(super) fn levels(heap: &Heap, root: Value) -> Result<Vec<Vec<Found>>, Refusa
                 continue;
             }
             for (key, value) in heap.dict(*dict).unwrap_or_default() {
-                let is_dict = heap.dict(*value).is_some();
-                let is_new = is_dict && value.id().is_some_and(|id| seen.insert(id));
-                if !is_new || !may_hold_weights(heap, *value) || is_of_optimizer(heap, *value) {
-                    continue;
+                if walk.may_hold_weights(*value) {
+                    let path = below_key(heap, path, *key);
+                    below.extend(walk.dicts_at(path, *value, is_wanted)?);
                 }
-                searched += 1;
-                if searched >= MAX_SEARCHED {
-                    return Err(Refusal::new(format!(
-                        "holds more than {MAX_SEARCHED} dicts, so that a second state dict could lie in it unseen"
-                    ))
-                    .with_hint(ALONE));
-                }
-                below.push((below_key(heap, path, *key, *value), *value));
             }
         }
         if below.is_empty() {
@@ -56,11 +42,11 @@ pub(super) fn levels(heap: &Heap, root: Value) -> Result<Vec<Vec<Found>>, Refusa
     Ok(levels)
 }
 
-/// The path of the dict under a key of the one at `path`.
-fn below_key(heap: &Heap, path: &DictPath, key: Value, dict: Value) -> DictPath {
+/// The path of the value under a key of the dict at `path`.
+fn below_key(heap: &Heap, path: &DictPath, key: Value) -> DictPath {
     let text = heap.text(key);
     let shown = shown(text.unwrap_or(heap.kind(key)));
-    let below = reached(heap, path.below(shown), dict);
+    let below = path.below(shown);
     match text == Some(shown) {
         true => below,
         false => below.out_of_reach(),
@@ -79,14 +65,6 @@ pub(super) fn reached(heap: &Heap, path: DictPath, dict: Value) -> DictPath {
         true => path.out_of_reach(),
         false => path,
     }
-}
-
-/// Whether a dict has an entry that is a tensor or in which one may lie.
-fn may_hold_weights(heap: &Heap, dict: Value) -> bool {
-    let mut values = heap.dict(dict).unwrap_or_default().iter();
-    values.any(|(_, value)| {
-        heap.tensor(*value).is_some() || heap.dict(*value).is_some() || is_closed(heap, *value)
-    })
 }
 
 /// What torch's optimizers save, which hold no state dict of a model: its tensors are moments.

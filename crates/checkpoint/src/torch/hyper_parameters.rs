@@ -35,7 +35,7 @@ type Table = (Rc<str>, Value);
 pub(super) fn stated(pickle: &Pickle, holder: Value) -> (Stated, Option<String>) {
     let heap = &pickle.heap;
     let mut level = tables(pickle, holder);
-    let mut settings: BTreeMap<String, Vec<(Rc<str>, Json)>> = BTreeMap::new();
+    let mut settings: BTreeMap<String, Vec<(String, Json)>> = BTreeMap::new();
     let mut stated = Stated::default();
     let (mut looked, mut is_all) = (0, true);
     while !level.is_empty() && looked < MAX_TABLES {
@@ -49,15 +49,17 @@ pub(super) fn stated(pickle: &Pickle, holder: Value) -> (Stated, Option<String>)
                     continue;
                 };
                 let value = heap.unwrapped(*value);
+                let whole = || shown(&joined(&place, name)).to_string();
+                let name = last_part(name);
                 if heap.dict(value).is_some() {
                     match below.len() < MAX_TABLES {
-                        true => below.push((shown(&joined(&place, name)).into(), value)),
+                        true => below.push((whole().into(), value)),
                         false => is_all = false,
                     }
                 } else if let Some(value) = plain(heap, value) {
                     let values = settings.entry(name.into()).or_default();
                     if !values.iter().any(|(_, other)| is_same(other, &value)) {
-                        values.push((place.clone(), value));
+                        values.push((whole(), value));
                     }
                 } else if let Some(form) = unread(heap, value) {
                     let known = stated.unread.entry(name.into()).or_insert(form.into());
@@ -78,9 +80,6 @@ pub(super) fn stated(pickle: &Pickle, holder: Value) -> (Stated, Option<String>)
         if let [_] = values[..] {
             stated.settings.insert(name, values.remove(0).1);
         } else {
-            let values = values.into_iter();
-            let values = values.map(|(place, value)| (joined(&place, &name), value));
-            let values = values.collect();
             stated.disputed.insert(name, values);
         }
     }
@@ -89,6 +88,12 @@ pub(super) fn stated(pickle: &Pickle, holder: Value) -> (Stated, Option<String>)
     );
     is_all &= level.is_empty();
     (stated, (!is_all).then_some(more))
+}
+
+/// What a setting is called in its own table, where its name begins with those of the tables around it.
+fn last_part(name: &str) -> &str {
+    let last = name.rsplit(['.', '/']).next();
+    last.filter(|last| !last.is_empty()).unwrap_or(name)
 }
 
 /// The tables at the top and beside the state dict.

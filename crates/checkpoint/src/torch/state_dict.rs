@@ -1,13 +1,14 @@
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use super::dicts::{
-    Found, MAX_DEPTH, bare_names, holds_tensors, holds_weights, joined, levels, named_tensors,
-    names, reached,
+    Found, MAX_DEPTH, bare_names, holds_tensors, holds_weights, levels, named_tensors, names,
+    reached,
 };
+use super::elsewhere;
+use super::walk::Walk;
 use crate::dict_path::DictPath;
-use crate::elsewhere::{Elsewhere, Place};
-use crate::pickle::{Heap, ObjectId, Pickle, TensorView, Value};
+use crate::elsewhere::Elsewhere;
+use crate::pickle::{Heap, Pickle, TensorView, Value};
 use crate::refusal::Refusal;
 use crate::wrappers::without_those_before;
 use pipeline_error::listed::{counted, first_names, first_of};
@@ -25,10 +26,6 @@ const CLOSED: [&str; 4] = [
 
 /// What to do where it is unclear which state dict is meant.
 pub(super) const ALONE: &str = "save the state dict that you mean alone, best as safetensors";
-
-/// Names of tensors that are kept to find parameters that are missing, and how long they may be.
-const MAX_ELSEWHERE: usize = 1 << 18;
-const LONGEST_NAME: usize = 256;
 
 /// Tensors or dicts that a message names.
 const SHOWN: usize = 5;
@@ -49,6 +46,8 @@ struct Candidate {
     path: DictPath,
     dict: Value,
     holder: Value,
+    /// Whether it is one of a list or tuple, which may be meant for another.
+    is_listed: bool,
 }
 
 /// Finds the one state dict: under a customary key, or the pickle itself. If there is none, it is
@@ -62,15 +61,16 @@ pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
             heap.kind(pickle.root)
         )));
     }
-    let levels = levels(heap, pickle.root)?;
+    let mut judge = Walk::from(heap, pickle.root);
+    let levels = levels(heap, pickle.root, judge.clone())?;
     for (path, dict) in levels.iter().flatten() {
         refuse_closed(heap, path, *dict)?;
     }
-    let mut judged: BTreeSet<ObjectId> = pickle.root.id().into_iter().collect();
     let by_level = levels.iter();
-    let by_level: Vec<_> = by_level
-        .map(|dicts| candidates(heap, dicts, &mut judged))
+    let by_level: Result<Vec<_>, Refusal> = by_level
+        .map(|dicts| candidates(heap, dicts, &mut judge))
         .collect();
+    let by_level = by_level?;
     let has_key = by_level.iter().any(|level| !level.is_empty());
     let mut found: Vec<Candidate> = Vec::new();
     let mut chosen: Option<BTreeSet<&str>> = None;
@@ -80,6 +80,7 @@ pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
                 path: reached(heap, DictPath::default(), pickle.root),
                 dict: pickle.root,
                 holder: pickle.root,
+                is_listed: false,
             });
         }
         let is_rival = |candidate: &Candidate| match &chosen {
@@ -92,6 +93,10 @@ pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
         }
     }
     match found.as_slice() {
+        [one] if one.is_listed => Err(ambiguous(&format!(
+            "has its state dict in a list or tuple, which may hold others: {}",
+            one.path.place()
+        ))),
         [one] => {
             let mut state_dict = collect(heap, one)?;
             let chosen = chosen.unwrap_or_default();
@@ -100,7 +105,8 @@ pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
             if one.dict != pickle.root {
                 state_dict.notes.extend(beside(heap, pickle.root));
             }
-            state_dict.elsewhere.tensors = elsewhere(heap, one.dict, &levels);
+            let places = &mut state_dict.elsewhere;
+            elsewhere::fill(places, heap, (one.dict, &chosen), &levels);
             Ok(state_dict)
         }
         [] => Err(none(heap, &levels)),
@@ -144,21 +150,25 @@ fn refuse_closed(heap: &Heap, path: &DictPath, holder: Value) -> Result<(), Refu
     Ok(())
 }
 
-/// Dicts with tensors under a customary key in these, but for those that have been `judged`.
-fn candidates(heap: &Heap, dicts: &[Found], judged: &mut BTreeSet<ObjectId>) -> Vec<Candidate> {
+/// Dicts with tensors under a customary key in these, also in a list there, but for those that were judged before.
+fn candidates(heap: &Heap, dicts: &[Found], judge: &mut Walk) -> Result<Vec<Candidate>, Refusal> {
+    let mut candidates = Vec::new();
     let keys = dicts
         .iter()
         .flat_map(|dict| KEYS.iter().map(move |key| (dict, *key)));
-    let found = keys.filter_map(|((path, holder), key)| {
-        let dict = heap.entry(*holder, key)?;
-        let is_new = judged.insert(dict.id()?);
-        (is_new && holds_tensors(heap, dict)).then(|| Candidate {
-            path: reached(heap, path.below(key), dict),
+    for ((path, holder), key) in keys {
+        let Some(value) = heap.entry(*holder, key) else {
+            continue;
+        };
+        let found = judge.dicts_at(path.below(key), value, |dict| holds_tensors(heap, dict))?;
+        candidates.extend(found.into_iter().map(|(path, dict)| Candidate {
+            path,
             dict,
             holder: *holder,
-        })
-    });
-    found.collect()
+            is_listed: dict != value,
+        }));
+    }
+    Ok(candidates)
 }
 
 /// A note of the other dicts with tensors of the same names as the chosen one: averages of the weights, say, or the
@@ -193,33 +203,6 @@ fn beside(heap: &Heap, root: Value) -> Option<String> {
     (!all.is_empty()).then(|| format!("tensors beside the state dict are not read: {shown}"))
 }
 
-/// Tensors of dicts that are not the chosen one: under their own names, without a wrapper's, and behind the key that leads
-/// to their dict, as where a head's own state dict lies under `cls_head`.
-fn elsewhere(heap: &Heap, chosen: Value, levels: &[Vec<Found>]) -> BTreeMap<String, Place> {
-    let mut found = BTreeMap::new();
-    for (path, dict) in levels.iter().flatten().filter(|(_, dict)| *dict != chosen) {
-        let (key, path) = (path.last(), Arc::new(path.clone()));
-        for name in names(heap, *dict).filter(|name| name.len() <= LONGEST_NAME) {
-            if found.len() >= MAX_ELSEWHERE {
-                return found;
-            }
-            let bare = without_those_before(name);
-            for called in [
-                name.into(),
-                bare.into(),
-                joined(key, name),
-                joined(key, bare),
-            ] {
-                found.entry(called).or_insert_with(|| Place {
-                    dict: Arc::clone(&path),
-                    name: name.to_string(),
-                });
-            }
-        }
-    }
-    found
-}
-
 fn ambiguous(reason: &str) -> Refusal {
     Refusal::new(reason).with_hint(ALONE)
 }
@@ -227,7 +210,14 @@ fn ambiguous(reason: &str) -> Refusal {
 fn none(heap: &Heap, levels: &[Vec<Found>]) -> Refusal {
     let others = levels.iter().flatten();
     let others = others.filter(|(_, dict)| holds_tensors(heap, *dict));
-    let others: Vec<&DictPath> = others.map(|(path, _)| path).collect();
+    let others: Vec<&Found> = others.collect();
+    // What its own entries are called is all that they lack.
+    if let [(path, root)] = others[..]
+        && path.is_root()
+        && let Some(key) = nameless(heap, *root)
+    {
+        return no_name(heap, path, key);
+    }
     if others.is_empty() {
         return Refusal::new(format!(
             "holds no tensor that has a name, also in {MAX_DEPTH} dicts inside one another"
@@ -236,8 +226,27 @@ fn none(heap: &Heap, levels: &[Vec<Found>]) -> Refusal {
     ambiguous(&format!(
         "has no state dict under `{}`; tensors are under {}",
         KEYS.join("`, `"),
-        first_names(others, SHOWN)
+        first_of(others.iter().map(|(path, _)| path.place()), SHOWN)
     ))
+}
+
+/// The key of a dict's first tensor that has no string for a name.
+fn nameless(heap: &Heap, dict: Value) -> Option<Value> {
+    let mut entries = heap.dict(dict)?.iter();
+    let nameless =
+        entries.find(|(key, value)| heap.text(*key).is_none() && heap.tensor(*value).is_some());
+    nameless.map(|(key, _)| *key)
+}
+
+fn no_name(heap: &Heap, path: &DictPath, key: Value) -> Refusal {
+    Refusal::new(format!(
+        "a name in {} is {}, not a string",
+        path.place(),
+        heap.kind(key)
+    ))
+    .with_hint(
+        "a model's state dict has strings for names: torch.save(model.state_dict(), 'weights.pt')",
+    )
 }
 
 fn collect<'a>(heap: &'a Heap, found: &Candidate) -> Result<StateDict<'a>, Refusal> {
@@ -247,9 +256,8 @@ fn collect<'a>(heap: &'a Heap, found: &Candidate) -> Result<StateDict<'a>, Refus
     let mut notes = vec![format!("tensors were found in {place}")];
     let mut others = BTreeMap::new();
     for (key, value) in heap.dict(dict).unwrap_or_default() {
-        let name = heap
-            .text(*key)
-            .ok_or_else(|| Refusal::new(format!("{place} has {} as a name", heap.kind(*key))))?;
+        let name = heap.text(*key);
+        let name = name.ok_or_else(|| no_name(heap, &found.path, *key))?;
         if seen.insert(name, ()).is_some() {
             return Err(Refusal::new(format!("{place} has {name} twice")));
         }
@@ -287,8 +295,8 @@ fn collect<'a>(heap: &'a Heap, found: &Candidate) -> Result<StateDict<'a>, Refus
         notes,
         elsewhere: Elsewhere {
             read: found.path.clone(),
-            tensors: BTreeMap::new(),
             others,
+            ..Elsewhere::default()
         },
     })
 }

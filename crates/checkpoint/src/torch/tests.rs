@@ -1,3 +1,6 @@
+mod elsewhere;
+mod foreign;
+mod lists;
 mod rivals;
 mod settings;
 

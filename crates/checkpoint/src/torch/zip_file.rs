@@ -28,6 +28,7 @@ pub(crate) fn read(file: impl Source, length: u64) -> Result<Contents, Refusal> 
     let mut archive = ZipArchive::with_config(config, file).map_err(|error| damaged(&error))?;
     refuse_other_archives(&archive)?;
     let names = entry_names(&mut archive, length)?;
+    refuse_unchecked(&archive)?;
     let prefix = prefix(&names)?;
     let at = |name: &str| {
         names
@@ -136,6 +137,21 @@ fn entry_names(archive: &mut ZipArchive<impl Source>, length: u64) -> Result<Vec
         names.push(name);
     }
     Ok(names)
+}
+
+/// Refuses an archive whose checksums were left out, which torch does on demand: damage would go unseen.
+fn refuse_unchecked(archive: &ZipArchive<impl Source>) -> Result<(), Refusal> {
+    let entries = (0..archive.len()).filter_map(|entry| archive.by_index_data(entry).ok());
+    let mut filled = entries.filter(|entry| entry.size() > 0).peekable();
+    match filled.peek().is_some() && filled.all(|entry| entry.crc32() == 0) {
+        true => Err(Refusal::new(
+            "has no checksums, as torch.save leaves them out after torch.serialization.set_crc32_options(False): damage would go unseen",
+        )
+        .with_hint(
+            "save it again with them, in Python, which runs code that lies in the file: python3 -c \"import torch; torch.save(torch.load('FILE', map_location='cpu', weights_only=False), 'weights.pt')\"",
+        )),
+        false => Ok(()),
+    }
 }
 
 /// The folder, with its slash, that holds the one data.pkl.

@@ -94,7 +94,13 @@ impl<'a> Assembler<'a> {
         let Variables { fates, sources } = variables;
         let series = &self.ingested.series[stay.series];
         (self.ingested).load(series, &mut work.bytes, &mut work.events)?;
-        let span = self.window.of(stay, &work.events);
+        let span = (self.window.of(stay, &work.events)).ok_or_else(|| {
+            let title = self.ingested.title(series);
+            Error::stage(format!(
+                "{title}: a time of it lies more than 292,000 years after its begin, and minutes are not counted so far"
+            ))
+            .with_hint("a mark for a time that is not known is no time: take such rows out of what is read")
+        })?;
         losses.see(
             split,
             work.events.iter().filter(|event| event.time != STATIC),

@@ -34,7 +34,8 @@ impl Window {
         }
     }
 
-    pub(super) fn of(&self, stay: &StayRow, events: &[RawEvent]) -> Span {
+    /// That of a stay. `None` where an event in it is so far from its begin that microseconds of 64 bits do not count to it.
+    pub(super) fn of(&self, stay: &StayRow, events: &[RawEvent]) -> Option<Span> {
         let times = || {
             events
                 .iter()
@@ -61,14 +62,18 @@ impl Window {
             }
             None => (start, start),
         };
-        Span {
+        let span = Span {
             start: start_of_window,
             earliest,
             end: self
                 .first
                 .map_or(i64::MAX, |length| start.saturating_add(length)),
             known,
-        }
+        };
+        // From a begin of 0 or later, every time can be counted to.
+        let is_far = |time: i64| time.checked_sub(span.start).is_none() && span.place(time).is_ok();
+        let counts = span.start >= 0 || !times().any(is_far);
+        counts.then_some(span)
     }
 }
 
@@ -80,7 +85,7 @@ impl Span {
             _ if time > self.known => Err(Loss::AfterPrediction),
             _ if time < self.earliest => Err(Loss::BeforeWindow),
             _ if time >= self.end => Err(Loss::AfterWindow),
-            _ => Ok(time - self.start),
+            _ => Ok(time.saturating_sub(self.start)),
         }
     }
 }
@@ -93,12 +98,12 @@ mod tests {
 
     const HOUR: i64 = 60 * MICROSECONDS_OF_A_MINUTE;
 
-    fn places(
+    fn span(
         change: impl Fn(&mut DataConfig),
         start: Start,
         prediction: Option<i64>,
         times: &[i64],
-    ) -> Vec<Result<i64, Loss>> {
+    ) -> Option<Span> {
         let mut config = synthetic(1);
         change(&mut config);
         let events: Vec<RawEvent> = (times.iter())
@@ -119,7 +124,17 @@ mod tests {
             prediction,
             split: None,
         };
-        let span = Window::new(&config).of(&stay, &events);
+        Window::new(&config).of(&stay, &events)
+    }
+
+    fn places(
+        change: impl Fn(&mut DataConfig),
+        start: Start,
+        prediction: Option<i64>,
+        times: &[i64],
+    ) -> Vec<Result<i64, Loss>> {
+        let span = span(change, start, prediction, times);
+        let span = span.expect("times that can be counted");
         times.iter().map(|time| span.place(*time)).collect()
     }
 
@@ -173,6 +188,20 @@ mod tests {
             &times,
         );
         assert_eq!(found[3], Ok(5 * HOUR));
+    }
+
+    #[test]
+    fn a_time_in_the_window_that_cannot_be_counted_to_is_refused() {
+        let (early, late) = (-i64::MAX, HOUR);
+        let all = |_: &mut DataConfig| {};
+        assert!(span(all, Start::FirstEvent, None, &[early, late]).is_none());
+        let found = places(all, Start::FirstEvent, Some(0), &[early, late]);
+        assert_eq!(found, [Ok(0), Err(Loss::AfterPrediction)]);
+        let first = |config: &mut DataConfig| config.hours = Some(1.0);
+        let found = places(first, Start::FirstEvent, None, &[early, late]);
+        assert_eq!(found, [Ok(0), Err(Loss::AfterWindow)]);
+        let found = places(all, Start::At(0), None, &[i64::MAX - 1]);
+        assert_eq!(found, [Ok(i64::MAX - 1)]);
     }
 
     #[test]

@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use candle_core::{D, Device, Result, Tensor};
+use pipeline_vector::product::{View, multiply, product};
 
 use super::bert_config::{Activation, BertConfig};
 
@@ -97,25 +98,29 @@ impl Layer {
 
     fn attention(&self, hidden: &Tensor, heads: usize) -> Result<Tensor> {
         let (tokens, width) = hidden.dims2()?;
-        let by_head = |linear: &Linear| {
-            let rows = linear.forward(hidden)?;
-            let rows = rows.reshape((tokens, heads, width / heads))?;
-            rows.transpose(0, 1)?.contiguous()
-        };
-        let (query, key, value) = (
-            by_head(&self.query)?,
-            by_head(&self.key)?,
-            by_head(&self.value)?,
-        );
-        let scale = 1.0 / ((width / heads) as f64).sqrt();
-        // Of keys that lie in columns few scores would be summed in lanes of this CPU's vectors.
-        let scores = (query.matmul(&key.t()?.contiguous()?)? * scale)?;
-        let mixed = softmax(&scores)?.matmul(&value)?;
-        mixed
-            .transpose(0, 1)?
-            .contiguous()?
-            .reshape((tokens, width))
+        let head = width / heads;
+        let by_token = |linear: &Linear| numbers(&linear.forward(hidden)?);
+        let (query, key) = (by_token(&self.query)?, by_token(&self.key)?);
+        let value = by_token(&self.value)?;
+        let scale = 1.0 / (head as f64).sqrt();
+        let mut mixed = vec![0f32; tokens * width];
+        for first in (0..width).step_by(head) {
+            let rows = View::rows(first, width);
+            let keys = (&key[..], rows.transposed());
+            let scores = product([tokens, tokens, head], (&query, rows), keys);
+            let scores = Tensor::from_vec(scores, (tokens, tokens), hidden.device())?;
+            let weights = numbers(&softmax(&(scores * scale)?)?)?;
+            let weights = (&weights[..], View::rows(0, tokens));
+            let to = (&mut mixed[..], rows);
+            multiply([tokens, head, tokens], to, weights, (&value, rows), true);
+        }
+        Tensor::from_vec(mixed, (tokens, width), hidden.device())
     }
+}
+
+/// Row by row.
+fn numbers(tensor: &Tensor) -> Result<Vec<f32>> {
+    tensor.flatten_all()?.to_vec1()
 }
 
 /// Over the last axis.
@@ -128,13 +133,20 @@ fn softmax(scores: &Tensor) -> Result<Tensor> {
 
 /// x·Wᵀ + b, with W [out, in].
 struct Linear {
-    weight: Tensor,
+    weight: Vec<f32>,
     bias: Tensor,
 }
 
 impl Linear {
     fn forward(&self, rows: &Tensor) -> Result<Tensor> {
-        rows.matmul(&self.weight.t()?)?.broadcast_add(&self.bias)
+        let (tokens, inputs) = rows.dims2()?;
+        let outputs = self.bias.dim(0)?;
+        // Not candle's product: the order of its sums is that of this CPU's vectors and caches.
+        let turned = (&self.weight[..], View::rows(0, inputs).transposed());
+        let x = numbers(rows)?;
+        let x = (&x[..], View::rows(0, inputs));
+        let y = product([tokens, outputs, inputs], x, turned);
+        Tensor::from_vec(y, (tokens, outputs), rows.device())?.broadcast_add(&self.bias)
     }
 }
 
@@ -169,7 +181,7 @@ impl Weights<'_> {
 
     fn linear(&mut self, name: &str) -> Result<Linear> {
         Ok(Linear {
-            weight: self.take(&format!("{name}.weight"))?,
+            weight: numbers(&self.take(&format!("{name}.weight"))?)?,
             bias: self.take(&format!("{name}.bias"))?,
         })
     }

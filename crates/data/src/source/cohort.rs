@@ -16,7 +16,7 @@ use crate::dataset::Split;
 use crate::ingest::{Ingested, PartWriter, RawEvent, STATIC};
 use crate::missing::is_missing;
 use crate::small_table::{Layout, SmallRow, SmallTable};
-use crate::spellings::{SPELLING_HINT, Spelled, plain_name, twins};
+use crate::spellings::{SPELLING_HINT, Spelled, plain_name, told_apart, twins};
 use crate::stay_id::StayId;
 use pipeline_error::{Code, Error};
 
@@ -93,7 +93,8 @@ impl Cohort {
         }
         let twin = self.listed.as_ref().and_then(|listed| listed.twin(id));
         twin.map_or(Ok(()), |(twin, place)| {
-            Err(format!("stay id `{id}` is spelled `{twin}` at {place}"))
+            let [id, twin] = told_apart([&id.to_string(), &twin.to_string()]);
+            Err(format!("stay id {id} is spelled {twin} at {place}"))
         })
     }
 
@@ -234,7 +235,10 @@ impl ListedStays {
                 start: time(start, of_start)?,
                 prediction: time(prediction, of_prediction)?,
                 subject: subject.map(|column| place.subject(column)).transpose()?,
-                split: split.map(|column| place.split(column)).transpose()?,
+                split: split
+                    .map(|column| place.split(column))
+                    .transpose()?
+                    .flatten(),
             };
             let from_zero = (clock.unit != TimeUnit::Timestamp).then_some(0);
             if let (Some(begin), Some(end)) = (stay.start.or(from_zero), stay.prediction)
@@ -347,15 +351,15 @@ fn refuse_twins<'a>(
     let Some(found) = twins(ids, found) else {
         return Ok(());
     };
-    let [first, second] = [found.first, found.second];
+    let [first, second] = found.shown();
     let line = |row: usize| table.rows[row].line;
     let what = format!(
-        "{name} `{}` is spelled `{}` at {}",
-        second.0,
-        first.0,
-        table.place(line(first.1))
+        "{name} {second} is spelled {first} at {}",
+        table.place(line(found.first.1))
     );
-    Err(table.error(line(second.1), what).with_hint(SPELLING_HINT))
+    Err(table
+        .error(line(found.second.1), what)
+        .with_hint(SPELLING_HINT))
 }
 
 fn refuse_a_column_twice(config: &StaysTable, path: &Path) -> Result<(), Error> {

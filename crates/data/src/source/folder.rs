@@ -1,10 +1,11 @@
 //! Which files of a source are read, and which are not.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 
 use super::stay_table::{SkippedFile, StayTable};
+use super::versions::refuse_former_versions;
 use crate::text_file;
 use pipeline_error::Error;
 use pipeline_error::listed::first_names;
@@ -12,9 +13,6 @@ use pipeline_files::{DataFile, DataFiles, FilePattern, ListingError, data_files_
 
 /// Hidden files that a note names.
 const NAMED: usize = 5;
-
-/// The folder in a Delta Lake table that says which files are of which version.
-const DELTA_LOG: &str = "_delta_log";
 
 /// Endings, less what says how it is compressed, of the forms that a table may have.
 const FORMS: [&str; 5] = ["csv", "tsv", "psv", "txt", "parquet"];
@@ -31,7 +29,7 @@ pub(super) struct SourceFiles {
     skipped: Vec<SkippedFile>,
     hidden: Vec<PathBuf>,
     repeated: Vec<(PathBuf, PathBuf)>,
-    /// The first folder below a named one whose name is a column and its value.
+    /// The first folder below a named one, or the begin of a pattern, whose name is a column and its value.
     partition: Option<OsString>,
     /// Whether a file's name is the id of its stay.
     names_are_ids: bool,
@@ -54,8 +52,11 @@ impl SourceFiles {
         is_read: impl Fn(&Path) -> bool,
     ) -> Result<usize, Error> {
         let pattern = FilePattern::of(path).map_err(|what| Error::file(path, what))?;
+        let before = self.files.len();
         if let Some(pattern) = &pattern {
-            return self.add_listed(pattern.files().map_err(unlisted)?, |_| true);
+            let meant = self.add_listed(pattern.files().map_err(unlisted)?, |_| true)?;
+            self.see_partitions(before, pattern.folder());
+            return Ok(meant);
         }
         if path.is_dir() {
             let found = data_files_below(path).map_err(unlisted)?;
@@ -63,12 +64,8 @@ impl SourceFiles {
                 let below = file.strip_prefix(path);
                 below.is_ok_and(&is_read)
             };
-            let before = self.files.len();
             let meant = self.add_folder(path, found, below)?;
-            let added = self.files[before..].iter();
-            let partitions = added.filter_map(|file| partition(file.strip_prefix(path).ok()?));
-            let first = partitions.min().map(OsStr::to_os_string);
-            self.partition = self.partition.take().into_iter().chain(first).min();
+            self.see_partitions(before, path);
             return Ok(meant);
         }
         let file = DataFile::at(path)
@@ -108,6 +105,13 @@ impl SourceFiles {
         &self.files
     }
 
+    /// Looks at the names of the folders that the files from this one on lie in, below `base`.
+    fn see_partitions(&mut self, from: usize, base: &Path) {
+        self.partition = (self.partition.take().into_iter())
+            .chain(first_partition(&self.files[from..], base))
+            .min();
+    }
+
     fn add_folder(
         &mut self,
         folder: &Path,
@@ -143,7 +147,7 @@ impl SourceFiles {
     ) -> Result<usize, Error> {
         self.hidden.extend(found.hidden);
         let read = found.files.iter().map(|file| file.path.as_path());
-        refuse_delta_table(read.filter(|path| is_read(path)))?;
+        refuse_former_versions(read.filter(|path| is_read(path)))?;
         let mut meant = 0;
         for file in found.files.into_iter().filter(|file| is_read(&file.path)) {
             meant += 1;
@@ -217,7 +221,10 @@ impl SourceFiles {
                 .filter(|file| !self.known.contains_key(&file.identity))
                 .cloned(),
         );
-        if let Some(folder) = &self.partition {
+        // Folders that are named one by one may tell their files apart, too.
+        let common = common_folder(&self.files);
+        let partition = common.and_then(|common| first_partition(&self.files, common));
+        if let Some(folder) = self.partition.iter().chain(&partition).min() {
             stays.notes.push(format!(
                 "names of folders like `{}` are not read: what they say is no column",
                 folder.display()
@@ -238,6 +245,23 @@ impl SourceFiles {
     }
 }
 
+/// The first folder below `base` of a file among these that names a column and its value.
+fn first_partition(files: &[PathBuf], base: &Path) -> Option<OsString> {
+    let below = files.iter().filter_map(|file| file.strip_prefix(base).ok());
+    below.filter_map(partition).min().map(OsStr::to_os_string)
+}
+
+/// The deepest folder that all of the files lie in.
+fn common_folder(files: &[PathBuf]) -> Option<&Path> {
+    let mut common = files.first()?.parent()?;
+    for file in files {
+        while !file.starts_with(common) {
+            common = common.parent()?;
+        }
+    }
+    Some(common)
+}
+
 /// The folder of a file that names a column and its value, as Spark and Arrow write partitions: `site=A`.
 fn partition(file: &Path) -> Option<&OsStr> {
     let is_partition = |part: &&OsStr| {
@@ -246,26 +270,6 @@ fn partition(file: &Path) -> Option<&OsStr> {
         at.is_some_and(|at| at > 0 && at + 1 < part.len())
     };
     file.parent()?.iter().rev().find(is_partition)
-}
-
-/// Fails if a file lies in a Delta Lake table: its log says which files are of the current version, and
-/// the others are still there.
-fn refuse_delta_table<'a>(files: impl Iterator<Item = &'a Path>) -> Result<(), Error> {
-    let mut seen = HashSet::new();
-    for file in files {
-        let folders = file.ancestors().skip(1);
-        for folder in folders.take_while(|folder| seen.insert(folder.to_path_buf())) {
-            if folder.join(DELTA_LOG).is_dir() {
-                let what = format!(
-                    "is a Delta Lake table: its files hold rows of former versions, too, which `{DELTA_LOG}` tells apart"
-                );
-                return Err(Error::file(folder, what).with_hint(
-                    "export the current version as Parquet or CSV into a folder of its own, and name that",
-                ));
-            }
-        }
-    }
-    Ok(())
 }
 
 fn shortened<'a>(paths: impl Iterator<Item = &'a PathBuf>) -> String {

@@ -128,11 +128,10 @@ impl Labels {
                 .to_string(),
             None => (self.labels.get(id)).map_or(String::new(), |entry| entry.place.clone()),
         };
+        let [first, second] = found.shown();
         Err(Error::stage(format!(
-            "stay id `{}` ({}) is also spelled `{}` ({})",
-            found.first.0,
+            "stay id {first} ({}) is also spelled {second} ({})",
             place(found.first.1),
-            found.second.0,
             place(found.second.1)
         ))
         .with_hint(SPELLING_HINT))

@@ -29,13 +29,16 @@ pub(super) fn expand<'a>(
     let before = all.len();
     for stay in all {
         let mut any = false;
-        if let Some(span) = span_of(&stay.id) {
+        if let Some(span) = span_of(&stay.id)
+            && let Some(last) = span.last
+        {
             let begin = match stay.start {
                 Start::At(time) => time,
-                Start::FirstEvent => span.first,
+                Start::FirstEvent => span.begin(),
             };
-            for time in times(landmarks, begin, span, &stay)? {
-                let label = match outlook(landmarks, span, time) {
+            let end = span.first_positive.unwrap_or(last);
+            for time in times(landmarks, begin, end, &stay)? {
+                let label = match outlook(landmarks, (span.first_positive, last), time) {
                     Outlook::Label(label) => label,
                     Outlook::Unfinished if landmarks.unfinished == Unfinished::Negative => 0,
                     Outlook::Unfinished => {
@@ -64,17 +67,16 @@ pub(super) fn expand<'a>(
     Ok(())
 }
 
-/// The landmarks of a stay: while it goes on, is not positive yet, and its prediction is not past.
+/// The landmarks of a stay: until it ends or turns positive, and while its prediction is not past.
 fn times(
     landmarks: &Landmarks,
     begin: i64,
-    span: &RowSpan,
+    end: i64,
     stay: &StayRow,
 ) -> Result<impl Iterator<Item = i64> + use<>, Error> {
     let micros = |hours: f64| (hours * MICROSECONDS_OF_AN_HOUR).round() as i64;
     let every = micros(landmarks.every_hours).max(1);
     let first = begin.saturating_add(landmarks.first_hours.map_or(every, micros));
-    let end = span.first_positive.unwrap_or(span.last);
     let end = (stay.prediction).map_or(end, |last| end.min(last.saturating_add(1)));
     // In 128 bits, as a stray date may be anywhere.
     let count = (i128::from(end) - i128::from(first) + i128::from(every) - 1) / i128::from(every);
@@ -92,18 +94,22 @@ fn times(
     Ok((0..count.max(0) as i64).map(move |number| first + number * every))
 }
 
-fn outlook(landmarks: &Landmarks, span: &RowSpan, time: i64) -> Outlook {
+fn outlook(
+    landmarks: &Landmarks,
+    (first_positive, last): (Option<i64>, i64),
+    time: i64,
+) -> Outlook {
     let horizon = (landmarks.horizon_hours * MICROSECONDS_OF_AN_HOUR).round() as i64;
     let end = time.saturating_add(horizon);
-    match span.first_positive {
+    match first_positive {
         Some(positive) => Outlook::Label(u32::from(positive <= end)),
-        None if span.last >= end => Outlook::Label(0),
+        None if last >= end => Outlook::Label(0),
         None => Outlook::Unfinished,
     }
 }
 
 fn at(stay: &StayRow, begin: i64, time: i64, label: u32) -> StayRow {
-    let hours = (time - begin) as f64 / MICROSECONDS_OF_AN_HOUR;
+    let hours = (i128::from(time) - i128::from(begin)) as f64 / MICROSECONDS_OF_AN_HOUR;
     StayRow {
         id: StayId::Name(format!("{}@{hours}", stay.id)),
         landmark_of: Some(stay.id.clone()),

@@ -89,12 +89,13 @@ impl EventSource for Long {
     }
 
     fn place_of(&self, name: Sought) -> Option<String> {
-        let variable = match name {
-            Sought::Stay(_) => None,
-            Sought::Variable(_) => Some(self.config.variable.as_str()),
+        let config = &self.config;
+        let columns = match name {
+            Sought::Stay(_) => vec![config.id.as_deref()?],
+            Sought::Variable(_) => vec![config.variable.as_str()],
+            Sought::Category(..) => vec![config.variable.as_str(), &config.value],
         };
-        self.tables
-            .place_of(name, self.config.id.as_deref(), variable)
+        self.tables.place_of(name, &columns)
     }
 }
 

@@ -8,11 +8,17 @@ use arrow::datatypes::DataType;
 use jiff::Timestamp;
 
 use super::folder::SourceFiles;
+use super::meds_shards::positions;
 use crate::config::StayPolicy;
 use crate::dataset::Split;
+use crate::missing::is_missing;
+use crate::names::quoted;
 use crate::parquet_file;
+use crate::shard_names::beside_shard;
 use crate::typed_column::{self, ColumnType};
 use pipeline_error::Error;
+use pipeline_error::listed::first_of;
+use pipeline_error::pasted::toml_string;
 
 /// What is to be predicted of a patient, and when.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,22 +51,99 @@ pub(super) fn label_files(path: &Path) -> Result<SourceFiles, Error> {
 /// What is to be predicted of a patient, and where it is stated: file and row.
 type Stated = (MedsLabel, PathBuf, usize);
 
-/// Fails if patients have labels in several folders: these are tasks. The parts of one task share no patient.
-fn refuse_several_tasks(labels: &BTreeMap<i64, Vec<Stated>>) -> Result<(), Error> {
+/// Fails if patients have labels in several folders: these are tasks. The parts of one task share no patient. Files of one
+/// folder may, unless they are called as if each were a task.
+fn refuse_several_tasks(
+    labels: &BTreeMap<i64, Vec<Stated>>,
+    are_labels: bool,
+) -> Result<(), Error> {
     for (subject, rows) in labels {
-        let folders: BTreeSet<Option<&Path>> = rows.iter().map(|row| row.1.parent()).collect();
-        let folders: Vec<&Path> = folders.into_iter().flatten().collect();
-        if let [first, second, ..] = folders[..] {
-            let what = format!(
+        let files: BTreeSet<&Path> = rows.iter().map(|row| row.1.as_path()).collect();
+        if files.len() < 2 {
+            continue;
+        }
+        let refusal = |what: &str, [first, second]: [&Path; 2]| {
+            let told = format!(
                 "holds labels of subject {subject}, and so does {}: they look like two tasks",
                 second.display()
             );
-            return Err(
-                Error::file(first, what).with_hint("name the folder of one task as `labels`")
-            );
+            Err(Error::file(first, told)
+                .with_hint(format!("name the {what} of one task as `labels`")))
+        };
+        let folders: BTreeSet<&Path> = files.iter().filter_map(|file| file.parent()).collect();
+        if let [first, second, ..] = folders.into_iter().collect::<Vec<_>>()[..] {
+            return refusal("folder", [first, second]);
+        }
+        let mut tasks: BTreeMap<String, &Path> = BTreeMap::new();
+        for file in files {
+            let stem = file.file_stem().unwrap_or_default();
+            tasks
+                .entry(beside_shard(&stem.to_string_lossy()))
+                .or_insert(file);
+        }
+        tasks.remove("");
+        // Times of prediction are times, whatever is predicted of them.
+        if let [first, second, ..] = tasks.into_values().collect::<Vec<_>>()[..]
+            && are_labels
+        {
+            return refusal("file", [first, second]);
         }
     }
     Ok(())
+}
+
+/// The columns that a label may be in by the standard.
+const LABELS: [&str; 4] = [
+    "boolean_value",
+    "integer_value",
+    "float_value",
+    "categorical_value",
+];
+
+/// The complaint that no row has a label in the column `label`, and that other columns of labels are filled.
+fn labelled_elsewhere(files: &SourceFiles, label: &str) -> Option<Error> {
+    let mut filled = BTreeSet::new();
+    for file in files.files() {
+        let schema = parquet_file::open(file).ok()?.schema().clone();
+        let may_be = |name: &&str| *name == label || LABELS.contains(name);
+        let names = schema.fields().iter().map(|field| field.name().as_str());
+        let names: Vec<&str> = names.filter(may_be).collect();
+        for batch in parquet_file::read(file, &names).ok()? {
+            let columns = names.iter().filter(|name| {
+                let column = batch.column_by_name(name);
+                column.is_some_and(|column| column.logical_null_count() < column.len())
+            });
+            filled.extend(columns.map(|name| name.to_string()));
+        }
+    }
+    if filled.is_empty() || filled.contains(label) {
+        return None;
+    }
+    let what = format!(
+        "`{label}` is null in every row, and {} is filled",
+        quoted(&filled)
+    );
+    let classes = LABELS[..3].iter().find(|name| filled.contains(**name));
+    let hint = match classes {
+        Some(name) => format!("label = \"{name}\" beside `labels` reads that column"),
+        None => {
+            "labels are true and false, or whole numbers from 0: write the categories so".into()
+        }
+    };
+    Some(Error::file(files.files().first()?, what).with_hint(hint))
+}
+
+/// The hint about a label that is no class.
+fn no_class(file: &Path, label: &str, number: f64) -> String {
+    match number.is_finite() && number.fract() != 0.0 {
+        true => format!(
+            "a number is learned as a target: targets.NAME = {{ task = \"regression\", path = {}, subject = \"subject_id\", \
+             time = \"prediction_time\", column = {} }}, beside labels = \"none\" and `prediction_times` in place of `labels`",
+            toml_string(&file.to_string_lossy()),
+            toml_string(label)
+        ),
+        false => "take the row out if the stay has no label".into(),
+    }
 }
 
 /// Reads label files; the labels are in column `label`, or none is read. A label that is null is one that there is
@@ -95,14 +178,14 @@ pub(super) fn read_labels(
                 });
                 let class = class.map_err(|()| {
                     let label = label.unwrap_or_default();
-                    let says_none = classes.as_ref().is_none_or(|classes| is_none(classes, row));
-                    let hint = match says_none {
-                        true => {
-                            "without_label = \"drop\" leaves out rows without a label and counts them"
-                        }
-                        false => "take the row out if the stay has no label",
-                    };
-                    bad(format!("{label} of subject {subject} is no class: 0, 1, …")).with_hint(hint)
+                    let said = classes.as_ref().filter(|classes| !is_none(classes, row));
+                    let error = bad(format!("{label} of subject {subject} is no class: 0, 1, …"));
+                    match said {
+                        Some(classes) => error.with_hint(no_class(file, label, classes.value(row))),
+                        None => labelled_elsewhere(files, label).unwrap_or_else(|| {
+                            error.with_hint("without_label = \"drop\" leaves out rows without a label and counts them")
+                        }),
+                    }
                 })?;
                 let found = MedsLabel {
                     prediction: times.value(row),
@@ -113,18 +196,29 @@ pub(super) fn read_labels(
                     .iter()
                     .find(|other| other.0.prediction == found.prediction);
                 if let Some((_, other, line)) = same {
-                    return Err(bad(format!(
+                    let error = bad(format!(
                         "subject {subject} has a label at {} already: {} row {line}",
                         found.time_text(),
                         other.display()
-                    )));
+                    ));
+                    return Err(match other == file {
+                        true => error,
+                        false => {
+                            error.with_hint("if these are two tasks, name one of them as `labels`")
+                        }
+                    });
                 }
                 of_subject.push((found, file.clone(), before + row + 1));
             }
             Ok(())
         })?;
     }
-    refuse_several_tasks(&labels)?;
+    refuse_several_tasks(&labels, label.is_some())?;
+    let is_labelled = labels.values().flatten().any(|row| row.0.class.is_some());
+    let elsewhere = label.filter(|_| !is_labelled);
+    if let Some(error) = elsewhere.and_then(|label| labelled_elsewhere(files, label)) {
+        return Err(error);
+    }
     let by_time = |mut rows: Vec<Stated>| {
         rows.sort_by_key(|row| row.0.prediction);
         rows.into_iter().map(|row| row.0).collect()
@@ -151,9 +245,17 @@ fn class_in(classes: &Float64Array, row: usize, may_be_missing: bool) -> Result<
     }
 }
 
-/// Reads the splits of the patients, which are in column `column`.
+/// Reads the splits of the patients, which are in column `column`; an empty cell is none.
 pub(super) fn read_splits(path: &Path, column: &str) -> Result<BTreeMap<i64, Split>, Error> {
+    if !path.exists() {
+        return Err(Error::file(
+            path,
+            "is not there, where the splits of patients are looked for",
+        )
+        .with_hint("split = { ratio = [0.7, 0.1, 0.2] } draws them"));
+    }
     let mut splits = BTreeMap::new();
+    let mut unknown: Vec<(usize, i64, String)> = Vec::new();
     let columns = [
         ("subject_id", ColumnType::Number),
         (column, ColumnType::Text),
@@ -163,14 +265,17 @@ pub(super) fn read_splits(path: &Path, column: &str) -> Result<BTreeMap<i64, Spl
         let names: StringArray = typed_column::text(path, batch, column)?;
         for row in 0..batch.num_rows() {
             let bad = |what: String| Error::file(path, format!("row {}: {what}", before + row + 1));
-            if subjects.is_null(row) || names.is_null(row) {
-                return Err(bad("a row without a subject_id or split".into()));
+            if subjects.is_null(row) {
+                return Err(bad("a row without a subject_id".into()));
+            }
+            if names.is_null(row) || is_missing(names.value(row).trim()) {
+                continue;
             }
             let (subject, name) = (subjects.value(row), names.value(row));
-            let split = Split::from_name(name).ok_or_else(|| {
-                bad(format!("unknown split `{name}` of subject {subject}"))
-                    .with_hint("train, tuning (or validation), held_out (or test)")
-            })?;
+            let Some(split) = Split::from_name(name) else {
+                unknown.push((before + row + 1, subject, name.to_string()));
+                continue;
+            };
             if let Some(other) = splits
                 .insert(subject, split)
                 .filter(|other| *other != split)
@@ -183,7 +288,25 @@ pub(super) fn read_splits(path: &Path, column: &str) -> Result<BTreeMap<i64, Spl
         }
         Ok(())
     })?;
+    refuse_unknown_splits(path, &unknown)?;
     Ok(splits)
+}
+
+/// Rows that a complaint names.
+const NAMED: usize = 5;
+
+fn refuse_unknown_splits(path: &Path, unknown: &[(usize, i64, String)]) -> Result<(), Error> {
+    let Some((row, subject, name)) = unknown.first() else {
+        return Ok(());
+    };
+    let mut what = format!("row {row}: unknown split `{name}` of subject {subject}");
+    if unknown.len() > 1 {
+        let more = first_of(unknown[1..].iter().map(|other| other.0), NAMED);
+        what += &format!("; rows {more} name unknown splits, too");
+    }
+    Err(Error::file(path, what).with_hint(
+        "train, tuning (or validation), held_out (or test); to leave such patients out, make the cells null and state without_split = \"drop\"",
+    ))
 }
 
 /// Reads a file with these columns; `take` gets the number of rows before each batch.
@@ -192,7 +315,7 @@ fn each_batch(
     columns: &[(&str, ColumnType)],
     mut take: impl FnMut(usize, &RecordBatch) -> Result<(), Error>,
 ) -> Result<(), Error> {
-    typed_column::positions(path, parquet_file::open(path)?.schema(), columns)?;
+    positions(path, parquet_file::open(path)?.schema(), columns)?;
     let names: Vec<&str> = columns.iter().map(|(name, _)| *name).collect();
     let mut before = 0;
     for batch in parquet_file::read(path, &names)? {

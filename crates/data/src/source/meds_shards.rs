@@ -22,21 +22,35 @@ const COLUMNS: [(&str, ColumnType); 3] = [
 /// What helps where one of two times has a zone.
 pub(super) const NO_ZONES: &str =
     "MEDS has no time zones: write both without one, on the same clock";
-/// What it leaves to the shard. Where all values are null, some writers give the column no type.
+/// What it leaves to the shard.
 pub(super) const VALUE: &str = "numeric_value";
 /// What else a value may be.
 pub(super) const TEXT: &str = "text_value";
 
 /// Where the columns of a shard are that are read.
 pub(super) fn columns_of(path: &Path, schema: &Schema) -> Result<Vec<usize>, Error> {
-    let mut columns = typed_column::positions(path, schema, &COLUMNS)?;
-    if let Some(value) = parquet_file::position(path, schema, VALUE)? {
-        if *schema.field(value).data_type() != DataType::Null {
-            typed_column::positions(path, schema, &[(VALUE, ColumnType::Number)])?;
-        }
-        columns.push(value);
+    let mut columns = positions(path, schema, &COLUMNS)?;
+    if parquet_file::position(path, schema, VALUE)?.is_some() {
+        columns.extend(positions(path, schema, &[(VALUE, ColumnType::Number)])?);
     }
     Ok(columns)
+}
+
+/// Where the columns of these names are. A column of nulls, or without rows, may have the type of nulls: some writers know
+/// no other for it.
+pub(super) fn positions(
+    path: &Path,
+    schema: &Schema,
+    wanted: &[(&str, ColumnType)],
+) -> Result<Vec<usize>, Error> {
+    let mut found = Vec::with_capacity(wanted.len());
+    for column in wanted {
+        match parquet_file::position(path, schema, column.0)? {
+            Some(at) if *schema.field(at).data_type() == DataType::Null => found.push(at),
+            _ => found.extend(typed_column::positions(path, schema, &[*column])?),
+        }
+    }
+    Ok(found)
 }
 
 /// Whether the column of values is among them.
@@ -94,6 +108,9 @@ pub(super) fn refuse_two_kinds_of_times(
         let Ok(field) = schema.field_with_name(column) else {
             continue;
         };
+        if *field.data_type() == DataType::Null {
+            continue;
+        }
         let is_zoned = matches!(field.data_type(), DataType::Timestamp(_, Some(_)));
         first[usize::from(is_zoned)].get_or_insert((file, column));
     }

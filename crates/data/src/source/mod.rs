@@ -29,6 +29,8 @@ mod stay_place;
 mod stay_table;
 mod synthetic;
 mod value_text;
+mod variable_columns;
+mod versions;
 mod wide;
 mod zones;
 
@@ -78,7 +80,7 @@ pub(super) trait EventSource: Sync {
         Ok(ComparedIds::Unknown)
     }
 
-    /// The first place that spells a stay's id or a variable so, for a complaint about it.
+    /// The first place that spells a stay's id, a variable or a category so, for a complaint about it.
     fn place_of(&self, _name: Sought) -> Option<String> {
         None
     }
@@ -89,6 +91,8 @@ pub(super) trait EventSource: Sync {
 pub(super) enum Sought<'a> {
     Stay(&'a StayId),
     Variable(&'a str),
+    /// A variable, and the text of one of its values.
+    Category(&'a str, &'a str),
 }
 
 /// Opens the source of `config`: lists its files and reads its small tables.

@@ -10,7 +10,6 @@ use std::sync::atomic::AtomicBool;
 use arrow::array::{Array, Float64Array, RecordBatch};
 use parquet::arrow::ProjectionMask;
 
-use super::EventSource;
 use super::folder::{SourceFiles, subfolders};
 use super::labels::Labels;
 use super::patient_columns::PatientColumns;
@@ -18,6 +17,7 @@ use super::rows::Cells;
 use super::rules::ReadRules;
 use super::stay_files::StayFiles;
 use super::stay_table::StayTable;
+use super::{EventSource, Sought};
 use crate::config::{Ids, PatientParquetSource, SplitRule};
 use crate::ingest::{Ingested, PartWriter, RawEvent, minutes_to_time};
 use crate::names::quoted;
@@ -76,6 +76,11 @@ impl EventSource for PatientParquet {
         let mut stays = self.files.stays(ingested)?;
         stays.notes.extend(self.note.clone());
         Ok(stays)
+    }
+
+    fn place_of(&self, name: Sought) -> Option<String> {
+        let mut files = self.files.files.files().iter();
+        files.find_map(|file| row_of(file, name).ok().flatten())
     }
 }
 
@@ -145,6 +150,40 @@ fn read_stay(path: &Path, ids: Option<Ids>, out: &mut PartWriter) -> Result<(), 
     }
     out.counts().rows += stay.rows_before as u64;
     Ok(())
+}
+
+/// The first row that names a variable, or one with a category, in exactly these letters.
+fn row_of(path: &Path, sought: Sought) -> Result<Option<String>, Error> {
+    let (variable, category) = match sought {
+        Sought::Stay(_) => return Ok(None),
+        Sought::Variable(variable) => (variable, None),
+        Sought::Category(variable, category) => (variable, Some(category)),
+    };
+    let (batches, _) = open(path)?;
+    let mut before = 0;
+    for rows in batches {
+        let rows = rows?;
+        let names = typed_column::text(path, &rows, "variable")?;
+        let values = rows.column_by_name("value");
+        let values = values.map(|values| Cells::of(path, before, "value", values));
+        let values = values.transpose()?;
+        let is_category = |row: usize, text: &str| {
+            let found = values
+                .as_ref()
+                .and_then(|values| values.category(row).ok()?);
+            found.as_deref() == Some(text)
+        };
+        let row = (0..rows.num_rows()).find(|&row| {
+            !names.is_null(row)
+                && names.value(row).trim() == variable
+                && category.is_none_or(|text| is_category(row, text))
+        });
+        if let Some(row) = row {
+            return Ok(Some(format!("{} row {}", path.display(), before + row + 1)));
+        }
+        before += rows.num_rows();
+    }
+    Ok(None)
 }
 
 fn open(path: &Path) -> Result<(Batches, bool), Error> {

@@ -11,13 +11,13 @@ use std::path::Path;
 use std::sync::atomic::AtomicBool;
 use std::sync::{Mutex, PoisonError};
 
-use super::EventSource;
 use super::folder::SourceFiles;
 use super::labels::Labels;
 use super::rules::{ReadRules, Settings};
 use super::stay_files::StayFiles;
 use super::stay_table::StayTable;
 use super::value_text::{looks_missing, value_hint};
+use super::{EventSource, Sought};
 use crate::config::Physionet2012Source;
 use crate::ingest::{Ingested, MICROSECONDS_OF_A_MINUTE, PartWriter, RawEvent};
 use crate::input_path::InputPath;
@@ -112,6 +112,20 @@ impl EventSource for Physionet2012 {
                 .push(format!("{have} only events: {}", ids.join(", ")));
         }
         Ok(stays)
+    }
+
+    fn place_of(&self, name: Sought) -> Option<String> {
+        let is_it = |row: Row| match name {
+            Sought::Stay(_) => false,
+            Sought::Variable(variable) => row.parameter == variable,
+            Sought::Category(variable, text) => row.parameter == variable && row.value == text,
+        };
+        self.files.files.files().iter().find_map(|file| {
+            let text = String::from_utf8(text_file::read(file).ok()?).ok()?;
+            let mut rows = text.lines().map(parse_row);
+            let line = rows.position(|row| row.ok().flatten().is_some_and(is_it))?;
+            Some(format!("{} line {}", file.display(), line + 1))
+        })
     }
 }
 

@@ -12,7 +12,7 @@ use crate::config::{Negatives, StayPolicy, WideSource};
 use crate::stay_id::StayId;
 use pipeline_error::Error;
 
-/// The stays whose rows carry labels.
+/// The rows of stays, which carry labels.
 #[derive(Default)]
 pub(super) struct RowLabels {
     spans: BTreeMap<StayId, RowSpan>,
@@ -20,12 +20,7 @@ pub(super) struct RowLabels {
 
 impl RowLabels {
     /// Takes a row.
-    pub(super) fn add(&mut self, id: &StayId, time: i64, positive: bool) {
-        let found = RowSpan {
-            first: time,
-            last: time,
-            first_positive: positive.then_some(time),
-        };
+    pub(super) fn add(&mut self, id: &StayId, found: RowSpan) {
         match self.spans.get_mut(id) {
             Some(span) => span.widen(found),
             None => {
@@ -50,7 +45,8 @@ impl RowLabels {
             return landmarks::expand(landmarks, |id| self.spans.get(id), stays);
         }
         for stay in &mut stays.rows {
-            let Some(span) = self.spans.get(&stay.id) else {
+            let labelled = |span: &&RowSpan| span.last.is_some();
+            let Some(span) = self.spans.get(&stay.id).filter(labelled) else {
                 continue;
             };
             stay.label = Some(u32::from(span.first_positive.is_some()));
@@ -60,7 +56,7 @@ impl RowLabels {
             }
             // Lengths of stays are compared, so each must have a begin.
             if config.negatives == Negatives::Matched && stay.start == Start::FirstEvent {
-                stay.start = Start::At(span.first);
+                stay.start = Start::At(span.begin());
             }
         }
         Ok(())

@@ -1,5 +1,6 @@
 //! Tables of rows, whatever a row is.
 
+use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::path::Path;
@@ -175,22 +176,13 @@ impl RowTables {
         Ok(found)
     }
 
-    /// The first row that names a stay or variable in exactly these letters, or where variables
-    /// have a column each, the file that has that column. Reads the source again: for complaints.
-    pub(super) fn place_of(
-        &self,
-        sought: Sought,
-        id: Option<&str>,
-        variable: Option<&str>,
-    ) -> Option<String> {
-        let column = match sought {
-            Sought::Stay(_) => Some(id?),
-            Sought::Variable(_) => variable,
-        };
+    /// The first row that names a stay, a variable or a category in exactly these letters, in these columns; without
+    /// columns the file that has a column of this name. Reads the source again: for complaints.
+    pub(super) fn place_of(&self, sought: Sought, columns: &[&str]) -> Option<String> {
         let mut finder = Finder {
             sought,
             ids: self.cohort.rules().ids,
-            column,
+            columns,
             found: RefCell::default(),
         };
         (0..self.files.parts()).find_map(|part| {
@@ -205,8 +197,8 @@ impl RowTables {
 struct Finder<'a> {
     sought: Sought<'a>,
     ids: Option<Ids>,
-    /// The column that it is in; `None` if it is that of a column itself.
-    column: Option<&'a str>,
+    /// The columns that it is in; none if it is that of a column itself.
+    columns: &'a [&'a str],
     found: RefCell<Option<String>>,
 }
 
@@ -217,15 +209,20 @@ impl Finder<'_> {
         Err(end)
     }
 
-    fn is_it(&self, cells: &Cells, row: usize) -> bool {
-        let Ok(Some(text)) = cells.name(row) else {
-            return false;
-        };
-        match self.sought {
-            Sought::Variable(name) => text == name,
-            Sought::Stay(id) => {
+    fn is_it(&self, columns: &[Cells], row: usize) -> bool {
+        let name = |cells: &Cells| cells.name(row).ok().flatten().map(Cow::into_owned);
+        let category = |cells: &Cells| cells.category(row).ok().flatten().map(Cow::into_owned);
+        match (self.sought, columns) {
+            (Sought::Variable(sought), [names, ..]) => name(names).as_deref() == Some(sought),
+            (Sought::Stay(id), [ids, ..]) => name(ids).is_some_and(|text| {
                 StayId::read(&text, self.ids).is_ok_and(|read| read.as_ref() == Some(id))
+            }),
+            (Sought::Category(_, text), [values]) => category(values).as_deref() == Some(text),
+            (Sought::Category(variable, text), [names, values]) => {
+                name(names).as_deref() == Some(variable)
+                    && category(values).as_deref() == Some(text)
             }
+            _ => false,
         }
     }
 }
@@ -236,20 +233,21 @@ impl RowTaker for Finder<'_> {
     }
 
     fn select(&self, file: &Path, header: &[String]) -> Result<Vec<usize>, Error> {
-        if let Some(column) = self.column {
-            return Ok(vec![position_of(file, header, column)?]);
-        }
-        if let Sought::Variable(name) = self.sought
+        if let (Sought::Variable(name), []) = (self.sought, self.columns)
             && header.iter().any(|column| column == name)
         {
             self.end(format!("a column of {}", file.display()))?;
         }
-        Ok(Vec::new())
+        let columns = self.columns.iter();
+        let positions: Result<Vec<usize>, Error> = columns
+            .map(|name| position_of(file, header, name))
+            .collect();
+        // Of wide tables, a file may lack a column that the next one has.
+        positions.or(Ok(Vec::new()))
     }
 
     fn take(&mut self, rows: &Rows) -> Result<(), Error> {
-        let found = rows.columns.first();
-        let row = found.and_then(|cells| (0..rows.len()).find(|&row| self.is_it(cells, row)));
+        let row = (0..rows.len()).find(|&row| self.is_it(&rows.columns, row));
         row.map_or(Ok(()), |row| {
             let place = rows.place(row).told()?;
             self.end(format!("{} {place}", rows.file.display()))

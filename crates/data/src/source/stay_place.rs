@@ -3,6 +3,7 @@ use super::rules::ReadRules;
 use super::zones::{Seen, Sighting};
 use crate::config::Ids;
 use crate::dataset::Split;
+use crate::missing::is_missing;
 use crate::small_table::{SmallRow, SmallTable};
 use crate::stay_id::StayId;
 use pipeline_error::Error;
@@ -113,8 +114,13 @@ impl<'a> StayPlace<'a> {
         self.table.error(self.row.line, what).with_hint(hint)
     }
 
-    pub(super) fn split(&self, column: usize) -> Result<Split, Error> {
-        Split::from_name(&self.row.fields[column]).ok_or_else(|| {
+    /// The split in a field; none where it is empty.
+    pub(super) fn split(&self, column: usize) -> Result<Option<Split>, Error> {
+        let name = &self.row.fields[column];
+        if is_missing(name) {
+            return Ok(None);
+        }
+        Split::from_name(name).map(Some).ok_or_else(|| {
             self.bad(column, "is no split")
                 .with_hint("train, validation (or valid, val, tuning), test (or held_out)")
         })

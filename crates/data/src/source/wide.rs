@@ -7,11 +7,13 @@ use std::sync::{Mutex, PoisonError};
 use super::cohort::Cohort;
 use super::row_label::{RowLabels, row_class};
 use super::row_place::{RowPlaces, event_of};
+use super::row_span::RowSpan;
 use super::row_statics::{PartStatics, RowStatics};
 use super::row_tables::RowTables;
 use super::rows::{RowTaker, Rows, position_of};
 use super::rules::ReadRules;
 use super::stay_table::StayTable;
+use super::variable_columns::VariableColumns;
 use super::{ComparedIds, EventSource, Sought};
 use crate::config::{SplitRule, WideSource};
 use crate::go_on;
@@ -30,6 +32,7 @@ pub(super) struct Wide {
     row_labels: Mutex<RowLabels>,
     /// Of the columns `statics`.
     row_statics: Mutex<RowStatics>,
+    variables: VariableColumns,
     /// A column that is no variable, and that files may lack.
     passed_over: Option<&'static str>,
 }
@@ -60,6 +63,7 @@ impl Wide {
             rules,
             row_labels: Mutex::default(),
             row_statics: Mutex::default(),
+            variables: VariableColumns::default(),
             passed_over: None,
         })
     }
@@ -89,6 +93,7 @@ impl EventSource for Wide {
             config: &self.config,
             rules: &self.rules,
             tables: &self.tables,
+            variables: &self.variables,
             passed_over: self.passed_over,
             places: self.tables.places(),
             labels: RowLabels::default(),
@@ -109,6 +114,7 @@ impl EventSource for Wide {
 
     fn stays(&self, ingested: &Ingested) -> Result<StayTable, Error> {
         let mut stays = self.tables.stays(ingested, self.config.stays.as_ref())?;
+        stays.notes.extend(self.variables.note());
         // Where the rows hold the label themselves, their other columns are no outcomes.
         if let Some(table) = &self.config.labels
             && self.tables.has(table.path.as_ref())
@@ -135,7 +141,12 @@ impl EventSource for Wide {
     }
 
     fn place_of(&self, name: Sought) -> Option<String> {
-        self.tables.place_of(name, self.config.id.as_deref(), None)
+        let column = match name {
+            Sought::Stay(_) => Some(self.config.id.as_deref()?),
+            Sought::Variable(_) => None,
+            Sought::Category(variable, _) => Some(variable),
+        };
+        self.tables.place_of(name, column.as_slice())
     }
 }
 
@@ -143,6 +154,7 @@ struct WideRows<'a, 'w> {
     config: &'a WideSource,
     rules: &'a ReadRules,
     tables: &'a RowTables,
+    variables: &'a VariableColumns,
     passed_over: Option<&'static str>,
     places: RowPlaces<'a>,
     labels: RowLabels,
@@ -181,6 +193,7 @@ impl RowTaker for WideRows<'_, '_> {
         let mut selected = leading
             .map(|name| position_of(file, header, name))
             .collect::<Result<Vec<usize>, Error>>()?;
+        let leading = selected.len();
         for name in config.ignore.iter().filter(|name| !name.is_empty()) {
             position_of(file, header, name)?;
         }
@@ -194,6 +207,8 @@ impl RowTaker for WideRows<'_, '_> {
                 selected.push(at);
             }
         }
+        let variables = selected[leading..].iter().map(|&at| &header[at]);
+        self.variables.see(file, variables);
         Ok(selected)
     }
 
@@ -230,11 +245,9 @@ impl RowTaker for WideRows<'_, '_> {
                 continue;
             };
             let id = self.places.id();
-            if let Some(label) = label
-                && let Some(positive) = row_class(rows, row, label, id, self.rules)?
-            {
-                self.labels.add(id, time, positive);
-            }
+            let class = label.map(|label| row_class(rows, row, label, id, self.rules));
+            let class = class.transpose()?.flatten();
+            let mut has_event = false;
             let columns = (rows.names.iter()).zip(&rows.columns).zip(&variables);
             for (column, ((name, cells), &variable)) in columns.enumerate().skip(first_static) {
                 let told = (id, self.rules);
@@ -256,6 +269,10 @@ impl RowTaker for WideRows<'_, '_> {
                     set: 0,
                 };
                 self.out.push(series, event)?;
+                has_event = true;
+            }
+            if label.is_some() {
+                self.labels.add(id, RowSpan::of(time, has_event, class));
             }
         }
         Ok(())

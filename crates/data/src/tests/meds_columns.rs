@@ -145,7 +145,7 @@ fn a_shard_without_values_is_one_whose_values_are_all_null() {
 fn the_hint_about_a_label_that_is_no_class_is_one_that_helps() {
     for (label, hint) in [
         (Some(-1.0), "take the row out if the stay has no label"),
-        (Some(0.5), "take the row out if the stay has no label"),
+        (Some(0.5), "a number is learned as a target"),
         (None, "without_label = \"drop\""),
     ] {
         let folder = dataset();

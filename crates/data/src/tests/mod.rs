@@ -3,6 +3,8 @@
 mod cleaning;
 mod meds;
 mod meds_columns;
+mod meds_labels;
+mod meds_times;
 mod patient_layout;
 mod patient_values;
 mod physionet;

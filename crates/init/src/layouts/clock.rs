@@ -1,7 +1,9 @@
 //! How a column tells when.
 
+mod number;
+
 use crate::folder::Folder;
-use crate::names::{DATE, PATIENT, STAY, TIME, plain};
+use crate::names::{DATE, PATIENT, START, STAY, TIME, plain, rank};
 use crate::table::{Look, Table};
 use pipeline_error::Error;
 use pipeline_error::pasted::toml_string;
@@ -14,6 +16,8 @@ pub struct Clock {
     settings: String,
     /// Whether times are dates.
     pub is_dates: bool,
+    /// Whether they say how far they are from UTC.
+    pub is_zoned: bool,
     /// Why, if it was guessed.
     pub why: Option<String>,
 }
@@ -34,15 +38,46 @@ pub fn of(table: &Table, column: usize) -> Option<Clock> {
         Look::Timestamp => (iso_date(table, column), None),
         Look::Duration => ("as = \"duration\"".into(), None),
         Look::SlashDate => slash_date(table, column),
-        Look::Number => digits_date(table, column).unwrap_or_else(|| number(table, column)),
-        Look::Empty | Look::Text => return None,
+        Look::Number if why_none(table, column).is_some() => return None,
+        Look::Number => {
+            digits_date(table, column).unwrap_or_else(|| number::settings(table, column))
+        }
+        Look::Empty | Look::Text | Look::TimeOfDay => return None,
     };
     Some(Clock {
+        is_zoned: look == Look::Timestamp && table.cells(column).any(has_zone),
         value: format!("{{ column = {}, {settings} }}", toml_string(name)),
         is_dates: settings.contains("\"timestamp\""),
         settings,
         why,
     })
+}
+
+/// Why a column that is called like times tells none that a recipe reads.
+pub fn why_none(table: &Table, column: usize) -> Option<String> {
+    if table.look(column) == Look::TimeOfDay {
+        return Some("holds times of day without a date".into());
+    }
+    if table.look(column) != Look::Number {
+        return None;
+    }
+    match (digits_date(table, column), table.is_of_texts(column)) {
+        (Some(_), true) => return None,
+        (Some(_), false) => return Some("holds dates as numbers, which are read of texts".into()),
+        _ => {}
+    }
+    number::why_no_span(table, column)
+}
+
+/// The column that is called like times of events and tells none, where no other does; and why.
+pub fn unread(table: &Table) -> Option<(usize, String)> {
+    let mut times = table.called(&TIME);
+    times.retain(|at| rank(&table.columns[*at], &START).is_none());
+    if times.iter().any(|at| of(table, *at).is_some()) {
+        return None;
+    }
+    let mut times = times.into_iter();
+    times.find_map(|at| Some((at, why_none(table, at)?)))
 }
 
 /// The clock of a column that several tables have: one of them may tell alone that the day comes first, or that times lie
@@ -98,7 +133,7 @@ fn is_part(table: &Table, small: usize, large: usize) -> bool {
         _ => false,
     };
     let is_part = match table.look(small) {
-        Look::Duration => {
+        Look::Duration | Look::TimeOfDay => {
             below(24.0, |text| text.split(':').next().unwrap_or_default()) && is_day()
         }
         Look::Number if named(small, &["hour", "hours"]) => below(24.0, |text| text) && is_day(),
@@ -119,32 +154,10 @@ fn is_part(table: &Table, small: usize, large: usize) -> bool {
     !table.is_constant_by(id, large)
 }
 
-fn number(table: &Table, column: usize) -> (String, Option<String>) {
-    let name = plain(&table.columns[column]);
-    let said = [
-        ("hours", &["hour", "iculos"][..]),
-        ("minutes", &["minute", "offset"]),
-        ("days", &["day"]),
-        ("seconds", &["second"]),
-    ];
-    let of_name = said
-        .iter()
-        .find(|(_, parts)| parts.iter().any(|part| name.contains(part)));
-    let (unit, why) = match of_name {
-        Some((unit, _)) => (*unit, format!("the column's name says {unit}")),
-        None => (
-            "minutes",
-            "hours, days and seconds are the other units".to_string(),
-        ),
-    };
-    let mut settings = format!("as = \"{unit}\"");
-    let is_negative = |text: &str| text.parse::<f64>().is_ok_and(|number| number < 0.0);
-    let mut why = why;
-    if table.cells(column).any(is_negative) {
-        settings += ", negative = \"drop\"";
-        why += "; events before 0 are left out and counted";
-    }
-    (settings, Some(why))
+/// Whether a date and time ends with `Z` or its distance from UTC.
+fn has_zone(text: &str) -> bool {
+    let time = text.split_once(':').map_or("", |(_, time)| time);
+    time.ends_with('Z') || time.contains(['+', '-'])
 }
 
 /// Dates whose year comes first. With twelve hours a day, a format says so.
@@ -183,15 +196,6 @@ fn digits_date(table: &Table, column: usize) -> Option<(String, Option<String>)>
     };
     if !table.cells(column).all(is_date) {
         return None;
-    }
-    if !table.is_of_texts(column) {
-        let (settings, why) = number(table, column);
-        let warning =
-            "its numbers look like dates, which are read of texts only: write them as `2150-01-31`";
-        return Some((
-            settings,
-            Some(format!("{warning}; {}", why.unwrap_or_default())),
-        ));
     }
     let why = format!("its {length} digits are dates in every row");
     Some((with_format(format), Some(why)))
@@ -248,7 +252,7 @@ mod tests {
     use super::*;
 
     /// A table of a file of these rows.
-    fn table(text: &str) -> Table {
+    pub fn table(text: &str) -> Table {
         let folder = tempfile::tempdir().unwrap();
         std::fs::write(folder.path().join("a.csv"), text).unwrap();
         Folder::open(folder.path()).unwrap().tables.remove(0)
@@ -314,9 +318,24 @@ mod tests {
         }
         for cell in ["20501301", "2050", "20500132"] {
             let table = table(&format!("id,time,x\n1,{cell},2\n1,{cell},3\n"));
-            assert!(!of(&table, 1).unwrap().is_dates, "{cell}");
+            let clock = of(&table, 1);
+            assert!(clock.is_none_or(|clock| !clock.is_dates), "{cell}");
         }
         let plain = of(&table("id,time\n1,2150-01-13 04:00\n"), 1).unwrap();
         assert_eq!(plain.settings, "as = \"timestamp\"");
+    }
+
+    #[test]
+    fn times_with_a_zone_are_told_from_those_without() {
+        for (time, is_zoned) in [
+            ("2150-01-31T08:00:00Z", true),
+            ("2150-01-31 08:00+01:00", true),
+            ("2150-01-31 08:00:00-05:00", true),
+            ("2150-01-31 08:00:00", false),
+            ("2150-01-31", false),
+        ] {
+            let clock = of(&table(&format!("id,time\n1,{time}\n")), 1).unwrap();
+            assert_eq!(clock.is_zoned, is_zoned, "{time}");
+        }
     }
 }

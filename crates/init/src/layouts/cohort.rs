@@ -6,6 +6,7 @@ mod label;
 pub mod mixed;
 pub mod outcomes;
 mod split;
+mod unused;
 
 use std::collections::BTreeSet;
 
@@ -94,10 +95,25 @@ pub fn write_stays(
     }
     let telling = cohorts.iter().filter(|cohort| cohort.worth > 0);
     let best = telling.max_by_key(|cohort| cohort.worth);
-    let Some(cohort) = best else {
-        split_file_or_draw(folder, Some(id), draft);
-        return Vec::new();
-    };
+    let categories = best.map(|cohort| write_cohort(cohort, stays, clock, draft));
+    match best.and_then(|cohort| Some((cohort.table, splits(cohort.table)?))) {
+        Some((table, split)) => {
+            let column = toml_string(&table.columns[split]);
+            draft.state(Place::Events, "split", format!("{{ column = {column} }}"));
+        }
+        None => split_file_or_draw(folder, Some(id), draft),
+    }
+    unused::note(stays, best, clock, draft);
+    categories.unwrap_or_default()
+}
+
+/// Writes `stays` and returns the text columns that became variables.
+fn write_cohort(
+    cohort: &Cohort,
+    stays: &EventStays,
+    clock: &Clock,
+    draft: &mut Draft,
+) -> Vec<String> {
     let table = cohort.table;
     if let Some((one, other)) = stays.spelled_twice(table, cohort.id) {
         draft.compare_ids_as_numbers(&one, &other);
@@ -144,14 +160,6 @@ pub fn write_stays(
         true => draft.state(Place::Source, "stays", value),
         false => draft.guess(Place::Source, "stays", value, why.join("; ")),
     }
-    match splits(table) {
-        Some(split) => draft.state(
-            Place::Events,
-            "split",
-            format!("{{ column = {} }}", name(split)),
-        ),
-        None => split_file_or_draw(folder, Some(id), draft),
-    }
     of_texts
         .into_iter()
         .map(|at| table.columns[at].clone())
@@ -183,18 +191,36 @@ pub fn variables_of(table: &Table, column: usize) -> usize {
 fn start(table: &Table, clock: &Clock) -> Option<usize> {
     let is_alike = |at: &usize| {
         let own = clock::of(table, *at).filter(|own| own.is_dates);
-        own.is_some_and(|own| !table.is_of_texts(*at) || own.reads_as(clock))
+        own.is_some_and(|own| {
+            own.is_zoned == clock.is_zoned && (!table.is_of_texts(*at) || own.reads_as(clock))
+        })
     };
     let starts = table.called(&START).into_iter();
     starts.filter(|_| clock.is_dates).find(is_alike)
 }
 
 fn note_other_clock(table: &Table, clock: &Clock, draft: &mut Draft) {
-    let is_date = |at: &usize| clock::of(table, *at).is_some_and(|own| own.is_dates);
-    let first = table.called(&START).into_iter().find(is_date);
-    if let Some(at) = first.filter(|_| clock.is_dates && start(table, clock).is_none()) {
+    if start(table, clock).is_some() {
+        return;
+    }
+    let why = |at: usize| match clock::of(table, at).filter(|own| own.is_dates) {
+        Some(_) if !clock.is_dates => None,
+        Some(own) if own.is_zoned != clock.is_zoned => Some(format!(
+            "of it and the times of the events one knows its time zone and the other does not: `zone` in `time` says where \
+             times without one are from, and `start = {}` in `stays` then reads it",
+            toml_string(&table.columns[at])
+        )),
+        Some(_) => Some("its times are written in another way than those of the events".into()),
+        None if table.look(at) == Look::Number => Some(match clock.is_dates {
+            true => "it holds numbers, and the times of the events are dates".into(),
+            false => "the times of the events are taken to count from it".into(),
+        }),
+        None => None,
+    };
+    let mut starts = table.called(&START).into_iter();
+    if let Some((at, why)) = starts.find_map(|at| Some((at, why(at)?))) {
         draft.note(format!(
-            "`{}` of {} is not read as the begin of stays: its times are written in another way than those of the events",
+            "`{}` of {} is not read as the begin of stays: {why}",
             table.columns[at],
             table.place()
         ));
@@ -284,6 +310,30 @@ mod tests {
             assert_eq!(text.contains("start = \"intime\""), is_read, "{text}");
             let why = "`intime` of stays.csv is not read as the begin of stays";
             assert_eq!(draft.notes.join("\n").contains(why), !is_read);
+        }
+    }
+
+    #[test]
+    fn a_begin_of_numbers_or_of_another_zone_is_named() {
+        let events = |time: &str| {
+            format!("stay_id,charttime,item,value\n1,{time},HR,70\n1,{time},HR,71\n2,{time},HR,7\n")
+        };
+        for (time, begin, why) in [
+            ("2150-01-31 08:00", "91311.5", "it holds numbers"),
+            ("5", "91311.5", "the times of the events are taken to count"),
+            (
+                "2150-01-31 08:00:00Z",
+                "2150-01-31 07:00:00",
+                "knows its time zone and the other does not",
+            ),
+        ] {
+            let stays = format!("stay_id,intime\n1,{begin}\n2,{begin}\n");
+            let folder = folder(&[("events.csv", &events(time)), ("stays.csv", &stays)]);
+            let draft = look(folder.path(), Looking::default()).unwrap();
+            let notes = draft.notes.join("\n");
+            let begin = "`intime` of stays.csv is not read as the begin of stays: ";
+            assert!(notes.contains(begin) && notes.contains(why), "{notes}");
+            assert!(!draft.recipe("x", "data").contains("start = \"intime\""));
         }
     }
 }

@@ -8,7 +8,7 @@ use super::{Looking, clip, clock, cohort, drop_empty_stays, drop_incomplete_stay
 use crate::draft::{Draft, Place};
 use crate::folder::Folder;
 use crate::names::{OUTCOME, START, TIME, VALUE, VARIABLE, rank};
-use crate::table::{Look, Table, has_decimal_comma, is_missing, is_number};
+use crate::table::{Look, Table, has_commas, is_missing, is_number};
 use pipeline_error::Error;
 use pipeline_error::listed::first_names;
 use pipeline_error::pasted::toml_string;
@@ -163,11 +163,12 @@ impl<'a> Seen<'a> {
     fn categorical(&self, draft: &mut Draft) -> Vec<String> {
         let mut names = Vec::new();
         for (name, texts) in &self.texts {
-            let of_commas = texts.iter().filter(|text| has_decimal_comma(text));
-            let of_commas: Vec<_> = of_commas.collect();
+            let of_commas = texts.iter().copied().filter(|text| has_commas(text));
+            let of_commas: Vec<&str> = of_commas.collect();
             if 2 * of_commas.len() > texts.len() {
+                let (commas, mend) = mixed::commas(of_commas.iter().copied());
                 draft.note(format!(
-                    "values of `{name}` have a decimal comma: {}; write a point before they are read",
+                    "values of `{name}` have {commas}: {}; {mend}",
                     first_names(of_commas, 4)
                 ));
                 continue;
@@ -295,7 +296,7 @@ mod tests {
         assert!(!recipe.contains("categorical"), "{recipe}");
         let notes = draft.notes.join("\n");
         assert!(
-            notes.contains("`Temp` have a decimal comma: `36,0`"),
+            notes.contains("`Temp` have decimal commas: `36,0`"),
             "{notes}"
         );
     }

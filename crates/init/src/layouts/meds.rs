@@ -7,6 +7,8 @@ use crate::draft::{Draft, Place};
 use crate::folder::Folder;
 use crate::table::Table;
 use crate::text::below_root;
+use pipeline_data::dataset::Split;
+use pipeline_data::shard_names::beside_shard;
 use pipeline_error::Error;
 use pipeline_error::listed::first_of;
 use pipeline_error::pasted::toml_string;
@@ -95,9 +97,13 @@ fn codes(folder: &Folder) -> usize {
     listed.max().unwrap_or_default().max(in_shards)
 }
 
-/// Tasks by name: that of the file where many lie in one folder of labels, else that of the folder.
+/// Folders that hold tasks, by name.
+const OF_TASKS: [&str; 3] = ["", "labels", "task_labels"];
+
+/// Tasks by name: that of the file where many lie in one folder of labels, else that of the folder. Shards, and folders of
+/// splits, are parts of one task.
 fn tasks(folder: &Folder) -> BTreeMap<String, Task> {
-    let mut tasks = BTreeMap::new();
+    let mut tasks: BTreeMap<String, Task> = BTreeMap::new();
     for table in &folder.tables {
         let mut columns = ["boolean_value", "integer_value"].into_iter();
         let column = columns.find_map(|name| Some((name, table.classes(table.position(name)?)?)));
@@ -106,23 +112,50 @@ fn tasks(folder: &Folder) -> BTreeMap<String, Task> {
         else {
             continue;
         };
-        let name = table.folder.rsplit('/').next().unwrap_or_default();
-        let task = |path: &str| Task {
-            path: path.into(),
-            column: column.into(),
-            classes: Some(classes),
-        };
-        if !matches!(name, "" | "labels" | "task_labels") {
-            tasks.insert(name.into(), task(&table.folder));
-            continue;
-        }
-        for file in &table.files {
-            let name = file.rsplit('/').next().unwrap_or(file);
-            let stem = name.strip_suffix(".parquet").unwrap_or(name);
-            tasks.insert(stem.into(), task(file));
+        for (name, path) in places(table) {
+            let other_part = tasks.remove(name).filter(|task| task.path == path);
+            let task = Task {
+                path: path.into(),
+                column: column.into(),
+                classes: Some(classes).max(other_part.and_then(|part| part.classes)),
+            };
+            tasks.insert(name.into(), task);
         }
     }
     tasks
+}
+
+/// The tasks whose labels a table holds: their names, and their files or folders.
+fn places(table: &Table) -> Vec<(&str, &str)> {
+    let whole = whole_of_shards(&table.folder);
+    let name = last(whole);
+    let are_shards =
+        table.is_all_of_folder && table.stems().all(|stem| beside_shard(stem).is_empty());
+    let are_parts = whole != table.folder || are_shards;
+    if !OF_TASKS.contains(&name) || are_parts && !name.is_empty() {
+        return vec![(name, whole)];
+    }
+    let files = table.stems().zip(&table.files);
+    files.map(|(stem, file)| (stem, file.as_str())).collect()
+}
+
+/// The folder without the folders of shards and splits at its end, unless nothing else would be left.
+fn whole_of_shards(folder: &str) -> &str {
+    let mut whole = folder;
+    let is_number = |name: &str| name.bytes().all(|letter| letter.is_ascii_digit());
+    while !last(whole).is_empty()
+        && (Split::from_name(last(whole)).is_some() || is_number(last(whole)))
+    {
+        match whole.rsplit_once('/') {
+            Some((above, _)) => whole = above,
+            None => return folder,
+        }
+    }
+    whole
+}
+
+fn last(folder: &str) -> &str {
+    folder.rsplit('/').next().unwrap_or_default()
 }
 
 fn split(folder: &Folder, place: &str, draft: &mut Draft) {

@@ -8,6 +8,7 @@ mod patient_parquet;
 mod physionet2012;
 mod physionet2019;
 mod rows;
+mod unnamed;
 mod wide;
 
 use std::path::Path;
@@ -57,6 +58,9 @@ pub fn look(path: &Path, looking: Looking) -> Result<Draft, Error> {
             for unread in &folder.unread {
                 draft.note(format!("not looked at: {unread}"));
             }
+            for table in &folder.tables {
+                draft.notes.extend(unread_column(table));
+            }
             return Ok(draft);
         }
     }
@@ -65,12 +69,19 @@ pub fn look(path: &Path, looking: Looking) -> Result<Draft, Error> {
         return Err(error);
     }
     let tables: Vec<String> = folder.tables.iter().map(described).collect();
+    let mut message = format!(
+        "{}: no layout is recognised; it has {}",
+        path.display(),
+        first_of(&tables, NAMED)
+    );
+    for column in folder.tables.iter().filter_map(unread_column) {
+        message += &format!("; {column}");
+    }
+    if !folder.unread.is_empty() {
+        message += &format!("; not looked at: {}", first_of(&folder.unread, NAMED));
+    }
     Err(Error::Usage {
-        message: format!(
-            "{}: no layout is recognised; it has {}",
-            path.display(),
-            first_of(&tables, NAMED)
-        ),
+        message,
         hint: Some(
             "a long table has columns for the stay, the time, the variable and the value; a wide one for the stay and the \
              time, and one a variable; `pipeline init` without --from writes a recipe to start from"
@@ -91,6 +102,21 @@ fn two_forms(folder: &Folder, table: &Table) -> Option<Error> {
         ),
         hint: Some("write all of them in one way, such as `2150-01-31 14:05`".into()),
     })
+}
+
+/// A column of times that is not read, or the index of pandas that is no column.
+fn unread_column(table: &Table) -> Option<String> {
+    let place = table.place();
+    if let Some(index) = &table.range_index {
+        return Some(format!(
+            "{place}: pandas kept the index `{index}` beside the table and not in a column: write it after `reset_index()`"
+        ));
+    }
+    let (at, why) = clock::unread(table)?;
+    Some(format!(
+        "`{}` of {place} is not read as time: it {why}; write dates and times, such as `2150-01-31 14:05`",
+        table.columns[at]
+    ))
 }
 
 fn described(table: &Table) -> String {
@@ -159,5 +185,26 @@ mod tests {
             folder.path().join("a.csv").display()
         );
         assert!(error.to_string().contains(&forms), "{error}");
+    }
+
+    #[test]
+    fn times_that_count_from_a_date_are_named_and_make_no_recipe() {
+        let folder = tempfile::tempdir().unwrap();
+        let rows = "stay_id,charttime,item,value\n1,5680284120,HR,70\n1,5680285120,HR,71\n";
+        std::fs::write(folder.path().join("a.csv"), rows).unwrap();
+        std::fs::write(folder.path().join("b.xlsx"), "PK").unwrap();
+        let error = look(folder.path(), Looking::default()).unwrap_err();
+        let error = error.to_string();
+        let why = "`charttime` of a.csv is not read as time: it holds numbers from 5680284120 on, which count from a date";
+        assert!(error.contains(why), "{error}");
+        assert!(
+            error.contains("; not looked at: ") && error.contains("b.xlsx"),
+            "{error}"
+        );
+        let rows = "stay_id,hour,HR\n1,0,70\n1,1,71\n2,0,72\n";
+        std::fs::write(folder.path().join("c.csv"), rows).unwrap();
+        let draft = look(folder.path(), Looking::default()).unwrap();
+        let notes = draft.notes.join("\n");
+        assert!(draft.format == "wide" && notes.contains(why), "{notes}");
     }
 }

@@ -9,6 +9,7 @@ use super::long::is_long;
 use super::rows::{id_of, note_unread, of_rows, why_unread, window, write_categorical};
 use super::{
     Looking, clip, clock, cohort, drop_empty_stays, drop_incomplete_stays, largest, no_label,
+    unnamed,
 };
 use crate::draft::{Draft, Place};
 use crate::folder::Folder;
@@ -31,6 +32,9 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
     let Some((first, columns)) = largest(folder, columns_of) else {
         return Ok(None);
     };
+    if let Some(error) = unnamed::complaint(folder, first, columns.id, columns.time) {
+        return Err(error);
+    }
     let id = columns.id.map(|at| first.columns[at].as_str());
     let time = first.columns[columns.time].as_str();
     let (alike, others): (Vec<&Table>, Vec<&Table>) = (folder.tables.iter())
@@ -72,7 +76,10 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
     write_categorical(&categories, &mut draft);
     clip(&mut draft);
     let wanted: Vec<&str> = id.into_iter().chain([time]).collect();
-    let unlike = |table: &Table| why_unread(table, &wanted);
+    let unlike = |table: &Table| match is_unnamed(table) {
+        true => "it is a long table, and no column is known to name its variables".into(),
+        false => why_unread(table, &wanted),
+    };
     note_unread(&others, &stays, unlike, &mut draft);
     let why = "`ignore`, `statics` and `row_label` name columns of every table, and it has other such columns";
     note_unread(&apart, &stays, |_| why.into(), &mut draft);
@@ -90,6 +97,20 @@ fn is_alike(first: &Table, columns: &Columns, table: &Table) -> bool {
         && first.look(columns.time) == table.look(own.time)
         && first.delimiter == table.delimiter
         && !is_long(table)
+        && !is_unnamed(table)
+}
+
+/// Whether a table is rather a long one, whose column of variables is not known.
+fn is_unnamed(table: &Table) -> bool {
+    let taken = |columns: Columns| {
+        columns
+            .id
+            .into_iter()
+            .chain([columns.time])
+            .collect::<Vec<_>>()
+    };
+    let found = columns_of(table).and_then(|columns| unnamed::columns_of(table, &taken(columns)));
+    found.is_some_and(|(_, names)| !names.is_empty())
 }
 
 /// Whether a table has rows of times, and variables in its columns.
@@ -128,7 +149,7 @@ fn note_numbers(tables: &[&Table], roles: &Roles, draft: &mut Draft) {
             if !seen.insert(name) {
                 continue;
             }
-            if let Some(number) = mixed::decimal_comma(table, at) {
+            if let Some(number) = mixed::with_commas(table, at) {
                 mixed::note_commas(table, at, number, draft);
             } else if roles.variables.contains_key(name)
                 && let Some(texts) = mixed::texts_among_numbers(table, at)

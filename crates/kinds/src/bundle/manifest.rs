@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{CARD, MANIFEST};
 use crate::json::write_json;
+use pipeline_checkpoint as checkpoint;
 use pipeline_error::Error;
 use pipeline_store::digest::Digest;
 
@@ -26,6 +27,9 @@ pub struct Manifest {
     pub files: BTreeMap<String, BundledFile>,
     /// BLAKE3 of a line `DIGEST BYTES NAME` for each of them, in order.
     pub digest: String,
+    /// BLAKE3 of `README.md` as it was written; people may edit that file afterwards. None in bundles of older versions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub card: Option<String>,
 }
 
 /// A file of a bundle.
@@ -52,15 +56,15 @@ impl Manifest {
             format: FORMAT,
             pipeline: env!("CARGO_PKG_VERSION").into(),
             digest: digest_of(&files),
+            card: Some(BundledFile::of(&folder.join(CARD))?.digest),
             files,
         };
         write_json(&folder.join(MANIFEST), &manifest)?;
         Ok(manifest)
     }
 
-    /// Reads the manifest of a folder and looks at every file that it names. An error names the file that is gone or
-    /// is another one.
-    pub(super) fn verified(folder: &Path) -> Result<Self, Error> {
+    /// Reads the manifest of a folder.
+    pub(super) fn read(folder: &Path) -> Result<Self, Error> {
         let path = folder.join(MANIFEST);
         let text = fs::read(&path).map_err(|error| {
             refused(
@@ -69,8 +73,10 @@ impl Manifest {
                 "a bundle is a folder that `pipeline bundle` made",
             )
         })?;
-        let unread =
-            |error: serde_json::Error| refused(&path, &format!("is no manifest: {error}"), REPAIR);
+        let unread = |error: serde_json::Error| match checkpoint::stand_in(&path) {
+            Some((what, hint)) => refused(&path, &format!("is {what}"), hint),
+            None => refused(&path, &format!("is no manifest: {error}"), REPAIR),
+        };
         let Version { format } = serde_json::from_slice(&text).map_err(unread)?;
         if format != FORMAT {
             let what = format!("is of format {format}, and this program reads format {FORMAT}");
@@ -88,6 +94,14 @@ impl Manifest {
                 REPAIR,
             ));
         }
+        Ok(manifest)
+    }
+
+    /// Reads the manifest of a folder and looks at every file that it names. An error names the file that is gone or
+    /// is another one.
+    pub(super) fn verified(folder: &Path) -> Result<Self, Error> {
+        let path = folder.join(MANIFEST);
+        let manifest = Self::read(folder)?;
         for (name, expected) in &manifest.files {
             if name.contains(['/', '\\']) {
                 return Err(refused(
@@ -100,6 +114,9 @@ impl Manifest {
             let found = BundledFile::of(&file)
                 .map_err(|error| refused(&file, &error.to_string(), REPAIR))?;
             if found != *expected {
+                if let Some((what, hint)) = checkpoint::stand_in(&file) {
+                    return Err(refused(&file, &format!("is {what}"), hint));
+                }
                 let what = format!(
                     "is damaged: {} bytes with the digest {}, where the manifest says {} bytes with {}",
                     found.bytes, found.digest, expected.bytes, expected.digest
@@ -110,14 +127,26 @@ impl Manifest {
         Ok(manifest)
     }
 
-    /// Files of the folder that are no part of the bundle.
+    /// Entries of the folder that are no part of the bundle.
     pub(super) fn others(&self, folder: &Path) -> BTreeSet<String> {
         let entries = fs::read_dir(folder).into_iter().flatten().flatten();
         let names = entries.map(|entry| entry.file_name().to_string_lossy().into_owned());
         let own = |name: &String| {
-            [MANIFEST, CARD].contains(&name.as_str()) || self.files.contains_key(name)
+            let is_named =
+                [MANIFEST, CARD].contains(&name.as_str()) || self.files.contains_key(name);
+            is_named && folder.join(name).is_file()
         };
         names.filter(|name| !own(name)).collect()
+    }
+
+    /// Whether the card in the folder may have been completed by people: it is neither as it was written nor the one
+    /// that is `new`.
+    pub(super) fn has_edited_card(&self, folder: &Path, new: &str) -> bool {
+        let path = folder.join(CARD);
+        let is_new = || fs::read(&path).is_ok_and(|text| text == new.as_bytes());
+        let is_as_written =
+            || BundledFile::of(&path).is_ok_and(|file| Some(file.digest) == self.card);
+        path.is_file() && !is_new() && !is_as_written()
     }
 }
 
@@ -150,5 +179,35 @@ pub(super) fn refused(path: &Path, what: &str, hint: &str) -> Error {
     Error::Audit {
         message,
         hint: Some(hint.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_that_stands_in_for_one_of_a_bundle_is_called_so() {
+        const POINTER: &str = "version https://git-lfs.github.com/spec/v1\noid sha256:00\nsize 9\n";
+        let around = tempfile::tempdir().unwrap();
+        let folder = around.path();
+        for name in ["model.safetensors", "config.json", CARD] {
+            fs::write(folder.join(name), "whole").unwrap();
+        }
+        let files = ["model.safetensors", "config.json"].map(String::from);
+        let written = Manifest::write(folder, &files).unwrap();
+        assert_eq!(Manifest::verified(folder).unwrap(), written);
+        for name in ["model.safetensors", "config.json", MANIFEST] {
+            let whole = fs::read(folder.join(name)).unwrap();
+            fs::write(folder.join(name), POINTER).unwrap();
+            let error = Manifest::verified(folder).unwrap_err();
+            let told = error.to_string();
+            assert!(
+                told.contains(&format!("{name}: is a Git LFS pointer")),
+                "{told}"
+            );
+            assert!(error.hint().unwrap().ends_with("git lfs pull"));
+            fs::write(folder.join(name), whole).unwrap();
+        }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! | file | holds |
 //! |---|---|
-//! | `manifest.json` | the format, and the digest of every other file but `README.md`, which people complete |
+//! | `manifest.json` | the format, and the digest of every other file; people may complete `README.md` |
 //! | `config.json` | the architecture, and which files hold weights |
 //! | `model.safetensors`, `model-2.safetensors`, … | weights and the embeddings of the variables; of several models the probabilities are averaged |
 //! | `preprocessing.json` | what the inputs mean: variables in order, means, standard deviations, window, cleaning |

@@ -75,6 +75,10 @@ impl Prediction<'_> {
             );
             return Err(Error::stage(what).with_hint("leave --layout meds out"));
         }
+        if self.format == PredictionFormat::Meds {
+            let note = self.bundle.calibration.left_out_of_meds();
+            note.iter().for_each(|line| self.reporter.note(line));
+        }
         let table = |name: &str| self.work.join(format!("{name}.parquet"));
         let (events, stays, variables) = (table("events"), table("stays"), table("variables"));
         let mut chunks = StayChunks::open(&events, &stays, &variables, EVENTS_AT_A_TIME)?;

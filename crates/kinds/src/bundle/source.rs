@@ -1,7 +1,7 @@
 //! The document that says where the stays of a prediction come from: as the table `source` of a data stage.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use schemars::JsonSchema;
@@ -15,7 +15,7 @@ use pipeline_data::config::{
     CleaningRule, DataConfig, Labels, MemorySize, Source, SplitRule, StayPolicy,
 };
 use pipeline_error::Error;
-use pipeline_files::{DataFile, FilePattern, data_files_below};
+use pipeline_files::files_meant;
 use pipeline_recipe::tree::Node;
 use pipeline_recipe::{self as recipe, Compared, Experiment, Mistake};
 
@@ -52,6 +52,9 @@ pub struct PredictionSource {
     /// About how much memory reading may take for events, e.g. `"512MB"`; what does not fit waits on the disk. No result depends on it.
     #[serde(default = "PredictionSource::default_memory")]
     memory: MemorySize,
+    /// This file and those that it extends.
+    #[serde(skip)]
+    documents: Vec<PathBuf>,
 }
 
 /// How a source writes the values of a variable.
@@ -83,15 +86,20 @@ impl PredictionSource {
 
     /// Reads the document.
     pub fn load(path: &Path) -> Result<Self, Error> {
-        recipe::load(path, &[]).map(|read: recipe::Recipe<Self>| read.experiment)
+        let read: recipe::Recipe<Self> = recipe::load(path, &[])?;
+        Ok(Self {
+            documents: read.files,
+            ..read.experiment
+        })
     }
 
-    /// The files that the stays are read from. What cannot be listed is complained about when it is read.
-    pub fn files(&self) -> Vec<DataFile> {
+    /// The files of the document, and those that the stays are read from. What cannot be listed is complained about when
+    /// it is read.
+    pub fn files(&self) -> Vec<PathBuf> {
         let mut config = self.config();
         let paths = config.paths().into_iter();
-        let files = paths.flat_map(|(_, path)| files_at((*path).as_ref()));
-        files.collect()
+        let tables = paths.flat_map(|(_, path)| files_meant((*path).as_ref(), true));
+        self.documents.iter().cloned().chain(tables).collect()
     }
 
     /// As a data stage, all of whose meaning comes from a model.
@@ -131,15 +139,6 @@ impl PredictionSource {
             memory: self.memory,
         }
     }
-}
-
-fn files_at(path: &Path) -> Vec<DataFile> {
-    let listed = match FilePattern::of(path) {
-        Ok(Some(pattern)) => pattern.files(),
-        _ if path.is_dir() => data_files_below(path),
-        _ => return DataFile::at(path).into_iter().collect(),
-    };
-    listed.map_or(Vec::new(), |listed| listed.files)
 }
 
 impl Experiment for PredictionSource {

@@ -18,7 +18,11 @@ use crate::says::Says;
 use crate::scoring::Classifier;
 use pipeline_data::contract::InputContract;
 use pipeline_error::Error;
-use pipeline_store::destination::FolderDestination;
+use pipeline_error::listed::first_of;
+use pipeline_store::destination::{FolderDestination, refuse_read};
+
+/// Entries that an error names before it counts.
+const MOST_NAMED: usize = 5;
 
 /// What goes into a bundle.
 pub struct BundleContents {
@@ -73,9 +77,18 @@ pub fn is_bundle(folder: &Path) -> bool {
 
 impl BundleContents {
     /// Writes the bundle as the folder `target`, whole or not at all. What is there already is replaced only if
-    /// `overwrite`, and only if it is a bundle.
-    pub fn write(&self, target: &Path, overwrite: bool) -> Result<Manifest, Error> {
-        let destination = FolderDestination::new(target, overwrite, &is_bundle)?;
+    /// `overwrite`, and only if it is a bundle in which nobody has put anything and none of the files `read` is.
+    pub fn write(
+        &self,
+        target: &Path,
+        overwrite: bool,
+        read: &[PathBuf],
+    ) -> Result<Manifest, Error> {
+        let is_like_it = |folder: &Path| Manifest::read(folder).is_ok();
+        let destination = FolderDestination::new(target, overwrite, &is_like_it)?;
+        if let Some(folder) = destination.replaced() {
+            self.refuse_losses(folder, read)?;
+        }
         let models = self.artifacts.models.iter();
         let models = models.map(|path| ModelArtifact::read(path));
         let models: Vec<ModelArtifact> = models.collect::<Result<_, _>>()?;
@@ -122,6 +135,29 @@ impl BundleContents {
             let documents = [CONFIG, PREPROCESSING, CALIBRATION, PROVENANCE].map(String::from);
             Manifest::write(folder, &[documents.as_slice(), &names].concat())
         })
+    }
+
+    /// Fails if more than a bundle would go with this folder, or a file that is read.
+    fn refuse_losses(&self, folder: &Path, read: &[PathBuf]) -> Result<(), Error> {
+        let there = Manifest::read(folder)?;
+        let edited = there.has_edited_card(folder, &self.card);
+        let edited = edited.then(|| format!("a {CARD} that seems edited by hand"));
+        let lost: Vec<String> = edited.into_iter().chain(there.others(folder)).collect();
+        if !lost.is_empty() {
+            return Err(Error::Usage {
+                message: format!(
+                    "{}: holds {}, which would be deleted",
+                    folder.display(),
+                    first_of(&lost, MOST_NAMED)
+                ),
+                hint: Some(
+                    "make the bundle in a new folder, and move its files to this one".into(),
+                ),
+            });
+        }
+        let own = there.files.keys().map(String::as_str);
+        own.chain([MANIFEST, CARD])
+            .try_for_each(|name| refuse_read(&folder.join(name), || read.to_vec()))
     }
 
     fn contract(&self, models: &[ModelArtifact]) -> Result<InputContract, Error> {

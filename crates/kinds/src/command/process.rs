@@ -1,6 +1,7 @@
 //! A program from its start to its end: its output, its time, and how it is stopped.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, PipeReader, Read};
 use std::os::fd::AsRawFd;
@@ -13,6 +14,7 @@ use super::log::Log;
 use crate::command::table::CommandLine;
 use pipeline_error::{Code, Error};
 use pipeline_stage::StageContext;
+use pipeline_store::leftover;
 
 /// How often timeouts and interrupts are looked at while the program is silent.
 const LOOK: Duration = Duration::from_millis(100);
@@ -23,7 +25,7 @@ const SHORTEST_PAUSE: Duration = Duration::from_micros(20);
 pub(super) struct Program<'a> {
     pub(super) line: CommandLine,
     /// The whole of it.
-    pub(super) environment: BTreeMap<String, String>,
+    pub(super) environment: BTreeMap<String, OsString>,
     /// Where it runs.
     pub(super) folder: &'a Path,
     pub(super) timeout: Option<Duration>,
@@ -101,15 +103,25 @@ impl Program<'_> {
         context: &StageContext,
         log: &mut Log,
     ) -> Result<Result<(), Failure>, Error> {
+        let start = Instant::now();
         let (mut output, mut child) = self.start()?;
         let followed = self.follow(&child, &mut output, context, log);
         // Whatever it has left running must not go on writing. Until `wait` its number is its own.
         signal_group(&child, libc::SIGKILL);
         let status = child.wait().map_err(|error| self.not_started(error))?;
+        let left = leftover::end_after(self.folder, child.id(), start.elapsed());
         let stopped = match followed? {
             None if was_cut_short(status, context) => Some(Stop::Interrupted),
             stopped => stopped,
         };
+        let left = left.map_err(|error| Error::file(self.folder, error))?;
+        if !left.is_empty() {
+            let names: Vec<String> = left.into_iter().collect();
+            context.reporter.note(&format!(
+                "ended what the program left running: {}",
+                names.join(", ")
+            ));
+        }
         drain(&mut output, context, log)?;
         log.end(&|line| context.reporter.output(line))?;
         match stopped {

@@ -1,6 +1,8 @@
 //! Values that a program gets and that nothing keeps.
 
 use std::borrow::Cow;
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
 
 use pipeline_error::Error;
 
@@ -9,7 +11,7 @@ const SHORTEST_LINE: usize = 4;
 
 /// The variables that `secret_env` names, with their values.
 pub(super) struct Secrets {
-    variables: Vec<(String, String)>,
+    variables: Vec<(String, OsString)>,
     /// What must not be kept, and in whose place its variable's name stands; the longest first.
     hidden: Vec<(Vec<u8>, String)>,
 }
@@ -18,26 +20,40 @@ impl Secrets {
     /// Reads the variables of these names from our own environment.
     pub(super) fn named(names: &[String]) -> Result<Self, Error> {
         let variables = names.iter().map(|name| {
-            let value = std::env::var(name).ok().filter(|value| !value.is_empty());
-            let value = value.ok_or_else(|| {
-                Error::stage(format!("secret_env names `{name}`, which is not set"))
+            let refused = |what: &str| {
+                Error::stage(format!("secret_env names `{name}`, which is {what}"))
                     .with_hint(format!("set it where pipeline is started: export {name}=…"))
-            });
-            Ok((name.clone(), value?))
+            };
+            match std::env::var_os(name) {
+                None => Err(refused("not set")),
+                Some(value) if value.is_empty() => Err(refused("empty")),
+                Some(value) => Ok((name.clone(), value)),
+            }
         });
         variables.collect::<Result<_, Error>>().map(Self::of)
     }
 
-    fn of(variables: Vec<(String, String)>) -> Self {
+    fn of(variables: Vec<(String, OsString)>) -> Self {
         let mut hidden = Vec::new();
         for (name, value) in &variables {
-            let shortest = match value.contains('\n') {
+            let value = value.as_bytes();
+            let shortest = match value.contains(&b'\n') {
                 true => SHORTEST_LINE,
                 false => 1,
             };
-            let lines = value.lines().map(|line| line.trim_end_matches('\r'));
-            let lines = lines.filter(|line| line.len() >= shortest);
-            hidden.extend(lines.map(|line| (line.as_bytes().to_vec(), format!("[{name}]"))));
+            for mut line in value.split(|byte| *byte == b'\n') {
+                while let Some(shorter) = line.strip_suffix(b"\r") {
+                    line = shorter;
+                }
+                if line.len() < shortest {
+                    continue;
+                }
+                hidden.push((line.to_vec(), format!("[{name}]")));
+                // As an error spells it.
+                if let Cow::Owned(shown) = String::from_utf8_lossy(line) {
+                    hidden.push((shown.into_bytes(), format!("[{name}]")));
+                }
+            }
         }
         hidden.sort_by_key(|(value, _)| std::cmp::Reverse(value.len()));
         Self { variables, hidden }
@@ -54,7 +70,7 @@ impl Secrets {
     }
 
     /// Names and values, for the program.
-    pub(super) fn variables(&self) -> impl Iterator<Item = (String, String)> + '_ {
+    pub(super) fn variables(&self) -> impl Iterator<Item = (String, OsString)> + '_ {
         self.variables.iter().cloned()
     }
 
@@ -104,12 +120,13 @@ impl Secrets {
 mod tests {
     use super::*;
     use pipeline_error::Code;
+    use std::os::unix::ffi::OsStringExt;
 
     fn secrets(variables: &[(&str, &str)]) -> Secrets {
         let variables = variables.iter();
         Secrets::of(
             variables
-                .map(|(name, value)| (name.to_string(), value.to_string()))
+                .map(|(name, value)| (name.to_string(), value.into()))
                 .collect(),
         )
     }
@@ -124,6 +141,15 @@ mod tests {
         assert_eq!(secrets.redacted_error(coded).to_string(), "left [LONG].txt");
         let error = secrets.redacted_error(Error::stage("left abcdef.txt"));
         assert_eq!(error.to_string(), "left [LONG].txt");
+    }
+
+    #[test]
+    fn a_value_need_not_be_text() {
+        let value = OsString::from_vec(b"\xff\xfekey".to_vec());
+        let secrets = Secrets::of(vec![("KEY".into(), value)]);
+        assert_eq!(&*secrets.redacted(b"a \xff\xfekey."), b"a [KEY].");
+        let error = String::from_utf8_lossy(b"left \xff\xfekey.txt").into_owned();
+        assert_eq!(secrets.redacted_text(&error), "left [KEY].txt");
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! The stage `command`: any program, with declared inputs and outputs.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
@@ -113,18 +114,15 @@ impl CommandStage {
         context: &StageContext,
         folder: &CommandFolder,
         secrets: &Secrets,
-    ) -> Result<BTreeMap<String, String>, Error> {
-        let scratch = folder.scratch().to_string_lossy().into_owned();
-        let threads = context.threads.to_string();
+    ) -> Result<BTreeMap<String, OsString>, Error> {
+        let scratch = folder.scratch().into_os_string();
+        let threads = OsString::from(context.threads.to_string());
         let mut environment = BTreeMap::from([
             ("HOME".to_string(), scratch.clone()),
             ("TMPDIR".into(), scratch),
-            (
-                "PIPELINE_RESUME".into(),
-                folder.resume().to_string_lossy().into_owned(),
-            ),
+            ("PIPELINE_RESUME".into(), folder.resume().into()),
             ("PIPELINE_THREADS".into(), threads.clone()),
-            ("PIPELINE_DEVICE".into(), context.device.to_string()),
+            ("PIPELINE_DEVICE".into(), context.device.to_string().into()),
             // No result depends on the order of Python's sets, and no input folder gets a cache.
             ("PYTHONHASHSEED".into(), "0".into()),
             ("PYTHONDONTWRITEBYTECODE".into(), "1".into()),
@@ -138,20 +136,21 @@ impl CommandStage {
         ] {
             environment.insert(name.into(), threads.clone());
         }
-        if let Ok(path) = std::env::var("PATH") {
+        if let Some(path) = std::env::var_os("PATH") {
             environment.insert("PATH".into(), path);
         }
         for name in &self.pass_env {
-            let value = std::env::var(name).map_err(|_| {
+            let value = std::env::var_os(name).ok_or_else(|| {
                 Error::stage(format!("pass_env names `{name}`, which is not set"))
                     .with_hint(format!("set it, or state it in `env` and not in `pass_env`: env = {{ {name} = \"…\" }}"))
             })?;
             environment.insert(name.clone(), value);
         }
         if let Some(seed) = self.seed {
-            environment.insert("PIPELINE_SEED".into(), seed.to_string());
+            environment.insert("PIPELINE_SEED".into(), seed.to_string().into());
         }
-        environment.extend(self.env.clone());
+        let stated = self.env.iter();
+        environment.extend(stated.map(|(name, value)| (name.clone(), value.into())));
         environment.extend(secrets.variables());
         Ok(environment)
     }

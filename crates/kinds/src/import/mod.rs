@@ -47,6 +47,7 @@ impl StageKind for ImportTable {
     }
 
     fn check(&self, check: &mut StageCheck) {
+        check.file(&self.from);
         check.patterns("new", &self.new);
         check.patterns("ignore", &self.ignore);
         check.rename(&self.rename);

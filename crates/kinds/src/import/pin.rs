@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest as _, Sha256};
 
 use pipeline_checkpoint::{self as checkpoint, Checkpoint};
+use pipeline_error::pasted::shell_line;
 use pipeline_error::{Code, Error};
 
 /// Bytes copied at a time.
@@ -73,19 +74,38 @@ impl<'a> Pinned<'a> {
                     .map_err(|error| Error::file(&file, error))?;
             }
         }
-        let bytes = self.hasher.finalize();
-        let found: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
-        match found == *pin {
-            true => Ok(()),
-            false => Err(Error::Audit {
-                message: format!(
-                    "{}: the SHA-256 is {found}, the recipe pins {pin}",
-                    path.display()
-                ),
-                hint: Some("the file is not the one the recipe was written for".into()),
-            }
-            .coded(Code::WrongDigest)),
+        let found = self.digest();
+        if found == *pin {
+            return Ok(());
         }
+        let mut message = format!(
+            "{}: the SHA-256 is {found}, the recipe pins {pin}",
+            path.display()
+        );
+        let mut hint = "the file is not the one the recipe was written for".to_string();
+        let files = checkpoint::files_of(path);
+        if files.len() > 1 && Pinned::of_one(path).is_ok_and(|alone| alone == *pin) {
+            message.push_str(", which is that of the index alone, without its shards");
+            let files = files.iter().map(|file| file.display().to_string());
+            hint = format!(
+                "an index is pinned with all its shards behind it:\ncat {} | sha256sum",
+                shell_line(files)
+            );
+        }
+        let hint = Some(hint);
+        Err(Error::Audit { message, hint }.coded(Code::WrongDigest))
+    }
+
+    fn digest(self) -> String {
+        let bytes = self.hasher.finalize();
+        bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    /// The SHA-256 of a file, whatever it names.
+    fn of_one(path: &Path) -> io::Result<String> {
+        let mut one = Pinned::new(None);
+        one.open(path)?;
+        Ok(one.digest())
     }
 }
 
@@ -108,5 +128,31 @@ mod tests {
         pinned.finish(&path, of_one).unwrap();
         let error = check(&path, of_one).unwrap_err();
         assert_eq!(error.exit_code(), 4);
+    }
+
+    #[test]
+    fn the_digest_of_an_index_alone_is_told_with_how_to_take_that_of_all() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = |name: &str| folder.path().join(name);
+        let index = file("m.index.json");
+        let map = r#"{"weight_map": {"a": "one", "b": "two"}}"#;
+        std::fs::write(&index, map).unwrap();
+        std::fs::write(file("one"), "1").unwrap();
+        std::fs::write(file("two"), "2").unwrap();
+        let alone = Pinned::of_one(&index).unwrap();
+        let error = check(&index, &alone).unwrap_err();
+        assert!(error.to_string().contains("that of the index alone"));
+        let files = [index.clone(), file("one"), file("two")];
+        let line = shell_line(files.map(|file| file.display().to_string()));
+        let hint = error.hint().unwrap();
+        assert!(
+            hint.ends_with(&format!("\ncat {line} | sha256sum")),
+            "{hint}"
+        );
+        let whole = file("whole");
+        std::fs::write(&whole, format!("{map}12")).unwrap();
+        check(&index, &Pinned::of_one(&whole).unwrap()).unwrap();
+        let other = check(&index, &"0".repeat(64)).unwrap_err();
+        assert!(!other.to_string().contains("alone"), "{other}");
     }
 }

@@ -270,7 +270,8 @@ impl Stage for ImportStage {
         // known moments do not say which tensors were trained.
         // 8: copies behind a prefix and dicts that are not read are refused or noted, an optimizer that names its
         // parameters says which were trained, and a head without metadata is noted.
-        8
+        // 9: dicts inside lists are refused or noted, and settings are compared whose names begin with their tables'.
+        9
     }
 
     fn fields(&self) -> Value {

@@ -10,6 +10,7 @@ use super::rows::Rows;
 use crate::json::{as_json, write_json};
 use pipeline_data::contract::exact::Exact;
 use pipeline_error::Error;
+use pipeline_error::listed::first_names;
 use pipeline_metrics::{BinaryScores, Isotonic, Recalibration, RecalibrationMethod, ThresholdRule};
 
 /// A correction, and thresholds: the artifact `calibration`.
@@ -74,6 +75,18 @@ impl Calibration {
         for (name, threshold) in self.named_thresholds() {
             rows.flags(&name, positive.iter().map(|p| *p >= threshold).collect());
         }
+    }
+
+    /// What is worth reading where predictions are written in the schema of MEDS: the columns that it does not have.
+    pub fn left_out_of_meds(&self) -> Option<String> {
+        let corrected = self.recalibration.as_ref();
+        let corrected = corrected.map(|_| "recalibrated_probability".to_string());
+        let thresholds = self.named_thresholds().skip(1).map(|(name, _)| name);
+        let columns: Vec<String> = corrected.into_iter().chain(thresholds).collect();
+        (!columns.is_empty()).then(|| {
+            let columns = first_names(&columns, columns.len());
+            format!("left out, as the schema of MEDS has no such column: {columns}")
+        })
     }
 
     /// The thresholds as metrics.
@@ -167,6 +180,25 @@ impl TryFrom<Stated> for Calibration {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_the_schema_of_meds_leaves_out_is_named() {
+        let chosen = |recalibration, thresholds: &[f64]| {
+            let thresholds = thresholds.to_vec();
+            Calibration {
+                recalibration,
+                thresholds,
+            }
+        };
+        assert_eq!(chosen(None, &[0.5]).left_out_of_meds(), None);
+        let temperature = Some(Recalibration::Temperature(2.0));
+        let told = chosen(temperature, &[0.5, 0.1]).left_out_of_meds();
+        let told = told.expect("a note");
+        assert!(
+            told.ends_with(": `recalibrated_probability`, `predicted_1`"),
+            "{told}"
+        );
+    }
 
     #[test]
     fn every_correction_is_read_back_to_the_last_bit() {

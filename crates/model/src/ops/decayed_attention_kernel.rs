@@ -4,7 +4,7 @@ use std::ops::Range;
 
 use super::cpu::{softmax_of_columns, vectorized};
 use super::decayed_attention::Glances;
-use super::strided_product::{View, multiply};
+use pipeline_vector::product::{View, multiply};
 
 /// The numbers of the three arguments.
 pub struct Inputs<'a> {

@@ -4,8 +4,8 @@ use candle_core::{CpuStorage, CustomOp2, Layout, Result, Shape, Tensor};
 
 use super::cpu::{contiguous, read};
 use super::form::has_cpu_kernels;
-use super::strided_product::{View, multiply};
 use super::timed::Timed;
+use pipeline_vector::product::{View, multiply};
 
 /// `x` [rows, groups, inputs], `weight` [groups, inputs, outputs] → [rows, groups, outputs].
 pub fn grouped_linear(x: &Tensor, weight: &Tensor) -> Result<Tensor> {

@@ -7,9 +7,9 @@ use candle_nn::Module;
 
 use super::cpu::{add_rows, contiguous, read};
 use super::form::has_kernels;
-use super::strided_product::{View, multiply, product};
 use super::timed::Timed;
 use crate::precision::Precision;
+use pipeline_vector::product::{View, multiply, product};
 
 /// `x` [rows, inputs], `weight` [outputs, inputs], `bias` [outputs] → [rows, outputs].
 pub fn linear(x: &Tensor, weight: &Tensor, bias: &Tensor) -> Result<Tensor> {

@@ -3,7 +3,7 @@
 use super::cpu::{add_rows, vectorized};
 use super::gelu;
 use super::layer_norm::{self, EPS_OF_LAYERS as EPS};
-use super::strided_product::{View, multiply};
+use pipeline_vector::product::{View, multiply};
 
 /// Rows of a block: its widest activations stay in the second-level cache beside a panel of weights. Sums over rows
 /// go block by block, so that it fixes their order.

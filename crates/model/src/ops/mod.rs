@@ -27,7 +27,6 @@ mod segment_mean;
 mod shared_key_attention;
 mod sigmoid;
 mod spread;
-mod strided_product;
 mod taken;
 mod timed;
 mod weighted_rows;

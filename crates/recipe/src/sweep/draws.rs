@@ -9,6 +9,12 @@ use pipeline_random::Stream;
 /// More digits say nothing of a setting and make it long.
 const SIGNIFICANT_DIGITS: usize = 6;
 
+/// A range this many times as narrow as its numbers are large has a thousand different draws of so many digits.
+const NARROW: f64 = 1e3;
+
+/// All digits of a number are 17.
+const MOST_MORE: usize = 17 - SIGNIFICANT_DIGITS;
+
 /// All draws of one path.
 pub(super) fn draws(
     axis: &RandomAxis,
@@ -54,9 +60,15 @@ fn one(distribution: &Distribution, node: &Node, stream: &Stream, index: u64) ->
     Node::new(value, node.origin)
 }
 
-/// To so many digits, and never out of the range.
+/// To so many digits, and never out of the range. A range that is narrow beside its numbers, such as 1000000 to
+/// 1000003, has as many more as its draws need to be different.
 fn rounded(number: f64, min: f64, max: f64) -> f64 {
-    let text = format!("{number:.*e}", SIGNIFICANT_DIGITS - 1);
+    let narrowness = min.abs().max(max.abs()) / (max - min);
+    let more = match narrowness > NARROW {
+        true => narrowness.log10().ceil() as usize,
+        false => 0,
+    };
+    let text = format!("{number:.*e}", SIGNIFICANT_DIGITS - 1 + more.min(MOST_MORE));
     text.parse().unwrap_or(number).clamp(min, max)
 }
 
@@ -110,5 +122,7 @@ mod tests {
     fn a_draw_has_few_digits_and_stays_in_its_range() {
         assert_eq!(rounded(0.123_456_789, 0.0, 1.0), 0.123_457);
         assert_eq!(rounded(0.999_999_99, 0.0, 0.999_999_9), 0.999_999_9);
+        let (min, max) = (1_000_000.4, 1_000_003.4);
+        assert_eq!(rounded(1_000_001.234_567_8, min, max), 1_000_001.234_57);
     }
 }

@@ -139,6 +139,12 @@ pub(super) fn pair(
             notes.push(format!("{stage}: no intervals: {why}"));
             continue;
         }
+        if settings.resamples > 0 && first.subjects.iter().all(|it| *it == first.subjects[0]) {
+            let n = first.subjects.len();
+            notes.push(format!(
+                "{stage}: no intervals: all {n} stays are of one patient"
+            ));
+        }
         let differences =
             (other.scores.resample(&bootstrap)).minus(&first.scores.resample(&bootstrap));
         let mut undefined: Vec<(&str, usize)> = Vec::new();

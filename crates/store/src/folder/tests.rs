@@ -1,5 +1,5 @@
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{PermissionsExt, chown, symlink};
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::*;
@@ -71,4 +71,30 @@ fn a_file_with_a_second_name_is_not_emptied() {
     let error = root.create("draft").unwrap_err().to_string();
     assert!(error.ends_with("has a second name elsewhere"), "{error}");
     assert_eq!(fs::read_to_string(&theirs).unwrap(), "theirs");
+}
+
+#[test]
+fn a_colleague_s_folder_is_a_part_of_a_store_that_its_owner_shares_with_a_group() {
+    let place = tempfile::tempdir().unwrap();
+    let theirs = place.path().join("work");
+    fs::create_dir(&theirs).unwrap();
+    let group = fs::metadata(place.path()).unwrap().gid();
+    if chown(&theirs, Some(12345), None).is_err() {
+        eprintln!("skipped: only the administrator can give a folder away");
+        return;
+    }
+    for (mode, gid, is_part) in [
+        (0o2775, group, true),
+        (0o2755, group, false),
+        (0o2775, group + 1, false),
+    ] {
+        fs::set_permissions(place.path(), fs::Permissions::from_mode(mode)).unwrap();
+        chown(&theirs, None, Some(gid)).unwrap();
+        let found = Folder::root(place.path()).unwrap().folder("work");
+        assert_eq!(found.is_ok(), is_part, "{mode:o} {gid}");
+        if let Err(error) = found {
+            let told = format!("{:?}", refusal(&error).unwrap());
+            assert!(told.contains("a colleague's"), "{told}");
+        }
+    }
 }

@@ -108,7 +108,7 @@ fn keys_that_python_does_not_take_are_out_of_its_reach() {
     ]);
     let places = read(&archive(&root, &[ONE])).unwrap().elsewhere.tensors;
     let dotted = places["dotted"].dict.in_python().unwrap();
-    assert_eq!(dotted, ["a.b"]);
+    assert_eq!(dotted, r#"["a.b"]"#);
     for name in ["in_namespace", "numbered", "cut"] {
         assert_eq!(places[name].dict.in_python(), None, "{name}");
     }

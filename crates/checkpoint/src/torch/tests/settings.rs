@@ -90,6 +90,29 @@ fn a_setting_counts_in_every_table_and_is_known_to_be_there_in_a_form_that_is_no
 }
 
 #[test]
+fn a_setting_whose_name_begins_with_its_tables_counts_like_one_inside_of_them() {
+    let stated = |entries: &[(&str, Vec<u8>)]| {
+        let table = ("hyper_parameters", dict(entries));
+        let root = dict(&[("model", dict(&[("w", one())])), table]);
+        read(&archive(&root, &[ONE])).unwrap().stated
+    };
+    for name in ["model.heads", "model/heads", "run/model.heads"] {
+        assert_eq!(stated(&[(name, int(4))]).settings["heads"], 4, "{name}");
+        let both = stated(&[("heads", int(2)), (name, int(4))]);
+        let places: Vec<&str> = (both.disputed["heads"].iter())
+            .map(|(place, _)| place.as_str())
+            .collect();
+        let whole = format!("hyper_parameters.{name}");
+        assert_eq!(places, ["hyper_parameters.heads", &whole]);
+    }
+    assert_eq!(
+        stated(&[("model.heads", one())]).unread["heads"],
+        "a tensor"
+    );
+    assert_eq!(stated(&[("heads.", int(4))]).settings["heads."], 4);
+}
+
+#[test]
 fn tables_that_are_not_looked_into_are_noted() {
     let notes = |count: usize| {
         let names: Vec<String> = (0..count).map(|number| format!("t{number}")).collect();

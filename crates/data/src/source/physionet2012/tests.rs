@@ -4,8 +4,8 @@ use std::io::Write;
 use super::*;
 use crate::config::StayPolicy;
 
-fn read_records(folders: &[InputPath]) -> Result<Ingested, Error> {
-    let source = Physionet2012 {
+fn open(folders: &[InputPath]) -> Result<Physionet2012, Error> {
+    Ok(Physionet2012 {
         files: StayFiles {
             files: list_records(folders)?,
             labels: Labels::default(),
@@ -21,7 +21,11 @@ fn read_records(folders: &[InputPath]) -> Result<Ingested, Error> {
             },
         },
         without_series: Mutex::default(),
-    };
+    })
+}
+
+fn read_records(folders: &[InputPath]) -> Result<Ingested, Error> {
+    let source = open(folders)?;
     let scratch = tempfile::tempdir().unwrap();
     let (categorical, go_on) = (BTreeSet::new(), AtomicBool::new(false));
     Ingested::read(&source, scratch.path(), 1 << 20, &categorical, &go_on)
@@ -147,4 +151,17 @@ fn a_record_may_be_compressed() {
         assert_eq!(cohort.variables, ["HR"], "{name}");
         assert_eq!(cohort.series[0].id, StayId::Number(12));
     }
+}
+
+#[test]
+fn the_place_of_a_parameter_or_category_is_its_first_row() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("12.txt");
+    let text = "Time,Parameter,Value\n00:00,RecordID,12\n00:10,HR,90\n00:20, HR ,high\n";
+    std::fs::write(&file, text).unwrap();
+    let source = open(&[InputPath::file(folder.path().to_path_buf())]).unwrap();
+    let line = |number| Some(format!("{} line {number}", file.display()));
+    assert_eq!(source.place_of(Sought::Variable("HR")), line(3));
+    assert_eq!(source.place_of(Sought::Category("HR", "high")), line(4));
+    assert_eq!(source.place_of(Sought::Variable("hr")), None);
 }

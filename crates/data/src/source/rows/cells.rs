@@ -46,6 +46,7 @@ impl Cells {
         name: &str,
         column: &ArrayRef,
     ) -> Result<Self, Error> {
+        let column = &typed_column::without_nats(column);
         // Of categories the values say all, and the keys nothing; text of old writers is not marked as such.
         let plain = match column.data_type() {
             DataType::Dictionary(_, values) if !holds_text(values) => Some((**values).clone()),

@@ -1,6 +1,8 @@
 //! What is wrong with tables is named, with file, line and stay.
 
-use super::{ROWS, STAYS, folder_with, input, long, long_text, wide, wide_parquet, wide_text};
+use super::{
+    ROWS, STAYS, folder_with, input, long, long_lines, long_text, wide, wide_parquet, wide_text,
+};
 use crate::config::*;
 use crate::tests::{Built, refusal};
 
@@ -198,17 +200,87 @@ fn a_stay_that_is_predicted_before_it_begins_is_refused_with_both_times() {
 }
 
 #[test]
-fn a_delta_lake_table_is_refused_however_its_files_are_named() {
+fn a_table_with_its_former_versions_is_refused_however_its_files_are_named() {
     let text = long_text(&ROWS, |minute| minute.to_string());
+    let with = |beside: &str| {
+        folder_with(&[
+            ("stays.csv", STAYS.as_bytes()),
+            ("lake/d/data/ward=1/part-0.csv", text.as_bytes()),
+            (beside, b"{}"),
+        ])
+    };
+    for (beside, what, format) in [
+        ("_delta_log/0.json", "a Delta Lake table", "delta"),
+        (".hoodie/hoodie.properties", "an Apache Hudi table", "hudi"),
+        (
+            "metadata/v2.metadata.json",
+            "an Apache Iceberg table",
+            "iceberg",
+        ),
+        (
+            "metadata/0-a.gz.metadata.json",
+            "an Apache Iceberg table",
+            "iceberg",
+        ),
+        (
+            "metadata/v1.metadata.json.gz",
+            "an Apache Iceberg table",
+            "iceberg",
+        ),
+    ] {
+        let folder = with(&format!("lake/d/{beside}"));
+        for files in ["lake", "lake/d", "lake/d/data", "lake/d/data/*/*.csv"] {
+            let config = long(folder.path(), &[files], TimeUnit::Minutes);
+            let error = Built::of(&config, 1).err().expect("a refusal");
+            let found = error.to_string();
+            assert!(found.contains(&format!("lake/d: is {what}")), "{found}");
+            let hint = error.hint().unwrap_or_default();
+            assert!(
+                hint.contains(&format!("read.format(\"{format}\")")),
+                "{hint}"
+            );
+        }
+    }
+    // MEDS has a folder of this name, too.
+    let folder = with("lake/d/metadata/dataset.json");
+    assert!(Built::of(&long(folder.path(), &["lake"], TimeUnit::Minutes), 1).is_ok());
+}
+
+#[test]
+fn names_that_look_alike_are_told_with_their_places_and_code_points() {
+    let lines = long_lines(&ROWS, |minute| minute.to_string()).concat();
+    for rows in [
+        ["9,1,\u{b5}g,1", "10,1,\u{3bc}g,2"],
+        ["9,1,rhythm,\u{b5}g", "10,1,rhythm,\u{3bc}g"],
+    ] {
+        let text = format!("stay,time,item,value\n{}\n{lines}", rows.join("\n"));
+        let folder = folder_with(&[("stays.csv", STAYS.as_bytes()), ("e.csv", text.as_bytes())]);
+        let mut config = long(folder.path(), &["e.csv"], TimeUnit::Minutes);
+        let found = refusal(&config);
+        for (letter, code_point, line) in [("\u{b5}", "U+00B5", 2), ("\u{3bc}", "U+03BC", 3)] {
+            assert!(
+                found.contains(&format!("{letter}g` with {code_point} (")),
+                "{found}"
+            );
+            assert!(found.contains(&format!("e.csv line {line})")), "{found}");
+        }
+        if let Source::Long(source) = &mut config.source {
+            source.ids = Some(Ids::Text);
+        }
+        assert!(Built::of(&config, 1).is_ok());
+    }
+    let [one, other] = ["pH", "\u{ff50}\u{ff28}"].map(|name| wide_text(&ROWS).replace("pH", name));
     let folder = folder_with(&[
         ("stays.csv", STAYS.as_bytes()),
-        ("d/ward=1/part-0.csv", text.as_bytes()),
-        ("d/_delta_log/00000000000000000000.json", b"{}"),
+        ("a.csv", one.as_bytes()),
+        ("b.csv", other.as_bytes()),
     ]);
-    for files in ["d", "d/*/*.csv"] {
-        let found = refusal(&long(folder.path(), &[files], TimeUnit::Minutes));
-        assert!(found.contains("d: is a Delta Lake table"), "{found}");
-    }
+    let found = refusal(&wide(folder.path(), &["a.csv", "b.csv"], TimeUnit::Minutes));
+    assert!(
+        found.contains("with U+FF50, U+FF28 (a column of "),
+        "{found}"
+    );
+    assert!(found.contains("b.csv)"), "{found}");
 }
 
 #[test]

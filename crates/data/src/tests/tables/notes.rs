@@ -145,6 +145,27 @@ fn a_folder_that_names_a_column_is_told() {
 }
 
 #[test]
+fn columns_that_not_every_file_of_a_wide_source_has_are_told() {
+    let folder = folder_with(&[
+        ("stays.csv", STAYS.as_bytes()),
+        ("a.csv", b"stay,time,HR,Temp\n9,0,80,36\n10,0,81,37\n"),
+        ("b.csv", b"stay,time,temp,HR\n11,0,36,82\n12,0,37,83\n"),
+    ]);
+    let mut config = wide(folder.path(), &["a.csv", "b.csv"], TimeUnit::Minutes);
+    config.categorical.clear();
+    let [a, b] = ["a.csv", "b.csv"].map(|name| folder.path().join(name).display().to_string());
+    let note = format!(
+        "`Temp` is a column of 1 of 2 files ({a}), `temp` is a column of 1 of 2 files ({b}): in the others"
+    );
+    told(&config, &note);
+    let Source::Wide(source) = &mut config.source else {
+        panic!("a wide source")
+    };
+    source.files.truncate(1);
+    untold(&config, "is a column of");
+}
+
+#[test]
 fn a_date_among_times_is_told() {
     let day = |minute: i64| match minute {
         0 => "2150-01-01".to_string(),

@@ -86,7 +86,7 @@ fn under_another_name(table: &Table, column: usize, stays: &EventStays) -> Join 
                 && !is_of_either(id))
     {
         return Join::Refused(format!(
-            "is by `{name}`, and stays are by `{id}`: labels need one row a stay, with its `{id}`"
+            "is by `{name}`, and stays are by `{id}`: a table of stays or labels needs one row a stay, with its `{id}`"
         ));
     }
     if let Some(why) = strangers(table, column, stays) {
@@ -101,8 +101,8 @@ fn under_another_name(table: &Table, column: usize, stays: &EventStays) -> Join 
         let id = stays.id.map(|id| format!("its `{id}`"));
         let id = id.unwrap_or_else(|| "the name of its file".into());
         return Join::Refused(format!(
-            "is by `{name}`, which has {found} of the {count} stays that were looked at: labels need one row a stay, \
-             with {id}"
+            "is by `{name}`, which has {found} of the {count} stays that were looked at: a table of stays or \
+             labels needs one row a stay, with {id}"
         ));
     }
     let counts = match counts_rows(table, column) {

@@ -1,9 +1,9 @@
-//! Columns of texts that are numbers: with a few texts among them, or with decimal commas.
+//! Columns of texts that are numbers: with a few texts among them, or with commas.
 
 use std::collections::BTreeSet;
 
 use crate::draft::Draft;
-use crate::table::{Look, Table, has_decimal_comma, is_number};
+use crate::table::{Look, Table, has_commas, has_thousands, is_number};
 use pipeline_error::listed::first_names;
 
 /// The texts of a column that is mostly numbers, as a long table's variable is. None for other columns.
@@ -17,14 +17,26 @@ pub fn texts_among_numbers(table: &Table, column: usize) -> Option<BTreeSet<&str
     (numbers.len() > texts.len()).then_some(texts)
 }
 
-/// A number of a column whose numbers have decimal commas.
-pub fn decimal_comma(table: &Table, column: usize) -> Option<&str> {
-    let is_such = |text: &str| is_number(text) || has_decimal_comma(text);
+/// A number with commas, of a column whose texts are numbers but for theirs.
+pub fn with_commas(table: &Table, column: usize) -> Option<&str> {
+    let is_such = |text: &str| is_number(text) || has_commas(text);
     let mut cells = table.cells(column);
     if table.look(column) != Look::Text || !table.cells(column).all(is_such) {
         return None;
     }
     cells.find(|text| text.contains(','))
+}
+
+/// What the commas of numbers are, and how to write the numbers instead.
+pub fn commas<'a>(texts: impl Iterator<Item = &'a str>) -> (&'static str, &'static str) {
+    let mut texts = texts.filter(|text| text.contains(','));
+    match texts.all(has_thousands) {
+        true => (
+            "separators of thousands",
+            "write them without (if the comma is a decimal one, write a point)",
+        ),
+        false => ("decimal commas", "write points"),
+    }
 }
 
 /// Says which texts a column of numbers holds.
@@ -35,10 +47,11 @@ pub fn note_texts(name: &str, texts: &BTreeSet<&str>, draft: &mut Draft) {
     ));
 }
 
-/// Says that numbers have decimal commas, which are not read.
+/// Says that numbers have commas, which are not read.
 pub fn note_commas(table: &Table, column: usize, number: &str, draft: &mut Draft) {
+    let (commas, mend) = commas(table.cells(column));
     draft.note(format!(
-        "`{}` is left out: its numbers have decimal commas (`{number}`), and the reader takes points only",
+        "`{}` is left out: its numbers have {commas} (`{number}`); {mend}",
         table.columns[column]
     ));
 }
@@ -77,5 +90,20 @@ mod tests {
             "{notes}"
         );
         assert!(notes.contains("`Temp` is left out"), "{notes}");
+    }
+
+    #[test]
+    fn separators_of_thousands_are_no_decimal_commas() {
+        for (urine, commas) in [
+            ("1,000", "separators of thousands (`1,000`)"),
+            ("1,5", "decimal commas (`1,5`)"),
+        ] {
+            let grid = format!("stay_id;hour;HR;urine\n1;0;70;950\n1;1;71;{urine}\n2;0;72;\n");
+            let folder = folder(&[("grid.csv", &grid)]);
+            let draft = look(folder.path(), Looking::default()).unwrap();
+            let notes = draft.notes.join("\n");
+            let why = format!("`urine` is left out: its numbers have {commas}");
+            assert!(notes.contains(&why), "{notes}");
+        }
     }
 }

@@ -43,7 +43,7 @@ impl Roles {
                 roles.outcomes.push(at);
                 continue;
             }
-            if is_id || table.is_row_number(at) || mixed::decimal_comma(table, at).is_some() {
+            if is_id || table.is_row_number(at) || mixed::with_commas(table, at).is_some() {
                 roles.ignored.push(name.clone());
                 continue;
             }

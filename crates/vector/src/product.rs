@@ -5,7 +5,8 @@ use std::sync::Once;
 
 use gemm::Parallelism;
 
-use super::cpu::{dot, vectorized};
+use super::sums::dot;
+use super::vectorized;
 
 /// A left factor that is read by at most so many panels of the right one is taken as it lies: to pack it first costs a
 /// fifteenth of the product of a block of 64 rows. No bit depends on it.

@@ -1,0 +1,82 @@
+//! The places of tensors that are not read.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::dicts::{Found, joined, names};
+use crate::dict_path::DictPath;
+use crate::elsewhere::{Elsewhere, MOST_RIVALS, Place};
+use crate::pickle::{Heap, Value};
+use crate::wrappers::without_those_before;
+
+/// Names of tensors that are kept to find parameters that are missing, and how long they may be.
+const MAX_ELSEWHERE: usize = 1 << 18;
+const LONGEST_NAME: usize = 256;
+
+/// Tensors of dicts that are not the one that is read, `chosen`, whose tensors are `read`: under their own names, without a
+/// wrapper's, and behind the key that leads to their dict, as where a head's own state dict lies under `cls_head`. Of dicts
+/// that lie equally deep none is preferred, nor one to the dict that is read where that has a part of the same module.
+pub(super) fn fill(
+    elsewhere: &mut Elsewhere,
+    heap: &Heap,
+    (chosen, read): (Value, &BTreeSet<&str>),
+    levels: &[Vec<Found>],
+) {
+    let mut depths: BTreeMap<String, usize> = BTreeMap::new();
+    let of_read = Arc::new(elsewhere.read.clone());
+    let dicts = (0..).zip(levels);
+    let dicts = dicts.flat_map(|(depth, dicts)| dicts.iter().map(move |dict| (depth, dict)));
+    for (depth, (path, dict)) in dicts.filter(|(_, (_, dict))| *dict != chosen) {
+        let halves = halves(heap, path, *dict, read);
+        let path = Arc::new(path.clone());
+        for name in names(heap, *dict).filter(|name| name.len() <= LONGEST_NAME) {
+            if elsewhere.tensors.len() >= MAX_ELSEWHERE {
+                return;
+            }
+            for called in calls(&path, name) {
+                let is_half = halves.contains(module(without_those_before(&called)));
+                let first = *depths.entry(called.clone()).or_insert(depth);
+                if first < depth {
+                    continue;
+                }
+                let place = elsewhere.tensors.entry(called.clone());
+                let place = place.or_insert_with(|| Place {
+                    dict: Arc::clone(&path),
+                    name: name.to_string(),
+                });
+                let is_rival = place.dict != path;
+                let rivals = [(is_rival, &path), (is_half, &of_read)];
+                for (_, rival) in rivals.into_iter().filter(|(is_one, _)| *is_one) {
+                    let rivals = elsewhere.rivals.entry(called.clone()).or_default();
+                    if rivals.len() < MOST_RIVALS && !rivals.contains(rival) {
+                        rivals.push(Arc::clone(rival));
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The names that a model may have for the tensor `name` of the dict at `path`.
+fn calls(path: &DictPath, name: &str) -> [String; 4] {
+    let (key, bare) = (path.last(), without_those_before(name));
+    [
+        name.into(),
+        bare.into(),
+        joined(key, name),
+        joined(key, bare),
+    ]
+}
+
+/// The modules of which a dict has tensors that are `read`: other ones of theirs that it has may not go with these.
+fn halves(heap: &Heap, path: &DictPath, dict: Value, read: &BTreeSet<&str>) -> BTreeSet<String> {
+    let called = names(heap, dict).filter(|name| name.len() <= LONGEST_NAME);
+    let called = called.flat_map(|name| calls(path, name));
+    let shared = called.filter(|called| read.contains(called.as_str()));
+    shared.map(|called| module(&called).to_string()).collect()
+}
+
+/// The first part of a name.
+fn module(name: &str) -> &str {
+    name.split_once('.').map_or(name, |(module, _)| module)
+}

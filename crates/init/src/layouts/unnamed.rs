@@ -1,0 +1,232 @@
+//! Long tables without a column that is known to name variables. Read as wide ones, all their values would be one
+//! variable.
+
+use std::collections::BTreeSet;
+
+use super::cohort::mixed::{texts_among_numbers, with_commas};
+use super::rows::of_rows;
+use super::{clock, long};
+use crate::draft::Place;
+use crate::folder::Folder;
+use crate::names::{KNOWN_AT_ADMISSION, OUTCOME, PATIENT, STAY, VALUE, rank, split_of_folder};
+use crate::table::{Look, Table};
+use pipeline_error::Error;
+use pipeline_error::listed::first_names;
+use pipeline_error::pasted::toml_string;
+
+/// Keys of folders that tell when, and so name no variable.
+const PERIODS: [&str; 4] = ["year", "month", "day", "date"];
+
+/// The column of values of a table that has no column of variables, and the columns that may be it. `taken` are those of
+/// the stay and the time.
+pub fn columns_of(table: &Table, taken: &[usize]) -> Option<(usize, Vec<usize>)> {
+    // Some wide tables have a variable of this name.
+    let is_value =
+        |at: &usize| !taken.contains(at) && rank(&table.columns[*at], &["amount"]).is_none();
+    let mut values = table.called(&VALUE).into_iter();
+    let value = values.find(|at| is_value(at) && table.look(*at) != Look::Empty)?;
+    let may_name = |at: &usize| *at != value && !taken.contains(at) && may_name(table, *at);
+    let names = (0..table.columns.len()).filter(may_name).collect();
+    (!long::is_long(table)).then_some((value, names))
+}
+
+/// Whether the cells of a column may name variables: they are texts, or codes, and come again in other rows.
+fn may_name(table: &Table, column: usize) -> bool {
+    let is_in = |list: &[&str]| rank(&table.columns[column], list).is_some();
+    let is_other = is_in(&STAY)
+        || is_in(&PATIENT)
+        || is_in(&KNOWN_AT_ADMISSION)
+        || is_in(&VALUE)
+        || is_in(&OUTCOME) && table.is_binary(column)
+        || table.is_row_number(column);
+    let is_code = || {
+        let whole = |text: &str| {
+            text.parse::<f64>()
+                .is_ok_and(|number| number.fract() == 0.0)
+        };
+        table.cells(column).all(whole) && table.cells(column).count() == table.rows.len()
+    };
+    let is_name = match table.look(column) {
+        Look::Text => {
+            texts_among_numbers(table, column).is_none() && with_commas(table, column).is_none()
+        }
+        Look::Number => is_code(),
+        _ => false,
+    };
+    is_name && !is_other && !table.is_unique(column)
+}
+
+/// The complaint about such a table, which has its stays and times in these columns.
+pub fn complaint(folder: &Folder, table: &Table, id: Option<usize>, time: usize) -> Option<Error> {
+    let taken: Vec<usize> = id.into_iter().chain([time]).collect();
+    let (value, names) = columns_of(table, &taken)?;
+    let is_alike =
+        |other: &&Table| other.columns == table.columns && other.delimiter == table.delimiter;
+    let alike: Vec<&Table> = folder.tables.iter().filter(is_alike).collect();
+    let files_tell = id.is_some() && names_of_files(&alike).len() > 1;
+    if names.is_empty() && !files_tell {
+        return None;
+    }
+    let column = |at: &usize| table.columns[*at].as_str();
+    let mut message = format!(
+        "{}: `{}` holds values as a long table does, and no column is known to name their variables",
+        folder.root.join(&table.files[0]).display(),
+        column(&value)
+    );
+    if files_tell {
+        message += "; the names of files and folders are not read as variables";
+    }
+    if names.is_empty() {
+        let hint = "write the name of its variable into a column `variable` of each file";
+        return Some(Error::Usage {
+            message,
+            hint: Some(hint.into()),
+        });
+    }
+    message += &format!("; is it {}?", first_names(names.iter().map(column), 12));
+    let clock = clock::of(table, time)?;
+    let mut draft = of_rows("long", table, &alike, id.as_ref().map(column), &clock);
+    let variable = match &names[..] {
+        [only] if !files_tell => column(only),
+        _ => "COLUMN",
+    };
+    draft.state(Place::Source, "variable", toml_string(variable));
+    draft.state(Place::Source, "value", toml_string(column(&value)));
+    let root = match folder.root.to_str()? {
+        "" => ".",
+        root => root,
+    };
+    Some(Error::Usage {
+        message,
+        hint: Some(format!(
+            "call that column `variable`, or name it in a recipe of your own (if `{}` is one variable of many columns, call \
+             it otherwise):\n{}",
+            column(&value),
+            draft.source(root)
+        )),
+    })
+}
+
+/// What the names of files and of folders `key=value` tell beside numbers of parts and splits.
+fn names_of_files<'a>(tables: &[&'a Table]) -> BTreeSet<Vec<&'a str>> {
+    let of_folder = |part: &&str| {
+        let key = part.split_once('=').map(|(key, _)| key);
+        key.is_some_and(|key| rank(key, &PERIODS).is_none())
+    };
+    let files = tables.iter().flat_map(|table| &table.files);
+    let names = files.map(|file| {
+        let (folders, name) = file.rsplit_once('/').unwrap_or(("", file));
+        let stem = name.split(|letter: char| letter == '.' || letter.is_ascii_digit());
+        let stem = stem.take(1).filter(|stem| {
+            let mut words = stem.split(|letter: char| !letter.is_alphanumeric());
+            !words.any(|word| split_of_folder(word).is_some())
+        });
+        folders.split('/').filter(of_folder).chain(stem).collect()
+    });
+    names.collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use crate::layouts::{Looking, look};
+    use pipeline_error::Error;
+
+    /// What a folder of files comes to, each with the rows of two stays of these cells after the stay and the hour.
+    fn looked(files: &[&str], header: &str, row: impl Fn(u32) -> String) -> Result<String, Error> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut text = format!("stay_id,hour,{header}\n");
+        for at in 0..24 {
+            text += &format!("{},{},{}\n", at / 12, at % 12, row(at));
+        }
+        for name in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, &text).unwrap();
+        }
+        look(folder.path(), Looking::default()).map(|draft| draft.format.into())
+    }
+
+    #[test]
+    fn a_column_of_variables_of_an_unknown_name_is_asked_for() {
+        for (header, cell) in [
+            ("kuerzel,value", "HR"),
+            ("kuerzel,value", "200"),
+            ("label,value", "7"),
+        ] {
+            let row = |at: u32| format!("{cell}{},{}.5", at % 3, 60 + at);
+            let error = looked(&["a.csv"], header, row).unwrap_err();
+            let name = header.split(',').next().unwrap();
+            assert!(
+                error.to_string().contains(&format!("is it `{name}`?")),
+                "{error}"
+            );
+            let hint = error.hint().unwrap();
+            let (_, source) = hint.split_once(":\n").unwrap();
+            let source: toml::Table = source.parse().unwrap();
+            let source = &source["stages"]["events"]["source"];
+            assert_eq!(source["variable"].as_str(), Some(name));
+            let file = source["files"][0].as_str().unwrap();
+            assert!(file.ends_with("/a.csv") && !file.contains('$'), "{file}");
+        }
+        let two = |at: u32| format!("HR{},mmHg,{at}.5", at % 3);
+        let error = looked(&["a.csv"], "kuerzel,valueuom,value", two).unwrap_err();
+        assert!(
+            error.to_string().contains("is it `kuerzel`, `valueuom`?"),
+            "{error}"
+        );
+        assert!(error.hint().unwrap().contains("variable = \"COLUMN\""));
+    }
+
+    #[test]
+    fn the_usual_names_of_variables_are_known() {
+        for name in [
+            "variableid",
+            "variable_id",
+            "analyte",
+            "test_code",
+            "LOINC",
+            "itemname",
+        ] {
+            let row = |at: u32| format!("{},{at}.5", 200 + at % 3);
+            assert_eq!(
+                looked(&["a.csv"], &format!("{name},value"), row).unwrap(),
+                "long"
+            );
+        }
+    }
+
+    #[test]
+    fn names_of_files_and_folders_are_no_variables() {
+        let row = |at: u32| format!("{at}.5");
+        for files in [
+            ["HR.csv", "Temp.csv"],
+            ["item=HR/part-0.csv", "item=Temp/part-0.csv"],
+            ["item=200/part-0.csv", "item=400/part-0.csv"],
+        ] {
+            let error = looked(&files, "value", row).unwrap_err();
+            let what = "the names of files and folders are not read as variables";
+            assert!(error.to_string().contains(what), "{error}");
+            assert!(error.hint().unwrap().contains("a column `variable`"));
+        }
+        for files in [
+            ["part-0.csv", "part-1.csv"],
+            ["year=2150/a.csv", "year=2151/a.csv"],
+            ["train.csv", "test.csv"],
+        ] {
+            assert_eq!(looked(&files, "value", row).unwrap(), "wide", "{files:?}");
+        }
+    }
+
+    #[test]
+    fn a_wide_table_may_have_a_variable_of_this_name() {
+        let row = |at: u32| format!("{}.5,{at}.5", 60 + at);
+        assert_eq!(looked(&["a.csv"], "Temp,value", row).unwrap(), "wide");
+        let row =
+            |at: u32| ["<0.3,1".to_string(), format!("0.{at},1")][usize::from(at > 3)].clone();
+        assert_eq!(looked(&["a.csv"], "Trop,value", row).unwrap(), "wide");
+        let row = |at: u32| format!("{},{at}.5", at % 2);
+        assert_eq!(looked(&["a.csv"], "label,value", row).unwrap(), "wide");
+        let row = |at: u32| format!("{},{at}", 60 + at % 3);
+        assert_eq!(looked(&["a.csv"], "HR,amount", row).unwrap(), "wide");
+    }
+}

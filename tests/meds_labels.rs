@@ -1,0 +1,73 @@
+//! Labels of MEDS in shards, as `init` finds them.
+
+use crate::document::stage;
+use crate::harness::Test;
+use crate::meds_layout::{labels, write};
+
+/// Made-up patients with other files of labels, by name: the first patient and the last.
+fn labelled_in(files: &[(&str, i64, i64)]) -> Test {
+    let test = write(Test::new());
+    let folder = test.folder().join("meds/labels");
+    std::fs::remove_dir_all(&folder).expect("there are labels");
+    for (file, first, last) in files {
+        labels(&folder.join(file), *first..=*last);
+    }
+    test
+}
+
+/// The recipe that `init` writes, which finds a label of every patient but the last.
+fn drafted(test: &mut Test, more: &[&str]) -> String {
+    let init = ["init", "exp", "--from", "meds"];
+    test.run_with(init.iter().chain(more)).success();
+    let path = test.folder().join("exp/recipe.toml");
+    let text = std::fs::read_to_string(path).expect("the recipe");
+    let run = ["run", "exp/recipe.toml", "events", "--format", "json"];
+    let document = test.run_with(run).success().json();
+    assert_eq!(
+        stage(&document, "events")["metrics"]["stays_without_label"],
+        1
+    );
+    text
+}
+
+#[test]
+fn shards_and_folders_of_splits_are_one_task() {
+    for (files, place) in [
+        (
+            [
+                ("death/train/0.parquet", 1, 6),
+                ("death/tuning/0.parquet", 7, 8),
+                ("death/held_out/0.parquet", 9, 11),
+            ],
+            "labels/death",
+        ),
+        (
+            [
+                ("0.parquet", 1, 4),
+                ("1.parquet", 5, 8),
+                ("2.parquet", 9, 11),
+            ],
+            "labels",
+        ),
+        (
+            [
+                ("train.parquet", 1, 6),
+                ("tuning.parquet", 7, 8),
+                ("held_out.parquet", 9, 11),
+            ],
+            "labels",
+        ),
+    ] {
+        let text = drafted(&mut labelled_in(&files), &[]);
+        let line = format!("labels = \"${{vars.root}}/{place}\"");
+        assert!(text.contains(&line), "{text}");
+    }
+}
+
+#[test]
+fn files_with_names_of_their_own_are_a_task_each() {
+    let mut test = labelled_in(&[("death.parquet", 1, 11), ("readmission.parquet", 1, 11)]);
+    let text = drafted(&mut test, &["--label", "readmission"]);
+    let line = "labels = \"${vars.root}/labels/readmission.parquet\"";
+    assert!(text.contains(line), "{text}");
+}
