@@ -1,5 +1,6 @@
 //! A recipe and the nodes it expands to.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
@@ -74,8 +75,13 @@ impl Experiment {
 /// The files of a recipe, and those that its stages read from outside the store: no command replaces any of them.
 pub fn files_read(recipe: &[PathBuf], nodes: &[Node]) -> Vec<PathBuf> {
     let external = nodes.iter().flat_map(|node| node.stage.external_inputs());
-    let external = external.flat_map(|input| files_meant(&input.path, input.of_data));
-    recipe.iter().cloned().chain(external).collect()
+    // Stages may share a large folder.
+    let external: BTreeSet<(PathBuf, bool)> =
+        external.map(|input| (input.path, input.of_data)).collect();
+    let files = external
+        .iter()
+        .flat_map(|(path, of_data)| files_meant(path, *of_data));
+    recipe.iter().cloned().chain(files).collect()
 }
 
 /// A line that says how much memory a recipe's largest model takes; empty if it has none.

@@ -35,7 +35,12 @@ pub fn read(path: &Path) -> Result<Option<Lock>, Error> {
 }
 
 /// Puts the lock of `recipe` in its place, whole or not at all, unless it is one of the files `read`.
-pub fn write(path: &Path, recipe: &Path, read: &[PathBuf], lock: &Lock) -> Result<(), Error> {
+pub fn write(
+    path: &Path,
+    recipe: &Path,
+    read: impl FnOnce() -> Vec<PathBuf>,
+    lock: &Lock,
+) -> Result<(), Error> {
     let failed = |what: String| Error::Usage {
         message: format!("{}: cannot be written: {what}", path.display()),
         hint: None,

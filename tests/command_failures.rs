@@ -296,7 +296,8 @@ outputs = { a = "a.txt" }
         let outcome = run(&mut test).success();
         let told = "ended what the program left running: ";
         let names = outcome.stderr.split_once(told).expect("a note").1;
-        let names = names.lines().next().unwrap_or_default();
+        let names = names.split(" (a service that is to go on needs").next();
+        let names = names.unwrap_or_default();
         // The shell, and what it waited for if it was there at the moment.
         assert!(["sh", "sh, sleep"].contains(&names), "{outcome}");
         std::thread::sleep(Duration::from_millis(200));
@@ -311,6 +312,65 @@ fn a_program_that_leaves_only_what_ends_with_it_is_told_nothing() {
         let outcome = run(&mut command(fields)).success();
         assert!(!outcome.stderr.contains("left running"), "{outcome}");
     }
+}
+
+#[test]
+fn a_service_with_places_of_its_own_goes_on() {
+    let fields = r#"
+run = """
+env HOME=/var/tmp TMPDIR=/var/tmp setsid sleep 20 > /dev/null 2>&1 &
+until grep -q sleep /proc/$!/comm; do sleep 0.01; done
+echo $! > pid
+"""
+outputs = { pid = "pid" }
+"#;
+    let mut test = command(fields);
+    let outcome = run(&mut test).success();
+    assert!(!outcome.stderr.contains("left running"), "{outcome}");
+    let pid: libc::pid_t =
+        (text(&outcome.json(), "clean", "pid").trim().parse()).expect("a number");
+    // SAFETY: sends a signal and touches no memory.
+    assert_eq!(unsafe { libc::kill(pid, libc::SIGKILL) }, 0, "it goes on");
+}
+
+#[test]
+fn a_program_has_its_result_where_proc_shows_the_processes_of_another_namespace() {
+    let fields = r#"
+run = "setsid sleep 15 > /dev/null 2>&1 & sleep 0.1; echo 1 > a"
+outputs = { a = "a" }
+"#;
+    let inside = "unshare -rpf --kill-child";
+    let test = command(fields);
+    if test.shell(&format!("{inside} true")).code != Some(0) {
+        println!("skipped: there are no namespaces here");
+        return;
+    }
+    let outcome = test.shell(&format!("{inside} pipeline run recipe.toml --format json"));
+    assert_eq!(text(&outcome.success().json(), "clean", "a"), "1\n");
+}
+
+#[test]
+fn how_a_program_ended_is_told_whatever_it_left_that_cannot_be_stopped() {
+    // Of another user, whom a run without that right cannot signal.
+    let fields = r#"
+run = """
+setsid setpriv --reuid 12345 sleep 12 > /dev/null 2>&1 &
+until grep -q '^Uid:.12345' /proc/$!/status; do sleep 0.01; done
+printf 'the last words'
+exit 7
+"""
+"#;
+    let bounded = "setpriv --bounding-set=-kill";
+    let test = command(fields);
+    if (test.shell(&format!("{bounded} setpriv --reuid 12345 true"))).code != Some(0) {
+        println!("skipped: only the administrator can become another user");
+        return;
+    }
+    let outcome = test.shell(&format!("{bounded} pipeline run recipe.toml"));
+    outcome
+        .failure(3)
+        .stderr_has("ended with exit code 7")
+        .stderr_has("the last words");
 }
 
 #[test]

@@ -157,8 +157,15 @@ fn a_record_of_another_run_is_damage_and_so_are_events_that_are_cut_short() {
     test.run_with(["cache", "verify"])
         .failure(6)
         .stderr_has("resolved.json: the record of a run is not as it was written")
-        .stderr_has("events.jsonl: the record of a run is not whole: its last line is cut short");
+        .stderr_has("events.jsonl: the record of a run is not whole: line ")
+        .stderr_has("it is cut short");
     test.run_with(["cache", "verify"]).success();
+    // Whole lines are history, whatever became of the last one.
+    let end = text[..text.len() - 9]
+        .iter()
+        .rposition(|byte| *byte == b'\n');
+    let kept = fs::read(&events).expect("events");
+    assert_eq!(Some(kept.as_slice()), end.map(|end| &text[..=end]));
 }
 
 #[test]
@@ -178,6 +185,32 @@ fn a_record_without_a_checksum_is_read_and_its_metrics_are_those_of_the_results(
     let shown = shown.success().json();
     assert_eq!(shown["stages"], document["stages"]);
     assert_eq!(shown["resolved"].get("checksum"), None);
+}
+
+/// Gives an action that was edited the checksum of what it says now.
+fn seal_again(path: &Path) {
+    let text = fs::read_to_string(path).expect("text");
+    let (body, _) = text.split_once(",\n  \"checksum\": ").expect("a checksum");
+    let digest = blake3::hash(format!("{body}\n}}").as_bytes());
+    let sealed = format!("{body},\n  \"checksum\": \"{digest}\"\n}}");
+    fs::write(path, sealed).expect("an action");
+}
+
+#[test]
+fn a_summary_with_a_checksum_says_itself_which_metrics_a_run_had() {
+    let (mut test, document) = evaluated();
+    let action = action_of(&test, &document, "test");
+    edit(&action, "auroc");
+    seal_again(&action);
+    let id = document["run"].as_str().expect("an id");
+    let show = ["runs", "show", id, "--format", "json"];
+    let shown = test.run_with(show).success().json();
+    assert_eq!(shown["stages"], document["stages"]);
+    // Events do not: the store knows better.
+    fs::remove_file(record_of(&test, &document, "summary.json")).expect("it is there");
+    let shown = test.run_with(show).success().json();
+    let auroc = |document: &Value| stage(document, "test")["metrics"]["auroc"].clone();
+    assert_ne!(auroc(&shown), auroc(&document));
 }
 
 #[test]
@@ -200,4 +233,14 @@ fn a_result_that_could_have_been_the_nearest_is_named_where_it_is_damaged() {
         .stdout_has("no earlier result of kind evaluate to compare with")
         .stdout_has("note: not compared with earlier results that cannot be read")
         .stdout_has(name.expect("a key"));
+    // Many are counted, and those of older versions are none.
+    let put = |number: u32, text: &str| {
+        let path = action.with_file_name(format!("{number:064}.json"));
+        fs::write(path, text).expect("a file");
+    };
+    (0..11).for_each(|number| put(number, "{\"key\": "));
+    (20..30).for_each(|number| put(number, "{\"key\": 1}"));
+    test.run_with(explain)
+        .success()
+        .stdout_has("  and 2 more\n");
 }

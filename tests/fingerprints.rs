@@ -64,7 +64,7 @@ const IN_EPOCHS: [(&str, &str); 7] = [
     ),
     (
         "weights",
-        "d6c2ec05b4811a5ae8d0a6717b39550a7954acf785877d1a6730bb4d7a20a28d",
+        "08e8e40c025e63eaf6f66570bd950a1ba01cfc4fea5b0f159bc85d6cc7ad4756",
     ),
     (
         "frozen",

@@ -274,7 +274,7 @@ fn a_folder_is_refused_before_the_run_and_the_checkpoint_in_it_is_named() {
     }
     let outcome = test.run_with(["inspect", "folder"]).failure(2);
     outcome.stderr_has("folder: is no file").stderr_has(hint);
-    std::fs::write(path.with_file_name(".metadata"), "").expect("a file");
+    std::fs::write(path.with_file_name("__0_0.distcp"), "").expect("a file");
     let outcome = test.run_with(["check", "recipe.toml"]).failure(2);
     outcome.stderr_has("torch.distributed.checkpoint.format_utils dcp_to_torch /");
 }

@@ -194,7 +194,7 @@ fn issue16_the_mark_for_no_time_is_none_and_a_time_that_cannot_be_counted_to_is_
     run(test([i64::MAX - 1, later, later, later]))
         .failure(3)
         .says("stay 1 (")
-        .says("292,000 years after its begin");
+        .says("292,000 years apart");
 }
 
 #[test]

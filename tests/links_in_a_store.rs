@@ -1,11 +1,13 @@
 //! Issue 19: nothing outside a store is emptied, overwritten or deleted through a link in it.
 
 use std::fs;
-use std::os::unix::fs::{PermissionsExt, chown, symlink};
+use std::os::unix::fs::{MetadataExt, PermissionsExt, chown, symlink};
+use std::os::unix::process::CommandExt;
 use std::path::PathBuf;
+use std::process::{Command, Stdio};
 
 use crate::document::repository;
-use crate::harness::Test;
+use crate::harness::{Outcome, Test};
 
 /// It reads a file that is old enough to be remembered by its times.
 fn recipe() -> String {
@@ -159,22 +161,97 @@ fn issue19_a_folder_of_somebody_else_in_a_store_is_refused_by_name() {
         .stderr_has("hint: if it is a colleague's, its results need not be lost");
 }
 
+/// The group of whoever shares a store here, and two of its members.
+const GROUP: u32 = 12345;
+const MEMBERS: [u32; 2] = [12346, 12347];
+
+/// A store that is shared as the documentation says, with one run of its owner; none where this user cannot.
+fn shared() -> Option<Test> {
+    let test = Test::new().recipe(
+        "format = 1\n[stages.one]\nkind = \"command\"\nrun = \"echo 1 > a\"\noutputs = { a = \"a\" }\n",
+    );
+    let made = test.shell(&format!(
+        "umask 002; mkdir .pipeline; chgrp {GROUP} .pipeline && chmod g+rwxs .pipeline && chmod 755 ."
+    ));
+    // The program may lie where nobody else may look.
+    fs::copy(
+        env!("CARGO_BIN_EXE_pipeline"),
+        test.folder().join("program"),
+    )
+    .expect("a copy");
+    if made.code != Some(0) || as_member(&test, 0, &["--version"]).is_none() {
+        println!("skipped: only the administrator can be several users");
+        return None;
+    }
+    test.shell("umask 002; pipeline run recipe.toml").success();
+    Some(test)
+}
+
+/// The program as a member of the group runs it; none where this user cannot become one.
+fn as_member(test: &Test, member: usize, args: &[&str]) -> Option<Outcome> {
+    let mut command = Command::new("sh");
+    command
+        .args(["-c", "umask 002; exec ./program \"$@\"", "sh"])
+        .args(args)
+        .current_dir(test.folder())
+        .env_remove("PIPELINE_STORE")
+        .env("XDG_CONFIG_HOME", test.folder().join("config"))
+        .stdin(Stdio::null())
+        .uid(MEMBERS[member])
+        .gid(GROUP);
+    let output = command.output().ok()?;
+    let text = |bytes| String::from_utf8(bytes).expect("UTF-8");
+    Some(Outcome {
+        code: output.status.code(),
+        stdout: text(output.stdout),
+        stderr: text(output.stderr),
+    })
+}
+
 #[test]
 fn a_store_that_is_shared_with_a_group_has_folders_of_all_its_members() {
-    let (mut test, _) = ran();
-    let store = test.folder().join(".pipeline");
-    set_mode(&test, 0o755);
-    for name in ["work", "runs", "actions/v1"] {
-        if chown(store.join(name), Some(12345), None).is_err() {
-            println!("skipped: only the administrator can give a folder away");
-            return;
+    let Some(mut test) = shared() else { return };
+    let again = ["run", "recipe.toml", "--set", "seed=2"];
+    for member in [0, 1] {
+        as_member(&test, member, &again)
+            .expect("a member")
+            .success();
+        for command in [&["runs"][..], &["cache", "verify"], &["cache", "gc"]] {
+            let outcome = as_member(&test, member, command);
+            outcome.expect("a member").success();
+            test.run_with(command.iter().copied()).success();
         }
     }
-    test.run_with(["runs"]).failure(6);
-    set_mode(&test, 0o2775);
-    test.run_with(["run", "recipe.toml", "--refresh", "one"])
-        .success();
-    for command in [&["runs"][..], &["cache", "verify"], &["cache", "gc"]] {
-        test.run_with(command.iter().copied()).success();
+    // A folder of a member is nobody's once the store is not shared.
+    for name in ["work", "runs", "actions/v1"] {
+        let folder = test.folder().join(".pipeline").join(name);
+        chown(folder, Some(MEMBERS[0]), None).expect("given away");
     }
+    test.run_with(["runs"]).success();
+    for mode in [0o2755, 0o2777] {
+        set_mode(&test, mode);
+        test.run_with(["runs"]).failure(6);
+    }
+}
+
+#[test]
+fn a_private_run_of_somebody_else_is_neither_verified_nor_collected() {
+    let Some(test) = shared() else { return };
+    // What it sets in the environment is for its user alone.
+    let recipe = fs::read_to_string(test.folder().join("recipe.toml")).expect("a recipe");
+    let test = test.recipe(&format!("{recipe}env = {{ X = \"1\" }}\n"));
+    let member = |member: usize, args: &[&str]| as_member(&test, member, args).expect("a member");
+    member(0, &["run", "recipe.toml"]).success();
+    let runs = || fs::read_dir(test.folder().join(".pipeline/runs")).expect("runs");
+    assert_eq!(runs().count(), 2);
+    member(1, &["cache", "verify"])
+        .success()
+        .stdout_has("all sound");
+    member(1, &["cache", "gc", "--keep-runs", "0"]).success();
+    let left: Vec<u32> = runs()
+        .map(|run| run.and_then(|run| run.metadata()).expect("a run").uid())
+        .collect();
+    assert_eq!(left, [MEMBERS[0]]);
+    member(0, &["cache", "gc", "--keep-runs", "0"]).success();
+    assert_eq!(runs().count(), 0);
 }

@@ -233,3 +233,25 @@ fn labels_of_an_aces_task_are_found_and_learned_where_python_has_es_aces() {
         ));
     }
 }
+
+#[test]
+fn the_search_for_shards_ends_where_links_lead_back_to_a_folder() {
+    let Some(python) = python_with("pyarrow.parquet") else {
+        eprintln!("notice: no Python with pyarrow (PYTHON): links among shards are not tested");
+        return;
+    };
+    let test = Test::new().file("data/train/0.parquet", "");
+    let data = test.folder().join("data");
+    for (name, target) in [("back", "."), ("again", "."), ("tuning", "train")] {
+        std::os::unix::fs::symlink(target, data.join(name)).expect("a link can be made");
+    }
+    let program = "import runpy, signal, sys\nsignal.alarm(60)\n\
+                   found = runpy.run_path(sys.argv[1])['shards_below'](sys.argv[2])\n\
+                   assert [path.name for path in found] == ['0.parquet'], found\n";
+    succeed(
+        Command::new(python)
+            .args(["-c", program])
+            .arg(repository("recipes/programs/aces_labels.py"))
+            .arg(data),
+    );
+}

@@ -36,11 +36,6 @@ kind = "predict"
 model = "classifier"
 data = "{data}"
 format = "meds"
-
-[stages.chosen]
-kind = "predict"
-model = "classifier"
-data = "{data}"
 operating_points = [{{ kind = "fixed", threshold = 0.9 }}]
 "#
     )
@@ -141,20 +136,18 @@ fn times_of_prediction_and_labels_lead_to_the_same_predictions_but_for_the_label
     what_the_schema_has_no_column_for_is_told(test);
 }
 
-/// By a mistake of the recipe, and by a note of a prediction without it.
+/// By a note of the stage, and of a prediction with its bundle.
 fn what_the_schema_has_no_column_for_is_told(mut test: Test) {
-    for (field, value) in [
-        ("operating_points", "[{ kind = 'fixed', threshold = 0.9 }]"),
-        ("recalibrate", "'platt'"),
-    ] {
-        let setting = format!("stages.predictions.{field}={value}");
-        test.run_with(["check", "recipe.toml", "--set", &setting])
-            .failure(2)
-            .stderr_has(&format!("stages.predictions.{field} is stated"))
-            .stderr_has("the schema of MEDS has no column for it");
-    }
-    test.run_with(["run", "recipe.toml", "chosen"]).success();
-    test.run_with(["bundle", "recipe.toml", "chosen", "chosen"])
+    let told = "the schema of MEDS has no such column: `predicted_1`";
+    let again = [
+        "run",
+        "recipe.toml",
+        "predictions",
+        "--refresh",
+        "predictions",
+    ];
+    test.run_with(again).success().stderr_has(told);
+    test.run_with(["bundle", "recipe.toml", "predictions", "chosen"])
         .success();
     let source = format!(
         "format = 1\n\n[source]\nformat = \"meds\"\npath = \"meds\"\nprediction_times = \"{LABELS}\"\n"
@@ -164,7 +157,7 @@ fn what_the_schema_has_no_column_for_is_told(mut test: Test) {
     let meds = ["--layout", "meds", "--output", "chosen.parquet"];
     test.run_with(predict.iter().chain(&meds))
         .success()
-        .stderr_has("the schema of MEDS has no such column: `predicted_1`");
+        .stderr_has(told);
 }
 
 #[test]

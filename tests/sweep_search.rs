@@ -124,7 +124,7 @@ fn issue16_a_request_without_an_id_is_told_so_with_its_line() {
         errors[3].contains("the key `stages.score.env.X` stands twice"),
         "{errors:?}"
     );
-    let not_repeated = "no 64-bit integer holds, and could not be repeated";
+    let not_repeated = "is beyond 64 bits, and could not be repeated";
     assert!(errors[4].contains(not_repeated), "{errors:?}");
 }
 

@@ -230,8 +230,8 @@ fn files_that_torch_writes_on_demand_are_named_with_what_to_do() {
             "set_crc32_options(False)",
             "weights_only=False",
         ),
-        ("parts/__0_0.distcp", "is a part of", "dcp_to_torch DIR"),
-        ("parts/.metadata", "is the index of", "dcp_to_torch DIR"),
+        ("parts/__0_0.distcp", "is a part of", "/parts whole.pt"),
+        ("parts/.metadata", "is the index of", "/parts whole.pt"),
     ] {
         let outcome = test.run_with(["inspect", file]).failure(4);
         outcome.stderr_has(told).stderr_has(hint);

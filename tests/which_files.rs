@@ -237,6 +237,21 @@ fn a_compressed_file_that_is_a_stay_is_called_like_the_others() {
 }
 
 #[test]
+fn files_that_are_stays_need_not_have_the_same_columns() {
+    let mut test = Test::new().recipe(WIDE).file("stays.csv", STAYS);
+    for (stay, column) in [(1, "Temp"), (2, "temp"), (3, "Temp"), (4, "lactate")] {
+        let text = format!("hour,HR,{column}\n1,8{stay},3{stay}\n");
+        test = test.file(&format!("charts/{stay}.csv"), text);
+    }
+    let outcome = test.args(["run", "recipe.toml"]).run().success();
+    assert!(
+        !outcome.stderr.contains("is a column of"),
+        "{}",
+        outcome.stderr
+    );
+}
+
+#[test]
 fn labels_by_patient_are_joined_with_no_stay() {
     let by_patient = LONG
         .replace(

@@ -28,7 +28,13 @@ HIDDEN = (".", "_", "~$")
 def shards_below(data: str) -> list[Path]:
     """The shards that a data stage reads: no hidden file, none in a hidden folder, and each once."""
     shards = set()
+    known = set()
     for folder, folders, names in os.walk(data, followlinks=True):
+        # A link may lead to a folder above it.
+        if os.path.realpath(folder) in known:
+            folders.clear()
+            continue
+        known.add(os.path.realpath(folder))
         folders[:] = [name for name in folders if not name.startswith(HIDDEN)]
         names = [name for name in names if name.lower().endswith(".parquet") and not name.startswith(HIDDEN)]
         shards.update(Path(folder, name).resolve() for name in names)
@@ -59,13 +65,13 @@ def main(data: str, task: str, predicates: str, target: str) -> None:
     subprocess.run(aces + [f"{name}={value}" for name, value in settings.items()], check=True)
 
     tables = [pq.read_table(found / "labels" / f"{shard}.parquet", columns=COLUMNS) for shard in shards]
-    labels = pa.concat_tables(tables).sort_by([(name, "ascending") for name in COLUMNS[:2]])
+    labels = pa.concat_tables(tables)
     if labels.num_rows == 0:
         sys.exit(f"{task}: no subject has what the task asks for")
     for name, key, value in KEYS:
         if labels[name].null_count == labels.num_rows:
             sys.exit(f"{task}: every {name} is null: a window of the task needs the key `{key}`, with {value}")
-    pq.write_table(labels, target)
+    pq.write_table(labels.sort_by([(name, "ascending") for name in COLUMNS[:2]]), target)
     positive = pc.sum(labels["boolean_value"]).as_py()
     print(f"{labels.num_rows} labels in {len(shards)} shards, {positive} of them positive")
 

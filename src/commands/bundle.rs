@@ -109,8 +109,8 @@ pub fn execute(bundling: &Bundling) -> Result<ExitCode, Error> {
         card: hub_card(&gathered, bundling.license.as_deref()),
         provenance: provenance(bundling, &gathered, &behind),
     };
-    let read = files_read(&recipe.files, &nodes);
-    let manifest = contents.write(&bundling.folder, bundling.force, &read)?;
+    let read = || files_read(&recipe.files, &nodes);
+    let manifest = contents.write(&bundling.folder, bundling.force, read)?;
     let record = MadeRecord {
         path: bundling.folder.display().to_string(),
         files: manifest.files.into_keys().collect(),

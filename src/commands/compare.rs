@@ -46,7 +46,7 @@ pub fn execute(arguments: &CompareArguments) -> Result<ExitCode, Error> {
     };
     let record = compare(&store, &arguments.runs, bootstrap, arguments.seed)?;
     if let Some(target) = &arguments.output {
-        let place = page::place(target, "compare.html", &[])?;
+        let place = page::place(target, "compare.html")?;
         page::write(place, comparison_page(&record).as_bytes())?;
     }
     match arguments.shared.format {

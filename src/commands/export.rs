@@ -193,8 +193,8 @@ fn stored(
     store: &Store,
 ) -> Result<ExportRecord, Error> {
     let (name, target) = (&export.artifact, &export.target);
-    let read = experiment.files_read();
-    let path = store.export(artifact, name, target, export.force, &read)?;
+    let read = || experiment.files_read();
+    let path = store.export(artifact, name, target, export.force, read)?;
     Ok(ExportRecord {
         path: path.display().to_string(),
         digest: artifact.digest.to_string(),
@@ -258,7 +258,7 @@ fn pytorch(
     refuse_ending(&export.target)?;
     let file_name = format!("{}.safetensors", export.artifact);
     let destination = Destination::new(&export.target, &file_name, export.force)?;
-    destination.refuse_files(&experiment.files_read())?;
+    destination.refuse_any_of(|| experiment.files_read())?;
     let weights = pytorch_layout::convert(&store.verified_path(artifact)?)?;
     let path = destination.write(|file, path| {
         let written = file.write_all(&weights.bytes);

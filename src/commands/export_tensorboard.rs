@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::arguments::{Format, Selection};
 use crate::commands::outputs;
+use crate::experiment::Experiment;
 use crate::terminal::stdout;
 use pipeline_error::Error;
 use pipeline_report::tensorboard;
@@ -16,7 +17,7 @@ use pipeline_runner::{self as runner, Surveyed};
 use pipeline_stage::Node;
 use pipeline_store::Store;
 use pipeline_store::action::Artifact;
-use pipeline_store::destination::Destination;
+use pipeline_store::destination::{Destination, refuse_read};
 use pipeline_store::digest::Digest;
 use pipeline_train::history::History;
 
@@ -71,12 +72,7 @@ pub fn execute(export: &TensorboardExport) -> Result<ExitCode, Error> {
     let artifacts = done
         .into_iter()
         .filter_map(|stage| Some((&stage.planned.name, history_of(stage)?)));
-    let files = write(
-        artifacts.collect(),
-        export,
-        &experiment.files_read(),
-        &store,
-    )?;
+    let files = write(artifacts.collect(), export, &experiment, &store)?;
     if missing.is_empty() || !files.is_empty() {
         show(&FilesRecord { files }, export.format)?;
     }
@@ -130,7 +126,7 @@ fn no_history(export: &TensorboardExport, with_history: Vec<String>) -> Error {
 fn write(
     histories: Vec<(&String, &Artifact)>,
     export: &TensorboardExport,
-    read: &[PathBuf],
+    experiment: &Experiment,
     store: &Store,
 ) -> Result<Vec<FileRecord>, Error> {
     let mut files = Vec::with_capacity(histories.len());
@@ -139,9 +135,10 @@ fn write(
         make(&folder)?;
         let target = folder.join(tensorboard::FILE_NAME);
         let destination = Destination::new(&target, tensorboard::FILE_NAME, export.force)?;
-        destination.refuse_files(read)?;
         files.push((stage, artifact, destination));
     }
+    let places = files.iter().map(|(_, _, destination)| destination.path());
+    refuse_read(places, || experiment.files_read())?;
     let written = files.into_iter().map(|(stage, artifact, destination)| {
         store.verify(artifact)?;
         let history = History::read_parquet(&store.verified_path(artifact)?)?;

@@ -66,7 +66,8 @@ pub fn execute(locking: Locking, verbosity: Verbosity) -> Result<ExitCode, Error
             ));
         }
     }
-    lock_file::write(&path, &selection.recipe, &experiment.files_read(), &lock)?;
+    let read = || experiment.files_read();
+    lock_file::write(&path, &selection.recipe, read, &lock)?;
     match format {
         Format::Json => stdout::print_json(&LockedRecord {
             path: path.display().to_string(),

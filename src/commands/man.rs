@@ -92,7 +92,7 @@ pub fn execute(arguments: &ManArguments, command: Command) -> Result<ExitCode, E
 fn write(command: &Command, folder: &Path) -> Result<Vec<PathBuf>, Error> {
     let path = folder.join(format!("{}.1", page_name(command)));
     let text = page_of(command).map_err(|error| refused(&path, &error))?;
-    let path = page::replace(&path, true, &[], &text)?;
+    let path = page::replace(&path, true, Vec::new, &text)?;
     let mut written = vec![path];
     for subcommand in (command.get_subcommands()).filter(|inner| !inner.is_hide_set()) {
         written.extend(write(subcommand, folder)?);

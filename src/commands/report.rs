@@ -15,6 +15,7 @@ use pipeline_error::Error;
 use pipeline_kinds as kinds;
 use pipeline_report::{self as report, Gathered, GatheredStage, html};
 use pipeline_store::Store;
+use pipeline_store::destination::{Destination, refuse_read};
 
 #[derive(Debug, Args)]
 pub struct ReportArguments {
@@ -89,12 +90,15 @@ pub fn execute(wanted: Report, verbosity: Verbosity) -> Result<ExitCode, Error> 
             hint: Some("give them two names".into()),
         });
     }
-    let read = files_read(&recipe.files, &nodes);
-    let place = |target: &Path, file_name| page::place(target, file_name, &read);
     let card_place = wanted.model_card.as_deref();
-    let card_place = card_place.map(|target| place(target, "model-card.md"));
+    let card_place = card_place.map(|target| page::place(target, "model-card.md"));
     let card_place = card_place.transpose()?;
-    let path = page::write(place(&wanted.output, "report.html")?, text.as_bytes())?;
+    let page_place = page::place(&wanted.output, "report.html")?;
+    let places = card_place.iter().chain([&page_place]);
+    refuse_read(places.map(Destination::path), || {
+        files_read(&recipe.files, &nodes)
+    })?;
+    let path = page::write(page_place, text.as_bytes())?;
     let model_card = card_place
         .map(|place| page::write(place, report::model_card(&gathered).as_bytes()))
         .transpose()?;

@@ -10,12 +10,10 @@ use pipeline_store::destination::Destination;
 /// How every page begins.
 const PAGE: &[u8] = b"<!doctype html>";
 
-/// The place for a text, where an earlier one is replaced, but none of the files `read`; in a folder under `file_name`.
-pub fn place(target: &Path, file_name: &str, read: &[PathBuf]) -> Result<Destination, Error> {
+/// The place for a text, where an earlier one is replaced; in a folder under `file_name`.
+pub fn place(target: &Path, file_name: &str) -> Result<Destination, Error> {
     refuse_other_file(target, file_name)?;
-    let destination = Destination::new(target, file_name, true)?;
-    destination.refuse_files(read)?;
-    Ok(destination)
+    Destination::new(target, file_name, true)
 }
 
 /// Writes a text to its place, whole or not at all.
@@ -27,9 +25,14 @@ pub fn write(destination: Destination, text: &[u8]) -> Result<PathBuf, Error> {
 }
 
 /// Writes a text to `path`. An earlier file is replaced only if `force`, and none of the files `read`.
-pub fn replace(path: &Path, force: bool, read: &[PathBuf], text: &[u8]) -> Result<PathBuf, Error> {
+pub fn replace(
+    path: &Path,
+    force: bool,
+    read: impl FnOnce() -> Vec<PathBuf>,
+    text: &[u8],
+) -> Result<PathBuf, Error> {
     let destination = Destination::new(path, "", force)?;
-    destination.refuse_files(read)?;
+    destination.refuse_any_of(read)?;
     write(destination, text)
 }
 

@@ -60,6 +60,9 @@ fn a_bundle_of_an_older_version_is_replaced_if_its_card_is_what_is_written_now()
     again(&mut test, &[])
         .failure(2)
         .stderr_has("bundle: holds something else, and would be deleted");
+    predict(&mut test, &["-"])
+        .failure(4)
+        .stderr_has("hint: make the bundle again in a new folder, or copy it");
     assert!(test.folder().join("bundle/model.safetensors").is_file());
 }
 

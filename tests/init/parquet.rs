@@ -86,14 +86,17 @@ fn times_of_day_and_an_index_that_is_no_column_are_named() {
         ("HR", whole(rows().map(|row| 60 + row.1))),
     ];
     write(&data, "grid.parquet", grid);
-    let index = r#"{"index_columns": [{"kind": "range", "name": "stay_id"}]}"#;
-    let path = data.join("stays.parquet");
-    let died = vec![("died", whole(STAYS.map(|stay| died(stay).into())))];
-    write_with_text(&path, died, Compression::SNAPPY, ("pandas", index.into())).expect("a table");
+    for (name, index) in [("died", "stay_id"), ("readmitted", "row_nr")] {
+        let index = format!(r#"{{"index_columns": [{{"kind": "range", "name": "{index}"}}]}}"#);
+        let column = vec![(name, whole(STAYS.map(|stay| died(stay).into())))];
+        let path = data.join(format!("{name}.parquet"));
+        write_with_text(&path, column, Compression::SNAPPY, ("pandas", index)).expect("a table");
+    }
     let refused = test.run_with(["init", "exp", "--from", "data"]).failure(2);
-    refused
+    let refused = refused
         .stderr_has(
             "`time` of grid.parquet is not read as time: it holds times of day without a date",
         )
-        .stderr_has("stays.parquet: pandas kept the index `stay_id` beside the table");
+        .stderr_has("died.parquet: pandas kept the index `stay_id` beside the table");
+    assert!(!refused.stderr.contains("row_nr"), "{refused}");
 }

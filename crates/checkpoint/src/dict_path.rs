@@ -32,7 +32,7 @@ impl DictPath {
         self.and(Step::Key(key.into()))
     }
 
-    /// That of the member `at` of a list or tuple.
+    /// The path of the member `at` of a list or tuple.
     pub(super) fn at(&self, at: usize) -> Self {
         self.and(Step::At(at))
     }

@@ -17,6 +17,9 @@ const ENDINGS: [&str; 6] = [
     ".bin",
 ];
 
+/// What the names of the parts of a checkpoint of torch.distributed end with.
+pub(super) const PART: &str = "distcp";
+
 /// Files that a hint lists.
 const SHOWN: usize = 5;
 
@@ -26,11 +29,11 @@ pub fn in_place_of_folder(folder: &Path) -> String {
     let entries = fs::read_dir(&whole).into_iter().flatten().flatten();
     let mut files: Vec<PathBuf> = entries.map(|entry| entry.path()).collect();
     files.sort_unstable();
-    if files.iter().any(|file| is_distributed(file)) {
+    let is_part = |file: &PathBuf| file.extension().is_some_and(|ending| ending == PART);
+    if files.iter().any(is_part) {
         return format!(
-            "torch.distributed wrote this folder: make one file of it, in Python, which runs code that lies in the folder:\n\
-             python3 -m torch.distributed.checkpoint.format_utils dcp_to_torch {} whole.pt",
-            shell_word(&whole.display().to_string())
+            "torch.distributed wrote this folder: {}",
+            in_one_file(folder)
         );
     }
     match &checkpoints(files)[..] {
@@ -44,9 +47,14 @@ pub fn in_place_of_folder(folder: &Path) -> String {
     }
 }
 
-fn is_distributed(file: &Path) -> bool {
-    file.file_name().is_some_and(|name| name == ".metadata")
-        || file.extension().is_some_and(|ending| ending == "distcp")
+/// How to make one checkpoint of a folder that torch.distributed wrote.
+pub(super) fn in_one_file(folder: &Path) -> String {
+    let whole = std::path::absolute(folder).unwrap_or_else(|_| folder.into());
+    format!(
+        "make one file of it, in Python, which runs code that lies in the folder:\n\
+         python3 -m torch.distributed.checkpoint.format_utils dcp_to_torch {} whole.pt",
+        shell_word(&whole.display().to_string())
+    )
 }
 
 /// Those of `files` that can be imported, an index for its shards.
@@ -100,6 +108,8 @@ mod tests {
         fs::write(file("m.index.json"), map).unwrap();
         assert!(hint().ends_with("m.index.json\""), "{}", hint());
         fs::write(file(".metadata"), "").unwrap();
+        assert!(hint().ends_with("m.index.json\""), "{}", hint());
+        fs::write(file("__0_0.distcp"), "").unwrap();
         let folder = shell_word(&folder.path().display().to_string());
         assert!(hint().ends_with(&format!("dcp_to_torch {folder} whole.pt")));
     }

@@ -14,8 +14,10 @@ const SAVE: &str =
 
 /// Why a file of `length` bytes that begins so is not read.
 pub(super) fn refusal(start: &[u8], length: u64) -> Refusal {
-    let unread = known(start).or_else(|| old_protocol(start));
-    let (what, hint) = unread.unwrap_or_else(|| (other(start), SAVE));
+    if let Some(refusal) = old_protocol(start) {
+        return refusal;
+    }
+    let (what, hint) = known(start).unwrap_or_else(|| (other(start), SAVE));
     Refusal::new(format!(
         "no checkpoint: the file ({length} bytes) is {what}"
     ))
@@ -73,19 +75,15 @@ pub(super) fn known(start: &[u8]) -> Option<(&'static str, &'static str)> {
     })
 }
 
-/// What torch.save writes in the format of before 1.6 with the pickle protocols before 2: its magic number in text.
-fn old_protocol(start: &[u8]) -> Option<(&'static str, &'static str)> {
+/// Why a checkpoint in the format of before 1.6 with a pickle protocol before 2, its magic number in text, is not read.
+fn old_protocol(start: &[u8]) -> Option<Refusal> {
     let version = start.strip_prefix(b"L119547037146038801333356L\n.")?;
-    Some(match version.first() {
-        Some(b'I') => (
-            "what torch.save writes with pickle protocol 0, known are 2 to 5",
-            ANEW,
-        ),
-        _ => (
-            "what torch.save writes with pickle protocol 1, known are 2 to 5",
-            AGAIN,
-        ),
-    })
+    let (protocol, hint) = match version.first() {
+        Some(b'I') => (0, ANEW),
+        _ => (1, AGAIN),
+    };
+    let reason = format!("is of pickle protocol {protocol}, known are 2 to 5");
+    Some(Refusal::new(reason).with_hint(hint))
 }
 
 fn other(start: &[u8]) -> &'static str {
@@ -127,12 +125,12 @@ mod tests {
             (b"\x80\x02}.", "a bare pickle", "torch.save"),
             (
                 b"L119547037146038801333356L\n.I1001\n.(dp0\n",
-                "protocol 0",
+                "w.pt: is of pickle protocol 0, known",
                 "torch does not load",
             ),
             (
                 b"L119547037146038801333356L\n.M\xe9\x03.}q\0",
-                "protocol 1",
+                "w.pt: is of pickle protocol 1, known",
                 "weights_only=False",
             ),
             (b"hello", "is text", "torch.save"),

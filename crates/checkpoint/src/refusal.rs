@@ -1,3 +1,4 @@
+use std::borrow::Cow;
 use std::fmt::{self, Display};
 use std::path::Path;
 
@@ -8,7 +9,7 @@ use pipeline_error::{Code, Error};
 #[derive(Debug)]
 pub struct Refusal {
     reason: String,
-    hint: Option<&'static str>,
+    hint: Option<Cow<'static, str>>,
 }
 
 impl Refusal {
@@ -21,8 +22,8 @@ impl Refusal {
     }
 
     /// The same refusal with what to do.
-    pub fn with_hint(mut self, hint: &'static str) -> Self {
-        self.hint = Some(hint);
+    pub fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Self {
+        self.hint = Some(hint.into());
         self
     }
 
@@ -36,7 +37,7 @@ impl Refusal {
     pub fn into_error(self, path: &Path) -> Error {
         Error::Audit {
             message: format!("{}: {}", path.display(), self.reason),
-            hint: self.hint.map(Into::into),
+            hint: self.hint.map(Cow::into_owned),
         }
         .coded(Code::RefusedCheckpoint)
     }

@@ -87,7 +87,8 @@ fn build_from(
         let note = column.check(config, &*source, interrupted)?;
         table.notes.extend(note);
     }
-    refuse_two_spellings(&*source, &ingested, config)?;
+    let alike = refuse_two_spellings(&*source, &ingested, config)?;
+    table.notes.extend(alike);
     tell_of_categories(config, &ingested, notes);
     std::mem::take(&mut table.notes)
         .into_iter()

@@ -276,6 +276,7 @@ mod tests {
         for cell in &table.rows[0][..3] {
             assert_eq!(cell, "1970-01-01T00:00:00Z");
         }
+        assert_eq!(table.rows[0][3], "");
     }
 
     #[test]

@@ -5,6 +5,11 @@ use crate::dataset::Split;
 /// Words in names of shards that say nothing of what they hold.
 const OF_SHARDS: [&str; 7] = ["part", "shard", "chunk", "data", "label", "labels", "of"];
 
+#[rustfmt::skip]
+const MONTHS: [&str; 12] = [
+    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
+];
+
 /// What the name of a file, without its ending, or of a folder says beside which shard or split it is.
 ///
 /// ```
@@ -29,6 +34,18 @@ pub fn beside_shard(name: &str) -> String {
             && Split::from_name(word).is_none()
     };
     words.filter(says).collect::<Vec<&str>>().join(" ")
+}
+
+/// The same beside numbers and months, too: `mortality 24h` is `mortality h`, and nothing is left of `jan 2020`.
+pub(super) fn beside_date(name: &str) -> String {
+    let words = name.split(' ').map(|word| {
+        let is_letter = |letter: &char| !letter.is_ascii_digit();
+        word.chars().filter(is_letter).collect::<String>()
+    });
+    let is_month =
+        |word: &str| word.len() > 2 && MONTHS.iter().any(|month| month.starts_with(word));
+    let left = words.filter(|word| !word.is_empty() && !is_month(word));
+    left.collect::<Vec<String>>().join(" ")
 }
 
 fn is_uuid(text: &[u8]) -> bool {
@@ -68,6 +85,16 @@ mod tests {
             ("labels_tod", "tod"),
         ] {
             assert_eq!(beside_shard(task), says);
+        }
+        for (dated, says) in [
+            ("24h", "h"),
+            ("first_48h", "first h"),
+            ("jan", ""),
+            ("labels-2020-Sept", ""),
+            ("march2020", ""),
+            ("mortality", "mortality"),
+        ] {
+            assert_eq!(beside_date(&beside_shard(dated)), says, "{dated}");
         }
     }
 }

@@ -299,10 +299,11 @@ fn refuse_folder(path: &Path) -> Result<(), Error> {
     if !path.is_dir() {
         return Ok(());
     }
-    let files = data_files_below(path).map_or(Vec::new(), |found| found.files);
+    let mut files = data_files_below(path).map_or(Vec::new(), |found| found.files);
+    files.retain(|file| text_file::has_table_ending(&file.path));
     let hint = match &files[..] {
         [only] => format!("name its file: {}", only.path.display()),
-        _ => "name one file; pandas.read_parquet(\"FOLDER\").to_parquet(\"one.parquet\") makes it of many".into(),
+        _ => "name one file; of Parquet, pandas.read_parquet(\"FOLDER\").to_parquet(\"one.parquet\") makes one of many".into(),
     };
     Err(Error::file(path, "is a folder, where one table is expected").with_hint(hint))
 }

@@ -3,19 +3,24 @@
 use super::config::{DataConfig, Source};
 use super::ingest::{Ingested, Series, variable_of_category};
 use super::source::{EventSource, Sought};
-use super::spellings::{Spelled, category_twins, spelling_hint, twins};
+use super::spellings::{
+    Spelled, Twins, category_twins, equal_twins, spelling_hint, twins, visible,
+};
 use pipeline_error::Error;
 
+const CATEGORY_HINT: &str = "write the values in one way: a boolean of Parquet is called 1 or 0. ids = \"text\" on the \
+                             source takes both as two";
+
 /// Fails if two stays of a source, or two of its variables or categories, are one in two spellings, unless
-/// the recipe says that ids are texts.
+/// the recipe says that ids are texts. Of a source that has no such setting, names that merely look alike are notes.
 pub(super) fn refuse_two_spellings(
     source: &dyn EventSource,
     ingested: &Ingested,
     config: &DataConfig,
-) -> Result<(), Error> {
-    let ids = config.source.ids();
+) -> Result<Vec<String>, Error> {
     let stays = ingested.series.iter();
-    if let Some(found) = twins(ids, stays.map(|series| ((&series.id).into(), series))) {
+    let stays = stays.map(|series| ((&series.id).into(), series));
+    if let Some(found) = refused_twins(&config.source, stays) {
         let [first, second] = found.shown();
         let place = |series: &Series| {
             let place = source.place_of(Sought::Stay(&series.id));
@@ -34,7 +39,7 @@ pub(super) fn refuse_two_spellings(
         None => shown.to_string(),
     };
     let variables = names.iter().map(|name| (Spelled::Text(name), ()));
-    if let Some(found) = twins(ids, variables) {
+    if let Some(found) = refused_twins(&config.source, variables.clone()) {
         let [first, second] = found.shown();
         return Err(Error::stage(format!(
             "{} and {} are two spellings of one variable",
@@ -43,12 +48,36 @@ pub(super) fn refuse_two_spellings(
         ))
         .with_hint(spelling_hint(&config.source)));
     }
-    if let Some(found) = category_twins(ids, names, &config.categorical) {
-        let [first, second] = found.map(|name| placed(&format!("`{}`", name.escape_debug()), name));
-        let what = format!("{first} and {second} are two spellings of one category");
-        return Err(Error::stage(what).with_hint(category_hint(&config.source)));
+    let categories = category_twins(config.source.ids(), names, &config.categorical);
+    if config.source.has_ids_setting() {
+        return match categories {
+            None => Ok(Vec::new()),
+            Some(found) => {
+                let [first, second] = found.map(|name| placed(&visible(name), name));
+                let what = format!("{first} and {second} are two spellings of one category");
+                Err(Error::stage(what).with_hint(CATEGORY_HINT))
+            }
+        };
     }
-    Ok(())
+    let alike = twins(None, variables).map(|found| {
+        let [first, second] = found.shown();
+        format!("{first} and {second} look alike and are two variables")
+    });
+    let same = categories.map(|found| {
+        let [first, second] = found.map(visible);
+        format!("{first} and {second} may say the same and are two categories")
+    });
+    Ok(alike.into_iter().chain(same).collect())
+}
+
+fn refused_twins<'a, W: Copy>(
+    source: &Source,
+    names: impl Iterator<Item = (Spelled<'a>, W)> + Clone,
+) -> Option<Twins<W>> {
+    match source.has_ids_setting() {
+        true => twins(source.ids(), names),
+        false => equal_twins(names),
+    }
 }
 
 /// The first place of a variable, which may be a category.
@@ -57,14 +86,4 @@ fn place_of(source: &dyn EventSource, name: &str, categorical: &[String]) -> Opt
     let sought = category.map(|variable| Sought::Category(variable, &name[variable.len() + 1..]));
     let place = sought.and_then(|sought| source.place_of(sought));
     place.or_else(|| source.place_of(Sought::Variable(name)))
-}
-
-fn category_hint(source: &Source) -> &'static str {
-    match source {
-        Source::Long(_) | Source::Wide(_) | Source::PatientParquet(_) => {
-            "write the values in one way: a boolean of Parquet is called 1 or 0. ids = \"text\" on the source takes both as \
-             two"
-        }
-        _ => "write the values in one way",
-    }
 }

@@ -18,9 +18,9 @@ pub(super) const SPELLING_HINT: &str = "write it in one way. If they spell one n
 
 /// The same for a source, which may have no such setting.
 pub(super) fn spelling_hint(source: &Source) -> &'static str {
-    match source {
-        Source::Long(_) | Source::Wide(_) | Source::PatientParquet(_) => SPELLING_HINT,
-        _ => "write it in one way",
+    match source.has_ids_setting() {
+        true => SPELLING_HINT,
+        false => "write it in one way",
     }
 }
 
@@ -63,6 +63,15 @@ impl<W> Twins<W> {
     }
 }
 
+/// A name in backquotes, with escapes for what cannot be seen.
+pub(super) fn visible(name: &str) -> String {
+    let letters = name.chars().map(|letter| match is_hidden(letter) {
+        true => letter.escape_default().to_string(),
+        false => letter.to_string(),
+    });
+    format!("`{}`", letters.collect::<String>())
+}
+
 /// Two names in backquotes, each with the code points that the other does not have, where they may look alike.
 pub(super) fn told_apart(names: [&str; 2]) -> [String; 2] {
     let letters = names.map(|name| name.chars().collect::<Vec<char>>());
@@ -84,7 +93,7 @@ pub(super) fn told_apart(names: [&str; 2]) -> [String; 2] {
     };
     let are_ascii = names.iter().all(|name| name.is_ascii());
     [0, 1].map(|at| {
-        let name = format!("`{}`", names[at].escape_debug());
+        let name = visible(names[at]);
         match code_points(&letters[at]) {
             own if are_ascii || own.is_empty() => name,
             own => format!("{name} with {own}"),
@@ -94,13 +103,28 @@ pub(super) fn told_apart(names: [&str; 2]) -> [String; 2] {
 
 /// What an id is told from those of other tables by: one number is one id, however it is spelled.
 pub(super) fn plain_name(text: &str) -> String {
-    plain_form(text).unwrap_or_else(|| text.to_string())
+    alike_form(text).unwrap_or_else(|| text.to_string())
+}
+
+/// The same as [`equal_form`] in letters that look alike: `µ` may be the sign of micro or the Greek letter, and `ｐＨ` of
+/// full width.
+fn alike_form(text: &str) -> Option<String> {
+    form(text, |c| match is_set_apart(c) {
+        true => vec![c],
+        false => {
+            let plain = std::iter::once(c).nfkd();
+            plain.map(|(character, _)| character).collect()
+        }
+    })
 }
 
 /// What a name is told from others by: its number, if it spells one, else its text without what
-/// cannot be seen, in letters that look alike: `é` may also be `e` and an accent, `µ` the sign of
-/// micro or the Greek letter, and `ｐＨ` of full width.
-fn plain_form(text: &str) -> Option<String> {
+/// cannot be seen, in Unicode's composed form: `é` may also be written as `e` and an accent.
+fn equal_form(text: &str) -> Option<String> {
+    form(text, |c| vec![c])
+}
+
+fn form(text: &str, letters: fn(char) -> Vec<char>) -> Option<String> {
     if text.is_ascii() && !text.contains(is_hidden) {
         return plain_decimal(text);
     }
@@ -113,43 +137,53 @@ fn plain_form(text: &str) -> Option<String> {
             (true, false) => None,
             (false, _) => Some(c),
         });
-    let alike = seen.flat_map(|c| match is_set_apart(c) {
-        true => vec![c],
-        false => {
-            let plain = std::iter::once(c).nfkd();
-            plain.map(|(character, _)| character).collect()
-        }
-    });
-    let seen: String = alike.nfc().map(|(character, _)| character).collect();
+    let seen = seen.flat_map(letters).nfc();
+    let seen: String = seen.map(|(character, _)| character).collect();
     let seen = seen.trim();
     Some(plain_decimal(seen).unwrap_or_else(|| seen.to_string()))
 }
 
-/// Whether a character is a plain one that is raised, lowered or in a circle. It says more than that: `10²` is not
-/// `102`, and `x₁` may stand beside `x1`.
+/// Whether a character holds a plain one that is raised, lowered or in a circle. It says more than that: `10²` is not
+/// `102`, `㎡` not `m2`, and `x₁` may stand beside `x1`.
 fn is_set_apart(c: char) -> bool {
-    matches!(c, 'ª' | '²' | '³' | '¹' | 'º')
-        || matches!(c, '\u{2b0}'..='\u{2b8}' | '\u{2e0}'..='\u{2e4}' | '\u{1d2c}'..='\u{1d6a}')
+    matches!(
+        c,
+        'ª' | '²' | '³' | '¹' | 'º' | '℠' | '™' | '㎟'..='㎦' | '㎨' | '㎯'
+    ) || matches!(c, '\u{2b0}'..='\u{2b8}' | '\u{2e0}'..='\u{2e4}' | '\u{1d2c}'..='\u{1d6a}')
         || matches!(c, '\u{1d78}' | '\u{1d9b}'..='\u{1dbf}' | '\u{2070}'..='\u{209f}')
-        || matches!(c, '\u{2460}'..='\u{24ff}' | '\u{3251}'..='\u{325f}' | '\u{32b1}'..='\u{32bf}')
+        || matches!(c, '\u{2460}'..='\u{24ff}' | '\u{3192}'..='\u{319f}' | '\u{3251}'..='\u{325f}')
+        || matches!(c, '\u{3260}'..='\u{32bf}' | '\u{32d0}'..='\u{32fe}')
 }
 
-/// The first two of these names that spell one number in different ways, or differ in what cannot
-/// be seen only.
+/// The first two of these names that spell one number in different ways, or look alike.
 ///
 /// None are where the recipe says that ids are texts.
 pub(super) fn twins<'a, W: Copy>(
     ids: Option<Ids>,
     names: impl Iterator<Item = (Spelled<'a>, W)> + Clone,
 ) -> Option<Twins<W>> {
-    if ids == Some(Ids::Text) {
-        return None;
+    match ids {
+        Some(Ids::Text) => None,
+        _ => twins_by(alike_form, names),
     }
+}
+
+/// The first two that spell one number in different ways, or differ in what cannot be seen only.
+pub(super) fn equal_twins<'a, W: Copy>(
+    names: impl Iterator<Item = (Spelled<'a>, W)> + Clone,
+) -> Option<Twins<W>> {
+    twins_by(equal_form, names)
+}
+
+fn twins_by<'a, W: Copy>(
+    form: fn(&str) -> Option<String>,
+    names: impl Iterator<Item = (Spelled<'a>, W)> + Clone,
+) -> Option<Twins<W>> {
     // Numbers that are spelled in a way that is not the plain one: in most data none.
     let mut odd: HashMap<String, (&str, W)> = HashMap::new();
     for (name, whose) in names.clone() {
         let Spelled::Text(text) = name else { continue };
-        let Some(number) = plain_form(text).filter(|number| number != text) else {
+        let Some(number) = form(text).filter(|number| number != text) else {
             continue;
         };
         match odd.get(&number) {
@@ -178,9 +212,8 @@ pub(super) fn twins<'a, W: Copy>(
     })
 }
 
-/// The first category among these names, which are sorted, that is a truth (`true`, `False`) or a zero with a minus
-/// where the same variable has the category `1` or `0` too, and that one before it: Parquet and text write booleans in
-/// different ways.
+/// The first of these sorted names that is a category `true`, `False` or `-0` of a variable that has the category `1` or
+/// `0`, too; the plain one comes first. Parquet and text write booleans in different ways.
 pub(super) fn category_twins<'a>(
     ids: Option<Ids>,
     names: &'a [String],
@@ -235,8 +268,11 @@ mod tests {
         assert_eq!(found, Some(1));
         let names = ["Heart\nRate", "Heart\r\nRate"].map(Spelled::Text);
         assert!(twins(None, names.into_iter().zip(0..)).is_some());
-        let names = ["Zoe\u{308}", "Zoë"].map(Spelled::Text);
-        assert!(twins(None, names.into_iter().zip(0..)).is_some());
+        for names in [["Zoe\u{308}", "Zoë"], ["pH", "p\u{200b}H"], ["7", "07"]] {
+            let names = names.map(Spelled::Text);
+            assert!(twins(None, names.into_iter().zip(0..)).is_some());
+            assert!(equal_twins(names.into_iter().zip(0..)).is_some());
+        }
     }
 
     #[test]
@@ -255,6 +291,8 @@ mod tests {
         ] {
             assert!(are_twins(names), "{names:?}");
             assert!(are_twins([names[1], names[0]]), "{names:?}");
+            let names = names.map(Spelled::Text);
+            assert!(equal_twins(names.into_iter().zip(0..)).is_none());
         }
         for names in [
             ["m²", "m2"],
@@ -263,6 +301,11 @@ mod tests {
             ["item①", "item1"],
             ["\u{b5}g", "mg"],
             ["pH", "PH"],
+            ["上", "㊤"],
+            ["一", "㆒"],
+            ["ア", "㋐"],
+            ["XTM", "X™"],
+            ["m2", "㎡"],
         ] {
             assert!(!are_twins(names), "{names:?}");
         }
@@ -281,6 +324,8 @@ mod tests {
             "`é=1` with U+00E9 `e\u{301}=1` with U+0065, U+0301"
         );
         assert_eq!(apart("pH", "p\u{200b}H"), "`pH` `p\\u{200b}H` with U+200B");
+        let quoted = apart("O'Brien µ \"x\"", "O'Brien μ \"x\"");
+        assert!(quoted.starts_with("`O'Brien µ \"x\"` with"), "{quoted}");
         let wide = told_apart(["ＨＲＨＲＨ", "HRHRH"]);
         assert!(wide[0].ends_with("U+FF28, U+FF32, U+FF28, U+FF32 and 1 more"));
     }

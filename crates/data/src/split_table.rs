@@ -154,7 +154,7 @@ impl SplitTable {
         };
         // A table is one file; of lists each is the ids of one split.
         let line = match self.files.len() {
-            1 => format!("a line says it: the {whose} id and train, validation or test"),
+            1 => format!("write a line for it: the {whose} id and train, validation or test"),
             _ => format!("add the {whose} id as a line of one of the lists"),
         };
         let hint =

@@ -114,6 +114,12 @@ pub(super) fn delimiter(path: &Path) -> u8 {
     }
 }
 
+/// Whether a file is called like a table, which may be compressed.
+pub(super) fn has_table_ending(path: &Path) -> bool {
+    const TABLES: [&str; 5] = ["csv", "tsv", "psv", "txt", "parquet"];
+    ending(path).is_some_and(|ending| TABLES.contains(&ending.as_str()))
+}
+
 /// The ending of a file's name in lower case, less what says how it is compressed.
 pub(super) fn ending(path: &Path) -> Option<String> {
     let name = uncompressed(path);

@@ -4,7 +4,8 @@ use super::listing::{DataFile, data_files_below, files_below};
 use super::pattern::FilePattern;
 
 /// The files that a path means: one, those below a folder, or those that fit a pattern. Of a folder `of_data`, its
-/// [files of data](data_files_below). None where they cannot be listed.
+/// [files of data](data_files_below). Empty where they cannot
+/// be listed.
 pub fn files_meant(path: &Path, of_data: bool) -> Vec<PathBuf> {
     let listed = match FilePattern::of(path) {
         Ok(Some(pattern)) => pattern.files(),

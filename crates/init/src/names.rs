@@ -129,6 +129,10 @@ pub const VARIABLE: [&str; 39] = [
     "vitalname",
 ];
 
+/// Those of them that are an outcome or a measured variable in other tables, of numbers then.
+pub const VARIABLE_OR_MEASURED: [&str; 6] =
+    ["label", "test", "measure", "metric", "component", "signal"];
+
 /// Columns of measured values.
 pub const VALUE: [&str; 9] = [
     "valuenum",
@@ -227,12 +231,13 @@ mod tests {
 
     #[test]
     fn every_list_is_written_plainly_and_without_repeats() {
-        let lists: [&[&str]; 11] = [
+        let lists: [&[&str]; 12] = [
             &STAY,
             &PATIENT,
             &TIME,
             &DATE,
             &VARIABLE,
+            &VARIABLE_OR_MEASURED,
             &VALUE,
             &START,
             &OUTCOME,

@@ -224,14 +224,18 @@ impl Table {
     /// Whether the rows of each stay have one text in a column at most. Stays are told by `id`; without, files are stays.
     pub fn is_constant_by(&self, id: Option<usize>, column: usize) -> bool {
         let mut seen: BTreeMap<String, &str> = BTreeMap::new();
-        let stay_of = |row: usize| match id {
-            Some(id) => self.rows[row][id].clone(),
-            None => self.file_of(row).to_string(),
-        };
         (0..self.rows.len()).all(|row| {
             let text = self.rows[row][column].as_str();
-            is_missing(text) || *seen.entry(stay_of(row)).or_insert(text) == text
+            is_missing(text) || *seen.entry(self.stay_of(id, row)).or_insert(text) == text
         })
+    }
+
+    /// The stay of a row, told as for [`Self::is_constant_by`].
+    pub fn stay_of(&self, id: Option<usize>, row: usize) -> String {
+        match id {
+            Some(id) => self.rows[row][id].clone(),
+            None => self.file_of(row).to_string(),
+        }
     }
 
     /// The index of the file, among those that were looked at, that a row is of.
@@ -301,7 +305,7 @@ pub fn has_commas(text: &str) -> bool {
     has_thousands(text) || text.matches(',').count() == 1 && is_number(&text.replace(',', "."))
 }
 
-/// `1,000`: three digits behind each comma. The run's own complaint tells separators from decimal commas so.
+/// `1,000`: three digits behind each comma. As the run's own complaint does.
 pub fn has_thousands(text: &str) -> bool {
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let (whole, fraction) = text.split_once('.').unwrap_or((text, "0"));

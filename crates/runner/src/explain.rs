@@ -17,6 +17,9 @@ use pipeline_error::Error;
 use pipeline_stage::Node;
 use pipeline_store::Store;
 
+/// More results that cannot be read are only counted.
+const SHOWN: usize = 10;
+
 /// The document of `explain --format json`.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 pub struct Explanation {
@@ -38,7 +41,7 @@ pub struct Explanation {
     pub differences: Vec<ExplainedDifference>,
     /// Inputs that are not known yet, by path.
     pub unknown: Vec<UnknownInput>,
-    /// Earlier results that cannot be read, so that nothing was compared with them.
+    /// Earlier results that cannot be read, so that nothing was compared with them: the first ten.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub unreadable: Vec<String>,
 }
@@ -138,13 +141,17 @@ pub fn explain(
     })
 }
 
-/// The files of results that cannot be read; none where the store as a whole cannot.
+/// The first of the results' files that cannot be read, and how many more there are.
 fn unreadable(store: &Store) -> Vec<String> {
-    let files = store.inventory().map(|held| held.unreadable);
-    let files = files.unwrap_or_default().into_iter();
-    files
+    let damaged = store.damaged_actions();
+    let first = damaged.iter().take(SHOWN);
+    let mut told: Vec<String> = first
         .map(|(path, what)| format!("{}: {what}", path.display()))
-        .collect()
+        .collect();
+    if damaged.len() > SHOWN {
+        told.push(format!("and {} more", damaged.len() - SHOWN));
+    }
+    told
 }
 
 /// To the second; none for a time that no calendar holds.

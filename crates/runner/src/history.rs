@@ -1,19 +1,17 @@
 //! Runs of the past, read from their folders.
 
 use std::collections::BTreeMap;
-use std::fs;
-use std::io::ErrorKind;
 use std::path::Path;
 
 use jiff::Timestamp;
 use rayon::prelude::*;
 use schemars::JsonSchema;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::environment::Environment;
 use super::event::Event;
+use super::past_document::{document, is_sealed, text};
 use super::record::{PlanRecord, RunStatus, StageRecord, StageStatus};
 use super::recorded_event::recorded_events;
 use super::revision::Revision;
@@ -229,9 +227,11 @@ pub fn show(store: &Store, prefix: &str) -> Result<PastRunRecord, Error> {
     };
     let folder = store.runs_folder().join(id);
     let (run, mut stages) = outline(store, id)?;
-    stages
-        .par_iter_mut()
-        .for_each(|stage| take_metrics(store, stage));
+    if !is_sealed(store, id, "summary.json")? {
+        stages
+            .par_iter_mut()
+            .for_each(|stage| take_metrics(store, stage));
+    }
     let mut resolved: Option<Value> = document(store, id, "resolved.json")?;
     if let Some(Value::Object(resolved)) = &mut resolved {
         resolved.remove("checksum");
@@ -245,8 +245,8 @@ pub fn show(store: &Store, prefix: &str) -> Result<PastRunRecord, Error> {
     })
 }
 
-/// Takes a stage's metrics from the very result that it made or used, if the store still has that: events and records
-/// of older pipelines have no checksum.
+/// Takes a stage's metrics from the very result that it made or used, if the store still has that: events and summaries
+/// of older pipelines do not say themselves whether they were edited.
 fn take_metrics(store: &Store, stage: &mut StageRecord) {
     let key = stage.key.clone().map(Value::String);
     let key = key.and_then(|key| serde_json::from_value(key).ok());
@@ -358,41 +358,4 @@ fn notes(events: &Path) -> Vec<(String, String)> {
         _ => None,
     });
     notes.collect()
-}
-
-/// A document of a run; none where a power cut has left a part of it, which `cache verify` tells of.
-fn document<T: DeserializeOwned>(store: &Store, id: &str, name: &str) -> Result<Option<T>, Error> {
-    let path = store.runs_folder().join(id).join(name);
-    let Some(text) = text(&path)? else {
-        return Ok(None);
-    };
-    let document = match serde_json::from_str(&text) {
-        Ok(document) => document,
-        Err(error) if error.is_eof() => return Ok(None),
-        Err(error) => return Err(unreadable(&path, &error.to_string())),
-    };
-    run_folder::check_document(id, name, text.as_bytes())
-        .map_err(|what| unreadable(&path, what))?;
-    Ok(Some(document))
-}
-
-/// A text of a run; none where bytes of it are missing, which are zeros then, and where it is another user's alone.
-fn text(path: &Path) -> Result<Option<String>, Error> {
-    match fs::read(path) {
-        Ok(bytes) if bytes.contains(&0) => Ok(None),
-        Ok(bytes) => Ok(String::from_utf8(bytes).ok()),
-        Err(error) => match error.kind() {
-            ErrorKind::NotFound | ErrorKind::PermissionDenied => Ok(None),
-            _ => Err(unreadable(path, &error.to_string())),
-        },
-    }
-}
-
-fn unreadable(path: &Path, what: &str) -> Error {
-    Error::Store {
-        message: format!("{}: {what}", path.display()),
-        hint: Some(
-            "`pipeline cache verify` moves it aside, and the run is listed without it".into(),
-        ),
-    }
 }

@@ -24,6 +24,7 @@ mod journal;
 mod lock;
 mod locking;
 pub mod options;
+mod past_document;
 pub mod plan;
 mod reasons;
 pub mod record;

@@ -2,8 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::{OsStr, OsString};
-use std::fs::DirEntry;
-use std::io::{self, ErrorKind};
+use std::fs::{DirEntry, Permissions};
+use std::io::{self, ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
@@ -15,6 +15,9 @@ use super::folder::Folder;
 use super::inventory::Inventory;
 use super::{Hold, Store, durable, failed, folder, run_folder, unread};
 use pipeline_error::Error;
+
+/// What a run told while it went on, one event a line.
+const EVENTS: &str = "events.jsonl";
 
 /// What was looked at and what is wrong with it.
 #[derive(Clone, Debug, Default, Serialize)]
@@ -115,24 +118,27 @@ impl Store {
     }
 
     /// Records of runs that are not as they were written. They are not synced, since a run would wait for its record
-    /// longer than for its work: a power cut may have left a part of one.
+    /// longer than for its work: a power cut may have left a part of one. Records that this user may not read are for
+    /// their own user to verify.
     fn damaged_records(&self) -> Result<Vec<Damage>, Error> {
         let mut records = Vec::new();
         for id in self.run_ids()? {
-            let files = self.entries(&format!("runs/{id}"))?;
+            let files = self.files_of_run(&id)?.unwrap_or_default();
+            // Without a summary the events are all that there is, and how far they should go is unknown.
             let has_ended = files.iter().any(|file| file.file_name() == "summary.json");
-            records.extend(files.into_iter().map(|file| (id.clone(), has_ended, file)));
+            let files = files.into_iter();
+            let files = files.filter(|file| has_ended || file.file_name() != EVENTS);
+            records.extend(files.map(|file| (id.clone(), file)));
         }
-        let damage = records.par_iter().filter_map(|(id, has_ended, file)| {
-            let what = record_fault(id, *has_ended, file).transpose()?;
-            Some(what.map(|what| Damage {
+        let damage = records.par_iter().filter_map(|(id, file)| {
+            Some(Damage {
                 path: file.path(),
-                what: format!("the record of a run {what}"),
+                what: format!("the record of a run {}", record_fault(id, file)?),
                 lost: BTreeSet::new(),
                 unusable: true,
-            }))
+            })
         });
-        damage.collect()
+        Ok(damage.collect())
     }
 
     /// Takes what an audit found damaged out of use, so that the next run makes it again. The
@@ -151,12 +157,25 @@ impl Store {
             self.sync_actions();
         }
         for damage in audit.damage.iter().filter(|damage| damage.unusable) {
+            let kept = kept_of(&damage.path);
             match mending {
                 Mending::Remove => self.remove(&damage.path)?,
                 Mending::MoveAside => self.move_aside(&damage.path)?,
             }
+            if let Some((lines, permissions)) = kept {
+                self.write_again(&damage.path, &lines, permissions)?;
+            }
         }
         Ok(())
+    }
+
+    fn write_again(&self, path: &Path, bytes: &[u8], as_it_was: Permissions) -> Result<(), Error> {
+        let written = self.place_of(path).and_then(|(folder, name)| {
+            let mut file = folder.create(name)?;
+            file.set_permissions(as_it_was)?;
+            file.write_all(bytes)
+        });
+        written.map_err(|error| failed(path, error))
     }
 
     /// Where damaged files are kept.
@@ -218,48 +237,58 @@ impl Store {
     }
 }
 
-/// What is wrong with a file of a run. Fails where this user may not read it.
-fn record_fault(id: &str, has_ended: bool, file: &DirEntry) -> Result<Option<String>, Error> {
+/// What is wrong with a file of a run.
+fn record_fault(id: &str, file: &DirEntry) -> Option<String> {
     let (path, name) = (file.path(), file.file_name());
     let name = name.to_string_lossy();
-    let is_events = name == "events.jsonl";
+    let is_events = name == EVENTS;
     if !is_events && !name.ends_with(".json") {
-        return Ok(None);
+        return None;
     }
     let bytes = match folder::read(&path) {
         Ok(bytes) => bytes,
-        Err(error) if error.kind() == ErrorKind::PermissionDenied => {
-            return Err(unread(&path, error));
-        }
-        Err(error) => return Ok(Some(format!("cannot be read: {error}"))),
+        Err(error) if error.kind() == ErrorKind::PermissionDenied => return None,
+        Err(error) => return Some(format!("cannot be read: {error}")),
     };
     if is_events {
-        return Ok(events_fault(&bytes, has_ended));
+        return events_fault(&bytes);
     }
-    let parsed = serde_json::from_slice::<IgnoredAny>(&bytes);
-    let fault = match parsed {
+    match serde_json::from_slice::<IgnoredAny>(&bytes) {
         Err(error) => Some(format!("is not whole: {error}")),
         Ok(_) => run_folder::check_document(id, &name, &bytes)
             .err()
             .map(Into::into),
-    };
-    Ok(fault)
+    }
 }
 
-/// What is wrong with the events of a run. A run that was killed, or goes on, may not have written all of its last line.
-fn events_fault(bytes: &[u8], has_ended: bool) -> Option<String> {
-    let whole = bytes.iter().rposition(|byte| *byte == b'\n');
-    let (whole, last) = bytes.split_at(whole.map_or(0, |end| end + 1));
-    let mut lines = whole.split_inclusive(|byte| *byte == b'\n').enumerate();
+/// What is wrong with the events of a run that left a summary. All but the last were written before that, and each write
+/// is of whole lines: also a run that was killed in between left whole lines.
+fn events_fault(bytes: &[u8]) -> Option<String> {
+    let mut lines = bytes.split_inclusive(|byte| *byte == b'\n').enumerate();
     let odd = lines.find_map(|(line, text)| {
-        let error = serde_json::from_slice::<IgnoredAny>(text).err()?;
-        Some(format!("is not whole: line {}: {error}", line + 1))
+        let what = line_fault(text)?;
+        Some(format!("is not whole: line {}: {what}", line + 1))
     });
-    let is_cut = match has_ended {
-        true => bytes.is_empty() || !last.is_empty(),
-        false => last.contains(&0),
-    };
-    odd.or_else(|| is_cut.then(|| "is not whole: its last line is cut short".into()))
+    odd.or_else(|| bytes.is_empty().then(|| "is not whole: it is empty".into()))
+}
+
+fn line_fault(line: &[u8]) -> Option<String> {
+    if !line.ends_with(b"\n") {
+        return Some("it is cut short".into());
+    }
+    let read = serde_json::from_slice::<IgnoredAny>(line);
+    read.err().map(|error| error.to_string())
+}
+
+/// The sound lines of damaged events, which are history whatever became of the others, and who may read them.
+fn kept_of(path: &Path) -> Option<(Vec<u8>, Permissions)> {
+    path.file_name().filter(|name| *name == EVENTS)?;
+    let (mut file, found) = folder::open(path).ok()?;
+    let bytes = folder::read_open(&mut file, &found).ok()?;
+    let lines = bytes.split_inclusive(|byte| *byte == b'\n');
+    let sound = lines.filter(|line| line_fault(line).is_none());
+    let sound: Vec<u8> = sound.flatten().copied().collect();
+    (!sound.is_empty()).then(|| (sound, found.permissions()))
 }
 
 fn lost_by_blob(inventory: &Inventory) -> BTreeMap<Digest, BTreeSet<String>> {
@@ -285,20 +314,56 @@ fn if_there(done: io::Result<()>) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use serde_json::json;
+    use std::fs;
+    use std::sync::atomic::AtomicBool;
 
     #[test]
-    fn events_are_whole_lines_and_only_a_run_that_was_killed_may_have_begun_another() {
-        let fault = |text: &str, has_ended| events_fault(text.as_bytes(), has_ended);
+    fn events_are_whole_lines() {
+        let fault = |text: &str| events_fault(text.as_bytes());
         for sound in ["{}\n", "{}\n{\"a\":1}\n"] {
-            assert_eq!(fault(sound, true), None);
-            assert_eq!(fault(sound, false), None);
+            assert_eq!(fault(sound), None);
         }
-        for cut in ["", "{}\n{\"a\"", "{}"] {
-            assert!(fault(cut, true).is_some(), "{cut}");
-            assert_eq!(fault(cut, false), None, "{cut}");
+        for cut in ["", "{}\n{\"a\"", "{}", "{}\n\0\0"] {
+            assert!(fault(cut).is_some(), "{cut}");
         }
-        assert!(fault("{}\n\0\0", false).is_some());
-        let joined = fault("{}\n{\"a\"{}\n", false).unwrap();
+        let joined = fault("{}\n{\"a\"{}\n").unwrap();
         assert!(joined.starts_with("is not whole: line 2: "), "{joined}");
+    }
+
+    #[test]
+    fn events_of_a_run_stay_but_for_what_is_wrong_with_them() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path()).unwrap();
+        let never = AtomicBool::new(false);
+        let ids = [true, false].map(|ends| {
+            let mut run = store.start_run(false, &never, || ()).unwrap();
+            run.append(["one", "two"].iter()).unwrap();
+            if ends {
+                run.write("summary.json", &json!({ "seconds": 1 })).unwrap();
+            }
+            run.id().to_string()
+        });
+        let events = ids.map(|id| store.runs_folder().join(id).join(EVENTS));
+        for (path, torn) in events
+            .iter()
+            .zip(["\"one\"\n\0\0\"two\"\n\"three\"\n\"fo", "\0\"two\"\n"])
+        {
+            fs::write(path, torn).unwrap();
+        }
+        for mending in [Mending::MoveAside, Mending::Remove] {
+            let audit = store.audit().unwrap();
+            let found: Vec<&PathBuf> = audit.damage.iter().map(|damage| &damage.path).collect();
+            // How far the events should go of a run without a summary nobody knows.
+            assert_eq!(found, [&events[0]]);
+            let alone = store.hold_alone().unwrap().unwrap();
+            store.mend(&audit, mending, &alone).unwrap();
+            assert_eq!(store.audit().unwrap().damage, []);
+            let kept = fs::read_to_string(&events[0]).unwrap();
+            assert_eq!(kept, "\"one\"\n\"three\"\n");
+            fs::write(&events[0], kept + "\0").unwrap();
+        }
+        assert_eq!(fs::read_dir(store.damaged_folder()).unwrap().count(), 1);
+        assert_eq!(fs::read(&events[1]).unwrap(), b"\0\"two\"\n");
     }
 }

@@ -13,6 +13,9 @@ const HEX_DIGITS: usize = 64;
 /// The end that is digested in place of the checksum.
 pub(super) const END: &[u8] = b"\n}";
 
+/// What is wrong with a document whose checksum is not its own.
+pub(super) const CHANGED: &str = "is not as it was written: its checksum is that of other contents";
+
 /// The document of a struct, indented, with its checksum.
 pub(super) fn sealed<T: Serialize>(value: &T) -> serde_json::Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(value)?;
@@ -31,28 +34,28 @@ pub(super) fn seal(digest: Digest) -> String {
 pub(super) fn is_unsealed(bytes: &[u8]) -> bool {
     let digits = bytes.strip_suffix(BEHIND.as_bytes());
     let digits = digits.and_then(<[u8]>::last_chunk::<HEX_DIGITS>);
-    // Of one whose name is damaged.
+    // The name of a checksum may be damaged.
     let has_digest = digits.is_some_and(|digits| digits.iter().all(u8::is_ascii_hexdigit));
-    let read = serde_json::from_slice::<Value>(bytes);
-    !has_digest && read.is_ok_and(|read| read.is_object() && read.get("checksum").is_none())
+    let read = || serde_json::from_slice::<Value>(bytes);
+    !has_digest && read().is_ok_and(|read| read.is_object() && read.get("checksum").is_none())
 }
 
 /// Fails unless a document is one that [`sealed`] made, byte for byte.
 pub(super) fn check(bytes: &[u8]) -> Result<(), &'static str> {
-    check_at("", bytes)
+    match is_sealed("", bytes) {
+        true => Ok(()),
+        false if is_unsealed(bytes) => Err("has no checksum: an older pipeline wrote it"),
+        false => Err(CHANGED),
+    }
 }
 
-/// The same of a document whose checksum is that of its place, too: anywhere else it is damage.
-pub(super) fn check_at(place: &str, bytes: &[u8]) -> Result<(), &'static str> {
+/// Whether a document is as it was written for this place: its checksum covers both.
+pub(super) fn is_sealed(place: &str, bytes: &[u8]) -> bool {
     let tail = BEFORE.len() + HEX_DIGITS + BEHIND.len();
     let end = bytes.len().saturating_sub(tail);
     let (body, tail) = bytes.split_at(end);
     let whole = [place.as_bytes(), body, END].concat();
-    match tail == seal(Digest::of_bytes(&whole)).as_bytes() {
-        true => Ok(()),
-        false if is_unsealed(bytes) => Err("has no checksum: an older pipeline wrote it"),
-        false => Err("is not as it was written: its checksum is that of other contents"),
-    }
+    tail == seal(Digest::of_bytes(&whole)).as_bytes()
 }
 
 #[cfg(test)]

@@ -203,9 +203,10 @@ impl Store {
             if is_young || collection.living.contains(whole) {
                 continue;
             }
-            for id in ids {
-                removed.push(self.listed_run(id, why)?);
-            }
+            let parts = ids.into_iter().map(|id| self.listed_run(id, why));
+            let parts: Vec<Option<Removed>> = parts.collect::<Result<_, _>>()?;
+            let parts: Option<Vec<Removed>> = parts.into_iter().collect();
+            removed.extend(parts.unwrap_or_default());
         }
         Ok(())
     }
@@ -220,17 +221,17 @@ impl Store {
             .max()
     }
 
-    fn listed_run(&self, id: &str, why: &str) -> Result<Removed, Error> {
-        let files = self.entries(&format!("runs/{id}"))?;
-        let sizes = files
-            .iter()
-            .filter_map(|file| Some(file.metadata().ok()?.len()));
-        Ok(Removed {
+    /// None where it is another user's alone: that user may remove it.
+    fn listed_run(&self, id: &str, why: &str) -> Result<Option<Removed>, Error> {
+        let files = self.files_of_run(id)?;
+        Ok(files.map(|files| Removed {
             what: "run",
-            bytes: sizes.sum(),
+            bytes: (files.iter())
+                .filter_map(|file| Some(file.metadata().ok()?.len()))
+                .sum(),
             path: self.runs_folder().join(id),
             why: why.into(),
-        })
+        }))
     }
 
     /// Returns what really went: a work folder may have found a holder meanwhile. A thing that cannot be removed keeps

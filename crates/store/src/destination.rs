@@ -1,5 +1,9 @@
 //! A file outside the store, written whole or not at all.
 
+mod inputs;
+
+pub use inputs::refuse_read;
+
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::unix::fs::PermissionsExt;
@@ -7,7 +11,7 @@ use std::path::{Path, PathBuf};
 
 use crate::foreign::refuse_in_store;
 use pipeline_error::Error;
-use pipeline_files::{DataFile, special};
+use pipeline_files::special;
 
 /// Where something is to be written.
 #[derive(Debug)]
@@ -49,14 +53,9 @@ impl Destination {
         &self.path
     }
 
-    /// Fails if it is one of the files that what is written is made from. They are listed only if there is a file.
+    /// Fails if it is one of the files that are `read`, as [`refuse_read`].
     pub fn refuse_any_of(&self, read: impl FnOnce() -> Vec<PathBuf>) -> Result<(), Error> {
-        refuse_read(&self.path, read)
-    }
-
-    /// The same of files that are listed already.
-    pub fn refuse_files(&self, read: &[PathBuf]) -> Result<(), Error> {
-        self.refuse_any_of(|| read.to_vec())
+        refuse_read([&self.path], read)
     }
 
     /// Lets `fill` write a draft, which gets the file's name once it is complete; returns where it is.
@@ -181,25 +180,6 @@ impl FolderDestination {
     }
 }
 
-/// Fails if the file at `path` is one of those that are `read`, under whatever name.
-pub fn refuse_read(path: &Path, read: impl FnOnce() -> Vec<PathBuf>) -> Result<(), Error> {
-    let Ok(there) = DataFile::at(path) else {
-        return Ok(());
-    };
-    let is_it = |read: &PathBuf| DataFile::at(read).is_ok_and(|it| it.identity == there.identity);
-    match read().into_iter().find(is_it) {
-        None => Ok(()),
-        Some(read) => Err(Error::Usage {
-            message: format!(
-                "{}: is read, as {}, and would be replaced",
-                path.display(),
-                read.display()
-            ),
-            hint: Some("name another file or folder".into()),
-        }),
-    }
-}
-
 /// Names of what a process has open, whatever that is.
 const STREAMS: [&str; 4] = ["-", "/dev/stdin", "/dev/stdout", "/dev/stderr"];
 
@@ -257,27 +237,6 @@ fn ends_in_slash(path: &Path) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn a_file_that_is_read_is_not_replaced_under_any_of_its_names() {
-        let around = tempfile::tempdir().unwrap();
-        let place = |name: &str| around.path().join(name);
-        for name in ["events.csv", "other.csv"] {
-            fs::write(place(name), name).unwrap();
-        }
-        fs::hard_link(place("events.csv"), place("hard.csv")).unwrap();
-        std::os::unix::fs::symlink("events.csv", place("soft.csv")).unwrap();
-        let told = |name: &str| {
-            let destination = Destination::new(&place(name), "", true).unwrap();
-            let read = destination.refuse_files(&[place("events.csv")]);
-            read.map_err(|e| e.to_string())
-        };
-        for name in ["events.csv", "hard.csv", "soft.csv", "./events.csv"] {
-            let what = told(name).unwrap_err();
-            assert!(what.contains("would be replaced"), "{name}: {what}");
-        }
-        assert!(told("other.csv").is_ok() && told("new.csv").is_ok());
-    }
 
     #[test]
     fn pipes_sockets_devices_and_streams_are_never_replaced() {

@@ -16,19 +16,19 @@ impl Store {
     /// Copies an artifact to `target`, or into it under `name` if it is a folder; returns where
     /// it went. The copy is digested on its way and gets its name only if it is the artifact.
     ///
-    /// What is there already is replaced only if `overwrite`, and none of the files `read` ever is.
+    /// A file that is there already is replaced only if `overwrite`, and none of the files `read` ever is.
     pub fn export(
         &self,
         artifact: &Artifact,
         name: &str,
         target: &Path,
         overwrite: bool,
-        read: &[PathBuf],
+        read: impl FnOnce() -> Vec<PathBuf>,
     ) -> Result<PathBuf, Error> {
         let source = self.artifact_path(artifact)?;
         let file_name = format!("{name}{}", extension(&source)?);
         let destination = Destination::new(target, &file_name, overwrite)?;
-        destination.refuse_files(read)?;
+        destination.refuse_any_of(read)?;
         destination.write(|copy, target| self.copy_verified(artifact, &source, copy, target))
     }
 
@@ -94,7 +94,7 @@ mod tests {
     fn a_copy_is_a_file_of_its_own_that_can_be_written() {
         let (folder, store, artifact) = exported("{\"n\": 1}");
         let target = store
-            .export(&artifact, "metrics", folder.path(), false, &[])
+            .export(&artifact, "metrics", folder.path(), false, Vec::new)
             .unwrap();
         assert_eq!(target, folder.path().join("metrics.json"));
         assert_eq!(fs::read_to_string(&target).unwrap(), "{\"n\": 1}");
@@ -107,8 +107,9 @@ mod tests {
     fn what_is_there_is_replaced_only_when_asked_to() {
         let (folder, store, artifact) = exported("text");
         let target = folder.path().join("out");
-        let export =
-            |overwrite, read: &[PathBuf]| store.export(&artifact, "a", &target, overwrite, read);
+        let export = |overwrite, read: &[PathBuf]| {
+            store.export(&artifact, "a", &target, overwrite, || read.to_vec())
+        };
         fs::write(&target, "mine").unwrap();
         let error = export(false, &[]).unwrap_err();
         assert_eq!(error.exit_code(), 2);
@@ -127,7 +128,7 @@ mod tests {
         fs::write(&blob, "tent").unwrap();
         let target = folder.path().join("out");
         let error = store
-            .export(&artifact, "a", &target, false, &[])
+            .export(&artifact, "a", &target, false, Vec::new)
             .unwrap_err();
         assert_eq!(error.exit_code(), 6);
         let left: Vec<_> = fs::read_dir(folder.path()).unwrap().flatten().collect();

@@ -34,7 +34,7 @@ pub(super) struct Folder {
     path: PathBuf,
     /// Whom the store belongs to.
     owner: u32,
-    /// The group that its owner shares it with: its own folder can be written by it.
+    /// The group that may write the store's own folder.
     group: Option<u32>,
 }
 
@@ -50,7 +50,8 @@ impl Folder {
     pub(super) fn root(path: &Path) -> io::Result<Self> {
         let held = File::open(path)?;
         let found = held.metadata()?;
-        let is_shared = found.mode() & Mode::WGRP.bits() != 0;
+        // In one that everybody may write anybody could have made a folder with that group.
+        let is_shared = found.mode() & 0o022 == 0o020;
         Ok(Self {
             held: held.into(),
             path: path.to_path_buf(),
@@ -303,8 +304,8 @@ pub(super) fn refusal(error: &io::Error) -> Option<Error> {
     let hint = match *what {
         FOREIGN => {
             "if it is a colleague's, its results need not be lost: let the store's own folder be writable by your group \
-             (`chmod g+rwxs`), and give all in it that group (`chgrp -R`; `chmod -R g+rwX`); if nobody knows it, move \
-             it away"
+             alone (`chmod g+rwxs,o-w`), and have the colleague give it that group (`chgrp GROUP FOLDER; chmod g+rwxs \
+             FOLDER`, and so each folder in it but those of runs); if nobody knows it, move it away"
         }
         _ => {
             "move it away; to keep a store elsewhere, name that place with --store or PIPELINE_STORE: the store's own \

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fs::{self, DirEntry};
-use std::io::ErrorKind;
+use std::io::{self, ErrorKind};
 use std::path::PathBuf;
 use std::time::SystemTime;
 
@@ -100,10 +100,23 @@ impl Store {
 
     /// What is in a folder of the store, by name; nothing if it is not there.
     pub(super) fn entries(&self, below: &str) -> Result<Vec<DirEntry>, Error> {
-        let folder = self.root().join(below);
+        self.listed(below)
+            .map_err(|error| failed(&self.root().join(below), error))
+    }
+
+    /// The files of a run; none where it is another user's alone.
+    pub(super) fn files_of_run(&self, id: &str) -> Result<Option<Vec<DirEntry>>, Error> {
+        match self.listed(&format!("runs/{id}")) {
+            Ok(files) => Ok(Some(files)),
+            Err(error) if error.kind() == ErrorKind::PermissionDenied => Ok(None),
+            Err(error) => Err(failed(&self.runs_folder().join(id), error)),
+        }
+    }
+
+    fn listed(&self, below: &str) -> io::Result<Vec<DirEntry>> {
         let listed = self.own_folder().and_then(|root| {
             root.folder(below)?;
-            fs::read_dir(&folder)?.collect::<Result<Vec<_>, _>>()
+            fs::read_dir(self.root().join(below))?.collect::<Result<Vec<_>, _>>()
         });
         match listed {
             Ok(mut entries) => {
@@ -111,7 +124,7 @@ impl Store {
                 Ok(entries)
             }
             Err(error) if error.kind() == ErrorKind::NotFound => Ok(Vec::new()),
-            Err(error) => Err(failed(&folder, error)),
+            Err(error) => Err(error),
         }
     }
 }

@@ -22,7 +22,7 @@ use pipeline_error::Error;
 /// Events that become known together are written in pieces of this size.
 const CHUNK: usize = 64 << 10;
 
-/// Documents without a checksum: of a submitted run they are written anew.
+/// A submission rewrites these, so they have no checksum.
 const REWRITTEN: [&str; 2] = ["plan.json", "submission.json"];
 
 /// `runs/ID/`: `events.jsonl`, and documents such as `plan.json` and `summary.json`.
@@ -188,14 +188,25 @@ impl RunFolder {
 /// Fails unless a document of the run of this id is as it was written for that run. One without a checksum passes: an
 /// older pipeline wrote it, or it is written anew while the run goes on.
 pub fn check_document(id: &str, name: &str, bytes: &[u8]) -> Result<(), &'static str> {
-    let bytes = bytes.strip_suffix(b"\n").unwrap_or(bytes);
-    match checksum::check_at(&place(id, name), bytes) {
-        Err(_) if !bytes.starts_with(b"{") || checksum::is_unsealed(bytes) => Ok(()),
-        checked => checked,
+    let passes = is_sealed(id, name, bytes)
+        || !bytes.starts_with(b"{")
+        || checksum::is_unsealed(without_end(bytes));
+    match passes {
+        true => Ok(()),
+        false => Err(checksum::CHANGED),
     }
 }
 
-/// What a document's checksum is that of beside its text.
+/// Whether a document of the run of this id has a checksum, and is as it was written for that run.
+pub fn is_sealed(id: &str, name: &str, bytes: &[u8]) -> bool {
+    checksum::is_sealed(&place(id, name), without_end(bytes))
+}
+
+fn without_end(bytes: &[u8]) -> &[u8] {
+    bytes.strip_suffix(b"\n").unwrap_or(bytes)
+}
+
+/// A document's checksum covers this and its text.
 fn place(id: &str, name: &str) -> String {
     format!("{id}/{name}\n")
 }
@@ -277,13 +288,16 @@ mod tests {
         for name in ["summary.json", "resolved.json"] {
             let bytes = fs::read(run.path().join(name)).unwrap();
             check_document(run.id(), name, &bytes).unwrap();
+            assert!(is_sealed(run.id(), name, &bytes));
             check_document(run.id(), "other.json", &bytes).unwrap_err();
             check_document("20261123T091500Z-0a1b", name, &bytes).unwrap_err();
             let mut edited = bytes.clone();
             edited[4] ^= 1;
             check_document(run.id(), name, &edited).unwrap_err();
         }
-        check_document(run.id(), "summary.json", b"{\"auroc\":0.5}\n").unwrap();
+        let older = b"{\"auroc\":0.5}\n";
+        check_document(run.id(), "summary.json", older).unwrap();
+        assert!(!is_sealed(run.id(), "summary.json", older));
         check_document(run.id(), "variants.json", b"[1]").unwrap();
     }
 }

@@ -10,7 +10,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::{Number, Value};
+use serde_json::Value;
 
 use crate::arguments::Selection;
 use crate::commands::sweep::batch::Batch;
@@ -29,6 +29,9 @@ use pipeline_runner::{self as runner, RunOptions};
 use pipeline_stage::Node;
 use pipeline_store::Store;
 use pipeline_store::digest::Digest;
+
+/// A number from here on that is no integer of 64 bits may stand for an integer that was not kept.
+const EXACT: f64 = 9_007_199_254_740_992.0;
 
 /// How long a wait for a line may hide that the user asked to stop.
 const PATIENCE: Duration = Duration::from_millis(100);
@@ -197,8 +200,9 @@ fn understood(sweep: &mut SweepRecipe, bytes: &[u8]) -> Result<(Value, SweepVari
             format!("{error}; this is the answer to the line {}", shown(line)),
         ));
     }
-    if request.id.as_number().is_some_and(Number::is_f64) {
-        let error = "the `id` of a request is a number that no 64-bit integer holds, and could not be repeated: write it as text";
+    if request.id.is_f64() && request.id.as_f64().is_some_and(|id| id.abs() >= EXACT) {
+        let error =
+            "the `id` of a request is beyond 64 bits, and could not be repeated: write it as text";
         return Err(refused(
             Value::Null,
             format!("{error}; this is the answer to the line {}", shown(line)),

@@ -17,6 +17,7 @@ use pipeline_kinds::SweepRecipe;
 use pipeline_page::number;
 use pipeline_recipe::{Point, nearest};
 use pipeline_runner::sweep::record::{SettingRecord, ShowRecord, VariantRecord};
+use pipeline_stage::Node;
 use pipeline_store::Store;
 
 #[derive(Debug, Args)]
@@ -77,12 +78,12 @@ pub fn execute(best: Best, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let sweep = SweepRecipe::open(&best.selection.recipe, &best.selection.overrides)?;
     let store = Store::open(&best.selection.store)?;
     let mut reason = None;
-    let mut read = sweep.files().to_vec();
+    let mut nodes = Vec::new();
     let stored = |batch: Batch| {
-        read.extend(files_read(&[], &batch.nodes));
         let surveyed = batch.survey(&best.selection, &store)?;
         let show = batch.known(&surveyed, &store)?;
         reason = reason.take().or(batch.undefined(&surveyed, &store));
+        nodes.extend(batch.nodes);
         Ok((show, true))
     };
     let Climbed { show, points } = ladder::climb(&sweep, stored)?;
@@ -90,7 +91,7 @@ pub fn execute(best: Best, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let setting = show.settings.iter().find(|one| one.name == variant.setting);
     if let Some(path) = &best.write {
         let to = (path.as_path(), best.force);
-        write(&sweep, &points, variant, setting, to, &read)?;
+        write(&sweep, &points, variant, setting, to, &nodes)?;
     }
     if show.settings.iter().any(|one| !one.is_complete()) {
         verbosity.note("not every variant has the objective yet: a better one may be among them");
@@ -151,7 +152,7 @@ fn write(
     variant: &VariantRecord,
     setting: Option<&SettingRecord>,
     (path, force): (&Path, bool),
-    read: &[PathBuf],
+    nodes: &[Node],
 ) -> Result<(), Error> {
     let failed = |what: String| Error::Usage {
         message: format!("{}: cannot be written: {what}", path.display()),
@@ -171,6 +172,7 @@ fn write(
         "# Written by `pipeline sweep best {recipe}`: the variant {}.{objective}\n{resolved}",
         variant.name
     );
+    let read = || files_read(sweep.files(), nodes);
     page::replace(path, force, read, text.as_bytes()).map(|_| ())
 }
 

@@ -91,12 +91,12 @@ pub fn execute(show: Show, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let sweep = SweepRecipe::open(&show.selection.recipe, &show.selection.overrides)?;
     let store = Store::open(&show.selection.store)?;
     let mut folds = BTreeMap::new();
-    let mut read = sweep.files().to_vec();
+    let mut nodes = Vec::new();
     let stored = |batch: Batch| {
-        read.extend(files_read(&[], &batch.nodes));
         let surveyed = batch.survey(&show.selection, &store)?;
         let record = batch.known(&surveyed, &store)?;
         folds.extend(batch.scored_folds(surveyed, &store));
+        nodes.extend(batch.nodes);
         Ok((record, true))
     };
     let mut record = ladder::climb(&sweep, stored)?.show;
@@ -115,7 +115,8 @@ pub fn execute(show: Show, verbosity: Verbosity) -> Result<ExitCode, Error> {
     let put = |file_name, text: &[u8]| match &show.write {
         None => stdout::print(&String::from_utf8_lossy(text)),
         Some(target) => {
-            let place = page::place(target, file_name, &read)?;
+            let place = page::place(target, file_name)?;
+            place.refuse_any_of(|| files_read(sweep.files(), &nodes))?;
             page::write(place, text).map(|_| ())
         }
     };

@@ -47,16 +47,18 @@ pub(super) fn hint<'a>(
     if parts.is_empty() {
         return None;
     }
+    if !rivals.is_empty() {
+        return Some(format!(
+            "the file does not say which of these dicts belong together: {}; save one state dict that holds all these tensors, \
+             under the model's names",
+            first_of(rivals.iter().map(|dict| dict.place()), SHOWN)
+        ));
+    }
     // Python keeps the last of two tensors with one name: the one that is read.
     let read = loaded(&checkpoint.elsewhere.read).map(|dict| format!("**{dict}"));
     let all: Option<Vec<String>> = parts.into_values().chain([read]).collect();
     let save = "one dict of the file is read: save one state dict that holds all";
     Some(match all {
-        _ if !rivals.is_empty() => format!(
-            "the file does not say which of these dicts belong together: {}; save one state dict that holds all these tensors, \
-             under the model's names",
-            first_of(rivals.iter().map(|dict| dict.place()), SHOWN)
-        ),
         None => format!("{save} these tensors, under the model's names"),
         Some(all) => format!(
             "{save}, in Python, which runs code that lies in the file:\nimport torch\n\

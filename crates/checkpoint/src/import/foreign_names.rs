@@ -44,10 +44,10 @@ pub(super) fn hint(
         let busy = busy_rules(&all, &naming);
         format!("{why}, which the import stage takes off by:\n{busy}")
     };
-    if let Some(found) = wrappers(matching, &lacking) {
+    if let Some(found) = wrappers(matching, lacking) {
         return Some(rename("the names have parts of wrappers in them", found));
     }
-    match &prefixes(matching, &lacking)[..] {
+    match &prefixes(matching, lacking)[..] {
         [] => None,
         [prefix] => {
             let rule = RenameRule {

@@ -117,8 +117,8 @@ impl<'a> Naming<'a> {
         (Vec::new(), None)
     }
 
-    /// As [`Self::names`], of a source beside which `ignore` calls another by the names of one kind: the translated ones
-    /// both have.
+    /// As [`Self::names`], of one of several sources for one parameter. Where `ignore` calls another of them by names of
+    /// one kind, the names that both have are left out.
     pub(super) fn names_among(&self, source: &'a str, among: Option<Among>) -> [String; 4] {
         let names = self.names(source);
         let [plain, in_file, ..] = &names;
@@ -134,7 +134,7 @@ impl<'a> Naming<'a> {
         self.prefix
     }
 
-    /// Rules that matched no name, by their number, and what is to be said of them.
+    /// Rules that matched no name: their number and a message.
     pub(super) fn idle_rules(&self) -> impl Iterator<Item = (usize, String)> {
         let rules = self.rules.iter().enumerate();
         let idle = rules.filter(|(_, (rule, matched))| *matched == 0 && !self.is_done(rule));

@@ -161,6 +161,15 @@ impl Offences {
         rules: &ImportRules,
         patterns: &Patterns,
     ) -> Vec<String> {
+        if !matching.claimed.is_empty() {
+            return vec![
+                "several tensors are for one parameter: list all but the one to load in `ignore`, by their names in the file"
+                    .into(),
+            ];
+        }
+        if let Some(hint) = self.by_other_names(matching, patterns) {
+            return vec![hint];
+        }
         let by_name = [
             Kind::Missing,
             Kind::Unused,
@@ -168,32 +177,9 @@ impl Offences {
             Kind::IgnoredButUsed,
             Kind::IdlePattern,
         ];
-        let concerned = by_name.iter().any(|kind| self.count(*kind) > 0);
-        let mut missing = matching.missing.iter();
-        let all_new = missing.all(|(name, _)| patterns.new.first_match(&[name]).is_some());
-        // To ignore the rest and not these would be the opposite of the choice that `ignore` states.
-        let unwanted = self.count(Kind::Unused) > 0
-            && !matching.pairs.is_empty()
-            && matching.unwanted().count() == matching.pairs.len();
-        if !matching.claimed.is_empty() {
-            return vec![
-                "several tensors are for one parameter: list all but the one to load in `ignore`, by their names in the file"
-                    .into(),
-            ];
-        }
-        if unwanted || (matching.pairs.is_empty() && !all_new) {
-            let but = if unwanted {
-                "but those that `ignore` lists "
-            } else {
-                ""
-            };
-            return vec![format!(
-                "no tensor {but}is called as a parameter of the model is: if it is the right file, `rename` of the import \
-                 stage says what its tensors are called there"
-            )];
-        }
         let new = recipe_new(matching, patterns);
         let ignore = recipe_ignore(matching, patterns);
+        let concerned = by_name.iter().any(|kind| self.count(*kind) > 0);
         if !concerned || (new == rules.new && ignore == rules.ignore) {
             return Vec::new();
         }
@@ -209,6 +195,26 @@ impl Offences {
             in_toml(&ignore)
         );
         copy.into_iter().chain([declared]).collect()
+    }
+
+    /// What to do where no tensor is loaded, or none that `ignore` does not list.
+    fn by_other_names(&self, matching: &Matching, patterns: &Patterns) -> Option<String> {
+        let mut missing = matching.missing.iter();
+        let all_new = missing.all(|(name, _)| patterns.new.first_match(&[name]).is_some());
+        // To ignore the rest and not these would be the opposite of the choice that `ignore` states.
+        let unwanted = self.count(Kind::Unused) > 0
+            && !matching.pairs.is_empty()
+            && matching.unwanted().count() == matching.pairs.len();
+        let but = match unwanted {
+            true => "but those that `ignore` lists ",
+            false => "",
+        };
+        (unwanted || (matching.pairs.is_empty() && !all_new)).then(|| {
+            format!(
+                "no tensor {but}is called as a parameter of the model is: if it is the right file, `rename` of the import \
+                 stage says what its tensors are called there"
+            )
+        })
     }
 }
 

@@ -48,7 +48,7 @@ impl RenameRule {
 
 /// The expression of a whole name.
 fn whole(pattern: &str) -> Result<Regex, regex::Error> {
-    // Alone it is an expression, or what is put around it would become a part of it.
+    // Checked alone: `a)|(b` is an expression only with the brackets around it.
     Regex::new(pattern)?;
     // A comment, which `(?x)` allows, goes on to the end of its line.
     Regex::new(&format!("^(?:{pattern})$")).or_else(|_| Regex::new(&format!("^(?:{pattern}\n)$")))

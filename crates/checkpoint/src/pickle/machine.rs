@@ -9,8 +9,8 @@ use super::stack::Stack;
 use super::value::Value;
 use crate::refusal::Refusal;
 
-/// How torch writes a file of protocol 1 with the default protocol.
-pub(crate) const AGAIN: &str = "save it again with the default protocol, in Python, which runs code that lies in the file: python3 -c \"import torch; torch.save(torch.load('FILE', map_location='cpu', weights_only=False), 'weights.pt')\"";
+/// How to come to the default protocol, checksums and no compression where torch reads the file.
+pub(crate) const AGAIN: &str = "save it again as torch does by default, in Python, which runs code that lies in the file: python3 -c \"import torch; torch.save(torch.load('FILE', map_location='cpu', weights_only=False), 'weights.pt')\"";
 
 /// How to come to the default protocol from 0, which torch writes and does not read.
 pub(crate) const ANEW: &str = "torch does not load protocol 0: save it with the default protocol where it comes from: torch.save(model.state_dict(), 'weights.pt')";

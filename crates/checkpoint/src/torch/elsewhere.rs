@@ -22,38 +22,46 @@ pub(super) fn fill(
     (chosen, read): (Value, &BTreeSet<&str>),
     levels: &[Vec<Found>],
 ) {
-    let mut depths: BTreeMap<String, usize> = BTreeMap::new();
+    let mut places: BTreeMap<String, (usize, Place)> = BTreeMap::new();
     let of_read = Arc::new(elsewhere.read.clone());
     let dicts = (0..).zip(levels);
     let dicts = dicts.flat_map(|(depth, dicts)| dicts.iter().map(move |dict| (depth, dict)));
-    for (depth, (path, dict)) in dicts.filter(|(_, (_, dict))| *dict != chosen) {
+    'dicts: for (depth, (path, dict)) in dicts.filter(|(_, (_, dict))| *dict != chosen) {
         let halves = halves(heap, path, *dict, read);
         let path = Arc::new(path.clone());
         for name in names(heap, *dict).filter(|name| name.len() <= LONGEST_NAME) {
-            if elsewhere.tensors.len() >= MAX_ELSEWHERE {
-                return;
+            if places.len() >= MAX_ELSEWHERE {
+                break 'dicts;
             }
             for called in calls(&path, name) {
-                let is_half = halves.contains(module(without_those_before(&called)));
-                let first = *depths.entry(called.clone()).or_insert(depth);
-                if first < depth {
-                    continue;
-                }
-                let place = elsewhere.tensors.entry(called.clone());
-                let place = place.or_insert_with(|| Place {
+                let place = || Place {
                     dict: Arc::clone(&path),
                     name: name.to_string(),
-                });
-                let is_rival = place.dict != path;
-                let rivals = [(is_rival, &path), (is_half, &of_read)];
-                for (_, rival) in rivals.into_iter().filter(|(is_one, _)| *is_one) {
-                    let rivals = elsewhere.rivals.entry(called.clone()).or_default();
-                    if rivals.len() < MOST_RIVALS && !rivals.contains(rival) {
-                        rivals.push(Arc::clone(rival));
-                    }
+                };
+                let (above, first) = places
+                    .entry(called.clone())
+                    .or_insert_with(|| (depth, place()));
+                if *above < depth {
+                    continue;
+                }
+                if first.dict != path {
+                    add_rival(elsewhere, &called, &path);
+                }
+                if halves.contains(module(without_those_before(&called))) {
+                    add_rival(elsewhere, &called, &of_read);
                 }
             }
         }
+    }
+    let places = places.into_iter();
+    elsewhere.tensors = places.map(|(called, (_, place))| (called, place)).collect();
+}
+
+/// Adds a dict that may be meant by a name.
+fn add_rival(elsewhere: &mut Elsewhere, called: &str, rival: &Arc<DictPath>) {
+    let rivals = elsewhere.rivals.entry(called.into()).or_default();
+    if rivals.len() < MOST_RIVALS && !rivals.contains(rival) {
+        rivals.push(Arc::clone(rival));
     }
 }
 

@@ -29,65 +29,89 @@ const OPEN: [&str; 2] = ["an interpolation", "a value that is yet to be given"];
 /// A table, and the keys that lead to it.
 type Table = (Rc<str>, Value);
 
+/// Settings that tables state, by name.
+#[derive(Default)]
+struct Settings {
+    /// Values, each once, and the first place of each.
+    values: BTreeMap<String, Vec<(String, Json)>>,
+    /// The forms of those that are not read.
+    unread: BTreeMap<String, String>,
+    /// Whether there is more than is looked into.
+    is_cut: bool,
+}
+
 /// What a checkpoint states of its model: of each name the value that stands in its tables, and in tables inside of them.
 /// They lie at the top, or beside the state dict in its `holder`. With several values it is disputed. A note says so if
 /// there is more than is looked into.
 pub(super) fn stated(pickle: &Pickle, holder: Value) -> (Stated, Option<String>) {
-    let heap = &pickle.heap;
+    let mut settings = Settings::default();
     let mut level = tables(pickle, holder);
-    let mut settings: BTreeMap<String, Vec<(String, Json)>> = BTreeMap::new();
-    let mut stated = Stated::default();
-    let (mut looked, mut is_all) = (0, true);
+    let mut looked = 0;
     while !level.is_empty() && looked < MAX_TABLES {
+        looked += level.len();
         let mut below = Vec::new();
         for (place, table) in level {
-            looked += 1;
-            let entries = heap.dict(table).unwrap_or_default();
-            is_all &= entries.len() <= MAX_SETTINGS;
-            for (name, value) in entries.iter().take(MAX_SETTINGS) {
-                let Some(name) = heap.text(*name) else {
-                    continue;
-                };
-                let value = heap.unwrapped(*value);
-                let whole = || shown(&joined(&place, name)).to_string();
-                let name = last_part(name);
-                if heap.dict(value).is_some() {
-                    match below.len() < MAX_TABLES {
-                        true => below.push((whole().into(), value)),
-                        false => is_all = false,
-                    }
-                } else if let Some(value) = plain(heap, value) {
-                    let values = settings.entry(name.into()).or_default();
-                    if !values.iter().any(|(_, other)| is_same(other, &value)) {
-                        values.push((whole(), value));
-                    }
-                } else if let Some(form) = unread(heap, value) {
-                    let known = stated.unread.entry(name.into()).or_insert(form.into());
-                    if OPEN.contains(&known.as_str()) {
-                        *known = form.into();
-                    }
-                }
-            }
+            settings.take(&pickle.heap, &place, table, &mut below);
         }
         level = below;
     }
-    for (name, mut values) in settings {
-        // An open value most likely is the one that the file has in another table.
-        let is_open = |form: &String| OPEN.contains(&form.as_str());
-        if stated.unread.get(&name).is_some_and(is_open) {
-            stated.unread.remove(&name);
-        }
-        if let [_] = values[..] {
-            stated.settings.insert(name, values.remove(0).1);
-        } else {
-            stated.disputed.insert(name, values);
+    let is_cut = settings.is_cut || !level.is_empty();
+    let more = || {
+        format!(
+            "hyper-parameters beyond {MAX_TABLES} tables or {MAX_SETTINGS} settings of one are not read"
+        )
+    };
+    (settings.stated(), is_cut.then(more))
+}
+
+impl Settings {
+    /// Takes those of a table, and puts the tables in it to those `below`.
+    fn take(&mut self, heap: &Heap, place: &str, table: Value, below: &mut Vec<Table>) {
+        let entries = heap.dict(table).unwrap_or_default();
+        self.is_cut |= entries.len() > MAX_SETTINGS;
+        for (name, value) in entries.iter().take(MAX_SETTINGS) {
+            let Some(name) = heap.text(*name) else {
+                continue;
+            };
+            let value = heap.unwrapped(*value);
+            let whole = || shown(&joined(place, name)).to_string();
+            let name = last_part(name);
+            if heap.dict(value).is_some() {
+                match below.len() < MAX_TABLES {
+                    true => below.push((whole().into(), value)),
+                    false => self.is_cut = true,
+                }
+            } else if let Some(value) = plain(heap, value) {
+                let values = self.values.entry(name.into()).or_default();
+                if !values.iter().any(|(_, other)| is_same(other, &value)) {
+                    values.push((whole(), value));
+                }
+            } else if let Some(form) = unread(heap, value) {
+                let known = self.unread.entry(name.into()).or_insert(form.into());
+                if OPEN.contains(&known.as_str()) {
+                    *known = form.into();
+                }
+            }
         }
     }
-    let more = format!(
-        "hyper-parameters beyond {MAX_TABLES} tables or {MAX_SETTINGS} settings of one are not read"
-    );
-    is_all &= level.is_empty();
-    (stated, (!is_all).then_some(more))
+
+    fn stated(mut self) -> Stated {
+        let mut stated = Stated::default();
+        for (name, mut values) in self.values {
+            // An open value most likely is the one that the file has in another table.
+            let is_open = |form: &String| OPEN.contains(&form.as_str());
+            if self.unread.get(&name).is_some_and(is_open) {
+                self.unread.remove(&name);
+            }
+            if let [_] = values[..] {
+                stated.settings.insert(name, values.remove(0).1);
+            } else {
+                stated.disputed.insert(name, values);
+            }
+        }
+        stated.unread = self.unread;
+        stated
+    }
 }
 
 /// What a setting is called in its own table, where its name begins with those of the tables around it.

@@ -62,7 +62,7 @@ pub(super) fn find(pickle: &Pickle) -> Result<StateDict<'_>, Refusal> {
         )));
     }
     let mut judge = Walk::from(heap, pickle.root);
-    let levels = levels(heap, pickle.root, judge.clone())?;
+    let levels = levels(heap, pickle.root, judge.to_customary_keys())?;
     for (path, dict) in levels.iter().flatten() {
         refuse_closed(heap, path, *dict)?;
     }
@@ -211,7 +211,7 @@ fn none(heap: &Heap, levels: &[Vec<Found>]) -> Refusal {
     let others = levels.iter().flatten();
     let others = others.filter(|(_, dict)| holds_tensors(heap, *dict));
     let others: Vec<&Found> = others.collect();
-    // What its own entries are called is all that they lack.
+    // Its own entries lack nothing but names.
     if let [(path, root)] = others[..]
         && path.is_root()
         && let Some(key) = nameless(heap, *root)

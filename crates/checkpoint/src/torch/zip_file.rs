@@ -10,7 +10,7 @@ use super::storages::Storages;
 use super::trained::trained;
 use crate::bytes::Buffer;
 use crate::contents::Contents;
-use crate::pickle::load;
+use crate::pickle::{AGAIN, load};
 use crate::refusal::Refusal;
 use crate::source::Source;
 
@@ -129,7 +129,7 @@ fn entry_names(archive: &mut ZipArchive<impl Source>, length: u64) -> Result<Vec
             return Err(Refusal::new(format!(
                 "{name} is compressed or encrypted, which torch.save never does"
             ))
-            .with_hint("write it again: python3 -c \"import torch; torch.save(torch.load('FILE', map_location='cpu'), 'weights.pt')\""));
+            .with_hint(AGAIN));
         }
         if data.size() > length || data.size() != data.compressed_size() {
             return Err(damaged(&format!("{name} claims {} bytes", data.size())));
@@ -147,9 +147,7 @@ fn refuse_unchecked(archive: &ZipArchive<impl Source>) -> Result<(), Refusal> {
         true => Err(Refusal::new(
             "has no checksums, as torch.save leaves them out after torch.serialization.set_crc32_options(False): damage would go unseen",
         )
-        .with_hint(
-            "save it again with them, in Python, which runs code that lies in the file: python3 -c \"import torch; torch.save(torch.load('FILE', map_location='cpu', weights_only=False), 'weights.pt')\"",
-        )),
+        .with_hint(AGAIN)),
         false => Ok(()),
     }
 }

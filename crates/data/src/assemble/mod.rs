@@ -97,7 +97,7 @@ impl<'a> Assembler<'a> {
         let span = (self.window.of(stay, &work.events)).ok_or_else(|| {
             let title = self.ingested.title(series);
             Error::stage(format!(
-                "{title}: a time of it lies more than 292,000 years after its begin, and minutes are not counted so far"
+                "{title}: its times are more than 292,000 years apart, which is further than minutes are counted"
             ))
             .with_hint("a mark for a time that is not known is no time: take such rows out of what is read")
         })?;

@@ -55,6 +55,14 @@ impl Source {
         }
     }
 
+    /// Whether a recipe may say so: `ids = "text"`.
+    pub(crate) fn has_ids_setting(&self) -> bool {
+        matches!(
+            self,
+            Source::Long(_) | Source::Wide(_) | Source::PatientParquet(_)
+        )
+    }
+
     /// How its times are told, where the recipe says that.
     pub fn time(&self) -> Option<&TimeColumn> {
         match self {

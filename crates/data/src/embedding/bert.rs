@@ -141,7 +141,7 @@ impl Linear {
     fn forward(&self, rows: &Tensor) -> Result<Tensor> {
         let (tokens, inputs) = rows.dims2()?;
         let outputs = self.bias.dim(0)?;
-        // Not candle's product: the order of its sums is that of this CPU's vectors and caches.
+        // Not candle's product, whose order of sums depends on this CPU's vectors and caches.
         let turned = (&self.weight[..], View::rows(0, inputs).transposed());
         let x = numbers(rows)?;
         let x = (&x[..], View::rows(0, inputs));

@@ -14,9 +14,6 @@ use pipeline_files::{DataFile, DataFiles, FilePattern, ListingError, data_files_
 /// Hidden files that a note names.
 const NAMED: usize = 5;
 
-/// Endings, less what says how it is compressed, of the forms that a table may have.
-const FORMS: [&str; 5] = ["csv", "tsv", "psv", "txt", "parquet"];
-
 /// The files of a source.
 #[derive(Debug, Default)]
 pub(super) struct SourceFiles {
@@ -193,10 +190,10 @@ impl SourceFiles {
     /// Fails if the folder holds the same table twice: `a.csv` beside `a.csv.gz`, `a.CSV` or `a.parquet`.
     fn refuse_another_form(&mut self, path: &Path) -> Result<(), Error> {
         let folder = path.parent().unwrap_or(Path::new("")).to_path_buf();
-        let name = match text_file::ending(path) {
-            Some(ending) if FORMS.contains(&ending.as_str()) => text_file::stem(path),
+        let name = match text_file::has_table_ending(path) {
+            true => text_file::stem(path),
             // `part.0` and `part.1` are no two forms of `part`.
-            _ => path.file_name().unwrap_or_default(),
+            false => path.file_name().unwrap_or_default(),
         };
         let name = PathBuf::from(name);
         match self.listed.insert((folder, name), path.to_path_buf()) {

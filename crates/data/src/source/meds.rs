@@ -17,7 +17,7 @@ use arrow::datatypes::{DataType, Int32Type};
 use super::EventSource;
 use super::copies;
 use super::folder::SourceFiles;
-use super::meds_labels::{MedsLabel, label_files, read_labels, read_splits};
+use super::meds_labels::{LabelsBySubject, MedsLabel, label_files, read_labels, read_splits};
 use super::meds_shards::{
     TEXT, VALUE, columns_of, has_values, holds_texts, open_row_group, refuse_two_kinds_of_times,
 };
@@ -43,7 +43,9 @@ pub(super) struct Meds {
     /// The shards, and the files of labels or times of prediction.
     listed: [SourceFiles; 2],
     /// By patient, then by time of prediction.
-    labels: BTreeMap<i64, Vec<MedsLabel>>,
+    labels: LabelsBySubject,
+    /// Of label files that may be several tasks.
+    note: Option<String>,
     splits: Option<BTreeMap<i64, Split>>,
     /// Whether events of patients without a label or time of prediction are of any use.
     needs_labels: bool,
@@ -98,11 +100,13 @@ impl Meds {
             }
             _ => None,
         };
+        let (labels, note) = read_labels(&label_files, label, config.without_label)?;
         Ok(Self {
             parts,
             without_values,
             with_texts,
-            labels: read_labels(&label_files, label, config.without_label)?,
+            labels,
+            note,
             listed: [files, label_files],
             splits,
             needs_labels: has_times_alone
@@ -187,6 +191,7 @@ impl EventSource for Meds {
                 "{unused} of {labels} {of_what} of patients without an event: nothing is predicted of them"
             ));
         }
+        table.notes.extend(self.note.clone());
         if self.without_values > 0 {
             table.notes.push(format!(
                 "{} of {} shards have no column `{VALUE}`: their events have no values",

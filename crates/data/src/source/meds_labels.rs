@@ -14,7 +14,7 @@ use crate::dataset::Split;
 use crate::missing::is_missing;
 use crate::names::quoted;
 use crate::parquet_file;
-use crate::shard_names::beside_shard;
+use crate::shard_names::{beside_date, beside_shard};
 use crate::typed_column::{self, ColumnType};
 use pipeline_error::Error;
 use pipeline_error::listed::first_of;
@@ -52,44 +52,58 @@ pub(super) fn label_files(path: &Path) -> Result<SourceFiles, Error> {
 type Stated = (MedsLabel, PathBuf, usize);
 
 /// Fails if patients have labels in several folders: these are tasks. The parts of one task share no patient. Files of one
-/// folder may, unless they are called as if each were a task.
+/// folder may, unless they are called as if each were a task. Tells of those that differ in a number or a month.
 fn refuse_several_tasks(
     labels: &BTreeMap<i64, Vec<Stated>>,
     are_labels: bool,
-) -> Result<(), Error> {
+) -> Result<Option<String>, Error> {
+    let mut note = None;
     for (subject, rows) in labels {
         let files: BTreeSet<&Path> = rows.iter().map(|row| row.1.as_path()).collect();
         if files.len() < 2 {
             continue;
         }
-        let refusal = |what: &str, [first, second]: [&Path; 2]| {
+        let refusal = |[first, second]: [&Path; 2], hint: &str| {
             let told = format!(
                 "holds labels of subject {subject}, and so does {}: they look like two tasks",
                 second.display()
             );
-            Err(Error::file(first, told)
-                .with_hint(format!("name the {what} of one task as `labels`")))
+            Err(Error::file(first, told).with_hint(hint))
         };
         let folders: BTreeSet<&Path> = files.iter().filter_map(|file| file.parent()).collect();
         if let [first, second, ..] = folders.into_iter().collect::<Vec<_>>()[..] {
-            return refusal("folder", [first, second]);
+            return refusal([first, second], "name the folder of one task as `labels`");
         }
-        let mut tasks: BTreeMap<String, &Path> = BTreeMap::new();
+        // Times of prediction are times, whatever is predicted of them.
+        if !are_labels {
+            continue;
+        }
+        let (mut tasks, mut called) = (BTreeMap::new(), BTreeMap::new());
         for file in files {
-            let stem = file.file_stem().unwrap_or_default();
-            tasks
-                .entry(beside_shard(&stem.to_string_lossy()))
-                .or_insert(file);
+            let name = beside_shard(&file.file_stem().unwrap_or_default().to_string_lossy());
+            tasks.entry(beside_date(&name)).or_insert(file);
+            called.entry(name).or_insert(file);
         }
         tasks.remove("");
-        // Times of prediction are times, whatever is predicted of them.
-        if let [first, second, ..] = tasks.into_values().collect::<Vec<_>>()[..]
-            && are_labels
-        {
-            return refusal("file", [first, second]);
+        called.remove("");
+        if let [first, second, ..] = tasks.into_values().collect::<Vec<_>>()[..] {
+            return refusal(
+                [first, second],
+                "name the file of one task as `labels`; if they are parts of one task, call them by \
+                 number: 0.parquet, 1.parquet",
+            );
+        }
+        if let [first, second, ..] = called.into_values().collect::<Vec<&Path>>()[..] {
+            note.get_or_insert_with(|| {
+                format!(
+                    "{} and {} hold labels of subject {subject}, and are read as parts of one task",
+                    first.display(),
+                    second.display()
+                )
+            });
         }
     }
-    Ok(())
+    Ok(note)
 }
 
 /// The columns that a label may be in by the standard.
@@ -146,13 +160,16 @@ fn no_class(file: &Path, label: &str, number: f64) -> String {
     }
 }
 
+/// In the order of their times.
+pub(super) type LabelsBySubject = BTreeMap<i64, Vec<MedsLabel>>;
+
 /// Reads label files; the labels are in column `label`, or none is read. A label that is null is one that there is
-/// not, where such stays are left out.
+/// not, where such stays are left out. Returns a note about files that may be several tasks, too.
 pub(super) fn read_labels(
     files: &SourceFiles,
     label: Option<&str>,
     without_label: StayPolicy,
-) -> Result<BTreeMap<i64, Vec<MedsLabel>>, Error> {
+) -> Result<(LabelsBySubject, Option<String>), Error> {
     let mut labels: BTreeMap<i64, Vec<Stated>> = BTreeMap::new();
     for file in files.files() {
         let mut columns = vec![
@@ -213,7 +230,7 @@ pub(super) fn read_labels(
             Ok(())
         })?;
     }
-    refuse_several_tasks(&labels, label.is_some())?;
+    let note = refuse_several_tasks(&labels, label.is_some())?;
     let is_labelled = labels.values().flatten().any(|row| row.0.class.is_some());
     let elsewhere = label.filter(|_| !is_labelled);
     if let Some(error) = elsewhere.and_then(|label| labelled_elsewhere(files, label)) {
@@ -223,10 +240,9 @@ pub(super) fn read_labels(
         rows.sort_by_key(|row| row.0.prediction);
         rows.into_iter().map(|row| row.0).collect()
     };
-    Ok(labels
-        .into_iter()
-        .map(|(subject, rows)| (subject, by_time(rows)))
-        .collect())
+    let labels = labels.into_iter();
+    let labels = labels.map(|(subject, rows)| (subject, by_time(rows)));
+    Ok((labels.collect(), note))
 }
 
 /// Whether a row says that there is no label.

@@ -12,7 +12,7 @@ use crate::config::{Negatives, StayPolicy, WideSource};
 use crate::stay_id::StayId;
 use pipeline_error::Error;
 
-/// The rows of stays, which carry labels.
+/// The spans of stays whose rows may carry labels.
 #[derive(Default)]
 pub(super) struct RowLabels {
     spans: BTreeMap<StayId, RowSpan>,

@@ -210,21 +210,22 @@ impl Finder<'_> {
     }
 
     fn is_it(&self, columns: &[Cells], row: usize) -> bool {
-        let name = |cells: &Cells| cells.name(row).ok().flatten().map(Cow::into_owned);
-        let category = |cells: &Cells| cells.category(row).ok().flatten().map(Cow::into_owned);
         match (self.sought, columns) {
-            (Sought::Variable(sought), [names, ..]) => name(names).as_deref() == Some(sought),
-            (Sought::Stay(id), [ids, ..]) => name(ids).is_some_and(|text| {
+            (Sought::Variable(sought), [names, ..]) => is_text(names.name(row), sought),
+            (Sought::Stay(id), [ids, ..]) => ids.name(row).ok().flatten().is_some_and(|text| {
                 StayId::read(&text, self.ids).is_ok_and(|read| read.as_ref() == Some(id))
             }),
-            (Sought::Category(_, text), [values]) => category(values).as_deref() == Some(text),
+            (Sought::Category(_, text), [values]) => is_text(values.category(row), text),
             (Sought::Category(variable, text), [names, values]) => {
-                name(names).as_deref() == Some(variable)
-                    && category(values).as_deref() == Some(text)
+                is_text(names.name(row), variable) && is_text(values.category(row), text)
             }
             _ => false,
         }
     }
+}
+
+fn is_text(cell: Result<Option<Cow<str>>, String>, sought: &str) -> bool {
+    cell.is_ok_and(|cell| cell.as_deref() == Some(sought))
 }
 
 impl RowTaker for Finder<'_> {

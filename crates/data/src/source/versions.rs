@@ -55,6 +55,10 @@ pub(super) fn refuse_former_versions<'a>(
 }
 
 fn refusal(folder: &Path, found: &Versioned) -> Error {
+    let folder = match folder.as_os_str().is_empty() {
+        true => Path::new("."),
+        false => folder,
+    };
     let what = format!(
         "is {}: its files hold rows of former versions, too, which `{}` tells apart",
         found.name, found.log
@@ -73,11 +77,28 @@ fn is_iceberg(folder: &Path) -> bool {
     if !metadata.is_dir() || !folder.join("data").is_dir() {
         return false;
     }
+    // `00001-….metadata.json`, `v3.metadata.json`, `v3.gz.metadata.json` or `v3.metadata.json.gz`.
     let describes = |name: &str| {
         let name = name.strip_suffix(".gz").unwrap_or(name);
+        let version = name.strip_prefix('v').unwrap_or(name);
+        let rest = version.trim_start_matches(|letter: char| letter.is_ascii_digit());
         name.ends_with(".metadata.json")
+            && rest.len() < version.len()
+            && rest.starts_with(['-', '.'])
     };
     let entries = fs::read_dir(metadata).into_iter().flatten().flatten();
     let mut names = entries.map(|entry| entry.file_name());
     names.any(|name| describes(&name.to_string_lossy()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_folder_that_a_recipe_lies_in_has_a_name() {
+        let error = refusal(Path::new(""), &FORMATS[0]);
+        assert!(error.to_string().contains(".: is a Delta Lake table"));
+        assert!(error.hint().unwrap_or_default().contains(".load(\".\")"));
+    }
 }

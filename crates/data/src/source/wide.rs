@@ -207,8 +207,11 @@ impl RowTaker for WideRows<'_, '_> {
                 selected.push(at);
             }
         }
-        let variables = selected[leading..].iter().map(|&at| &header[at]);
-        self.variables.see(file, variables);
+        // A file that is a stay has what was measured of it.
+        if config.id.is_some() {
+            let variables = selected[leading..].iter().map(|&at| &header[at]);
+            self.variables.see(file, variables);
+        }
         Ok(selected)
     }
 

@@ -163,6 +163,43 @@ fn the_hint_about_a_label_that_is_no_class_is_one_that_helps() {
     }
 }
 
+/// The notes about the dataset with two more events of patient 1, or why it is refused.
+fn with_two(codes: [&str; 2], values: [f64; 2]) -> Result<Vec<String>, String> {
+    let folder = dataset();
+    let columns = vec![
+        ("subject_id", integers(&[1, 1])),
+        ("time", times(&[3, 4])),
+        ("code", texts(&codes)),
+        ("numeric_value", numbers(&values)),
+    ];
+    write(&folder.path().join("data/z.parquet"), columns);
+    let mut config = config(folder.path());
+    let categorical = codes.contains(&"vent").then(|| "vent".to_string());
+    config.categorical = categorical.into_iter().collect();
+    let built = Built::of(&config, 1);
+    built
+        .map(|built| built.notes)
+        .map_err(|error| error.to_string())
+}
+
+#[test]
+fn codes_that_look_alike_are_told_and_those_that_are_equal_are_refused() {
+    let has = |notes: &[String], told: &str| notes.iter().any(|note| note.contains(told));
+    let notes = with_two(["drug//\u{b5}g", "drug//\u{3bc}g"], [1.0, 2.0]).unwrap();
+    let told = "`drug//\u{3bc}g` with U+03BC and `drug//\u{b5}g` with U+00B5 look alike and are two variables";
+    assert!(has(&notes, told), "{notes:?}");
+    let notes = with_two(["vent", "vent"], [0.0, -0.0]).unwrap();
+    let told = "`vent=0` and `vent=-0` may say the same and are two categories";
+    assert!(has(&notes, told), "{notes:?}");
+    let notes = with_two(["vent", "drug"], [0.0, 1.0]).unwrap();
+    assert!(!has(&notes, " and are two "), "{notes:?}");
+    let refusal = with_two(["pain", "pa\u{200b}in"], [1.0, 2.0]).unwrap_err();
+    assert!(
+        refusal.contains("are two spellings of one variable"),
+        "{refusal}"
+    );
+}
+
 #[test]
 fn texts_of_values_are_told_not_to_be_read() {
     let told = |text: Option<&str>| {

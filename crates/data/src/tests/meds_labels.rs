@@ -53,7 +53,10 @@ fn files_of_one_folder_that_are_called_like_tasks_are_two_tasks() {
     add("mortality-0.parquet", 22);
     add("mortality-1.parquet", 23);
     Built::of(&config(folder.path()), 1).unwrap();
-    add("readmission.parquet", 24);
+    labels(
+        &folder.path().join("labels/death/readmission.parquet"),
+        &[(1, 24, true), (2, 1005, false), (30, -35, true)],
+    );
     let error = Built::of(&config(folder.path()), 1).err().unwrap();
     let text = error.to_string();
     assert!(
@@ -65,6 +68,39 @@ fn files_of_one_folder_that_are_called_like_tasks_are_two_tasks() {
     assert!(
         hint.contains("name the file of one task as `labels`"),
         "{hint}"
+    );
+    // Both ways that the hint tells lead out.
+    let mut one = config(folder.path());
+    let Source::Meds(source) = &mut one.source else {
+        panic!("a source of MEDS")
+    };
+    let place = |name: &str| folder.path().join("labels/death").join(name);
+    source.labels = Some(InputPath::file(place("readmission.parquet")));
+    Built::of(&one, 1).unwrap();
+    std::fs::rename(place("readmission.parquet"), place("2.parquet")).unwrap();
+    Built::of(&config(folder.path()), 1).unwrap();
+}
+
+#[test]
+fn files_whose_names_differ_in_a_number_or_a_month_are_told_to_be_one_task() {
+    for names in [
+        ["24h", "48h"],
+        ["jan", "feb"],
+        ["tod_2019-q1", "tod_2019-q2"],
+    ] {
+        let folder = dataset();
+        for (name, minute) in names.iter().zip(20..) {
+            let file = folder.path().join(format!("labels/death/{name}.parquet"));
+            labels(&file, &[(1, minute, true)]);
+        }
+        let notes = Built::of(&config(folder.path()), 1).unwrap().notes;
+        let told = "hold labels of subject 1, and are read as parts of one task";
+        assert!(notes.iter().any(|note| note.contains(told)), "{notes:?}");
+    }
+    let notes = Built::of(&config(dataset().path()), 1).unwrap().notes;
+    assert!(
+        !notes.iter().any(|note| note.contains("one task")),
+        "{notes:?}"
     );
 }
 
@@ -216,4 +252,17 @@ fn a_target_is_one_table() {
     assert!(refusal(&config).contains("death: is a folder"), "{error}");
     let hint = error.hint().unwrap_or_default();
     assert!(hint.contains("labels/death/0.parquet"), "{hint}");
+    // A text beside it is no table.
+    std::fs::write(folder.path().join("labels/death/README.md"), "text").unwrap();
+    std::fs::create_dir(folder.path().join("other")).unwrap();
+    std::fs::write(folder.path().join("other/README.md"), "text").unwrap();
+    for (place, told) in [
+        ("labels/death", "labels/death/0.parquet"),
+        ("other", "name one file; of Parquet, "),
+    ] {
+        let path = InputPath::file(folder.path().join(place));
+        config.targets.get_mut("y").unwrap().path = path;
+        let error = Built::of(&config, 1).err().unwrap();
+        assert!(error.hint().unwrap_or_default().contains(told), "{error}");
+    }
 }

@@ -316,11 +316,9 @@ mod tests {
                 clock.value
             );
         }
-        for cell in ["20501301", "2050", "20500132"] {
-            let table = table(&format!("id,time,x\n1,{cell},2\n1,{cell},3\n"));
-            let clock = of(&table, 1);
-            assert!(clock.is_none_or(|clock| !clock.is_dates), "{cell}");
-        }
+        let of_cell = |cell: &str| of(&table(&format!("id,time\n1,{cell}\n1,{cell}\n")), 1);
+        assert!(of_cell("20501301").is_none() && of_cell("20500132").is_none());
+        assert!(of_cell("2050").is_some_and(|clock| !clock.is_dates));
         let plain = of(&table("id,time\n1,2150-01-13 04:00\n"), 1).unwrap();
         assert_eq!(plain.settings, "as = \"timestamp\"");
     }

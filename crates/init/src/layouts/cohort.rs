@@ -206,8 +206,8 @@ fn note_other_clock(table: &Table, clock: &Clock, draft: &mut Draft) {
     let why = |at: usize| match clock::of(table, at).filter(|own| own.is_dates) {
         Some(_) if !clock.is_dates => None,
         Some(own) if own.is_zoned != clock.is_zoned => Some(format!(
-            "of it and the times of the events one knows its time zone and the other does not: `zone` in `time` says where \
-             times without one are from, and `start = {}` in `stays` then reads it",
+            "one of it and the times of the events has a time zone and the other has none; `zone` in `time` says which zone \
+             times without one are of, and `start = {}` in `stays` reads it then",
             toml_string(&table.columns[at])
         )),
         Some(_) => Some("its times are written in another way than those of the events".into()),
@@ -324,7 +324,7 @@ mod tests {
             (
                 "2150-01-31 08:00:00Z",
                 "2150-01-31 07:00:00",
-                "knows its time zone and the other does not",
+                "has a time zone and the other has none; `zone` in `time` says",
             ),
         ] {
             let stays = format!("stay_id,intime\n1,{begin}\n2,{begin}\n");

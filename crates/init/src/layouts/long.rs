@@ -7,7 +7,7 @@ use super::rows::{id_of, note_unread, of_rows, why_no_id, why_unread, window, wr
 use super::{Looking, clip, clock, cohort, drop_empty_stays, drop_incomplete_stays, largest, wide};
 use crate::draft::{Draft, Place};
 use crate::folder::Folder;
-use crate::names::{OUTCOME, START, TIME, VALUE, VARIABLE, rank};
+use crate::names::{START, TIME, VALUE, VARIABLE, VARIABLE_OR_MEASURED, rank};
 use crate::table::{Look, Table, has_commas, is_missing, is_number};
 use pipeline_error::Error;
 use pipeline_error::listed::first_names;
@@ -92,13 +92,12 @@ pub fn is_long(table: &Table) -> bool {
 
 fn columns_of(table: &Table) -> Option<Columns> {
     let variables = table.called(&VARIABLE).into_iter();
-    // `label` names what was measured in some tables, and is the outcome in others.
-    let is_outcome = |at: usize| {
-        let is_class = table.look(at) == Look::Number || table.is_binary(at);
-        is_class && rank(&table.columns[at], &OUTCOME).is_some()
+    let is_measured = |at: usize| {
+        let is_number = table.look(at) == Look::Number || table.is_binary(at);
+        is_number && rank(&table.columns[at], &VARIABLE_OR_MEASURED).is_some()
     };
     let mut variables = variables
-        .filter(|at| matches!(table.look(*at), Look::Text | Look::Number) && !is_outcome(*at));
+        .filter(|at| matches!(table.look(*at), Look::Text | Look::Number) && !is_measured(*at));
     let variable = variables.next()?;
     let values = table.called(&VALUE).into_iter();
     let value = values

@@ -15,7 +15,7 @@ use std::path::Path;
 
 use crate::draft::Draft;
 use crate::folder::Folder;
-use crate::names::TIME;
+use crate::names::{PATIENT, STAY, TIME, rank};
 use crate::table::Table;
 use pipeline_error::Error;
 use pipeline_error::listed::first_of;
@@ -55,12 +55,7 @@ pub fn look(path: &Path, looking: Looking) -> Result<Draft, Error> {
                 draft
                     .note("of long tables and of many files of one kind only a part was looked at");
             }
-            for unread in &folder.unread {
-                draft.note(format!("not looked at: {unread}"));
-            }
-            for table in &folder.tables {
-                draft.notes.extend(unread_column(table));
-            }
+            draft.notes.extend(unread(&folder));
             return Ok(draft);
         }
     }
@@ -74,11 +69,8 @@ pub fn look(path: &Path, looking: Looking) -> Result<Draft, Error> {
         path.display(),
         first_of(&tables, NAMED)
     );
-    for column in folder.tables.iter().filter_map(unread_column) {
-        message += &format!("; {column}");
-    }
-    if !folder.unread.is_empty() {
-        message += &format!("; not looked at: {}", first_of(&folder.unread, NAMED));
+    for unread in unread(&folder) {
+        message += &format!("; {unread}");
     }
     Err(Error::Usage {
         message,
@@ -104,17 +96,34 @@ fn two_forms(folder: &Folder, table: &Table) -> Option<Error> {
     })
 }
 
-/// A column of times that is not read, or the index of pandas that is no column.
+/// The columns, then the files, that are not read, and why.
+fn unread(folder: &Folder) -> impl Iterator<Item = String> {
+    let columns: Vec<String> = folder.tables.iter().filter_map(unread_column).collect();
+    let columns = first_of(&columns, NAMED);
+    let files = first_of(&folder.unread, NAMED);
+    let files = (!files.is_empty()).then(|| format!("not looked at: {files}"));
+    [columns]
+        .into_iter()
+        .filter(|text| !text.is_empty())
+        .chain(files)
+}
+
+/// A column of times that is not read, or an index of pandas that is no column and tells stays or times.
 fn unread_column(table: &Table) -> Option<String> {
     let place = table.place();
-    if let Some(index) = &table.range_index {
+    let tells = |index: &&String| {
+        let mut lists = [&STAY[..], &PATIENT, &TIME].into_iter();
+        lists.any(|list| rank(index, list).is_some())
+    };
+    if let Some(index) = table.range_index.as_ref().filter(tells) {
         return Some(format!(
             "{place}: pandas kept the index `{index}` beside the table and not in a column: write it after `reset_index()`"
         ));
     }
     let (at, why) = clock::unread(table)?;
     Some(format!(
-        "`{}` of {place} is not read as time: it {why}; write dates and times, such as `2150-01-31 14:05`",
+        "`{}` of {place} is not read as time: it {why}; write dates and times, such as `2150-01-31 14:05`, or hours \
+         from the begin of the stay",
         table.columns[at]
     ))
 }
@@ -195,7 +204,7 @@ mod tests {
         std::fs::write(folder.path().join("b.xlsx"), "PK").unwrap();
         let error = look(folder.path(), Looking::default()).unwrap_err();
         let error = error.to_string();
-        let why = "`charttime` of a.csv is not read as time: it holds numbers from 5680284120 on, which count from a date";
+        let why = "`charttime` of a.csv is not read as time: it holds numbers from 5680284120 on: no hours or minutes";
         assert!(error.contains(why), "{error}");
         assert!(
             error.contains("; not looked at: ") && error.contains("b.xlsx"),
@@ -206,5 +215,28 @@ mod tests {
         let draft = look(folder.path(), Looking::default()).unwrap();
         let notes = draft.notes.join("\n");
         assert!(draft.format == "wide" && notes.contains(why), "{notes}");
+    }
+
+    #[test]
+    fn of_many_files_that_are_not_read_a_few_are_named() {
+        let folder = tempfile::tempdir().unwrap();
+        let write = |name: &str, text: &str| {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        };
+        for at in 0..9 {
+            write(&format!("{at}.xlsx"), "PK");
+            let rows = format!("stay_id,charttime,x{at}\n1,5680284120,0.5\n1,5680285120,1.5\n");
+            write(&format!("{at}.csv"), &rows);
+        }
+        let error = look(folder.path(), Looking::default()).unwrap_err();
+        let error = error.to_string();
+        for such in ["is not read as time", ".xlsx: "] {
+            assert_eq!(error.matches(such).count(), NAMED, "{error}");
+        }
+        write("grid.csv", "stay_id,hour,HR\n1,0,70\n1,1,71\n2,0,72\n");
+        let notes = look(folder.path(), Looking::default()).unwrap().notes;
+        let named = ["is not read as time", "not looked at: "];
+        let is_such = |note: &&String| named.iter().any(|such| note.contains(such));
+        assert_eq!(notes.iter().filter(is_such).count(), 2, "{notes:?}");
     }
 }

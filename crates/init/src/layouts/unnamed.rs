@@ -1,14 +1,15 @@
 //! Long tables without a column that is known to name variables. Read as wide ones, all their values would be one
 //! variable.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::cohort::mixed::{texts_among_numbers, with_commas};
 use super::rows::of_rows;
+use super::wide::Columns;
 use super::{clock, long};
 use crate::draft::Place;
 use crate::folder::Folder;
-use crate::names::{KNOWN_AT_ADMISSION, OUTCOME, PATIENT, STAY, VALUE, rank, split_of_folder};
+use crate::names::{KNOWN_AT_ADMISSION, PATIENT, STAY, TIME, VALUE, plain, rank, split_of_folder};
 use crate::table::{Look, Table};
 use pipeline_error::Error;
 use pipeline_error::listed::first_names;
@@ -17,28 +18,30 @@ use pipeline_error::pasted::toml_string;
 /// Keys of folders that tell when, and so name no variable.
 const PERIODS: [&str; 4] = ["year", "month", "day", "date"];
 
-/// The column of values of a table that has no column of variables, and the columns that may be it. `taken` are those of
-/// the stay and the time.
-pub fn columns_of(table: &Table, taken: &[usize]) -> Option<(usize, Vec<usize>)> {
+/// The column of values of a table that has no column of variables, and the columns that may be it.
+pub fn columns_of(table: &Table, columns: &Columns) -> Option<(usize, Vec<usize>)> {
+    let taken = columns.taken();
     // Some wide tables have a variable of this name.
     let is_value =
         |at: &usize| !taken.contains(at) && rank(&table.columns[*at], &["amount"]).is_none();
     let mut values = table.called(&VALUE).into_iter();
     let value = values.find(|at| is_value(at) && table.look(*at) != Look::Empty)?;
-    let may_name = |at: &usize| *at != value && !taken.contains(at) && may_name(table, *at);
-    let names = (0..table.columns.len()).filter(may_name).collect();
-    (!long::is_long(table)).then_some((value, names))
+    if long::is_long(table) {
+        return None;
+    }
+    let others = (0..table.columns.len()).filter(|at| *at != value && !taken.contains(at));
+    let measured = others.clone().filter(|at| is_measured(table, columns, *at));
+    let measured = measured.count();
+    let names: Vec<usize> = others.filter(|at| may_name(table, *at)).collect();
+    // A grid has variables beside this one; a long table has codes, and perhaps a number of each row.
+    let is_grid = (measured > 1 || measured > 0 && names.is_empty())
+        && !names.iter().any(|at| tells_rows_apart(table, columns, *at));
+    (!is_grid).then_some((value, names))
 }
 
 /// Whether the cells of a column may name variables: they are texts, or codes, and come again in other rows.
 fn may_name(table: &Table, column: usize) -> bool {
-    let is_in = |list: &[&str]| rank(&table.columns[column], list).is_some();
-    let is_other = is_in(&STAY)
-        || is_in(&PATIENT)
-        || is_in(&KNOWN_AT_ADMISSION)
-        || is_in(&VALUE)
-        || is_in(&OUTCOME) && table.is_binary(column)
-        || table.is_row_number(column);
+    let is_known = rank(&table.columns[column], &KNOWN_AT_ADMISSION).is_some();
     let is_code = || {
         let whole = |text: &str| {
             text.parse::<f64>()
@@ -53,25 +56,53 @@ fn may_name(table: &Table, column: usize) -> bool {
         Look::Number => is_code(),
         _ => false,
     };
-    is_name && !is_other && !table.is_unique(column)
+    is_name && !is_known && !has_other_use(table, column) && !table.is_unique(column)
+}
+
+/// Whether a column holds numbers as a variable of a grid does. Flags, ids, and numbers that a stay has one of stand in
+/// long tables too.
+fn is_measured(table: &Table, columns: &Columns, column: usize) -> bool {
+    table.look(column) == Look::Number
+        && !plain(&table.columns[column]).ends_with("id")
+        && !has_other_use(table, column)
+        && !table.is_constant_by(columns.id, column)
+}
+
+/// Whether a column holds flags, or is called like ids, times, values or numbers of rows.
+fn has_other_use(table: &Table, column: usize) -> bool {
+    let mut lists = [&STAY[..], &PATIENT, &TIME, &VALUE].into_iter();
+    lists.any(|list| rank(&table.columns[column], list).is_some())
+        || table.is_binary(column)
+        || table.is_row_number(column)
+}
+
+/// Whether a tenth of the stays' times have rows that differ in a column, as those of several variables do. A grid has one
+/// row of each.
+fn tells_rows_apart(table: &Table, columns: &Columns, column: usize) -> bool {
+    let mut times: BTreeMap<(String, &str), BTreeSet<&str>> = BTreeMap::new();
+    for (at, row) in table.rows.iter().enumerate() {
+        let time = (table.stay_of(columns.id, at), row[columns.time].as_str());
+        times.entry(time).or_default().insert(&row[column]);
+    }
+    let several = times.values().filter(|cells| cells.len() > 1).count();
+    10 * several > times.len()
 }
 
 /// The complaint about such a table, which has its stays and times in these columns.
-pub fn complaint(folder: &Folder, table: &Table, id: Option<usize>, time: usize) -> Option<Error> {
-    let taken: Vec<usize> = id.into_iter().chain([time]).collect();
-    let (value, names) = columns_of(table, &taken)?;
+pub fn complaint(folder: &Folder, table: &Table, columns: &Columns) -> Option<Error> {
+    let (value, names) = columns_of(table, columns)?;
     let is_alike =
         |other: &&Table| other.columns == table.columns && other.delimiter == table.delimiter;
     let alike: Vec<&Table> = folder.tables.iter().filter(is_alike).collect();
-    let files_tell = id.is_some() && names_of_files(&alike).len() > 1;
+    let files_tell = columns.id.is_some() && names_of_files(&alike).len() > 1;
     if names.is_empty() && !files_tell {
         return None;
     }
-    let column = |at: &usize| table.columns[*at].as_str();
+    let name = |at: &usize| table.columns[*at].as_str();
     let mut message = format!(
         "{}: `{}` holds values as a long table does, and no column is known to name their variables",
         folder.root.join(&table.files[0]).display(),
-        column(&value)
+        name(&value)
     );
     if files_tell {
         message += "; the names of files and folders are not read as variables";
@@ -83,28 +114,41 @@ pub fn complaint(folder: &Folder, table: &Table, id: Option<usize>, time: usize)
             hint: Some(hint.into()),
         });
     }
-    message += &format!("; is it {}?", first_names(names.iter().map(column), 12));
-    let clock = clock::of(table, time)?;
-    let mut draft = of_rows("long", table, &alike, id.as_ref().map(column), &clock);
+    message += &format!("; is it {}?", first_names(names.iter().map(name), 12));
     let variable = match &names[..] {
-        [only] if !files_tell => column(only),
+        [only] if !files_tell => name(only),
         _ => "COLUMN",
     };
+    let hint = hint(folder, table, &alike, columns, variable, name(&value))?;
+    Some(Error::Usage {
+        message,
+        hint: Some(hint),
+    })
+}
+
+/// The source that reads the table, and those alike, as long ones.
+fn hint(
+    folder: &Folder,
+    table: &Table,
+    alike: &[&Table],
+    columns: &Columns,
+    variable: &str,
+    value: &str,
+) -> Option<String> {
+    let id = columns.id.map(|id| table.columns[id].as_str());
+    let clock = clock::of(table, columns.time)?;
+    let mut draft = of_rows("long", table, alike, id, &clock);
     draft.state(Place::Source, "variable", toml_string(variable));
-    draft.state(Place::Source, "value", toml_string(column(&value)));
+    draft.state(Place::Source, "value", toml_string(value));
     let root = match folder.root.to_str()? {
         "" => ".",
         root => root,
     };
-    Some(Error::Usage {
-        message,
-        hint: Some(format!(
-            "call that column `variable`, or name it in a recipe of your own (if `{}` is one variable of many columns, call \
-             it otherwise):\n{}",
-            column(&value),
-            draft.source(root)
-        )),
-    })
+    Some(format!(
+        "call that column `variable`, or name it in a recipe of your own (if `{value}` is one variable of many columns, call \
+         it otherwise):\n{}",
+        draft.source(root)
+    ))
 }
 
 /// What the names of files and of folders `key=value` tell beside numbers of parts and splits.
@@ -193,6 +237,8 @@ mod tests {
                 "long"
             );
         }
+        let row = |at: u32| format!("HR{},{at}.5", at % 3);
+        assert_eq!(looked(&["a.csv"], "test,value", row).unwrap(), "long");
     }
 
     #[test]
@@ -218,7 +264,45 @@ mod tests {
     }
 
     #[test]
+    fn a_long_table_with_numbers_of_each_row_is_no_grid() {
+        let header = "datetime,merkmal,value,status,type";
+        for cell in ["", "HR"] {
+            let row = |at: u32| {
+                let (hour, name, status, kind) = (at % 12 / 3, 200 + at % 3, at % 5, 7 + at % 4);
+                format!("2150-01-01 0{hour}:00,{cell}{name},{at}.5,{status},{kind}")
+            };
+            let error = looked(&["a.csv"], header, row).unwrap_err();
+            let names = "is it `merkmal`, `status`, `type`?";
+            assert!(error.to_string().contains(names), "{error}");
+        }
+        for more in ["order_id", "flag", "age", "storetime"] {
+            let row = |at: u32| match more {
+                "flag" => format!("HR{},{at}.5,{}", at % 3, at % 2),
+                "age" => format!("HR{},{at}.5,{}", at % 3, 60 + at / 12),
+                _ => format!("HR{},{at}.5,{at}", at % 3),
+            };
+            let header = format!("status,kuerzel,value,{more}");
+            let row = |at: u32| format!("{},{}", at % 5, row(at));
+            let error = looked(&["a.csv"], &header, row).unwrap_err();
+            assert!(error.to_string().contains("`kuerzel`"), "{error}");
+        }
+    }
+
+    #[test]
     fn a_wide_table_may_have_a_variable_of_this_name() {
+        let whole = |at: u32| format!("{},{},{}", 60 + at % 7, 110 + at % 5, at % 4);
+        assert_eq!(looked(&["a.csv"], "HR,SBP,value", whole).unwrap(), "wide");
+        assert_eq!(looked(&["a.csv"], "HR,test,value", whole).unwrap(), "wide");
+        let vent = |at: u32| ["True", "False"][at as usize % 2];
+        let row = |at: u32| format!("{},{},{},{at}", 60 + at % 7, 110 + at % 5, vent(at));
+        let found = looked(&["a.csv"], "HR,SBP,vent,value", row);
+        assert_eq!(found.unwrap(), "wide");
+        let row = |at: u32| format!("{}.5,{},{at}", 60 + at, vent(at));
+        assert_eq!(looked(&["a.csv"], "HR,vent,value", row).unwrap(), "wide");
+        let row = |at: u32| format!("{}.5,{at}", 60 + at);
+        for files in [["site=A/a.csv", "site=B/a.csv"], ["icu_a.csv", "icu_b.csv"]] {
+            assert_eq!(looked(&files, "HR,value", row).unwrap(), "wide");
+        }
         let row = |at: u32| format!("{}.5,{at}.5", 60 + at);
         assert_eq!(looked(&["a.csv"], "Temp,value", row).unwrap(), "wide");
         let row =

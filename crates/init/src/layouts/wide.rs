@@ -22,17 +22,23 @@ use pipeline_error::pasted::toml_string;
 use roles::Roles;
 
 /// Where a wide table has its columns.
-struct Columns {
+pub struct Columns {
     /// None: a file is a stay.
-    id: Option<usize>,
-    time: usize,
+    pub id: Option<usize>,
+    pub time: usize,
+}
+
+impl Columns {
+    pub fn taken(&self) -> Vec<usize> {
+        self.id.into_iter().chain([self.time]).collect()
+    }
 }
 
 pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Error> {
     let Some((first, columns)) = largest(folder, columns_of) else {
         return Ok(None);
     };
-    if let Some(error) = unnamed::complaint(folder, first, columns.id, columns.time) {
+    if let Some(error) = unnamed::complaint(folder, first, &columns) {
         return Err(error);
     }
     let id = columns.id.map(|at| first.columns[at].as_str());
@@ -102,14 +108,7 @@ fn is_alike(first: &Table, columns: &Columns, table: &Table) -> bool {
 
 /// Whether a table is rather a long one, whose column of variables is not known.
 fn is_unnamed(table: &Table) -> bool {
-    let taken = |columns: Columns| {
-        columns
-            .id
-            .into_iter()
-            .chain([columns.time])
-            .collect::<Vec<_>>()
-    };
-    let found = columns_of(table).and_then(|columns| unnamed::columns_of(table, &taken(columns)));
+    let found = columns_of(table).and_then(|columns| unnamed::columns_of(table, &columns));
     found.is_some_and(|(_, names)| !names.is_empty())
 }
 

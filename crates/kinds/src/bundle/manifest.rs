@@ -167,7 +167,8 @@ impl BundledFile {
     }
 }
 
-const REPAIR: &str = "make the bundle again, or copy it again from where it is whole";
+const REPAIR: &str =
+    "make the bundle again in a new folder, or copy it again from where it is whole";
 
 /// Why a bundle is not used: exit code 4, as of weights that fail their audit.
 pub(super) fn refused(path: &Path, what: &str, hint: &str) -> Error {

@@ -82,7 +82,7 @@ impl BundleContents {
         &self,
         target: &Path,
         overwrite: bool,
-        read: &[PathBuf],
+        read: impl FnOnce() -> Vec<PathBuf>,
     ) -> Result<Manifest, Error> {
         let is_like_it = |folder: &Path| Manifest::read(folder).is_ok();
         let destination = FolderDestination::new(target, overwrite, &is_like_it)?;
@@ -138,7 +138,11 @@ impl BundleContents {
     }
 
     /// Fails if more than a bundle would go with this folder, or a file that is read.
-    fn refuse_losses(&self, folder: &Path, read: &[PathBuf]) -> Result<(), Error> {
+    fn refuse_losses(
+        &self,
+        folder: &Path,
+        read: impl FnOnce() -> Vec<PathBuf>,
+    ) -> Result<(), Error> {
         let there = Manifest::read(folder)?;
         let edited = there.has_edited_card(folder, &self.card);
         let edited = edited.then(|| format!("a {CARD} that seems edited by hand"));
@@ -156,8 +160,8 @@ impl BundleContents {
             });
         }
         let own = there.files.keys().map(String::as_str);
-        own.chain([MANIFEST, CARD])
-            .try_for_each(|name| refuse_read(&folder.join(name), || read.to_vec()))
+        let own = own.chain([MANIFEST, CARD]).map(|name| folder.join(name));
+        refuse_read(own, read)
     }
 
     fn contract(&self, models: &[ModelArtifact]) -> Result<InputContract, Error> {

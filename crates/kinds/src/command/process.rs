@@ -1,6 +1,6 @@
 //! A program from its start to its end: its output, its time, and how it is stopped.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ffi::OsString;
 use std::fmt;
 use std::io::{self, PipeReader, Read};
@@ -114,25 +114,41 @@ impl Program<'_> {
             None if was_cut_short(status, context) => Some(Stop::Interrupted),
             stopped => stopped,
         };
-        let left = left.map_err(|error| Error::file(self.folder, error))?;
-        if !left.is_empty() {
-            let names: Vec<String> = left.into_iter().collect();
-            context.reporter.note(&format!(
-                "ended what the program left running: {}",
-                names.join(", ")
-            ));
-        }
         drain(&mut output, context, log)?;
         log.end(&|line| context.reporter.output(line))?;
         match stopped {
             Some(Stop::Interrupted) => Err(Error::Interrupted),
             Some(Stop::Timeout(limit)) => Ok(Err(Failure::Timeout(limit))),
             None => Ok(match (status.code(), status.signal()) {
-                (Some(0), _) => Ok(()),
+                (Some(0), _) => {
+                    self.tell_of_leftovers(left, context)?;
+                    Ok(())
+                }
                 (Some(code), _) => Err(Failure::Exit(code)),
                 (None, signal) => Err(Failure::Signal(signal.unwrap_or_default())),
             }),
         }
+    }
+
+    /// Fails where something goes on, which may write into the outputs.
+    fn tell_of_leftovers(
+        &self,
+        left: io::Result<BTreeSet<String>>,
+        context: &StageContext,
+    ) -> Result<(), Error> {
+        let left = left.map_err(|error| Error::file(self.folder, error))?;
+        if !left.is_empty() {
+            // A process calls itself as it likes.
+            let names: Vec<String> = left
+                .iter()
+                .map(|name| name.escape_debug().to_string())
+                .collect();
+            context.reporter.note(&format!(
+                "ended what the program left running: {} (a service that is to go on needs a HOME and a TMPDIR of its own)",
+                names.join(", ")
+            ));
+        }
+        Ok(())
     }
 
     fn start(&self) -> Result<(PipeReader, Child), Error> {

@@ -6,7 +6,7 @@ use pipeline_checkpoint::{RenameRule, in_place_of_folder};
 use pipeline_error::Code;
 
 impl StageCheck<'_> {
-    /// Weights are in a file: what is read of a folder is found when it is read.
+    /// Weights are in a file. A stage's artifact is looked at when the stage runs.
     pub(super) fn file(&mut self, from: &ImportFrom) {
         let ImportFrom::File(file) = from else { return };
         let path = file.path.as_ref();

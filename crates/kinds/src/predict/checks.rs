@@ -31,9 +31,6 @@ impl StageCheck<'_> {
             ("format", stage.format == PredictionFormat::Meds),
         ];
         self.for_two_classes(classes, &stated);
-        if stage.format == PredictionFormat::Meds && classes == 2 {
-            self.fits_meds(&stated[..2]);
-        }
         if let Some(target) =
             said.filter(|_| needs_validation(stage.recalibrate, &stage.operating_points))
             && classes == 2
@@ -55,18 +52,6 @@ impl StageCheck<'_> {
         {
             let why = "thresholds and corrections are chosen by labels";
             self.needs_labels(&stage.data, why);
-        }
-    }
-
-    /// What the schema of MEDS has no column for would be left out of the predictions.
-    fn fits_meds(&mut self, settings: &[(&str, bool)]) {
-        for &(field, _) in settings.iter().filter(|(_, stated)| *stated) {
-            let problem = "is stated, and the schema of MEDS has no column for it";
-            let mistake = self.mistake(&[field], problem, "would be left out");
-            let mistake = mistake.and(self.place(&["format"]), "this schema");
-            self.mistakes.push(mistake.help(
-                "another predict stage, of format = \"parquet\" or \"csv\", has such columns",
-            ));
         }
     }
 

@@ -43,8 +43,8 @@ impl Rows {
     }
 
     /// The same in the schema of meds-evaluation, of two classes. It knows no other column: thresholds but the first
-    /// and the correction are left out (a check of the recipe refuses them, a bundle may have them), and `boolean_value` where there are no labels. Errors name a stay whose
-    /// subject is no whole number, or that no time of prediction is known of.
+    /// and the correction are left out (a note names them), and `boolean_value` where there are no labels. Errors name
+    /// a stay whose subject is no whole number, or that no time of prediction is known of.
     pub fn in_meds_schema(
         stays: StayNames,
         labels: Option<Vec<bool>>,

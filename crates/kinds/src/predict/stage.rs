@@ -118,6 +118,8 @@ impl Stage for PredictStage {
                     None => columns.labels_if_any(&rows_of)?,
                 };
                 let labels = labels.map(|all| all.iter().map(|class| *class > 0).collect());
+                let left_out = calibration.left_out_of_meds();
+                left_out.iter().for_each(|line| context.reporter.note(line));
                 Rows::in_meds_schema(stays, labels, &values, &calibration)?
             }
             PredictionFormat::Parquet | PredictionFormat::Csv => {

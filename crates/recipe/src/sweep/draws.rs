@@ -9,8 +9,8 @@ use pipeline_random::Stream;
 /// More digits say nothing of a setting and make it long.
 const SIGNIFICANT_DIGITS: usize = 6;
 
-/// A range this many times as narrow as its numbers are large has a thousand different draws of so many digits.
-const NARROW: f64 = 1e3;
+/// A range this many times as narrow as its numbers are large has ten different draws of so many digits.
+const NARROW: f64 = 1e5;
 
 /// All digits of a number are 17.
 const MOST_MORE: usize = 17 - SIGNIFICANT_DIGITS;

@@ -86,6 +86,7 @@ fn a_colleague_s_folder_is_a_part_of_a_store_that_its_owner_shares_with_a_group(
     for (mode, gid, is_part) in [
         (0o2775, group, true),
         (0o2755, group, false),
+        (0o2777, group, false),
         (0o2775, group + 1, false),
     ] {
         fs::set_permissions(place.path(), fs::Permissions::from_mode(mode)).unwrap();

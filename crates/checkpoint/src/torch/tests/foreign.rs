@@ -76,12 +76,13 @@ fn parts_of_a_distributed_checkpoint_are_known_by_name_and_content() {
         })
     };
     let tensor = archive(&one(), &[ONE]);
-    let (message, hint) = reason("__0_0.distcp", &tensor).unwrap_err();
+    let (message, hint) = reason("parts/__0_0.distcp", &tensor).unwrap_err();
     assert!(
         message.contains("is a part of a checkpoint of torch.distributed"),
         "{message}"
     );
-    assert!(hint.contains("dcp_to_torch DIR OUT.pt"), "{hint}");
+    assert!(hint.contains("dcp_to_torch /"), "{hint}");
+    assert!(hint.ends_with("/parts whole.pt"), "{hint}");
     assert!(
         reason("w.pt", &tensor)
             .unwrap_err()

@@ -72,18 +72,45 @@ fn a_second_state_dict_in_a_list_is_refused_like_one_in_a_dict() {
     assert!(refusal(&archive(&alone, &[ONE])).contains(told));
 }
 
-#[test]
-fn lists_in_which_no_weights_lie_are_not_counted() {
-    let with_many = |each: &[u8]| {
-        let names: Vec<String> = (0..70_000).map(|number| format!("m{number}")).collect();
-        let many = names.iter().map(|name| (name.as_str(), each.to_vec()));
-        let more = dict(&many.collect::<Vec<_>>());
-        archive(&dict(&[("model", weights()), ("more", more)]), &[ONE])
+/// A model beside 70,000 times `each`, in a dict or in a list.
+fn beside_many(each: &[u8], in_list: bool) -> Vec<u8> {
+    let names: Vec<String> = (0..70_000).map(|number| format!("m{number}")).collect();
+    let more = match in_list {
+        true => list(&vec![each.to_vec(); names.len()]),
+        false => {
+            let many = names.iter().map(|name| (name.as_str(), each.to_vec()));
+            dict(&many.collect::<Vec<_>>())
+        }
     };
+    archive(&dict(&[("model", weights()), ("more", more)]), &[ONE])
+}
+
+#[test]
+fn lists_and_dicts_in_which_no_state_dict_lies_are_not_counted() {
     let places = dict(&[("at", list(&[list(&[int(1)]), dict(&[("code", int(1))])]))]);
-    assert!(read(&with_many(&places)).is_ok());
-    let tensors = dict(&[("at", list(&[dict(&[("x", b"}".to_vec())])]))]);
-    assert!(refusal(&with_many(&tensors)).contains("more than 65536 dicts"));
+    let log = dict(&[("train", dict(&[("loss", int(1))]))]);
+    let sample = || dict(&[("obs", one())]);
+    for (each, in_list) in [
+        (places, false),
+        (log, true),
+        (sample(), true),
+        (list(&[sample()]), true),
+        (dict(&[("steps", list(&[sample()]))]), true),
+    ] {
+        assert!(read(&beside_many(&each, in_list)).is_ok());
+    }
+    // A state dict at the end of many samples is found.
+    let samples = vec![sample(); 70_000];
+    let last = dict(&[("model", weights())]);
+    let root = dict(&[
+        ("model", weights()),
+        ("more", list(&[samples, vec![last]].concat())),
+    ]);
+    let told = "more than one state dict: `model`, `more[70000].model`";
+    assert!(refusal(&archive(&root, &[ONE])).contains(told));
+
+    let suspect = dict(&[("at", list(&[dict(&[("model", weights())])]))]);
+    assert!(refusal(&beside_many(&suspect, false)).contains("more than 65536 dicts"));
 }
 
 #[test]

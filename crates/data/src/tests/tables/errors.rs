@@ -241,9 +241,15 @@ fn a_table_with_its_former_versions_is_refused_however_its_files_are_named() {
             );
         }
     }
-    // MEDS has a folder of this name, too.
-    let folder = with("lake/d/metadata/dataset.json");
-    assert!(Built::of(&long(folder.path(), &["lake"], TimeUnit::Minutes), 1).is_ok());
+    // MEDS has a folder of this name, too, and anybody may describe a table.
+    for beside in [
+        "dataset.json",
+        "charts.metadata.json",
+        "vitals.metadata.json",
+    ] {
+        let folder = with(&format!("lake/d/metadata/{beside}"));
+        assert!(Built::of(&long(folder.path(), &["lake"], TimeUnit::Minutes), 1).is_ok());
+    }
 }
 
 #[test]

@@ -19,10 +19,11 @@ pub fn why_no_span(table: &Table, column: usize) -> Option<String> {
         is_called && unit_of(&name).is_none()
     };
     let least = table.least(column)?;
-    let counts_from_date = least >= LARGEST_SPAN || least >= LEAST_SERIAL && names_date();
-    counts_from_date.then(|| {
+    let is_too_large = least >= LARGEST_SPAN || least >= LEAST_SERIAL && names_date();
+    is_too_large.then(|| {
         format!(
-            "holds numbers from {least} on, which count from a date (1970, 1960 or 1899) and not from the begin of a stay"
+            "holds numbers from {least} on: no hours or minutes of a stay. They may count from a date (1970, 1960 or 1899), \
+             or milliseconds"
         )
     })
 }

@@ -13,11 +13,14 @@ use pipeline_error::listed::first_of;
 /// Shares of train, validation and test.
 const SHARES: &str = "[0.7, 0.1, 0.2]";
 
+/// Columns that tell stays or patients apart.
+pub(super) const IDS: [&[&str]; 2] = [&STAY, &PATIENT];
+
 /// A file that says which stay, or which patient, is in which split, or a list of each; else they are drawn.
 pub fn split_file_or_draw(folder: &Folder, id: Option<&str>, draft: &mut Draft) {
     let is_split_file = |table: &&Table| {
         let first = table.columns.first();
-        let names_stays = first.is_some_and(|name| is_id(name, id));
+        let names_stays = first.is_some_and(|name| is_id(name, id, &IDS));
         names_stays
             && table.files.len() == 1
             && table.columns.len() == 2
@@ -51,10 +54,15 @@ fn draw(draft: &mut Draft, why: String) {
     draft.guess(Place::Events, "split", value, why);
 }
 
-fn is_id(name: &str, id: Option<&str>) -> bool {
+/// Whether a table has the ids of the events, or a column that is called as one of the lists.
+pub(super) fn has_id(table: &Table, id: Option<&str>, lists: &[&[&str]]) -> bool {
+    let mut names = table.columns.iter().chain(&table.range_index);
+    names.any(|name| is_id(name, id, lists))
+}
+
+fn is_id(name: &str, id: Option<&str>, lists: &[&[&str]]) -> bool {
     id.is_some_and(|id| plain(id) == plain(name))
-        || rank(name, &STAY).is_some()
-        || rank(name, &PATIENT).is_some()
+        || lists.iter().any(|list| rank(name, list).is_some())
 }
 
 /// `{ lists = … }` of three files of one id a line. Their first line is an id too: with a header they are none.
@@ -87,7 +95,7 @@ fn split_of_file(path: &str) -> Option<usize> {
 
 /// What seems to say which stay is in which split, and why it is not used.
 fn unused(folder: &Folder, id: Option<&str>) -> Option<String> {
-    let with_ids = || folder.tables.iter().filter(|table| has_id(table, id));
+    let with_ids = || folder.tables.iter().filter(|table| has_id(table, id, &IDS));
     for table in with_ids() {
         if let Some(at) = table
             .called(&SPLIT)
@@ -126,10 +134,6 @@ fn unused(folder: &Folder, id: Option<&str>) -> Option<String> {
             first_of(&files, 4)
         )
     })
-}
-
-fn has_id(table: &Table, id: Option<&str>) -> bool {
-    table.columns.iter().any(|name| is_id(name, id))
 }
 
 #[cfg(test)]

@@ -1,38 +1,36 @@
-//! Patients, begins and splits of stays that the data tell and the recipe does not take.
+//! Patients and begins of stays that the data tell and the recipe does not take.
 
 use super::event_stays::EventStays;
 use super::join::Join;
+use super::split::{IDS, has_id};
 use super::{Cohort, start};
 use crate::draft::Draft;
 use crate::layouts::clock::Clock;
 use crate::layouts::{long, wide};
-use crate::names::{PATIENT, SPLIT, START, STAY, plain, rank};
+use crate::names::{PATIENT, START, STAY, rank};
 use crate::table::{Look, Table};
 use pipeline_error::listed::{are, first_names, first_of};
 
-/// What a recipe lacks, and what follows from it.
+/// What a recipe lacks.
 struct Lacks {
     patients: bool,
     begins: bool,
-    splits: bool,
 }
 
 impl Lacks {
-    fn of(stays: &EventStays, used: Option<&Cohort>, clock: &Clock, draft: &Draft) -> Self {
+    fn of(stays: &EventStays, used: Option<&Cohort>, clock: &Clock) -> Self {
         let is_by_patient = stays.id.is_some_and(|id| rank(id, &PATIENT).is_some());
-        let is_drawn = |setting: &str| setting == "stages.events.split";
         Self {
             patients: !is_by_patient && used.is_none_or(|cohort| cohort.patient.is_none()),
             begins: clock.is_dates && used.is_none_or(|one| start(one.table, clock).is_none()),
-            splits: draft.guesses().iter().any(|one| is_drawn(&one.setting)),
         }
     }
 }
 
-/// Names the columns of patients, begins and splits that no setting reads although the recipe lacks such, and the files
-/// that may have them.
+/// Names the columns of patients and begins that no setting reads although the recipe lacks such, and the files that may
+/// have them.
 pub fn note(stays: &EventStays, used: Option<&Cohort>, clock: &Clock, draft: &mut Draft) {
-    let lacks = Lacks::of(stays, used, clock, draft);
+    let lacks = Lacks::of(stays, used, clock);
     for table in &stays.folder.tables {
         let mut columns = Vec::new();
         let mut follows = Vec::new();
@@ -44,10 +42,6 @@ pub fn note(stays: &EventStays, used: Option<&Cohort>, clock: &Clock, draft: &mu
             (
                 lacks.begins.then(|| begins(table, stays, clock)),
                 "minutes are counted from the first event of a stay",
-            ),
-            (
-                lacks.splits.then(|| splits_of(table, stays)),
-                "splits are drawn",
             ),
         ] {
             if let Some(at) = found.flatten() {
@@ -74,33 +68,21 @@ pub fn note(stays: &EventStays, used: Option<&Cohort>, clock: &Clock, draft: &mu
     }
 }
 
-/// Patients beside the ids of their stays. Those of rows that no stay is told of say nothing.
+/// Patients beside ids of stays; a table that joins by the patients themselves says nothing.
 fn patients(table: &Table, stays: &EventStays) -> Option<usize> {
     let join = join_column(table, stays);
-    let has_stays = has_ids(table, stays, &[&STAY]);
+    let has_stays = has_id(table, stays.id, &[&STAY]);
     let mut patients = table.called(&PATIENT).into_iter();
     patients.find(|at| has_stays && Some(*at) != join && table.look(*at) != Look::Empty)
 }
 
 fn begins(table: &Table, stays: &EventStays, clock: &Clock) -> Option<usize> {
     let is_of_events = long::is_long(table) || wide::is_wide(table);
-    // Of a table that joins and begins otherwise the reason is told with its column.
+    // `note_other_clock` tells the reason of a table that joins.
     let is_told = join_column(table, stays).is_some() && start(table, clock).is_none();
-    let is_fit = !is_of_events && !is_told && has_ids(table, stays, &[&STAY, &PATIENT]);
+    let is_fit = !is_of_events && !is_told && has_id(table, stays.id, &IDS);
     let mut starts = table.called(&START).into_iter();
     starts.find(|at| is_fit && !matches!(table.look(*at), Look::Empty | Look::Text))
-}
-
-fn splits_of(table: &Table, stays: &EventStays) -> Option<usize> {
-    let has_ids = has_ids(table, stays, &[&STAY, &PATIENT]);
-    let mut splits = table.called(&SPLIT).into_iter();
-    splits.find(|at| has_ids && table.look(*at) != Look::Empty)
-}
-
-fn has_ids(table: &Table, stays: &EventStays, lists: &[&[&str]]) -> bool {
-    let is_own = |name: &String| stays.id.is_some_and(|id| plain(id) == plain(name));
-    let mut names = table.columns.iter().chain(&table.range_index);
-    names.any(|name| is_own(name) || lists.iter().any(|list| rank(name, list).is_some()))
 }
 
 fn join_column(table: &Table, stays: &EventStays) -> Option<usize> {
@@ -112,18 +94,18 @@ fn join_column(table: &Table, stays: &EventStays) -> Option<usize> {
 
 fn why(table: &Table, stays: &EventStays, used: Option<&Cohort>) -> String {
     let files = table.files.len();
-    let is_used = used.is_some_and(|used| std::ptr::eq(used.table, table));
     match (Join::of(table, stays), used) {
         _ if stays.is_of_events(table) => {
             "its rows are events, and `stays` reads a table with one row a stay".into()
         }
         _ if files > 1 => format!("the table is in {files} files, and `stays` reads one"),
         (Join::Refused(why) | Join::Repeated(why), _) => format!("the table {why}"),
-        (Join::On { .. }, Some(used)) if !is_used => {
+        (Join::On { .. }, Some(used)) => {
             format!("`stays` reads one table, {}", used.table.place())
         }
-        (Join::On { .. }, _) => "its cells are not train, validation and test".into(),
-        (Join::Unfit, _) => "the table has no row of its own for each stay".into(),
+        (Join::On { .. } | Join::Unfit, _) => {
+            "the table has no row of its own for each stay".into()
+        }
     }
 }
 
@@ -183,18 +165,12 @@ mod tests {
     }
 
     #[test]
-    fn a_split_that_is_not_used_is_named() {
-        let first = "stay_id,subject_id,intime\n1,7,2150-01-01 07:00\n2,8,2150-02-01 07:00\n";
-        let second = "stay_id,age,split\n1,40,train\n2,50,test\n";
+    fn the_patients_of_a_second_table_of_stays_are_named() {
+        let first = "stay_id,intime\n1,2150-01-01 07:00\n2,2150-02-01 07:00\n";
+        let second = "stay_id,subject_id\n1,7\n2,8\n";
         let notes = notes(&[("a.csv", first), ("b.csv", second)]);
-        let why =
-            "`split` of b.csv is not used: `stays` reads one table, a.csv; so splits are drawn";
-        assert!(notes.contains(why), "{notes}");
-        assert!(!notes.contains(PATIENTS), "{notes}");
-        let folds =
-            "stay_id,subject_id,intime,fold\n1,7,2150-01-01 07:00,0\n2,8,2150-02-01 07:00,2\n";
-        let notes = self::notes(&[("a.csv", folds)]);
-        let why = "`fold` of a.csv is not used: its cells are not train, validation and test";
-        assert!(notes.contains(why), "{notes}");
+        let why = "`subject_id` of b.csv is not used: `stays` reads one table, a.csv; so ";
+        assert!(notes.contains(&format!("{why}{PATIENTS}")), "{notes}");
+        assert!(!notes.contains(BEGINS), "{notes}");
     }
 }
