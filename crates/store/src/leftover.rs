@@ -22,6 +22,8 @@ const PATIENCE: Duration = Duration::from_secs(10);
 /// A process that is becoming another program shows no environment until the kernel has copied it:
 /// milliseconds, on a busy machine. A program may also have emptied its own for good.
 const BECOMING: Duration = Duration::from_millis(500);
+/// A process that ended before it was looked at may have started another one: so often everything is looked at.
+const LOOKS: usize = 3;
 
 /// Slurm gives each job its number here: a job that a program submitted is no part of it.
 const JOB: &str = "SLURM_JOB_ID";
@@ -60,11 +62,16 @@ fn end_of(
         return Ok(BTreeSet::new());
     }
     let start = Instant::now();
-    let mut names = BTreeSet::new();
-    loop {
+    let (mut names, mut ended) = (BTreeSet::new(), BTreeSet::new());
+    for look in 1.. {
         let found = processes_of(folder, program, candidates()?);
+        let known = ended.len();
+        // Nobody may ever wait for one that has ended, which is listed until then.
+        ended.extend(found.ended);
+        let may_have_started = ended.len() > known && look < LOOKS;
+        let is_becoming = found.becoming && start.elapsed() < BECOMING;
         match found.theirs.first() {
-            None if !found.becoming || start.elapsed() > BECOMING => return Ok(names),
+            None if !may_have_started && !is_becoming => break,
             Some(first) if start.elapsed() > PATIENCE => {
                 return Err(io::Error::other(format!(
                     "process {first}, which a program started here, may go on writing and cannot be stopped"
@@ -84,6 +91,7 @@ fn end_of(
         }
         thread::sleep(LOOK);
     }
+    Ok(names)
 }
 
 /// Whether the processes in `/proc` have the numbers that we know them by: those of another namespace would be
@@ -127,9 +135,10 @@ pub(super) fn end_in(place: &Folder, kept: impl Fn(&OsStr) -> bool) -> io::Resul
 struct Found {
     /// Started with a place in the folder.
     theirs: Vec<libc::pid_t>,
-    /// There is a process that does not show yet with which environment it was started, or one that ended before it was
-    /// looked at: it may have started another one meanwhile.
+    /// There is a process that does not show yet with which environment it was started.
     becoming: bool,
+    /// Later than the program, and ended before they were looked at.
+    ended: Vec<libc::pid_t>,
 }
 
 fn processes_of(
@@ -149,8 +158,9 @@ fn processes_of(
             // Other users' are unreadable, too.
             Err(error) => {
                 let errno = error.raw_os_error();
-                let has_ended = matches!(errno, Some(libc::ENOENT | libc::ESRCH));
-                found.becoming |= is_later && has_ended;
+                if is_later && matches!(errno, Some(libc::ENOENT | libc::ESRCH)) {
+                    found.ended.push(process);
+                }
                 continue;
             }
         };
@@ -195,6 +205,21 @@ mod tests {
         }
         end(&folder).unwrap();
         assert_eq!(job.wait().unwrap().signal(), Some(libc::SIGKILL));
+    }
+
+    #[test]
+    fn nobody_waits_long_for_what_has_ended_and_is_still_listed() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut ended = Command::new("true").spawn().unwrap();
+        let status = format!("/proc/{}/status", ended.id());
+        while !fs::read_to_string(&status).is_ok_and(|text| text.contains("\nState:\tZ")) {
+            thread::sleep(LOOK);
+        }
+        let start = Instant::now();
+        end(folder.path()).unwrap();
+        end_after(folder.path(), ended.id() - 1, Duration::ZERO).unwrap();
+        assert!(start.elapsed() < BECOMING);
+        ended.wait().unwrap();
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Labels and splits of a MEDS dataset.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 
 use arrow::array::{Array, Float64Array, RecordBatch, StringArray};
@@ -70,7 +71,10 @@ fn refuse_several_tasks(
             );
             Err(Error::file(first, told).with_hint(hint))
         };
-        let folders: BTreeSet<&Path> = files.iter().filter_map(|file| file.parent()).collect();
+        let folders: BTreeSet<&Path> = files
+            .iter()
+            .filter_map(|file| folder_of_task(file))
+            .collect();
         if let [first, second, ..] = folders.into_iter().collect::<Vec<_>>()[..] {
             return refusal([first, second], "name the folder of one task as `labels`");
         }
@@ -79,10 +83,12 @@ fn refuse_several_tasks(
             continue;
         }
         let (mut tasks, mut called) = (BTreeMap::new(), BTreeMap::new());
+        let mut parents = BTreeMap::new();
         for file in files {
             let name = beside_shard(&file.file_stem().unwrap_or_default().to_string_lossy());
             tasks.entry(beside_date(&name)).or_insert(file);
             called.entry(name).or_insert(file);
+            parents.entry(file.parent()).or_insert(file);
         }
         tasks.remove("");
         called.remove("");
@@ -93,7 +99,11 @@ fn refuse_several_tasks(
                  number: 0.parquet, 1.parquet",
             );
         }
-        if let [first, second, ..] = called.into_values().collect::<Vec<&Path>>()[..] {
+        let parts: Vec<&Path> = match parents.len() {
+            1 => called.into_values().collect(),
+            _ => parents.into_values().collect(),
+        };
+        if let [first, second, ..] = parts[..] {
             note.get_or_insert_with(|| {
                 format!(
                     "{} and {} hold labels of subject {subject}, and are read as parts of one task",
@@ -104,6 +114,13 @@ fn refuse_several_tasks(
         }
     }
     Ok(note)
+}
+
+/// The folder of a label file, or the one above that is not called by a number, a month or a split: these divide a task.
+fn folder_of_task(file: &Path) -> Option<&Path> {
+    let is_part = |name: &OsStr| beside_date(&beside_shard(&name.to_string_lossy())).is_empty();
+    let mut folders = file.parent()?.ancestors();
+    folders.find(|folder| !folder.file_name().is_some_and(is_part))
 }
 
 /// The columns that a label may be in by the standard.
@@ -148,11 +165,15 @@ fn labelled_elsewhere(files: &SourceFiles, label: &str) -> Option<Error> {
 }
 
 /// The hint about a label that is no class.
-fn no_class(file: &Path, label: &str, number: f64) -> String {
+fn no_class(files: &SourceFiles, file: &Path, label: &str, number: f64) -> String {
+    let one_table = match files.files().len() {
+        1 => "",
+        _ => ". `path` is one table: write the files into one",
+    };
     match number.is_finite() && number.fract() != 0.0 {
         true => format!(
             "a number is learned as a target: targets.NAME = {{ task = \"regression\", path = {}, subject = \"subject_id\", \
-             time = \"prediction_time\", column = {} }}, beside labels = \"none\" and `prediction_times` in place of `labels`",
+             time = \"prediction_time\", column = {} }}, beside labels = \"none\" and `prediction_times` in place of `labels`{one_table}",
             toml_string(&file.to_string_lossy()),
             toml_string(label)
         ),
@@ -198,7 +219,7 @@ pub(super) fn read_labels(
                     let said = classes.as_ref().filter(|classes| !is_none(classes, row));
                     let error = bad(format!("{label} of subject {subject} is no class: 0, 1, …"));
                     match said {
-                        Some(classes) => error.with_hint(no_class(file, label, classes.value(row))),
+                        Some(classes) => error.with_hint(no_class(files, file, label, classes.value(row))),
                         None => labelled_elsewhere(files, label).unwrap_or_else(|| {
                             error.with_hint("without_label = \"drop\" leaves out rows without a label and counts them")
                         }),

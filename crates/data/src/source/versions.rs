@@ -82,9 +82,10 @@ fn is_iceberg(folder: &Path) -> bool {
         let name = name.strip_suffix(".gz").unwrap_or(name);
         let version = name.strip_prefix('v').unwrap_or(name);
         let rest = version.trim_start_matches(|letter: char| letter.is_ascii_digit());
-        name.ends_with(".metadata.json")
-            && rest.len() < version.len()
-            && rest.starts_with(['-', '.'])
+        let is_numbered = rest.len() < version.len();
+        let ends = rest.starts_with('-') && rest.ends_with(".metadata.json")
+            || [".metadata.json", ".gz.metadata.json"].contains(&rest);
+        is_numbered && ends
     };
     let entries = fs::read_dir(metadata).into_iter().flatten().flatten();
     let mut names = entries.map(|entry| entry.file_name());

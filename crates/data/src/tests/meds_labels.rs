@@ -87,10 +87,12 @@ fn files_whose_names_differ_in_a_number_or_a_month_are_told_to_be_one_task() {
         ["24h", "48h"],
         ["jan", "feb"],
         ["tod_2019-q1", "tod_2019-q2"],
+        ["2019/0", "2020/0"],
     ] {
         let folder = dataset();
         for (name, minute) in names.iter().zip(20..) {
             let file = folder.path().join(format!("labels/death/{name}.parquet"));
+            std::fs::create_dir_all(file.parent().unwrap()).unwrap();
             labels(&file, &[(1, minute, true)]);
         }
         let notes = Built::of(&config(folder.path()), 1).unwrap().notes;

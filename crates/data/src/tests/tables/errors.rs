@@ -246,6 +246,7 @@ fn a_table_with_its_former_versions_is_refused_however_its_files_are_named() {
         "dataset.json",
         "charts.metadata.json",
         "vitals.metadata.json",
+        "v0.4.metadata.json",
     ] {
         let folder = with(&format!("lake/d/metadata/{beside}"));
         assert!(Built::of(&long(folder.path(), &["lake"], TimeUnit::Minutes), 1).is_ok());
