@@ -57,6 +57,22 @@ fn shards_and_folders_of_splits_are_one_task() {
             ],
             "labels",
         ),
+        (
+            [
+                ("mort_train.parquet", 1, 6),
+                ("mort_tuning.parquet", 7, 8),
+                ("mort_held_out.parquet", 9, 11),
+            ],
+            "labels",
+        ),
+        (
+            [
+                ("batch_0.parquet", 1, 4),
+                ("batch_1.parquet", 5, 8),
+                ("batch_2.parquet", 9, 11),
+            ],
+            "labels",
+        ),
     ] {
         let text = drafted(&mut labelled_in(&files), &[]);
         let line = format!("labels = \"${{vars.root}}/{place}\"");

@@ -54,6 +54,11 @@ impl DictPath {
         self.steps.is_empty()
     }
 
+    /// Whether a list or tuple lies on the way.
+    pub(super) fn is_in_list(&self) -> bool {
+        self.steps.iter().any(|step| matches!(step, Step::At(_)))
+    }
+
     /// The key that the dict, or the list that it is in, lies under.
     pub(super) fn last(&self) -> &str {
         let mut keys = self.steps.iter().rev().filter_map(|step| match step {

@@ -239,7 +239,7 @@ impl Table {
     }
 
     /// The index of the file, among those that were looked at, that a row is of.
-    fn file_of(&self, row: usize) -> usize {
+    pub fn file_of(&self, row: usize) -> usize {
         let mut end = 0;
         let ends = self.rows_of_files.iter().map(|rows| {
             end += rows;

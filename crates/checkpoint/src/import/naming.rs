@@ -26,6 +26,8 @@ pub(super) struct Naming<'a> {
     layout: Option<(&'static str, &'static str)>,
     /// Sources that `ignore` calls by their name in the file, and those that it calls by that without the prefix.
     ignored: [BTreeSet<&'a str>; 2],
+    /// Sources whose names rules of the recipe changed.
+    ruled: BTreeSet<&'a str>,
 }
 
 impl<'a> Naming<'a> {
@@ -53,7 +55,7 @@ impl<'a> Naming<'a> {
         let ignored = [ignored(&String::as_str), ignored(&plain)];
         let all = sources.clone().all(|name| name.starts_with(prefix));
         let mut rules: Vec<(&Renaming, usize)> = rules.iter().map(|rule| (rule, 0)).collect();
-        let mut renamed = BTreeMap::new();
+        let (mut renamed, mut ruled) = (BTreeMap::new(), BTreeSet::new());
         for source in sources {
             let mut name = plain(source).to_string();
             for (rule, matched) in &mut rules {
@@ -61,6 +63,9 @@ impl<'a> Naming<'a> {
                 let rest = rule.taken_off().and_then(|all| all.strip_prefix(prefix));
                 let without = || Some(name.strip_prefix(rest?)?.to_string());
                 if let Some(other) = rule.apply(&name).or_else(without) {
+                    if other != name {
+                        ruled.insert(source.as_str());
+                    }
                     name = other;
                     *matched += 1;
                 }
@@ -77,6 +82,7 @@ impl<'a> Naming<'a> {
             },
             renamed,
             ignored,
+            ruled,
         }
     }
 
@@ -103,12 +109,18 @@ impl<'a> Naming<'a> {
         self.ignored[0].contains(source)
     }
 
+    /// Whether rules of the recipe changed a source's name.
+    pub(super) fn is_ruled(&self, source: &str) -> bool {
+        self.ruled.contains(source)
+    }
+
     /// Takes from sources with one target those that `ignore` calls by names by which it does not call the rest, and
-    /// says which names these are.
+    /// says which names these are. Those that a rule led there stay: the recipe contradicts itself.
     pub(super) fn take_ignored(&self, sources: &mut Vec<&'a str>) -> (Vec<&'a str>, Option<Among>) {
         for (ignored, among) in self.ignored.iter().zip([Among::InFile, Among::Plain]) {
             let all = sources.iter().copied();
-            let (out, rest): (Vec<&str>, _) = all.partition(|name| ignored.contains(name));
+            let (out, rest): (Vec<&str>, _) =
+                all.partition(|name| ignored.contains(name) && !self.is_ruled(name));
             if !out.is_empty() && !rest.is_empty() {
                 *sources = rest;
                 return (out, Some(among));

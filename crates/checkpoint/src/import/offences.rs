@@ -162,10 +162,16 @@ impl Offences {
         patterns: &Patterns,
     ) -> Vec<String> {
         if !matching.claimed.is_empty() {
-            return vec![
-                "several tensors are for one parameter: list all but the one to load in `ignore`, by their names in the file"
-                    .into(),
-            ];
+            let mut claiming = matching.claimed.values().flatten();
+            let todo = match claiming.any(|source| matching.naming.is_ruled(source)) {
+                true => {
+                    "let `rename` change the name of none but the one to load, and list the rest"
+                }
+                false => "list all but the one to load",
+            };
+            return vec![format!(
+                "several tensors are for one parameter: {todo} in `ignore`, by their names in the file"
+            )];
         }
         if let Some(hint) = self.by_other_names(matching, patterns) {
             return vec![hint];

@@ -36,6 +36,8 @@ struct Settings {
     values: BTreeMap<String, Vec<(String, Json)>>,
     /// The forms of those that are not read.
     unread: BTreeMap<String, String>,
+    /// Name, place and value of those whose names begin with another word than `model`: they may be another module's.
+    others: Vec<(String, String, Value)>,
     /// Whether there is more than is looked into.
     is_cut: bool,
 }
@@ -55,6 +57,7 @@ pub(super) fn stated(pickle: &Pickle, holder: Value) -> (Stated, Option<String>)
         }
         level = below;
     }
+    settings.add_others(&pickle.heap);
     let is_cut = settings.is_cut || !level.is_empty();
     let more = || {
         format!(
@@ -75,23 +78,44 @@ impl Settings {
             };
             let value = heap.unwrapped(*value);
             let whole = || shown(&joined(place, name)).to_string();
-            let name = last_part(name);
+            let (name, is_own) = last_part(name);
             if heap.dict(value).is_some() {
                 match below.len() < MAX_TABLES {
                     true => below.push((whole().into(), value)),
                     false => self.is_cut = true,
                 }
-            } else if let Some(value) = plain(heap, value) {
-                let values = self.values.entry(name.into()).or_default();
-                if !values.iter().any(|(_, other)| is_same(other, &value)) {
-                    values.push((whole(), value));
-                }
-            } else if let Some(form) = unread(heap, value) {
-                let known = self.unread.entry(name.into()).or_insert(form.into());
-                if OPEN.contains(&known.as_str()) {
-                    *known = form.into();
-                }
+            } else if is_own {
+                self.add(heap, name, whole, value);
+            } else {
+                self.others.push((name.into(), whole(), value));
             }
+        }
+    }
+
+    /// Adds one that is no table.
+    fn add(&mut self, heap: &Heap, name: &str, place: impl FnOnce() -> String, value: Value) {
+        if let Some(value) = plain(heap, value) {
+            let values = self.values.entry(name.into()).or_default();
+            if !values.iter().any(|(_, other)| is_same(other, &value)) {
+                values.push((place(), value));
+            }
+        } else if let Some(form) = unread(heap, value) {
+            let known = self.unread.entry(name.into()).or_insert(form.into());
+            if is_open(known) {
+                *known = form.into();
+            }
+        }
+    }
+
+    /// Adds those of the others that are not known without them.
+    fn add_others(&mut self, heap: &Heap) {
+        let mut others = std::mem::take(&mut self.others);
+        others.retain(|(name, ..)| {
+            let is_unread = self.unread.get(name).is_some_and(|form| !is_open(form));
+            !is_unread && !self.values.contains_key(name)
+        });
+        for (name, place, value) in others {
+            self.add(heap, &name, || place, value);
         }
     }
 
@@ -99,8 +123,7 @@ impl Settings {
         let mut stated = Stated::default();
         for (name, mut values) in self.values {
             // An open value most likely is the one that the file has in another table.
-            let is_open = |form: &String| OPEN.contains(&form.as_str());
-            if self.unread.get(&name).is_some_and(is_open) {
+            if self.unread.get(&name).is_some_and(|form| is_open(form)) {
                 self.unread.remove(&name);
             }
             if let [_] = values[..] {
@@ -114,10 +137,19 @@ impl Settings {
     }
 }
 
-/// What a setting is called in its own table, where its name begins with those of the tables around it.
-fn last_part(name: &str) -> &str {
-    let last = name.rsplit(['.', '/']).next();
-    last.filter(|last| !last.is_empty()).unwrap_or(name)
+fn is_open(form: &str) -> bool {
+    OPEN.contains(&form)
+}
+
+/// What a setting is called in its own table, where its name begins with those of the tables around it, and whether that
+/// name alone or `model` says whose it is.
+fn last_part(name: &str) -> (&str, bool) {
+    match name.rsplit_once(['.', '/']) {
+        Some((tables, last)) if !last.is_empty() => {
+            (last, tables.split(['.', '/']).next() == Some("model"))
+        }
+        _ => (name, true),
+    }
 }
 
 /// The tables at the top and beside the state dict.

@@ -5,6 +5,7 @@ pub(super) mod distributed;
 mod elsewhere;
 mod hyper_parameters;
 mod legacy_file;
+mod likeness;
 mod state_dict;
 mod storages;
 mod trained;

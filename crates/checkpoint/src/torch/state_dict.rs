@@ -5,6 +5,7 @@ use super::dicts::{
     reached,
 };
 use super::elsewhere;
+use super::likeness::Likeness;
 use super::walk::Walk;
 use crate::dict_path::DictPath;
 use crate::elsewhere::Elsewhere;
@@ -172,18 +173,23 @@ fn candidates(heap: &Heap, dicts: &[Found], judge: &mut Walk) -> Result<Vec<Cand
 }
 
 /// A note of the other dicts with tensors of the same names as the chosen one: averages of the weights, say, or the
-/// best of a run. And one of the rest.
+/// best of a run. And one of the rest; in lists lie samples and states of loops, too, whose names are no modules'.
 fn not_read(
     heap: &Heap,
     (dict, chosen): (Value, &BTreeSet<&str>),
     levels: &[Vec<Found>],
 ) -> Vec<String> {
     let (mut copies, mut rest) = (Vec::new(), Vec::new());
+    let like_read = Likeness::to(heap, dict);
+    let is_told = |path: &DictPath, dict: Value| match path.is_in_list() {
+        true => like_read.is_of(dict),
+        false => !path.is_root() && holds_weights(heap, dict),
+    };
     for (path, other) in levels.iter().flatten().filter(|(_, other)| *other != dict) {
         let shared = bare_names(heap, *other).filter(|name| chosen.contains(name));
         match shared.count() {
             // The file's own tensors have a note of their own.
-            0 if !path.is_root() && holds_weights(heap, *other) => rest.push(path.place()),
+            0 if is_told(path, *other) => rest.push(path.place()),
             0 => {}
             shared => copies.push(format!("{} ({})", path.place(), counted(shared, "tensor"))),
         }

@@ -36,6 +36,13 @@ pub struct Cohort<'a> {
     worth: usize,
 }
 
+impl Cohort<'_> {
+    /// Whether another table tells as much in the same columns.
+    fn is_alike(&self, other: &Self) -> bool {
+        self.worth == other.worth && self.table.columns == other.table.columns
+    }
+}
+
 /// Where a table has its ids: one that tells its rows apart.
 fn id_of(table: &Table, wanted: Option<&str>) -> Option<usize> {
     let mut candidates = table.called(&STAY);
@@ -85,6 +92,7 @@ fn constant(table: &Table, column: usize) -> Option<&str> {
 pub fn write_stays(
     stays: &EventStays,
     cohorts: &[Cohort],
+    label: Option<&Table>,
     clock: &Clock,
     draft: &mut Draft,
 ) -> Vec<String> {
@@ -93,8 +101,7 @@ pub fn write_stays(
     for cohort in cohorts {
         note_other_clock(cohort.table, clock, draft);
     }
-    let telling = cohorts.iter().filter(|cohort| cohort.worth > 0);
-    let best = telling.max_by_key(|cohort| cohort.worth);
+    let best = best(cohorts, label);
     let categories = best.map(|cohort| write_cohort(cohort, stays, clock, draft));
     match best.and_then(|cohort| Some((cohort.table, splits(cohort.table)?))) {
         Some((table, split)) => {
@@ -104,7 +111,16 @@ pub fn write_stays(
         None => split_file_or_draw(folder, Some(id), draft),
     }
     unused::note(stays, best, clock, draft);
+    unused::note_alike(best, cohorts, draft);
     categories.unwrap_or_default()
+}
+
+/// The table that tells most of stays. Of several like it, as each site has one, it is the label's, or the first.
+fn best<'c, 'a>(cohorts: &'c [Cohort<'a>], label: Option<&Table>) -> Option<&'c Cohort<'a>> {
+    let telling = cohorts.iter().filter(|cohort| cohort.worth > 0);
+    let best = telling.max_by_key(|cohort| cohort.worth)?;
+    let alike = cohorts.iter().filter(|one| one.is_alike(best));
+    alike.min_by_key(|one| !label.is_some_and(|label| std::ptr::eq(label, one.table)))
 }
 
 /// Writes `stays` and returns the text columns that became variables.

@@ -56,7 +56,8 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
     let label = cohort::label(&others, &stays, looking)?;
     draft.is_labelled = label.is_some();
     let cohorts = cohort::cohorts(&others, &stays, &clock);
-    let mut categories = cohort::write_stays(&stays, &cohorts, &clock, &mut draft);
+    let of_label = label.as_ref().map(cohort::Label::table);
+    let mut categories = cohort::write_stays(&stays, &cohorts, of_label, &clock, &mut draft);
     if let Some(label) = label {
         label.write(&mut draft);
         drop_incomplete_stays(&mut draft);

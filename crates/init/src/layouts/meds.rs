@@ -125,12 +125,14 @@ fn tasks(folder: &Folder) -> BTreeMap<String, Task> {
     tasks
 }
 
-/// The tasks whose labels a table holds: their names, and their files or folders.
+/// The tasks whose labels a table holds: their names, and their files or folders. Files whose names differ only by shard
+/// or split are one.
 fn places(table: &Table) -> Vec<(&str, &str)> {
     let whole = whole_of_shards(&table.folder);
     let name = last(whole);
-    let are_shards =
-        table.is_all_of_folder && table.stems().all(|stem| beside_shard(stem).is_empty());
+    let said: BTreeSet<String> = table.stems().map(beside_shard).collect();
+    let is_one = said.len() == 1 && (table.files.len() > 1 || said.contains(""));
+    let are_shards = table.is_all_of_folder && is_one;
     let are_parts = whole != table.folder || are_shards;
     if !OF_TASKS.contains(&name) || are_parts && !name.is_empty() {
         return vec![(name, whole)];

@@ -1,22 +1,22 @@
 //! Long tables without a column that is known to name variables. Read as wide ones, all their values would be one
 //! variable.
 
-use std::collections::{BTreeMap, BTreeSet};
+mod codes;
+mod files;
 
 use super::cohort::mixed::{texts_among_numbers, with_commas};
 use super::rows::of_rows;
 use super::wide::Columns;
 use super::{clock, long};
-use crate::draft::Place;
+use crate::draft::{Draft, Place};
 use crate::folder::Folder;
-use crate::names::{KNOWN_AT_ADMISSION, PATIENT, STAY, TIME, VALUE, plain, rank, split_of_folder};
+use crate::names::{KNOWN_AT_ADMISSION, PATIENT, STAY, TIME, VALUE, plain, rank};
 use crate::table::{Look, Table};
+use codes::{are_codes, times};
+use files::Files;
 use pipeline_error::Error;
 use pipeline_error::listed::first_names;
 use pipeline_error::pasted::toml_string;
-
-/// Keys of folders that tell when, and so name no variable.
-const PERIODS: [&str; 4] = ["year", "month", "day", "date"];
 
 /// The column of values of a table that has no column of variables, and the columns that may be it.
 pub fn columns_of(table: &Table, columns: &Columns) -> Option<(usize, Vec<usize>)> {
@@ -32,7 +32,7 @@ pub fn columns_of(table: &Table, columns: &Columns) -> Option<(usize, Vec<usize>
     let others = (0..table.columns.len()).filter(|at| *at != value && !taken.contains(at));
     let measured = others.clone().filter(|at| is_measured(table, columns, *at));
     let measured = measured.count();
-    let names: Vec<usize> = others.filter(|at| may_name(table, *at)).collect();
+    let names: Vec<usize> = others.filter(|at| may_name(table, columns, *at)).collect();
     // A grid has variables beside this one; a long table has codes, and perhaps a number of each row.
     let is_grid = (measured > 1 || measured > 0 && names.is_empty())
         && !names.iter().any(|at| tells_rows_apart(table, columns, *at));
@@ -40,20 +40,13 @@ pub fn columns_of(table: &Table, columns: &Columns) -> Option<(usize, Vec<usize>
 }
 
 /// Whether the cells of a column may name variables: they are texts, or codes, and come again in other rows.
-fn may_name(table: &Table, column: usize) -> bool {
+fn may_name(table: &Table, columns: &Columns, column: usize) -> bool {
     let is_known = rank(&table.columns[column], &KNOWN_AT_ADMISSION).is_some();
-    let is_code = || {
-        let whole = |text: &str| {
-            text.parse::<f64>()
-                .is_ok_and(|number| number.fract() == 0.0)
-        };
-        table.cells(column).all(whole) && table.cells(column).count() == table.rows.len()
-    };
     let is_name = match table.look(column) {
         Look::Text => {
             texts_among_numbers(table, column).is_none() && with_commas(table, column).is_none()
         }
-        Look::Number => is_code(),
+        Look::Number => are_codes(table, columns, column),
         _ => false,
     };
     is_name && !is_known && !has_other_use(table, column) && !table.is_unique(column)
@@ -79,22 +72,37 @@ fn has_other_use(table: &Table, column: usize) -> bool {
 /// Whether a tenth of the stays' times have rows that differ in a column, as those of several variables do. A grid has one
 /// row of each.
 fn tells_rows_apart(table: &Table, columns: &Columns, column: usize) -> bool {
-    let mut times: BTreeMap<(String, &str), BTreeSet<&str>> = BTreeMap::new();
-    for (at, row) in table.rows.iter().enumerate() {
-        let time = (table.stay_of(columns.id, at), row[columns.time].as_str());
-        times.entry(time).or_default().insert(&row[column]);
+    let times = times(table, columns, column);
+    10 * times.iter().filter(|time| time.1 > 1).count() > times.len()
+}
+
+/// The tables of the folder that are read with this one.
+fn alike<'a>(folder: &'a Folder, table: &Table) -> Vec<&'a Table> {
+    let is_alike =
+        |other: &&Table| other.columns == table.columns && other.delimiter == table.delimiter;
+    folder.tables.iter().filter(is_alike).collect()
+}
+
+/// Says that several files are read as one variable, where it cannot be told whether each is one.
+pub fn note(folder: &Folder, table: &Table, columns: &Columns, draft: &mut Draft) {
+    let alike = alike(folder, table);
+    if let Some((value, _)) = columns_of(table, columns)
+        && Files::of(&alike, columns) == Files::Unclear
+    {
+        let files: usize = alike.iter().map(|table| table.files.len()).sum();
+        draft.note(format!(
+            "`{}` of all {files} files is read as one variable; if each file is a variable, write its name into a column \
+             `variable`",
+            table.columns[value]
+        ));
     }
-    let several = times.values().filter(|cells| cells.len() > 1).count();
-    10 * several > times.len()
 }
 
 /// The complaint about such a table, which has its stays and times in these columns.
 pub fn complaint(folder: &Folder, table: &Table, columns: &Columns) -> Option<Error> {
     let (value, names) = columns_of(table, columns)?;
-    let is_alike =
-        |other: &&Table| other.columns == table.columns && other.delimiter == table.delimiter;
-    let alike: Vec<&Table> = folder.tables.iter().filter(is_alike).collect();
-    let files_tell = columns.id.is_some() && names_of_files(&alike).len() > 1;
+    let alike = alike(folder, table);
+    let files_tell = Files::of(&alike, columns) == Files::Variables;
     if names.is_empty() && !files_tell {
         return None;
     }
@@ -116,7 +124,7 @@ pub fn complaint(folder: &Folder, table: &Table, columns: &Columns) -> Option<Er
     }
     message += &format!("; is it {}?", first_names(names.iter().map(name), 12));
     let variable = match &names[..] {
-        [only] if !files_tell => name(only),
+        [only] if !files_tell && tells_variables(table, columns, *only) => name(only),
         _ => "COLUMN",
     };
     let hint = hint(folder, table, &alike, columns, variable, name(&value))?;
@@ -124,6 +132,12 @@ pub fn complaint(folder: &Folder, table: &Table, columns: &Columns) -> Option<Er
         message,
         hint: Some(hint),
     })
+}
+
+/// Whether a candidate is of texts, or some time has several rows. Else its numbers may be measured as well.
+fn tells_variables(table: &Table, columns: &Columns, column: usize) -> bool {
+    let mut times = times(table, columns, column).into_iter();
+    table.look(column) == Look::Text || times.any(|(rows, _)| rows > 1)
 }
 
 /// The source that reads the table, and those alike, as long ones.
@@ -149,25 +163,6 @@ fn hint(
          it otherwise):\n{}",
         draft.source(root)
     ))
-}
-
-/// What the names of files and of folders `key=value` tell beside numbers of parts and splits.
-fn names_of_files<'a>(tables: &[&'a Table]) -> BTreeSet<Vec<&'a str>> {
-    let of_folder = |part: &&str| {
-        let key = part.split_once('=').map(|(key, _)| key);
-        key.is_some_and(|key| rank(key, &PERIODS).is_none())
-    };
-    let files = tables.iter().flat_map(|table| &table.files);
-    let names = files.map(|file| {
-        let (folders, name) = file.rsplit_once('/').unwrap_or(("", file));
-        let stem = name.split(|letter: char| letter == '.' || letter.is_ascii_digit());
-        let stem = stem.take(1).filter(|stem| {
-            let mut words = stem.split(|letter: char| !letter.is_alphanumeric());
-            !words.any(|word| split_of_folder(word).is_some())
-        });
-        folders.split('/').filter(of_folder).chain(stem).collect()
-    });
-    names.collect()
 }
 
 #[cfg(test)]
@@ -208,7 +203,9 @@ mod tests {
             let (_, source) = hint.split_once(":\n").unwrap();
             let source: toml::Table = source.parse().unwrap();
             let source = &source["stages"]["events"]["source"];
-            assert_eq!(source["variable"].as_str(), Some(name));
+            // Numbers of which each time has one may be measured.
+            let variable = if cell == "HR" { name } else { "COLUMN" };
+            assert_eq!(source["variable"].as_str(), Some(variable));
             let file = source["files"][0].as_str().unwrap();
             assert!(file.ends_with("/a.csv") && !file.contains('$'), "{file}");
         }
@@ -248,6 +245,11 @@ mod tests {
             ["HR.csv", "Temp.csv"],
             ["item=HR/part-0.csv", "item=Temp/part-0.csv"],
             ["item=200/part-0.csv", "item=400/part-0.csv"],
+            ["220045.csv", "220179.csv"],
+            ["item_220045.csv", "item_220179.csv"],
+            ["220045/part-0.csv", "220179/part-0.csv"],
+            ["HR/part-0.csv", "Temp/part-0.csv"],
+            ["V1.csv", "V2.csv"],
         ] {
             let error = looked(&files, "value", row).unwrap_err();
             let what = "the names of files and folders are not read as variables";
@@ -258,9 +260,41 @@ mod tests {
             ["part-0.csv", "part-1.csv"],
             ["year=2150/a.csv", "year=2151/a.csv"],
             ["train.csv", "test.csv"],
+            ["split=train/a.csv", "split=test/a.csv"],
+            ["fold=0/a.csv", "fold=1/a.csv"],
         ] {
             assert_eq!(looked(&files, "value", row).unwrap(), "wide", "{files:?}");
         }
+    }
+
+    /// The notes on two files of the rows of a stay each, which begin at these hours.
+    fn notes_on(files: &[(&str, u32, u32)]) -> String {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, stay, begin) in files {
+            let mut text = "stay_id,hour,value\n".to_string();
+            for hour in *begin..begin + 4 {
+                text += &format!("{stay},{hour},{hour}.5\n");
+            }
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let draft = look(folder.path(), Looking::default()).unwrap();
+        assert_eq!(draft.format, "wide");
+        draft.notes.join("\n")
+    }
+
+    #[test]
+    fn files_of_other_stays_or_times_are_parts_of_one_variable() {
+        for files in [
+            [("siteA.csv", 1, 0), ("siteB.csv", 2, 0)],
+            [("71.csv", 1, 0), ("81.csv", 2, 0)],
+            [("jan.csv", 1, 0), ("feb.csv", 1, 3)],
+            [("part-0.csv", 1, 0), ("part-1.csv", 1, 2)],
+        ] {
+            assert_eq!(notes_on(&files), "", "{files:?}");
+        }
+        let notes = notes_on(&[("0.csv", 1, 0), ("1.csv", 1, 2)]);
+        let note = "`value` of all 2 files is read as one variable; if each file is a variable";
+        assert!(notes.contains(note), "{notes}");
     }
 
     #[test]
@@ -312,5 +346,21 @@ mod tests {
         assert_eq!(looked(&["a.csv"], "label,value", row).unwrap(), "wide");
         let row = |at: u32| format!("{},{at}", 60 + at % 3);
         assert_eq!(looked(&["a.csv"], "HR,amount", row).unwrap(), "wide");
+    }
+
+    #[test]
+    fn a_variable_of_whole_numbers_beside_values_is_a_variable() {
+        for (header, least, step) in [("HR,value", 60, 2), ("GCS,result", 3, 6)] {
+            let row = |at: u32| format!("{},{at}.5", least + at / step);
+            assert_eq!(looked(&["a.csv"], header, row).unwrap(), "wide", "{header}");
+        }
+        let row = |at: u32| format!("{},{},{at}.5", 60 + at % 9, at % 2);
+        assert_eq!(looked(&["a.csv"], "HR,vent,result", row).unwrap(), "wide");
+        let row = |at: u32| {
+            let (time, gcs) = (at % 12 / 3, 3 + at % 12 / 4);
+            format!("2150-01-01 0{time}:00,{},{gcs},{at}.5", 60 + at % 12)
+        };
+        let found = looked(&["a.csv"], "datetime,HR,GCS,value", row);
+        assert_eq!(found.unwrap(), "wide");
     }
 }

@@ -66,8 +66,9 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
     let mut draft = of_rows("wide", first, &tables, id, &clock);
     let row_label = write_labels(first, &columns, &roles, label, looking, &mut draft)?;
     note_numbers(&tables, &roles, &mut draft);
+    unnamed::note(folder, first, &columns, &mut draft);
     let cohorts = cohort::cohorts(&others, &stays, &clock);
-    let mut categories = cohort::write_stays(&stays, &cohorts, &clock, &mut draft);
+    let mut categories = cohort::write_stays(&stays, &cohorts, beside, &clock, &mut draft);
     write_columns(first, &roles, row_label, &mut draft);
     match draft.is_labelled && row_label.is_none() {
         true => drop_incomplete_stays(&mut draft),

@@ -86,6 +86,30 @@ fn of_several_tensors_for_one_parameter_one_is_chosen_by_ignoring_the_rest() {
 }
 
 #[test]
+fn no_tensor_is_left_aside_that_a_rule_leads_to_a_parameter() {
+    let mut swap = rules(&[], &["aux.*"]);
+    swap.rename = vec![prefix("enc.", "aux."), prefix("aux.", "enc.")];
+    let mut onto = rules(&[], &["aux.*"]);
+    onto.rename = vec![prefix("aux.", "enc.")];
+    let source: [Named; 2] = [("enc.w", &[1]), ("aux.w", &[1])];
+    let model: [Named; 1] = [("enc.w", &[1])];
+    for contradiction in [swap, onto.clone()] {
+        let (message, hint) = failure(&source, &model, &contradiction);
+        assert_has(&message, &["more than one tensor", "enc.w: aux.w, enc.w"]);
+        assert_has(&hint, &["change the name of none but the one to load"]);
+    }
+    for (rename, ignored, loaded) in [
+        (onto.rename, "enc.*", "aux.w"),
+        (Vec::new(), "aux.*", "enc.w"),
+    ] {
+        let mut chosen = rules(&[], &[ignored]);
+        chosen.rename = rename;
+        let imported = import(checkpoint(&source), &targets(&model), &chosen).unwrap();
+        assert_eq!(imported.audit.loaded[0].source, loaded);
+    }
+}
+
+#[test]
 fn a_rule_in_the_names_of_the_file_is_told_why_it_is_idle_and_is_in_no_hint() {
     let source = behind(&["model.net."]);
     let source = named(&source);

@@ -39,6 +39,35 @@ fn dicts_in_lists_and_tuples_are_places_like_any_other() {
 }
 
 #[test]
+fn samples_and_states_in_lists_are_not_noted() {
+    let notes = |each: &[(&str, Vec<u8>)]| {
+        let read_ones = dict(&[("enc.0.w", one()), ("enc.0.b", one())]);
+        let in_lists = list(&[list(&[dict(each)])]);
+        let root = dict(&[("model", read_ones), ("more", in_lists)]);
+        read(&archive(&root, &[ONE])).unwrap().notes.split_off(1)
+    };
+    let matrix = || tensor("0", 1, &[1, 1], &[1, 1]);
+    let number = || tensor("0", 1, &[], &[]);
+    for (name, other) in [
+        ("x", one()),
+        ("train.loss", one()),
+        ("w", matrix()),
+        ("0.w", number()),
+    ] {
+        assert!(notes(&[(name, other)]).is_empty(), "{name}");
+    }
+    let told = ["tensors of other dicts are not read: `more[0][0]`"];
+    for (name, weights) in [
+        ("w", one()),
+        ("cls_head.b", one()),
+        ("0.w", matrix()),
+        ("cls_head.0.b", matrix()),
+    ] {
+        assert_eq!(notes(&[("x", one()), (name, weights)]), told, "{name}");
+    }
+}
+
+#[test]
 fn a_second_state_dict_in_a_list_is_refused_like_one_in_a_dict() {
     let inner = || dict(&[("state_dict", weights())]);
     for (other, told) in [

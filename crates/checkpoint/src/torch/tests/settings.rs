@@ -96,8 +96,10 @@ fn a_setting_whose_name_begins_with_its_tables_counts_like_one_inside_of_them() 
         let root = dict(&[("model", dict(&[("w", one())])), table]);
         read(&archive(&root, &[ONE])).unwrap().stated
     };
-    for name in ["model.heads", "model/heads", "run/model.heads"] {
+    for name in ["model.heads", "model/heads", "run/heads", "run/model.heads"] {
         assert_eq!(stated(&[(name, int(4))]).settings["heads"], 4, "{name}");
+    }
+    for name in ["model.heads", "model/heads"] {
         let both = stated(&[("heads", int(2)), (name, int(4))]);
         let places: Vec<&str> = (both.disputed["heads"].iter())
             .map(|(place, _)| place.as_str())
@@ -110,6 +112,31 @@ fn a_setting_whose_name_begins_with_its_tables_counts_like_one_inside_of_them() 
         "a tensor"
     );
     assert_eq!(stated(&[("heads.", int(4))]).settings["heads."], 4);
+}
+
+#[test]
+fn a_setting_of_another_module_is_not_held_against_the_model_s() {
+    let stated = |entries: &[(&str, Vec<u8>)]| {
+        let table = ("hyper_parameters", dict(entries));
+        let root = dict(&[("model", dict(&[("w", one())])), table]);
+        read(&archive(&root, &[ONE])).unwrap().stated
+    };
+    for own in ["heads", "model.heads", "model/heads"] {
+        for other in ["text_encoder.heads", "optimizer/heads", "run/model.heads"] {
+            for value in [int(12), one()] {
+                let stated = stated(&[(other, value), (own, int(2))]);
+                assert_eq!(stated.settings["heads"], 2, "{own}, {other}");
+                assert!(stated.disputed.is_empty() && stated.unread.is_empty());
+            }
+        }
+    }
+    let modules = [("encoder.heads", int(2)), ("decoder.heads", int(4))];
+    assert_eq!(stated(&modules).disputed["heads"].len(), 2);
+    let unread = stated(&[("heads", one()), ("encoder.heads", int(4))]);
+    assert!(unread.settings.is_empty());
+    assert_eq!(unread.unread["heads"], "a tensor");
+    let open = stated(&[("heads", text("???")), ("encoder.heads", int(4))]);
+    assert_eq!(open.settings["heads"], 4);
 }
 
 #[test]

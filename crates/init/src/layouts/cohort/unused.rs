@@ -68,6 +68,27 @@ pub fn note(stays: &EventStays, used: Option<&Cohort>, clock: &Clock, draft: &mu
     }
 }
 
+/// Names the tables like the one that `stays` reads, as of other sites.
+pub fn note_alike(used: Option<&Cohort>, cohorts: &[Cohort], draft: &mut Draft) {
+    let Some(used) = used else { return };
+    let is_other = |one: &&Cohort| one.is_alike(used) && !std::ptr::eq(one.table, used.table);
+    let others: Vec<&str> = cohorts
+        .iter()
+        .filter(is_other)
+        .map(|one| one.table.place())
+        .collect();
+    if !others.is_empty() {
+        let (have, their) = match others.len() {
+            1 => ("has", "its"),
+            _ => ("have", "their"),
+        };
+        draft.note(format!(
+            "`stays` reads one file: {} {have} these columns too, and {their} stays are left out until all are in one file",
+            first_of(others, 8)
+        ));
+    }
+}
+
 /// Patients beside ids of stays; a table that joins by the patients themselves says nothing.
 fn patients(table: &Table, stays: &EventStays) -> Option<usize> {
     let join = join_column(table, stays);
@@ -172,5 +193,29 @@ mod tests {
         let why = "`subject_id` of b.csv is not used: `stays` reads one table, a.csv; so ";
         assert!(notes.contains(&format!("{why}{PATIENTS}")), "{notes}");
         assert!(!notes.contains(BEGINS), "{notes}");
+    }
+
+    #[test]
+    fn of_stays_of_several_sites_those_with_the_label_are_read_and_the_rest_named() {
+        let site =
+            |stay: u32, died: &str| format!("stay_id,subject_id,died\n{stay},{stay},{died}\n");
+        let stays = |stay: u32| format!("stay_id,subject_id\n{stay},{stay}\n");
+        for (one, other, read, left) in [
+            (site(1, "0"), site(2, "1\n3,3,0"), "B", "A"),
+            (site(1, "1\n3,3,0"), site(2, "0"), "A", "B"),
+            (stays(1), stays(2), "A", "B"),
+        ] {
+            let events = "stay_id,hour,item,value\n1,0,HR,70\n1,1,HR,71\n2,0,HR,72\n2,1,HR,75\n";
+            let files = [("e.csv", events), ("A/st.csv", &one), ("B/st.csv", &other)];
+            let draft = look(folder(&files).path(), Looking::default()).unwrap();
+            let text = draft.recipe("x", "data");
+            let read = format!("stays = {{ path = \"${{vars.root}}/{read}/st.csv\"");
+            assert!(text.contains(&read), "{text}");
+            let why = format!(
+                "`stays` reads one file: {left}/st.csv has these columns too, and its stays are left out until"
+            );
+            let notes = draft.notes.join("\n");
+            assert!(notes.contains(&why), "{notes}");
+        }
     }
 }
