@@ -81,6 +81,36 @@ fn shards_and_folders_of_splits_are_one_task() {
 }
 
 #[test]
+fn parts_of_several_tasks_in_one_folder_are_no_tasks() {
+    let files = ["death", "los"].map(|task| {
+        [("train", 1, 6), ("tuning", 7, 8), ("held_out", 9, 11)]
+            .map(|(split, first, last)| (format!("{task}_{split}.parquet"), first, last))
+    });
+    let files: Vec<(&str, i64, i64)> = (files.iter().flatten())
+        .map(|(file, first, last)| (file.as_str(), *first, *last))
+        .collect();
+    let mut test = labelled_in(&files);
+    let init = ["init", "exp", "--from", "meds"];
+    let said = test.run_with(init).success();
+    said.stderr_has("a task in several files needs a folder of its own");
+    let path = test.folder().join("exp/recipe.toml");
+    let text = std::fs::read_to_string(path).expect("the recipe");
+    assert!(text.contains("\nlabels = \"none\"\n"), "{text}");
+}
+
+#[test]
+fn tasks_that_differ_by_a_number_beside_another_task_are_a_task_each() {
+    let mut test = labelled_in(&[
+        ("death.parquet", 1, 11),
+        ("readmission_30.parquet", 1, 11),
+        ("readmission_90.parquet", 1, 11),
+    ]);
+    let text = drafted(&mut test, &["--label", "readmission_90"]);
+    let line = "labels = \"${vars.root}/labels/readmission_90.parquet\"";
+    assert!(text.contains(line), "{text}");
+}
+
+#[test]
 fn files_with_names_of_their_own_are_a_task_each() {
     let mut test = labelled_in(&[("death.parquet", 1, 11), ("readmission.parquet", 1, 11)]);
     let text = drafted(&mut test, &["--label", "readmission"]);

@@ -37,7 +37,7 @@ pub fn beside_shard(name: &str) -> String {
 }
 
 /// The same beside numbers and months, too: `mortality 24h` is `mortality h`, and nothing is left of `jan 2020`.
-pub(super) fn beside_date(name: &str) -> String {
+pub fn beside_date(name: &str) -> String {
     let words = name.split(' ').map(|word| {
         let is_letter = |letter: &char| !letter.is_ascii_digit();
         word.chars().filter(is_letter).collect::<String>()

@@ -8,6 +8,7 @@ pub mod outcomes;
 mod split;
 mod unused;
 
+use std::cmp::Reverse;
 use std::collections::BTreeSet;
 
 pub use event_stays::EventStays;
@@ -40,6 +41,13 @@ impl Cohort<'_> {
     /// Whether another table tells as much in the same columns.
     fn is_alike(&self, other: &Self) -> bool {
         self.worth == other.worth && self.table.columns == other.table.columns
+    }
+
+    /// Whether it has, or may have among the rows that were not looked at, a stay that another lacks.
+    fn has_more_than(&self, other: &Self) -> bool {
+        let there: BTreeSet<&str> = other.table.cells(other.id).collect();
+        let mut here = self.table.cells(self.id);
+        !self.table.is_whole || here.any(|stay| !there.contains(stay))
     }
 }
 
@@ -115,12 +123,16 @@ pub fn write_stays(
     categories.unwrap_or_default()
 }
 
-/// The table that tells most of stays. Of several like it, as each site has one, it is the label's, or the first.
+/// The table that tells most of stays. Of several like it, as each site has one, it is the label's, or the one of most
+/// rows.
 fn best<'c, 'a>(cohorts: &'c [Cohort<'a>], label: Option<&Table>) -> Option<&'c Cohort<'a>> {
     let telling = cohorts.iter().filter(|cohort| cohort.worth > 0);
     let best = telling.max_by_key(|cohort| cohort.worth)?;
     let alike = cohorts.iter().filter(|one| one.is_alike(best));
-    alike.min_by_key(|one| !label.is_some_and(|label| std::ptr::eq(label, one.table)))
+    alike.min_by_key(|one| {
+        let is_of_label = label.is_some_and(|label| std::ptr::eq(label, one.table));
+        (!is_of_label, Reverse(one.table.rows.len()))
+    })
 }
 
 /// Writes `stays` and returns the text columns that became variables.

@@ -31,6 +31,7 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
     };
     let mut draft = Draft::new("meds");
     draft.state(Place::Source, "path", below_root(&place));
+    note_mixed(folder, &mut draft);
     let tasks = tasks(folder);
     let names: Vec<String> = tasks.keys().cloned().collect();
     let chosen = match looking.label {
@@ -105,11 +106,7 @@ const OF_TASKS: [&str; 3] = ["", "labels", "task_labels"];
 fn tasks(folder: &Folder) -> BTreeMap<String, Task> {
     let mut tasks: BTreeMap<String, Task> = BTreeMap::new();
     for table in &folder.tables {
-        let mut columns = ["boolean_value", "integer_value"].into_iter();
-        let column = columns.find_map(|name| Some((name, table.classes(table.position(name)?)?)));
-        let (Some((column, classes)), true) =
-            (column, table.has(&["subject_id", "prediction_time"]))
-        else {
+        let Some((column, classes)) = label_of(table) else {
             continue;
         };
         for (name, path) in places(table) {
@@ -125,8 +122,28 @@ fn tasks(folder: &Folder) -> BTreeMap<String, Task> {
     tasks
 }
 
+/// The column of the label of a task, and its classes.
+fn label_of(table: &Table) -> Option<(&'static str, usize)> {
+    let mut columns = ["boolean_value", "integer_value"].into_iter();
+    let column = columns.find_map(|name| Some((name, table.classes(table.position(name)?)?)));
+    column.filter(|_| table.has(&["subject_id", "prediction_time"]))
+}
+
+/// Says that the parts of several tasks lie in one folder, of which a recipe can name no task.
+fn note_mixed(folder: &Folder, draft: &mut Draft) {
+    let labels = folder.tables.iter();
+    let labels = labels.filter(|table| label_of(table).is_some() && places(table).is_empty());
+    let files: Vec<&String> = labels.flat_map(|table| &table.files).collect();
+    if !files.is_empty() {
+        draft.note(format!(
+            "the labels of {} are not read: a task in several files needs a folder of its own",
+            first_of(files, 8)
+        ));
+    }
+}
+
 /// The tasks whose labels a table holds: their names, and their files or folders. Files whose names differ only by shard
-/// or split are one.
+/// or split are one; none is told where such lie beside those of other tasks.
 fn places(table: &Table) -> Vec<(&str, &str)> {
     let whole = whole_of_shards(&table.folder);
     let name = last(whole);
@@ -137,8 +154,29 @@ fn places(table: &Table) -> Vec<(&str, &str)> {
     if !OF_TASKS.contains(&name) || are_parts && !name.is_empty() {
         return vec![(name, whole)];
     }
+    if said.len() < table.files.len() && has_parts(table) {
+        return Vec::new();
+    }
     let files = table.stems().zip(&table.files);
     files.map(|(stem, file)| (stem, file.as_str())).collect()
+}
+
+/// Whether some of many files are parts of one task, by splits or numbers from 0 or 1. `readmission_30` and
+/// `readmission_90` are tasks.
+fn has_parts(table: &Table) -> bool {
+    let is_of_part = |word: &str| {
+        Split::from_name(word).is_some() || word.parse::<u64>().is_ok_and(|number| number < 2)
+    };
+    let mut seen: BTreeMap<String, (usize, bool)> = BTreeMap::new();
+    for stem in table.stems() {
+        let (files, are_parts) = seen.entry(beside_shard(stem)).or_default();
+        *files += 1;
+        *are_parts |= stem
+            .split(|letter: char| !letter.is_alphanumeric())
+            .any(is_of_part);
+    }
+    let mut seen = seen.into_iter();
+    seen.any(|(said, (files, are_parts))| files > 1 && (are_parts || said.is_empty()))
 }
 
 /// The folder without the folders of shards and splits at its end, unless nothing else would be left.

@@ -6,13 +6,13 @@ mod files;
 
 use super::cohort::mixed::{texts_among_numbers, with_commas};
 use super::rows::of_rows;
-use super::wide::Columns;
+use super::wide::{self, Columns};
 use super::{clock, long};
 use crate::draft::{Draft, Place};
 use crate::folder::Folder;
-use crate::names::{KNOWN_AT_ADMISSION, PATIENT, STAY, TIME, VALUE, plain, rank};
+use crate::names::{KNOWN_AT_ADMISSION, PATIENT, STAY, TIME, VALUE, rank};
 use crate::table::{Look, Table};
-use codes::{are_codes, times};
+use codes::{are_codes, is_id, times};
 use files::Files;
 use pipeline_error::Error;
 use pipeline_error::listed::first_names;
@@ -20,23 +20,48 @@ use pipeline_error::pasted::toml_string;
 
 /// The column of values of a table that has no column of variables, and the columns that may be it.
 pub fn columns_of(table: &Table, columns: &Columns) -> Option<(usize, Vec<usize>)> {
+    let value = value_of(table, columns)?;
+    let measured = measured_beside(table, columns, value);
+    let others = beside(table, columns, value);
+    let names: Vec<usize> = others.filter(|at| may_name(table, columns, *at)).collect();
+    // A grid has variables beside this one; a long table has codes, and perhaps a number of each row.
+    let is_grid = (measured > 1 || measured > 0 && names.is_empty())
+        && !names.iter().any(|at| tells_rows_apart(table, columns, *at));
+    (!is_grid).then_some((value, names))
+}
+
+/// The same of a table among those of its folder: one measured column, as of the quality of values, makes no grid where
+/// another file has the values alone.
+fn columns_among(folder: &Folder, table: &Table, columns: &Columns) -> Option<(usize, Vec<usize>)> {
+    columns_of(table, columns).or_else(|| {
+        let value = value_of(table, columns)?;
+        let is_alone = |other: &&Table| other.columns.len() == columns.taken().len() + 1;
+        let no_grid = measured_beside(table, columns, value) < 2
+            && alike(folder, table, columns, value).iter().any(is_alone);
+        no_grid.then(|| (value, Vec::new()))
+    })
+}
+
+/// The column of values of a table that is not known to be long.
+fn value_of(table: &Table, columns: &Columns) -> Option<usize> {
     let taken = columns.taken();
     // Some wide tables have a variable of this name.
     let is_value =
         |at: &usize| !taken.contains(at) && rank(&table.columns[*at], &["amount"]).is_none();
     let mut values = table.called(&VALUE).into_iter();
     let value = values.find(|at| is_value(at) && table.look(*at) != Look::Empty)?;
-    if long::is_long(table) {
-        return None;
-    }
-    let others = (0..table.columns.len()).filter(|at| *at != value && !taken.contains(at));
-    let measured = others.clone().filter(|at| is_measured(table, columns, *at));
-    let measured = measured.count();
-    let names: Vec<usize> = others.filter(|at| may_name(table, columns, *at)).collect();
-    // A grid has variables beside this one; a long table has codes, and perhaps a number of each row.
-    let is_grid = (measured > 1 || measured > 0 && names.is_empty())
-        && !names.iter().any(|at| tells_rows_apart(table, columns, *at));
-    (!is_grid).then_some((value, names))
+    (!long::is_long(table)).then_some(value)
+}
+
+/// The columns beside stays, times and values.
+fn beside(table: &Table, columns: &Columns, value: usize) -> impl Iterator<Item = usize> {
+    let taken = columns.taken();
+    (0..table.columns.len()).filter(move |at| *at != value && !taken.contains(at))
+}
+
+fn measured_beside(table: &Table, columns: &Columns, value: usize) -> usize {
+    let beside = beside(table, columns, value);
+    beside.filter(|at| is_measured(table, columns, *at)).count()
 }
 
 /// Whether the cells of a column may name variables: they are texts, or codes, and come again in other rows.
@@ -56,7 +81,7 @@ fn may_name(table: &Table, columns: &Columns, column: usize) -> bool {
 /// long tables too.
 fn is_measured(table: &Table, columns: &Columns, column: usize) -> bool {
     table.look(column) == Look::Number
-        && !plain(&table.columns[column]).ends_with("id")
+        && !is_id(table, column)
         && !has_other_use(table, column)
         && !table.is_constant_by(columns.id, column)
 }
@@ -76,19 +101,39 @@ fn tells_rows_apart(table: &Table, columns: &Columns, column: usize) -> bool {
     10 * times.iter().filter(|time| time.1 > 1).count() > times.len()
 }
 
-/// The tables of the folder that are read with this one.
-fn alike<'a>(folder: &'a Folder, table: &Table) -> Vec<&'a Table> {
-    let is_alike =
-        |other: &&Table| other.columns == table.columns && other.delimiter == table.delimiter;
+/// The tables of the folder that are read with this one and have such values, less grids.
+fn alike<'a>(folder: &'a Folder, table: &Table, columns: &Columns, value: usize) -> Vec<&'a Table> {
+    let has_values = |other: &Table| {
+        let value = other.position(&table.columns[value]);
+        let found = value.and_then(|value| Some((wide::columns_of(other)?, value)));
+        found.is_some_and(|(own, value)| measured_beside(other, &own, value) < 2)
+    };
+    let is_alike = |other: &&Table| match other.columns == table.columns {
+        true => other.delimiter == table.delimiter,
+        false => wide::is_alike(table, columns, other) && has_values(other),
+    };
     folder.tables.iter().filter(is_alike).collect()
+}
+
+/// The one column of numbers beside stays and times.
+fn only_column(table: &Table, columns: &Columns) -> Option<usize> {
+    let taken = columns.taken();
+    let mut others = (0..table.columns.len()).filter(|at| !taken.contains(at));
+    let only = others.next().filter(|_| others.next().is_none())?;
+    (table.look(only) == Look::Number).then_some(only)
 }
 
 /// Says that several files are read as one variable, where it cannot be told whether each is one.
 pub fn note(folder: &Folder, table: &Table, columns: &Columns, draft: &mut Draft) {
-    let alike = alike(folder, table);
-    if let Some((value, _)) = columns_of(table, columns)
-        && Files::of(&alike, columns) == Files::Unclear
-    {
+    let known = columns_among(folder, table, columns).map(|(value, _)| value);
+    let Some(value) = known.or_else(|| only_column(table, columns)) else {
+        return;
+    };
+    let mut alike = alike(folder, table, columns, value);
+    if known.is_none() {
+        alike.retain(|other| other.columns.len() == table.columns.len());
+    }
+    if Files::of(&alike, table, columns) != Files::Parts {
         let files: usize = alike.iter().map(|table| table.files.len()).sum();
         draft.note(format!(
             "`{}` of all {files} files is read as one variable; if each file is a variable, write its name into a column \
@@ -100,9 +145,9 @@ pub fn note(folder: &Folder, table: &Table, columns: &Columns, draft: &mut Draft
 
 /// The complaint about such a table, which has its stays and times in these columns.
 pub fn complaint(folder: &Folder, table: &Table, columns: &Columns) -> Option<Error> {
-    let (value, names) = columns_of(table, columns)?;
-    let alike = alike(folder, table);
-    let files_tell = Files::of(&alike, columns) == Files::Variables;
+    let (value, names) = columns_among(folder, table, columns)?;
+    let mut alike = alike(folder, table, columns, value);
+    let files_tell = Files::of(&alike, table, columns) == Files::Variables;
     if names.is_empty() && !files_tell {
         return None;
     }
@@ -127,6 +172,7 @@ pub fn complaint(folder: &Folder, table: &Table, columns: &Columns) -> Option<Er
         [only] if !files_tell && tells_variables(table, columns, *only) => name(only),
         _ => "COLUMN",
     };
+    alike.retain(|other| other.columns == table.columns);
     let hint = hint(folder, table, &alike, columns, variable, name(&value))?;
     Some(Error::Usage {
         message,
@@ -167,22 +213,32 @@ fn hint(
 
 #[cfg(test)]
 mod tests {
+    use crate::draft::Draft;
     use crate::layouts::{Looking, look};
     use pipeline_error::Error;
 
-    /// What a folder of files comes to, each with the rows of two stays of these cells after the stay and the hour.
-    fn looked(files: &[&str], header: &str, row: impl Fn(u32) -> String) -> Result<String, Error> {
+    pub fn drafted(files: &[(&str, &str)]) -> Result<Draft, Error> {
         let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            let path = folder.path().join(name);
+            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+            std::fs::write(path, text).unwrap();
+        }
+        look(folder.path(), Looking::default())
+    }
+
+    /// What a folder of files comes to, each with the rows of two stays of these cells after the stay and the hour.
+    pub fn looked(
+        files: &[&str],
+        header: &str,
+        row: impl Fn(u32) -> String,
+    ) -> Result<String, Error> {
         let mut text = format!("stay_id,hour,{header}\n");
         for at in 0..24 {
             text += &format!("{},{},{}\n", at / 12, at % 12, row(at));
         }
-        for name in files {
-            let path = folder.path().join(name);
-            std::fs::create_dir_all(path.parent().unwrap()).unwrap();
-            std::fs::write(path, &text).unwrap();
-        }
-        look(folder.path(), Looking::default()).map(|draft| draft.format.into())
+        let files: Vec<(&str, &str)> = files.iter().map(|name| (*name, text.as_str())).collect();
+        drafted(&files).map(|draft| draft.format.into())
     }
 
     #[test]
@@ -238,37 +294,8 @@ mod tests {
         assert_eq!(looked(&["a.csv"], "test,value", row).unwrap(), "long");
     }
 
-    #[test]
-    fn names_of_files_and_folders_are_no_variables() {
-        let row = |at: u32| format!("{at}.5");
-        for files in [
-            ["HR.csv", "Temp.csv"],
-            ["item=HR/part-0.csv", "item=Temp/part-0.csv"],
-            ["item=200/part-0.csv", "item=400/part-0.csv"],
-            ["220045.csv", "220179.csv"],
-            ["item_220045.csv", "item_220179.csv"],
-            ["220045/part-0.csv", "220179/part-0.csv"],
-            ["HR/part-0.csv", "Temp/part-0.csv"],
-            ["V1.csv", "V2.csv"],
-        ] {
-            let error = looked(&files, "value", row).unwrap_err();
-            let what = "the names of files and folders are not read as variables";
-            assert!(error.to_string().contains(what), "{error}");
-            assert!(error.hint().unwrap().contains("a column `variable`"));
-        }
-        for files in [
-            ["part-0.csv", "part-1.csv"],
-            ["year=2150/a.csv", "year=2151/a.csv"],
-            ["train.csv", "test.csv"],
-            ["split=train/a.csv", "split=test/a.csv"],
-            ["fold=0/a.csv", "fold=1/a.csv"],
-        ] {
-            assert_eq!(looked(&files, "value", row).unwrap(), "wide", "{files:?}");
-        }
-    }
-
     /// The notes on two files of the rows of a stay each, which begin at these hours.
-    fn notes_on(files: &[(&str, u32, u32)]) -> String {
+    pub fn notes_on(files: &[(&str, u32, u32)]) -> String {
         let folder = tempfile::tempdir().unwrap();
         for (name, stay, begin) in files {
             let mut text = "stay_id,hour,value\n".to_string();
@@ -280,21 +307,6 @@ mod tests {
         let draft = look(folder.path(), Looking::default()).unwrap();
         assert_eq!(draft.format, "wide");
         draft.notes.join("\n")
-    }
-
-    #[test]
-    fn files_of_other_stays_or_times_are_parts_of_one_variable() {
-        for files in [
-            [("siteA.csv", 1, 0), ("siteB.csv", 2, 0)],
-            [("71.csv", 1, 0), ("81.csv", 2, 0)],
-            [("jan.csv", 1, 0), ("feb.csv", 1, 3)],
-            [("part-0.csv", 1, 0), ("part-1.csv", 1, 2)],
-        ] {
-            assert_eq!(notes_on(&files), "", "{files:?}");
-        }
-        let notes = notes_on(&[("0.csv", 1, 0), ("1.csv", 1, 2)]);
-        let note = "`value` of all 2 files is read as one variable; if each file is a variable";
-        assert!(notes.contains(note), "{notes}");
     }
 
     #[test]

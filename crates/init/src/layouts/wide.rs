@@ -94,7 +94,7 @@ pub fn recognise(folder: &Folder, looking: Looking) -> Result<Option<Draft>, Err
 }
 
 /// Whether a table has the stays and times of another in the same columns, and other variables.
-fn is_alike(first: &Table, columns: &Columns, table: &Table) -> bool {
+pub fn is_alike(first: &Table, columns: &Columns, table: &Table) -> bool {
     let (Some(id), Some(own)) = (columns.id, columns_of(table)) else {
         return false;
     };
@@ -122,7 +122,7 @@ pub fn is_wide(table: &Table) -> bool {
     columns_of(table).is_some_and(has_variables)
 }
 
-fn columns_of(table: &Table) -> Option<Columns> {
+pub fn columns_of(table: &Table) -> Option<Columns> {
     let mut times = table.called(&TIME);
     // Rows of a begin each are stays or infusions, not a grid.
     times.retain(|at| {

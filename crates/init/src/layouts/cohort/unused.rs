@@ -71,7 +71,10 @@ pub fn note(stays: &EventStays, used: Option<&Cohort>, clock: &Clock, draft: &mu
 /// Names the tables like the one that `stays` reads, as of other sites.
 pub fn note_alike(used: Option<&Cohort>, cohorts: &[Cohort], draft: &mut Draft) {
     let Some(used) = used else { return };
-    let is_other = |one: &&Cohort| one.is_alike(used) && !std::ptr::eq(one.table, used.table);
+    // A copy, or a part that was put aside, leaves no stay out.
+    let is_other = |one: &&Cohort| {
+        one.is_alike(used) && !std::ptr::eq(one.table, used.table) && one.has_more_than(used)
+    };
     let others: Vec<&str> = cohorts
         .iter()
         .filter(is_other)
@@ -193,6 +196,28 @@ mod tests {
         let why = "`subject_id` of b.csv is not used: `stays` reads one table, a.csv; so ";
         assert!(notes.contains(&format!("{why}{PATIENTS}")), "{notes}");
         assert!(!notes.contains(BEGINS), "{notes}");
+    }
+
+    #[test]
+    fn of_copies_and_parts_of_one_table_of_stays_the_largest_is_read_in_silence() {
+        let part = "stay_id,subject_id,intime\n1,7,2150-01-01 07:00\n";
+        let whole = format!("{part}2,7,2150-02-01 07:00\n");
+        let events = "stay_id,charttime,item,value\n1,2150-01-01 08:00,HR,70\n1,2150-01-01 09:00,HR,71\n\
+                      2,2150-02-01 08:00,HR,72\n2,2150-02-01 09:00,HR,75\n";
+        for other in [part, &whole] {
+            let files = [
+                ("e.csv", events),
+                ("archive/st.csv", other),
+                ("icu/st.csv", &whole),
+            ];
+            let draft = look(folder(&files).path(), Looking::default()).unwrap();
+            let read = if other == part { "icu" } else { "archive" };
+            let read = format!("stays = {{ path = \"${{vars.root}}/{read}/st.csv\"");
+            let text = draft.recipe("x", "data");
+            assert!(text.contains(&read), "{text}");
+            let notes = draft.notes.join("\n");
+            assert!(!notes.contains("has these columns too"), "{notes}");
+        }
     }
 
     #[test]
