@@ -193,16 +193,16 @@ fn understood(sweep: &mut SweepRecipe, bytes: &[u8]) -> Result<(Value, SweepVari
         };
         refused(id, format!("a request is a line {form}: {error}{unnamed}"))
     })?;
-    if request.id.is_null() {
-        let error = "the `id` of a request must not be null: it is what the answer is known by";
-        return Err(refused(
-            Value::Null,
-            format!("{error}; this is the answer to the line {}", shown(line)),
-        ));
-    }
-    if request.id.is_f64() && request.id.as_f64().is_some_and(|id| id.abs() >= EXACT) {
-        let error =
-            "the `id` of a request is beyond 64 bits, and could not be repeated: write it as text";
+    let unanswerable = match &request.id {
+        id if id.is_null() => {
+            Some("the `id` of a request must not be null: it is what the answer is known by")
+        }
+        id if id.is_f64() && id.as_f64().is_some_and(|id| id.abs() >= EXACT) => Some(
+            "the `id` of a request is beyond 64 bits, and could not be repeated: write it as text",
+        ),
+        _ => None,
+    };
+    if let Some(error) = unanswerable {
         return Err(refused(
             Value::Null,
             format!("{error}; this is the answer to the line {}", shown(line)),
@@ -227,22 +227,26 @@ impl Inputs {
     /// different data. A file that cannot be read is the run's to tell.
     fn check(&mut self, nodes: &[Node], store: &Store) -> Result<(), Error> {
         let digests = store.external_digests();
+        // Variants share what they read.
+        let mut read = BTreeMap::new();
         for input in nodes.iter().flat_map(|node| node.stage.external_inputs()) {
-            let place = (input.path, input.of_data);
+            read.entry((input.path, input.of_data))
+                .or_insert(input.field);
+        }
+        for (place, field) in read {
             let Ok(now) = digests.digest(&place.0, place.1) else {
                 continue;
             };
             let before = self.0.get(&place).copied();
             if before.is_some_and(|before| before != now) {
-                let what = format!(
-                    "({}) changed since an earlier request was answered",
-                    input.field
-                );
+                let what = format!("({field}) changed since an earlier request was answered");
                 let hint = "its answers and those to come are of different data: begin a new study";
                 return Err(Error::file(&place.0, what).with_hint(hint));
             }
             self.0.insert(place, now);
         }
+        // The run that follows need not read them again.
+        digests.save();
         Ok(())
     }
 }

@@ -1,6 +1,6 @@
 //! MEDS: labels make stays, prediction times end them, and no order of rows or shards matters.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use arrow::array::{
@@ -336,14 +336,11 @@ fn a_bad_dataset_is_named_with_file_row_and_subject() {
     );
 }
 
-#[test]
-fn times_of_targets_know_their_zone_only_where_those_of_prediction_do() {
-    let folder = dataset();
-    let path = folder.path().join("y.parquet");
-    let mut config = config(folder.path());
-    let target = TargetTable {
+/// A number to be predicted at each time of prediction.
+pub(super) fn regression_of_times(path: PathBuf) -> TargetTable {
+    TargetTable {
         task: Task::Regression,
-        path: InputPath::file(path.clone()),
+        path: InputPath::file(path),
         delimiter: None,
         id: None,
         subject: Some("subject_id".into()),
@@ -353,7 +350,15 @@ fn times_of_targets_know_their_zone_only_where_those_of_prediction_do() {
         classes: None,
         missing: Vec::new(),
         without_value: StayPolicy::Error,
-    };
+    }
+}
+
+#[test]
+fn times_of_targets_know_their_zone_only_where_those_of_prediction_do() {
+    let folder = dataset();
+    let path = folder.path().join("y.parquet");
+    let mut config = config(folder.path());
+    let target = regression_of_times(path.clone());
     config.targets.insert("y".into(), target);
     let table = |zone: Option<&str>| {
         let minutes = [30, 1010, -45, -30].map(|minute| minute * MINUTE);

@@ -8,9 +8,9 @@ use arrow::array::{
 };
 use tempfile::TempDir;
 
-use super::meds::{MINUTE, config, dataset, labels, write};
+use super::meds::{MINUTE, config, dataset, labels, regression_of_times, write};
 use super::{Built, refusal};
-use crate::config::{AttributeTable, Labels, Source, StayPolicy, TargetTable, Task};
+use crate::config::{AttributeTable, Labels, Source, StayPolicy};
 use crate::input_path::InputPath;
 
 /// The dataset with an event and a label of patient 7, who is in the split of this name.
@@ -236,19 +236,7 @@ fn patients_with_several_stays_are_not_joined_by_the_ids_of_stays() {
 fn a_target_is_one_table() {
     let folder = dataset();
     let mut config = config(folder.path());
-    let target = TargetTable {
-        task: Task::Regression,
-        path: InputPath::file(folder.path().join("labels/death")),
-        delimiter: None,
-        id: None,
-        subject: Some("subject_id".into()),
-        time: Some("prediction_time".into()),
-        column: None,
-        columns: Vec::new(),
-        classes: None,
-        missing: Vec::new(),
-        without_value: StayPolicy::Error,
-    };
+    let target = regression_of_times(folder.path().join("labels/death"));
     config.targets.insert("y".into(), target);
     let error = Built::of(&config, 1).err().unwrap();
     assert!(refusal(&config).contains("death: is a folder"), "{error}");
